@@ -1,0 +1,64 @@
+#include "base/arena.h"
+
+#include <cstdlib>
+#include <new>
+
+#include "base/check.h"
+
+namespace leat {
+
+namespace {
+
+// An allocation past this goes to the allocator: a quarter of a block, so that at most a quarter of any
+// block is left unused by one that did not fit.
+constexpr size_t kLargest = Block::kSize / 4;
+
+}  // namespace
+
+void* Arena::allocate_slow(size_t size, size_t align) noexcept {
+  ENSURE(align <= alignof(std::max_align_t));
+  if (size > kLargest) {
+    const size_t total = size + sizeof(Large);
+    if (total < size || footprint_ + total > limit_) return nullptr;
+    void* memory = std::malloc(total);
+    if (memory == nullptr) return nullptr;
+    large_ = new (memory) Large{large_, total};
+    footprint_ += total;
+    return large_ + 1;
+  }
+  if (footprint_ + Block::kSize > limit_) return nullptr;
+  Block* block = pool_.take();
+  if (block == nullptr) return nullptr;
+  block->next = blocks_;
+  blocks_ = block;
+  footprint_ += Block::kSize;
+  cursor_ = reinterpret_cast<uintptr_t>(block->bytes());
+  end_ = cursor_ + Block::capacity();
+  return allocate(size, align);
+}
+
+void* Arena::grow(void* old, size_t old_size, size_t size, size_t align) noexcept {
+  if (size <= old_size) return old;
+  const auto start = reinterpret_cast<uintptr_t>(old);
+  if (old != nullptr && start + old_size == cursor_ && start + size <= end_) {
+    cursor_ = start + size;
+    return old;
+  }
+  void* fresh = allocate(size, align);
+  if (fresh != nullptr && old_size != 0) std::memcpy(fresh, old, old_size);
+  return fresh;
+}
+
+void Arena::reset() noexcept {
+  pool_.give_all(blocks_);
+  blocks_ = nullptr;
+  while (large_ != nullptr) {
+    Large* next = large_->next;
+    std::free(large_);
+    large_ = next;
+  }
+  cursor_ = end_ = 0;
+  footprint_ = 0;
+}
+
+}  // namespace leat

@@ -1,0 +1,57 @@
+// Small operations on ASCII text that more than one module needs.
+#pragma once
+
+#include <charconv>
+#include <concepts>
+#include <optional>
+#include <string_view>
+
+namespace leat {
+
+constexpr char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+
+constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i)
+    if (ascii_lower(a[i]) != ascii_lower(b[i])) return false;
+  return true;
+}
+
+// Without the spaces and tabs at both ends (the OWS of RFC 9110, section 5.6.3).
+constexpr std::string_view trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+// The whole of `text` as a decimal number; nothing else, no sign for an unsigned type, no overflow.
+template <class T>
+  requires(std::integral<T> || std::floating_point<T>)
+std::optional<T> parse_number(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// A token of RFC 9110, section 5.6.2: what a field name and a method are made of.
+constexpr bool is_token_char(char c) {
+  if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return true;
+  return std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+
+constexpr bool is_token(std::string_view text) {
+  if (text.empty()) return false;
+  for (const char c : text)
+    if (!is_token_char(c)) return false;
+  return true;
+}
+
+// A field value that is safe to write: no CR, LF or NUL, by which a header could smuggle a second one.
+constexpr bool is_field_value(std::string_view text) {
+  for (const char c : text)
+    if (c == '\r' || c == '\n' || c == '\0') return false;
+  return true;
+}
+
+}  // namespace leat

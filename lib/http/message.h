@@ -1,0 +1,99 @@
+// Request and Response: what middleware and handlers see of one exchange.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/arena.h"
+#include "http/head.h"
+
+namespace leat::http {
+
+// A request, valid until its exchange has ended. All views point into the head, the arena or the body
+// buffer and stay valid as long.
+class Request {
+ public:
+  // Path parameters of one route; a template with more is refused at load.
+  static constexpr size_t kMostParams = 16;
+
+  [[nodiscard]] Method method() const { return head_->method; }
+  [[nodiscard]] unsigned minor_version() const { return head_->minor_version; }
+  [[nodiscard]] std::string_view target() const { return head_->view(head_->target); }
+  // The raw path, percent-encoding kept; begins with '/', or is "*" for OPTIONS *.
+  [[nodiscard]] std::string_view path() const { return head_->view(head_->path); }
+  // The raw query without its '?'.
+  [[nodiscard]] std::string_view query() const { return head_->view(head_->query); }
+  [[nodiscard]] std::string_view host() const { return head_->view(head_->host); }
+  [[nodiscard]] const Head& head() const { return *head_; }
+
+  // The first field of that name, or a view with a null data() when there is none.
+  [[nodiscard]] std::string_view header(HeaderId id) const;
+  [[nodiscard]] std::string_view header(std::string_view name) const;
+
+  // Decoded path parameters, in the order of the route's template. Set by the router.
+  [[nodiscard]] std::span<const std::string_view> params() const { return {params_.data(), param_count_}; }
+  void set_params(std::span<const std::string_view> params);
+
+  // The whole body, once a handler that does not stream is called.
+  [[nodiscard]] std::string_view body() const { return body_; }
+  // Trailer fields of a chunked body, complete with the last body event; slots index `trailer_bytes`.
+  [[nodiscard]] std::span<const HeaderSlot> trailers() const { return trailers_; }
+  [[nodiscard]] std::string_view trailer_view(Span span) const { return trailer_bytes_.substr(span.offset, span.size); }
+
+  // The address of the client, without a port; "unix:" for a unix socket.
+  [[nodiscard]] std::string_view peer() const { return peer_; }
+  void set_peer(std::string_view peer) { peer_ = peer; }
+  // Set by the request-id middleware, or when an error answer needs one; may be empty.
+  [[nodiscard]] std::string_view id() const { return id_; }
+  void set_id(std::string_view id) { id_ = id; }
+
+ private:
+  friend class Exchange;
+  friend class Session;
+  void reset();
+
+  const Head* head_ = nullptr;
+  std::string_view body_, peer_, id_;
+  std::span<const HeaderSlot> trailers_;
+  std::string_view trailer_bytes_;
+  std::array<std::string_view, kMostParams> params_;
+  size_t param_count_ = 0;
+};
+
+// Response head under construction. Framing fields (Content-Length, Transfer-Encoding, Connection, Date)
+// belong to the writer; add() refuses them.
+class Response {
+ public:
+  struct Field {
+    std::string_view name;
+    std::string_view value;
+  };
+  static constexpr size_t kMostFields = 64;
+
+  uint16_t status = 200;
+  // Kept apart from the fields since nearly every answer has one. Must outlive the exchange or lie in its
+  // arena; empty for none.
+  std::string_view content_type;
+
+  // Appends a field. Name and value must outlive the exchange (a literal, a view into the request, arena
+  // memory). False, and nothing added: not a token, CR, LF or NUL in the value, a framing field, or
+  // kMostFields are there already.
+  [[nodiscard]] bool add(std::string_view name, std::string_view value);
+  // The same, copying both into `arena`; false also when it is full.
+  [[nodiscard]] bool add_copy(Arena& arena, std::string_view name, std::string_view value);
+  // Removes every field of that name and appends this one.
+  [[nodiscard]] bool set(std::string_view name, std::string_view value);
+  void remove(std::string_view name);
+  // A view with a null data() when there is none.
+  [[nodiscard]] std::string_view find(std::string_view name) const;
+  [[nodiscard]] std::span<const Field> fields() const { return {fields_.data(), count_}; }
+  void reset();
+
+ private:
+  std::array<Field, kMostFields> fields_;
+  size_t count_ = 0;
+};
+
+}  // namespace leat::http

@@ -1,0 +1,47 @@
+// Listening sockets and the addresses they are named by.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/fd.h"
+
+namespace leat::net {
+
+// Where to listen: "127.0.0.1:8080", "[::1]:8080", "*:8080" (every address, IPv6 socket that takes IPv4
+// too), "localhost:8080" is refused (no name resolution in a daemon's start), "unix:/run/leat/http.sock".
+struct Address {
+  enum class Kind : uint8_t { Ipv4, Ipv6, Unix };
+  Kind kind = Kind::Ipv4;
+  std::string host;  // without brackets, "" for every address; the path for Unix
+  uint16_t port = 0;
+
+  // On failure a sentence that says what is wrong with `text`.
+  static std::expected<Address, std::string> parse(std::string_view text);
+  [[nodiscard]] std::string text() const;
+  bool operator==(const Address&) const = default;
+};
+
+struct ListenOptions {
+  int backlog = 4096;         // cut by the kernel to net.core.somaxconn
+  bool reuse_port = true;     // a socket per worker on one port (TCP)
+  bool defer_accept = false;  // TCP_DEFER_ACCEPT: wake on the first byte, not on the handshake
+  uint32_t unix_mode = 0660;  // permission bits of a unix socket's file
+};
+
+// A bound and listening socket, non-blocking and close-on-exec; TCP_NODELAY is set and inherited by what it
+// accepts. A unix path left over by a dead process is replaced, one that something still answers on is not.
+Expected<Fd> listen_on(const Address& address, const ListenOptions& options);
+
+// The address a socket is bound to (the port the kernel chose for port 0).
+Expected<Address> local_address(int fd);
+
+// The peer of an accepted socket as text without a port ("192.0.2.1", "2001:db8::1", "unix:").
+// Returns the length written to `out` (at most 46 bytes).
+size_t peer_text(int fd, std::span<char, 46> out);
+
+}  // namespace leat::net
