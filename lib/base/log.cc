@@ -1,0 +1,166 @@
+#include "base/log.h"
+
+#include <spdlog/async_logger.h>
+#include <spdlog/details/thread_pool.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+namespace leat::log {
+
+namespace {
+
+// A file that can be opened anew under its old name, which is how a log rotation asks for it.
+class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit FileSink(const std::string& path) { file_.open(path); }
+  void reopen() {
+    const std::lock_guard lock(mutex_);
+    file_.reopen(false);
+  }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    file_.write(line);
+  }
+  void flush_() override { file_.flush(); }
+
+  spdlog::details::file_helper file_;
+};
+
+// spdlog has no structured form; this one quotes the message as a JSON string. Access log records come as
+// complete objects under the logger name "raw" and are passed through in either format.
+class LineFormatter final : public spdlog::formatter {
+ public:
+  explicit LineFormatter(Format format)
+      : format_(format),
+        pattern_(format == Format::Json ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":)"
+                                        : "%Y-%m-%dT%H:%M:%S.%eZ %l ",
+                 spdlog::pattern_time_type::utc, "") {}
+
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
+    const std::string_view text(message.payload.data(), message.payload.size());
+    if (message.level == spdlog::level::off) {
+      out.append(text.data(), text.data() + text.size());
+    } else {
+      pattern_.format(message, out);
+      if (format_ == Format::Json) {
+        append_quoted(text, out);
+        out.push_back('}');
+      } else {
+        append_one_line(text, out);
+      }
+    }
+    out.push_back('\n');
+  }
+
+  [[nodiscard]] std::unique_ptr<formatter> clone() const override { return std::make_unique<LineFormatter>(format_); }
+
+ private:
+  static void append_quoted(std::string_view text, spdlog::memory_buf_t& out) {
+    constexpr const char* kHex = "0123456789abcdef";
+    out.push_back('"');
+    for (const char c : text) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (c == '"' || c == '\\') out.push_back('\\');
+      if (byte < 0x20) {
+        const char escape[] = {'\\', 'u', '0', '0', kHex[byte >> 4], kHex[byte & 15]};
+        out.append(escape, escape + sizeof escape);
+      } else {
+        out.push_back(c);
+      }
+    }
+    out.push_back('"');
+  }
+  // A message is one line, whatever a peer managed to put into it.
+  static void append_one_line(std::string_view text, spdlog::memory_buf_t& out) {
+    for (const char c : text) out.push_back(static_cast<unsigned char>(c) < 0x20 ? ' ' : c);
+  }
+
+  Format format_;
+  spdlog::pattern_formatter pattern_;
+};
+
+struct Writer {
+  std::shared_ptr<spdlog::details::thread_pool> pool;
+  std::shared_ptr<spdlog::logger> logger;
+  std::shared_ptr<FileSink> file;  // null for stderr
+};
+
+// The process has one log. `current` is replaced only by open() and close(), which main calls while no worker
+// runs; `threshold` is what workers read.
+Writer current;
+std::atomic<Level> threshold{Level::Info};
+std::atomic<uint64_t> dropped_before{0};
+
+spdlog::level::level_enum to_spdlog(Level level) {
+  switch (level) {
+    case Level::Debug: return spdlog::level::debug;
+    case Level::Info: return spdlog::level::info;
+    case Level::Warn: return spdlog::level::warn;
+    case Level::Error: return spdlog::level::err;
+    case Level::Off: break;
+  }
+  return spdlog::level::off;
+}
+
+void emit(spdlog::level::level_enum level, std::string_view line) {
+  if (current.logger) {
+    current.logger->log(level, spdlog::string_view_t(line.data(), line.size()));
+    return;
+  }
+  std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+}
+
+}  // namespace
+
+std::expected<void, std::string> open(const Options& options) {
+  Writer next;
+  spdlog::sink_ptr sink;
+  if (options.file.empty()) {
+    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  } else {
+    try {
+      next.file = std::make_shared<FileSink>(options.file);
+    } catch (const spdlog::spdlog_ex& failure) {
+      return std::unexpected(failure.what());
+    }
+    sink = next.file;
+  }
+  sink->set_formatter(std::make_unique<LineFormatter>(options.format));
+  next.pool = std::make_shared<spdlog::details::thread_pool>(options.queue_lines, 1);
+  next.logger = std::make_shared<spdlog::async_logger>("leat", sink, next.pool,
+                                                       spdlog::async_overflow_policy::discard_new);
+  next.logger->set_level(spdlog::level::trace);
+  next.logger->flush_on(spdlog::level::warn);
+  current = std::move(next);
+  threshold = options.level;
+  return {};
+}
+
+void close() {
+  if (!current.logger) return;
+  dropped_before += current.pool->discard_counter();
+  current.logger->flush();
+  current = {};
+}
+
+void reopen() {
+  if (current.file) current.file->reopen();
+}
+
+bool enabled(Level level) { return level >= threshold.load(std::memory_order_relaxed); }
+
+void write(Level level, std::string_view line) { emit(to_spdlog(level), line); }
+
+void write_raw(std::string_view line) { emit(spdlog::level::off, line); }
+
+uint64_t dropped() { return dropped_before + (current.pool ? current.pool->discard_counter() : 0); }
+
+}  // namespace leat::log
