@@ -1,0 +1,448 @@
+/* plugin.h: the binary interface between Leat and its plugins. C11, also valid C++; needs nothing else.
+ *
+ * A plugin is a shared object with one exported data symbol, `leat_plugin`, and one ELF note that says which
+ * version of this interface it was built for; the daemon reads the note before it loads any code. What a
+ * plugin can do is reached through the host table and its extensions, asked for by name. C++ authors want
+ * plugin.hpp beside this file, which wraps all of it.
+ *
+ * Rules that hold everywhere
+ *  - Versions. The major number must match; the minor number only ever grows, and grows by appending. Every
+ *    table begins with its own size in bytes: a member is there if it lies within that size (LEAT_HAS). A
+ *    plugin never needs a rebuild for a newer daemon of the same major version.
+ *  - Threads. Each function says where it may be called: [main] while the configuration is loaded or let go,
+ *    [worker] in a callback on a worker's thread, for the request of that callback, [any] everywhere.
+ *    A call from elsewhere changes nothing and answers LEAT_E_THREAD (or 0, NULL or an empty text).
+ *  - Requests. A `leat_request*` is good during the callback that it was given to. Between callbacks a
+ * request is known by a ticket or by the state set for it; the pointer itself stays the same for the
+ * request's life.
+ *  - Memory. Neither side ever frees the other's. Texts given to the host are copied before the function
+ *    returns, except by functions whose name ends in `_static`, whose bytes must stay unchanged for as long
+ * as the plugin is loaded (a literal). Texts taken from a request are valid until it ends (on_done); they are
+ *    never terminated by a NUL.
+ *  - Absent is not empty. An absent text has ptr == NULL, an empty one has len == 0 and ptr != NULL. Given to
+ *    the host both are empty.
+ *  - Errors are values: LEAT_OK, or a negative LEAT_E_*. Misuse never harms the daemon: it is refused, and
+ *    logged with the plugin's name. No C++ exception may leave a callback.
+ */
+#ifndef LEAT_PLUGIN_H
+#define LEAT_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LEAT_ABI_MAJOR 1u
+#define LEAT_ABI_MINOR 0u
+#define LEAT_PLUGIN_MAGIC 0x5441454cu /* "LEAT" read as a little-endian number */
+
+/* True if the table that `pointer` points to is new enough to hold `member`. */
+#define LEAT_HAS(pointer, type, member) \
+  ((pointer)->struct_size >= offsetof(type, member) + sizeof((pointer)->member))
+
+/* ------------------------------------------------------------------------------------------ basic types */
+
+typedef struct leat_str {
+  const char* ptr;
+  size_t len;
+} leat_str;
+
+/* A literal as a leat_str: in initialisers LEAT_STR_INIT("x"), in expressions LEAT_STR("x"). */
+#define LEAT_STR_INIT(literal) {"" literal, sizeof("" literal) - 1}
+#ifdef __cplusplus
+#define LEAT_STR(literal) (leat_str LEAT_STR_INIT(literal))
+#else
+#define LEAT_STR(literal) ((leat_str)LEAT_STR_INIT(literal))
+#endif
+
+/* What a callback answers. */
+#define LEAT_NEXT ((int32_t)0) /* nothing to say: for a handler "not found here", a 404 */
+#define LEAT_DONE ((int32_t)1) /* answered; or the answer has begun and goes on in on_body or on_writable */
+#define LEAT_PENDING ((int32_t)2) /* the answer comes later: from a completion or a timer */
+#define LEAT_ERROR ((int32_t)3)   /* failed: a 500 that names the plugin, or a cut answer if one had begun */
+
+/* What a function of the host answers. */
+#define LEAT_OK ((int32_t)0)
+#define LEAT_BLOCKED ((int32_t)1)      /* write: taken, but no more until on_writable */
+#define LEAT_E_ARGUMENT ((int32_t)-1)  /* an argument is outside what the function accepts */
+#define LEAT_E_STATE ((int32_t)-2)     /* not now: answered already, not begun, ended, not suspended */
+#define LEAT_E_MEMORY ((int32_t)-3)    /* the request's memory limit, or the system's */
+#define LEAT_E_THREAD ((int32_t)-4)    /* wrong thread, or a request that is not this callback's */
+#define LEAT_E_NOT_FOUND ((int32_t)-5) /* no such thing */
+
+typedef struct leat_request leat_request; /* one request and its answer */
+typedef struct leat_config leat_config;   /* one table of the plugin's configuration; valid during create() */
+typedef struct leat_route
+    leat_route; /* a route that names one of the plugin's handlers; valid during bind() */
+typedef struct leat_error
+    leat_error;                     /* where a load-time callback says what is wrong; valid during the call */
+typedef struct leat_json leat_json; /* a JSON text under construction; valid as long as its request */
+
+/* The host as one configured instance of a plugin sees it. It lives until destroy() (or, given to load(),
+ * until unload()) has returned. */
+typedef struct leat_host leat_host;
+struct leat_host {
+  uint32_t struct_size;
+  uint32_t abi_major;
+  uint32_t abi_minor;
+  uint32_t worker_count; /* workers of the daemon; their numbers are 0 .. worker_count - 1 */
+  leat_str version;      /* of the daemon, for logs: never decide anything by it */
+
+  /* [any] The table of an extension such as "leat.request/1", or NULL when this daemon has none of that name.
+   * The same table for every host, valid until the process ends. */
+  const void* (*extension)(const leat_host* host, leat_str name);
+
+  /* [main] (in worker_init: [worker]) Says why a load-time callback fails. `key` names the configuration key
+   * at fault ("" for none), and the message is shown at its line. May be called several times, all are shown.
+   */
+  void (*fail)(leat_error* error, leat_str key, leat_str message);
+};
+
+/* What every request callback gets; it is the host's and valid during the call. */
+typedef struct leat_scope {
+  uint32_t struct_size;
+  uint32_t worker; /* number of the worker that runs the callback */
+  const leat_host* host;
+  void* instance;     /* from create() */
+  void* worker_state; /* from worker_init() */
+  void* bound;        /* from bind() */
+} leat_scope;
+
+/* --------------------------------------------------------------------------------- what a plugin offers */
+
+/* The handler sees the body as it arrives: handle() is called with the head, then on_body for each piece and
+ * on_body_end. Without the flag handle() is called when the body is complete (leat.request/1 body). */
+#define LEAT_HANDLER_STREAM_BODY 1u
+
+/* Every member but handle may be NULL. Callbacks of different requests run at the same time on different
+ * workers; those of one request never do. */
+typedef struct leat_handler {
+  uint32_t struct_size; /* also the distance between two elements of the plugin's array */
+  uint32_t flags;       /* LEAT_HANDLER_* */
+  leat_str name;        /* as routes name it */
+
+  /* [main] Once for each route that names the handler: resolve parameter names, keep what handle() needs in
+   * `*bound`. LEAT_OK, or an error explained with host->fail. */
+  int32_t (*bind)(const leat_host* host, void* instance, const leat_route* route, void** bound,
+                  leat_error* error);
+  /* [main] Undoes a bind() that succeeded. */
+  void (*unbind)(void* instance, void* bound);
+
+  /* [worker] Answers with a verdict. DONE needs an answer (sent, or begun), unless the body is streamed: then
+   * it means "go on with the body", and the answer must have begun when on_body_end returns DONE. PENDING
+   * needs something that will go on: a suspension, a timer, or the rest of a streamed body. Anything else
+   * is a 500. */
+  int32_t (*handle)(const leat_scope* scope, leat_request* request);
+  /* [worker] A piece of a streamed body, never empty; `piece` ends with the call. Not called any more once
+   * the answer is complete. */
+  int32_t (*on_body)(const leat_scope* scope, leat_request* request, leat_str piece);
+  /* [worker] The streamed body is complete, and its trailers are there. */
+  int32_t (*on_body_end)(const leat_scope* scope, leat_request* request);
+  /* [worker] There is room again after write() answered LEAT_BLOCKED. */
+  int32_t (*on_writable)(const leat_scope* scope, leat_request* request);
+  /* [worker] The client has gone before the answer was complete. At most once; nothing answered from here on
+   * is sent. */
+  void (*on_cancel)(const leat_scope* scope, leat_request* request);
+  /* [worker] The request ends, answered or not: let go of its state. Exactly once for each handle(). */
+  void (*on_done)(const leat_scope* scope, leat_request* request);
+} leat_handler;
+
+/* The type of the symbol `leat_plugin`. Every callback may be NULL. */
+typedef struct leat_plugin_entry {
+  uint32_t magic;       /* LEAT_PLUGIN_MAGIC */
+  uint32_t struct_size; /* sizeof(leat_plugin_entry) as the plugin was compiled */
+  uint32_t abi_major;   /* LEAT_ABI_MAJOR */
+  uint32_t abi_minor;   /* the least minor version that the plugin can work with */
+  leat_str name;        /* of the plugin, 1..47 bytes, for logs */
+  leat_str version;     /* of the plugin, for logs */
+
+  /* [main] Once, after the object was loaded: ask for extensions here. LEAT_OK or an error. */
+  int32_t (*load)(const leat_host* host, leat_error* error);
+  /* [main] Once, after the last destroy(). */
+  void (*unload)(void);
+
+  /* [main] Once for each instance in the configuration. LEAT_OK with `*instance` set (NULL is fine), or an
+   * error. A key of the configuration that create() never read is reported as a mistake. */
+  int32_t (*create)(const leat_host* host, const leat_config* config, void** instance, leat_error* error);
+  /* [main] No request, completion or timer of the instance is left. Its own threads must end in here. */
+  void (*destroy)(void* instance);
+
+  /* [worker] Once per worker and instance, before its first request there, on the worker's own thread: what
+   * `thread_local` would be used for elsewhere. */
+  int32_t (*worker_init)(const leat_host* host, void* instance, uint32_t worker, void** worker_state,
+                         leat_error* error);
+  /* [worker] Undoes a worker_init() that succeeded. */
+  void (*worker_fini)(void* instance, uint32_t worker, void* worker_state);
+
+  const leat_handler* handlers;
+  uint32_t handler_count;
+  uint32_t reserved; /* 0 */
+} leat_plugin_entry;
+
+/* ------------------------------------------------------------------------------------------ extensions */
+
+/* "leat.request/1": what was asked for. All [worker]; texts are valid until the request ends. */
+typedef struct leat_request_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  leat_str (*method)(const leat_request* request); /* "GET" */
+  leat_str (*target)(const leat_request* request); /* as received */
+  leat_str (*path)(const leat_request* request);   /* raw, percent-encoding kept: "/a%20b", or "*" */
+  leat_str (*query)(const leat_request* request);  /* raw, without '?' */
+  leat_str (*host)(const leat_request* request);   /* from the target or the Host field; may be empty */
+  uint32_t (*minor_version)(const leat_request* request); /* of HTTP/1: 0 or 1 */
+  leat_str (*peer)(
+      const leat_request* request); /* the client's address without port; "unix:" for a unix socket */
+  leat_str (*id)(const leat_request* request);       /* the request id, empty if nothing gave it one */
+  leat_str (*route_id)(const leat_request* request); /* of the configuration: a label with few values */
+
+  /* The first field of that name, any case; absent if there is none. */
+  leat_str (*header)(const leat_request* request, leat_str name);
+  /* Fields in the order received, repeated ones apart. `index` < header_count, else LEAT_E_NOT_FOUND. */
+  uint32_t (*header_count)(const leat_request* request);
+  int32_t (*header_at)(const leat_request* request, uint32_t index, leat_str* name, leat_str* value);
+  /* The body's length in bytes as the client declared it; -1 if it did not (chunked), 0 without a body. */
+  int64_t (*content_length)(const leat_request* request);
+
+  /* Path parameter number `index`, decoded; absent past the last. leat.route/1 has the numbers. */
+  leat_str (*param)(const leat_request* request, uint32_t index);
+  /* The first query parameter of that name, decoded ('+' and %XX); absent if there is none, or if its escapes
+   * are broken. Looked up by scanning the query. */
+  leat_str (*query_param)(const leat_request* request, leat_str name);
+  /* The cookie of that name, without quotes around it; absent if there is none. */
+  leat_str (*cookie)(const leat_request* request, leat_str name);
+  /* The whole body, for handlers that do not stream it; else empty. */
+  leat_str (*body)(const leat_request* request);
+
+  /* A pointer of the plugin's own that stays with the request; NULL until set. */
+  int32_t (*set_state)(leat_request* request, void* state);
+  void* (*state)(const leat_request* request);
+} leat_request_v1;
+
+/* "leat.route/1": the route a handler is bound to. All [main], in bind(). */
+typedef struct leat_route_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  leat_str (*id)(const leat_route* route);
+  leat_str (*pattern)(const leat_route* route); /* "/users/{id}" */
+  uint32_t (*param_count)(const leat_route* route);
+  leat_str (*param_name)(const leat_route* route, uint32_t index); /* absent past the last */
+  /* The number of the path parameter of that name, or LEAT_E_NOT_FOUND. */
+  int32_t (*param_index)(const leat_route* route, leat_str name);
+} leat_route_v1;
+
+/* "leat.body/1": the flow of a streamed body, and trailers. All [worker]. */
+typedef struct leat_body_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* Stops and starts on_body. A piece being delivered is delivered; the client is slowed down by TCP. */
+  int32_t (*pause)(leat_request* request);
+  int32_t (*resume)(leat_request* request);
+  /* Raises or lowers the limit in bytes for this request's body, in handle() of a streaming handler. */
+  int32_t (*set_limit)(leat_request* request, uint64_t bytes);
+  /* Trailer fields of a chunked body, from on_body_end on. */
+  uint32_t (*trailer_count)(const leat_request* request);
+  int32_t (*trailer_at)(const leat_request* request, uint32_t index, leat_str* name, leat_str* value);
+} leat_body_v1;
+
+/* "leat.response/1": the answer. All [worker]. Either send it whole, or begin, write and end. The status and
+ * the fields must be set before; afterwards everything but write, trailers, end and abort is LEAT_E_STATE.
+ * Framing (Content-Length, Transfer-Encoding, Connection, Date) is the host's, and refused as a field. */
+typedef struct leat_response_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* 200..599, else LEAT_E_ARGUMENT. 200 until set. */
+  int32_t (*status)(leat_request* request, uint32_t status);
+  int32_t (*content_type)(leat_request* request, leat_str type);
+  int32_t (*content_type_static)(leat_request* request, leat_str type);
+  /* Appends a field; set_header first removes those of that name. LEAT_E_ARGUMENT: the name is no token, the
+   * value holds CR, LF or NUL, a framing field, or there are 64 already. */
+  int32_t (*add_header)(leat_request* request, leat_str name, leat_str value);
+  int32_t (*add_header_static)(leat_request* request, leat_str name, leat_str value);
+  int32_t (*set_header)(leat_request* request, leat_str name, leat_str value);
+  int32_t (*remove_header)(leat_request* request, leat_str name);
+
+  /* The whole answer, with a copy of `body`, or with the bytes themselves, which are then sent in place. */
+  int32_t (*send)(leat_request* request, leat_str body);
+  int32_t (*send_static)(leat_request* request, leat_str body);
+  /* The whole answer as RFC 9457 problem+json. `status` 400..599. `detail` tells the client what to mend.
+   * `extra` is appended to the object's members as it stands and must be valid there:
+   * "\"parameter\":\"limit\"". */
+  int32_t (*send_problem)(leat_request* request, uint32_t status, leat_str detail, leat_str extra);
+
+  /* Sends the head. `length` in bytes frames the body; -1 if it is not known yet. */
+  int32_t (*begin)(leat_request* request, int64_t length);
+  /* LEAT_OK: go on. LEAT_BLOCKED: `bytes` were taken, and a well-behaved handler returns and goes on in
+   * on_writable. LEAT_E_ARGUMENT: past the length given to begin(), nothing was taken. */
+  int32_t (*write)(leat_request* request, leat_str bytes);
+  /* A field after a body of unknown length, sent with end() where the client can take it. */
+  int32_t (*add_trailer)(leat_request* request, leat_str name, leat_str value);
+  /* LEAT_E_STATE if fewer bytes were written than begin() was told; the answer is then cut. */
+  int32_t (*end)(leat_request* request);
+  /* Gives up half-way: the connection is closed, so that the client sees that the answer is cut. */
+  int32_t (*abort)(leat_request* request);
+
+  int32_t (*started)(const leat_request* request);  /* 1 once an answer was sent or begun */
+  int32_t (*finished)(const leat_request* request); /* 1 once it is complete, or can't be any more */
+} leat_response_v1;
+
+/* "leat.arena/1": memory that goes when the request ends. [worker] */
+typedef struct leat_arena_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* `size` bytes, uninitialised; `align` a power of two, 16 at most. NULL: past the request's memory limit.
+   */
+  void* (*alloc)(leat_request* request, size_t size, size_t align);
+  /* A copy; absent when there is no memory. */
+  leat_str (*copy)(leat_request* request, leat_str text);
+} leat_arena_v1;
+
+/* "leat.json/1": writes JSON into the request's arena. [worker] Events that can't follow each other (a value
+ * without a key in an object, an end without a begin), and a lack of memory, make finish() and send() fail.
+ * Texts are UTF-8; what is not is replaced by U+FFFD. A real that is no number (NaN, infinite) is written as
+ * null. */
+typedef struct leat_json_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  leat_json* (*start)(leat_request* request); /* NULL: memory */
+  void (*begin_object)(leat_json* json);
+  void (*end_object)(leat_json* json);
+  void (*begin_array)(leat_json* json);
+  void (*end_array)(leat_json* json);
+  void (*key)(leat_json* json, leat_str name);
+  void (*string)(leat_json* json, leat_str text);
+  void (*integer)(leat_json* json, int64_t number);
+  void (*unsigned_integer)(leat_json* json, uint64_t number);
+  void (*real)(leat_json* json, double number); /* the shortest text that reads back as the same number */
+  void (*boolean)(leat_json* json, int32_t truth);
+  void (*null)(leat_json* json);
+  void (*raw)(leat_json* json, leat_str text); /* one value, written as it stands */
+  /* The text, in the arena. LEAT_E_STATE: not one whole value; LEAT_E_MEMORY. */
+  int32_t (*finish)(leat_json* json, leat_str* text);
+  /* finish(), and send it as application/json (unless another type was set). */
+  int32_t (*send)(leat_request* request, leat_json* json);
+} leat_json_v1;
+
+#define LEAT_LOG_DEBUG 0u
+#define LEAT_LOG_INFO 1u
+#define LEAT_LOG_WARN 2u
+#define LEAT_LOG_ERROR 3u
+
+/* "leat.log/1". [any] Lines name the plugin; they never block, and are dropped and counted under a flood.
+ * Control characters are shown as '?'. */
+typedef struct leat_log_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int32_t (*enabled)(const leat_host* host, uint32_t level);
+  void (*write)(const leat_host* host, uint32_t level, leat_str message);
+} leat_log_v1;
+
+/* "leat.config/1": the instance's options. All [main], in create(). A getter leaves `*out` at its default
+ * when the key is absent, and answers LEAT_OK. A value of the wrong type or out of range is reported at its
+ * line by the host, which makes the load fail, and answers LEAT_E_ARGUMENT with the default in `*out`. Texts
+ * are valid until create() returns. */
+typedef struct leat_config_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int32_t (*has)(const leat_config* config, leat_str key); /* 1 or 0 */
+  int32_t (*integer)(const leat_config* config, leat_str key, int64_t fallback, int64_t least, int64_t most,
+                     int64_t* out);
+  int32_t (*real)(const leat_config* config, leat_str key, double fallback, double least, double most,
+                  double* out);
+  int32_t (*boolean)(const leat_config* config, leat_str key, int32_t fallback, int32_t* out);
+  int32_t (*string)(const leat_config* config, leat_str key, leat_str fallback, leat_str* out);
+  /* The table under `key`, or NULL if there is none. */
+  const leat_config* (*table)(const leat_config* config, leat_str key);
+  /* Items of the array under `key`, 0 if it is absent. `string_at` and `table_at` take index < count. */
+  uint32_t (*count)(const leat_config* config, leat_str key);
+  int32_t (*string_at)(const leat_config* config, leat_str key, uint32_t index, leat_str* out);
+  const leat_config* (*table_at)(const leat_config* config, leat_str key, uint32_t index);
+} leat_config_v1;
+
+/* Names a suspension from any thread. Compares as a value; a stale one resumes nothing. */
+typedef struct leat_ticket {
+  uint32_t worker;
+  uint32_t slot;
+  uint64_t generation;
+} leat_ticket;
+
+/* Goes on with a request, on its worker's thread; the verdict means what that of handle() does. For a
+ * completion whose request ended on the way `request` is NULL: free what `argument` points to, the verdict is
+ * ignored. */
+typedef int32_t (*leat_resume)(const leat_scope* scope, leat_request* request, void* argument);
+
+/* "leat.async/1": answer later, from another thread. */
+typedef struct leat_async_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* [worker] Then return LEAT_PENDING. One suspension at a time: until it was completed a second one is
+   * LEAT_E_STATE. It ends with its completion or with the request. */
+  int32_t (*suspend)(leat_request* request, leat_ticket* ticket);
+  /* [any] 1: accepted, `resume` will be called exactly once, on the request's worker. 0: the request has
+   * ended, or was completed already, or the ticket is none of this instance's, or memory is out: nothing will
+   * be called. */
+  int32_t (*complete)(const leat_host* host, leat_ticket ticket, leat_resume resume, void* argument);
+} leat_async_v1;
+
+/* "leat.timer/1". All [worker]. */
+typedef struct leat_timer_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* Calls `resume` after `delay_ms`, unless the request has ended by then. Keeps the request open meanwhile:
+   * return LEAT_PENDING. A request can have several. LEAT_E_MEMORY, LEAT_E_STATE when it has been answered.
+   */
+  int32_t (*resume_after)(leat_request* request, uint64_t delay_ms, leat_resume resume, void* argument);
+  /* CLOCK_MONOTONIC as of this turn of the loop, in nanoseconds. */
+  uint64_t (*now_ns)(const leat_request* request);
+} leat_timer_v1;
+
+/* ----------------------------------------------------------------------------------- note and exported
+ * symbol */
+
+#if defined(__GNUC__)
+#define LEAT_EXPORT __attribute__((visibility("default")))
+#define LEAT_IN_NOTE __attribute__((section(".note.leat"), used, aligned(4)))
+#else
+#error "Leat plugins need a compiler that knows GNU attributes (gcc, clang)"
+#endif
+
+/* The type of the note: owner "Leat", type 1. */
+#define LEAT_NOTE_TYPE 1u
+typedef struct leat_note {
+  uint32_t owner_size;
+  uint32_t description_size;
+  uint32_t type;
+  char owner[8];
+  uint32_t abi_major;
+  uint32_t abi_minor;
+  char name[48]; /* of the plugin, ends with a NUL */
+} leat_note;
+
+/* Once per plugin, at file scope: LEAT_NOTE("hello"); and
+ *   const leat_plugin_entry leat_plugin = {LEAT_ENTRY("hello", "1.0.0"), .handlers = ..., .handler_count =
+ * ...};
+ */
+#define LEAT_NOTE(plugin_name)                                        \
+  LEAT_IN_NOTE static const leat_note leat_plugin_note = {            \
+      5u,                                                             \
+      (uint32_t)(sizeof(leat_note) - offsetof(leat_note, abi_major)), \
+      LEAT_NOTE_TYPE,                                                 \
+      "Leat",                                                         \
+      LEAT_ABI_MAJOR,                                                 \
+      LEAT_ABI_MINOR,                                                 \
+      "" plugin_name}
+
+#define LEAT_ENTRY(plugin_name, plugin_version)                                                 \
+  .magic = LEAT_PLUGIN_MAGIC, .struct_size = (uint32_t)sizeof(leat_plugin_entry),               \
+  .abi_major = LEAT_ABI_MAJOR, .abi_minor = LEAT_ABI_MINOR, .name = LEAT_STR_INIT(plugin_name), \
+  .version = LEAT_STR_INIT(plugin_version)
+
+LEAT_EXPORT extern const leat_plugin_entry leat_plugin;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
