@@ -1,0 +1,158 @@
+"""The servers under comparison: started on a free loopback port, pinned to one core, and read through /proc.
+
+CPU time is that of the whole process tree of a server, all threads: nginx works in a child of its master.
+"""
+
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVER_CORE = 0
+CLIENT_CORE = 1
+BODY = '{"message":"Hello, World!"}'
+READY_SECONDS = 20
+TICKS = os.sysconf("SC_CLK_TCK")
+
+# keepalive_requests: the default of 1000 would make nginx close and wrk connect again all the time.
+NGINX_CONFIGURATION = """
+worker_processes 1;
+daemon off;
+pid nginx.pid;
+error_log stderr error;
+events {{ worker_connections 16384; multi_accept on; }}
+http {{
+  access_log off;
+  default_type application/json;
+  keepalive_requests 2000000000;
+  keepalive_timeout 3600s;
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location / {{ return 200 '{body}'; }}
+  }}
+}}
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def proc_text(pid, name):
+    return Path(f"/proc/{pid}/{name}").read_text()
+
+
+def process_tree(pid):
+    children = proc_text(pid, f"task/{pid}/children").split()
+    return [pid] + [below for child in children for below in process_tree(int(child))]
+
+
+def raise_descriptor_limit(wanted):
+    """Raises this process's limit, which what it starts inherits. Returns what was reached."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    reached = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (reached, hard))
+    return reached
+
+
+class Server:
+    """A running server; stop() ends it. `name` is what the tables call it."""
+
+    def __init__(self, name, command, port):
+        self.name = name
+        self.port = port
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                        preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}))
+        self._wait_until_ready()
+
+    def _wait_until_ready(self):
+        """Ready means that it answers what the benchmark will ask for, and with the right body."""
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=2) as peer:
+                    peer.sendall(b"GET /json HTTP/1.1\r\nHost: bench\r\n\r\n")
+                    answer = b""
+                    while BODY.encode() not in answer:
+                        piece = peer.recv(4096)
+                        if not piece:
+                            raise ConnectionError("closed before the answer was whole")
+                        answer += piece
+                if answer.startswith(b"HTTP/1.1 200 "):
+                    return
+            except OSError:
+                time.sleep(0.05)
+        self.stop()
+        self.log.seek(0)
+        raise SystemExit(f"{self.name} does not answer on port {self.port}:\n{self.log.read().decode()}")
+
+    def cpu_seconds(self):
+        total = 0
+        for pid in process_tree(self.process.pid):
+            fields = proc_text(pid, "stat").rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])  # utime and stime: proc_pid_stat(5)
+        return total / TICKS
+
+    def memory_kib(self):
+        """{"rss", "pss"} of the process tree."""
+        sums = {"rss": 0, "pss": 0}
+        for pid in process_tree(self.process.pid):
+            for line in proc_text(pid, "smaps_rollup").splitlines():
+                key = line.split(":")[0].lower()
+                if key in sums:
+                    sums[key] += int(line.split()[1])
+        return sums
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+def start_leat():
+    port = free_port()
+    return Server("leat", [ROOT / "build/server/leat", "run", "-c", ROOT / "bench/leat.toml", "--workers", "1",
+                           "--listen", f"127.0.0.1:{port}"], port)
+
+
+def start_ceiling():
+    port = free_port()
+    return Server("ceiling", [ROOT / "build/bench/leat-ceiling", "--listen", f"127.0.0.1:{port}",
+                              "--cpu", str(SERVER_CORE)], port)
+
+
+def start_nginx(folder):
+    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if not program:
+        raise SystemExit("nginx is not installed: ./dev bench installs it")
+    port = free_port()
+    configuration = Path(folder) / "nginx.conf"
+    configuration.write_text(NGINX_CONFIGURATION.format(port=port, body=BODY))
+    return Server("nginx", [program, "-p", folder, "-e", "stderr", "-c", configuration], port)
+
+
+@contextlib.contextmanager
+def running(*starters):
+    """Starts servers one after another; stops all of them, whatever happens."""
+    with contextlib.ExitStack() as stack:
+        servers = []
+        for start in starters:
+            servers.append(start())
+            stack.callback(servers[-1].stop)
+        yield servers

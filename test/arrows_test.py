@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""Data flows one way, and so do the includes: this test reads every #include of the tree.
+
+Checked: a module includes only those it may depend on; a third-party library is seen by one place; headers
+that a plugin author gets (lib/plugin/sdk) need nothing but the standard library; and every include of the
+project names a file that exists. Written against the text and not the build, because a forbidden include of
+a header compiles without complaint as long as the include root is one for all.
+"""
+
+import re
+import sys
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# What each module may include besides itself. Headers of options structs are what config/ fills, hence its row.
+ARROWS = {
+    "lib/base": set(),
+    "lib/net": {"lib/base"},
+    "lib/http": {"lib/base"},
+    "lib/json": {"lib/base"},
+    "lib/cache": {"lib/base"},
+    "lib/pipeline": {"lib/base", "lib/http", "lib/json"},
+    "lib/plugin": {"lib/base", "lib/http", "lib/json", "lib/pipeline"},
+    "config": {"lib/base", "lib/net", "lib/http", "lib/json", "lib/pipeline", "lib/plugin"},
+    "server": {"lib/base", "lib/net", "lib/http", "lib/json", "lib/cache", "lib/pipeline", "lib/plugin", "config"},
+}
+
+# A third-party library (by the beginning of its include) and the only files that may see it.
+LIBRARIES = {
+    "liburing": "lib/net/uring_engine",
+    "llhttp": "lib/http/parser",
+    "toml++": "config/",
+    "spdlog": "lib/base/log",
+    "rapidjson": "lib/json/",
+    "mimalloc": "server/",
+    "CLI": "server/",
+    "dlfcn.h": "lib/plugin/",
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def sources(*folders):
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in (".cc", ".h", ".c"):
+                yield path
+
+
+def includes(path):
+    return [name for _, name in INCLUDE.findall(path.read_text())]
+
+
+def module_of(path):
+    """The module that a path below the root belongs to, or None."""
+    text = path.as_posix()
+    return next((module for module in ARROWS if text.startswith(module + "/")), None)
+
+
+def resolve(source, name):
+    """The file of the project that an include names, below the root; None if it is not one of ours."""
+    for folder in (ROOT / "lib", ROOT, source.parent):
+        if (folder / name).is_file():
+            return (folder / name).resolve().relative_to(ROOT)
+    return None
+
+
+class Arrows(unittest.TestCase):
+    def test_every_source_belongs_to_a_module(self):
+        for path in sources("lib", "config", "server"):
+            self.assertIsNotNone(module_of(path.relative_to(ROOT)), path)
+
+    def test_modules_include_only_what_lies_below_them(self):
+        wrong = []
+        for path in sources("lib", "config", "server"):
+            module = module_of(path.relative_to(ROOT))
+            for name in includes(path):
+                target = resolve(path, name)
+                other = module_of(target) if target else None
+                if other and other != module and other not in ARROWS[module]:
+                    wrong.append(f"{path.relative_to(ROOT)} includes {name}: {module} may not see {other}")
+        self.assertEqual(wrong, [])
+
+    def test_each_library_is_seen_by_one_place(self):
+        wrong = []
+        for path in sources("lib", "config", "server"):
+            where = path.relative_to(ROOT).as_posix()
+            for name in includes(path):
+                for library, allowed in LIBRARIES.items():
+                    seen = name == library or name.startswith((library + "/", library + ".h"))
+                    if seen and not where.startswith(allowed):
+                        wrong.append(f"{where} includes {name}, which only {allowed} may")
+        self.assertEqual(wrong, [])
+
+    def test_a_table_row_stands_for_something(self):
+        seen = [name for path in sources("lib", "config", "server") for name in includes(path)]
+        for library, allowed in LIBRARIES.items():
+            self.assertTrue(any(name.startswith(library) for name in seen), f"nothing includes {library}")
+            self.assertTrue(any(path.relative_to(ROOT).as_posix().startswith(allowed)
+                                for path in sources("lib", "config", "server")), allowed)
+
+    def test_plugin_headers_need_only_the_standard_library_and_each_other(self):
+        sdk = ROOT / "lib/plugin/sdk"
+        wrong = [f"{path.relative_to(ROOT)} includes {name}"
+                 for path in sdk.rglob("*.h") for name in includes(path)
+                 if not re.fullmatch(r"[a-z_]+(\.h)?", name) and not (sdk / Path(name).name).is_file()]
+        self.assertEqual(wrong, [])
+
+    def test_quoted_includes_exist(self):
+        generated = {"leat_version.h"}
+        wrong = []
+        for path in sources("lib", "config", "server"):
+            for mark, name in INCLUDE.findall(path.read_text()):
+                if mark == '"' and name not in generated and resolve(path, name) is None:
+                    wrong.append(f"{path.relative_to(ROOT)} includes {name}")
+        self.assertEqual(wrong, [])
+
+    def test_no_file_includes_upwards(self):
+        wrong = [f"{path.relative_to(ROOT)} includes {name}"
+                 for path in sources("lib", "config", "server", "test", "bench")
+                 for name in includes(path) if name.startswith("../")]
+        self.assertEqual(wrong, [])
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main())
