@@ -41,7 +41,9 @@ class Token {
   }
   [[nodiscard]] constexpr uint64_t bits() const { return bits_; }
   [[nodiscard]] constexpr Op op() const { return static_cast<Op>(bits_ >> 56); }
-  [[nodiscard]] constexpr uint32_t generation() const { return static_cast<uint32_t>(bits_ >> 32) & 0xffffff; }
+  [[nodiscard]] constexpr uint32_t generation() const {
+    return static_cast<uint32_t>(bits_ >> 32) & 0xffffff;
+  }
   [[nodiscard]] constexpr uint32_t slot() const { return static_cast<uint32_t>(bits_); }
   constexpr bool operator==(const Token&) const = default;
 
@@ -74,7 +76,8 @@ class Engine {
   virtual void accept(Token token, int listener) = 0;
 
   // Receives until end of file (result 0), an error, cancel(), or -ENOBUFS when every buffer is lent out.
-  // After -ENOBUFS it is over: ask again when free_buffers() says so, not at once.
+  // After -ENOBUFS it is over: ask again when free_buffers() says so, not at once. A kernel may also end it
+  // after bytes (result > 0, not armed): then ask again at once. The same goes for accept().
   virtual void receive(Token token, int fd) = 0;
 
   // Sends the parts in order as one gathered write. `parts` may go when send() returns; the bytes must stay
@@ -97,6 +100,9 @@ class Engine {
   // wait, UINT64_MAX: no deadline) passes or a signal arrives, and fills `out`. Returns how many; what did
   // not fit comes with the next call.
   virtual size_t wait(std::span<Completion> out, uint64_t deadline_ns) = 0;
+
+  // The clock of wait()'s deadlines: CLOCK_MONOTONIC, except where a test makes its own time.
+  [[nodiscard]] virtual uint64_t now_ns() const;
 
   // What was chosen and why, for the log and for `leat status`: "io_uring (defer_taskrun, 512 buffers)".
   [[nodiscard]] virtual std::string_view description() const = 0;

@@ -1,0 +1,234 @@
+#include "net/listener.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <format>
+#include <utility>
+
+#include "base/text.h"
+
+namespace leat::net {
+
+namespace {
+
+constexpr std::string_view kUnixPrefix = "unix:";
+constexpr size_t kLongestPath = sizeof(sockaddr_un::sun_path) - 1;
+
+// How long the kernel keeps a connection that has not sent a byte before it hands it over after all. Shorter
+// than the time a client has for its head, so that such a connection is still answered with 408.
+constexpr int kDeferAcceptSeconds = 5;
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof(sockaddr_storage);
+
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+  template <class T>
+  T& as() {
+    return reinterpret_cast<T&>(storage);
+  }
+};
+
+std::unexpected<std::string> refuse(std::string text) { return std::unexpected(std::move(text)); }
+
+std::expected<Address, std::string> parse_unix(std::string_view path) {
+  if (path.empty()) return refuse("`unix:` needs the path of a socket, such as unix:/run/leat/http.sock");
+  if (path.contains('\0')) return refuse("the path of a unix socket cannot hold a NUL byte");
+  if (path.size() > kLongestPath)
+    return refuse(std::format("the path of a unix socket is {} bytes at most, this one has {}", kLongestPath,
+                              path.size()));
+  return Address{Address::Kind::Unix, std::string(path), 0};
+}
+
+// Writes `host` as the system would, so that two spellings of one address compare equal.
+bool normalise(int family, std::string& host) {
+  in6_addr binary;
+  char text[INET6_ADDRSTRLEN];
+  if (::inet_pton(family, host.c_str(), &binary) != 1) return false;
+  host = ::inet_ntop(family, &binary, text, sizeof text);
+  return true;
+}
+
+SocketAddress to_system(const Address& address) {
+  SocketAddress out;
+  if (address.kind == Address::Kind::Unix) {
+    auto& to = out.as<sockaddr_un>();
+    to.sun_family = AF_UNIX;
+    address.host.copy(to.sun_path, kLongestPath);
+    out.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.host.size() + 1);
+  } else if (address.kind == Address::Kind::Ipv6) {
+    auto& to = out.as<sockaddr_in6>();
+    to.sin6_family = AF_INET6;
+    to.sin6_port = htons(address.port);
+    to.sin6_addr = in6addr_any;
+    if (!address.host.empty()) ::inet_pton(AF_INET6, address.host.c_str(), &to.sin6_addr);
+    out.size = sizeof(sockaddr_in6);
+  } else {
+    auto& to = out.as<sockaddr_in>();
+    to.sin_family = AF_INET;
+    to.sin_port = htons(address.port);
+    ::inet_pton(AF_INET, address.host.empty() ? "0.0.0.0" : address.host.c_str(), &to.sin_addr);
+    out.size = sizeof(sockaddr_in);
+  }
+  return out;
+}
+
+Expected<void> set_option(int fd, int level, int option, int value, const char* what) {
+  if (::setsockopt(fd, level, option, &value, sizeof value) != 0) return system_error(what);
+  return {};
+}
+
+Expected<void> set_tcp_options(int fd, const Address& address, const ListenOptions& options) {
+  return set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR")
+      .and_then([&] { return set_option(fd, SOL_SOCKET, SO_REUSEPORT, options.reuse_port, "SO_REUSEPORT"); })
+      .and_then([&] { return set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY"); })
+      .and_then([&]() -> Expected<void> {
+        if (!options.defer_accept) return {};
+        return set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, kDeferAcceptSeconds, "TCP_DEFER_ACCEPT");
+      })
+      .and_then([&]() -> Expected<void> {
+        if (address.kind != Address::Kind::Ipv6) return {};
+        // Only `*` takes IPv4 too: `[::]:80` and `0.0.0.0:80` may stand beside each other.
+        return set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !address.host.empty(), "IPV6_V6ONLY");
+      });
+}
+
+Expected<Fd> listen_tcp(const Address& address, const ListenOptions& options) {
+  const int family = address.kind == Address::Kind::Ipv6 ? AF_INET6 : AF_INET;
+  Fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return system_error("socket");
+  if (auto set = set_tcp_options(fd.get(), address, options); !set) return std::unexpected(set.error());
+  SocketAddress where = to_system(address);
+  if (::bind(fd.get(), where.get(), where.size) != 0) return system_error("bind");
+  if (::listen(fd.get(), options.backlog) != 0) return system_error("listen");
+  return fd;
+}
+
+// Removes the socket of a process that is gone. Whatever else lies at the path, or is still answered on,
+// stays.
+Expected<void> remove_stale(SocketAddress& where) {
+  const char* path = where.as<sockaddr_un>().sun_path;
+  struct stat info;
+  if (::lstat(path, &info) != 0) return system_error("lstat");
+  if (!S_ISSOCK(info.st_mode)) return std::unexpected(Error{"bind: the path is not a socket", EEXIST});
+  const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!probe) return system_error("socket");
+  if (::connect(probe.get(), where.get(), where.size) == 0 || errno != ECONNREFUSED)
+    return std::unexpected(Error{"bind", EADDRINUSE});
+  if (::unlink(path) != 0 && errno != ENOENT) return system_error("unlink");
+  return {};
+}
+
+Expected<Fd> listen_unix(const Address& address, const ListenOptions& options) {
+  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return system_error("socket");
+  // On the socket, the mode holds from the moment the file appears; the process's umask still narrows it,
+  // which the chmod() below undoes.
+  if (::fchmod(fd.get(), options.unix_mode) != 0) return system_error("fchmod");
+  SocketAddress where = to_system(address);
+  if (::bind(fd.get(), where.get(), where.size) != 0) {
+    if (errno != EADDRINUSE) return system_error("bind");
+    if (auto removed = remove_stale(where); !removed) return std::unexpected(removed.error());
+    if (::bind(fd.get(), where.get(), where.size) != 0) return system_error("bind");
+  }
+  if (::chmod(address.host.c_str(), options.unix_mode) != 0) return system_error("chmod");
+  if (::listen(fd.get(), options.backlog) != 0) return system_error("listen");
+  return fd;
+}
+
+// The text of an IP address, that of IPv4 where IPv6 only wraps it (RFC 4291, section 2.5.5.2).
+const char* host_text(SocketAddress& from, std::span<char, INET6_ADDRSTRLEN> out) {
+  if (from.storage.ss_family == AF_INET)
+    return ::inet_ntop(AF_INET, &from.as<sockaddr_in>().sin_addr, out.data(), out.size());
+  const in6_addr& six = from.as<sockaddr_in6>().sin6_addr;
+  if (IN6_IS_ADDR_V4MAPPED(&six)) return ::inet_ntop(AF_INET, &six.s6_addr[12], out.data(), out.size());
+  return ::inet_ntop(AF_INET6, &six, out.data(), out.size());
+}
+
+}  // namespace
+
+std::expected<Address, std::string> Address::parse(std::string_view text) {
+  if (text.starts_with(kUnixPrefix)) return parse_unix(text.substr(kUnixPrefix.size()));
+  const auto quoted = [text] { return std::string(text); };
+  const size_t colon = text.rfind(':');
+  if (colon == text.npos || text.ends_with(']'))
+    return refuse(
+        std::format("`{}` lacks a port: write 127.0.0.1:8080, [::1]:8080, *:8080 or unix:/path", quoted()));
+
+  const std::string_view digits = text.substr(colon + 1);
+  const auto port = parse_number<uint16_t>(digits);
+  if (!port) return refuse(std::format("`{}` is not a port: write a number from 0 to 65535", digits));
+
+  Address address{Kind::Ipv4, std::string(text.substr(0, colon)), *port};
+  if (address.host.empty())
+    return refuse(std::format("`{}` lacks an address: write *:{} for every address", quoted(), *port));
+  if (address.host == "*") return Address{Kind::Ipv6, "", *port};
+  if (address.host.starts_with('[') && address.host.ends_with(']')) {
+    address.kind = Kind::Ipv6;
+    address.host = address.host.substr(1, address.host.size() - 2);
+    if (normalise(AF_INET6, address.host)) return address;
+    return refuse(std::format("`{}` is not an IPv6 address", address.host));
+  }
+  if (normalise(AF_INET, address.host)) return address;
+  if (address.host.contains(':'))
+    return refuse(std::format("`{}`: an IPv6 address goes in brackets, as in [::1]:8080", quoted()));
+  return refuse(std::format("`{}` is not an IP address (names are not looked up): write 127.0.0.1:{} or *:{}",
+                            address.host, *port, *port));
+}
+
+std::string Address::text() const {
+  if (kind == Kind::Unix) return std::string(kUnixPrefix) + host;
+  if (host.empty()) return std::format("*:{}", port);
+  return kind == Kind::Ipv6 ? std::format("[{}]:{}", host, port) : std::format("{}:{}", host, port);
+}
+
+Expected<Fd> listen_on(const Address& address, const ListenOptions& options) {
+  if (address.kind == Address::Kind::Unix) return listen_unix(address, options);
+  auto fd = listen_tcp(address, options);
+  // Every address of a machine without IPv6 is every IPv4 address.
+  if (!fd && fd.error().number == EAFNOSUPPORT && address.host.empty())
+    return listen_tcp({Address::Kind::Ipv4, "", address.port}, options);
+  return fd;
+}
+
+Expected<Address> local_address(int fd) {
+  SocketAddress from;
+  if (::getsockname(fd, from.get(), &from.size) != 0) return system_error("getsockname");
+  char text[INET6_ADDRSTRLEN];
+  switch (from.storage.ss_family) {
+    case AF_UNIX:
+      return Address{Address::Kind::Unix, from.as<sockaddr_un>().sun_path, 0};
+    case AF_INET:
+      return Address{Address::Kind::Ipv4, host_text(from, text), ntohs(from.as<sockaddr_in>().sin_port)};
+    case AF_INET6:
+      break;
+    default:
+      return std::unexpected(Error{"getsockname: unknown family", EAFNOSUPPORT});
+  }
+  Address address{Address::Kind::Ipv6, "", ntohs(from.as<sockaddr_in6>().sin6_port)};
+  int only_six = 1;
+  socklen_t size = sizeof only_six;
+  if (::getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_six, &size) != 0) return system_error("IPV6_V6ONLY");
+  const bool any = IN6_IS_ADDR_UNSPECIFIED(&from.as<sockaddr_in6>().sin6_addr);
+  if (!any || only_six != 0) address.host = host_text(from, text);
+  return address;
+}
+
+size_t peer_text(int fd, std::span<char, 46> out) {
+  static_assert(INET6_ADDRSTRLEN == 46);
+  SocketAddress from;
+  if (::getpeername(fd, from.get(), &from.size) != 0) return 0;
+  if (from.storage.ss_family == AF_UNIX) return kUnixPrefix.copy(out.data(), out.size());
+  if (from.storage.ss_family != AF_INET && from.storage.ss_family != AF_INET6) return 0;
+  return std::strlen(host_text(from, out));
+}
+
+}  // namespace leat::net

@@ -41,7 +41,7 @@ Expected<Fd> listen_on(const Address& address, const ListenOptions& options);
 Expected<Address> local_address(int fd);
 
 // The peer of an accepted socket as text without a port ("192.0.2.1", "2001:db8::1", "unix:").
-// Returns the length written to `out` (at most 46 bytes).
+// Returns the length written to `out`, 0 when the peer has gone already.
 size_t peer_text(int fd, std::span<char, 46> out);
 
 }  // namespace leat::net

@@ -9,9 +9,10 @@
 // Thread: the worker's, except post() and stop(), which any thread and any signal handler may call.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -31,6 +32,8 @@ struct Task {
 class LoopClient {
  public:
   virtual ~LoopClient() = default;
+  // Every completion but those of Op::Wake, which are the loop's own. Telling stale tokens from live ones is
+  // the client's part.
   virtual void on_completion(const Completion& completion) = 0;
   // After all completions, tasks and timers of a turn: write what they produced.
   virtual void on_turn_end() = 0;
@@ -38,24 +41,50 @@ class LoopClient {
 
 class Loop {
  public:
-  // Both must outlive the loop.
+  // The engine must outlive the loop; both belong to the thread that runs it.
   static Expected<std::unique_ptr<Loop>> create(Engine& engine);
   ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
 
-  // Turns until stop().
+  // Turns until stop(), which may have been called before.
   void run(LoopClient& client);
-  // One turn, waiting no longer than `deadline_ns` (0: not at all). For tests.
+  // One turn, waiting until `deadline_ns` at most (0: not at all). For tests.
   void turn(LoopClient& client, uint64_t deadline_ns);
 
+  // Runs `task` on the loop's thread, in the order of posting for one poster, in this turn or the next.
   void post(Task& task);
+  // Lets the turn under way be the last one.
   void stop();
 
   [[nodiscard]] Engine& engine() { return engine_; }
   [[nodiscard]] TimerWheel& timers() { return timers_; }
-  // CLOCK_MONOTONIC as of the start of this turn.
+  // The engine's clock (CLOCK_MONOTONIC) as of the start of this turn.
   [[nodiscard]] uint64_t now_ns() const { return now_ns_; }
   [[nodiscard]] uint64_t now_ms() const { return now_ns_ / 1'000'000; }
   [[nodiscard]] uint64_t turns() const { return turns_; }
+
+ private:
+  // One wait takes this many completions at most: 16 KiB that stay in the first-level cache. A burst beyond
+  // it is served in the next turn, after what the first part produced has been sent.
+  static constexpr size_t kMostCompletions = 512;
+
+  Loop(Engine& engine, Fd wake_fd);
+  void on_wake(const Completion& completion);
+  void wake();
+  void run_inbox();
+
+  Engine& engine_;
+  Fd wake_fd_;  // readable when another thread wants this one awake
+  uint64_t now_ns_;
+  uint64_t turns_ = 0;
+  TimerWheel timers_;
+  std::array<Completion, kMostCompletions> completions_;
+
+  // Written by other threads: on a line of its own, so that they do not disturb the loop's.
+  alignas(64) std::atomic<Task*> inbox_ = nullptr;  // newest first
+  std::atomic<bool> sleeping_ = false;              // the loop waits, or is about to: post() must wake it
+  std::atomic<bool> stopping_ = false;
 };
 
 }  // namespace leat::net
