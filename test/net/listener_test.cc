@@ -1,0 +1,219 @@
+#include "net/listener.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/stat.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "sockets.h"
+
+namespace leat::net {
+
+namespace {
+
+using Catch::Matchers::ContainsSubstring;
+
+struct ScratchDirectory {
+  ScratchDirectory() {
+    std::string name = (std::filesystem::temp_directory_path() / "leat-net-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~ScratchDirectory() { std::filesystem::remove_all(path); }
+  std::filesystem::path path;
+};
+
+Address unix_address(const std::filesystem::path& path) { return {Address::Kind::Unix, path.string(), 0}; }
+
+bool option(int fd, int level, int name) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  REQUIRE(::getsockopt(fd, level, name, &value, &size) == 0);
+  return value != 0;
+}
+
+Fd accept_from(int listener) {
+  for (int i = 0; i < 5000; ++i) {
+    Fd fd(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+    if (fd) return fd;
+    ::usleep(1000);
+  }
+  FAIL("nothing to accept");
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("listener: addresses are read and written alike") {
+  struct Row {
+    const char* text;
+    Address address;
+    const char* written;
+  };
+  const Row rows[] = {
+      {"127.0.0.1:8080", {Address::Kind::Ipv4, "127.0.0.1", 8080}, "127.0.0.1:8080"},
+      {"0.0.0.0:0", {Address::Kind::Ipv4, "0.0.0.0", 0}, "0.0.0.0:0"},
+      {"[::1]:443", {Address::Kind::Ipv6, "::1", 443}, "[::1]:443"},
+      {"[0:0:0:0:0:0:0:1]:443", {Address::Kind::Ipv6, "::1", 443}, "[::1]:443"},
+      {"[2001:DB8::A]:65535", {Address::Kind::Ipv6, "2001:db8::a", 65535}, "[2001:db8::a]:65535"},
+      {"[::]:80", {Address::Kind::Ipv6, "::", 80}, "[::]:80"},
+      {"*:8080", {Address::Kind::Ipv6, "", 8080}, "*:8080"},
+      {"unix:/run/leat/http.sock",
+       {Address::Kind::Unix, "/run/leat/http.sock", 0},
+       "unix:/run/leat/http.sock"},
+      {"unix:a:b", {Address::Kind::Unix, "a:b", 0}, "unix:a:b"},
+  };
+  for (const Row& row : rows) {
+    const auto address = Address::parse(row.text);
+    INFO(row.text);
+    REQUIRE(address.has_value());
+    CHECK(*address == row.address);
+    CHECK(address->text() == row.written);
+    CHECK(Address::parse(row.written) == *address);
+  }
+}
+
+TEST_CASE("listener: an address that is wrong is told why") {
+  const std::string long_path = "unix:/" + std::string(120, 'p');
+  const std::pair<std::string_view, const char*> rows[] = {
+      {"", "lacks a port"},
+      {"8080", "lacks a port"},
+      {"127.0.0.1", "lacks a port"},
+      {"[::1]", "lacks a port"},
+      {":8080", "write *:8080"},
+      {"127.0.0.1:", "is not a port"},
+      {"127.0.0.1:http", "is not a port"},
+      {"127.0.0.1:65536", "is not a port"},
+      {"127.0.0.1:-1", "is not a port"},
+      {"127.0.0.1: 80", "is not a port"},
+      {"localhost:8080", "names are not looked up"},
+      {"256.0.0.1:80", "is not an IP address"},
+      {"1.2.3:80", "is not an IP address"},
+      {"::1:8080", "goes in brackets"},
+      {"[::g]:80", "is not an IPv6 address"},
+      {"[127.0.0.1]:80", "is not an IPv6 address"},
+      {"[]:80", "is not an IPv6 address"},
+      {"unix:", "needs the path"},
+      {long_path, "bytes at most"},
+      {std::string_view("unix:/a\0b", 9), "NUL"},
+  };
+  for (const auto& [text, reason] : rows) {
+    INFO(text);
+    const auto address = Address::parse(text);
+    REQUIRE_FALSE(address.has_value());
+    CHECK_THAT(address.error(), ContainsSubstring(reason));
+  }
+}
+
+TEST_CASE("listener: a TCP socket listens, tells its port, and passes TCP_NODELAY on") {
+  const auto fd = listen_on(*Address::parse("127.0.0.1:0"), {});
+  REQUIRE(fd.has_value());
+  const auto bound = local_address(fd->get());
+  REQUIRE(bound.has_value());
+  CHECK(bound->host == "127.0.0.1");
+  CHECK(bound->port != 0);
+
+  const Fd client = connect_to(fd->get());
+  const Fd server = accept_from(fd->get());
+  CHECK(option(server.get(), IPPROTO_TCP, TCP_NODELAY));
+  std::array<char, 46> text;
+  CHECK(std::string_view(text.data(), peer_text(server.get(), text)) == "127.0.0.1");
+
+  // A second worker's socket on the same port, and one that wants the port for itself.
+  CHECK(listen_on(*bound, {}).has_value());
+  const auto alone = listen_on(*bound, {.reuse_port = false});
+  REQUIRE_FALSE(alone.has_value());
+  CHECK(alone.error().number == EADDRINUSE);
+}
+
+TEST_CASE("listener: `*` takes IPv4 and IPv6, and an IPv4 peer is written as such") {
+  const auto fd = listen_on(*Address::parse("*:0"), {.defer_accept = true});
+  REQUIRE(fd.has_value());
+  const auto bound = local_address(fd->get());
+  REQUIRE(bound.has_value());
+  CHECK(bound->text() == "*:" + std::to_string(bound->port));
+  CHECK(option(fd->get(), IPPROTO_TCP, TCP_DEFER_ACCEPT));
+
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(bound->port);
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(::connect(client.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
+  write_all(client.get(), "x");
+  const Fd server = accept_from(fd->get());
+  std::array<char, 46> text;
+  CHECK(std::string_view(text.data(), peer_text(server.get(), text)) == "127.0.0.1");
+}
+
+TEST_CASE("listener: an IPv6 socket leaves the IPv4 port to others") {
+  const auto six = listen_on(*Address::parse("[::]:0"), {.reuse_port = false});
+  if (!six && six.error().number == EAFNOSUPPORT) SKIP("no IPv6 here");
+  REQUIRE(six.has_value());
+  const auto bound = local_address(six->get());
+  CHECK(bound->host == "::");
+  CHECK(listen_on({Address::Kind::Ipv4, "0.0.0.0", bound->port}, {.reuse_port = false}).has_value());
+}
+
+TEST_CASE("listener: an address that is not of this machine is refused by the system") {
+  const auto fd = listen_on(*Address::parse("192.0.2.1:8080"), {});
+  REQUIRE_FALSE(fd.has_value());
+  CHECK_THAT(fd.error().text(), ContainsSubstring("bind"));
+}
+
+TEST_CASE("listener: a unix socket gets its mode, whatever the umask") {
+  const ScratchDirectory scratch;
+  const auto path = scratch.path / "http.sock";
+  const mode_t before = ::umask(0077);
+  const auto fd = listen_on(unix_address(path), {.unix_mode = 0666});
+  ::umask(before);
+  REQUIRE(fd.has_value());
+  struct stat info;
+  REQUIRE(::stat(path.c_str(), &info) == 0);
+  CHECK((info.st_mode & 07777) == 0666);
+  CHECK(local_address(fd->get())->text() == "unix:" + path.string());
+
+  const Fd client = connect_to(fd->get());
+  const Fd server = accept_from(fd->get());
+  std::array<char, 46> text;
+  CHECK(std::string_view(text.data(), peer_text(server.get(), text)) == "unix:");
+}
+
+TEST_CASE("listener: a unix socket of a dead process is replaced, a living one's and other files are not") {
+  const ScratchDirectory scratch;
+  const auto path = scratch.path / "http.sock";
+  {
+    REQUIRE(listen_on(unix_address(path), {}).has_value());
+  }
+  REQUIRE(std::filesystem::exists(path));
+  const auto living = listen_on(unix_address(path), {});
+  REQUIRE(living.has_value());
+
+  const auto second = listen_on(unix_address(path), {});
+  REQUIRE_FALSE(second.has_value());
+  CHECK(second.error().number == EADDRINUSE);
+  const Fd client = connect_to(living->get());
+
+  const auto file = scratch.path / "precious.txt";
+  std::ofstream(file) << "do not remove";
+  const auto third = listen_on(unix_address(file), {});
+  REQUIRE_FALSE(third.has_value());
+  CHECK_THAT(third.error().text(), ContainsSubstring("not a socket"));
+  CHECK(std::filesystem::file_size(file) == 13);
+
+  const auto nowhere = listen_on(unix_address(scratch.path / "missing" / "http.sock"), {});
+  REQUIRE_FALSE(nowhere.has_value());
+  CHECK(nowhere.error().number == ENOENT);
+}
+
+TEST_CASE("listener: a peer that is gone has no text") {
+  std::array<char, 46> text;
+  const Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  CHECK(peer_text(fd.get(), text) == 0);
+}
+
+}  // namespace leat::net
