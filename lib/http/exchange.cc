@@ -1,0 +1,276 @@
+#include "http/exchange.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/check.h"
+#include "http/problem.h"
+#include "http/service.h"
+#include "http/session.h"
+#include "http/status.h"
+
+namespace leat::http {
+
+namespace {
+
+// What an exchange shows that was refused before its head was understood.
+constexpr Head kNoHead{.bytes = ""};
+
+// Below this a pinned body is copied behind its head: one contiguous send is cheaper than a gathered one.
+constexpr size_t kLeastPinned = 4096;
+
+// A request body that was not wanted is read over up to here, so that the connection can go on; past it, it
+// is closed.
+constexpr uint64_t kMostDiscarded = 64 * 1024;
+
+}  // namespace
+
+Exchange::Exchange(WorkerContext& worker, uint32_t slot) : worker_(worker), arena_(worker.blocks(), 0), slot_(slot) {
+  request.reset(kNoHead);
+}
+
+Exchange::~Exchange() { std::free(body_); }
+
+bool Exchange::start_answer() {
+  if (state_ != State::Open || cancelled_) return false;
+  session_->env_.service.on_response(*this);
+  head_only_ = request.method() == Method::Head || !status_allows_body(response.status);
+  return true;
+}
+
+// Whether the answer under way has to be the connection's last.
+bool Exchange::must_close() const {
+  if (close_after || session_->last_request()) return true;
+  const Head& head = request.head();
+  if (session_->step_ != Session::Step::Head && session_->step_ != Session::Step::Body) return false;
+  if (head.framing == Framing::None) return false;
+  // The client may be waiting for a 100 that will not come: nobody knows whether the body follows.
+  if (head.expect_continue && !session_->body_begun_) return true;
+  return head.framing == Framing::Length && head.content_length - session_->body_bytes_ > kMostDiscarded;
+}
+
+bool Exchange::write_head(ResponseFraming framing, std::string_view body, bool& body_done) {
+  close_after = framing.close = framing.close || must_close();
+  framing.say_keep_alive = !framing.close && request.minor_version() == 0;
+  if (session_->env_.writer.write_head(session_->output_, response, framing, body, body_done)) return true;
+  // Out of memory, or a head of more than a block: there is no honest answer but to cut.
+  session_->cut_answer();
+  return false;
+}
+
+bool Exchange::send(std::string_view body) {
+  if (!start_answer()) return false;
+  const bool allowed = status_allows_body(response.status);
+  const ResponseFraming framing{.kind = allowed ? ResponseFraming::Kind::Length : ResponseFraming::Kind::None,
+                                .length = body.size()};
+  if (head_only_) body = {};
+  bool body_done = false;
+  state_ = State::Finished;
+  if (!write_head(framing, body, body_done)) return true;
+  if (!body_done && !session_->output_.append(body)) session_->cut_answer();
+  body_bytes_out_ = body.size();
+  return true;
+}
+
+bool Exchange::send_pinned(std::string_view body, Release release) {
+  const auto let_go = [&] {
+    if (release.run != nullptr) release.run(release.context);
+  };
+  if (body.size() < kLeastPinned || state_ != State::Open || cancelled_) {
+    const bool answered = send(body);
+    let_go();
+    return answered;
+  }
+  if (!start_answer()) return false;
+  state_ = State::Finished;
+  const bool allowed = status_allows_body(response.status);
+  const ResponseFraming framing{.kind = allowed ? ResponseFraming::Kind::Length : ResponseFraming::Kind::None,
+                                .length = body.size()};
+  bool body_done = false;
+  if (!write_head(framing, {}, body_done)) {
+    let_go();
+  } else if (head_only_) {
+    let_go();
+  } else if (!session_->output_.append_pinned(body, release)) {
+    let_go();
+    session_->cut_answer();
+  } else {
+    body_bytes_out_ = body.size();
+  }
+  return true;
+}
+
+bool Exchange::send_problem(uint16_t status, std::string_view detail, std::string_view extra) {
+  if (state_ != State::Open || cancelled_) return false;
+  response.status = status;
+  response.content_type = kProblemType;
+  return send(problem_body(arena_, status, detail, request.id(), extra));
+}
+
+bool Exchange::begin(std::optional<uint64_t> length) {
+  if (!start_answer()) return false;
+  state_ = State::Streaming;
+  has_length_ = length.has_value();
+  length_left_ = length.value_or(0);
+  ResponseFraming framing;
+  if (!status_allows_body(response.status)) {
+    framing.kind = ResponseFraming::Kind::None;
+  } else if (length) {
+    framing.kind = ResponseFraming::Kind::Length;
+    framing.length = *length;
+  } else if (request.minor_version() > 0) {
+    framing.kind = ResponseFraming::Kind::Chunked;
+  } else {
+    framing.kind = ResponseFraming::Kind::UntilClose;
+    framing.close = true;
+  }
+  chunked_ = framing.kind == ResponseFraming::Kind::Chunked;
+  bool body_done = false;
+  write_head(framing, {}, body_done);
+  return true;
+}
+
+bool Exchange::write_piece(std::string_view bytes) {
+  Output& output = session_->output_;
+  if (!chunked_) return output.append(bytes);
+  char size[20];
+  char* end = std::to_chars(size, size + 16, bytes.size(), 16).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  return output.append({size, static_cast<size_t>(end - size)}) && output.append(bytes) && output.append("\r\n");
+}
+
+bool Exchange::write(std::string_view bytes) {
+  if (state_ != State::Streaming || cancelled_) return false;
+  if (has_length_) {
+    if (bytes.size() > length_left_) bytes = bytes.substr(0, length_left_);
+    length_left_ -= bytes.size();
+  }
+  if (!head_only_ && !bytes.empty()) {
+    if (!write_piece(bytes)) {
+      session_->cut_answer();
+      return false;
+    }
+    body_bytes_out_ += bytes.size();
+  }
+  blocked_ = session_->over_high_water();
+  return !blocked_;
+}
+
+bool Exchange::add_trailer(std::string_view name, std::string_view value) {
+  return trailers_.add_copy(arena_, name, value);
+}
+
+bool Exchange::end() {
+  if (state_ != State::Streaming || cancelled_) return false;
+  if (has_length_ && length_left_ != 0 && !head_only_) {
+    abort();
+    return true;
+  }
+  state_ = State::Finished;
+  if (!chunked_ || head_only_) return true;
+  Output& output = session_->output_;
+  bool queued = output.append("0\r\n");
+  for (const Response::Field& field : trailers_.fields())
+    queued = queued && output.append(field.name) && output.append(": ") && output.append(field.value) &&
+             output.append("\r\n");
+  if (!queued || !output.append("\r\n")) session_->cut_answer();
+  return true;
+}
+
+void Exchange::abort() {
+  if (cancelled_ || state_ == State::Finished) return;
+  session_->cut_answer();
+}
+
+void Exchange::pause_body() { body_paused_ = true; }
+void Exchange::resume_body() { body_paused_ = false; }
+
+bool Exchange::body_over_limit() const {
+  const Head& head = request.head();
+  return head.framing == Framing::Length && head.content_length > body_limit_;
+}
+
+Ticket Exchange::ticket() const {
+  return {worker_.index(), slot_, session_->env_.exchanges.generations_[slot_].load(std::memory_order_relaxed)};
+}
+
+Ticket Exchange::suspend() {
+  suspended_ = true;
+  return ticket();
+}
+
+void Exchange::recycle() {
+  if (timers != nullptr) worker_.forget_timers(*this);
+  if (known_ != nullptr) KnownHeads::unpin(*known_);
+  known_ = nullptr;
+  request.reset(kNoHead);
+  response.reset();
+  trailers_.reset();
+  route = nullptr;
+  handler_state = nullptr;
+  chain_position = 0;
+  started_ns = 0;
+  close_after = false;
+  state_ = State::Open;
+  requested_ = cancelled_ = suspended_ = blocked_ = body_paused_ = chunked_ = head_only_ = has_length_ = false;
+  length_left_ = body_bytes_out_ = 0;
+  std::free(body_);
+  body_ = nullptr;
+  body_size_ = body_room_ = 0;
+  arena_.reset();
+}
+
+ExchangePool::ExchangePool(WorkerContext& worker, size_t most)
+    : worker_(worker), generations_(std::make_unique<std::atomic<uint64_t>[]>(most)), most_(most) {}
+
+ExchangePool::~ExchangePool() { ENSURE(out_ == 0); }
+
+Exchange* ExchangePool::take(Session& session, size_t arena_limit) {
+  if (free_.empty()) {
+    if (exchanges_.size() == most_) return nullptr;
+    const auto slot = static_cast<uint32_t>(exchanges_.size());
+    exchanges_.push_back(std::make_unique<Exchange>(worker_, slot));
+    free_.reserve(exchanges_.capacity());
+    free_.push_back(slot);
+  }
+  const uint32_t slot = free_.back();
+  free_.pop_back();
+  advance(slot, 1);
+  ++out_;
+  Exchange& exchange = *exchanges_[slot];
+  exchange.session_ = &session;
+  exchange.arena_.set_limit(arena_limit);
+  return &exchange;
+}
+
+void ExchangePool::give(Exchange& exchange) {
+  exchange.recycle();
+  exchange.session_ = nullptr;
+  advance(exchange.slot_, 1);
+  --out_;
+  free_.push_back(exchange.slot_);
+}
+
+void ExchangePool::renew(Exchange& exchange) {
+  exchange.recycle();
+  advance(exchange.slot_, 2);
+}
+
+// Only the worker writes, so that no locked instruction is needed.
+void ExchangePool::advance(uint32_t slot, uint64_t by) {
+  generations_[slot].store(generations_[slot].load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+}
+
+Exchange* ExchangePool::find(const Ticket& ticket) {
+  return is_live(ticket) ? exchanges_[ticket.slot].get() : nullptr;
+}
+
+bool ExchangePool::is_live(const Ticket& ticket) const {
+  return ticket.slot < most_ && ticket.generation % 2 == 1 &&
+         generations_[ticket.slot].load(std::memory_order_relaxed) == ticket.generation;
+}
+
+}  // namespace leat::http

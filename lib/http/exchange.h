@@ -7,12 +7,17 @@
 // Thread: its worker's. Only Ticket values travel.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/arena.h"
+#include "http/known_heads.h"
 #include "http/message.h"
+#include "http/parser.h"
 
 namespace leat::pipeline {
 struct Route;
@@ -22,6 +27,7 @@ namespace leat::http {
 
 class Session;
 class WorkerContext;
+struct ResponseFraming;
 
 // Names a suspended exchange from any thread. A ticket whose exchange has ended is stale and resumes nothing.
 struct Ticket {
@@ -39,6 +45,7 @@ struct Release {
 class Exchange {
  public:
   Exchange(WorkerContext& worker, uint32_t slot);
+  ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
@@ -50,30 +57,33 @@ class Exchange {
   // --- Answering whole. Call once, with response.status and fields set. Runs the service's on_response,
   // then queues head and body; framing is the writer's. The exchange stays valid until the handler returns.
 
+  // All answering functions return false, and do nothing, when the exchange was answered or cancelled before.
+
   // Copies `body`.
-  void send(std::string_view body);
-  // Sends `body` in place: it must stay unchanged until `release` runs. Short ones are copied all the same.
-  void send_pinned(std::string_view body, Release release);
+  bool send(std::string_view body);
+  // Sends `body` in place: it must stay unchanged until `release` runs, which happens in any case. Short ones are copied all the same.
+  bool send_pinned(std::string_view body, Release release);
   // An RFC 9457 answer. `detail` (may be empty) tells the client what to mend; `extra` is appended to the
   // object as it stands, for example `"parameter":"limit"`. Response fields set before are kept.
-  void send_problem(uint16_t status, std::string_view detail, std::string_view extra = {});
+  bool send_problem(uint16_t status, std::string_view detail, std::string_view extra = {});
 
   // --- Answering in pieces: begin, write any number of times, end.
 
   // With a length the body is framed by it (write() past it is refused); without, chunked, or by closing
   // for HTTP/1.0.
-  void begin(std::optional<uint64_t> length);
+  bool begin(std::optional<uint64_t> length);
   // Copies `bytes`. True: go on. False: the queue is at its high-water mark (the bytes were taken): wait for
   // on_writable.
   bool write(std::string_view bytes);
   // Trailer fields, sent with end() if the body is chunked; see Response::add for what is refused.
   [[nodiscard]] bool add_trailer(std::string_view name, std::string_view value);
-  void end();
+  bool end();
   // Gives up half-way: the connection is closed so that the client sees a cut answer, not a complete one.
   void abort();
 
   [[nodiscard]] bool started() const { return state_ != State::Open; }  // something was answered
   [[nodiscard]] bool finished() const { return state_ == State::Finished; }
+  [[nodiscard]] bool cancelled() const { return cancelled_; }  // nobody will see what is answered
   [[nodiscard]] uint64_t bytes_sent() const { return body_bytes_out_; }  // body bytes queued
 
   // --- The request's body.
@@ -83,6 +93,8 @@ class Exchange {
   void resume_body();
   // Raises or lowers the limit for this request's body; call before the body is read.
   void set_body_limit(uint64_t bytes) { body_limit_ = bytes; }
+  // The head announces a body that is over the limit: the answer is 413, and a close.
+  [[nodiscard]] bool body_over_limit() const;
 
   // --- Suspension.
 
@@ -90,6 +102,7 @@ class Exchange {
   Ticket suspend();
   [[nodiscard]] bool suspended() const { return suspended_; }
   [[nodiscard]] Ticket ticket() const;
+  [[nodiscard]] Session& session() { return *session_; }
 
   // --- For the pipeline and the plugin host; cleared when the exchange is recycled.
   const pipeline::Route* route = nullptr;
@@ -97,6 +110,76 @@ class Exchange {
   uint32_t chain_position = 0;        // middleware steps already run forward
   uint64_t started_ns = 0;            // CLOCK_MONOTONIC of the turn in which the head was complete
   bool close_after = false;           // answer, then close
+  void* timers = nullptr;             // the worker's: running timers of this exchange
+
+ private:
+  friend class Session;
+  friend class ExchangePool;
+  enum class State : uint8_t { Open, Streaming, Finished };
+
+  bool start_answer();
+  [[nodiscard]] bool must_close() const;
+  bool write_head(ResponseFraming framing, std::string_view body, bool& body_done);
+  bool write_piece(std::string_view bytes);
+  // Back to the state of a new one; memory goes back to the worker.
+  void recycle();
+
+  WorkerContext& worker_;
+  Arena arena_;
+  uint32_t slot_;
+  Session* session_ = nullptr;  // whose request this is
+  Parser parser_;
+  KnownHead* known_ = nullptr;  // where the head lives, if not in the arena
+
+  State state_ = State::Open;
+  bool requested_ = false;    // the service knows of it
+  bool cancelled_ = false;
+  bool suspended_ = false;
+  bool blocked_ = false;      // write() said no: on_writable is owed
+  bool body_paused_ = false;
+  bool chunked_ = false;      // the answer's framing
+  bool head_only_ = false;    // HEAD, or a status without a body
+  uint64_t length_left_ = 0;  // of an answer begun with a length
+  bool has_length_ = false;
+  uint64_t body_bytes_out_ = 0;
+  uint64_t body_limit_ = 0;
+  Response trailers_;         // fields only
+
+  // A buffered request body; grows by doubling as bytes arrive, whatever was announced.
+  char* body_ = nullptr;
+  size_t body_size_ = 0;
+  size_t body_room_ = 0;
+};
+
+// The exchanges of one worker, by slot. Grows to `most`; take() then answers nullptr and the request a 503.
+class ExchangePool {
+ public:
+  ExchangePool(WorkerContext& worker, size_t most);
+  ~ExchangePool();  // every exchange must be back
+  ExchangePool(const ExchangePool&) = delete;
+  ExchangePool& operator=(const ExchangePool&) = delete;
+
+  [[nodiscard]] Exchange* take(Session& session, size_t arena_limit);
+  void give(Exchange& exchange);
+  // Makes an exchange in use as good as new for its session's next request; its tickets become stale.
+  void renew(Exchange& exchange);
+
+  // The exchange that `ticket` names, or nullptr when it has ended. Worker's thread.
+  [[nodiscard]] Exchange* find(const Ticket& ticket);
+  // The same question from any thread; the answer may be out of date when it arrives.
+  [[nodiscard]] bool is_live(const Ticket& ticket) const;
+  [[nodiscard]] size_t out() const { return out_; }
+
+ private:
+  friend class Exchange;
+  void advance(uint32_t slot, uint64_t by);
+
+  WorkerContext& worker_;
+  std::vector<std::unique_ptr<Exchange>> exchanges_;
+  std::vector<uint32_t> free_;
+  std::unique_ptr<std::atomic<uint64_t>[]> generations_;  // odd while in use
+  size_t most_;
+  size_t out_ = 0;
 };
 
 }  // namespace leat::http

@@ -23,6 +23,7 @@ struct HeaderSlot {
   Span name;
   Span value;  // without surrounding white space
   HeaderId id = HeaderId::Unknown;
+  bool known = false;  // taken from the worker's known lines: it was checked when it was entered
 };
 
 // How the body's end is found (RFC 9112, section 6.3).

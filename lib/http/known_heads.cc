@@ -1,0 +1,64 @@
+#include "http/known_heads.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "http/bytes.h"
+
+namespace leat::http {
+
+void KnownHeads::Free::operator()(KnownHead* heads) const { ::munmap(heads, kEntries * sizeof(KnownHead)); }
+
+KnownHeads::KnownHeads() {
+  void* memory = ::mmap(nullptr, kEntries * sizeof(KnownHead), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ENSURE(memory != MAP_FAILED);
+  entries_.reset(static_cast<KnownHead*>(memory));
+}
+
+namespace {
+
+// A free entry has an empty head and matches nothing.
+bool matches(const KnownHead& known, std::string_view text) {
+  const size_t size = known.head.size;
+  return size != 0 && text.size() >= size && equal_bytes(known.bytes, text.data(), size);
+}
+
+}  // namespace
+
+KnownHead* KnownHeads::match_and_pin(std::string_view text, KnownHead* hint) {
+  if (text.size() < kHashed) return nullptr;
+  const uint64_t hash = hash_bytes(text.data(), kHashed, process_seed());
+  if (hint != nullptr && hint->hash == hash && matches(*hint, text)) {
+    ++hint->pins;
+    return hint;
+  }
+  KnownHead* set = &entries_[(hash % (kEntries / kWays)) * kWays];
+  for (KnownHead* known = set; known != set + kWays; ++known) {
+    if (known == hint || known->hash != hash || !matches(*known, text)) continue;
+    ++known->pins;
+    return known;
+  }
+  return nullptr;
+}
+
+void KnownHeads::offer(const Head& head) {
+  ENSURE(head.framing == Framing::None);
+  if (head.size < kHashed || head.size > KnownHead::kMostBytes || head.slot_count > KnownHead::kMostSlots) return;
+  if (++offered_ % 8 != 0) return;
+  const uint64_t hash = hash_bytes(head.bytes, kHashed, process_seed());
+  KnownHead* set = &entries_[(hash % (kEntries / kWays)) * kWays];
+  KnownHead& known = set[(offered_ / 8) % kWays];
+  if (known.pins != 0) return;
+  known.hash = hash;
+  std::memcpy(known.bytes, head.bytes, head.size);
+  std::copy_n(head.slots, head.slot_count, known.slots);
+  known.head = head;
+  known.head.bytes = known.bytes;
+  known.head.slots = known.slots;
+}
+
+}  // namespace leat::http

@@ -1,0 +1,96 @@
+#include "http/message.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/text.h"
+
+namespace leat::http {
+
+std::string_view Request::header(HeaderId id) const {
+  for (const HeaderSlot& slot : head_->headers())
+    if (slot.id == id) return head_->view(slot.value);
+  return {};
+}
+
+std::string_view Request::header(std::string_view name) const {
+  if (const HeaderId id = find_header(name); id != HeaderId::Unknown) return header(id);
+  for (const HeaderSlot& slot : head_->headers())
+    if (slot.id == HeaderId::Unknown && equal_ignoring_case(head_->view(slot.name), name))
+      return head_->view(slot.value);
+  return {};
+}
+
+void Request::set_params(std::span<const std::string_view> params) {
+  ENSURE(params.size() <= kMostParams);
+  std::ranges::copy(params, params_.begin());
+  param_count_ = params.size();
+}
+
+void Request::reset(const Head& head) {
+  head_ = &head;
+  body_ = peer_ = id_ = trailer_bytes_ = {};
+  trailers_ = {};
+  param_count_ = 0;
+}
+
+namespace {
+
+bool is_framing_field(std::string_view name) {
+  switch (find_header(name)) {
+    case HeaderId::Connection:
+    case HeaderId::ContentLength:
+    case HeaderId::Date:
+    case HeaderId::KeepAlive:
+    case HeaderId::TransferEncoding:
+    case HeaderId::Upgrade: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+bool Response::add(std::string_view name, std::string_view value) {
+  if (count_ == kMostFields || !is_token(name) || !is_field_value(value) || is_framing_field(name)) return false;
+  if (equal_ignoring_case(name, "Content-Type")) {
+    content_type = value;
+    return true;
+  }
+  fields_[count_++] = {name, value};
+  return true;
+}
+
+bool Response::add_copy(Arena& arena, std::string_view name, std::string_view value) {
+  const std::string_view own_name = arena.copy(name);
+  const std::string_view own_value = arena.copy(value);
+  if (own_name.data() == nullptr || own_value.data() == nullptr) return false;
+  return add(own_name, own_value);
+}
+
+bool Response::set(std::string_view name, std::string_view value) {
+  if (!is_token(name) || !is_field_value(value) || is_framing_field(name)) return false;
+  remove(name);
+  return add(name, value);
+}
+
+void Response::remove(std::string_view name) {
+  if (equal_ignoring_case(name, "Content-Type")) content_type = {};
+  const auto kept = std::remove_if(fields_.begin(), fields_.begin() + static_cast<std::ptrdiff_t>(count_),
+                                   [&](const Field& field) { return equal_ignoring_case(field.name, name); });
+  count_ = static_cast<size_t>(kept - fields_.begin());
+}
+
+std::string_view Response::find(std::string_view name) const {
+  if (equal_ignoring_case(name, "Content-Type")) return content_type;
+  for (const Field& field : fields())
+    if (equal_ignoring_case(field.name, name)) return field.value;
+  return {};
+}
+
+void Response::reset() {
+  status = 200;
+  content_type = {};
+  count_ = 0;
+}
+
+}  // namespace leat::http

@@ -52,9 +52,9 @@ class Request {
  private:
   friend class Exchange;
   friend class Session;
-  void reset();
+  void reset(const Head& head);
 
-  const Head* head_ = nullptr;
+  const Head* head_ = nullptr;  // set for as long as the exchange is in use
   std::string_view body_, peer_, id_;
   std::span<const HeaderSlot> trailers_;
   std::string_view trailer_bytes_;
@@ -63,7 +63,7 @@ class Request {
 };
 
 // Response head under construction. Framing fields (Content-Length, Transfer-Encoding, Connection, Date)
-// belong to the writer; add() refuses them.
+// belong to the writer; add() refuses them. Content-Type given as a field becomes content_type.
 class Response {
  public:
   struct Field {

@@ -55,9 +55,12 @@ class WorkerContext {
   // then, in which case nothing is called. False when no timer could be had (memory).
   [[nodiscard]] virtual bool resume_after(Ticket ticket, uint64_t delay_ms, Resume resume, void* argument) = 0;
 
-  // The same at once, from any thread: `resume` runs on the worker that the ticket names, in a later turn.
+  // Drops the timers of an exchange that ends; called for those that had any.
+  virtual void forget_timers(Exchange& exchange) = 0;
+
+  // The same as resume_after(), at once and from any thread: `resume` runs on the worker that the ticket names, in a later turn.
   // False, and nothing will be called, when the ticket is stale or memory is out. True does not promise a
-  // call: the exchange may end before the worker gets to it.
+  // call: the exchange may end before the worker gets to it. Any thread.
   [[nodiscard]] virtual bool resume_from_any_thread(Ticket ticket, Resume resume, void* argument) = 0;
 };
 

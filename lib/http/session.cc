@@ -1,0 +1,408 @@
+#include "http/session.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/check.h"
+#include "http/problem.h"
+#include "http/status.h"
+
+namespace leat::http {
+
+namespace {
+
+// Chunk sizes, extensions and trailers are bytes that no body limit counts. A peer may spend this much on
+// them, and eight for each byte of payload: a chunk of one byte takes six.
+constexpr uint64_t kMostOverhead = 16 * 1024;
+
+constexpr bool is_line_end(char c) { return c == '\r' || c == '\n'; }
+
+}  // namespace
+
+Session::Session(SessionEnvironment& environment, std::string_view peer, uint32_t owner)
+    : env_(environment), peer_(peer), owner_(owner), output_(environment.memory), input_(environment.memory.blocks) {
+  deadline_ms_ = now_ms() + env_.limits.idle_timeout_ms;
+}
+
+Session::~Session() { ENSURE(exchange_ == nullptr); }
+
+// --- Events -----------------------------------------------------------------------------------------
+
+void Session::feed(std::string_view bytes) {
+  if (step_ == Step::Closing) return;
+  if (step_ == Step::Body) body_read_ms_ = now_ms();
+  if (input_.empty() && !wants_turn_ && !held_by_output_) {
+    const size_t used = run(bytes);
+    if (step_ != Step::Closing && !input_.append(bytes.substr(used)))
+      refuse({503, "The server is out of memory for this request."});
+  } else if (!input_.append(bytes)) {
+    refuse({503, "The server is out of memory for this request."});
+  } else if (!wants_turn_) {
+    run_input();
+  }
+  settle();
+}
+
+void Session::feed_end() {
+  if (ended_ || step_ == Step::Closing) return;
+  ended_ = true;
+  run_input();
+  settle();
+}
+
+void Session::disconnect() {
+  step_ = Step::Closing;
+  cut_ = true;
+  input_.clear();
+  settle();
+}
+
+void Session::sent(size_t size) {
+  output_.consume(size);
+  if (output_.size() > env_.limits.output_low_bytes) return;
+  if (exchange_ != nullptr && exchange_->blocked_) {
+    exchange_->blocked_ = false;
+    if (exchange_->state_ == Exchange::State::Streaming) env_.service.on_writable(*exchange_);
+    run_input();
+  } else if (held_by_output_) {
+    run_input();
+  }
+  settle();
+}
+
+void Session::resume(Exchange& exchange, WorkerContext::Resume call, void* argument) {
+  ENSURE(&exchange == exchange_ && !running_);
+  exchange.suspended_ = false;
+  call(exchange, argument);
+  run_input();
+  settle();
+}
+
+void Session::take_turn() {
+  if (!wants_turn_) return;
+  wants_turn_ = false;
+  run_input();
+  settle();
+}
+
+void Session::drain() {
+  draining_ = true;
+  // Between two requests there is nothing to answer; a head that has begun to arrive gets its answer.
+  if (step_ == Step::Idle && input_.empty()) close(false);
+  settle();
+}
+
+void Session::deadline_passed() {
+  if (now_ms() < deadline_ms_) return;
+  switch (step_) {
+    case Step::Idle: close(false); break;
+    case Step::Head: refuse({408, "The request's head did not arrive in time."}); break;
+    case Step::Body: refuse({408, "The request's body did not arrive in time."}); break;
+    case Step::Answer:
+    case Step::Closing: break;
+  }
+  settle();
+}
+
+bool Session::wants_input() const {
+  if (step_ == Step::Closing || ended_) return false;
+  if (wants_turn_ || held_by_output_ || step_ == Step::Answer) return input_.empty();
+  if (step_ == Step::Body && exchange_->body_paused_) return input_.empty();
+  return true;
+}
+
+// --- The steps --------------------------------------------------------------------------------------
+
+void Session::run_input() {
+  const size_t used = run(input_.view());
+  if (step_ == Step::Closing) {
+    input_.clear();
+  } else {
+    input_.consume(used);
+  }
+}
+
+// Takes steps until one needs more than there is. Returns how many bytes of `in` are done with; the rest must
+// come again, from the same byte on, with the next call.
+size_t Session::run(std::string_view in) {
+  ENSURE(!running_);
+  running_ = true;
+  held_by_output_ = false;
+  size_t at = 0;
+  uint32_t begun = 0;
+  bool go_on = true;
+  while (go_on) {
+    switch (step_) {
+      case Step::Idle:
+        // Blank lines before a request are to be ignored (RFC 9112, section 2.2).
+        while (at < in.size() && is_line_end(in[at])) ++at;
+        if (at == in.size()) {
+          if (ended_) close(false);
+          go_on = false;
+        } else if (over_high_water()) {
+          held_by_output_ = true;
+          go_on = false;
+        } else if (begun++ == env_.limits.pipeline_turn) {
+          wants_turn_ = true;
+          go_on = false;
+        } else {
+          go_on = start_request(in, at);
+        }
+        break;
+      case Step::Head: go_on = parse_head(in, at); break;
+      case Step::Body: go_on = parse_body(in, at); break;
+      case Step::Answer: go_on = end_answer(); break;
+      case Step::Closing:
+        at = in.size();
+        go_on = false;
+        break;
+    }
+  }
+  if (exchange_ != nullptr && step_ == Step::Idle) {
+    env_.exchanges.give(*exchange_);
+    exchange_ = nullptr;
+  }
+  running_ = false;
+  return at;
+}
+
+bool Session::start_request(std::string_view in, size_t& used) {
+  if (exchange_ == nullptr) {
+    exchange_ = env_.exchanges.take(*this, env_.limits.request_memory_bytes);
+    if (exchange_ == nullptr) {
+      refuse({503, "The server has too many requests in flight."});
+      return true;
+    }
+  }
+  exchange_->body_limit_ = env_.limits.body_bytes;
+  exchange_->request.set_peer(peer_);
+  body_begun_ = false;
+  body_bytes_ = body_overhead_ = 0;
+  step_ = Step::Head;
+  head_since_ms_ = now_ms();
+  if (env_.heads != nullptr) {
+    if (KnownHead* known = env_.heads->match_and_pin(in.substr(used), hint_)) {
+      hint_ = exchange_->known_ = known;
+      exchange_->request.head_ = &known->head;
+      used += known->head.size;
+      begin_request();
+      return true;
+    }
+  }
+  exchange_->parser_.reset(exchange_->arena_, env_.limits, env_.lines);
+  return true;
+}
+
+bool Session::parse_head(std::string_view in, size_t& used) {
+  Parser& parser = exchange_->parser_;
+  switch (parser.parse_head(in.substr(used))) {
+    case Parser::Step::More:
+      if (!ended_) return false;
+      refuse({400, "The connection ended within the request's head."});
+      return true;
+    case Parser::Step::Refused: refuse(parser.refusal()); return true;
+    default: break;
+  }
+  const Head& head = parser.head();
+  exchange_->request.head_ = &head;
+  used += head.size;
+  if (env_.heads != nullptr && head.framing == Framing::None && !head.expect_continue) env_.heads->offer(head);
+  begin_request();
+  return true;
+}
+
+// The head is complete: the service has the word.
+void Session::begin_request() {
+  const Head& head = exchange_->request.head();
+  ++requests_;
+  exchange_->started_ns = env_.worker.now_ns();
+  exchange_->close_after = !head.keep_alive;
+  exchange_->requested_ = true;
+  body_mode_ = env_.service.on_request(*exchange_);
+  if (head.framing == Framing::None) {
+    step_ = Step::Answer;
+    if (!exchange_->finished()) env_.service.on_body_end(*exchange_);
+    return;
+  }
+  if (!exchange_->started() && exchange_->body_over_limit()) {
+    refuse({413, "The request's body is larger than this resource takes."});
+    return;
+  }
+  if (exchange_->finished() && exchange_->close_after) {
+    close(true);
+    return;
+  }
+  step_ = Step::Body;
+  body_since_ms_ = body_read_ms_ = now_ms();
+  if (head.expect_continue && !exchange_->started()) {
+    body_begun_ = true;
+    if (!output_.append("HTTP/1.1 100 Continue\r\n\r\n")) cut_answer();
+  }
+}
+
+bool Session::parse_body(std::string_view in, size_t& used) {
+  if (exchange_->finished() && exchange_->close_after) {
+    close(true);
+    return true;
+  }
+  if (exchange_->body_paused_ && !exchange_->finished()) return false;
+  Parser& parser = exchange_->parser_;
+  size_t taken = 0;
+  const Parser::Step step = parser.parse_body(in.substr(used), taken);
+  used += taken;
+  const std::string_view piece = parser.piece();
+  body_overhead_ += taken - piece.size();
+  body_bytes_ += piece.size();
+  if (taken != 0) body_begun_ = true;
+  if (step == Parser::Step::Refused) {
+    refuse(parser.refusal());
+  } else if (body_bytes_ > exchange_->body_limit_) {
+    refuse({413, "The request's body is larger than this resource takes."});
+  } else if (body_overhead_ > kMostOverhead + env_.limits.header_bytes + 8 * body_bytes_) {
+    refuse({400, "The body's chunk framing is larger than what it frames."});
+  } else if (step == Parser::Step::Body) {
+    take_piece(piece);
+  } else if (step == Parser::Step::End) {
+    end_body();
+  } else if (ended_) {
+    refuse({400, "The connection ended within the request's body."});
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void Session::take_piece(std::string_view piece) {
+  if (exchange_->finished()) return;
+  if (body_mode_ == Service::BodyMode::Stream) {
+    env_.service.on_body(*exchange_, piece);
+  } else if (body_mode_ == Service::BodyMode::Buffer && !buffer_piece(piece)) {
+    refuse({503, "The server is out of memory for this request."});
+  }
+}
+
+bool Session::buffer_piece(std::string_view piece) {
+  Exchange& exchange = *exchange_;
+  const size_t needed = exchange.body_size_ + piece.size();
+  if (needed > exchange.body_room_) {
+    // What was announced is believed up to a block at a time: memory follows the bytes, not the promise.
+    size_t room = std::max(needed, exchange.body_room_ * 2);
+    const Head& head = exchange.request.head();
+    if (head.framing == Framing::Length) room = std::min<size_t>(room, head.content_length);
+    auto* grown = static_cast<char*>(std::realloc(exchange.body_, room));
+    if (grown == nullptr) return false;
+    exchange.body_ = grown;
+    exchange.body_room_ = room;
+  }
+  std::memcpy(exchange.body_ + exchange.body_size_, piece.data(), piece.size());
+  exchange.body_size_ = needed;
+  return true;
+}
+
+void Session::end_body() {
+  step_ = Step::Answer;
+  if (exchange_->finished()) return;
+  Request& request = exchange_->request;
+  request.body_ = {exchange_->body_, exchange_->body_size_};
+  request.trailers_ = exchange_->parser_.trailers();
+  request.trailer_bytes_ = exchange_->parser_.trailer_bytes();
+  env_.service.on_body_end(*exchange_);
+}
+
+// False while the answer is still to come.
+bool Session::end_answer() {
+  if (!exchange_->finished()) return false;
+  if (exchange_->close_after) {
+    // A client that asked for the close sends nothing more; one that did not may be in the midst of it.
+    close(exchange_->request.head().keep_alive);
+    return true;
+  }
+  env_.service.on_done(*exchange_);
+  env_.exchanges.renew(*exchange_);
+  step_ = Step::Idle;
+  return true;
+}
+
+// --- Endings ----------------------------------------------------------------------------------------
+
+// Answers in the handler's place, if it has not begun to, and closes.
+void Session::refuse(const Refusal& refusal) {
+  if (exchange_ == nullptr) exchange_ = env_.exchanges.take(*this, env_.limits.request_memory_bytes);
+  if (exchange_ == nullptr) {
+    // Not even an exchange is left: the shortest honest answer.
+    if (!output_.append("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\n"
+                        "Connection: close\r\n\r\n"))
+      cut_ = true;
+    close(true);
+    return;
+  }
+  Exchange& exchange = *exchange_;
+  if (exchange.finished()) {
+    // The answer stands; only the rest of the request's body was bad.
+    close(true);
+    return;
+  }
+  if (exchange.started()) {
+    cut_answer();
+    return;
+  }
+  // A handler may be waiting for more of a body that will not come.
+  if (exchange.requested_) env_.service.on_cancel(exchange);
+  exchange.close_after = true;
+  exchange.send_problem(refusal.status, refusal.detail);
+  close(true);
+}
+
+void Session::close(bool linger) {
+  step_ = Step::Closing;
+  linger_ = linger;
+  end_exchange();
+}
+
+// An answer that cannot be completed: what is queued is sent, then the connection is reset.
+void Session::cut_answer() {
+  cut_ = true;
+  step_ = Step::Closing;
+  if (exchange_ != nullptr) exchange_->state_ = Exchange::State::Finished;
+}
+
+void Session::end_exchange() {
+  if (exchange_ == nullptr) return;
+  Exchange& exchange = *exchange_;
+  exchange_ = nullptr;
+  exchange.cancelled_ = true;
+  if (exchange.requested_ && !exchange.finished()) env_.service.on_cancel(exchange);
+  env_.service.on_done(exchange);
+  env_.exchanges.give(exchange);
+}
+
+bool Session::last_request() const {
+  return draining_ || requests_ >= env_.limits.requests_per_connection;
+}
+
+// Ends what has come to its end and says when to look again. The last act of every event.
+void Session::settle() {
+  if (step_ == Step::Closing) end_exchange();
+  const Limits& limits = env_.limits;
+  switch (step_) {
+    case Step::Idle: deadline_ms_ = now_ms() + limits.idle_timeout_ms; break;
+    case Step::Head: deadline_ms_ = head_since_ms_ + limits.head_timeout_ms; break;
+    case Step::Body: {
+      if (exchange_->body_paused_) {
+        deadline_ms_ = UINT64_MAX;
+        break;
+      }
+      // The least rate counts once the first interval is over.
+      const uint64_t elapsed_ms = now_ms() - body_since_ms_;
+      const bool slow = elapsed_ms > limits.body_timeout_ms &&
+                        body_bytes_ * 1000 < uint64_t{limits.body_rate_bytes} * elapsed_ms;
+      deadline_ms_ = slow ? now_ms() : body_read_ms_ + limits.body_timeout_ms;
+      break;
+    }
+    case Step::Answer:
+    case Step::Closing: deadline_ms_ = UINT64_MAX; break;
+  }
+}
+
+}  // namespace leat::http

@@ -1,0 +1,68 @@
+// Hashing and comparing runs of bytes on the request path.
+//
+// Both take time that depends on lengths only, never on contents: they look at what clients sent, and one
+// client must not learn about another's bytes from a stopwatch.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace leat::http {
+
+// True when the `size` bytes at `a` and `b` are equal.
+inline bool equal_bytes(const char* a, const char* b, size_t size) {
+#if defined(__SSE2__)
+  if (size >= 16) {
+    __m128i difference = _mm_setzero_si128();
+    const auto load = [](const char* at) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at)); };
+    size_t i = 0;
+    for (; i + 16 <= size; i += 16)
+      difference = _mm_or_si128(difference, _mm_xor_si128(load(a + i), load(b + i)));
+    // The last, overlapping 16 bytes cover the rest.
+    difference = _mm_or_si128(difference, _mm_xor_si128(load(a + size - 16), load(b + size - 16)));
+    return _mm_movemask_epi8(_mm_cmpeq_epi8(difference, _mm_setzero_si128())) == 0xffff;
+  }
+#endif
+  uint64_t difference = 0;
+  size_t i = 0;
+  for (; i + 8 <= size; i += 8) {
+    uint64_t x = 0;
+    uint64_t y = 0;
+    std::memcpy(&x, a + i, 8);
+    std::memcpy(&y, b + i, 8);
+    difference |= x ^ y;
+  }
+  for (; i < size; ++i) difference |= static_cast<unsigned char>(a[i] ^ b[i]);
+  return difference == 0;
+}
+
+// A 64-bit hash of `size` bytes under `seed`: multiply-and-fold, two words a step. Good enough to spread
+// table entries; whoever uses it compares in full, and an attacker without the seed cannot aim at a bucket.
+inline uint64_t hash_bytes(const char* data, size_t size, uint64_t seed) {
+  const auto fold = [](uint64_t a, uint64_t b) {
+    const unsigned __int128 product = static_cast<unsigned __int128>(a) * b;
+    return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+  };
+  const auto word = [](const char* at) {
+    uint64_t value = 0;
+    std::memcpy(&value, at, 8);
+    return value;
+  };
+  constexpr uint64_t kA = 0x9e3779b97f4a7c15;
+  constexpr uint64_t kB = 0xd6e8feb86659fd93;
+  uint64_t hash = seed ^ (size * kA);
+  size_t i = 0;
+  for (; i + 16 <= size; i += 16) hash = fold(word(data + i) ^ kA ^ hash, word(data + i + 8) ^ kB);
+  uint64_t last[2] = {0, 0};
+  std::memcpy(last, data + i, size - i);
+  return fold(last[0] ^ kB ^ hash, last[1] ^ kA ^ (hash >> 32));
+}
+
+// A seed that differs from process to process.
+uint64_t process_seed();
+
+}  // namespace leat::http

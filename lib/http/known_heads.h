@@ -1,0 +1,62 @@
+// KnownHeads: whole request heads that were parsed before and come again, byte for byte.
+//
+// A health check, a poller, a page's burst of requests and a load generator all send the same head again
+// and again. Parsing the same bytes from the same state gives the same result, so the result is kept and
+// looked up by the bytes. Only heads without a body enter: after one the parser is where it was before it,
+// so it need not see it at all.
+//
+// An entry in use is pinned by the exchange that refers to it and is not replaced; its views are as good as
+// those of a head in the exchange's own arena. A head that is not known is entered every eighth time only,
+// so that heads which never repeat cost one copy in eight.
+//
+// Fixed in size: a worker has 128 entries of at most 2 KiB of head, touched as they fill. Comparing takes
+// the same time wherever a difference lies (http/bytes.h).
+//
+// Thread: its worker's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "http/head.h"
+
+namespace leat::http {
+
+struct KnownHead {
+  static constexpr size_t kMostBytes = 2048;
+  static constexpr size_t kMostSlots = 32;
+  uint64_t hash = 0;  // of the first bytes, see KnownHeads::kHashed
+  Head head;          // points into this entry
+  uint32_t pins = 0;
+  HeaderSlot slots[kMostSlots];
+  char bytes[kMostBytes];
+};
+
+class KnownHeads {
+ public:
+  KnownHeads();
+
+  // The entry that `text` begins with, pinned, or nullptr. `hint` is the entry the same connection matched
+  // before, or nullptr.
+  KnownHead* match_and_pin(std::string_view text, KnownHead* hint);
+  static void unpin(KnownHead& known) { --known.pins; }
+
+  // Offers a head that was just parsed; it must have no body. Entered or not.
+  void offer(const Head& head);
+
+ private:
+  // The shortest request there is: "GET / HTTP/1.1\r\nHost:\r\n\r\n" has 25 bytes.
+  static constexpr size_t kHashed = 24;
+  static constexpr size_t kEntries = 128;
+  static constexpr size_t kWays = 4;
+
+  struct Free {
+    void operator()(KnownHead* heads) const;
+  };
+
+  std::unique_ptr<KnownHead[], Free> entries_;
+  uint32_t offered_ = 0;
+};
+
+}  // namespace leat::http

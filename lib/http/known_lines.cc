@@ -1,0 +1,97 @@
+#include "http/known_lines.h"
+
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <new>
+
+#include "base/check.h"
+#include "base/text.h"
+#include "http/bytes.h"
+
+namespace leat::http {
+
+uint64_t process_seed() {
+  static const uint64_t kSeed = [] {
+    uint64_t seed = 0;
+    // Without entropy this early in a boot a constant is still correct, only aimable.
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed) seed = 0x5851f42d4c957f2d;
+    return seed;
+  }();
+  return kSeed;
+}
+
+void KnownLines::Free::operator()(KnownLine* lines) const { ::munmap(lines, kEntries * sizeof(KnownLine)); }
+
+KnownLines::KnownLines() {
+  // Mapped rather than allocated: zero pages that cost nothing until a line is entered.
+  void* memory = ::mmap(nullptr, kEntries * sizeof(KnownLine), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ENSURE(memory != MAP_FAILED);
+  entries_.reset(static_cast<KnownLine*>(memory));
+}
+
+namespace {
+
+bool matches(const KnownLine& line, std::string_view text) {
+  return line.size != 0 && text.size() >= line.size && equal_bytes(line.bytes, text.data(), line.size);
+}
+
+}  // namespace
+
+const KnownLine* KnownLines::match(std::string_view text, const KnownLine* hint) {
+  uint16_t& next = hint != nullptr ? entries_[static_cast<size_t>(hint - entries_.get())].next : first_;
+  const KnownLine& guess = entries_[next];
+  if (matches(guess, text)) return &guess;
+  const void* newline = std::memchr(text.data(), '\n', std::min(text.size(), KnownLine::kMostBytes));
+  if (newline == nullptr) return nullptr;
+  const size_t size = static_cast<size_t>(static_cast<const char*>(newline) - text.data()) + 1;
+  const uint64_t hash = hash_bytes(text.data(), size, process_seed());
+  const size_t set = (hash % (kEntries / kWays)) * kWays;
+  for (size_t i = set; i < set + kWays; ++i) {
+    KnownLine& line = entries_[i];
+    if (line.hash != hash || line.size != size || !matches(line, text)) continue;
+    next = static_cast<uint16_t>(i);
+    return &line;
+  }
+  return nullptr;
+}
+
+void KnownLines::offer(std::string_view text, const HeaderSlot& slot) {
+  if (text.size() > KnownLine::kMostBytes || !may_enter(text.substr(0, slot.name.size))) return;
+  const uint64_t hash = hash_bytes(text.data(), text.size(), process_seed());
+  auto& seen = seen_[(hash >> 32) % kSeen];
+  if (seen != static_cast<uint32_t>(hash)) {
+    seen = static_cast<uint32_t>(hash);
+    return;
+  }
+  const size_t set = (hash % (kEntries / kWays)) * kWays;
+  size_t at = set + victim_++ % kWays;
+  for (size_t i = set; i < set + kWays; ++i) {
+    if (entries_[i].hash == hash && matches(entries_[i], text)) return;
+    if (entries_[i].size == 0) at = i;
+  }
+  KnownLine& line = entries_[at];
+  line.hash = hash;
+  line.size = static_cast<uint16_t>(text.size());
+  line.name_size = static_cast<uint16_t>(slot.name.size);
+  line.value_offset = static_cast<uint16_t>(slot.value.offset);
+  line.value_size = static_cast<uint16_t>(slot.value.size);
+  line.id = slot.id;
+  line.next = 0;
+  std::memcpy(line.bytes, text.data(), text.size());
+}
+
+bool KnownLines::may_enter(std::string_view name) {
+  switch (find_header(name)) {
+    case HeaderId::Connection:
+    case HeaderId::ContentLength:
+    case HeaderId::ProxyConnection:
+    case HeaderId::TransferEncoding:
+    case HeaderId::Upgrade: return false;
+    default: return true;
+  }
+}
+
+}  // namespace leat::http

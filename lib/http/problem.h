@@ -1,0 +1,18 @@
+// Error answers in the form of RFC 9457, application/problem+json.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/arena.h"
+
+namespace leat::http {
+
+inline constexpr std::string_view kProblemType = "application/problem+json";
+
+// The JSON object: type, title (the status's reason phrase), status, detail and request_id where not empty, and
+// `extra`, members that are JSON already. Lies in `arena`; where that is full, a constant object without details.
+std::string_view problem_body(Arena& arena, uint16_t status, std::string_view detail, std::string_view request_id,
+                              std::string_view extra);
+
+}  // namespace leat::http

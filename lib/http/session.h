@@ -1,0 +1,142 @@
+// Session: HTTP/1.1 on one connection, without the connection.
+//
+// Bytes in, bytes out: its owner feeds what was received and sends what output() holds. Inside, one request
+// at a time goes through a table of steps (RFC 9112):
+//
+//   Idle -> Head -> Body -> Answer -> Idle ...      (each step may be left for Closing)
+//
+// Answers are in order because the next head is not looked at before the last answer is complete; what
+// arrives meanwhile waits in the input, and wants_input() asks the owner to stop receiving. A handler that
+// answers at once costs nothing of all that: a pipelined batch is one loop over one buffer.
+//
+// Everything is bounded: heads and bodies by limits, output by its high-water mark (above it neither the
+// next request is begun nor a handler's write accepted without saying "wait"), time by deadline_ms().
+//
+// No call re-enters: handlers run from feed(), resume(), sent() and the like, and what they ask of the
+// exchange takes effect when they return.
+//
+// Thread: its worker's. Owned by a connection, which outlives no exchange of it: disconnect() ends them.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "http/exchange.h"
+#include "http/input.h"
+#include "http/known_heads.h"
+#include "http/limits.h"
+#include "http/output.h"
+#include "http/service.h"
+#include "http/writer.h"
+
+namespace leat::http {
+
+// What the sessions of one worker share.
+struct SessionEnvironment {
+  WorkerContext& worker;
+  Service& service;
+  const Limits& limits;
+  OutputMemory memory;
+  ExchangePool& exchanges;
+  Writer& writer;
+  KnownHeads* heads = nullptr;  // nullptr: parse every head
+  KnownLines* lines = nullptr;  // nullptr: show every line to the parser
+};
+
+class Session {
+ public:
+  // `peer` is the client's address as text; it must outlive the session. `owner` is the number its owner finds
+  // itself by.
+  Session(SessionEnvironment& environment, std::string_view peer, uint32_t owner);
+  ~Session();  // after disconnect()
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Bytes from the peer; all are taken.
+  void feed(std::string_view bytes);
+  // The peer will send no more. What it asked for is still answered.
+  void feed_end();
+  // The transport has gone: ends the exchange. Output stays as it is, since a send may be under way that reads
+  // from it; it is dropped with the session.
+  void disconnect();
+  // The first `size` bytes of output() have left.
+  void sent(size_t size);
+  // Goes on with a suspended exchange of this session.
+  void resume(Exchange& exchange, WorkerContext::Resume call, void* argument);
+  // Goes on after wants_turn().
+  void take_turn();
+  // deadline_ms() has passed.
+  void deadline_passed();
+  // Answers what was begun, with Connection: close, and takes nothing new.
+  void drain();
+
+  [[nodiscard]] Output& output() { return output_; }
+  // False: receive no more until it is true again; bytes that still come are kept.
+  [[nodiscard]] bool wants_input() const;
+  // More input is there, but this turn was long enough: call take_turn() in the next.
+  [[nodiscard]] bool wants_turn() const { return wants_turn_; }
+  // Send what output() holds, then close.
+  [[nodiscard]] bool finished() const { return step_ == Step::Closing; }
+  // The last answer is incomplete: close so that the peer notices (a reset), once output() has left.
+  [[nodiscard]] bool cut() const { return cut_; }
+  // The peer may still be sending: read and drop for a moment before closing, or a reset could destroy the
+  // answer on its way (RFC 9112, section 9.6).
+  [[nodiscard]] bool linger() const { return linger_; }
+  // When deadline_passed() wants to be called (WorkerContext::now_ns() / 10^6), UINT64_MAX for never. It moves
+  // without notice: look at it when an earlier one has passed.
+  [[nodiscard]] uint64_t deadline_ms() const { return deadline_ms_; }
+  // Between two requests, nothing held.
+  [[nodiscard]] bool idle() const { return step_ == Step::Idle && input_.empty() && output_.empty(); }
+  [[nodiscard]] uint64_t requests() const { return requests_; }
+  [[nodiscard]] uint32_t owner() const { return owner_; }
+
+ private:
+  friend class Exchange;
+  enum class Step : uint8_t { Idle, Head, Body, Answer, Closing };
+
+  void run_input();
+  size_t run(std::string_view in);
+  bool start_request(std::string_view in, size_t& used);
+  bool parse_head(std::string_view in, size_t& used);
+  void begin_request();
+  bool parse_body(std::string_view in, size_t& used);
+  void take_piece(std::string_view piece);
+  bool buffer_piece(std::string_view piece);
+  void end_body();
+  bool end_answer();
+  void refuse(const Refusal& refusal);
+  void close(bool linger);
+  void cut_answer();
+  void end_exchange();
+  void settle();
+  [[nodiscard]] bool over_high_water() const { return output_.size() >= env_.limits.output_high_bytes; }
+  [[nodiscard]] uint64_t now_ms() const { return env_.worker.now_ns() / 1'000'000; }
+  [[nodiscard]] bool last_request() const;
+
+  SessionEnvironment& env_;
+  std::string_view peer_;
+  uint32_t owner_;
+  Output output_;
+  Input input_;
+  Exchange* exchange_ = nullptr;  // from the first byte of a head to the end of its answer
+  KnownHead* hint_ = nullptr;     // the head that came last
+  uint64_t requests_ = 0;
+  uint64_t deadline_ms_ = UINT64_MAX;
+  uint64_t head_since_ms_ = 0;
+  uint64_t body_since_ms_ = 0;
+  uint64_t body_read_ms_ = 0;
+  uint64_t body_bytes_ = 0;       // of payload
+  uint64_t body_overhead_ = 0;    // of chunk framing
+  Step step_ = Step::Idle;
+  Service::BodyMode body_mode_ = Service::BodyMode::Discard;
+  bool running_ = false;
+  bool ended_ = false;            // feed_end() was called
+  bool draining_ = false;
+  bool wants_turn_ = false;
+  bool held_by_output_ = false;
+  bool cut_ = false;
+  bool linger_ = false;
+  bool body_begun_ = false;       // a byte of it, or 100 Continue, has been seen or sent
+};
+
+}  // namespace leat::http

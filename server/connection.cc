@@ -1,0 +1,297 @@
+#include "server/connection.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/check.h"
+#include "net/listener.h"
+
+namespace leat::server {
+
+Connection::Deadline::Deadline(Connection& owner)
+    : net::Timer([](net::Timer& timer) { static_cast<Deadline&>(timer).connection.on_timer(); }), connection(owner) {}
+
+Connection::Connection(Connections& table, uint32_t slot, uint32_t generation, Fd fd)
+    : table_(table),
+      slot_(slot),
+      generation_(generation),
+      fd_(std::move(fd)),
+      idle_since_ms_(table.loop_.now_ms()),
+      timer_(*this),
+      peer_size_(static_cast<uint8_t>(net::peer_text(fd_.get(), peer_))),
+      session_(table.http_, {peer_.data(), peer_size_}, slot) {}
+
+Connection::~Connection() {
+  ENSURE(!in_flight());
+  table_.loop_.timers().stop(timer_);
+}
+
+void Connection::on_completion(const net::Completion& completion) {
+  switch (completion.token.op()) {
+    case net::Op::Receive: on_received(completion); break;
+    case net::Op::Send: on_sent(completion.result); break;
+    case net::Op::Poll:
+      polling_ = cancelling_ = dozing_ = false;
+      idle_since_ms_ = table_.loop_.now_ms();
+      break;
+    default: break;
+  }
+}
+
+void Connection::on_received(const net::Completion& completion) {
+  if (!completion.armed) receiving_ = cancelling_ = false;
+  const int32_t result = completion.result;
+  if (result > 0) {
+    if (state_ == State::Open) {
+      idle_since_ms_ = table_.loop_.now_ms();
+      session_.feed({completion.buffer.data, completion.buffer.size});
+    }
+  } else if (result == 0) {
+    peer_ended_ = true;
+    if (state_ == State::Open) session_.feed_end();
+    if (state_ == State::Lingering) begin_close(false);
+  } else if (result == -ENOBUFS) {
+    table_.park(*this);
+  } else if (result != -ECANCELED && result != -EINTR && result != -EAGAIN) {
+    begin_close(false);
+  }
+}
+
+void Connection::on_sent(int32_t result) {
+  sending_ = false;
+  if (result >= 0) {
+    if (state_ == State::Open) session_.sent(static_cast<size_t>(result));
+  } else if (result != -EINTR && result != -EAGAIN) {
+    begin_close(false);
+  }
+}
+
+void Connection::on_timer() {
+  const uint64_t now = table_.loop_.now_ms();
+  if (state_ == State::Lingering && now >= linger_until_ms_) {
+    begin_close(false);
+  } else if (sending_ && now >= send_since_ms_ + table_.options_.send_timeout_ms) {
+    begin_close(true);
+  } else if (state_ == State::Open) {
+    if (now >= session_.deadline_ms()) session_.deadline_passed();
+    if (session_.idle() && table_.options_.doze_after_ms != 0 && now >= idle_since_ms_ + table_.options_.doze_after_ms)
+      dozing_ = true;
+  }
+  table_.touch(*this);
+}
+
+bool Connection::settle() {
+  if (state_ == State::Open) {
+    if (session_.wants_turn()) table_.wait_turn(*this);
+    send_output();
+    if (session_.finished() && !sending_ && session_.output().empty()) finish();
+  }
+  if (state_ == State::Closing) return !in_flight();
+  steer_receive();
+  set_timer();
+  return false;
+}
+
+void Connection::send_output() {
+  if (sending_ || session_.output().empty()) return;
+  std::array<std::string_view, net::Engine::kMostParts> pieces;
+  std::array<iovec, net::Engine::kMostParts> parts;
+  const size_t count = session_.output().gather(pieces);
+  for (size_t i = 0; i < count; ++i) parts[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
+  table_.loop_.engine().send(token(net::Op::Send), fd_.get(), std::span(parts).first(count));
+  sending_ = true;
+  send_since_ms_ = table_.loop_.now_ms();
+}
+
+// Starts or stops receiving as the session wants it.
+void Connection::steer_receive() {
+  if (peer_ended_) return;
+  net::Engine& engine = table_.loop_.engine();
+  const bool wanted = state_ == State::Lingering || session_.wants_input();
+  if (receiving_) {
+    if ((!wanted || dozing_) && !cancelling_) {
+      engine.cancel(token(net::Op::Receive));
+      cancelling_ = true;
+    }
+  } else if (wanted && !polling_ && !parked) {
+    if (dozing_) {
+      engine.poll(token(net::Op::Poll), fd_.get());
+      polling_ = true;
+    } else {
+      engine.receive(token(net::Op::Receive), fd_.get());
+      receiving_ = true;
+    }
+  }
+}
+
+void Connection::set_timer() {
+  uint64_t next = session_.deadline_ms();
+  if (state_ == State::Lingering) next = linger_until_ms_;
+  if (sending_) next = std::min(next, send_since_ms_ + table_.options_.send_timeout_ms);
+  if (!dozing_ && table_.options_.doze_after_ms != 0 && session_.idle())
+    next = std::min(next, idle_since_ms_ + table_.options_.doze_after_ms);
+  if (next == UINT64_MAX) {
+    table_.loop_.timers().stop(timer_);
+  } else {
+    table_.loop_.timers().start(timer_, next);
+  }
+}
+
+// The last byte is with the kernel: ends the connection in the way its session asks for.
+void Connection::finish() {
+  if (session_.cut() || !session_.linger() || peer_ended_) {
+    begin_close(session_.cut());
+    return;
+  }
+  ::shutdown(fd_.get(), SHUT_WR);
+  state_ = State::Lingering;
+  linger_until_ms_ = table_.loop_.now_ms() + table_.options_.linger_timeout_ms;
+}
+
+void Connection::drain() {
+  session_.drain();
+  table_.touch(*this);
+}
+
+// From here on nothing is started; settle() waits until the last operation has completed. With `reset` the peer
+// gets an RST in place of an orderly end, so that it cannot take a cut answer for a whole one.
+void Connection::begin_close(bool reset) {
+  if (state_ == State::Closing) return;
+  state_ = State::Closing;
+  session_.disconnect();
+  table_.loop_.timers().stop(timer_);
+  table_.touch(*this);
+  if (reset) {
+    const linger now{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  }
+  if (!in_flight()) return;
+  // The ring holds a reference to the socket while an operation is in flight, so that closing the descriptor
+  // would tell the peer nothing. A shutdown does, and it ends the operations; it is no way to a reset, though.
+  if (!reset && ::shutdown(fd_.get(), SHUT_RDWR) == 0) return;
+  net::Engine& engine = table_.loop_.engine();
+  if (receiving_) engine.cancel(token(net::Op::Receive));
+  if (polling_) engine.cancel(token(net::Op::Poll));
+  if (sending_) engine.cancel(token(net::Op::Send));
+}
+
+Connections::Soon::Soon(Connections& owner)
+    : net::Timer([](net::Timer& timer) { static_cast<Soon&>(timer).table.give_turns(); }), table(owner) {}
+
+Connections::Connections(net::Loop& loop, http::SessionEnvironment& http, const ConnectionOptions& options)
+    : loop_(loop), http_(http), options_(options), soon_(*this) {}
+
+Connections::~Connections() {
+  ENSURE(count_ == 0);
+  loop_.timers().stop(soon_);
+}
+
+bool Connections::open(Fd fd) {
+  if (full()) return false;
+  if (free_slots_.empty()) {
+    free_slots_.push_back(static_cast<uint32_t>(slots_.size()));
+    slots_.emplace_back();
+  }
+  const uint32_t slot = free_slots_.back();
+  free_slots_.pop_back();
+  Slot& entry = slots_[slot];
+  entry.connection = std::make_unique<Connection>(*this, slot, entry.generation, std::move(fd));
+  ++count_;
+  ++opened_;
+  touch(*entry.connection);
+  return true;
+}
+
+void Connections::on_completion(const net::Completion& completion) {
+  const uint32_t slot = completion.token.slot();
+  if (slot < slots_.size() && slots_[slot].connection != nullptr &&
+      slots_[slot].generation == completion.token.generation()) {
+    touch(*slots_[slot].connection);
+    slots_[slot].connection->on_completion(completion);
+  }
+  if (completion.buffer.id != net::Buffer::kNone) loop_.engine().release(completion.buffer.id);
+}
+
+void Connections::touch(Connection& connection) {
+  if (connection.dirty) return;
+  connection.dirty = true;
+  dirty_.push_back(connection.session().owner());
+}
+
+void Connections::touch(http::Session& session) { touch(*slots_[session.owner()].connection); }
+
+void Connections::on_turn_end() {
+  // Settling may touch others (a service may answer one exchange from another's end), so the list is walked in
+  // rounds until nothing is left.
+  while (!dirty_.empty()) {
+    settling_.swap(dirty_);
+    for (const uint32_t slot : settling_) {
+      Connection* connection = slots_[slot].connection.get();
+      if (connection == nullptr) continue;  // it ended in an earlier round
+      connection->dirty = false;
+      if (connection->settle()) free(slot);
+    }
+    settling_.clear();
+  }
+  if (!parked_.empty()) unpark();
+}
+
+void Connections::wait_turn(Connection& connection) {
+  if (connection.waiting_turn) return;
+  connection.waiting_turn = true;
+  waiting_turn_.push_back(connection.session().owner());
+  loop_.timers().start(soon_, loop_.now_ms());
+}
+
+void Connections::give_turns() {
+  std::vector<uint32_t> turns;
+  turns.swap(waiting_turn_);
+  for (const uint32_t slot : turns) {
+    Connection* connection = slots_[slot].connection.get();
+    if (connection == nullptr || !connection->waiting_turn) continue;
+    connection->waiting_turn = false;
+    connection->session().take_turn();
+    touch(*connection);
+  }
+}
+
+void Connections::park(Connection& connection) {
+  if (connection.parked) return;
+  connection.parked = true;
+  parked_.push_back(connection.session().owner());
+}
+
+// Lets as many parked connections receive as there are buffers: more would only fail again at once.
+void Connections::unpark() {
+  const size_t count = std::min<size_t>(parked_.size(), loop_.engine().free_buffers());
+  for (size_t i = 0; i < count; ++i) {
+    Connection* connection = slots_[parked_[i]].connection.get();
+    if (connection == nullptr || !connection->parked) continue;
+    connection->parked = false;
+    touch(*connection);
+  }
+  parked_.erase(parked_.begin(), parked_.begin() + static_cast<std::ptrdiff_t>(count));
+  if (!dirty_.empty()) on_turn_end();
+}
+
+void Connections::drain_all() {
+  for (Slot& slot : slots_)
+    if (slot.connection) slot.connection->drain();
+}
+
+void Connections::abandon_all() {
+  for (Slot& slot : slots_)
+    if (slot.connection) slot.connection->abandon();
+}
+
+void Connections::free(uint32_t slot) {
+  slots_[slot].connection.reset();
+  slots_[slot].generation = (slots_[slot].generation + 1) & 0xffffff;
+  free_slots_.push_back(slot);
+  --count_;
+}
+
+}  // namespace leat::server

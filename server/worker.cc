@@ -1,0 +1,211 @@
+#include "server/worker.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <ctime>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace leat::server {
+
+namespace {
+
+// After stop() a worker waits this long for the operations in flight to be cancelled. They complete at once
+// unless the kernel is stuck; then the process is better off ending without them.
+constexpr uint64_t kAbandonNs = 2'000'000'000;
+
+// Timers for requests: more than one for each exchange is rare, a few for one exchange happen.
+constexpr size_t kTimersPerExchange = 2;
+
+constexpr uint64_t kSecondNs = 1'000'000'000;
+
+}  // namespace
+
+// Travels from another thread to the exchange's worker and ends there.
+struct Worker::RemoteResume : net::Task {
+  Worker* worker = nullptr;
+  http::Ticket ticket;
+  Resume call = nullptr;
+  void* argument = nullptr;
+};
+
+struct Worker::DrainTask : net::Task {
+  Worker* worker = nullptr;
+};
+
+Worker::DrainDeadline::DrainDeadline(Worker& worker)
+    : net::Timer([](net::Timer& timer) {
+        Worker& late = static_cast<DrainDeadline&>(timer).owner;
+        log::warn("worker {}: {} connections still open at the drain deadline are closed", late.index(),
+                  late.connections_->count());
+        late.connections_->abandon_all();
+      }),
+      owner(worker) {}
+
+Worker::Worker(WorkerOptions options, std::vector<Fd> listeners, http::Service& service,
+               const std::vector<std::unique_ptr<Worker>>& fleet, Hooks hooks)
+    : options_(std::move(options)),
+      listeners_(std::move(listeners)),
+      service_(service),
+      fleet_(fleet),
+      hooks_(std::move(hooks)),
+      blocks_(options_.blocks, options_.blocks_kept),
+      segments_(options_.blocks * 2),
+      exchanges_(*this, options_.exchanges),
+      writer_(options_.server_name),
+      http_{.worker = *this,
+            .service = service_,
+            .limits = options_.limits,
+            .memory = {blocks_, segments_},
+            .exchanges = exchanges_,
+            .writer = writer_,
+            .heads = options_.known_heads ? &heads_ : nullptr,
+            .lines = options_.known_heads ? &lines_ : nullptr} {}
+
+Worker::~Worker() = default;
+
+Expected<std::string> Worker::build() {
+  if (options_.cpu >= 0) {
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(options_.cpu, &cpus);
+    // Pinning is for speed only: a container may forbid it.
+    if (::sched_setaffinity(0, sizeof cpus, &cpus) != 0)
+      log::warn("worker {}: cannot be pinned to CPU {}", options_.index, options_.cpu);
+  }
+  auto chosen = net::create_engine(options_.engine, options_.ring);
+  if (!chosen) return std::unexpected(chosen.error());
+  engine_ = std::move(chosen->engine);
+  auto loop = net::Loop::create(*engine_);
+  if (!loop) return std::unexpected(loop.error());
+  loop_ = std::move(*loop);
+  timers_ = std::make_unique<ExchangeTimers>(loop_->timers(), *this, options_.exchanges * kTimersPerExchange);
+  connections_ = std::make_unique<Connections>(*loop_, http_, options_.connections);
+  drain_deadline_ = std::make_unique<DrainDeadline>(*this);
+  update_date();
+  if (hooks_.start && !hooks_.start(options_.index)) return std::unexpected(Error{"a plugin refused to start"});
+  for (Fd& listener : listeners_)
+    acceptors_.push_back(std::make_unique<Acceptor>(*loop_, *connections_, std::move(listener),
+                                                    static_cast<uint32_t>(acceptors_.size())));
+  listeners_.clear();
+  return chosen->reason;
+}
+
+void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
+  const std::string name = "leat-" + std::to_string(options_.index);
+  ::pthread_setname_np(::pthread_self(), name.c_str());
+  Expected<std::string> built = build();
+  const bool serving = built.has_value();
+  ready(std::move(built));
+  if (!serving) return;
+  for (const auto& acceptor : acceptors_) acceptor->start();
+  loop_->run(*this);
+
+  for (const auto& acceptor : acceptors_) acceptor->stop();
+  connections_->abandon_all();
+  const uint64_t until = loop_->now_ns() + kAbandonNs;
+  const auto busy = [&] {
+    for (const auto& acceptor : acceptors_)
+      if (!acceptor->stopped()) return true;
+    return connections_->count() != 0;
+  };
+  while (busy() && loop_->now_ns() < until) loop_->turn(*this, until);
+  ENSURE(!busy());
+  if (hooks_.stop) hooks_.stop(options_.index);
+  acceptors_.clear();
+  loop_->timers().stop(*drain_deadline_);
+  connections_.reset();
+  timers_.reset();
+}
+
+void Worker::drain() {
+  auto* task = new DrainTask;
+  task->worker = this;
+  task->run = [](net::Task& base) {
+    auto& self = static_cast<DrainTask&>(base);
+    self.worker->begin_drain();
+    delete &self;
+  };
+  loop_->post(*task);
+}
+
+void Worker::stop() { loop_->stop(); }
+
+void Worker::begin_drain() {
+  if (draining_ || connections_ == nullptr) return;
+  draining_ = true;
+  for (const auto& acceptor : acceptors_) acceptor->stop();
+  connections_->drain_all();
+  loop_->timers().start(*drain_deadline_, loop_->now_ms() + options_.drain_timeout_ms);
+}
+
+bool Worker::resume_after(http::Ticket ticket, uint64_t delay_ms, Resume call, void* argument) {
+  http::Exchange* exchange = exchanges_.find(ticket);
+  if (exchange == nullptr) return false;
+  // The turn began before now: a timer must not run early by the part of it that has passed.
+  return timers_->start(*exchange, loop_->now_ms() + delay_ms + 1, call, argument);
+}
+
+bool Worker::resume_from_any_thread(http::Ticket ticket, Resume call, void* argument) {
+  if (ticket.worker >= fleet_.size()) return false;
+  Worker& target = *fleet_[ticket.worker];
+  if (!target.exchanges_.is_live(ticket)) return false;
+  auto* task = new (std::nothrow) RemoteResume;
+  if (task == nullptr) return false;
+  task->worker = &target;
+  task->ticket = ticket;
+  task->call = call;
+  task->argument = argument;
+  task->run = [](net::Task& base) {
+    auto& self = static_cast<RemoteResume&>(base);
+    if (http::Exchange* exchange = self.worker->exchanges_.find(self.ticket))
+      self.worker->resume(*exchange, self.call, self.argument);
+    delete &self;
+  };
+  target.loop_->post(*task);
+  return true;
+}
+
+void Worker::resume(http::Exchange& exchange, Resume call, void* argument) {
+  http::Session& session = exchange.session();
+  connections_->touch(session);
+  session.resume(exchange, call, argument);
+}
+
+void Worker::on_completion(const net::Completion& completion) {
+  if (loop_->now_ns() >= next_date_ns_) update_date();
+  if (completion.token.op() == net::Op::Accept) {
+    acceptors_[completion.token.slot()]->on_completion(completion);
+  } else {
+    connections_->on_completion(completion);
+  }
+}
+
+void Worker::on_turn_end() {
+  if (loop_->now_ns() >= next_date_ns_) update_date();
+  connections_->on_turn_end();
+  if (!draining_) {
+    for (const auto& acceptor : acceptors_) acceptor->on_turn_end();
+  } else if (connections_->count() == 0) {
+    loop_->stop();
+  }
+}
+
+// The Date of a second is made once, when the wall clock enters it.
+void Worker::update_date() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  tm parts{};
+  ::gmtime_r(&now.tv_sec, &parts);
+  char text[32];
+  // The C locale's names are those of RFC 9110, section 5.6.7; the daemon never sets another.
+  const size_t size = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  ENSURE(size == date_.size());
+  std::copy_n(text, size, date_.begin());
+  writer_.set_date({date_.data(), date_.size()});
+  next_date_ns_ = loop_->now_ns() + (kSecondNs - static_cast<uint64_t>(now.tv_nsec));
+}
+
+}  // namespace leat::server

@@ -1,0 +1,122 @@
+// Worker: one thread with its own loop, connections, arenas and tables. Nothing of it is shared while it
+// serves; what all workers read (the site, the limits) is frozen before they start.
+//
+// run() is called on the worker's own thread and builds everything there: a ring belongs to the thread that
+// made it, and memory is first touched where it is used.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/block_pool.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "http/exchange.h"
+#include "http/known_heads.h"
+#include "http/known_lines.h"
+#include "http/limits.h"
+#include "http/service.h"
+#include "http/session.h"
+#include "http/writer.h"
+#include "net/engine_choice.h"
+#include "net/loop.h"
+#include "server/acceptor.h"
+#include "server/connection.h"
+#include "server/exchange_timers.h"
+
+namespace leat::server {
+
+struct WorkerOptions {
+  uint32_t index = 0;
+  int cpu = -1;  // pinned to it; -1: not pinned
+  net::EngineChoice engine = net::EngineChoice::Auto;
+  net::UringOptions ring;
+  http::Limits limits;
+  ConnectionOptions connections;
+  uint32_t exchanges = 16'384;            // requests in flight
+  size_t blocks = 32'768;                 // 16 KiB each: half a GiB at the worst
+  size_t blocks_kept = 256;               // recycled without the allocator: 4 MiB
+  uint64_t drain_timeout_ms = 30'000;
+  std::string server_name = "leat";       // empty: no Server field
+  bool known_heads = true;                // recognise heads and header lines that come again
+};
+
+class Worker final : public net::LoopClient, public http::WorkerContext, public ExchangeResumer {
+ public:
+  // Called on the worker's thread before the first and after the last request.
+  struct Hooks {
+    std::function<bool(uint32_t index)> start;  // false: this worker cannot serve
+    std::function<void(uint32_t index)> stop;
+  };
+
+  // `service` and `fleet` (all workers, by index) must outlive the worker.
+  Worker(WorkerOptions options, std::vector<Fd> listeners, http::Service& service,
+         const std::vector<std::unique_ptr<Worker>>& fleet, Hooks hooks);
+  ~Worker() override;
+
+  // Builds and serves until stopped. `ready` is called once, with an error when it cannot serve.
+  void run(const std::function<void(Expected<std::string>)>& ready);
+
+  // Any thread, once the worker is ready: finish what was begun, then leave run().
+  void drain();
+  // The same, but leave at once.
+  void stop();
+
+  // --- http::WorkerContext
+  [[nodiscard]] uint32_t index() const override { return options_.index; }
+  [[nodiscard]] uint64_t now_ns() const override { return loop_->now_ns(); }
+  [[nodiscard]] std::string_view date() const override { return {date_.data(), date_.size()}; }
+  [[nodiscard]] BlockPool& blocks() override { return blocks_; }
+  [[nodiscard]] bool resume_after(http::Ticket ticket, uint64_t delay_ms, Resume resume, void* argument) override;
+  void forget_timers(http::Exchange& exchange) override { timers_->forget(exchange); }
+  [[nodiscard]] bool resume_from_any_thread(http::Ticket ticket, Resume resume, void* argument) override;
+
+  // --- ExchangeResumer
+  void resume(http::Exchange& exchange, Resume call, void* argument) override;
+
+  // --- net::LoopClient
+  void on_completion(const net::Completion& completion) override;
+  void on_turn_end() override;
+
+ private:
+  struct RemoteResume;
+  struct DrainTask;
+  struct DrainDeadline : net::Timer {
+    explicit DrainDeadline(Worker& owner);
+    Worker& owner;
+  };
+
+  Expected<std::string> build();
+  void begin_drain();
+  void update_date();
+
+  WorkerOptions options_;
+  std::vector<Fd> listeners_;
+  http::Service& service_;
+  const std::vector<std::unique_ptr<Worker>>& fleet_;
+  Hooks hooks_;
+
+  std::unique_ptr<net::Engine> engine_;
+  std::unique_ptr<net::Loop> loop_;
+  BlockPool blocks_;
+  NodePool<http::OutputSegment> segments_;
+  http::ExchangePool exchanges_;
+  http::Writer writer_;
+  http::KnownHeads heads_;
+  http::KnownLines lines_;
+  http::SessionEnvironment http_;
+  std::unique_ptr<ExchangeTimers> timers_;
+  std::unique_ptr<Connections> connections_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  std::unique_ptr<DrainDeadline> drain_deadline_;
+  std::array<char, 29> date_{};
+  uint64_t next_date_ns_ = 0;
+  bool draining_ = false;
+};
+
+}  // namespace leat::server
