@@ -1,0 +1,115 @@
+// HttpHarness: everything a session needs, with neither socket nor thread: a worker context with a clock that
+// tests set, memory pools, and tables of known heads and lines that can be left out.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/session.h"
+
+namespace leat::test {
+
+class TestWorker final : public http::WorkerContext {
+ public:
+  explicit TestWorker(size_t most_blocks = 4096) : blocks_(most_blocks, 64) {}
+  [[nodiscard]] uint32_t index() const override { return 0; }
+  [[nodiscard]] uint64_t now_ns() const override { return now_ms * 1'000'000; }
+  [[nodiscard]] std::string_view date() const override { return kDate; }
+  [[nodiscard]] BlockPool& blocks() override { return blocks_; }
+  [[nodiscard]] bool resume_after(http::Ticket ticket, uint64_t, Resume resume, void* argument) override {
+    waiting.push_back({ticket, resume, argument});
+    return true;
+  }
+  void forget_timers(http::Exchange&) override {}
+  [[nodiscard]] bool resume_from_any_thread(http::Ticket ticket, Resume resume, void* argument) override {
+    return resume_after(ticket, 0, resume, argument);
+  }
+
+  static constexpr std::string_view kDate = "Mon, 23 Nov 2026 12:00:00 GMT";
+  struct Waiting {
+    http::Ticket ticket;
+    Resume resume;
+    void* argument;
+  };
+  std::vector<Waiting> waiting;
+  uint64_t now_ms = 1'000'000;
+
+ private:
+  BlockPool blocks_;
+};
+
+struct HttpHarness {
+  explicit HttpHarness(http::Service& service, bool tables = true, size_t most_exchanges = 64,
+                       size_t most_blocks = 4096)
+      : worker(most_blocks),
+        segments(65'536),
+        exchanges(worker, most_exchanges),
+        writer("leat"),
+        environment{.worker = worker,
+                    .service = service,
+                    .limits = limits,
+                    .memory = {worker.blocks(), segments},
+                    .exchanges = exchanges,
+                    .writer = writer,
+                    .heads = tables ? &heads : nullptr,
+                    .lines = tables ? &lines : nullptr} {
+    writer.set_date(TestWorker::kDate);
+  }
+
+  // Takes everything out of a session's output, as a socket that never blocks would.
+  static std::string take(http::Session& session) {
+    std::string out;
+    while (!session.output().empty()) {
+      std::string_view parts[8];
+      const size_t count = session.output().gather(parts);
+      size_t size = 0;
+      for (size_t i = 0; i < count; ++i) {
+        out.append(parts[i]);
+        size += parts[i].size();
+      }
+      session.sent(size);
+    }
+    return out;
+  }
+
+  // Resumes what asked for it, oldest first; stale tickets are dropped.
+  void resume_all() {
+    std::vector<TestWorker::Waiting> due;
+    due.swap(worker.waiting);
+    for (const auto& [ticket, resume, argument] : due)
+      if (http::Exchange* exchange = exchanges.find(ticket)) exchange->session().resume(*exchange, resume, argument);
+  }
+
+  http::Limits limits;
+  TestWorker worker;
+  NodePool<http::OutputSegment> segments;
+  http::ExchangePool exchanges;
+  http::Writer writer;
+  http::KnownHeads heads;
+  http::KnownLines lines;
+  http::SessionEnvironment environment;
+};
+
+// A small site for wire scripts, which shows every way of answering. It also checks the contract of Service:
+// calls come in order, on_done once an exchange, nothing after it.
+class WireService final : public http::Service {
+ public:
+  BodyMode on_request(http::Exchange& exchange) override;
+  void on_body(http::Exchange& exchange, std::string_view piece) override;
+  void on_body_end(http::Exchange& exchange) override;
+  void on_writable(http::Exchange& exchange) override;
+  void on_response(http::Exchange& exchange) override;
+  void on_cancel(http::Exchange& exchange) override;
+  void on_done(http::Exchange& exchange) override;
+
+  uint64_t requests = 0;
+  uint64_t cancelled = 0;
+  uint64_t done = 0;
+  uint64_t refused = 0;
+};
+
+}  // namespace leat::test
