@@ -36,6 +36,13 @@ extern "C" {
 
 #define LEAT_ABI_MAJOR 1u
 #define LEAT_ABI_MINOR 0u
+
+/* The least minor version that the plugin can work with. Define it before including this header to run on
+ * older daemons too, and look with LEAT_HAS before using what is newer. */
+#ifndef LEAT_NEEDS_MINOR
+#define LEAT_NEEDS_MINOR LEAT_ABI_MINOR
+#endif
+
 #define LEAT_PLUGIN_MAGIC 0x5441454cu /* "LEAT" read as a little-endian number */
 
 /* True if the table that `pointer` points to is new enough to hold `member`. */
@@ -74,11 +81,9 @@ typedef struct leat_str {
 
 typedef struct leat_request leat_request; /* one request and its answer */
 typedef struct leat_config leat_config;   /* one table of the plugin's configuration; valid during create() */
-typedef struct leat_route
-    leat_route; /* a route that names one of the plugin's handlers; valid during bind() */
-typedef struct leat_error
-    leat_error;                     /* where a load-time callback says what is wrong; valid during the call */
-typedef struct leat_json leat_json; /* a JSON text under construction; valid as long as its request */
+typedef struct leat_route leat_route; /* a route that names a handler of the plugin; valid during bind() */
+typedef struct leat_error leat_error; /* why a load-time callback fails; valid during the callback */
+typedef struct leat_json leat_json;   /* a JSON text under construction; valid as long as its request */
 
 /* The host as one configured instance of a plugin sees it. It lives until destroy() (or, given to load(),
  * until unload()) has returned. */
@@ -434,9 +439,9 @@ typedef struct leat_note {
       LEAT_ABI_MINOR,                                                 \
       "" plugin_name}
 
-#define LEAT_ENTRY(plugin_name, plugin_version)                                                 \
-  .magic = LEAT_PLUGIN_MAGIC, .struct_size = (uint32_t)sizeof(leat_plugin_entry),               \
-  .abi_major = LEAT_ABI_MAJOR, .abi_minor = LEAT_ABI_MINOR, .name = LEAT_STR_INIT(plugin_name), \
+#define LEAT_ENTRY(plugin_name, plugin_version)                                                   \
+  .magic = LEAT_PLUGIN_MAGIC, .struct_size = (uint32_t)sizeof(leat_plugin_entry),                 \
+  .abi_major = LEAT_ABI_MAJOR, .abi_minor = LEAT_NEEDS_MINOR, .name = LEAT_STR_INIT(plugin_name), \
   .version = LEAT_STR_INIT(plugin_version)
 
 LEAT_EXPORT extern const leat_plugin_entry leat_plugin;

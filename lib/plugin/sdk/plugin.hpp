@@ -1,0 +1,202 @@
+// plugin.hpp: Leat plugins in C++20. Header only, over plugin.h; needs nothing but the standard library.
+//
+//   #include <leat/plugin.hpp>
+//
+//   class Hello : public leat::Plugin<Hello> {
+//    public:
+//     leat::Reply greet(leat::Path<std::string_view, "name"> name, leat::Json& json) {
+//       return json.object("hello", name);
+//     }
+//     static constexpr auto handlers() { return leat::list(handler<&Hello::greet>("greet")); }
+//   };
+//   LEAT_PLUGIN(Hello, "hello", "1.0.0")
+//
+// A handler is a function that says by its parameters what it needs, in any order:
+//
+//   leat::Path<T, "id">                      a path parameter; the route must have one of that name
+//   leat::Query<T, "limit", leat::Range{1, 100}, leat::Default{20}>
+//   leat::Header<T, "X-Tenant">, leat::Cookie<T, "session">
+//   leat::Body                               the whole body
+//   leat::Request&, leat::Response&          the request and its answer
+//   leat::Json&                              a JSON text, begun
+//   the plugin class &, its Worker &         what is shared by all requests, and by those of one worker
+//
+// T is a number, bool, std::string_view, or std::optional of one; a parameter that is missing or does not fit
+// is answered with a 400 that names it, before the handler runs. What the handler returns is the answer; an
+// exception is a 500, or, if it is a leat::Problem, that problem. Nothing here allocates on the heap for a
+// request whose handler does not.
+//
+// A class with on_request, and on_body, on_body_end, on_writable or on_cancel, is a handler that goes on over
+// several callbacks; see Plugin::stream.
+//
+// Thread: a request's callbacks run on one worker, one at a time; different requests' run at the same time,
+// so members of the plugin class need locks, those of its Worker don't.
+#ifndef LEAT_PLUGIN_HPP
+#define LEAT_PLUGIN_HPP
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+
+#include "plugin.h"
+#include "plugin_answer.hpp"
+#include "plugin_call.hpp"
+#include "plugin_parameters.hpp"
+#include "plugin_request.hpp"
+
+namespace leat {
+inline namespace [[gnu::visibility("hidden")]] v1 {
+
+// Base of a plugin's class. One object is made for each instance in the configuration, from Setup& or from
+// nothing; what its constructor throws is why the plugin is not loaded. All workers share it.
+template <class Derived>
+class Plugin : public detail::PluginTag {
+ public:
+  Plugin() = default;
+  Plugin(const Plugin&) = delete;
+  Plugin& operator=(const Plugin&) = delete;
+
+  // A function, or a member function of the plugin.
+  template <auto function, size_t N>
+  static constexpr leat_handler handler(const char (&name)[N]) {
+    using Handler = detail::FunctionHandler<Derived, function>;
+    using Binder = detail::Binder<typename Handler::Args>;
+    return {sizeof(leat_handler),
+            0,
+            {name, N - 1},
+            Binder::bind,
+            Binder::unbind,
+            Handler::handle,
+            nullptr,
+            nullptr,
+            nullptr,
+            nullptr,
+            nullptr};
+  }
+
+  // A class S: an object of it is made for each request, in the request's memory, and destroyed when that
+  // ends.
+  //   on_request(parameters...)   required; a handler like any other. With on_body it runs when the head is
+  //   there,
+  //                               and may return void to go on with the body
+  //   on_body(std::string_view piece, ...), on_body_end(...), on_writable(...), on_cancel(...)
+  //                               may take Request&, Response&, Json&, the plugin and its Worker
+  template <class S, size_t N>
+  static constexpr leat_handler stream(const char (&name)[N]) {
+    using Handler = detail::StreamHandler<S>;
+    using Binder = detail::Binder<typename Handler::Args>;
+    return {sizeof(leat_handler),
+            Handler::kBody ? LEAT_HANDLER_STREAM_BODY : 0u,
+            {name, N - 1},
+            Binder::bind,
+            Binder::unbind,
+            Handler::handle,
+            Handler::kBody ? Handler::on_body : nullptr,
+            Handler::kBodyEnd ? Handler::on_body_end : nullptr,
+            Handler::kWritable ? Handler::on_writable : nullptr,
+            Handler::kCancel ? Handler::on_cancel : nullptr,
+            Handler::on_done};
+  }
+};
+
+template <std::same_as<leat_handler>... Handlers>
+constexpr std::array<leat_handler, sizeof...(Handlers)> list(Handlers... handlers) {
+  return {handlers...};
+}
+
+namespace detail {
+
+// The load-time callbacks of a plugin class.
+template <class T>
+struct Entry {
+  static int32_t load(const leat_host* host, leat_error* error) noexcept {
+    bool complete = true;
+    const auto look_up = [&]<class Table>(const Table*& table, std::string_view name) {
+      table = static_cast<const Table*>(host->extension(host, to_str(name)));
+      if (table != nullptr) return;
+      host->fail(error, {}, LEAT_STR("this daemon lacks the extension named next"));
+      host->fail(error, {}, to_str(name));
+      complete = false;
+    };
+    look_up(api.request, "leat.request/1");
+    look_up(api.body, "leat.body/1");
+    look_up(api.response, "leat.response/1");
+    look_up(api.arena, "leat.arena/1");
+    look_up(api.json, "leat.json/1");
+    look_up(api.log, "leat.log/1");
+    look_up(api.config, "leat.config/1");
+    look_up(api.route, "leat.route/1");
+    look_up(api.async, "leat.async/1");
+    look_up(api.timer, "leat.timer/1");
+    return complete ? LEAT_OK : LEAT_E_NOT_FOUND;
+  }
+
+  static int32_t create(const leat_host* host, const leat_config* config, void** instance,
+                        leat_error* error) noexcept {
+    return guarded_load(host, error, [&] {
+      if constexpr (std::constructible_from<T, Setup&>) {
+        Setup setup(host, config, error);
+        *instance = new T(setup);
+      } else {
+        *instance = new T;
+      }
+    });
+  }
+  static void destroy(void* instance) noexcept { delete static_cast<T*>(instance); }
+
+  static constexpr bool kWorkers = requires { typename T::Worker; };
+  static int32_t worker_init(const leat_host* host, void* instance, uint32_t worker, void** state,
+                             leat_error* error) noexcept {
+    return guarded_load(host, error, [&] {
+      if constexpr (kWorkers) {
+        using Worker = typename T::Worker;
+        static_assert(std::derived_from<Worker, PerWorker>, "derive Worker from leat::PerWorker");
+        if constexpr (std::constructible_from<Worker, T&, uint32_t>)
+          *state = new Worker(*static_cast<T*>(instance), worker);
+        else
+          *state = new Worker;
+      }
+    });
+  }
+  static void worker_fini(void*, uint32_t, void* state) noexcept {
+    if constexpr (kWorkers) delete static_cast<typename T::Worker*>(state);
+  }
+
+ private:
+  template <class Callback>
+  static int32_t guarded_load(const leat_host* host, leat_error* error, Callback&& callback) noexcept {
+    try {
+      callback();
+      return LEAT_OK;
+    } catch (const std::exception& thrown) {
+      host->fail(error, {}, to_str(thrown.what()));
+    } catch (...) {
+      host->fail(error, {}, LEAT_STR("threw something that is not a std::exception"));
+    }
+    return LEAT_E_STATE;
+  }
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace leat
+
+// Once, at file scope: makes `Type` the plugin of this shared object.
+#define LEAT_PLUGIN(Type, plugin_name, plugin_version)                     \
+  LEAT_NOTE(plugin_name);                                                  \
+  static constexpr auto leat_plugin_handlers = Type::handlers();           \
+  extern "C" const leat_plugin_entry leat_plugin = {                       \
+      LEAT_ENTRY(plugin_name, plugin_version),                             \
+      .load = leat::detail::Entry<Type>::load,                             \
+      .unload = nullptr,                                                   \
+      .create = leat::detail::Entry<Type>::create,                         \
+      .destroy = leat::detail::Entry<Type>::destroy,                       \
+      .worker_init = leat::detail::Entry<Type>::worker_init,               \
+      .worker_fini = leat::detail::Entry<Type>::worker_fini,               \
+      .handlers = leat_plugin_handlers.data(),                             \
+      .handler_count = static_cast<uint32_t>(leat_plugin_handlers.size()), \
+      .reserved = 0};
+
+#endif

@@ -1,0 +1,186 @@
+// Part of plugin.hpp: what a handler is given. Request, Completer, and Setup for the plugin itself.
+#ifndef LEAT_PLUGIN_REQUEST_HPP
+#define LEAT_PLUGIN_REQUEST_HPP
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "plugin.h"
+#include "plugin_answer.hpp"
+
+namespace leat {
+inline namespace [[gnu::visibility("hidden")]] v1 {
+
+// The right to complete a suspended request, from any thread, once. One that is destroyed unused makes the
+// request fail, rather than hang.
+template <class T>
+class Completer {
+ public:
+  Completer(const leat_host* host, leat_ticket ticket, leat_resume resume, void* callback)
+      : host_(host), ticket_(ticket), resume_(resume), callback_(callback) {}
+  Completer(Completer&& other) noexcept
+      : host_(std::exchange(other.host_, nullptr)),
+        ticket_(other.ticket_),
+        resume_(other.resume_),
+        callback_(other.callback_) {}
+  Completer& operator=(Completer&& other) noexcept {
+    if (this == &other) return *this;
+    drop();
+    host_ = std::exchange(other.host_, nullptr);
+    ticket_ = other.ticket_;
+    resume_ = other.resume_;
+    callback_ = other.callback_;
+    return *this;
+  }
+  ~Completer() { drop(); }
+
+  // Has the callback called with `result` on the request's worker. False: the request has ended.
+  bool complete(T result) { return deliver(std::move(result)); }
+
+  struct Delivery {
+    std::optional<T> result;  // none: the completer was dropped
+    void* callback;
+  };
+
+ private:
+  bool deliver(std::optional<T> result) {
+    if (host_ == nullptr) return false;
+    auto delivery = std::make_unique<Delivery>(Delivery{std::move(result), callback_});
+    const leat_host* host = std::exchange(host_, nullptr);
+    if (detail::api.async->complete(host, ticket_, resume_, delivery.get()) == 0) return false;
+    delivery.release();  // the callback's now
+    return true;
+  }
+  void drop() noexcept {
+    try {
+      deliver(std::nullopt);
+    } catch (...) {  // no memory to say so: the request waits until its client leaves
+    }
+  }
+
+  const leat_host* host_;
+  leat_ticket ticket_;
+  leat_resume resume_;
+  void* callback_;
+};
+
+// The request. Good during the callback that it was given to; the texts are good until the request ends.
+class Request {
+ public:
+  Request(leat_request* request, const leat_scope* scope) : request_(request), scope_(scope) {}
+
+  [[nodiscard]] std::string_view method() const { return to_view(api().method(request_)); }
+  [[nodiscard]] std::string_view path() const { return to_view(api().path(request_)); }
+  [[nodiscard]] std::string_view query() const { return to_view(api().query(request_)); }
+  [[nodiscard]] std::string_view host() const { return to_view(api().host(request_)); }
+  [[nodiscard]] std::string_view peer() const { return to_view(api().peer(request_)); }
+  [[nodiscard]] std::string_view id() const { return to_view(api().id(request_)); }
+  [[nodiscard]] std::string_view route() const { return to_view(api().route_id(request_)); }
+  [[nodiscard]] std::string_view body() const { return to_view(api().body(request_)); }
+  // As declared; none if the client did not (chunked).
+  [[nodiscard]] std::optional<uint64_t> content_length() const {
+    const int64_t length = api().content_length(request_);
+    return length < 0 ? std::nullopt : std::optional<uint64_t>(length);
+  }
+  [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const {
+    const leat_str value = api().header(request_, to_str(name));
+    return value.ptr == nullptr ? std::nullopt : std::optional(to_view(value));
+  }
+
+  // The flow of a streamed body.
+  void pause_body() { detail::api.body->pause(request_); }
+  void resume_body() { detail::api.body->resume(request_); }
+  void limit_body(uint64_t bytes) { detail::api.body->set_limit(request_, bytes); }
+
+  // A T that lives as long as the request. It is never destroyed, so it must not need to be.
+  template <class T, class... Args>
+    requires(std::is_trivially_destructible_v<T> && alignof(T) <= 16)
+  T& make(Args&&... args) {
+    void* memory = detail::api.arena->alloc(request_, sizeof(T), alignof(T));
+    if (memory == nullptr) throw std::bad_alloc();
+    return *new (memory) T(std::forward<Args>(args)...);
+  }
+
+  // Calls `callback` after `delay`, unless the request has ended by then: return what this returns. The
+  // callback has a handler's parameters (but for Path, Query and the like) and its result. It is kept in the
+  // request's memory: it may capture numbers, pointers and parameters, not what needs a destructor.
+  template <class Callback>
+  Reply after(std::chrono::milliseconds delay, Callback callback);
+
+  // Suspends the request until the completer is used: hand that to another thread and return pending().
+  // `callback` gets the result first, then a handler's parameters as for after().
+  template <class T, class Callback>
+  [[nodiscard]] Completer<T> suspend(Callback callback);
+
+  [[nodiscard]] Log log() const { return Log(scope_->host); }
+  [[nodiscard]] leat_request* handle() const { return request_; }
+
+ private:
+  static const leat_request_v1& api() { return *detail::api.request; }
+  leat_request* request_;
+  const leat_scope* scope_;
+};
+
+// What a plugin is given when it is created: its configuration. A value that is missing has its default; one
+// that does not fit is reported at its line, and the plugin is not loaded.
+class Setup {
+ public:
+  Setup(const leat_host* host, const leat_config* config, leat_error* error)
+      : host_(host), config_(config), error_(error) {}
+
+  int64_t integer(std::string_view key, int64_t fallback, Range<int64_t> range) const {
+    int64_t value = fallback;
+    api().integer(config_, to_str(key), fallback, range.least, range.most, &value);
+    return value;
+  }
+  double real(std::string_view key, double fallback, Range<double> range) const {
+    double value = fallback;
+    api().real(config_, to_str(key), fallback, range.least, range.most, &value);
+    return value;
+  }
+  bool boolean(std::string_view key, bool fallback) const {
+    int32_t value = fallback ? 1 : 0;
+    api().boolean(config_, to_str(key), value, &value);
+    return value != 0;
+  }
+  std::string text(std::string_view key, std::string_view fallback) const {
+    leat_str value{};
+    api().string(config_, to_str(key), to_str(fallback), &value);
+    return std::string(to_view(value));
+  }
+  [[nodiscard]] bool has(std::string_view key) const { return api().has(config_, to_str(key)) != 0; }
+  // Calls `read(Setup)` with the table under `key`, if there is one.
+  template <class Read>
+  void table(std::string_view key, Read&& read) const {
+    if (const leat_config* inner = api().table(config_, to_str(key))) read(Setup(host_, inner, error_));
+  }
+  // Says what is wrong with the value of `key`; the plugin is not loaded.
+  void fail(std::string_view key, std::string_view message) const {
+    host_->fail(error_, to_str(key), to_str(message));
+  }
+
+  [[nodiscard]] uint32_t worker_count() const { return host_->worker_count; }
+  [[nodiscard]] Log log() const { return Log(host_); }
+
+ private:
+  static const leat_config_v1& api() { return *detail::api.config; }
+  const leat_host* host_;
+  const leat_config* config_;
+  leat_error* error_;
+};
+
+// Base of a plugin's per-worker class, if it has one: `struct Worker : leat::PerWorker`, constructed on each
+// worker's own thread.
+struct PerWorker {};
+
+}  // namespace v1
+}  // namespace leat
+
+#endif
