@@ -15,7 +15,8 @@ inline size_t edit_distance(std::string_view a, std::string_view b) {
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
       row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1])});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
     }
     before.swap(last);
     last.swap(row);
@@ -23,8 +24,8 @@ inline size_t edit_distance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
-// The member of `known` (a range of texts) closest to `name`; empty when none is close. A third of the letters may
-// be wrong: with more, a suggestion confuses more than it helps.
+// The member of `known` (a range of texts) closest to `name`; empty when none is close. A third of the
+// letters may be wrong: with more, a suggestion confuses more than it helps.
 template <class Range>
 std::string_view closest(std::string_view name, const Range& known) {
   std::string_view best;

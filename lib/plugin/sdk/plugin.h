@@ -436,7 +436,7 @@ typedef struct leat_note {
       LEAT_NOTE_TYPE,                                                 \
       "Leat",                                                         \
       LEAT_ABI_MAJOR,                                                 \
-      LEAT_ABI_MINOR,                                                 \
+      LEAT_NEEDS_MINOR,                                               \
       "" plugin_name}
 
 #define LEAT_ENTRY(plugin_name, plugin_version)                                                   \

@@ -82,6 +82,7 @@ class Result {
   T* operator->() { return &std::get<0>(content_); }
   const T* operator->() const { return &std::get<0>(content_); }
   Problem& problem() { return std::get<1>(content_); }
+  const Problem& problem() const { return std::get<1>(content_); }
 
  private:
   std::variant<T, Problem> content_;

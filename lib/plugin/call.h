@@ -1,0 +1,94 @@
+// Call: what the host knows while a plugin's callback runs, and what it keeps for a request between them.
+//
+// A plugin holds a bare pointer to an exchange. Whether it may use it now is one comparison with the exchange
+// whose callback is on this thread's stack: it catches other threads, pointers kept beyond their request, and
+// requests of others, at the price of one thread-local load; that is why it is always checked.
+//
+// Private to the plugin host.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "http/exchange.h"
+#include "plugin/handler.h"
+#include "plugin/sdk/plugin.h"
+
+namespace leat::plugin {
+
+// A timer that runs. In the arena of its request, and used again by the next one.
+struct Timer {
+  const PluginHandler* handler = nullptr;
+  leat_resume resume = nullptr;
+  void* argument = nullptr;
+  Timer* next_free = nullptr;
+};
+
+// Kept for a request from the first moment that there is something to keep, in its arena, as
+// exchange.handler_state.
+struct RequestState {
+  const PluginHandler* handler = nullptr;       // whose request it is
+  void* user = nullptr;                         // the plugin's set_state
+  SuspensionTable::Slot* suspension = nullptr;  // of a suspension that waits or was just completed
+  Timer* free_timers = nullptr;
+  uint32_t timers_running = 0;
+  bool blocked = false;  // write() said so: on_writable will come
+  bool body_paused = false;
+  bool body_ended = false;   // on_body_end was called
+  bool has_length = false;   // the answer was begun with ...
+  uint64_t length_left = 0;  // ... a length, of which this is not yet written
+};
+
+struct Call {
+  http::Exchange* exchange = nullptr;
+  const PluginHandler* handler = nullptr;
+  bool ending = false;  // on_cancel or on_done: nothing may be answered or waited for any more
+};
+inline constinit thread_local Call current_call;
+
+// Makes `exchange` the one that this thread's plugin code may use, for as long as it lives.
+class CallScope {
+ public:
+  CallScope(http::Exchange& exchange, const PluginHandler& handler, bool ending) : outer_(current_call) {
+    current_call = {&exchange, &handler, ending};
+  }
+  ~CallScope() { current_call = outer_; }
+  CallScope(const CallScope&) = delete;
+  CallScope& operator=(const CallScope&) = delete;
+
+ private:
+  Call outer_;
+};
+
+inline leat_request* to_request(http::Exchange& exchange) {
+  return reinterpret_cast<leat_request*>(&exchange);
+}
+
+// Logs that a plugin used the interface wrongly. Returns `code`.
+[[gnu::cold]] int32_t refuse(std::string_view function, std::string_view why, int32_t code);
+
+// The exchange behind `request`, or nullptr, logged, when it is not this callback's.
+inline http::Exchange* exchange_of(const leat_request* request, std::string_view function) {
+  http::Exchange* exchange = current_call.exchange;
+  if (exchange != nullptr && reinterpret_cast<const leat_request*>(exchange) == request) [[likely]]
+    return exchange;
+  refuse(function, "the request is not that of this callback, or this is another thread", LEAT_E_THREAD);
+  return nullptr;
+}
+
+inline RequestState* state_of(const http::Exchange& exchange) {
+  return static_cast<RequestState*>(exchange.handler_state);
+}
+// Nobody will see what is answered from here on.
+inline bool is_over(const http::Exchange& exchange) { return current_call.ending || exchange.cancelled(); }
+// Makes one where there is none; nullptr when the request's memory is out.
+RequestState* need_state(http::Exchange& exchange);
+
+inline leat_str to_str(std::string_view text) { return {text.data(), text.size()}; }
+// NULL is empty, whatever its length claims to be.
+inline std::string_view view(leat_str text) {
+  return text.ptr == nullptr ? std::string_view("", 0) : std::string_view(text.ptr, text.len);
+}
+inline bool is_text(leat_str text) { return text.ptr != nullptr || text.len == 0; }
+
+}  // namespace leat::plugin

@@ -1,0 +1,22 @@
+// The extensions of the host, one constant table each. To grow one: append to its struct in sdk/plugin.h,
+// raise the ABI's minor number, and fill in the new member here.
+//
+// Private to the plugin host.
+#pragma once
+
+#include "plugin/sdk/plugin.h"
+
+namespace leat::plugin {
+
+extern const leat_request_v1 kRequestExtension;    // extension_request.cc
+extern const leat_body_v1 kBodyExtension;          // extension_request.cc
+extern const leat_arena_v1 kArenaExtension;        // extension_request.cc
+extern const leat_response_v1 kResponseExtension;  // extension_response.cc
+extern const leat_json_v1 kJsonExtension;          // extension_json.cc
+extern const leat_async_v1 kAsyncExtension;        // extension_async.cc
+extern const leat_timer_v1 kTimerExtension;        // extension_async.cc
+extern const leat_config_v1 kConfigExtension;      // extension_config.cc
+extern const leat_route_v1 kRouteExtension;        // extension_config.cc
+extern const leat_log_v1 kLogExtension;            // host.cc
+
+}  // namespace leat::plugin

@@ -1,0 +1,200 @@
+#include "plugin/handler.h"
+
+#include <exception>
+#include <format>
+#include <new>
+
+#include "base/log.h"
+#include "plugin/call.h"
+
+namespace leat::plugin {
+
+using pipeline::Verdict;
+
+RequestState* need_state(http::Exchange& exchange) {
+  if (exchange.handler_state == nullptr) {
+    void* memory = exchange.arena().allocate(sizeof(RequestState), alignof(RequestState));
+    if (memory == nullptr) return nullptr;
+    exchange.handler_state = new (memory) RequestState{.handler = current_call.handler};
+  }
+  return state_of(exchange);
+}
+
+int32_t refuse(std::string_view function, std::string_view why, int32_t code) {
+  const std::string_view who = current_call.handler != nullptr ? current_call.handler->blame() : "a plugin";
+  log::warn("{}: {}: {}", who, function, why);
+  return code;
+}
+
+PluginHandler::PluginHandler(PluginInstance& instance, const leat_handler& handler, RouteInfo route,
+                             void* bound)
+    : instance_(instance), handler_(handler), route_(std::move(route)), bound_(bound) {}
+
+PluginHandler::~PluginHandler() {
+  if (handler_.unbind == nullptr || handler_.bind == nullptr) return;
+  try {
+    handler_.unbind(instance_.state(), bound_);
+  } catch (...) {
+    complain("threw an exception in unbind");
+  }
+}
+
+leat_scope PluginHandler::scope(uint32_t worker) const {
+  return {sizeof(leat_scope),
+          worker,
+          &instance_.host(),
+          instance_.state(),
+          instance_.worker_state(worker),
+          bound_};
+}
+
+void PluginHandler::complain(std::string_view what) const {
+  log::error("{}: handler {} on route {}: {}", blame(), view(handler_.name), route_.id, what);
+}
+
+// Runs plugin code for `exchange`. What it throws is an error; C callbacks can't, C++ ones that don't use the
+// wrapper can.
+template <class Callback>
+int32_t PluginHandler::call(http::Exchange& exchange, Callback&& callback, bool ending) const {
+  const CallScope call_scope(exchange, *this, ending);
+  const leat_scope seen = scope(exchange.worker().index());
+  try {
+    return callback(&seen, to_request(exchange));
+  } catch (const std::exception& error) {
+    complain(std::format("threw an exception: {}", error.what()));
+  } catch (...) {
+    complain("threw something that is not a std::exception");
+  }
+  return LEAT_ERROR;
+}
+
+bool PluginHandler::body_comes(const RequestState* state) const {
+  return streams_body() && (state == nullptr || (!state->body_ended && !state->body_paused));
+}
+
+// Whether anything will ever call the handler again for a request whose answer isn't complete.
+bool PluginHandler::goes_on(const RequestState* state) const {
+  return body_comes(state) ||
+         (state != nullptr && (state->suspension != nullptr || state->timers_running > 0 || state->blocked));
+}
+
+Verdict PluginHandler::judge(http::Exchange& exchange, int32_t verdict) const {
+  if (verdict == LEAT_DONE && exchange.finished()) [[likely]]
+    return Verdict::Done;
+  if (exchange.cancelled()) return Verdict::Done;
+  switch (verdict) {
+    case LEAT_NEXT:
+      if (!exchange.started()) return Verdict::Next;
+      complain("returned NEXT although it had answered");
+      return exchange.finished() ? Verdict::Done : Verdict::Error;
+    case LEAT_DONE:
+      if (exchange.started() ? goes_on(state_of(exchange)) : body_comes(state_of(exchange)))
+        return Verdict::Done;
+      complain(exchange.started()
+                   ? "returned DONE with an answer that is not complete and nothing that goes on with it"
+                   : "returned DONE without an answer");
+      return Verdict::Error;
+    case LEAT_PENDING:
+      if (exchange.finished()) return Verdict::Done;
+      if (goes_on(state_of(exchange))) {
+        if (!exchange.suspended()) exchange.suspend();
+        return Verdict::Pending;
+      }
+      complain(
+          "returned PENDING, but no suspension, timer or body is left that could go on with the request");
+      return Verdict::Error;
+    case LEAT_ERROR:
+      if (!exchange.finished()) return Verdict::Error;
+      complain("failed after it had answered");
+      return Verdict::Done;
+    default:
+      complain(std::format("returned {}, which is no verdict", verdict));
+      return exchange.finished() ? Verdict::Done : Verdict::Error;
+  }
+}
+
+Verdict PluginHandler::handle(http::Exchange& exchange) {
+  return judge(exchange, call(exchange, handler_.handle));
+}
+
+Verdict PluginHandler::on_body(http::Exchange& exchange, std::string_view piece) {
+  if (handler_.on_body == nullptr) return Verdict::Done;
+  return judge(exchange, call(exchange, [&](const leat_scope* seen, leat_request* request) {
+                 return handler_.on_body(seen, request, to_str(piece));
+               }));
+}
+
+Verdict PluginHandler::on_body_end(http::Exchange& exchange) {
+  const CallScope call_scope(exchange, *this, false);
+  RequestState* state = need_state(exchange);
+  if (state == nullptr) {
+    complain("the request's memory is used up");
+    return Verdict::Error;
+  }
+  state->body_ended = true;
+  return judge(exchange, handler_.on_body_end == nullptr ? LEAT_DONE : call(exchange, handler_.on_body_end));
+}
+
+Verdict PluginHandler::on_writable(http::Exchange& exchange) {
+  if (RequestState* state = state_of(exchange)) state->blocked = false;
+  return judge(exchange, handler_.on_writable == nullptr ? LEAT_DONE : call(exchange, handler_.on_writable));
+}
+
+void PluginHandler::on_cancel(http::Exchange& exchange) {
+  if (handler_.on_cancel == nullptr) return;
+  call(
+      exchange,
+      [&](const leat_scope* seen, leat_request* request) {
+        handler_.on_cancel(seen, request);
+        return LEAT_DONE;
+      },
+      true);
+}
+
+void PluginHandler::on_done(http::Exchange& exchange) {
+  if (state_of(exchange) != nullptr) end_suspension(exchange);
+  if (handler_.on_done == nullptr) return;
+  call(
+      exchange,
+      [&](const leat_scope* seen, leat_request* request) {
+        handler_.on_done(seen, request);
+        return LEAT_DONE;
+      },
+      true);
+}
+
+// A completion that was accepted and did not arrive in time is delivered without its request, so that the
+// plugin can let go of what it carries.
+void PluginHandler::end_suspension(http::Exchange& exchange) const {
+  RequestState& state = *state_of(exchange);
+  if (state.suspension == nullptr) return;
+  const uint32_t worker = exchange.worker().index();
+  Completion completion;
+  const bool ready = instance_.suspensions(worker)->release(*state.suspension, &completion);
+  state.suspension = nullptr;
+  if (!ready) return;
+  const leat_scope seen = scope(worker);
+  try {
+    completion.resume(&seen, nullptr, completion.argument);
+  } catch (...) {
+    complain("threw an exception for a completion whose request had ended");
+  }
+}
+
+void PluginHandler::resume(http::Exchange& exchange, leat_resume callback, void* argument) const {
+  const int32_t answer = call(exchange, [&](const leat_scope* seen, leat_request* request) {
+    return callback(seen, request, argument);
+  });
+  const Verdict verdict = judge(exchange, answer);
+  if (exchange.finished() || exchange.cancelled()) return;
+  if (verdict == Verdict::Next) exchange.send_problem(404, {});
+  if (verdict == Verdict::Error) {
+    complain("failed when it was resumed");
+    if (exchange.started())
+      exchange.abort();
+    else
+      exchange.send_problem(500, {});
+  }
+}
+
+}  // namespace leat::plugin

@@ -1,0 +1,59 @@
+// PluginHandler: one handler of a plugin, bound to one route, as the pipeline sees it.
+//
+// Between the two it judges verdicts: an answer that was promised and not given, a suspension that nothing
+// will ever end, an exception, all become Verdict::Error here, with a line in the log that names the plugin.
+//
+// Private to the plugin host.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "pipeline/handler.h"
+#include "plugin/host.h"
+
+namespace leat::plugin {
+
+struct RequestState;
+
+class PluginHandler final : public pipeline::Handler {
+ public:
+  // `bound` is from the handler's bind(), or null.
+  PluginHandler(PluginInstance& instance, const leat_handler& handler, RouteInfo route, void* bound);
+  ~PluginHandler() override;
+
+  [[nodiscard]] bool streams_body() const override {
+    return (handler_.flags & LEAT_HANDLER_STREAM_BODY) != 0;
+  }
+  [[nodiscard]] pipeline::Verdict handle(http::Exchange& exchange) override;
+  pipeline::Verdict on_body(http::Exchange& exchange, std::string_view piece) override;
+  pipeline::Verdict on_body_end(http::Exchange& exchange) override;
+  pipeline::Verdict on_writable(http::Exchange& exchange) override;
+  void on_cancel(http::Exchange& exchange) override;
+  void on_done(http::Exchange& exchange) override;
+  [[nodiscard]] std::string_view blame() const override { return instance_.blame(); }
+
+  [[nodiscard]] PluginInstance& instance() const { return instance_; }
+  [[nodiscard]] const RouteInfo& route() const { return route_; }
+
+  // Runs a timer's or a completion's callback and does what its verdict asks for.
+  void resume(http::Exchange& exchange, leat_resume callback, void* argument) const;
+
+ private:
+  [[nodiscard]] leat_scope scope(uint32_t worker) const;
+  template <class Callback>
+  int32_t call(http::Exchange& exchange, Callback&& callback, bool ending = false) const;
+  [[nodiscard]] pipeline::Verdict judge(http::Exchange& exchange, int32_t verdict) const;
+  [[nodiscard]] bool body_comes(const RequestState* state) const;
+  [[nodiscard]] bool goes_on(const RequestState* state) const;
+  void complain(std::string_view what) const;
+  void end_suspension(http::Exchange& exchange) const;
+
+  PluginInstance& instance_;
+  const leat_handler handler_;
+  const RouteInfo route_;
+  void* bound_;
+};
+
+}  // namespace leat::plugin

@@ -1,0 +1,182 @@
+#include "plugin/host.h"
+
+#include <atomic>
+#include <format>
+
+#include "base/log.h"
+#include "base/suggest.h"
+#include "plugin/call.h"
+#include "plugin/extensions.h"
+#include "plugin/handler.h"
+#include "plugin/load_time.h"
+
+namespace leat::plugin {
+namespace {
+
+struct Extension {
+  std::string_view name;
+  const void* table;
+};
+
+constexpr Extension kExtensions[] = {
+    {"leat.request/1", &kRequestExtension},   {"leat.body/1", &kBodyExtension},
+    {"leat.response/1", &kResponseExtension}, {"leat.arena/1", &kArenaExtension},
+    {"leat.json/1", &kJsonExtension},         {"leat.log/1", &kLogExtension},
+    {"leat.config/1", &kConfigExtension},     {"leat.route/1", &kRouteExtension},
+    {"leat.async/1", &kAsyncExtension},       {"leat.timer/1", &kTimerExtension},
+};
+
+const void* find_extension(const leat_host*, leat_str name) {
+  for (const Extension& extension : kExtensions)
+    if (extension.name == view(name)) return extension.table;
+  return nullptr;
+}
+
+void add_failure(leat_error* error, leat_str key, leat_str message) {
+  if (error != nullptr) error->failures.push_back({std::string(view(key)), std::string(view(message))});
+}
+
+int32_t log_enabled(const leat_host*, uint32_t level) {
+  return level <= LEAT_LOG_ERROR && log::enabled(static_cast<log::Level>(level)) ? 1 : 0;
+}
+
+void log_write(const leat_host* host, uint32_t level, leat_str message) {
+  if (host == nullptr || log_enabled(host, level) == 0) return;
+  // A line break in a message would forge a line of the log.
+  std::string line = std::format("{}: {}", static_cast<const Host*>(host)->blame, view(message));
+  for (char& c : line)
+    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = '?';
+  log::write(static_cast<log::Level>(level), line);
+}
+
+// The place that a failure's key has in the configuration; that of the whole table for an unknown one.
+Place place_of(const Value& config, std::string_view key) {
+  const Value* value = &config;
+  while (!key.empty()) {
+    const size_t dot = std::min(key.find('.'), key.size());
+    const Value* inner = value->find(key.substr(0, dot));
+    if (inner == nullptr) break;
+    value = inner;
+    key.remove_prefix(std::min(dot + 1, key.size()));
+  }
+  return value->place;
+}
+
+std::atomic<uint64_t> next_instance{1};
+
+}  // namespace
+
+const leat_log_v1 kLogExtension = {sizeof(leat_log_v1), 0, log_enabled, log_write};
+
+Host::Host(std::string_view plugin, uint32_t workers, std::string_view version_text, PluginInstance* owner)
+    : leat_host{sizeof(leat_host),    LEAT_ABI_MAJOR, LEAT_ABI_MINOR, workers,
+                to_str(version_text), find_extension, add_failure},
+      blame(std::format("plugin {}", plugin)),
+      instance(owner) {}
+
+PluginInstance::PluginInstance(PluginLibrary& library, std::string_view name)
+    : library_(library), host_(name, library.options().worker_count, library.options().daemon_version, this) {
+  // 2^24 instances of 2^36 suspensions a slot, before a ticket of one could name a slot of another.
+  const uint64_t first_generation = next_instance.fetch_add(1, std::memory_order_relaxed) << 36;
+  for (uint32_t i = 0; i < library.options().worker_count; ++i)
+    workers_.push_back(std::make_unique<Worker>(first_generation));
+}
+
+std::expected<std::unique_ptr<PluginInstance>, Diagnostics> PluginInstance::create(PluginLibrary& library,
+                                                                                   std::string_view name,
+                                                                                   const Value& config) {
+  std::unique_ptr<PluginInstance> instance(new PluginInstance(library, name));
+  Diagnostics found;
+  leat_config table(config, found);
+  leat_error error;
+  int32_t answer = LEAT_OK;
+  if (library.entry().create != nullptr)
+    answer = guarded(
+        error, [&] { return library.entry().create(&instance->host_, &table, &instance->state_, &error); });
+  instance->created_ = answer == LEAT_OK;
+  // A plugin that gave up half-way has not read all its keys.
+  if (instance->created_) table.report_unknown();
+  for (const Failure& failure : error.failures)
+    found.push_back({Diagnostic::Severity::Error, 0,
+                     std::format("{}: {}", instance->blame(), failure.message), place_of(config, failure.key),
+                     ""});
+  if (!instance->created_ && found.empty())
+    found.push_back({Diagnostic::Severity::Error, 0,
+                     std::format("{}: create() failed with {} and no reason", instance->blame(), answer),
+                     config.place, "the plugin should say why with host->fail"});
+  if (!found.empty()) return std::unexpected(std::move(found));
+  return instance;
+}
+
+PluginInstance::~PluginInstance() {
+  if (!created_ || library_.entry().destroy == nullptr) return;
+  leat_error error;
+  guarded(error, [this] {
+    library_.entry().destroy(state_);
+    return LEAT_OK;
+  });
+  if (!error.failures.empty()) log::error("{}: destroy(): {}", blame(), error.text());
+}
+
+std::expected<void, LoadError> PluginInstance::worker_init(uint32_t index) {
+  Worker& worker = *workers_[index];
+  leat_error error;
+  int32_t answer = LEAT_OK;
+  if (const auto init = library_.entry().worker_init)
+    answer = guarded(error, [&] { return init(&host_, state_, index, &worker.state, &error); });
+  worker.ready = answer == LEAT_OK;
+  if (worker.ready && error.failures.empty()) return {};
+  worker_fini(index);
+  return std::unexpected(
+      LoadError{std::format("{}: worker_init() refused on worker {}: {}", blame(), index, error.text()), ""});
+}
+
+void PluginInstance::worker_fini(uint32_t index) {
+  Worker& worker = *workers_[index];
+  if (!worker.ready) return;
+  worker.ready = false;
+  leat_error error;
+  if (const auto fini = library_.entry().worker_fini)
+    guarded(error, [&] {
+      fini(state_, index, worker.state);
+      return LEAT_OK;
+    });
+  if (!error.failures.empty()) log::error("{}: worker_fini(): {}", blame(), error.text());
+  worker.state = nullptr;
+}
+
+std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(PluginInstance& instance,
+                                                                          std::string_view name,
+                                                                          const RouteInfo& route) {
+  const leat_handler* chosen = nullptr;
+  std::vector<std::string> names;
+  for (const leat_handler& handler : instance.library().handlers()) {
+    names.emplace_back(view(handler.name));
+    if (view(handler.name) == name) chosen = &handler;
+  }
+  if (chosen == nullptr) {
+    std::string all;
+    for (const std::string& each : names) all += (all.empty() ? "" : ", ") + each;
+    const std::string_view close = closest(name, names);
+    return std::unexpected(LoadError{std::format("{} has no handler `{}`", instance.blame(), name),
+                                     close.empty() ? (all.empty() ? "it has none at all" : "it has " + all)
+                                                   : std::format("did you mean `{}`?", close)});
+  }
+  void* bound = nullptr;
+  if (chosen->bind != nullptr) {
+    const leat_route bound_route{route};
+    leat_error error;
+    const int32_t answer = guarded(error, [&] {
+      return chosen->bind(&instance.host(), instance.state(), &bound_route, &bound, &error);
+    });
+    if (answer != LEAT_OK || !error.failures.empty()) {
+      if (answer == LEAT_OK && chosen->unbind != nullptr) chosen->unbind(instance.state(), bound);
+      return std::unexpected(LoadError{std::format("{}: handler `{}` cannot serve {}: {}", instance.blame(),
+                                                   name, route.pattern, error.text()),
+                                       ""});
+    }
+  }
+  return std::make_unique<PluginHandler>(instance, *chosen, route, bound);
+}
+
+}  // namespace leat::plugin

@@ -1,0 +1,138 @@
+// The plugin host: shared objects as handlers of the pipeline.
+//
+//   PluginLibrary   one loaded object; found, checked and loaded before anything of it runs unasked
+//   PluginInstance  one configured instance of it, with its state on each worker
+//   make_handler    one of its handlers, bound to one route
+//
+// Whoever loads the configuration owns all three and lets go of them in the opposite order, when no request
+// is left. Objects are never closed: code that a plugin left behind (a thread, an atexit function) would then
+// run into unmapped memory, and what is gained is a few hundred kilobytes.
+//
+// Thread: load, create and make_handler while the configuration is loaded; worker_init and worker_fini on the
+// worker's; handlers on any worker.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/value.h"
+#include "pipeline/handler.h"
+#include "plugin/elf_note.h"
+#include "plugin/sdk/plugin.h"
+#include "plugin/suspension.h"
+
+namespace leat::plugin {
+
+class PluginInstance;
+
+// The host table that a plugin sees, and what the host knows behind it.
+struct Host : leat_host {
+  Host(std::string_view plugin, uint32_t workers, std::string_view version, PluginInstance* owner);
+  std::string blame;         // "plugin demo"
+  PluginInstance* instance;  // null while the object itself is loaded
+};
+
+struct LibraryOptions {
+  std::vector<std::string> directories;  // searched in order for a file named without a '/'
+  std::string daemon_version;
+  uint32_t worker_count = 1;
+};
+
+class PluginLibrary {
+ public:
+  // `file` is a path, or, without a '/', a name to be searched for, with or without ".so". The file is read
+  // once and loaded from a private copy, so that it may be overwritten while it is in use.
+  static std::expected<std::unique_ptr<PluginLibrary>, LoadError> load(std::string_view file,
+                                                                       const LibraryOptions& options);
+  ~PluginLibrary();  // unload(); every instance must be gone
+  PluginLibrary(const PluginLibrary&) = delete;
+  PluginLibrary& operator=(const PluginLibrary&) = delete;
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const std::string& version() const { return version_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] const leat_plugin_entry& entry() const { return entry_; }
+  [[nodiscard]] std::span<const leat_handler> handlers() const { return handlers_; }
+  [[nodiscard]] const LibraryOptions& options() const { return options_; }
+
+ private:
+  PluginLibrary(std::string path, const LibraryOptions& options)
+      : path_(std::move(path)), options_(options) {}
+  std::expected<void, LoadError> open(std::string_view bytes, const ElfNote& note);
+  std::expected<void, LoadError> read_entry(const leat_plugin_entry* theirs);
+  std::expected<void, LoadError> read_handlers();
+  std::expected<void, LoadError> run_load();
+
+  std::string path_;
+  LibraryOptions options_;
+  Fd copy_;  // kept open: the name it was loaded by must never come to mean another file
+  std::string name_, version_;
+  leat_plugin_entry entry_{};           // as this daemon knows it; what an older plugin lacks is zero
+  std::vector<leat_handler> handlers_;  // likewise
+  std::unique_ptr<Host> host_;
+  bool loaded_ = false;
+};
+
+// What a handler is told of the route that it is bound to.
+struct RouteInfo {
+  std::string id;
+  std::string pattern;
+  std::vector<std::string> params;  // names, in the order of Request::params()
+};
+
+class PluginInstance {
+ public:
+  // `name` is the instance's in the configuration. What is wrong with `config` comes with its place; unknown
+  // keys are among it.
+  static std::expected<std::unique_ptr<PluginInstance>, Diagnostics> create(PluginLibrary& library,
+                                                                            std::string_view name,
+                                                                            const Value& config);
+  ~PluginInstance();  // destroy(); every handler must be gone, every worker_fini() have run
+  PluginInstance(const PluginInstance&) = delete;
+  PluginInstance& operator=(const PluginInstance&) = delete;
+
+  // Before the first request on worker `index` and after its last one, on its thread. fini() does nothing for
+  // a worker whose init() failed.
+  std::expected<void, LoadError> worker_init(uint32_t index);
+  void worker_fini(uint32_t index);
+
+  [[nodiscard]] const std::string& blame() const { return host_.blame; }
+  [[nodiscard]] const Host& host() const { return host_; }
+  [[nodiscard]] PluginLibrary& library() const { return library_; }
+  [[nodiscard]] void* state() const { return state_; }
+  [[nodiscard]] void* worker_state(uint32_t index) const { return workers_[index]->state; }
+  // Null for a worker that there is none of.
+  [[nodiscard]] SuspensionTable* suspensions(uint32_t worker) {
+    return worker < workers_.size() ? &workers_[worker]->suspensions : nullptr;
+  }
+
+ private:
+  // Apart for each worker, so that none writes to a line that another one reads.
+  struct alignas(64) Worker {
+    explicit Worker(uint64_t first_generation) : suspensions(first_generation) {}
+    void* state = nullptr;
+    bool ready = false;
+    SuspensionTable suspensions;
+  };
+
+  PluginInstance(PluginLibrary& library, std::string_view name);
+
+  PluginLibrary& library_;
+  Host host_;
+  void* state_ = nullptr;
+  bool created_ = false;
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+// The handler of that name for one route. `instance` must outlive it.
+std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(PluginInstance& instance,
+                                                                          std::string_view name,
+                                                                          const RouteInfo& route);
+
+}  // namespace leat::plugin

@@ -1,0 +1,252 @@
+// PluginLibrary: from a name in a configuration to a checked `leat_plugin`.
+//
+// The object is loaded from a sealed memory file with the bytes that were checked: replacing or overwriting
+// the file on disk can neither crash the daemon nor make a later load find the old object, since the dynamic
+// linker knows objects by name and inode and this one's are its own. The price: a RUNPATH of $ORIGIN does not
+// lead to the plugin's folder.
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <format>
+
+#include "base/error.h"
+#include "plugin/extensions.h"
+#include "plugin/host.h"
+#include "plugin/load_time.h"
+
+namespace leat::plugin {
+namespace {
+
+// A plugin is code; the largest seen in the wild are some 100 MiB with debug information.
+constexpr off_t kMostFileBytes = off_t{1} << 30;
+constexpr uint32_t kMostHandlers = 4096;
+constexpr size_t kMostNameBytes = sizeof(leat_note{}.name) - 1;
+
+// Sizes of the first version's tables: what the oldest plugin brings. They never change.
+constexpr uint32_t kEntrySize1_0 = 112;
+constexpr uint32_t kHandlerSize1_0 = 88;
+
+std::unexpected<LoadError> fail(std::string message, std::string hint) {
+  return std::unexpected(LoadError{std::move(message), std::move(hint)});
+}
+
+bool is_there(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+std::expected<std::string, LoadError> find_file(std::string_view file,
+                                                const std::vector<std::string>& directories) {
+  if (file.empty())
+    return fail("no plugin file is named", "set it to the name or the path of a shared object");
+  if (file.contains('/')) return std::string(file);
+  std::string looked;
+  for (const std::string& directory : directories)
+    for (const std::string_view ending : {"", ".so"}) {
+      if (file.ends_with(".so") != ending.empty()) continue;
+      std::string path = std::format("{}/{}{}", directory, file, ending);
+      if (is_there(path)) return path;
+      looked += (looked.empty() ? "" : ", ") + path;
+    }
+  return fail(std::format("there is no plugin `{}`", file),
+              looked.empty() ? "name it by its path, or set the folders to search" : "looked for " + looked);
+}
+
+std::expected<std::string, LoadError> read_file(const std::string& path) {
+  // Not blocking: the path may be a FIFO that nobody writes to.
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) return fail(std::format("cannot open `{}`: {}", path, std::strerror(errno)), "");
+  struct stat info{};
+  if (::fstat(fd.get(), &info) != 0)
+    return fail(std::format("cannot stat `{}`: {}", path, std::strerror(errno)), "");
+  if (!S_ISREG(info.st_mode))
+    return fail(std::format("`{}` is {}, not a regular file", path,
+                            S_ISDIR(info.st_mode) ? "a folder" : "a device, a pipe or a socket"),
+                "name the shared object itself");
+  if (info.st_size > kMostFileBytes)
+    return fail(std::format("`{}` is larger than 1 GiB", path),
+                "strip its debug information into a file of its own");
+  std::string bytes(static_cast<size_t>(info.st_size), '\0');
+  size_t size = 0;
+  while (size < bytes.size()) {
+    const ssize_t got = ::read(fd.get(), bytes.data() + size, bytes.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(std::format("cannot read `{}`: {}", path, std::strerror(errno)), "");
+    if (got == 0) break;
+    size += static_cast<size_t>(got);
+  }
+  bytes.resize(size);
+  return bytes;
+}
+
+// A memory file with `bytes` that nobody can change any more.
+std::expected<Fd, Error> private_copy(const std::string& name, std::string_view bytes) {
+  // From Linux 6.3 on a host may want code in memory files to be asked for; older ones don't know the flag.
+  constexpr unsigned kExecutable = 0x10;  // MFD_EXEC
+  Fd fd(::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING | kExecutable));
+  if (!fd && errno == EINVAL) fd.reset(::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!fd) return system_error("memfd_create");
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd.get(), bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return system_error("write");
+    bytes.remove_prefix(static_cast<size_t>(put));
+  }
+  if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+    return system_error("seal");
+  return fd;
+}
+
+uint64_t content_hash(std::string_view bytes) {  // FNV-1a: a name for people, not a defence
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return hash;
+}
+
+// What the dynamic linker said, without the name of the private copy.
+LoadError linker_error(std::string_view text, const std::string& copy) {
+  if (text.starts_with(copy + ": ")) text.remove_prefix(copy.size() + 2);
+  constexpr std::string_view kUndefined = "undefined symbol: ";
+  if (text.starts_with(kUndefined)) {
+    std::string_view symbol = text.substr(kUndefined.size());
+    symbol = symbol.substr(0, symbol.find_first_of(" ,"));
+    return {std::format("it needs the symbol `{}`, which nothing defines", symbol),
+            "link the library that defines it, and link with -Wl,-z,defs, which finds this at build time"};
+  }
+  constexpr std::string_view kCannotOpen = ": cannot open shared object file";
+  if (const size_t at = text.find(kCannotOpen); at != std::string_view::npos)
+    return {std::format("it needs the library `{}`, which cannot be loaded", text.substr(0, at)),
+            "install that library, or link the plugin with it statically"};
+  return {std::format("it cannot be loaded: {}", text), ""};
+}
+
+// The first `size` bytes of what `theirs` points to, the rest zero: a table of an older plugin in today's
+// shape.
+template <class T>
+T adopt(const void* theirs, uint32_t size) {
+  T mine{};
+  std::memcpy(static_cast<void*>(&mine), theirs, std::min<size_t>(size, sizeof(T)));
+  return mine;
+}
+
+bool is_name(leat_str text) {
+  if (text.ptr == nullptr || text.len == 0 || text.len > kMostNameBytes) return false;
+  return std::all_of(text.ptr, text.ptr + text.len, [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+std::expected<void, LoadError> check_version(uint32_t abi_major, uint32_t abi_minor) {
+  if (abi_major != LEAT_ABI_MAJOR)
+    return fail(std::format("it was built for plugin interface {}.{}, and this daemon has {}.{}", abi_major,
+                            abi_minor, LEAT_ABI_MAJOR, LEAT_ABI_MINOR),
+                "build the plugin with the plugin.h that came with this daemon");
+  if (abi_minor > LEAT_ABI_MINOR)
+    return fail(std::format("it needs plugin interface {}.{} or later, and this daemon has {}.{}", abi_major,
+                            abi_minor, LEAT_ABI_MAJOR, LEAT_ABI_MINOR),
+                "update the daemon, or build the plugin with an older plugin.h");
+  return {};
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<PluginLibrary>, LoadError> PluginLibrary::load(std::string_view file,
+                                                                             const LibraryOptions& options) {
+  auto path = find_file(file, options.directories);
+  if (!path) return std::unexpected(std::move(path.error()));
+  const auto bytes = read_file(*path);
+  if (!bytes) return std::unexpected(bytes.error());
+  std::unique_ptr<PluginLibrary> library(new PluginLibrary(std::move(*path), options));
+  const auto opened =
+      read_elf_note(*bytes).and_then([&](const ElfNote& note) { return library->open(*bytes, note); });
+  if (!opened)
+    return fail(std::format("cannot use the plugin `{}`: {}", library->path_, opened.error().message),
+                opened.error().hint);
+  return library;
+}
+
+std::expected<void, LoadError> PluginLibrary::open(std::string_view bytes, const ElfNote& note) {
+  if (auto fits = check_version(note.abi_major, note.abi_minor); !fits) return fits;
+  auto copy = private_copy(std::format("leat-{}-{:016x}", note.name, content_hash(bytes)), bytes);
+  if (!copy)
+    return fail("a private copy of it cannot be made: " + copy.error().text(),
+                "the daemon must be allowed to make executable memory files (memfd_create)");
+  copy_ = std::move(*copy);
+  // By process id and not /proc/self, so that debuggers and profilers can open the name too.
+  const std::string name = std::format("/proc/{}/fd/{}", ::getpid(), copy_.get());
+  // NOW: a missing symbol is an error here, not a crash at the first request. LOCAL: plugins don't see each
+  // other. Never DEEPBIND: the object would free with another allocator than the daemon's.
+  void* object = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (object == nullptr) return std::unexpected(linker_error(::dlerror(), name));
+  const void* entry = ::dlsym(object, "leat_plugin");
+  if (entry == nullptr)
+    return fail(
+        "it does not export the symbol `leat_plugin`",
+        "define it with LEAT_PLUGIN (C++) or as LEAT_ENTRY says (C), and keep it in the version script");
+  return read_entry(static_cast<const leat_plugin_entry*>(entry))
+      .and_then([this] { return read_handlers(); })
+      .and_then([this] { return run_load(); });
+}
+
+std::expected<void, LoadError> PluginLibrary::read_entry(const leat_plugin_entry* theirs) {
+  const std::string kHint = "initialise leat_plugin with LEAT_ENTRY";
+  if (theirs->magic != LEAT_PLUGIN_MAGIC || theirs->struct_size < kEntrySize1_0)
+    return fail("its `leat_plugin` is no leat_plugin_entry", kHint);
+  if (auto fits = check_version(theirs->abi_major, theirs->abi_minor); !fits) return fits;
+  entry_ = adopt<leat_plugin_entry>(theirs, theirs->struct_size);
+  if (!is_name(entry_.name) || !is_name(entry_.version))
+    return fail(std::format("its name or version is not 1 to {} visible ASCII characters", kMostNameBytes),
+                kHint);
+  name_.assign(entry_.name.ptr, entry_.name.len);
+  version_.assign(entry_.version.ptr, entry_.version.len);
+  return {};
+}
+
+std::expected<void, LoadError> PluginLibrary::read_handlers() {
+  if (entry_.handler_count > kMostHandlers || (entry_.handler_count > 0 && entry_.handlers == nullptr))
+    return fail("its table of handlers is broken", "set handlers and handler_count in leat_plugin");
+  if (entry_.handler_count == 0) return {};
+  const uint32_t stride = entry_.handlers->struct_size;
+  const auto* bytes = reinterpret_cast<const char*>(entry_.handlers);
+  if (stride < kHandlerSize1_0 || stride % alignof(leat_handler) != 0)
+    return fail("its table of handlers is broken", "set struct_size = sizeof(leat_handler) in each handler");
+  for (uint32_t i = 0; i < entry_.handler_count; ++i) {
+    const auto handler = adopt<leat_handler>(bytes + size_t{i} * stride, stride);
+    if (handler.struct_size != stride || !is_name(handler.name) || handler.handle == nullptr)
+      return fail(
+          std::format("its handler number {} lacks its struct_size, its name or its handle function", i + 1),
+          "set all three");
+    const std::string_view name(handler.name.ptr, handler.name.len);
+    for (const leat_handler& other : handlers_)
+      if (name == std::string_view(other.name.ptr, other.name.len))
+        return fail(std::format("it has two handlers named `{}`", name), "give them different names");
+    handlers_.push_back(handler);
+  }
+  return {};
+}
+
+std::expected<void, LoadError> PluginLibrary::run_load() {
+  host_ = std::make_unique<Host>(name_, options_.worker_count, options_.daemon_version, nullptr);
+  if (entry_.load == nullptr) {
+    loaded_ = true;
+    return {};
+  }
+  leat_error error;
+  const int32_t answer = guarded(error, [&] { return entry_.load(host_.get(), &error); });
+  if (answer != LEAT_OK || !error.failures.empty())
+    return fail(std::format("its load() refused: {}", error.text()), "");
+  loaded_ = true;
+  return {};
+}
+
+PluginLibrary::~PluginLibrary() {
+  if (!loaded_ || entry_.unload == nullptr) return;
+  leat_error error;
+  guarded(error, [this] {
+    entry_.unload();
+    return LEAT_OK;
+  });
+  for (const Failure& failure : error.failures) log::error("{}: unload(): {}", host_->blame, failure.message);
+}
+
+}  // namespace leat::plugin

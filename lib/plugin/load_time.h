@@ -1,0 +1,80 @@
+// What plugins hold while the configuration is loaded: the opaque types behind leat_error, leat_route and
+// leat_config, and the guard around load-time callbacks.
+//
+// Private to the plugin host. Thread: whichever loads (main; for worker_init the worker's), and only during
+// the callback.
+#pragma once
+
+#include <deque>
+#include <exception>
+#include <format>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/value.h"
+#include "plugin/host.h"
+#include "plugin/sdk/plugin.h"
+
+namespace leat::plugin {
+
+struct Failure {
+  std::string key;  // dotted; empty for none
+  std::string message;
+};
+
+}  // namespace leat::plugin
+
+// What a callback says is wrong, in the order said.
+struct leat_error {
+  std::vector<leat::plugin::Failure> failures;
+
+  [[nodiscard]] std::string text() const {
+    std::string all;
+    for (const auto& failure : failures) {
+      if (!all.empty()) all += "; ";
+      if (!failure.key.empty()) all += failure.key + ": ";
+      all += failure.message;
+    }
+    return all.empty() ? "it gave no reason" : all;
+  }
+};
+
+struct leat_route {
+  const leat::plugin::RouteInfo& info;
+};
+
+// One table of an instance's options. It remembers which keys were asked for: the others are mistakes of the
+// operator's, and the asked-for ones are what can be suggested instead.
+struct leat_config {
+  leat_config(const leat::Value& table, leat::Diagnostics& found) : value(table), diagnostics(found) {}
+
+  // The value under `key`, or nullptr; either way the key is known from now on.
+  const leat::Value* read(std::string_view key) const;
+  void report(const leat::Value& where, std::string message, std::string hint = {}) const;
+  const leat_config* child(const leat::Value& table) const;
+  // Reports the keys that were never asked for, here and in the tables below.
+  void report_unknown() const;
+
+  const leat::Value& value;
+  leat::Diagnostics& diagnostics;
+  mutable std::vector<std::string> known;  // C hands out const tables, reading is not a change to its user
+  mutable std::deque<leat_config> children;
+};
+
+namespace leat::plugin {
+
+// Calls a load-time callback; what it throws is added to `error` and is a LEAT_E_STATE.
+template <class Callback>
+int32_t guarded(leat_error& error, Callback&& callback) {
+  try {
+    return callback();
+  } catch (const std::exception& thrown) {
+    error.failures.push_back({"", std::format("threw an exception: {}", thrown.what())});
+  } catch (...) {
+    error.failures.push_back({"", "threw something that is not a std::exception"});
+  }
+  return LEAT_E_STATE;
+}
+
+}  // namespace leat::plugin
