@@ -85,7 +85,8 @@ class Engine {
   // At most kMostParts parts.
   virtual void send(Token token, int fd, std::span<const iovec> parts) = 0;
 
-  // Completes once when `fd` is readable or hung up.
+  // Completes once when `fd` is readable or hung up. result: events of poll(2). Holds less kernel memory than
+  // a receive, for connections that are idle.
   virtual void poll(Token token, int fd) = 0;
 
   // Asks the operation that carries `target` to end; it then completes (-ECANCELED, or what came first).

@@ -2,9 +2,13 @@
 #include "net/engine.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
@@ -596,6 +600,36 @@ TEST_CASE("engine choice: says what was chosen and why") {
   REQUIRE(automatic.has_value());
   CHECK_FALSE(automatic->reason.empty());
   CHECK_FALSE(create_engine(EngineChoice::Auto, {.buffers = {.count = 0}}).has_value());
+}
+
+TEST_CASE("engine choice: where a sandbox blocks io_uring, epoll is taken and the reason told") {
+  constexpr auto kOperation = static_cast<uint32_t>(offsetof(seccomp_data, nr));
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kOperation),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog filter{static_cast<unsigned short>(std::size(program)), program};
+  bool blocked = false;
+  std::string automatic;
+  std::string reason;
+  Error explicit_choice{"none"};
+  std::thread sandboxed([&] {  // a filter holds for the thread that sets it, and ends with it
+    blocked = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+              ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+    if (!blocked) return;
+    if (const auto chosen = create_engine(EngineChoice::Auto, {})) {
+      automatic = chosen->engine->description();
+      reason = chosen->reason;
+    }
+    if (const auto chosen = create_engine(EngineChoice::Uring, {}); !chosen) explicit_choice = chosen.error();
+  });
+  sandboxed.join();
+  if (!blocked) SKIP("no filters here");
+  CHECK(automatic.starts_with("epoll ("));
+  CHECK(reason.contains("io_uring_disabled"));
+  CHECK(explicit_choice.number == EPERM);
 }
 
 TEST_CASE("engine choice: every way in which the kernel runs completions works where it is to be had") {
