@@ -50,6 +50,7 @@ struct ParserCallbacks {
     return HPE_PAUSED;
   }
   static int body(llhttp_t* llhttp, const char* at, size_t size) {
+    if (size == 0) return 0;  // the end of what is there, not of the body
     self(llhttp).piece_ = {at, size};
     return HPE_PAUSED;
   }
@@ -156,7 +157,7 @@ Parser::Step Parser::refuse_llhttp() {
       return refuse(505, "The protocol version is not supported; use HTTP/1.1 or HTTP/1.0.");
     case HPE_INVALID_CONSTANT: return refuse(400, "The request line does not name the protocol HTTP.");
     case HPE_INVALID_HEADER_TOKEN: return refuse(400, "A header field has a character that is not allowed.");
-    case HPE_INVALID_CONTENT_LENGTH: return refuse(400, "Content-Length is not a single decimal number.");
+    case HPE_INVALID_CONTENT_LENGTH: return refuse(400, "Content-Length is not one decimal number or stands beside Transfer-Encoding.");
     case HPE_UNEXPECTED_CONTENT_LENGTH:
       return refuse(400, "Content-Length is repeated or stands beside Transfer-Encoding.");
     case HPE_INVALID_TRANSFER_ENCODING:
