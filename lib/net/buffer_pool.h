@@ -4,9 +4,6 @@
 // them and their pages are the only ones the system ever provides: an idle daemon is small however many
 // buffers it may use.
 //
-// Buffers do not begin at the same offset of their page: requests fill the first cache lines of each, and
-// lines a multiple of 4 KiB apart compete for the same few places in the first-level cache.
-//
 // Thread: the engine's.
 #pragma once
 
@@ -44,18 +41,17 @@ class BufferPool {
   }
   void give(uint32_t id) { free_.push_back(id); }
 
-  [[nodiscard]] char* data(uint32_t id) { return memory_ + size_t{id} * stride_; }
+  [[nodiscard]] char* data(uint32_t id) { return memory_ + size_t{id} * size_; }
   [[nodiscard]] uint32_t size() const { return size_; }
   [[nodiscard]] uint32_t count() const { return count_; }
 
  private:
   BufferPool(char* memory, const BufferOptions& options);
-  [[nodiscard]] size_t mapped() const { return size_t{count_} * stride_; }
+  [[nodiscard]] size_t mapped() const { return size_t{count_} * size_; }
 
   char* memory_;
   uint32_t size_;
   uint32_t count_;
-  size_t stride_;
   std::vector<uint32_t> free_;  // never grows past its first capacity
 };
 
