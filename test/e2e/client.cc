@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <catch2/catch_test_macros.hpp>
 #include <cctype>
 #include <cerrno>
 #include <charconv>
-#include <catch2/catch_test_macros.hpp>
 #include <cstring>
 #include <format>
 
@@ -108,8 +108,8 @@ std::optional<std::string> Response::field(std::string_view name) const {
 }
 
 bool Response::is_problem(int expected) const {
-  return status == expected && field("content-type") == "application/problem+json" &&
-         body.starts_with('{') && body.ends_with('}') && body.contains(std::format("\"status\":{}", expected)) &&
+  return status == expected && field("content-type") == "application/problem+json" && body.starts_with('{') &&
+         body.ends_with('}') && body.contains(std::format("\"status\":{}", expected)) &&
          body.contains("\"title\":");
 }
 
@@ -253,7 +253,9 @@ void Client::reset() {
   close(std::exchange(fd_, -1));
 }
 
-std::string get(std::string_view target) { return std::format("GET {} HTTP/1.1\r\nHost: test\r\n\r\n", target); }
+std::string get(std::string_view target) {
+  return std::format("GET {} HTTP/1.1\r\nHost: test\r\n\r\n", target);
+}
 
 std::string with_body(std::string_view method, std::string_view target, std::string_view body,
                       std::string_view fields) {

@@ -13,7 +13,8 @@ TEST_CASE("command line: version and help print and succeed") {
   CHECK(version.output.contains("0.1.0"));
   const Outcome help = run_leat({"--help"});
   CHECK(help.status == 0);
-  for (const std::string_view command : {"run", "check", "routes", "version"}) CHECK(help.output.contains(command));
+  for (const std::string_view command : {"run", "check", "routes", "version"})
+    CHECK(help.output.contains(command));
   CHECK(run_leat({"run", "--help"}).output.contains("--listen"));
 }
 
@@ -56,7 +57,8 @@ TEST_CASE("command line: a file that is not there is status 78 and named") {
 TEST_CASE("command line: a bad file shows all its errors at once, each with its line, and is status 78") {
   const TempFolder folder;
   const std::string file = folder.write(
-      "bad.toml", demo_configuration({.limits = "header_cuont = 5\nbody = \"many\"\n", .more = "[sever]\nx = 1\n"}));
+      "bad.toml",
+      demo_configuration({.limits = "header_cuont = 5\nbody = \"many\"\n", .more = "[sever]\nx = 1\n"}));
   for (const std::string_view command : {"check", "run", "routes"}) {
     const Outcome outcome = run_leat({std::string(command), "-c", file});
     INFO(outcome.errors);

@@ -4,7 +4,8 @@
 // A test owns the daemon it starts. The destructor stops one that still runs and fails the test unless it
 // drains and exits with 0, so that what a sanitizer says at exit is never lost. All waiting ends after
 // kPatience, which no healthy run comes near: it is there to turn a hang into a failure.
-// Rejected: one daemon for all tests; a start costs some 50 ms, and a test that breaks it would break the rest.
+// Rejected: one daemon for all tests; a start costs some 50 ms, and a test that breaks it would break the
+// rest.
 #pragma once
 
 #include <chrono>
@@ -76,8 +77,8 @@ class Daemon {
   // Waits for its end and returns the exit status as Outcome has it.
   int wait();
   [[nodiscard]] bool running();
-  [[nodiscard]] std::string log() const;    // stderr so far
-  [[nodiscard]] std::string output() const; // stdout so far
+  [[nodiscard]] std::string log() const;                 // stderr so far
+  [[nodiscard]] std::string output() const;              // stdout so far
   [[nodiscard]] bool logs(std::string_view text) const;  // ... within kPatience
   // Resident memory; 0 when it has ended.
   [[nodiscard]] uint64_t resident_kib() const;

@@ -74,8 +74,7 @@ TEST_CASE("http: a body that no handler wants is read over") {
 TEST_CASE("http: 100 (Continue) is sent to who waits for it") {
   Daemon daemon(demo_configuration());
   Client client(daemon.address());
-  client.send(
-      "POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+  client.send("POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
   const std::string interim = client.read_up_to(1024);
   CHECK(interim == "HTTP/1.1 100 Continue\r\n\r\n");
   CHECK(client.ask("body").body == "body");
@@ -84,8 +83,8 @@ TEST_CASE("http: 100 (Continue) is sent to who waits for it") {
 TEST_CASE("http: no 100 (Continue) for a request that is refused by its head") {
   Daemon daemon(demo_configuration());
   Client client(daemon.address());
-  const Response response = client.ask(
-      "POST /nowhere HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+  const Response response =
+      client.ask("POST /nowhere HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
   CHECK(response.status == 404);
   CHECK(response.interim.empty());
 }
@@ -122,7 +121,8 @@ TEST_CASE("http: HTTP/1.0 closes unless asked to keep alive") {
 TEST_CASE("http: Connection: close is answered and done") {
   Daemon daemon(demo_configuration());
   Client client(daemon.address());
-  const Response response = client.ask("GET /json HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n" + get("/json"));
+  const Response response =
+      client.ask("GET /json HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n" + get("/json"));
   CHECK(response.field("connection") == "close");
   CHECK(client.hung_up());
 }
@@ -149,7 +149,8 @@ TEST_CASE("http: a client that sends its last byte and half-closes gets its answ
 
 TEST_CASE("http: requests may arrive cut at any byte") {
   Daemon daemon(demo_configuration());
-  const std::string whole = get("/users/42?limit=3") + std::string(kChunkedEcho) + with_body("POST", "/echo", "abc");
+  const std::string whole =
+      get("/users/42?limit=3") + std::string(kChunkedEcho) + with_body("POST", "/echo", "abc");
   Client client(daemon.address());
   for (size_t cut = 1; cut < whole.size(); ++cut) {
     INFO("cut at " << cut);

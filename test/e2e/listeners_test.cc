@@ -1,4 +1,5 @@
 // Where the daemon listens: TCP over IPv4 and IPv6, unix sockets, several at once, and what is in the way.
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -68,7 +69,8 @@ TEST_CASE("listeners: a socket file left by a dead process is replaced, a live o
   const std::string configuration = demo_configuration({.listen = {"unix:" + path}});
   Daemon daemon(configuration);
   CHECK(json_status("unix:" + path) == 200);
-  const Outcome second = run_leat({"run", "-c", folder.write("second.toml", configuration), "--workers", "1"});
+  const Outcome second =
+      run_leat({"run", "-c", folder.write("second.toml", configuration), "--workers", "1"});
   CHECK(second.status == 1);
   CHECK(second.errors.contains(path));
   CHECK(json_status("unix:" + path) == 200);
@@ -80,7 +82,8 @@ TEST_CASE("listeners: several serve at once, by several workers") {
   options.arguments = {"--workers", "2"};
   options.listeners = 3;
   Daemon daemon(
-      demo_configuration({.listen = {"127.0.0.1:0", "127.0.0.1:0", "unix:" + folder.path("leat.sock")}}), options);
+      demo_configuration({.listen = {"127.0.0.1:0", "127.0.0.1:0", "unix:" + folder.path("leat.sock")}}),
+      options);
   CHECK(daemon.address(0) != daemon.address(1));
   for (int i = 0; i < 50; ++i) {
     for (size_t listener = 0; listener < 3; ++listener) CHECK(json_status(daemon.address(listener)) == 200);

@@ -27,8 +27,9 @@ void check_serves(Daemon& daemon) {
 
 TEST_CASE("peers: a reset after any byte of a request harms nobody") {
   Daemon daemon(demo_configuration());
-  const std::string whole = with_body("POST", "/echo", "hello", "Content-Type: text/plain\r\n") + get("/sleep/50") +
-                            "POST /notes HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+  const std::string whole =
+      with_body("POST", "/echo", "hello", "Content-Type: text/plain\r\n") + get("/sleep/50") +
+      "POST /notes HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
   for (size_t cut = 0; cut <= whole.size(); ++cut) {
     Client client(daemon.address());
     client.send(std::string_view(whole).substr(0, cut));

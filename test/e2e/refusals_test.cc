@@ -1,4 +1,5 @@
-// Every way to be refused: one clear problem+json answer, then a close, and the daemon goes on serving others.
+// Every way to be refused: one clear problem+json answer, then a close, and the daemon goes on serving
+// others.
 #include <catch2/catch_test_macros.hpp>
 #include <format>
 #include <string>
@@ -38,7 +39,8 @@ std::vector<Refusal> malformed() {
       {"a header without a colon", 400, head("X-A\r\n")},
       {"a control character in a value", 400, head("X-A: a\x01z\r\n")},
       {"a bare CR in a value", 400, head("X-A: a\rz\r\n")},
-      {"two lengths", 400, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"},
+      {"two lengths", 400,
+       "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"},
       {"a length and chunks", 400,
        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
       {"a length that is no number", 400, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 0x10\r\n\r\n"},
@@ -93,7 +95,8 @@ TEST_CASE("refusals: what is past a limit gets the status of that limit") {
 
 TEST_CASE("refusals: HTTP/0.9 is answered with an error, whatever follows") {
   Daemon daemon(demo_configuration());
-  for (const std::string_view request : {"GET /json\r\n\r\n", "GET /json\n\n", "GET /json\r\nHost: a\r\n\r\n"}) {
+  for (const std::string_view request :
+       {"GET /json\r\n\r\n", "GET /json\n\n", "GET /json\r\nHost: a\r\n\r\n"}) {
     INFO(request);
     Client client(daemon.address());
     client.try_send(request);
@@ -116,9 +119,10 @@ TEST_CASE("refusals: a chunked body is cut off at the limit, and a bad chunk end
   Daemon daemon(demo_configuration({.limits = "body = \"64KiB\"\n"}));
   const std::string start = "POST /notes HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
   check_refused(daemon, {"too many chunks", 413,
-                         start + "8000\r\n" + std::string(0x8000, 'a') + "\r\n8001\r\n" + std::string(0x8001, 'b') +
-                             "\r\n0\r\n\r\n"});
-  for (const std::string_view chunk : {"0x5\r\nhello\r\n", "5\r\nhelloo\r\n", "-1\r\n", "fffffffffffffffff\r\n", "z\r\n"}) {
+                         start + "8000\r\n" + std::string(0x8000, 'a') + "\r\n8001\r\n" +
+                             std::string(0x8001, 'b') + "\r\n0\r\n\r\n"});
+  for (const std::string_view chunk :
+       {"0x5\r\nhello\r\n", "5\r\nhelloo\r\n", "-1\r\n", "fffffffffffffffff\r\n", "z\r\n"}) {
     INFO(chunk);
     check_refused(daemon, {"a bad chunk", 400, start + std::string(chunk) + "0\r\n\r\n"});
   }
@@ -128,7 +132,8 @@ TEST_CASE("refusals: a slow head and a slow body are 408") {
   Daemon daemon(demo_configuration({.limits = "head_timeout = \"300ms\"\nbody_timeout = \"300ms\"\n"}));
   check_refused(daemon, {"a head without an end", 408, "GET /json HTTP/1.1\r\nHost: a\r\nX-"});
   check_refused(daemon, {"a request line without an end", 408, "GET /js"});
-  check_refused(daemon, {"a body without an end", 408, "POST /notes HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"});
+  check_refused(daemon, {"a body without an end", 408,
+                         "POST /notes HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"});
 }
 
 TEST_CASE("refusals: a quiet connection is closed after the idle timeout without a word") {

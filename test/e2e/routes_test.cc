@@ -14,14 +14,16 @@ namespace {
 // [first..last] as a JSON array.
 std::string numbers(int first, int last) {
   std::string text = "[";
-  for (int number = first; number <= last; ++number) text += std::format("{}{}", number > first ? "," : "", number);
+  for (int number = first; number <= last; ++number)
+    text += std::format("{}{}", number > first ? "," : "", number);
   return text + "]";
 }
 
 std::string hundred_users() {
   std::string users;
   for (int i = 0; i < 100; ++i) {
-    users += std::format(R"({}{{"id":{},"name":"User {}","active":true,"score":95.5}})", i > 0 ? "," : "", i, i);
+    users +=
+        std::format(R"({}{{"id":{},"name":"User {}","active":true,"score":95.5}})", i > 0 ? "," : "", i, i);
   }
   return std::format(R"({{"users":[{}],"total":100,"page":1}})", users);
 }
@@ -47,8 +49,8 @@ TEST_CASE("routes: the welcome page lists every route") {
   Client client(daemon.address());
   const Response page = client.ask(get("/"));
   CHECK(page.status == 200);
-  for (const std::string_view route : {"/plaintext", "/json", "/payload/", "/echo", "/users/", "/bytes/", "/nocontent",
-                                       "/sleep/", "/notes"}) {
+  for (const std::string_view route : {"/plaintext", "/json", "/payload/", "/echo", "/users/", "/bytes/",
+                                       "/nocontent", "/sleep/", "/notes"}) {
     CHECK(page.body.contains(route));
   }
 }
@@ -100,7 +102,8 @@ TEST_CASE("routes: echo returns the body with its type") {
   for (const size_t size : {size_t{0}, size_t{1}, size_t{16 * 1024}, size_t{1} << 20}) {
     std::string body(size, '\0');
     std::iota(body.begin(), body.end(), '\0');
-    const Response response = client.ask(with_body("POST", "/echo", body, "Content-Type: application/x-test\r\n"));
+    const Response response =
+        client.ask(with_body("POST", "/echo", body, "Content-Type: application/x-test\r\n"));
     CHECK(response.status == 200);
     CHECK(response.field("content-type") == "application/x-test");
     CHECK((response.body == body));
