@@ -1,6 +1,7 @@
 #include "http/header_id.h"
 
 #include <array>
+#include <cstring>
 
 #include "base/text.h"
 
@@ -37,12 +38,44 @@ constexpr std::array<uint8_t, kBuckets> kTable = [] {
   return table;
 }();
 
+// The names in lower case, each with at least a word's room, for comparing by words.
+constexpr size_t kLongest = 32;
+constexpr auto kLowerNames = [] {
+  std::array<std::array<char, kLongest>, kCount> lower{};
+  for (size_t id = 1; id < kCount; ++id)
+    for (size_t i = 0; i < kNames[id].size(); ++i) lower[id][i] = ascii_lower(kNames[id][i]);
+  return lower;
+}();
+
+uint64_t lower_word(const char* at) {
+  // Sets the bit that tells lower from upper case. It leaves digits and '-' as they are, and no character that
+  // may stand in a field name turns into one of another name's.
+  uint64_t word = 0;
+  std::memcpy(&word, at, sizeof word);
+  return word | 0x2020202020202020;
+}
+
+bool equals_lower(std::string_view name, const char* lower) {
+  if (name.size() < sizeof(uint64_t)) {
+    for (size_t i = 0; i < name.size(); ++i)
+      if (ascii_lower(name[i]) != lower[i]) return false;
+    return true;
+  }
+  // The last word overlaps the one before it.
+  const size_t last = name.size() - sizeof(uint64_t);
+  for (size_t i = 0; i < last; i += sizeof(uint64_t))
+    if (lower_word(name.data() + i) != lower_word(lower + i)) return false;
+  return lower_word(name.data() + last) == lower_word(lower + last);
+}
+
 }  // namespace
 
 HeaderId find_header(std::string_view name) {
-  if (name.empty()) return HeaderId::Unknown;
-  for (size_t bucket = bucket_of(name); kTable[bucket] != 0; bucket = (bucket + 1) % kBuckets)
-    if (equal_ignoring_case(kNames[kTable[bucket]], name)) return static_cast<HeaderId>(kTable[bucket]);
+  if (name.empty() || name.size() > kLongest) return HeaderId::Unknown;
+  for (size_t bucket = bucket_of(name); kTable[bucket] != 0; bucket = (bucket + 1) % kBuckets) {
+    const uint8_t id = kTable[bucket];
+    if (kNames[id].size() == name.size() && equals_lower(name, kLowerNames[id].data())) return static_cast<HeaderId>(id);
+  }
   return HeaderId::Unknown;
 }
 

@@ -34,7 +34,7 @@ enum class HeaderId : uint8_t {
 #undef X
 };
 
-// The number of a field name, whatever its case; Unknown for names that are not in the table.
+// The number of a field name, a token of any case; Unknown for names that are not in the table.
 HeaderId find_header(std::string_view name);
 // The name as Leat writes it; empty for Unknown.
 std::string_view header_name(HeaderId id);

@@ -32,18 +32,7 @@ KnownLines::KnownLines() {
   entries_.reset(static_cast<KnownLine*>(memory));
 }
 
-namespace {
-
-bool matches(const KnownLine& line, std::string_view text) {
-  return line.size != 0 && text.size() >= line.size && equal_bytes(line.bytes, text.data(), line.size);
-}
-
-}  // namespace
-
-const KnownLine* KnownLines::match(std::string_view text, const KnownLine* hint) {
-  uint16_t& next = hint != nullptr ? entries_[static_cast<size_t>(hint - entries_.get())].next : first_;
-  const KnownLine& guess = entries_[next];
-  if (matches(guess, text)) return &guess;
+const KnownLine* KnownLines::look_up(std::string_view text, uint16_t& next) {
   const void* newline = std::memchr(text.data(), '\n', std::min(text.size(), KnownLine::kMostBytes));
   if (newline == nullptr) return nullptr;
   const size_t size = static_cast<size_t>(static_cast<const char*>(newline) - text.data()) + 1;
@@ -59,7 +48,10 @@ const KnownLine* KnownLines::match(std::string_view text, const KnownLine* hint)
 }
 
 void KnownLines::offer(std::string_view text, const HeaderSlot& slot) {
-  if (text.size() > KnownLine::kMostBytes || !may_enter(text.substr(0, slot.name.size))) return;
+  if (text.size() > KnownLine::kMostBytes) return;
+  const bool keep_alive = slot.id == HeaderId::Connection &&
+                          equal_ignoring_case(text.substr(slot.value.offset, slot.value.size), "keep-alive");
+  if (steers_parser(slot.id) && !keep_alive) return;
   const uint64_t hash = hash_bytes(text.data(), text.size(), process_seed());
   auto& seen = seen_[(hash >> 32) % kSeen];
   if (seen != static_cast<uint32_t>(hash)) {
@@ -79,18 +71,19 @@ void KnownLines::offer(std::string_view text, const HeaderSlot& slot) {
   line.value_offset = static_cast<uint16_t>(slot.value.offset);
   line.value_size = static_cast<uint16_t>(slot.value.size);
   line.id = slot.id;
+  line.http11_only = keep_alive;
   line.next = 0;
   std::memcpy(line.bytes, text.data(), text.size());
 }
 
-bool KnownLines::may_enter(std::string_view name) {
-  switch (find_header(name)) {
+bool KnownLines::steers_parser(HeaderId id) {
+  switch (id) {
     case HeaderId::Connection:
     case HeaderId::ContentLength:
     case HeaderId::ProxyConnection:
     case HeaderId::TransferEncoding:
-    case HeaderId::Upgrade: return false;
-    default: return true;
+    case HeaderId::Upgrade: return true;
+    default: return false;
   }
 }
 

@@ -173,7 +173,7 @@ Parser::Step Parser::refuse_llhttp() {
 
 // Feeds the head up to `end`. False: refused or malformed, refuse_llhttp() tells.
 bool Parser::feed(const char* base, size_t end) {
-  if (end == fed_) return true;
+  if (end <= fed_) return true;
   base_ = base;
   const auto error = llhttp_execute(&llhttp_, base + fed_, end - fed_);
   fed_ = static_cast<uint32_t>(end);
@@ -181,34 +181,44 @@ bool Parser::feed(const char* base, size_t end) {
 }
 
 bool Parser::add_slot() {
-  if (slot_count_ == limits_->header_count) {
-    refuse(431, "The request has too many header fields.");
-    return false;
-  }
-  if (slot_count_ == slot_room_) {
-    // Browsers send about a dozen fields.
-    const uint32_t room = std::min(slot_room_ == 0 ? 16 : slot_room_ * 2, limits_->header_count);
-    void* grown = arena_->grow(slots_, slot_count_ * sizeof(HeaderSlot), room * sizeof(HeaderSlot), alignof(HeaderSlot));
-    if (grown == nullptr) {
-      refuse(503, "The server is out of memory for this request.");
-      return false;
-    }
-    slots_ = static_cast<HeaderSlot*>(grown);
-    slot_room_ = room;
-  }
+  if (slot_count_ == slot_room_ && !grow_slots()) return false;
   slots_[slot_count_++] = HeaderSlot{};
   return true;
 }
 
-bool Parser::take_known_line(const char* base, const KnownLine& line) {
-  if (!feed(base, scanned_) || !add_slot()) return false;
-  HeaderSlot& slot = slots_[slot_count_ - 1];
-  slot.name = {scanned_, line.name_size};
-  slot.value = {scanned_ + line.value_offset, line.value_size};
-  slot.id = line.id;
-  slot.known = true;
-  fed_ = scanned_ += line.size;
-  in_value_ = true;
+bool Parser::grow_slots() {
+  if (slot_count_ == limits_->header_count) {
+    refuse(431, "The request has too many header fields.");
+    return false;
+  }
+  // Browsers send about a dozen fields.
+  const uint32_t room = std::min(slot_room_ == 0 ? 16 : slot_room_ * 2, limits_->header_count);
+  void* grown = arena_->grow(slots_, slot_count_ * sizeof(HeaderSlot), room * sizeof(HeaderSlot), alignof(HeaderSlot));
+  if (grown == nullptr) {
+    refuse(503, "The server is out of memory for this request.");
+    return false;
+  }
+  slots_ = static_cast<HeaderSlot*>(grown);
+  slot_room_ = room;
+  return true;
+}
+
+// Takes header lines for as long as the next one is known. False: refused, or what was fed before them is
+// malformed.
+bool Parser::take_known_lines(std::string_view text) {
+  while (const KnownLine* line = lines_->match(text.substr(scanned_), hint_)) {
+    if (line->http11_only && llhttp_.http_minor == 0) return true;
+    if (!feed(text.data(), scanned_)) return false;
+    if (slot_count_ == slot_room_ && !grow_slots()) return false;
+    slots_[slot_count_++] = {.name = {scanned_, line->name_size},
+                             .value = {scanned_ + line->value_offset, line->value_size},
+                             .id = line->id,
+                             .known = true};
+    fed_ = scanned_ += line->size;
+    in_value_ = true;
+    hint_ = line;
+    if (scanned_ - request_line_ > limits_->header_bytes) return true;
+  }
   return true;
 }
 
@@ -228,14 +238,7 @@ Parser::Step Parser::parse_head(std::string_view text) {
     part_ = Part::Headers;
   }
   while (true) {
-    if (fed_ <= scanned_ && lines_ != nullptr && scanned_ < text.size()) {
-      if (const KnownLine* line = lines_->match(text.substr(scanned_), hint_)) {
-        if (!take_known_line(base, *line)) return refuse_llhttp();
-        hint_ = line;
-        if (scanned_ - request_line_ > limits_->header_bytes) break;
-        continue;
-      }
-    }
+    if (lines_ != nullptr && fed_ <= scanned_ && !take_known_lines(text)) return refuse_llhttp();
     const size_t from = std::max(fed_, scanned_);
     const void* newline = from < text.size() ? std::memchr(base + from, '\n', text.size() - from) : nullptr;
     const size_t line_end =
@@ -394,8 +397,7 @@ void Parser::finish_trailers() {
     slot.id = find_header(trailer_bytes().substr(slot.name.offset, slot.name.size));
     while (slot.value.size > 0 && is_blank(trailer_bytes_[slot.value.offset + slot.value.size - 1])) --slot.value.size;
     // None but the head's own may say where this message or the next one ends, or for whom it is.
-    if (KnownLines::may_enter(trailer_bytes().substr(slot.name.offset, slot.name.size)) && slot.id != HeaderId::Host)
-      slots_[kept++] = slot;
+    if (!KnownLines::steers_parser(slot.id) && slot.id != HeaderId::Host) slots_[kept++] = slot;
   }
   slot_count_ = kept;
 }

@@ -60,8 +60,9 @@ class Parser {
   Step refuse(uint16_t status, std::string_view detail);
   Step refuse_llhttp();
   bool feed(const char* base, size_t end);
-  bool take_known_line(const char* base, const KnownLine& line);
+  bool take_known_lines(std::string_view text);
   bool add_slot();
+  bool grow_slots();
   Step finish_head(std::string_view text);
   Step check_fields();
   Step check_target();
