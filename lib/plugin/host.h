@@ -20,7 +20,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/fd.h"
 #include "base/value.h"
 #include "pipeline/handler.h"
 #include "plugin/elf_note.h"
@@ -71,7 +70,6 @@ class PluginLibrary {
 
   std::string path_;
   LibraryOptions options_;
-  Fd copy_;  // kept open: the name it was loaded by must never come to mean another file
   std::string name_, version_;
   leat_plugin_entry entry_{};           // as this daemon knows it; what an older plugin lacks is zero
   std::vector<leat_handler> handlers_;  // likewise

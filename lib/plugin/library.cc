@@ -15,6 +15,7 @@
 #include <format>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "plugin/extensions.h"
 #include "plugin/host.h"
 #include "plugin/load_time.h"
@@ -171,13 +172,14 @@ std::expected<void, LoadError> PluginLibrary::open(std::string_view bytes, const
   if (!copy)
     return fail("a private copy of it cannot be made: " + copy.error().text(),
                 "the daemon must be allowed to make executable memory files (memfd_create)");
-  copy_ = std::move(*copy);
   // By process id and not /proc/self, so that debuggers and profilers can open the name too.
-  const std::string name = std::format("/proc/{}/fd/{}", ::getpid(), copy_.get());
+  const std::string name = std::format("/proc/{}/fd/{}", ::getpid(), copy->get());
   // NOW: a missing symbol is an error here, not a crash at the first request. LOCAL: plugins don't see each
   // other. Never DEEPBIND: the object would free with another allocator than the daemon's.
   void* object = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (object == nullptr) return std::unexpected(linker_error(::dlerror(), name));
+  // The object stays for ever, and so must its name: the next file to get this number would be taken for it.
+  (void)copy->release();
   const void* entry = ::dlsym(object, "leat_plugin");
   if (entry == nullptr)
     return fail(

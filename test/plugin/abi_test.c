@@ -1,0 +1,167 @@
+/* The ABI as a C compiler sees it. Every number in here is a promise to plugins that were built once: a
+ * change that breaks one of these lines breaks them. New members are appended, with lines of their own. */
+#include <stdalign.h>
+#include <stddef.h>
+
+#include "plugin/sdk/plugin.h"
+
+#define AT(type, member, offset) \
+  _Static_assert(offsetof(type, member) == (offset), #type "." #member " has moved")
+#define SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " has another size")
+/* The function at place `index` of an extension's table. */
+#define FUNCTION(type, member, index) AT(type, member, 8 + 8 * (index))
+
+_Static_assert(LEAT_ABI_MAJOR == 1, "the major version");
+_Static_assert(LEAT_PLUGIN_MAGIC == 0x5441454c, "the magic number");
+
+SIZE(leat_str, 16);
+AT(leat_str, ptr, 0);
+AT(leat_str, len, 8);
+
+AT(leat_host, struct_size, 0);
+AT(leat_host, abi_major, 4);
+AT(leat_host, abi_minor, 8);
+AT(leat_host, worker_count, 12);
+AT(leat_host, version, 16);
+AT(leat_host, extension, 32);
+AT(leat_host, fail, 40);
+SIZE(leat_host, 48);
+
+AT(leat_scope, struct_size, 0);
+AT(leat_scope, worker, 4);
+AT(leat_scope, host, 8);
+AT(leat_scope, instance, 16);
+AT(leat_scope, worker_state, 24);
+AT(leat_scope, bound, 32);
+SIZE(leat_scope, 40);
+
+AT(leat_handler, struct_size, 0);
+AT(leat_handler, flags, 4);
+AT(leat_handler, name, 8);
+AT(leat_handler, bind, 24);
+AT(leat_handler, unbind, 32);
+AT(leat_handler, handle, 40);
+AT(leat_handler, on_body, 48);
+AT(leat_handler, on_body_end, 56);
+AT(leat_handler, on_writable, 64);
+AT(leat_handler, on_cancel, 72);
+AT(leat_handler, on_done, 80);
+SIZE(leat_handler, 88);
+
+AT(leat_plugin_entry, magic, 0);
+AT(leat_plugin_entry, struct_size, 4);
+AT(leat_plugin_entry, abi_major, 8);
+AT(leat_plugin_entry, abi_minor, 12);
+AT(leat_plugin_entry, name, 16);
+AT(leat_plugin_entry, version, 32);
+AT(leat_plugin_entry, load, 48);
+AT(leat_plugin_entry, unload, 56);
+AT(leat_plugin_entry, create, 64);
+AT(leat_plugin_entry, destroy, 72);
+AT(leat_plugin_entry, worker_init, 80);
+AT(leat_plugin_entry, worker_fini, 88);
+AT(leat_plugin_entry, handlers, 96);
+AT(leat_plugin_entry, handler_count, 104);
+SIZE(leat_plugin_entry, 112);
+
+FUNCTION(leat_request_v1, method, 0);
+FUNCTION(leat_request_v1, target, 1);
+FUNCTION(leat_request_v1, path, 2);
+FUNCTION(leat_request_v1, query, 3);
+FUNCTION(leat_request_v1, host, 4);
+FUNCTION(leat_request_v1, minor_version, 5);
+FUNCTION(leat_request_v1, peer, 6);
+FUNCTION(leat_request_v1, id, 7);
+FUNCTION(leat_request_v1, route_id, 8);
+FUNCTION(leat_request_v1, header, 9);
+FUNCTION(leat_request_v1, header_count, 10);
+FUNCTION(leat_request_v1, header_at, 11);
+FUNCTION(leat_request_v1, content_length, 12);
+FUNCTION(leat_request_v1, param, 13);
+FUNCTION(leat_request_v1, query_param, 14);
+FUNCTION(leat_request_v1, cookie, 15);
+FUNCTION(leat_request_v1, body, 16);
+FUNCTION(leat_request_v1, set_state, 17);
+FUNCTION(leat_request_v1, state, 18);
+
+FUNCTION(leat_route_v1, id, 0);
+FUNCTION(leat_route_v1, pattern, 1);
+FUNCTION(leat_route_v1, param_count, 2);
+FUNCTION(leat_route_v1, param_name, 3);
+FUNCTION(leat_route_v1, param_index, 4);
+
+FUNCTION(leat_body_v1, pause, 0);
+FUNCTION(leat_body_v1, resume, 1);
+FUNCTION(leat_body_v1, set_limit, 2);
+FUNCTION(leat_body_v1, trailer_count, 3);
+FUNCTION(leat_body_v1, trailer_at, 4);
+
+FUNCTION(leat_response_v1, status, 0);
+FUNCTION(leat_response_v1, content_type, 1);
+FUNCTION(leat_response_v1, content_type_static, 2);
+FUNCTION(leat_response_v1, add_header, 3);
+FUNCTION(leat_response_v1, add_header_static, 4);
+FUNCTION(leat_response_v1, set_header, 5);
+FUNCTION(leat_response_v1, remove_header, 6);
+FUNCTION(leat_response_v1, send, 7);
+FUNCTION(leat_response_v1, send_static, 8);
+FUNCTION(leat_response_v1, send_problem, 9);
+FUNCTION(leat_response_v1, begin, 10);
+FUNCTION(leat_response_v1, write, 11);
+FUNCTION(leat_response_v1, add_trailer, 12);
+FUNCTION(leat_response_v1, end, 13);
+FUNCTION(leat_response_v1, abort, 14);
+FUNCTION(leat_response_v1, started, 15);
+FUNCTION(leat_response_v1, finished, 16);
+
+FUNCTION(leat_arena_v1, alloc, 0);
+FUNCTION(leat_arena_v1, copy, 1);
+
+FUNCTION(leat_json_v1, start, 0);
+FUNCTION(leat_json_v1, begin_object, 1);
+FUNCTION(leat_json_v1, end_object, 2);
+FUNCTION(leat_json_v1, begin_array, 3);
+FUNCTION(leat_json_v1, end_array, 4);
+FUNCTION(leat_json_v1, key, 5);
+FUNCTION(leat_json_v1, string, 6);
+FUNCTION(leat_json_v1, integer, 7);
+FUNCTION(leat_json_v1, unsigned_integer, 8);
+FUNCTION(leat_json_v1, real, 9);
+FUNCTION(leat_json_v1, boolean, 10);
+FUNCTION(leat_json_v1, null, 11);
+FUNCTION(leat_json_v1, raw, 12);
+FUNCTION(leat_json_v1, finish, 13);
+FUNCTION(leat_json_v1, send, 14);
+
+FUNCTION(leat_log_v1, enabled, 0);
+FUNCTION(leat_log_v1, write, 1);
+
+FUNCTION(leat_config_v1, has, 0);
+FUNCTION(leat_config_v1, integer, 1);
+FUNCTION(leat_config_v1, real, 2);
+FUNCTION(leat_config_v1, boolean, 3);
+FUNCTION(leat_config_v1, string, 4);
+FUNCTION(leat_config_v1, table, 5);
+FUNCTION(leat_config_v1, count, 6);
+FUNCTION(leat_config_v1, string_at, 7);
+FUNCTION(leat_config_v1, table_at, 8);
+
+SIZE(leat_ticket, 16);
+AT(leat_ticket, slot, 4);
+AT(leat_ticket, generation, 8);
+
+FUNCTION(leat_async_v1, suspend, 0);
+FUNCTION(leat_async_v1, complete, 1);
+
+FUNCTION(leat_timer_v1, resume_after, 0);
+FUNCTION(leat_timer_v1, now_ns, 1);
+
+AT(leat_note, owner, 12);
+AT(leat_note, abi_major, 20);
+AT(leat_note, abi_minor, 24);
+AT(leat_note, name, 28);
+SIZE(leat_note, 76);
+
+/* So that the object is linked and its checks are part of the test program. */
+int leat_abi_in_c(void);
+int leat_abi_in_c(void) { return LEAT_ABI_MINOR; }

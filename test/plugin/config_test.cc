@@ -1,0 +1,74 @@
+// An instance's options: what is read, what is refused, and where the blame points.
+#include <catch2/catch_test_macros.hpp>
+
+#include "plugin/harness.h"
+
+namespace leat::plugin::test {
+namespace {
+
+Diagnostics create(const Value& options) {
+  static auto library = load("wrapper");
+  REQUIRE(library);
+  auto instance = PluginInstance::create(**library, "tested", options);
+  return instance ? Diagnostics() : instance.error();
+}
+
+void check_error(const Value& options, std::string_view message, uint32_t line, std::string_view hint = "") {
+  const Diagnostics found = create(options);
+  REQUIRE(found.size() == 1);
+  INFO(found[0].message);
+  CHECK(found[0].message.contains(message));
+  CHECK(found[0].place.line == line);
+  CHECK(found[0].hint == hint);
+}
+
+}  // namespace
+
+TEST_CASE("plugin options: defaults hold for what is absent") {
+  Site site("wrapper");
+  CHECK(
+      site.get("/settings").body ==
+      R"({"greeting":"hello","factor":1.5,"loud":false,"count":3,"depth":0,"worker":100,"worker_greeting":"hello"})");
+}
+
+TEST_CASE("plugin options: values reach the plugin and its workers") {
+  Site site("wrapper", table({entry("greeting", std::string("hi"), 1), entry("factor", 2.25, 2),
+                              entry("loud", true, 3), entry("count", int64_t{9}, 4),
+                              entry("nested", Value::Table{entry("depth", int64_t{4}, 6)}, 5)}));
+  CHECK(
+      site.get("/settings").body ==
+      R"({"greeting":"hi","factor":2.25,"loud":true,"count":9,"depth":4,"worker":100,"worker_greeting":"hi"})");
+}
+
+TEST_CASE("plugin options: a wrong type or range is reported at its line") {
+  check_error(table({entry("count", std::string("three"), 7)}), "`count` must be a whole number", 7);
+  check_error(table({entry("count", int64_t{10}, 8)}), "`count` is 10, and must be from 1 to 9", 8);
+  check_error(table({entry("factor", true, 9)}), "`factor` must be a number", 9);
+  check_error(table({entry("factor", 10.5, 9)}), "must be from 0 to 10", 9);
+  check_error(table({entry("loud", int64_t{1}, 10)}), "`loud` must be true or false", 10);
+  check_error(table({entry("greeting", int64_t{1}, 11)}), "`greeting` must be a text", 11);
+  check_error(table({entry("nested", int64_t{1}, 12)}), "`nested` must be a table", 12);
+  check_error(table({entry("nested", Value::Table{entry("depth", int64_t{6}, 14)}, 13)}), "`depth` is 6", 14);
+}
+
+TEST_CASE("plugin options: an unknown key is reported with the closest one") {
+  check_error(table({entry("greating", std::string("hi"), 3)}), "unknown key `greating`", 3,
+              "did you mean `greeting`?");
+  check_error(table({entry("nested", Value::Table{entry("dept", int64_t{1}, 5)}, 4)}), "unknown key `dept`",
+              5, "did you mean `depth`?");
+  check_error(table({entry("zzzzzz", int64_t{1}, 3)}), "unknown key `zzzzzz`", 3);
+}
+
+TEST_CASE("plugin options: all mistakes are reported at once") {
+  CHECK(create(table({entry("count", int64_t{0}, 1), entry("loud", int64_t{0}, 2),
+                      entry("extra", int64_t{0}, 3)}))
+            .size() == 3);
+}
+
+TEST_CASE("plugin options: what the plugin objects to is reported at the key it names") {
+  check_error(table({entry("greeting", std::string("forbidden"), 5)}), "plugin tested: is not a greeting", 5);
+  // An exception has no key: the blame is the table's.
+  check_error(table({entry("greeting", std::string("throw"), 5)}), "plugin tested: no such greeting", 100);
+}
+
+}  // namespace leat::plugin::test

@@ -1,0 +1,133 @@
+// A plugin under test: loaded by the real host, its handlers asked through real sessions, with neither
+// sockets nor a pipeline. The path of a request names the handler ("/throws"), its further segments are the
+// path parameters that route() named.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/block_pool.h"
+#include "base/node_pool.h"
+#include "base/value.h"
+#include "http/session.h"
+#include "plugin/host.h"
+
+namespace leat::plugin::test {
+
+// The library `name` of this folder, or of the path given.
+std::expected<std::unique_ptr<PluginLibrary>, LoadError> load(std::string_view name);
+
+// A table of an instance's options: keys and values, as if written on line 1, 2, ... of a file.
+Value table(Value::Table entries);
+template <class T>
+Value::Entry entry(std::string key, T value, uint32_t line) {
+  return {std::move(key),
+          Value(std::move(value), Place{.line = line, .column = 10}, Place{.line = line, .column = 1})};
+}
+
+// Everything that is logged while it lives.
+class LogText {
+ public:
+  LogText();
+  ~LogText();
+  // What came so far; ends the capture.
+  std::string take();
+
+ private:
+  std::string path_;
+  bool open_ = true;
+};
+
+class Worker final : public http::WorkerContext {
+ public:
+  [[nodiscard]] uint32_t index() const override { return 0; }
+  [[nodiscard]] uint64_t now_ns() const override { return 1'000'000'000; }
+  [[nodiscard]] std::string_view date() const override { return "Mon, 23 Nov 2026 12:00:00 GMT"; }
+  [[nodiscard]] BlockPool& blocks() override { return blocks_; }
+  [[nodiscard]] bool resume_after(http::Ticket ticket, uint64_t delay_ms, Resume resume,
+                                  void* argument) override;
+  void forget_timers(http::Exchange&) override {}
+  [[nodiscard]] bool resume_from_any_thread(http::Ticket ticket, Resume resume, void* argument) override;
+
+  struct Waiting {
+    http::Ticket ticket;
+    Resume resume;
+    void* argument;
+  };
+  std::vector<Waiting> take_waiting();
+  std::vector<uint64_t> delays_ms;  // of the timers so far
+  http::ExchangePool* exchanges = nullptr;
+
+ private:
+  BlockPool blocks_{65'536, 64};
+  std::mutex mutex_;
+  std::vector<Waiting> waiting_;
+};
+
+struct Answer {
+  int status = 0;
+  std::string head;
+  std::string body;  // as framed
+  bool cut = false;  // the connection would be reset
+  std::string rest;  // what followed
+};
+
+// Loads a plugin, creates an instance and serves its handlers.
+class Site : public http::Service {
+ public:
+  explicit Site(std::string_view plugin, const Value& options = {});
+  ~Site() override;
+
+  // Binds the handler `name` with these path parameters; handlers asked for without have none.
+  std::expected<void, LoadError> route(const std::string& name, std::vector<std::string> params = {});
+
+  // One request on a connection of its own; runs timers and completions until the answer is there.
+  Answer ask(std::string_view wire);
+  Answer get(std::string_view target, std::string_view fields = "");
+  Answer post(std::string_view target, std::string_view body);
+
+  http::SessionEnvironment& environment() { return environment_; }
+  PluginInstance& instance() { return *instance_; }
+  Worker& worker() { return worker_; }
+  // Runs what waits. False when nothing did.
+  bool resume_all();
+
+  http::Limits limits;
+  uint64_t handled = 0, ended = 0;  // handle() calls, on_done() calls
+
+  // --- http::Service, as the pipeline does it
+  BodyMode on_request(http::Exchange& exchange) override;
+  void on_body(http::Exchange& exchange, std::string_view piece) override;
+  void on_body_end(http::Exchange& exchange) override;
+  void on_writable(http::Exchange& exchange) override;
+  void on_response(http::Exchange&) override {}
+  void on_cancel(http::Exchange& exchange) override;
+  void on_done(http::Exchange& exchange) override;
+
+ private:
+  struct Running {
+    pipeline::Handler* handler;
+    bool called;
+  };
+  void conclude(http::Exchange& exchange, pipeline::Verdict verdict);
+
+  std::unique_ptr<PluginLibrary> library_;
+  std::unique_ptr<PluginInstance> instance_;
+  std::map<std::string, std::unique_ptr<pipeline::Handler>, std::less<>> handlers_;
+  std::map<http::Exchange*, Running> running_;
+  Worker worker_;
+  NodePool<http::OutputSegment> segments_{65'536};
+  http::ExchangePool exchanges_{worker_, 64};
+  http::Writer writer_{""};
+  http::SessionEnvironment environment_;
+};
+
+// Everything out of a session's output, as a socket that never blocks would.
+std::string take_output(http::Session& session);
+Answer parse_answer(std::string_view wire);
+
+}  // namespace leat::plugin::test

@@ -1,0 +1,3 @@
+/* Has the note, and forgot the entry. */
+#include <leat/plugin.h>
+LEAT_NOTE("no_entry");
