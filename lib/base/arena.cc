@@ -9,15 +9,25 @@ namespace leat {
 
 namespace {
 
-// An allocation past this goes to the allocator: a quarter of a block, so that at most a quarter of any
-// block is left unused by one that did not fit.
-constexpr size_t kLargest = Block::kSize / 4;
+// An allocation past this gets a block to itself, so that at most a quarter of a block is left unused by one that
+// did not fit; one past a block comes from the allocator.
+constexpr size_t kLargestShared = Block::kSize / 4;
 
 }  // namespace
 
+Block* Arena::take_block() noexcept {
+  if (footprint_ + Block::kSize > limit_) return nullptr;
+  Block* block = pool_.take();
+  if (block == nullptr) return nullptr;
+  block->next = blocks_;
+  blocks_ = block;
+  footprint_ += Block::kSize;
+  return block;
+}
+
 void* Arena::allocate_slow(size_t size, size_t align) noexcept {
   ENSURE(align <= alignof(std::max_align_t));
-  if (size > kLargest) {
+  if (size > Block::capacity()) {
     const size_t total = size + sizeof(Large);
     if (total < size || footprint_ + total > limit_) return nullptr;
     void* memory = std::malloc(total);
@@ -26,12 +36,9 @@ void* Arena::allocate_slow(size_t size, size_t align) noexcept {
     footprint_ += total;
     return large_ + 1;
   }
-  if (footprint_ + Block::kSize > limit_) return nullptr;
-  Block* block = pool_.take();
+  Block* block = take_block();
   if (block == nullptr) return nullptr;
-  block->next = blocks_;
-  blocks_ = block;
-  footprint_ += Block::kSize;
+  if (size > kLargestShared && cursor_ != 0) return block->bytes();  // the block in use stays in use
   cursor_ = reinterpret_cast<uintptr_t>(block->bytes());
   end_ = cursor_ + Block::capacity();
   return allocate(size, align);

@@ -67,6 +67,7 @@ class Arena {
     size_t size;
   };
 
+  Block* take_block() noexcept;
   void* allocate_slow(size_t size, size_t align) noexcept;
 
   BlockPool& pool_;
