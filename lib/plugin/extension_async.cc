@@ -97,7 +97,17 @@ uint64_t now_ns(const leat_request* request) {
 
 }  // namespace
 
-const leat_async_v1 kAsyncExtension = {sizeof(leat_async_v1), 0, suspend, complete};
-const leat_timer_v1 kTimerExtension = {sizeof(leat_timer_v1), 0, resume_after, now_ns};
+const leat_async_v1 kAsyncExtension = {
+    .struct_size = sizeof(leat_async_v1),
+    .reserved = 0,
+    .suspend = suspend,
+    .complete = complete,
+};
+const leat_timer_v1 kTimerExtension = {
+    .struct_size = sizeof(leat_timer_v1),
+    .reserved = 0,
+    .resume_after = resume_after,
+    .now_ns = now_ns,
+};
 
 }  // namespace leat::plugin

@@ -164,18 +164,27 @@ int32_t param_index(const leat_route* route, leat_str name) {
 
 }  // namespace
 
-const leat_config_v1 kConfigExtension = {sizeof(leat_config_v1),
-                                         0,
-                                         has,
-                                         get_integer,
-                                         get_real,
-                                         get_boolean,
-                                         get_string,
-                                         get_table,
-                                         count,
-                                         string_at,
-                                         table_at};
-const leat_route_v1 kRouteExtension = {sizeof(leat_route_v1), 0,          route_id,   route_pattern,
-                                       param_count,           param_name, param_index};
+const leat_config_v1 kConfigExtension = {
+    .struct_size = sizeof(leat_config_v1),
+    .reserved = 0,
+    .has = has,
+    .integer = get_integer,
+    .real = get_real,
+    .boolean = get_boolean,
+    .string = get_string,
+    .table = get_table,
+    .count = count,
+    .string_at = string_at,
+    .table_at = table_at,
+};
+const leat_route_v1 kRouteExtension = {
+    .struct_size = sizeof(leat_route_v1),
+    .reserved = 0,
+    .id = route_id,
+    .pattern = route_pattern,
+    .param_count = param_count,
+    .param_name = param_name,
+    .param_index = param_index,
+};
 
 }  // namespace leat::plugin

@@ -189,11 +189,42 @@ leat_str copy(leat_request* request, leat_str text) {
 }  // namespace
 
 const leat_request_v1 kRequestExtension = {
-    sizeof(leat_request_v1), 0,     method,      target,   path,   query,        host,
-    minor_version,           peer,  id,          route_id, header, header_count, header_at,
-    content_length,          param, query_param, cookie,   body,   set_state,    state};
-const leat_body_v1 kBodyExtension = {sizeof(leat_body_v1), 0,         pause, resume, set_limit,
-                                     trailer_count,        trailer_at};
-const leat_arena_v1 kArenaExtension = {sizeof(leat_arena_v1), 0, alloc, copy};
+    .struct_size = sizeof(leat_request_v1),
+    .reserved = 0,
+    .method = method,
+    .target = target,
+    .path = path,
+    .query = query,
+    .host = host,
+    .minor_version = minor_version,
+    .peer = peer,
+    .id = id,
+    .route_id = route_id,
+    .header = header,
+    .header_count = header_count,
+    .header_at = header_at,
+    .content_length = content_length,
+    .param = param,
+    .query_param = query_param,
+    .cookie = cookie,
+    .body = body,
+    .set_state = set_state,
+    .state = state,
+};
+const leat_body_v1 kBodyExtension = {
+    .struct_size = sizeof(leat_body_v1),
+    .reserved = 0,
+    .pause = pause,
+    .resume = resume,
+    .set_limit = set_limit,
+    .trailer_count = trailer_count,
+    .trailer_at = trailer_at,
+};
+const leat_arena_v1 kArenaExtension = {
+    .struct_size = sizeof(leat_arena_v1),
+    .reserved = 0,
+    .alloc = alloc,
+    .copy = copy,
+};
 
 }  // namespace leat::plugin

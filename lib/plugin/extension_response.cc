@@ -206,24 +206,26 @@ int32_t finished(const leat_request* request) {
 
 }  // namespace
 
-const leat_response_v1 kResponseExtension = {sizeof(leat_response_v1),
-                                             0,
-                                             set_status,
-                                             content_type,
-                                             content_type_static,
-                                             add_header,
-                                             add_header_static,
-                                             set_header,
-                                             remove_header,
-                                             send,
-                                             send_static,
-                                             send_problem,
-                                             begin,
-                                             write,
-                                             add_trailer,
-                                             end,
-                                             abort_answer,
-                                             started,
-                                             finished};
+const leat_response_v1 kResponseExtension = {
+    .struct_size = sizeof(leat_response_v1),
+    .reserved = 0,
+    .status = set_status,
+    .content_type = content_type,
+    .content_type_static = content_type_static,
+    .add_header = add_header,
+    .add_header_static = add_header_static,
+    .set_header = set_header,
+    .remove_header = remove_header,
+    .send = send,
+    .send_static = send_static,
+    .send_problem = send_problem,
+    .begin = begin,
+    .write = write,
+    .add_trailer = add_trailer,
+    .end = end,
+    .abort = abort_answer,
+    .started = started,
+    .finished = finished,
+};
 
 }  // namespace leat::plugin

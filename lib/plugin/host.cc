@@ -66,7 +66,12 @@ std::atomic<uint64_t> next_instance{1};
 
 }  // namespace
 
-const leat_log_v1 kLogExtension = {sizeof(leat_log_v1), 0, log_enabled, log_write};
+const leat_log_v1 kLogExtension = {
+    .struct_size = sizeof(leat_log_v1),
+    .reserved = 0,
+    .enabled = log_enabled,
+    .write = log_write,
+};
 
 Host::Host(std::string_view plugin, uint32_t workers, std::string_view version_text, PluginInstance* owner)
     : leat_host{sizeof(leat_host),    LEAT_ABI_MAJOR, LEAT_ABI_MINOR, workers,

@@ -304,10 +304,10 @@ typedef struct leat_arena_v1 {
   leat_str (*copy)(leat_request* request, leat_str text);
 } leat_arena_v1;
 
-/* "leat.json/1": writes JSON into the request's arena. [worker] Events that can't follow each other (a value
- * without a key in an object, an end without a begin), and a lack of memory, make finish() and send() fail.
- * Texts are UTF-8; what is not is replaced by U+FFFD. A real that is no number (NaN, infinite) is written as
- * null. */
+/* "leat.json/1": writes JSON into the request's memory. [worker] Nothing that is called here can make invalid
+ * JSON: an event that can't come now (a value without a key in an object, an end without a begin), a text
+ * that is not UTF-8, a number that is NaN or infinite, more than 128 levels, or a lack of memory, make
+ * finish() and send() fail with LEAT_E_STATE, and the log says which was first. `json` must not be NULL. */
 typedef struct leat_json_v1 {
   uint32_t struct_size;
   uint32_t reserved;
@@ -324,7 +324,7 @@ typedef struct leat_json_v1 {
   void (*boolean)(leat_json* json, int32_t truth);
   void (*null)(leat_json* json);
   void (*raw)(leat_json* json, leat_str text); /* one value, written as it stands */
-  /* The text, in the arena. LEAT_E_STATE: not one whole value; LEAT_E_MEMORY. */
+  /* The text, in the request's memory; more events after it are a mistake. */
   int32_t (*finish)(leat_json* json, leat_str* text);
   /* finish(), and send it as application/json (unless another type was set). */
   int32_t (*send)(leat_request* request, leat_json* json);
