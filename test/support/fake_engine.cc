@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -29,11 +30,20 @@ short hang_ups(int fd) {
   return query.revents;
 }
 
+uint64_t inode_of(int fd) {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 ? status.st_ino : 0;
+}
+
+// What shutdown(2) was asked for on the near end of a pair, seen from the far end.
+bool shut_for_sending(int far) { return (hang_ups(far) & (POLLHUP | POLLRDHUP)) != 0; }
+bool shut_for_both(int far) { return (hang_ups(far) & POLLHUP) != 0; }
+
 }  // namespace
 
-bool FakePeer::closed() const { return (hang_ups(far_.get()) & POLLHUP) != 0; }
+bool FakePeer::closed() const { return inode_of(fd_) != inode_; }
 
-bool FakePeer::shut_down() const { return (hang_ups(far_.get()) & (POLLHUP | POLLRDHUP)) != 0; }
+bool FakePeer::shut_down() const { return closed() || shut_for_sending(far_.get()); }
 
 FakeEngine::~FakeEngine() = default;
 
@@ -44,6 +54,7 @@ FakePeer& FakeEngine::connect(int listener) {
   peer.near_.reset(pair[0]);
   peer.far_.reset(pair[1]);
   peer.fd_ = pair[0];
+  peer.inode_ = inode_of(pair[0]);
   backlog_.emplace_back(listener, &peer);
   return peer;
 }
@@ -122,6 +133,7 @@ void FakeEngine::progress(Operation& operation) {
       return progress_send(operation);
     case Kind::Poll:
       if (peer == nullptr) return;  // the loop's wake-up: posting never needs it here
+      if (shut_for_both(peer->far_.get())) return report(operation, POLLIN | POLLHUP);
       if (!peer->arriving_.empty() || peer->ended_ || peer->reset_ || peer->failure_ != 0)
         report(operation, POLLIN);
   }
@@ -145,6 +157,7 @@ void FakeEngine::progress_receive(Operation& operation) {
   FakePeer* peer = operation.peer;
   if (peer == nullptr) return report(operation, -EBADF);
   if (peer->reset_) return report(operation, -ECONNRESET);
+  if (shut_for_both(peer->far_.get())) return report(operation, 0);
   while (!operation.finished && !peer->arriving_.empty()) {
     if (free_buffers() == 0 || unkind(16)) return report(operation, -ENOBUFS);
     std::string& arrived = peer->arriving_.front();
@@ -161,7 +174,7 @@ void FakeEngine::progress_receive(Operation& operation) {
 void FakeEngine::progress_send(Operation& operation) {
   FakePeer* peer = operation.peer;
   if (peer == nullptr) return report(operation, -EBADF);
-  if (peer->reset_) return report(operation, -EPIPE);
+  if (peer->reset_ || shut_for_sending(peer->far_.get())) return report(operation, -EPIPE);
   if (peer->stalled_) return;
   size_t left = peer->most_;
   if (unkind(2)) left = std::min<size_t>(left, 1 + (*random_)() % 100);

@@ -20,7 +20,8 @@
 // late use.
 //
 // Descriptors are real (one end of a socket pair that carries nothing), so that close(2), shutdown(2) and
-// peer_text() do on them what they do in the daemon, and numbers are used again as the kernel would.
+// peer_text() do on them what they do in the daemon, and numbers are used again as the kernel would. A
+// shutdown ends the operations of its direction, as it does in the kernel.
 #pragma once
 
 #include <cstdint>
@@ -69,7 +70,8 @@ class FakePeer {
   friend class FakeEngine;
 
   int fd_ = -1;
-  Fd near_;  // until accepted
+  uint64_t inode_ = 0;  // of the daemon's end: tells it from whatever gets its number later
+  Fd near_;             // until accepted
   Fd far_;
   std::deque<std::string> arriving_;
   bool ended_ = false;
