@@ -9,6 +9,7 @@
 namespace leat::http {
 
 bool Input::append(std::string_view bytes) {
+  if (bytes.empty()) return true;
   if (end_ + bytes.size() > room_ && !make_room(bytes.size())) return false;
   std::memcpy(data() + end_, bytes.data(), bytes.size());
   end_ += bytes.size();

@@ -14,6 +14,7 @@ namespace {
 struct Cursor {
   char* at;
   void put(std::string_view text) {
+    if (text.empty()) return;  // its data() may be null
     std::memcpy(at, text.data(), text.size());
     at += text.size();
   }
