@@ -1,7 +1,7 @@
 // Well-formed UTF-8 (RFC 3629, section 4).
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <string_view>
 
 namespace leat::json {

@@ -2,140 +2,176 @@
 //
 //   json::Writer json(arena);
 //   json.begin_object(); json.key("id"); json.integer(1); json.end_object();
-//   if (auto text = json.finish()) exchange.send(*text);
+//   if (auto text = json.finish()) exchange.response.body = *text;
 //
-// No tree and no heap: what is written is bytes in one run of arena memory, valid until the arena is reset.
-// Nothing a caller does can yield invalid JSON or harm the daemon: a key outside an object, a number that
-// JSON has no word for, ill-formed UTF-8, a full arena make the writer broken, finish() answers nothing and
-// error() says what was wrong first. Events after that are ignored, so callers check once, at the end.
+// No tree and no heap: what is written is one run of arena memory, valid until the arena is reset. Nothing a
+// caller does can yield invalid JSON or harm the daemon: an event that cannot come now, a number that JSON
+// has no word for, ill-formed UTF-8, raw text that is no JSON, too many levels or a full arena break the
+// writer. finish() then answers nothing and error() says what was wrong first; events after that are ignored,
+// so callers check once, at the end. Whether a member's name came before is not looked at: that would need
+// memory of every name, and RFC 8259 allows it.
 //
-// The text is what Python's json.dumps(value, separators=(',', ':'), ensure_ascii=False) writes: shortest
-// doubles that read back the same, always with a point or an exponent; no escape that RFC 8259 does not ask
-// for.
+// The text is what Python's json.dumps(value, separators=(',', ':'), ensure_ascii=False) writes.
+//
+// Two backends, chosen at construction, write the same bytes. Direct is in this header. Each value leaves a
+// comma behind it, which the end of its container takes back: that way no event asks whether it is the first.
 //
 // Thread: its arena's.
 #pragma once
 
 #include <array>
+#include <charconv>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <string_view>
 
 #include "base/arena.h"
+#include "json/format.h"
+#include "json/rapidjson_backend.h"
+#include "json/text_buffer.h"
+#include "json/valid.h"
 
 namespace leat::json {
 
+enum class Backend : uint8_t {
+  Auto,  // the fastest: Direct
+  Direct,
+  RapidJson
+};
+
 class Writer {
  public:
-  // Deeper than any answer is meant to be, and than most readers accept.
-  static constexpr uint32_t kMostDepth = 128;
-
-  explicit Writer(Arena& arena) : arena_(arena) {}
+  explicit Writer(Arena& arena, Backend backend = Backend::Auto) : out_(arena) {
+    if (backend == Backend::RapidJson) use_rapidjson();
+  }
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
+  // At most kMostDepth containers inside each other.
   void begin_object() { open('{', true); }
   void end_object() { close('}', true); }
   void begin_array() { open('[', false); }
   void end_array() { close(']', false); }
-  // The name of the member whose value comes next. UTF-8.
+  // The name of the member whose value comes next, in UTF-8.
   void key(std::string_view name) {
-    if (expect_ != Expect::Key) return fail("a key that does not follow an object's beginning or a value in it");
-    if (!room(1)) return;
-    if (!first_) *at_++ = ',';
-    first_ = false;
-    quote(name);
-    if (!room(1)) return;
-    *at_++ = ':';
-    expect_ = Expect::MemberValue;
+    if (expect_ != Expect::Key) [[unlikely]]
+      return fail("a key outside an object, or one after another");
+    expect_ = Expect::Member;
+    if (rapid_ != nullptr) [[unlikely]]
+      return settle(rapid_->key(name));
+    settle(write_string(out_, name, ':'));
   }
+  // UTF-8.
   void string(std::string_view text) {
-    if (begin_value()) quote(text);
+    if (!take_value()) return;
+    if (rapid_ != nullptr) [[unlikely]]
+      return settle(rapid_->string(text));
+    settle(write_string(out_, text, ','));
   }
   void integer(int64_t number) {
-    if (!begin_value() || !room(21)) return;
-    uint64_t magnitude = static_cast<uint64_t>(number);
-    if (number < 0) {
-      *at_++ = '-';
-      magnitude = 0 - magnitude;
-    }
-    put_digits(magnitude);
+    if (!take_value()) return;
+    if (rapid_ != nullptr) [[unlikely]]
+      return rapid_->integer(number);
+    digits(number);
   }
   void unsigned_integer(uint64_t number) {
-    if (begin_value() && room(20)) put_digits(number);
+    if (!take_value()) return;
+    if (rapid_ != nullptr) [[unlikely]]
+      return rapid_->unsigned_integer(number);
+    digits(number);
   }
-  // Finite numbers only: JSON has no word for the others.
+  // Finite numbers only. Whole ones end in ".0", so that a reader sees what they are.
   void real(double number);
   void boolean(bool truth) {
-    if (begin_value()) put(truth ? std::string_view("true") : std::string_view("false"));
+    if (!take_value()) return;
+    if (rapid_ != nullptr) [[unlikely]]
+      return rapid_->boolean(truth);
+    literal(truth ? std::string_view("true,") : std::string_view("false,"));
   }
   void null() {
-    if (begin_value()) put("null");
+    if (!take_value()) return;
+    if (rapid_ != nullptr) [[unlikely]]
+      return rapid_->null();
+    literal("null,");
   }
-  // A value that is JSON already. It is believed: the caller vouches for it.
-  void raw(std::string_view json) {
-    if (begin_value()) put(json);
-  }
+  // One value that is JSON already, written as it stands once it was found to be so (is_json_value()): the
+  // one event that costs a pass over the text to judge it.
+  void raw(std::string_view json);
 
-  // The complete text, or nothing when an event was wrong, a container is open, or there was no event.
+  // The complete text; nothing when an event was wrong, a container is open, or there was no event.
   [[nodiscard]] std::optional<std::string_view> finish();
-  // What was wrong first; nullptr while nothing is. A literal.
+  // What was wrong first, a literal; nullptr while nothing is.
   [[nodiscard]] const char* error() const { return error_; }
 
  private:
-  // What may come next.
-  enum class Expect : uint8_t { Value, Key, MemberValue, Element, Nothing };
+  // What may come next: a value at the top, as a member, as an element; a key; or nothing at all.
+  enum class Expect : uint8_t { Top, Member, Element, Key, Nothing };
 
-  bool begin_value() {
-    switch (expect_) {
-      case Expect::Element:
-        if (!room(1)) return false;
-        if (!first_) *at_++ = ',';
-        first_ = false;
-        return true;
-      case Expect::MemberValue: expect_ = Expect::Key; return true;
-      case Expect::Value: expect_ = Expect::Nothing; return true;
-      default: fail("a value where none may stand"); return false;
+  // Takes the step that a value makes; false, and broken, where none may stand.
+  [[nodiscard]] bool take_value() {
+    if (expect_ == Expect::Member) {
+      expect_ = Expect::Key;
+      return true;
     }
+    if (expect_ == Expect::Element) return true;
+    if (expect_ == Expect::Top) {
+      expect_ = Expect::Nothing;
+      return true;
+    }
+    fail_value();
+    return false;
   }
   void open(char bracket, bool object) {
-    if (depth_ == kMostDepth) return fail("containers nested too deep");
-    if (!begin_value() || !room(1)) return;
-    *at_++ = bracket;
+    if (depth_ == kMostDepth) [[unlikely]]
+      return fail("containers nested too deep");
+    if (!take_value()) return;
     is_object_[depth_++] = object;
     expect_ = object ? Expect::Key : Expect::Element;
-    first_ = true;
+    if (rapid_ != nullptr) [[unlikely]]
+      return object ? rapid_->begin_object() : rapid_->begin_array();
+    if (need(1)) out_.put(bracket);
   }
   void close(char bracket, bool object) {
-    if (depth_ == 0 || is_object_[depth_ - 1] != object || expect_ == Expect::MemberValue)
+    if (expect_ != (object ? Expect::Key : Expect::Element)) [[unlikely]]
       return fail("an end that does not match what is open");
-    if (expect_ != (object ? Expect::Key : Expect::Element) || !room(1)) return;
-    *at_++ = bracket;
     --depth_;
     expect_ = depth_ == 0 ? Expect::Nothing : is_object_[depth_ - 1] ? Expect::Key : Expect::Element;
-    first_ = false;
+    if (rapid_ != nullptr) [[unlikely]]
+      return object ? rapid_->end_object() : rapid_->end_array();
+    if (!need(2)) return;
+    if (out_.last() == ',') --out_.at;
+    out_.put(bracket);
+    out_.put(',');
   }
-  // At least `size` bytes free at at_; false, and broken, when the arena is full.
-  bool room(size_t size) { return static_cast<size_t>(end_ - at_) >= size || grow(size); }
-  void put(std::string_view text) {
-    if (!room(text.size())) return;
-    std::memcpy(at_, text.data(), text.size());
-    at_ += text.size();
+  template <class T>
+  void digits(T number) {
+    constexpr size_t kLongest = 20;
+    if (!need(kLongest + 1)) return;
+    out_.at = std::to_chars(out_.at, out_.at + kLongest, number).ptr;
+    out_.put(',');
   }
-  bool grow(size_t size);
-  void quote(std::string_view text);
-  void put_digits(uint64_t number);
+  void literal(std::string_view text) {
+    if (need(text.size())) out_.put(text);
+  }
+  [[nodiscard]] bool need(size_t size) {
+    if (out_.room(size)) [[likely]]
+      return true;
+    settle(StringResult::NoMemory);
+    return false;
+  }
+  void settle(StringResult result) {
+    if (result != StringResult::Fine) [[unlikely]]
+      fail(result == StringResult::NotUtf8 ? "text that is not UTF-8" : "no memory left for this request");
+  }
+  void use_rapidjson();
+  void fail_value();
   void fail(const char* why);
 
-  Arena& arena_;
-  char* begin_ = nullptr;
-  char* at_ = nullptr;
-  char* end_ = nullptr;
+  TextBuffer out_;
+  RapidJsonBackend* rapid_ = nullptr;
   const char* error_ = nullptr;
   uint32_t depth_ = 0;
-  Expect expect_ = Expect::Value;
-  bool first_ = true;  // nothing was written yet in the innermost container
+  Expect expect_ = Expect::Top;
   std::array<bool, kMostDepth> is_object_;
 };
 
