@@ -1,0 +1,172 @@
+#include "pipeline/parameters.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "base/text.h"
+
+namespace leat::pipeline {
+
+namespace {
+
+// Cuts the text before the first `separator` off the front of `text`; all of it when there is none.
+std::string_view cut(std::string_view& text, char separator) {
+  const size_t end = std::min(text.find(separator), text.size());
+  const std::string_view head = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return head;
+}
+
+Pair cut_pair(std::string_view& query) {
+  std::string_view value = cut(query, '&');
+  const std::string_view name = cut(value, '=');
+  return {name, value};
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = ascii_lower(c);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// Takes one character, decoded, off the front of `text`. A malformed escape is taken as it stands, and noted.
+char take_decoded(std::string_view& text, bool& malformed) {
+  const char c = text.front();
+  if (c == '%') {
+    const int high = text.size() > 2 ? hex_digit(text[1]) : -1;
+    const int low = text.size() > 2 ? hex_digit(text[2]) : -1;
+    if (high >= 0 && low >= 0) {
+      text.remove_prefix(3);
+      return static_cast<char>(high << 4 | low);
+    }
+    malformed = true;
+  }
+  text.remove_prefix(1);
+  return c == '+' ? ' ' : c;
+}
+
+bool needs_decoding(std::string_view text) { return text.find_first_of("%+") != std::string_view::npos; }
+
+// `text` decoded: itself where there is nothing to decode, else in the arena; a null data() without memory.
+std::string_view decode(Arena& arena, std::string_view text, bool& malformed) {
+  if (!needs_decoding(text)) return text;
+  char* const decoded = arena.allocate_array<char>(text.size());
+  if (decoded == nullptr) return {};
+  size_t size = 0;
+  while (!text.empty()) decoded[size++] = take_decoded(text, malformed);
+  return {decoded, size};
+}
+
+// Whether `text` stands for `wanted`, without keeping what it decodes to.
+bool decodes_to(std::string_view text, std::string_view wanted) {
+  bool malformed = false;
+  for (; !text.empty(); wanted.remove_prefix(1))
+    if (wanted.empty() || take_decoded(text, malformed) != wanted.front()) return false;
+  return wanted.empty();
+}
+
+template <class T>
+std::expected<T, ParameterError> to_number(std::string_view text) {
+  T number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc::invalid_argument || end != text.data() + text.size())
+    return std::unexpected(ParameterError::NotANumber);
+  if (error == std::errc::result_out_of_range) return std::unexpected(ParameterError::OutOfRange);
+  return number;
+}
+
+}  // namespace
+
+std::string_view error_text(ParameterError error) {
+  switch (error) {
+    case ParameterError::BadEscape:
+      return "has a `%` that two hexadecimal digits do not follow";
+    case ParameterError::TooMany:
+      return "is one of too many";
+    case ParameterError::NoMemory:
+      return "is too large for the memory of a request";
+    case ParameterError::NotANumber:
+      return "must be a number";
+    case ParameterError::OutOfRange:
+      return "is a number out of range";
+    case ParameterError::NotABoolean:
+      return "must be true or false";
+  }
+  return {};
+}
+
+std::string_view find_query(Arena& arena, std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const bool nothing = query.front() == '&';
+    const Pair pair = cut_pair(query);
+    if (nothing || !(pair.name == name || (needs_decoding(pair.name) && decodes_to(pair.name, name))))
+      continue;
+    bool malformed = false;
+    return decode(arena, pair.value, malformed);
+  }
+  return {};
+}
+
+std::string_view Query::first(std::string_view name) const {
+  const auto found = std::ranges::find(pairs_, name, &Pair::name);
+  return found != pairs_.end() ? found->value : std::string_view{};
+}
+
+std::expected<Query, ParameterError> parse_query(Arena& arena, std::string_view query, size_t most) {
+  if (query.empty()) return Query{};
+  // At most as many pairs as there are separators, and one.
+  const size_t room = 1 + static_cast<size_t>(std::ranges::count(query, '&'));
+  Pair* const pairs = arena.allocate_array<Pair>(std::min(room, most));
+  if (pairs == nullptr) return std::unexpected(ParameterError::NoMemory);
+  size_t count = 0;
+  while (!query.empty()) {
+    const bool nothing = query.front() == '&';
+    const Pair raw = cut_pair(query);
+    if (nothing) continue;
+    if (count == most) return std::unexpected(ParameterError::TooMany);
+    bool malformed = false;
+    const Pair pair{decode(arena, raw.name, malformed), decode(arena, raw.value, malformed)};
+    if (malformed) return std::unexpected(ParameterError::BadEscape);
+    if (pair.name.data() == nullptr || pair.value.data() == nullptr)
+      return std::unexpected(ParameterError::NoMemory);
+    pairs[count++] = pair;
+  }
+  return Query(std::span<const Pair>(pairs, count));
+}
+
+std::string_view find_cookie(std::string_view field, std::string_view name) {
+  while (!field.empty()) {
+    std::string_view value = cut(field, ';');
+    const bool named = value.find('=') != std::string_view::npos;
+    if (trim(cut(value, '=')) == name && named) return trim(value);
+  }
+  return {};
+}
+
+std::expected<int64_t, ParameterError> to_integer(std::string_view text) { return to_number<int64_t>(text); }
+
+std::expected<uint64_t, ParameterError> to_unsigned_integer(std::string_view text) {
+  // A negative number is a number, so that the client is told what is wrong with it.
+  if (text.starts_with('-') && to_number<uint64_t>(text.substr(1)))
+    return std::unexpected(ParameterError::OutOfRange);
+  return to_number<uint64_t>(text);
+}
+
+std::expected<double, ParameterError> to_real(std::string_view text) {
+  const auto number = to_number<double>(text);
+  // from_chars also takes "inf" and "nan".
+  if (number && !std::isfinite(*number)) return std::unexpected(ParameterError::NotANumber);
+  return number;
+}
+
+std::expected<bool, ParameterError> to_boolean(std::string_view text) {
+  constexpr std::string_view kTrue[] = {"true", "1", "yes", "on"};
+  constexpr std::string_view kFalse[] = {"false", "0", "no", "off"};
+  const auto is = [text](std::string_view word) { return equal_ignoring_case(text, word); };
+  if (std::ranges::any_of(kTrue, is)) return true;
+  if (std::ranges::any_of(kFalse, is)) return false;
+  return std::unexpected(ParameterError::NotABoolean);
+}
+
+}  // namespace leat::pipeline

@@ -1,0 +1,165 @@
+// Queries, cookies and typed values.
+#include "pipeline/parameters.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace leat::pipeline {
+namespace {
+
+struct Memory {
+  BlockPool pool{16, 16};
+  Arena arena{pool, size_t{64} << 10};
+};
+
+}  // namespace
+
+TEST_CASE("parameters: the first value of a name is found and decoded") {
+  Memory memory;
+  struct Row {
+    std::string_view query, name, value;
+  };
+  const Row rows[] = {
+      {"limit=10", "limit", "10"},
+      {"a=1&limit=10&limit=20", "limit", "10"},
+      {"a=", "a", ""},
+      {"a", "a", ""},
+      {"=x", "", "x"},
+      {"&&a=1&", "a", "1"},
+      {"a=b=c", "a", "b=c"},
+      {"a=%41%2f%C3%a9", "a", "A/\xC3\xA9"},
+      {"a=x+y%2Bz", "a", "x y+z"},
+      {"%61b=1", "ab", "1"},
+      {"a+b=1", "a b", "1"},
+      {"a=1;b=2", "a", "1;b=2"},
+      {"user_id=123&name=john&active=true&score=95.5&tags=python,web,async", "tags", "python,web,async"}};
+  for (const Row& row : rows) {
+    INFO(row.query);
+    const std::string_view value = find_query(memory.arena, row.query, row.name);
+    CHECK(value.data() != nullptr);
+    CHECK(value == row.value);
+  }
+}
+
+TEST_CASE("parameters: a name that is not in the query has no value") {
+  Memory memory;
+  for (const std::string_view query :
+       {"", "&", "limits=1", "limi=1", "Limit=1", "x=limit", "%6=1", "%6cimi=1"}) {
+    INFO(query);
+    CHECK(find_query(memory.arena, query, "limit").data() == nullptr);
+  }
+  CHECK(find_query(memory.arena, "&&", "").data() == nullptr);
+}
+
+TEST_CASE("parameters: what needs no decoding is not copied") {
+  Memory memory;
+  const std::string query = "name=plain&other=%20";
+  const std::string_view value = find_query(memory.arena, query, "name");
+  CHECK(value.data() == query.data() + 5);
+  CHECK(memory.arena.footprint() == 0);
+}
+
+TEST_CASE("parameters: a malformed escape is kept by the lenient reader and refused by the strict one") {
+  Memory memory;
+  for (const std::string_view text : {"%", "%4", "%zz", "a%", "%%41", "%4g", "50%+off"}) {
+    INFO(text);
+    const std::string query = "a=" + std::string(text);
+    CHECK(find_query(memory.arena, query, "a").contains('%'));
+    CHECK_FALSE(to_integer(find_query(memory.arena, query, "a")));
+    const auto parsed = parse_query(memory.arena, query);
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error() == ParameterError::BadEscape);
+    CHECK(parse_query(memory.arena, std::string(text) + "=1").error() == ParameterError::BadEscape);
+  }
+}
+
+TEST_CASE("parameters: a query is taken apart in its order") {
+  Memory memory;
+  const auto query = parse_query(memory.arena, "b=2&a=1&&b=%33&c&b=");
+  REQUIRE(query);
+  REQUIRE(query->pairs().size() == 5);
+  CHECK(query->first("a") == "1");
+  CHECK(query->first("b") == "2");
+  CHECK((query->first("c").empty() && query->first("c").data() != nullptr));
+  CHECK(query->first("d").data() == nullptr);
+  std::vector<std::string> all;
+  query->each("b", [&](std::string_view value) { all.emplace_back(value); });
+  CHECK(all == std::vector<std::string>{"2", "3", ""});
+  CHECK(parse_query(memory.arena, "")->pairs().empty());
+  CHECK(parse_query(memory.arena, "&&&")->pairs().empty());
+}
+
+TEST_CASE("parameters: too many pairs are refused, and so is a full arena") {
+  Memory memory;
+  std::string query;
+  for (int i = 0; i < 4; ++i) query += "a=1&";
+  CHECK(parse_query(memory.arena, query, 4)->pairs().size() == 4);
+  CHECK(parse_query(memory.arena, query + "a", 4).error() == ParameterError::TooMany);
+  CHECK(parse_query(memory.arena, query, 0).error() == ParameterError::TooMany);
+  Arena full(memory.pool, 0);
+  CHECK(parse_query(full, "a=1").error() == ParameterError::NoMemory);
+  CHECK(find_query(full, "a=%41", "a").data() == nullptr);
+  CHECK(find_query(full, "a=1", "a") == "1");
+}
+
+TEST_CASE("parameters: cookies are found by their whole name") {
+  CHECK(find_cookie("session=abc; theme=dark", "session") == "abc");
+  CHECK(find_cookie("session=abc; theme=dark", "theme") == "dark");
+  CHECK(find_cookie("a=1;b=2", "b") == "2");
+  CHECK(find_cookie(" a = 1 ; b=x=y ", "b") == "x=y");
+  CHECK(find_cookie("a=1; a=2", "a") == "1");
+  CHECK(find_cookie("a=\"quoted\"", "a") == "\"quoted\"");
+  CHECK(find_cookie("a=", "a").data() != nullptr);
+  for (const std::string_view field : {"", ";", "xsession=1", "Session=1", "session", "a=session", "; ;"}) {
+    INFO(field);
+    CHECK(find_cookie(field, "session").data() == nullptr);
+  }
+}
+
+TEST_CASE("parameters: whole numbers are taken whole and in range") {
+  CHECK(to_integer("0") == 0);
+  CHECK(to_integer("-42") == -42);
+  CHECK(to_integer("9223372036854775807") == std::numeric_limits<int64_t>::max());
+  CHECK(to_integer("-9223372036854775808") == std::numeric_limits<int64_t>::min());
+  CHECK(to_unsigned_integer("18446744073709551615") == std::numeric_limits<uint64_t>::max());
+  CHECK(to_integer("9223372036854775808").error() == ParameterError::OutOfRange);
+  CHECK(to_unsigned_integer("18446744073709551616").error() == ParameterError::OutOfRange);
+  CHECK(to_unsigned_integer("-1").error() == ParameterError::OutOfRange);
+  for (const std::string_view text :
+       {"", " 1", "1 ", "+1", "0x10", "1.0", "1e3", "--1", "-", "99999999999999999999x"}) {
+    INFO(text);
+    CHECK(to_integer(text).error() == ParameterError::NotANumber);
+    CHECK(to_unsigned_integer(text).error() == ParameterError::NotANumber);
+  }
+}
+
+TEST_CASE("parameters: reals are finite") {
+  CHECK(to_real("95.5") == 95.5);
+  CHECK(to_real("-1e3") == -1000.0);
+  CHECK(to_real("7") == 7.0);
+  CHECK(to_real("1e999").error() == ParameterError::OutOfRange);
+  for (const std::string_view text : {"", "inf", "-inf", "nan", "infinity", "1.5 ", "0x1p3", "1,5", "."}) {
+    INFO(text);
+    CHECK(to_real(text).error() == ParameterError::NotANumber);
+  }
+}
+
+TEST_CASE("parameters: booleans have eight words") {
+  for (const std::string_view text : {"true", "TRUE", "1", "yes", "Yes", "on"})
+    CHECK(to_boolean(text) == true);
+  for (const std::string_view text : {"false", "False", "0", "no", "off", "OFF"})
+    CHECK(to_boolean(text) == false);
+  for (const std::string_view text : {"", "t", "2", "perhaps", "true ", "truely"})
+    CHECK(to_boolean(text).error() == ParameterError::NotABoolean);
+}
+
+TEST_CASE("parameters: every error has a text") {
+  for (const ParameterError error :
+       {ParameterError::BadEscape, ParameterError::TooMany, ParameterError::NoMemory,
+        ParameterError::NotANumber, ParameterError::OutOfRange, ParameterError::NotABoolean})
+    CHECK_FALSE(error_text(error).empty());
+}
+
+}  // namespace leat::pipeline
