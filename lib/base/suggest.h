@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -39,6 +40,13 @@ std::string_view closest(std::string_view name, const Range& known) {
     }
   }
   return best;
+}
+
+// The same as a sentence for a diagnostic's hint: "did you mean `name`?", or nothing.
+template <class Range>
+std::string did_you_mean(std::string_view name, const Range& known) {
+  const std::string_view nearest = closest(name, known);
+  return nearest.empty() ? std::string() : "did you mean `" + std::string(nearest) + "`?";
 }
 
 }  // namespace leat

@@ -1,0 +1,18 @@
+// The numbers of what can be wrong with routes and middleware (LT0200 to LT0299); config/ explains them.
+#pragma once
+
+namespace leat::pipeline {
+
+enum Code : int {
+  kBadPattern = 200,
+  kDuplicateRoute = 201,
+  kUnknownMethod = 202,
+  kUnknownHandler = 203,
+  kUnknownKind = 210,
+  kUnknownMiddleware = 211,
+  kOrderCycle = 212,
+  kBadOption = 213,
+  kDuplicateName = 214,
+};
+
+}  // namespace leat::pipeline

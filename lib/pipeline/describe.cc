@@ -1,0 +1,90 @@
+// The routes of a site, for people and for programs: which handler, which middleware in which order, and what
+// was merged. The answer to "why did this request do that".
+#include "pipeline/site.h"
+
+#include "json/writer.h"
+
+namespace leat::pipeline {
+
+namespace {
+
+std::string methods_of(const Route& route) { return route.id.substr(0, route.id.find(' ')); }
+
+std::string step_name(const Step& step) {
+  return step.spec->name.empty() ? step.spec->kind : step.spec->kind + "(" + step.spec->name + ")";
+}
+
+}  // namespace
+
+std::string describe_text(const Site& site) {
+  size_t methods_width = 0;
+  size_t path_width = 0;
+  for (const auto& route : site.routes()) {
+    methods_width = std::max(methods_width, methods_of(*route).size());
+    path_width = std::max(path_width, route->path.size());
+  }
+  std::string text;
+  const auto pad = [&](const std::string& word, size_t width) {
+    text += word;
+    text.append(width - word.size() + 2, ' ');
+  };
+  const auto chain = [&](const Route& route) {
+    for (const Step& step : route.chain) text += step_name(step) + " > ";
+    text += route.handler_name.empty() ? "(no route)" : route.handler_name;
+    for (const std::string& name : route.merged) text += "  [merged: " + name + "]";
+    text += "\n";
+  };
+  for (const auto& route : site.routes()) {
+    pad(methods_of(*route), methods_width);
+    pad(route->path, path_width);
+    chain(*route);
+  }
+  pad("*", methods_width);
+  pad("(anything else)", std::max<size_t>(path_width, 15));
+  chain(site.unmatched());
+  return text;
+}
+
+std::string describe_json(const Site& site) {
+  BlockPool pool(1, 1);
+  Arena arena(pool, SIZE_MAX);
+  json::Writer json(arena);
+  json.begin_array();
+  for (const auto& route : site.routes()) {
+    json.begin_object();
+    json.key("id");
+    json.string(route->id);
+    json.key("path");
+    json.string(route->path);
+    json.key("methods");
+    json.begin_array();
+    for (unsigned i = 0; i < http::kMethodCount; ++i)
+      if ((route->methods & http::method_bit(static_cast<http::Method>(i))) != 0)
+        json.string(http::method_name(static_cast<http::Method>(i)));
+    json.end_array();
+    json.key("handler");
+    json.string(route->handler_name);
+    json.key("middleware");
+    json.begin_array();
+    for (const Step& step : route->chain) {
+      json.begin_object();
+      json.key("kind");
+      json.string(step.spec->kind);
+      json.key("name");
+      json.string(step.spec->name);
+      json.key("phase");
+      json.string(phase_name(step.kind->phase));
+      json.end_object();
+    }
+    json.end_array();
+    json.key("merged");
+    json.begin_array();
+    for (const std::string& name : route->merged) json.string(name);
+    json.end_array();
+    json.end_object();
+  }
+  json.end_array();
+  return std::string(json.finish().value_or("[]"));
+}
+
+}  // namespace leat::pipeline

@@ -1,0 +1,40 @@
+// The kinds of middleware, all of them, in one list.
+//
+// A kind is a name in the configuration, the phase in which it runs, and a factory that reads its options.
+// To add one: write builtin/<kind>.{h,cc} and add its row in middleware_kinds.cc.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/value.h"
+#include "pipeline/handler.h"
+
+namespace leat::pipeline {
+
+// When a middleware runs, relative to those of other phases: forward on the request in this order, in reverse
+// on the response.
+enum class Phase : uint8_t {
+  Observe,    // sees everything as the client does: the access log
+  Identify,   // gives the request a name or an origin
+  Protect,    // refuses, or marks the answer for the client's protection
+  Limit,      // bounds how much is done at once
+  Transform   // changes request or answer, next to the handler
+};
+
+std::string_view phase_name(Phase phase);
+
+struct MiddlewareKind {
+  std::string_view name;
+  Phase phase;
+  std::string_view sentence;
+  // Reads `options`, a table; what it does not like goes to `diagnostics`, and then the result may be null.
+  std::unique_ptr<Middleware> (*create)(const Value& options, Diagnostics& diagnostics);
+};
+
+std::span<const MiddlewareKind> middleware_kinds();
+// nullptr when there is no such kind.
+const MiddlewareKind* find_middleware_kind(std::string_view name);
+
+}  // namespace leat::pipeline

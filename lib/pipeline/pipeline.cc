@@ -1,0 +1,155 @@
+#include "pipeline/pipeline.h"
+
+#include "base/log.h"
+
+namespace leat::pipeline {
+
+namespace {
+
+// Exchange::chain_position while a request is under way: how far its chain was run forward, and behind that
+// whether handle() was called, after which on_cancel and on_done are owed.
+constexpr uint32_t kHandled = 1U << 31;
+
+bool was_handled(const http::Exchange& exchange) { return (exchange.chain_position & kHandled) != 0; }
+
+// `body_follows`: the handler streams, and may answer once it has seen the body.
+void call_handler(http::Exchange& exchange, Handler& handler, bool body_follows) {
+  exchange.chain_position |= kHandled;
+  const Verdict verdict = handler.handle(exchange);
+  if (verdict != Verdict::Done || !body_follows) apply_verdict(exchange, handler, verdict);
+}
+
+void fail(http::Exchange& exchange, const Handler& handler, std::string_view what) {
+  log::error("{} {} {}: {}", handler.blame(), what, exchange.route != nullptr ? exchange.route->id : "",
+             exchange.request.id());
+  if (exchange.started()) {
+    exchange.abort();
+  } else {
+    exchange.send_problem(500, "The server failed to answer this request.");
+  }
+}
+
+}  // namespace
+
+void apply_verdict(http::Exchange& exchange, const Handler& handler, Verdict verdict) {
+  switch (verdict) {
+    case Verdict::Done:
+      if (!exchange.started() && !exchange.suspended() && !exchange.cancelled())
+        fail(exchange, handler, "ended without an answer on");
+      break;
+    case Verdict::Pending:
+      if (!exchange.started() && !exchange.suspended() && !exchange.cancelled())
+        fail(exchange, handler, "left a request pending without suspending it on");
+      break;
+    case Verdict::Next:
+      if (!exchange.started()) exchange.send_problem(404, "Nothing was found here.");
+      break;
+    case Verdict::Error: fail(exchange, handler, "failed on"); break;
+  }
+}
+
+namespace {
+
+// Runs the chain's request hooks. False when one has answered, or failed to.
+bool run_forward(http::Exchange& exchange, const Route& route) {
+  for (const Route::Hook& hook : route.on_request) {
+    exchange.chain_position = hook.position + 1;
+    const Verdict verdict = hook.instance->on_request(exchange);
+    if (verdict == Verdict::Next) continue;
+    if (!exchange.started()) exchange.send_problem(500, "The server failed to answer this request.");
+    return false;
+  }
+  exchange.chain_position = static_cast<uint32_t>(route.chain.size());
+  return true;
+}
+
+// Answers in place of a route.
+void answer_unmatched(http::Exchange& exchange, Router::Match::Kind kind, std::string_view allow) {
+  // The field is the first of its response: there is room for it.
+  if (!allow.empty()) (void)exchange.response.add("Allow", allow);
+  switch (kind) {
+    case Router::Match::Kind::Options:
+      exchange.response.status = 204;
+      exchange.send({});
+      break;
+    case Router::Match::Kind::MethodNotAllowed:
+      exchange.send_problem(405, "This resource does not take that method; see Allow.");
+      break;
+    case Router::Match::Kind::BadPath:
+      exchange.send_problem(400, "The path has a malformed percent-encoding.");
+      break;
+    default: exchange.send_problem(404, "No route leads here.");
+  }
+}
+
+}  // namespace
+
+http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
+  http::Request& request = exchange.request;
+  Router::Match match;
+  if (request.path() == "*") {
+    match.kind = Router::Match::Kind::Options;  // OPTIONS * asks for the server itself (RFC 9110, 9.3.7)
+  } else {
+    site_.router().find(request.method(), request.path(), exchange.arena(), match);
+  }
+  if (match.kind != Router::Match::Kind::Found) {
+    exchange.route = &site_.unmatched();
+    if (run_forward(exchange, site_.unmatched())) answer_unmatched(exchange, match.kind, match.allow);
+    return BodyMode::Discard;
+  }
+  const Route& route = *match.route;
+  exchange.route = &route;
+  request.set_params({match.params.data(), match.param_count});
+  if (route.body_limit != 0) exchange.set_body_limit(route.body_limit);
+  if (!run_forward(exchange, route)) return BodyMode::Discard;
+  if (!route.streams_body) return BodyMode::Buffer;
+  // The session refuses a body that is announced too large; the handler must not have begun by then.
+  if (!exchange.body_over_limit()) call_handler(exchange, *route.handler, true);
+  return BodyMode::Stream;
+}
+
+void Pipeline::on_body(http::Exchange& exchange, std::string_view piece) {
+  Handler& handler = *exchange.route->handler;
+  const Verdict verdict = handler.on_body(exchange, piece);
+  if (verdict != Verdict::Done) apply_verdict(exchange, handler, verdict);
+}
+
+void Pipeline::on_body_end(http::Exchange& exchange) {
+  Handler& handler = *exchange.route->handler;
+  if (was_handled(exchange)) {
+    apply_verdict(exchange, handler, handler.on_body_end(exchange));
+  } else {
+    call_handler(exchange, handler, false);
+  }
+}
+
+void Pipeline::on_writable(http::Exchange& exchange) {
+  Handler& handler = *exchange.route->handler;
+  const Verdict verdict = handler.on_writable(exchange);
+  if (verdict != Verdict::Done) apply_verdict(exchange, handler, verdict);
+}
+
+void Pipeline::on_response(http::Exchange& exchange) {
+  if (exchange.route == nullptr) return;  // refused before it came here
+  const uint32_t reached = exchange.chain_position & ~kHandled;
+  for (const Route::Hook& hook : exchange.route->on_response)
+    if (hook.position < reached) hook.instance->on_response(exchange);
+}
+
+void Pipeline::on_cancel(http::Exchange& exchange) {
+  if (was_handled(exchange)) exchange.route->handler->on_cancel(exchange);
+}
+
+void Pipeline::on_done(http::Exchange& exchange) {
+  if (exchange.route == nullptr) {
+    // Refused by the HTTP layer: observers see it all the same.
+    for (const Route::Hook& hook : site_.unmatched().on_done) hook.instance->on_done(exchange);
+    return;
+  }
+  if (was_handled(exchange)) exchange.route->handler->on_done(exchange);
+  const uint32_t reached = exchange.chain_position & ~kHandled;
+  for (const Route::Hook& hook : exchange.route->on_done)
+    if (hook.position < reached) hook.instance->on_done(exchange);
+}
+
+}  // namespace leat::pipeline

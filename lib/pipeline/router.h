@@ -1,0 +1,82 @@
+// Router: from method and path to a route.
+//
+// Built once when the configuration is loaded, frozen, and then read by all workers without a lock. A pattern
+// is made of segments: text, "{name}" (one segment that is not empty) or, at the end, "{name...}" (the rest,
+// at least one segment). Where several match, text wins over {name} and that over {name...}, segment by
+// segment from the left, with backtracking. A slash at the end counts.
+//
+// Paths are compared as RFC 3986, section 6.2.2, says they should be: percent-encodings are decoded segment by
+// segment (so %2F is part of a segment and no separator), dot segments are removed and cannot leave the root.
+// A path without '%' and without a segment that begins with '.' is looked up as it stands, without a copy;
+// if no pattern with parameters could match, that is one probe of one hash table.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/arena.h"
+#include "http/message.h"
+#include "http/method.h"
+
+namespace leat::pipeline {
+
+struct Route;
+
+// A pattern taken apart.
+struct Pattern {
+  struct Segment {
+    enum class Kind : uint8_t { Text, Param, Rest } kind = Kind::Text;
+    std::string text;  // as it is compared, or the parameter's name
+  };
+  std::vector<Segment> segments;
+
+  // The names of its parameters, in order.
+  [[nodiscard]] std::vector<std::string> params() const;
+  // On failure a sentence that says what is wrong.
+  static std::expected<Pattern, std::string> parse(std::string_view text);
+};
+
+class Router {
+ public:
+  Router();
+  ~Router();
+  Router(Router&&) noexcept;
+  Router& operator=(Router&&) noexcept;
+
+  // Adds a route; on failure a sentence: a method that another route has already for paths of the same shape.
+  // Before freeze().
+  std::expected<void, std::string> add(const Pattern& pattern, http::MethodSet methods, const Route* route);
+  // Makes the tables for look-up.
+  void freeze();
+
+  struct Match {
+    enum class Kind : uint8_t { Found, NotFound, MethodNotAllowed, Options, BadPath } kind = Kind::NotFound;
+    const Route* route = nullptr;  // Found
+    std::string_view allow;        // MethodNotAllowed, Options: the value of Allow; lives as long as the router
+    std::array<std::string_view, http::Request::kMostParams> params;  // decoded, in path or arena
+    size_t param_count = 0;
+  };
+  // Fills `match`. After freeze(), any thread; allocates from `arena` only what has to be decoded.
+  void find(http::Method method, std::string_view path, Arena& arena, Match& match) const;
+
+ private:
+  struct Node;
+  struct Leaf;
+  struct Entry;
+
+  bool find_static(std::string_view path, Match& match, http::Method method) const;
+  bool descend(const Node& node, std::string_view rest, Arena& arena, Match& match, http::Method method,
+               bool encoded) const;
+  static bool choose(const Leaf& leaf, http::Method method, Match& match);
+
+  std::unique_ptr<Node> root_;
+  std::vector<Entry> table_;  // patterns without parameters by path; open addressing, a power of two
+  bool has_params_ = false;
+};
+
+}  // namespace leat::pipeline
