@@ -108,7 +108,7 @@ void Session::deadline_passed() {
 bool Session::wants_input() const {
   if (step_ == Step::Closing || ended_) return false;
   if (wants_turn_ || held_by_output_ || step_ == Step::Answer) return input_.empty();
-  if (step_ == Step::Body && exchange_->body_paused_) return input_.empty();
+  if (step_ == Step::Body && body_held()) return input_.empty();
   return true;
 }
 
@@ -220,6 +220,7 @@ void Session::begin_request() {
   exchange_->close_after = !head.keep_alive;
   exchange_->requested_ = true;
   body_mode_ = env_.service.on_request(*exchange_);
+  if (step_ == Step::Closing) return;  // it gave up, or memory did
   if (head.framing == Framing::None) {
     step_ = Step::Answer;
     if (!exchange_->finished()) env_.service.on_body_end(*exchange_);
@@ -235,6 +236,7 @@ void Session::begin_request() {
   }
   step_ = Step::Body;
   body_since_ms_ = body_read_ms_ = now_ms();
+  body_held_since_ms_ = 0;
   if (head.expect_continue && !exchange_->started()) {
     body_begun_ = true;
     if (!output_.append("HTTP/1.1 100 Continue\r\n\r\n")) cut_answer();
@@ -246,7 +248,7 @@ bool Session::parse_body(std::string_view in, size_t& used) {
     close(true);
     return true;
   }
-  if (exchange_->body_paused_ && !exchange_->finished()) return false;
+  if (body_held()) return false;
   Parser& parser = exchange_->parser_;
   size_t taken = 0;
   const Parser::Step step = parser.parse_body(in.substr(used), taken);
@@ -343,12 +345,16 @@ void Session::refuse(const Refusal& refusal) {
     close(true);
     return;
   }
+  if (exchange.requested_) {
+    // A handler may be waiting for more of a body that will not come. It has no say in the answer any more.
+    exchange.cancelled_ = true;
+    env_.service.on_cancel(exchange);
+    exchange.cancelled_ = false;
+  }
   if (exchange.started()) {
     cut_answer();
     return;
   }
-  // A handler may be waiting for more of a body that will not come.
-  if (exchange.requested_) env_.service.on_cancel(exchange);
   exchange.close_after = true;
   exchange.send_problem(refusal.status, refusal.detail);
   close(true);
@@ -386,12 +392,22 @@ void Session::settle() {
   if (step_ == Step::Closing) end_exchange();
   const Limits& limits = env_.limits;
   switch (step_) {
-    case Step::Idle: deadline_ms_ = now_ms() + limits.idle_timeout_ms; break;
+    case Step::Idle:
+      // While the peer takes an answer it is not idle; how long that may take is for its connection to say.
+      deadline_ms_ = output_.empty() ? now_ms() + limits.idle_timeout_ms : UINT64_MAX;
+      break;
     case Step::Head: deadline_ms_ = head_since_ms_ + limits.head_timeout_ms; break;
     case Step::Body: {
-      if (exchange_->body_paused_) {
+      if (body_held()) {
+        if (body_held_since_ms_ == 0) body_held_since_ms_ = now_ms();
         deadline_ms_ = UINT64_MAX;
         break;
+      }
+      if (body_held_since_ms_ != 0) {
+        // The time of a pause is the handler's, not the peer's.
+        body_since_ms_ += now_ms() - body_held_since_ms_;
+        body_read_ms_ = now_ms();
+        body_held_since_ms_ = 0;
       }
       // The least rate counts once the first interval is over.
       const uint64_t elapsed_ms = now_ms() - body_since_ms_;

@@ -112,6 +112,8 @@ class Session {
   [[nodiscard]] bool over_high_water() const { return output_.size() >= env_.limits.output_high_bytes; }
   [[nodiscard]] uint64_t now_ms() const { return env_.worker.now_ns() / 1'000'000; }
   [[nodiscard]] bool last_request() const;
+  // A handler has paused the request's body, and still has use for it.
+  [[nodiscard]] bool body_held() const { return exchange_->body_paused_ && !exchange_->finished(); }
 
   SessionEnvironment& env_;
   std::string_view peer_;
@@ -125,6 +127,7 @@ class Session {
   uint64_t head_since_ms_ = 0;
   uint64_t body_since_ms_ = 0;
   uint64_t body_read_ms_ = 0;
+  uint64_t body_held_since_ms_ = 0;  // 0: it flows
   uint64_t body_bytes_ = 0;       // of payload
   uint64_t body_overhead_ = 0;    // of chunk framing
   Step step_ = Step::Idle;
