@@ -47,6 +47,7 @@ void Connection::on_received(const net::Completion& completion) {
   if (result > 0) {
     if (state_ == State::Open) {
       idle_since_ms_ = table_.loop_.now_ms();
+      dozing_ = false;  // the receive that it was to give up has come to something
       session_.feed({completion.buffer.data, completion.buffer.size});
     }
   } else if (result == 0) {
@@ -224,6 +225,14 @@ void Connections::touch(Connection& connection) {
 void Connections::touch(http::Session& session) { touch(*slots_[session.owner()].connection); }
 
 void Connections::on_turn_end() {
+  settle_dirty();
+  if (!parked_.empty()) {
+    unpark();
+    settle_dirty();
+  }
+}
+
+void Connections::settle_dirty() {
   // Settling may touch others (a service may answer one exchange from another's end), so the list is walked in
   // rounds until nothing is left.
   while (!dirty_.empty()) {
@@ -236,7 +245,6 @@ void Connections::on_turn_end() {
     }
     settling_.clear();
   }
-  if (!parked_.empty()) unpark();
 }
 
 void Connections::wait_turn(Connection& connection) {
@@ -274,7 +282,6 @@ void Connections::unpark() {
     touch(*connection);
   }
   parked_.erase(parked_.begin(), parked_.begin() + static_cast<std::ptrdiff_t>(count));
-  if (!dirty_.empty()) on_turn_end();
 }
 
 void Connections::drain_all() {

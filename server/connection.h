@@ -127,6 +127,7 @@ class Connections {
   };
 
   void touch(Connection& connection);
+  void settle_dirty();
   void park(Connection& connection);
   void unpark();
   void give_turns();
