@@ -47,7 +47,7 @@ void* Arena::allocate_slow(size_t size, size_t align) noexcept {
 void* Arena::grow(void* old, size_t old_size, size_t size, size_t align) noexcept {
   if (size <= old_size) return old;
   const auto start = reinterpret_cast<uintptr_t>(old);
-  if (old != nullptr && start + old_size == cursor_ && start + size <= end_) {
+  if (old != nullptr && start + old_size == cursor_ && size <= end_ - start) {
     cursor_ = start + size;
     return old;
   }

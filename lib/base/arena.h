@@ -29,7 +29,7 @@ class Arena {
   // the pool or the system says no.
   [[nodiscard]] void* allocate(size_t size, size_t align = alignof(std::max_align_t)) noexcept {
     const uintptr_t at = (cursor_ + (align - 1)) & ~(uintptr_t{align} - 1);
-    if (at + size <= end_ && cursor_ != 0) {
+    if (cursor_ != 0 && at <= end_ && size <= end_ - at) {  // no sum that could wrap round
       cursor_ = at + size;
       return reinterpret_cast<void*>(at);
     }

@@ -4,6 +4,7 @@
 // long as the pool. Grows up to a bound, then answers nullptr. One worker's thread only.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
@@ -59,13 +60,14 @@ class NodePool {
   };
 
   bool grow() noexcept {
-    if (made_ + kSlabNodes > most_) return false;
+    const size_t count = std::min(kSlabNodes, most_ - made_);
+    if (count == 0) return false;
     auto* slab = static_cast<Slab*>(std::malloc(sizeof(Slab)));
     if (slab == nullptr) return false;
     slab->next = slabs_;
     slabs_ = slab;
-    made_ += kSlabNodes;
-    for (size_t i = kSlabNodes; i-- > 0;) free_ = new (&slab->nodes[i]) Node{free_};
+    made_ += count;
+    for (size_t i = count; i-- > 0;) free_ = new (&slab->nodes[i]) Node{free_};
     return true;
   }
 
