@@ -5,6 +5,7 @@
 
 #include "base/suggest.h"
 #include "plugin/call.h"
+#include "plugin/codes.h"
 #include "plugin/extensions.h"
 #include "plugin/load_time.h"
 
@@ -14,8 +15,8 @@ const leat::Value* leat_config::read(std::string_view key) const {
 }
 
 void leat_config::report(const leat::Value& where, std::string message, std::string hint) const {
-  diagnostics.push_back(
-      {leat::Diagnostic::Severity::Error, 0, std::move(message), where.place, std::move(hint)});
+  diagnostics.push_back({leat::Diagnostic::Severity::Error, leat::plugin::kBadOption, std::move(message),
+                         where.place, std::move(hint)});
 }
 
 const leat_config* leat_config::child(const leat::Value& table) const {
@@ -29,7 +30,8 @@ void leat_config::report_unknown() const {
     for (const auto& [key, entry] : *entries) {
       if (std::find(known.begin(), known.end(), key) != known.end()) continue;
       const std::string_view close = leat::closest(key, known);
-      diagnostics.push_back({leat::Diagnostic::Severity::Error, 0, std::format("unknown key `{}`", key),
+      diagnostics.push_back({leat::Diagnostic::Severity::Error, leat::plugin::kUnknownOption,
+                             std::format("unknown key `{}`", key),
                              entry.key_place.line != 0 ? entry.key_place : entry.place,
                              close.empty() ? "" : std::format("did you mean `{}`?", close)});
     }

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "base/log.h"
+#include "pipeline/pipeline.h"
 #include "plugin/call.h"
 
 namespace leat::plugin {
@@ -185,16 +186,7 @@ void PluginHandler::resume(http::Exchange& exchange, leat_resume callback, void*
   const int32_t answer = call(exchange, [&](const leat_scope* seen, leat_request* request) {
     return callback(seen, request, argument);
   });
-  const Verdict verdict = judge(exchange, answer);
-  if (exchange.finished() || exchange.cancelled()) return;
-  if (verdict == Verdict::Next) exchange.send_problem(404, {});
-  if (verdict == Verdict::Error) {
-    complain("failed when it was resumed");
-    if (exchange.started())
-      exchange.abort();
-    else
-      exchange.send_problem(500, {});
-  }
+  pipeline::apply_verdict(exchange, *this, judge(exchange, answer));
 }
 
 }  // namespace leat::plugin

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/suggest.h"
 #include "plugin/call.h"
+#include "plugin/codes.h"
 #include "plugin/extensions.h"
 #include "plugin/handler.h"
 #include "plugin/load_time.h"
@@ -102,11 +103,11 @@ std::expected<std::unique_ptr<PluginInstance>, Diagnostics> PluginInstance::crea
   // A plugin that gave up half-way has not read all its keys.
   if (instance->created_) table.report_unknown();
   for (const Failure& failure : error.failures)
-    found.push_back({Diagnostic::Severity::Error, 0,
+    found.push_back({Diagnostic::Severity::Error, kRefused,
                      std::format("{}: {}", instance->blame(), failure.message), place_of(config, failure.key),
                      ""});
   if (!instance->created_ && found.empty())
-    found.push_back({Diagnostic::Severity::Error, 0,
+    found.push_back({Diagnostic::Severity::Error, kRefused,
                      std::format("{}: create() failed with {} and no reason", instance->blame(), answer),
                      config.place, "the plugin should say why with host->fail"});
   if (!found.empty()) return std::unexpected(std::move(found));
@@ -163,9 +164,10 @@ std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(Plugin
     std::string all;
     for (const std::string& each : names) all += (all.empty() ? "" : ", ") + each;
     const std::string_view close = closest(name, names);
-    return std::unexpected(LoadError{std::format("{} has no handler `{}`", instance.blame(), name),
-                                     close.empty() ? (all.empty() ? "it has none at all" : "it has " + all)
-                                                   : std::format("did you mean `{}`?", close)});
+    std::string hint = all.empty() ? "it has none at all" : "it has " + all;
+    if (!close.empty()) hint = std::format("did you mean `{}`?", close);
+    return std::unexpected(
+        LoadError{std::format("{} has no handler `{}`", instance.blame(), name), std::move(hint)});
   }
   void* bound = nullptr;
   if (chosen->bind != nullptr) {

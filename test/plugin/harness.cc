@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "pipeline/pipeline.h"
 
 namespace leat::plugin::test {
 
@@ -177,24 +178,30 @@ http::Service::BodyMode Site::on_request(http::Exchange& exchange) {
   if (!handler->streams_body()) return BodyMode::Buffer;
   running_[&exchange].called = true;
   ++handled;
-  conclude(exchange, handler->handle(exchange));
+  const pipeline::Verdict verdict = handler->handle(exchange);
+  if (verdict != pipeline::Verdict::Done) pipeline::apply_verdict(exchange, *handler, verdict);
   return BodyMode::Stream;
 }
 
 void Site::on_body(http::Exchange& exchange, std::string_view piece) {
-  conclude(exchange, running_.at(&exchange).handler->on_body(exchange, piece));
+  pipeline::Handler& handler = *running_.at(&exchange).handler;
+  const pipeline::Verdict verdict = handler.on_body(exchange, piece);
+  if (verdict != pipeline::Verdict::Done) pipeline::apply_verdict(exchange, handler, verdict);
 }
 
 void Site::on_body_end(http::Exchange& exchange) {
   Running& running = running_.at(&exchange);
-  if (running.called) return conclude(exchange, running.handler->on_body_end(exchange));
+  pipeline::Handler& handler = *running.handler;
+  if (running.called) return pipeline::apply_verdict(exchange, handler, handler.on_body_end(exchange));
   running.called = true;
   ++handled;
-  conclude(exchange, running.handler->handle(exchange));
+  pipeline::apply_verdict(exchange, handler, handler.handle(exchange));
 }
 
 void Site::on_writable(http::Exchange& exchange) {
-  conclude(exchange, running_.at(&exchange).handler->on_writable(exchange));
+  pipeline::Handler& handler = *running_.at(&exchange).handler;
+  const pipeline::Verdict verdict = handler.on_writable(exchange);
+  if (verdict != pipeline::Verdict::Done) pipeline::apply_verdict(exchange, handler, verdict);
 }
 
 void Site::on_cancel(http::Exchange& exchange) {
@@ -209,17 +216,6 @@ void Site::on_done(http::Exchange& exchange) {
     ++ended;
   }
   running_.erase(running);
-}
-
-void Site::conclude(http::Exchange& exchange, pipeline::Verdict verdict) {
-  if (exchange.finished()) return;
-  if (verdict == pipeline::Verdict::Next) exchange.send_problem(404, {});
-  if (verdict == pipeline::Verdict::Error) {
-    if (exchange.started())
-      exchange.abort();
-    else
-      exchange.send_problem(500, {});
-  }
 }
 
 }  // namespace leat::plugin::test

@@ -113,7 +113,6 @@ class Site : public http::Service {
     pipeline::Handler* handler;
     bool called;
   };
-  void conclude(http::Exchange& exchange, pipeline::Verdict verdict);
 
   std::unique_ptr<PluginLibrary> library_;
   std::unique_ptr<PluginInstance> instance_;

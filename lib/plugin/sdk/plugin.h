@@ -245,7 +245,7 @@ typedef struct leat_body_v1 {
   /* Stops and starts on_body. A piece being delivered is delivered; the client is slowed down by TCP. */
   int32_t (*pause)(leat_request* request);
   int32_t (*resume)(leat_request* request);
-  /* Raises or lowers the limit in bytes for this request's body, in handle() of a streaming handler. */
+  /* Lowers the limit in bytes for this request's body, in handle() of a streaming handler; past it 413. */
   int32_t (*set_limit)(leat_request* request, uint64_t bytes);
   /* Trailer fields of a chunked body, from on_body_end on. */
   uint32_t (*trailer_count)(const leat_request* request);

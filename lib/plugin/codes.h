@@ -1,0 +1,14 @@
+// The numbers of what can be wrong with plugins and their options (LT0300 to LT0399); config/ explains them.
+#pragma once
+
+namespace leat::plugin {
+
+enum Code : int {
+  kCannotLoad = 300,     // a LoadError of PluginLibrary::load, given its number by whoever has its place
+  kBadOption = 301,      // a value of the wrong type or out of range
+  kUnknownOption = 302,  // a key that the plugin never asked for
+  kRefused = 303,        // the plugin's own objection to its options
+  kCannotBind = 304,     // a LoadError of make_handler, likewise
+};
+
+}  // namespace leat::plugin
