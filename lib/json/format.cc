@@ -77,64 +77,84 @@ inline size_t copy_plain(char* to, const char* from, size_t size) {
   return i;
 }
 
-}  // namespace
-
-StringResult write_string(TextBuffer& out, std::string_view text, char after) {
-  if (!out.room(text.size() + 3)) return StringResult::NoMemory;
-  const char* from = text.data();
-  size_t left = text.size();
-  out.put('"');
-  while (true) {
+// From the first byte on that is not plain; out of line, so that the usual text needs few registers.
+[[gnu::noinline]] StringResult write_rest(TextBuffer& out, const char* from, size_t left, char after) {
+  while (left != 0) {
+    const auto byte = static_cast<unsigned char>(*from);
+    if (byte >= 0x80) {
+      const size_t length = utf8_sequence({from, left});
+      if (length == 0) return StringResult::NotUtf8;
+      out.put({from, length});
+      from += length;
+      left -= length;
+      // A run of them, as in most texts that are not English.
+      if (left != 0 && static_cast<unsigned char>(*from) >= 0x80) continue;
+    } else {
+      ++from;
+      --left;
+      if (!out.room(6 + left + 2)) return StringResult::NoMemory;
+      out.put('\\');
+      out.put(kEscapes[byte]);
+      if (kEscapes[byte] == 'u') {
+        const char code[] = {'0', '0', kHex[byte >> 4], kHex[byte & 15]};
+        out.put({code, sizeof code});
+      }
+    }
     const size_t plain = copy_plain(out.at, from, left);
     out.at += plain;
     from += plain;
     left -= plain;
-    if (left == 0) break;
-    const auto byte = static_cast<unsigned char>(*from);
-    if (byte >= 0x80) {
-      // A run of them, as in most texts that are not English.
-      do {
-        const size_t length = utf8_sequence({from, left});
-        if (length == 0) return StringResult::NotUtf8;
-        out.put({from, length});
-        from += length;
-        left -= length;
-      } while (left != 0 && static_cast<unsigned char>(*from) >= 0x80);
-      continue;
-    }
-    ++from;
-    --left;
-    if (!out.room(6 + left + 2)) return StringResult::NoMemory;
-    out.put('\\');
-    out.put(kEscapes[byte]);
-    if (kEscapes[byte] == 'u') {
-      const char code[] = {'0', '0', kHex[byte >> 4], kHex[byte & 15]};
-      out.put({code, sizeof code});
-    }
   }
   out.put('"');
   out.put(after);
   return StringResult::Fine;
 }
 
+}  // namespace
+
+StringResult write_string(TextBuffer& out, std::string_view text, char after) {
+  if (!out.room(1 + text.size() + 2)) return StringResult::NoMemory;
+  out.put('"');
+  const size_t plain = copy_plain(out.at, text.data(), text.size());
+  out.at += plain;
+  if (plain != text.size()) return write_rest(out, text.data() + plain, text.size() - plain, after);
+  out.put('"');
+  out.put(after);
+  return StringResult::Fine;
+}
+
 size_t write_real(char* text, double number) {
+  // Prices, percentages and the like have four decimals at most. If a decimal of 15 digits or fewer is this
+  // number's, it is the only such one, and without its zeros at the end the shortest: no search is needed.
+  constexpr double kScale = 1e4;
+  constexpr uint64_t kWholeScale = 10000;
+  constexpr double kMostScaled = 1e11;
   const double magnitude = std::fabs(number);
   char* const end = text + kLongestReal;
   char* at = text;
-  // Whole numbers in this range have 16 digits at most, and none of them can be left out.
-  if (magnitude < 1e16) {
-    const auto whole = static_cast<uint64_t>(magnitude);
-    if (static_cast<double>(whole) == magnitude) {
+  if (magnitude < kMostScaled) {
+    const auto scaled = static_cast<uint64_t>(magnitude * kScale + 0.5);
+    if (static_cast<double>(scaled) / kScale == magnitude) {
       if (std::signbit(number)) *at++ = '-';
-      at = std::to_chars(at, end, whole).ptr;
+      at = std::to_chars(at, end, scaled / kWholeScale).ptr;
       *at++ = '.';
-      *at++ = '0';
+      // At least one decimal.
+      uint64_t decimals = scaled % kWholeScale;
+      do {
+        *at++ = static_cast<char>('0' + decimals / (kWholeScale / 10));
+        decimals = decimals % (kWholeScale / 10) * 10;
+      } while (decimals != 0);
       return static_cast<size_t>(at - text);
     }
-    if (magnitude >= 1e-4)
-      return static_cast<size_t>(std::to_chars(at, end, number, std::chars_format::fixed).ptr - text);
   }
-  return static_cast<size_t>(std::to_chars(at, end, number, std::chars_format::scientific).ptr - text);
+  const bool plain = magnitude >= 1e-4 && magnitude < 1e16;
+  at = std::to_chars(at, end, number, plain ? std::chars_format::fixed : std::chars_format::scientific).ptr;
+  // From 2^53 on and below 1e16 none of a whole number's 16 digits can be left out, so fixed prints no other.
+  if (plain && magnitude == std::trunc(magnitude)) {
+    *at++ = '.';
+    *at++ = '0';
+  }
+  return static_cast<size_t>(at - text);
 }
 
 }  // namespace leat::json

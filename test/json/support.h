@@ -17,14 +17,17 @@ struct Memory {
   Arena arena;
 };
 
-// Whether RapidJSON reads `text` as one value in well-formed UTF-8.
-inline bool rapidjson_reads(std::string_view text) {
+// What RapidJSON says to `text` as one value in well-formed UTF-8.
+inline rapidjson::ParseErrorCode rapidjson_judges(std::string_view text) {
   rapidjson::MemoryStream stream(text.data() == nullptr ? "" : text.data(), text.size());
   rapidjson::BaseReaderHandler<> ignore;
   rapidjson::Reader reader;
-  // Numbers as texts: whether one fits a double is not a matter of grammar.
-  constexpr unsigned kFlags = rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
-  return !reader.Parse<kFlags>(stream, ignore).IsError();
+  constexpr unsigned kFlags = rapidjson::kParseValidateEncodingFlag | rapidjson::kParseFullPrecisionFlag;
+  return reader.Parse<kFlags>(stream, ignore).Code();
+}
+
+inline bool rapidjson_reads(std::string_view text) {
+  return rapidjson_judges(text) == rapidjson::kParseErrorNone;
 }
 
 }  // namespace leat::test

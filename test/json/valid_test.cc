@@ -125,8 +125,11 @@ TEST_CASE("json values: RapidJSON's reader thinks the same of damaged documents"
     const auto exact = std::make_unique<char[]>(text.size());
     text.copy(exact.get(), text.size());
     const bool ours = is_json_value({exact.get(), text.size()});
-    // They would differ about escaped surrogates, of which no change here makes one.
-    if (ours != rapidjson_reads(text)) FAIL(text);
+    // They would differ about escaped surrogates, of which no change here makes one, and about numbers that
+    // no double holds, at which the reader stops.
+    const rapidjson::ParseErrorCode theirs = rapidjson_judges(text);
+    if (theirs == rapidjson::kParseErrorNumberTooBig) continue;
+    if (ours != (theirs == rapidjson::kParseErrorNone)) FAIL(text);
     valid += ours ? 1 : 0;
   }
   CHECK(valid > 1000);
