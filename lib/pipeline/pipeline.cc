@@ -99,7 +99,7 @@ http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
   }
   const Route& route = *match.route;
   exchange.route = &route;
-  request.set_params({match.params.data(), match.param_count});
+  request.set_params({match.params, match.param_count});
   if (route.body_limit != 0) exchange.set_body_limit(route.body_limit);
   if (!run_forward(exchange, route)) return BodyMode::Discard;
   if (!route.streams_body) return BodyMode::Buffer;

@@ -9,6 +9,39 @@
 
 namespace leat::pipeline {
 
+namespace {
+
+bool equal(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && http::equal_bytes(a.data(), b.data(), a.size());
+}
+
+// Patterns are the operator's, so nobody aims at these buckets: the length and every byte, mixed as fast as
+// can be. The last word overlaps the one before it.
+uint64_t hash_path(std::string_view path) {
+  constexpr uint64_t kFactor = 0x9e3779b97f4a7c15;
+  const auto word = [&](size_t at, size_t size) {
+    uint64_t value = 0;
+    if (size == 8) std::memcpy(&value, path.data() + at, 8);
+    if (size == 4) std::memcpy(&value, path.data() + at, 4);
+    return value;
+  };
+  const auto mix = [](uint64_t hash, uint64_t value) {
+    const auto product = static_cast<unsigned __int128>(hash ^ value) * kFactor;
+    return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+  };
+  const size_t size = path.size();
+  uint64_t hash = size * kFactor;
+  if (size >= 8) {
+    for (size_t at = 0; at + 8 < size; at += 8) hash = mix(hash, word(at, 8));
+    return mix(hash, word(size - 8, 8));
+  }
+  if (size >= 4) return mix(hash, word(0, 4) << 32 | word(size - 4, 4));
+  for (const char c : path) hash = mix(hash, static_cast<unsigned char>(c));
+  return hash;
+}
+
+}  // namespace
+
 // What the methods of one shape of path lead to.
 struct Router::Leaf {
   std::array<const Route*, http::kMethodCount> routes{};
@@ -19,16 +52,29 @@ struct Router::Leaf {
 };
 
 struct Router::Node {
-  std::vector<std::pair<std::string, std::unique_ptr<Node>>> children;  // by text; sorted by freeze()
+  using Child = std::pair<std::string, std::unique_ptr<Node>>;
+  std::vector<Child> children;  // by text; sorted by freeze()
   std::unique_ptr<Node> param;
   Leaf leaf;
   Leaf rest;  // {name...} begins here
 
   [[nodiscard]] const Node* child(std::string_view text) const {
-    const auto found = std::ranges::lower_bound(children, text, {}, [](const auto& entry) -> std::string_view {
-      return entry.first;
-    });
-    return found != children.end() && found->first == text ? found->second.get() : nullptr;
+    // Most nodes have a few children; from there on halving pays.
+    constexpr size_t kFew = 8;
+    auto found = children.begin();
+    if (children.size() > kFew) {
+      found = std::ranges::lower_bound(children, text, comes_before, &Child::first);
+      if (found == children.end() || found->first != text) return nullptr;
+      return found->second.get();
+    }
+    for (; found != children.end(); ++found)
+      if (equal(found->first, text)) return found->second.get();
+    return nullptr;
+  }
+
+  // By length first: that decides most comparisons without a look at the texts.
+  static bool comes_before(std::string_view a, std::string_view b) {
+    return a.size() != b.size() ? a.size() < b.size() : a < b;
   }
 };
 
@@ -40,8 +86,6 @@ struct Router::Entry {
 
 namespace {
 
-constexpr uint64_t kSeed = 0x6c656174;  // patterns are the operator's: nobody aims at these buckets
-
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -49,16 +93,24 @@ int hex_digit(char c) {
   return -1;
 }
 
-// Decodes one segment into `out` (which has room for it); npos when an escape is malformed or stands for NUL.
+// Whether each '%' begins an escape, and none of them stands for NUL.
+bool well_encoded(std::string_view text) {
+  for (size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 3)) {
+    if (at + 2 >= text.size()) return false;
+    const int high = hex_digit(text[at + 1]);
+    const int low = hex_digit(text[at + 2]);
+    if (high < 0 || low < 0 || (high | low) == 0) return false;
+  }
+  return true;
+}
+
+// Decodes what is well encoded into `out`, which has room for `text` as it is; returns the length.
 size_t decode(std::string_view text, char* out) {
   size_t size = 0;
   for (size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
     if (c == '%') {
-      const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-      if (high < 0 || low < 0 || (high | low) == 0) return std::string_view::npos;
-      c = static_cast<char>(high << 4 | low);
+      c = static_cast<char>(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2]));
       i += 2;
     }
     out[size++] = c;
@@ -144,11 +196,11 @@ std::expected<Pattern, std::string> Pattern::parse(std::string_view text) {
     at = end;
     Segment segment;
     if (part.find_first_of("{}") == std::string_view::npos) {
-      std::string decoded(part.size(), '\0');
-      const size_t size = decode(part, decoded.data());
-      if (size == std::string_view::npos) return std::unexpected("a percent-encoding is `%` and two hex digits");
+      if (!well_encoded(part))
+        return std::unexpected("a percent-encoding is `%` and two hex digits, and never NUL");
       if (dot_segment(part) != Dots::None) return std::unexpected("`.` and `..` can never be reached");
-      decoded.resize(size);
+      std::string decoded(part.size(), '\0');
+      decoded.resize(decode(part, decoded.data()));
       segment.text = std::move(decoded);
     } else {
       if (!part.starts_with('{') || !part.ends_with('}') || part.size() < 2)
@@ -176,13 +228,14 @@ Router::~Router() = default;
 Router::Router(Router&&) noexcept = default;
 Router& Router::operator=(Router&&) noexcept = default;
 
-std::expected<void, std::string> Router::add(const Pattern& pattern, http::MethodSet methods, const Route* route) {
+std::expected<void, std::string> Router::add(const Pattern& pattern, http::MethodSet methods,
+                                             const Route* route) {
   Node* node = root_.get();
   Leaf* leaf = nullptr;
   for (const Pattern::Segment& segment : pattern.segments) {
     switch (segment.kind) {
       case Pattern::Segment::Kind::Text: {
-        const auto found = std::ranges::find(node->children, segment.text, &std::pair<std::string, std::unique_ptr<Node>>::first);
+        const auto found = std::ranges::find(node->children, segment.text, &Node::Child::first);
         node = found != node->children.end()
                    ? found->second.get()
                    : node->children.emplace_back(segment.text, std::make_unique<Node>()).second.get();
@@ -191,17 +244,16 @@ std::expected<void, std::string> Router::add(const Pattern& pattern, http::Metho
       case Pattern::Segment::Kind::Param:
         if (!node->param) node->param = std::make_unique<Node>();
         node = node->param.get();
-        has_params_ = true;
         break;
       case Pattern::Segment::Kind::Rest:
         leaf = &node->rest;
-        has_params_ = true;
         break;
     }
   }
   if (leaf == nullptr) leaf = &node->leaf;
   if (const http::MethodSet taken = leaf->methods & methods; taken != 0)
     return std::unexpected(allow_value(taken) + " is declared twice for paths of this shape");
+  most_params_ = std::max(most_params_, pattern.params().size());
   leaf->methods |= methods;
   for (unsigned i = 0; i < http::kMethodCount; ++i)
     if ((methods & http::method_bit(static_cast<http::Method>(i))) != 0) leaf->routes[i] = route;
@@ -220,19 +272,20 @@ void Router::freeze() {
     leaf.allow = allow_value(methods);
   };
   const auto walk = [&](const auto& self, Node& node, const std::string& path, bool fixed) -> void {
-    std::ranges::sort(node.children, {}, &std::pair<std::string, std::unique_ptr<Node>>::first);
+    std::ranges::sort(node.children, Node::comes_before, &Node::Child::first);
     finish(node.leaf);
     finish(node.rest);
-    // A text that holds a slash was written with %2F; only the walk by segments tells it from two segments.
+    // The table is asked with paths as they were received. A text with a slash was written with %2F, and one
+    // with a percent sign is received with %25: only the walk by segments finds those.
     if (fixed && !node.leaf.empty()) paths.emplace_back(path, &node.leaf);
     for (auto& [text, child] : node.children)
-      self(self, *child, path + "/" + text, fixed && text.find('/') == std::string::npos);
+      self(self, *child, path + "/" + text, fixed && text.find_first_of("/%") == std::string::npos);
     if (node.param) self(self, *node.param, path, false);
   };
   walk(walk, *root_, "", true);
   table_.assign(std::bit_ceil(std::max<size_t>(8, paths.size() * 2)), Entry{});
   for (auto& [path, leaf] : paths) {
-    const uint64_t hash = http::hash_bytes(path.data(), path.size(), kSeed);
+    const uint64_t hash = hash_path(path);
     size_t at = hash & (table_.size() - 1);
     while (table_[at].leaf != nullptr) at = (at + 1) & (table_.size() - 1);
     table_[at] = Entry{hash, path, leaf};
@@ -254,37 +307,50 @@ bool Router::choose(const Leaf& leaf, http::Method method, Match& match) {
   return false;
 }
 
+bool Router::out_of_memory(Match& match) {
+  match.kind = Match::Kind::NoMemory;
+  return true;
+}
+
 bool Router::find_static(std::string_view path, Match& match, http::Method method) const {
-  const uint64_t hash = http::hash_bytes(path.data(), path.size(), kSeed);
-  for (size_t at = hash & (table_.size() - 1); table_[at].leaf != nullptr; at = (at + 1) & (table_.size() - 1))
-    if (table_[at].hash == hash && table_[at].path == path) return choose(*table_[at].leaf, method, match);
+  const uint64_t hash = hash_path(path);
+  for (size_t at = hash & (table_.size() - 1); table_[at].leaf != nullptr;
+       at = (at + 1) & (table_.size() - 1))
+    if (table_[at].hash == hash && equal(table_[at].path, path))
+      return choose(*table_[at].leaf, method, match);
   return false;
 }
 
 void Router::find(http::Method method, std::string_view path, Arena& arena, Match& match) const {
-  match.kind = Match::Kind::NotFound;
-  match.route = nullptr;
-  match.param_count = 0;
-  const bool encoded = needs_normalising(path);
-  if (encoded) {
-    char* clean = arena.allocate_array<char>(path.size() + 1);
-    if (clean == nullptr) return;
-    path = {clean, remove_dots(path, clean)};
-    if (path.find('%') != std::string_view::npos) {
-      // Every escape is judged, also in segments that no pattern looks at.
-      char* scratch = arena.allocate_array<char>(path.size());
-      if (scratch == nullptr) return;
-      if (decode(path, scratch) == std::string_view::npos) {
-        match.kind = Match::Kind::BadPath;
-        return;
-      }
-    }
-  }
+  // No pattern has a dot segment, and none of the table an escape: a path that equals one needs no
+  // normalising.
   if (find_static(path, match, method)) return;
-  if (has_params_ || encoded) descend(*root_, path, arena, match, method, encoded);
+  bool encoded = false;
+  if (needs_normalising(path)) {
+    // Every escape is judged, also in segments that no pattern looks at.
+    if (!well_encoded(path)) {
+      match.kind = Match::Kind::BadPath;
+      return;
+    }
+    char* clean = arena.allocate_array<char>(path.size() + 1);
+    if (clean == nullptr) {
+      out_of_memory(match);
+      return;
+    }
+    path = {clean, remove_dots(path, clean)};
+    encoded = path.find('%') != std::string_view::npos;
+    if (!encoded && find_static(path, match, method)) return;
+  }
+  if (most_params_ == 0 && !encoded) return;
+  match.params = arena.allocate_array<std::string_view>(most_params_);
+  if (match.params == nullptr) {
+    out_of_memory(match);
+    return;
+  }
+  descend(*root_, path, arena, match, method, encoded);
 }
 
-// `rest` is empty or begins with a slash.
+// `rest` is empty or begins with a slash. True: `match` is final.
 bool Router::descend(const Node& node, std::string_view rest, Arena& arena, Match& match, http::Method method,
                      bool encoded) const {
   if (rest.empty()) return choose(node.leaf, method, match);
@@ -292,7 +358,7 @@ bool Router::descend(const Node& node, std::string_view rest, Arena& arena, Matc
   std::string_view segment = rest.substr(1, end - 1);
   if (encoded && segment.find('%') != std::string_view::npos) {
     char* decoded = arena.allocate_array<char>(segment.size());
-    if (decoded == nullptr) return false;
+    if (decoded == nullptr) return out_of_memory(match);
     segment = {decoded, decode(segment, decoded)};
   }
   if (const Node* child = node.child(segment))
@@ -307,7 +373,7 @@ bool Router::descend(const Node& node, std::string_view rest, Arena& arena, Matc
   std::string_view value = rest.substr(1);
   if (encoded && value.find('%') != std::string_view::npos) {
     char* decoded = arena.allocate_array<char>(value.size());
-    if (decoded == nullptr) return false;
+    if (decoded == nullptr) return out_of_memory(match);
     value = {decoded, decode(value, decoded)};
   }
   match.params[match.param_count++] = value;

@@ -5,13 +5,13 @@
 // at least one segment). Where several match, text wins over {name} and that over {name...}, segment by
 // segment from the left, with backtracking. A slash at the end counts.
 //
-// Paths are compared as RFC 3986, section 6.2.2, says they should be: percent-encodings are decoded segment by
-// segment (so %2F is part of a segment and no separator), dot segments are removed and cannot leave the root.
-// A path without '%' and without a segment that begins with '.' is looked up as it stands, without a copy;
-// if no pattern with parameters could match, that is one probe of one hash table.
+// Paths are compared as RFC 3986, section 6.2.2, says they should be: percent-encodings are decoded segment
+// by segment (so %2F is part of a segment and no separator), dot segments are removed and cannot leave the
+// root. A path without '%' and without a segment that begins with '.' is looked up as it stands, without a
+// copy. One that equals a pattern without parameters is found with one probe of one hash table, before
+// anything else.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -55,13 +55,21 @@ class Router {
   void freeze();
 
   struct Match {
-    enum class Kind : uint8_t { Found, NotFound, MethodNotAllowed, Options, BadPath } kind = Kind::NotFound;
+    enum class Kind : uint8_t {
+      Found,
+      NotFound,
+      MethodNotAllowed,
+      Options,  // asked for, and no route answers it itself
+      BadPath,  // a malformed escape, or one that stands for NUL
+      NoMemory  // the arena has no room for what has to be decoded
+    } kind = Kind::NotFound;
     const Route* route = nullptr;  // Found
-    std::string_view allow;        // MethodNotAllowed, Options: the value of Allow; lives as long as the router
-    std::array<std::string_view, http::Request::kMostParams> params;  // decoded, in path or arena
+    std::string_view allow;        // MethodNotAllowed, Options: Allow's value; lives as long as the router
+    std::string_view* params = nullptr;  // decoded; the array in the arena, the texts there or in the path
     size_t param_count = 0;
   };
-  // Fills `match`. After freeze(), any thread; allocates from `arena` only what has to be decoded.
+  // Fills `match`, a new one. After freeze(), any thread; allocates from `arena` only, and there only what
+  // parameters and decoding need.
   void find(http::Method method, std::string_view path, Arena& arena, Match& match) const;
 
  private:
@@ -73,10 +81,11 @@ class Router {
   bool descend(const Node& node, std::string_view rest, Arena& arena, Match& match, http::Method method,
                bool encoded) const;
   static bool choose(const Leaf& leaf, http::Method method, Match& match);
+  static bool out_of_memory(Match& match);
 
   std::unique_ptr<Node> root_;
   std::vector<Entry> table_;  // patterns without parameters by path; open addressing, a power of two
-  bool has_params_ = false;
+  size_t most_params_ = 0;    // of any pattern
 };
 
 }  // namespace leat::pipeline
