@@ -1,0 +1,91 @@
+// Config: a configuration that has been read and found good, as data.
+//
+//   files -> toml.cc (Values with places) -> loader.cc (merged) -> settings.cc and declarations.cc -> Config
+//
+// Nothing here does anything: server/assemble.cc makes plugins, the site and workers from it. Each setting
+// is a member of Settings with its default, and one row in settings.cc; modules of lib/ know their own
+// options structs and nothing of TOML.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/value.h"
+#include "http/limits.h"
+#include "net/engine_choice.h"
+#include "net/listener.h"
+#include "pipeline/site.h"
+
+namespace leat::config {
+
+struct Listen {
+  net::Address address;
+  Place place;
+};
+
+// A server's settings and their defaults. Times are in milliseconds, sizes in bytes.
+struct Settings {
+  std::vector<Listen> listen;                // none given: 127.0.0.1:8080
+  uint32_t workers = 0;                      // 0: one for each usable CPU
+  bool pin_workers = true;
+  net::EngineChoice engine = net::EngineChoice::Auto;
+  std::string server_name = "leat";
+  std::vector<std::string> plugin_path;      // searched before the installed folder
+  uint32_t drain_timeout = 30'000;
+  uint32_t backlog = 4096;
+  bool defer_accept = false;
+  uint32_t unix_mode = 0660;
+
+  uint32_t max_connections = 65'536;         // of a worker
+  uint32_t max_requests = 16'384;            // in flight, of a worker
+  uint64_t memory = uint64_t{512} << 20;     // blocks of a worker
+  uint32_t receive_buffers = 512;            // of a worker
+  uint32_t receive_buffer_size = 16 * 1024;
+  uint32_t doze_after = 10'000;
+  bool known_heads = true;
+
+  http::Limits limits;
+  log::Options log;
+};
+
+struct PluginDecl {
+  std::string name;
+  std::string file;
+  Value config;  // a table, as the plugin reads it
+  Place place;
+};
+
+struct RouteDecl {
+  pipeline::RouteSpec spec;  // without a handler
+  std::string plugin;        // "demo" of "demo:json"
+  std::string handler;       // "json"
+  Place handler_place;
+};
+
+struct Config {
+  Settings settings;
+  std::vector<PluginDecl> plugins;
+  std::vector<pipeline::MiddlewareSpec> middleware;
+  std::vector<RouteDecl> routes;
+};
+
+// What the command line says against the file.
+struct Overrides {
+  std::vector<std::string> listen;  // replaces the file's list when not empty
+  std::optional<uint32_t> workers;
+  std::optional<std::string> engine;
+  std::optional<std::string> log_level;
+};
+
+struct LoadResult {
+  std::optional<Config> config;  // absent when any diagnostic is an error
+  Diagnostics diagnostics;       // in the order of files and lines
+};
+
+// Reads `path` and what it includes. Writes nothing anywhere.
+LoadResult load(const std::string& path, const Overrides& overrides = {});
+
+}  // namespace leat::config

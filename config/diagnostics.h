@@ -1,0 +1,14 @@
+// Diagnostics as people read them: what is wrong, where, the line itself, and what may have been meant.
+#pragma once
+
+#include <string>
+
+#include "base/value.h"
+
+namespace leat::config {
+
+// Every diagnostic, errors and warnings, in the form shown in base/value.h; ends with a line that counts them.
+// Reads the files again for the lines to show; what cannot be read is left out. `color` for a terminal.
+std::string render(const Diagnostics& diagnostics, bool color = false);
+
+}  // namespace leat::config
