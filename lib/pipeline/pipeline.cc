@@ -6,11 +6,15 @@ namespace leat::pipeline {
 
 namespace {
 
-// Exchange::chain_position while a request is under way: how far its chain was run forward, and behind that
-// whether handle() was called, after which on_cancel and on_done are owed.
+// Exchange::chain_position while a request is under way: how far its chain was run forward, and above that
+// whether it was run to its end, and whether handle() was called, after which on_cancel and on_done are owed.
 constexpr uint32_t kHandled = 1U << 31;
+constexpr uint32_t kForwarded = 1U << 30;
+constexpr uint32_t kPosition = kForwarded - 1;
 
 bool was_handled(const http::Exchange& exchange) { return (exchange.chain_position & kHandled) != 0; }
+// The request is the handler's: no middleware has answered it.
+bool was_forwarded(const http::Exchange& exchange) { return (exchange.chain_position & kForwarded) != 0; }
 
 // `body_follows`: the handler streams, and may answer once it has seen the body.
 void call_handler(http::Exchange& exchange, Handler& handler, bool body_follows) {
@@ -19,8 +23,8 @@ void call_handler(http::Exchange& exchange, Handler& handler, bool body_follows)
   if (verdict != Verdict::Done || !body_follows) apply_verdict(exchange, handler, verdict);
 }
 
-void fail(http::Exchange& exchange, const Handler& handler, std::string_view what) {
-  log::error("{} {} {}: {}", handler.blame(), what, exchange.route != nullptr ? exchange.route->id : "",
+void fail(http::Exchange& exchange, std::string_view blame, std::string_view what) {
+  log::error("{} {} {} {}", blame, what, exchange.route != nullptr ? exchange.route->id : "",
              exchange.request.id());
   if (exchange.started()) {
     exchange.abort();
@@ -35,16 +39,18 @@ void apply_verdict(http::Exchange& exchange, const Handler& handler, Verdict ver
   switch (verdict) {
     case Verdict::Done:
       if (!exchange.started() && !exchange.suspended() && !exchange.cancelled())
-        fail(exchange, handler, "ended without an answer on");
+        fail(exchange, handler.blame(), "ended without an answer on");
       break;
     case Verdict::Pending:
       if (!exchange.started() && !exchange.suspended() && !exchange.cancelled())
-        fail(exchange, handler, "left a request pending without suspending it on");
+        fail(exchange, handler.blame(), "left a request pending without suspending it on");
       break;
     case Verdict::Next:
       if (!exchange.started()) exchange.send_problem(404, "Nothing was found here.");
       break;
-    case Verdict::Error: fail(exchange, handler, "failed on"); break;
+    case Verdict::Error:
+      fail(exchange, handler.blame(), "failed on");
+      break;
   }
 }
 
@@ -53,13 +59,15 @@ namespace {
 // Runs the chain's request hooks. False when one has answered, or failed to.
 bool run_forward(http::Exchange& exchange, const Route& route) {
   for (const Route::Hook& hook : route.on_request) {
-    exchange.chain_position = hook.position + 1;
+    exchange.chain_position = hook.position;
     const Verdict verdict = hook.instance->on_request(exchange);
     if (verdict == Verdict::Next) continue;
-    if (!exchange.started()) exchange.send_problem(500, "The server failed to answer this request.");
+    // There is no resuming a chain: what a middleware does not pass on it has to answer.
+    if (verdict != Verdict::Done || !exchange.started())
+      fail(exchange, route.chain[hook.position - 1].kind->name, "failed on");
     return false;
   }
-  exchange.chain_position = static_cast<uint32_t>(route.chain.size());
+  exchange.chain_position = kForwarded | static_cast<uint32_t>(route.chain.size());
   return true;
 }
 
@@ -78,7 +86,11 @@ void answer_unmatched(http::Exchange& exchange, Router::Match::Kind kind, std::s
     case Router::Match::Kind::BadPath:
       exchange.send_problem(400, "The path has a malformed percent-encoding.");
       break;
-    default: exchange.send_problem(404, "No route leads here.");
+    case Router::Match::Kind::NoMemory:
+      exchange.send_problem(503, "The server is out of memory for this request.");
+      break;
+    default:
+      exchange.send_problem(404, "No route leads here.");
   }
 }
 
@@ -88,7 +100,9 @@ http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
   http::Request& request = exchange.request;
   Router::Match match;
   if (request.path() == "*") {
-    match.kind = Router::Match::Kind::Options;  // OPTIONS * asks for the server itself (RFC 9110, 9.3.7)
+    // OPTIONS * asks for the server itself (RFC 9110, section 9.3.7); it is the only method with that target.
+    match.kind = Router::Match::Kind::Options;
+    match.allow = site_.router().allow_anywhere();
   } else {
     site_.router().find(request.method(), request.path(), exchange.arena(), match);
   }
@@ -109,21 +123,23 @@ http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
 }
 
 void Pipeline::on_body(http::Exchange& exchange, std::string_view piece) {
+  if (!was_handled(exchange)) return;
   Handler& handler = *exchange.route->handler;
   const Verdict verdict = handler.on_body(exchange, piece);
   if (verdict != Verdict::Done) apply_verdict(exchange, handler, verdict);
 }
 
 void Pipeline::on_body_end(http::Exchange& exchange) {
-  Handler& handler = *exchange.route->handler;
   if (was_handled(exchange)) {
+    Handler& handler = *exchange.route->handler;
     apply_verdict(exchange, handler, handler.on_body_end(exchange));
-  } else {
-    call_handler(exchange, handler, false);
+  } else if (was_forwarded(exchange) && exchange.route->handler != nullptr) {
+    call_handler(exchange, *exchange.route->handler, false);
   }
 }
 
 void Pipeline::on_writable(http::Exchange& exchange) {
+  if (!was_handled(exchange)) return;
   Handler& handler = *exchange.route->handler;
   const Verdict verdict = handler.on_writable(exchange);
   if (verdict != Verdict::Done) apply_verdict(exchange, handler, verdict);
@@ -131,9 +147,9 @@ void Pipeline::on_writable(http::Exchange& exchange) {
 
 void Pipeline::on_response(http::Exchange& exchange) {
   if (exchange.route == nullptr) return;  // refused before it came here
-  const uint32_t reached = exchange.chain_position & ~kHandled;
+  const uint32_t reached = exchange.chain_position & kPosition;
   for (const Route::Hook& hook : exchange.route->on_response)
-    if (hook.position < reached) hook.instance->on_response(exchange);
+    if (hook.position <= reached) hook.instance->on_response(exchange);
 }
 
 void Pipeline::on_cancel(http::Exchange& exchange) {
@@ -147,9 +163,9 @@ void Pipeline::on_done(http::Exchange& exchange) {
     return;
   }
   if (was_handled(exchange)) exchange.route->handler->on_done(exchange);
-  const uint32_t reached = exchange.chain_position & ~kHandled;
+  const uint32_t reached = exchange.chain_position & kPosition;
   for (const Route::Hook& hook : exchange.route->on_done)
-    if (hook.position < reached) hook.instance->on_done(exchange);
+    if (hook.position <= reached) hook.instance->on_done(exchange);
 }
 
 }  // namespace leat::pipeline

@@ -166,7 +166,7 @@ size_t remove_dots(std::string_view path, char* out) {
   return size;
 }
 
-std::string allow_value(http::MethodSet methods) {
+std::string list(http::MethodSet methods) {
   std::string text;
   for (unsigned i = 0; i < http::kMethodCount; ++i) {
     const auto method = static_cast<http::Method>(i);
@@ -174,6 +174,13 @@ std::string allow_value(http::MethodSet methods) {
     text += (text.empty() ? "" : ", ") + std::string(http::method_name(method));
   }
   return text;
+}
+
+// With the methods that are answered without a route of their own: HEAD as GET is, and OPTIONS.
+std::string allow_value(http::MethodSet methods) {
+  methods |= http::method_bit(http::Method::Options);
+  if ((methods & http::method_bit(http::Method::Get)) != 0) methods |= http::method_bit(http::Method::Head);
+  return list(methods);
 }
 
 }  // namespace
@@ -252,9 +259,10 @@ std::expected<void, std::string> Router::add(const Pattern& pattern, http::Metho
   }
   if (leaf == nullptr) leaf = &node->leaf;
   if (const http::MethodSet taken = leaf->methods & methods; taken != 0)
-    return std::unexpected(allow_value(taken) + " is declared twice for paths of this shape");
+    return std::unexpected(list(taken) + " is declared twice for paths of this shape");
   most_params_ = std::max(most_params_, pattern.params().size());
   leaf->methods |= methods;
+  methods_ |= methods;
   for (unsigned i = 0; i < http::kMethodCount; ++i)
     if ((methods & http::method_bit(static_cast<http::Method>(i))) != 0) leaf->routes[i] = route;
   return {};
@@ -267,9 +275,7 @@ void Router::freeze() {
     const auto get = static_cast<unsigned>(http::Method::Get);
     const auto head = static_cast<unsigned>(http::Method::Head);
     if (leaf.routes[head] == nullptr) leaf.routes[head] = leaf.routes[get];
-    http::MethodSet methods = leaf.methods | http::method_bit(http::Method::Options);
-    if (leaf.routes[head] != nullptr) methods |= http::method_bit(http::Method::Head);
-    leaf.allow = allow_value(methods);
+    leaf.allow = allow_value(leaf.methods);
   };
   const auto walk = [&](const auto& self, Node& node, const std::string& path, bool fixed) -> void {
     std::ranges::sort(node.children, Node::comes_before, &Node::Child::first);
@@ -283,6 +289,7 @@ void Router::freeze() {
     if (node.param) self(self, *node.param, path, false);
   };
   walk(walk, *root_, "", true);
+  allow_anywhere_ = allow_value(methods_);
   table_.assign(std::bit_ceil(std::max<size_t>(8, paths.size() * 2)), Entry{});
   for (auto& [path, leaf] : paths) {
     const uint64_t hash = hash_path(path);

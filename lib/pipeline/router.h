@@ -68,6 +68,8 @@ class Router {
     std::string_view* params = nullptr;  // decoded; the array in the arena, the texts there or in the path
     size_t param_count = 0;
   };
+  // The value of Allow for the server as a whole: the methods of all routes. After freeze().
+  [[nodiscard]] const std::string& allow_anywhere() const { return allow_anywhere_; }
   // Fills `match`, a new one. After freeze(), any thread; allocates from `arena` only, and there only what
   // parameters and decoding need.
   void find(http::Method method, std::string_view path, Arena& arena, Match& match) const;
@@ -85,7 +87,9 @@ class Router {
 
   std::unique_ptr<Node> root_;
   std::vector<Entry> table_;  // patterns without parameters by path; open addressing, a power of two
-  size_t most_params_ = 0;    // of any pattern
+  http::MethodSet methods_ = 0;
+  std::string allow_anywhere_;
+  size_t most_params_ = 0;  // of any pattern
 };
 
 }  // namespace leat::pipeline

@@ -30,14 +30,16 @@ void SiteBuilder::add_middleware(MiddlewareSpec spec) { declared_.push_back(std:
 void SiteBuilder::add_route(RouteSpec spec) { specs_.push_back(std::move(spec)); }
 
 void SiteBuilder::fail(int code, std::string message, const Place& place, std::string hint) {
-  diagnostics_.push_back({.code = code, .message = std::move(message), .place = place, .hint = std::move(hint)});
+  diagnostics_.push_back(
+      {.code = code, .message = std::move(message), .place = place, .hint = std::move(hint)});
 }
 
 // Creates the instance of `spec`. A step without a kind means that something was wrong and has been said.
 Step SiteBuilder::make_step(MiddlewareSpec spec) {
   const MiddlewareKind* kind = find_middleware_kind(spec.kind);
   if (kind == nullptr) {
-    fail(kUnknownKind, "unknown middleware kind `" + spec.kind + "`", spec.place, did_you_mean(spec.kind, kind_names()));
+    fail(kUnknownKind, "unknown middleware kind `" + spec.kind + "`", spec.place,
+         did_you_mean(spec.kind, kind_names()));
     return {};
   }
   auto instance = kind->create(spec.options, diagnostics_);
@@ -127,7 +129,8 @@ void SiteBuilder::merge_duplicates(Route& route, std::vector<Step>& steps) {
              (other.kind == step.kind && other.spec->options.same_as(step.spec->options));
     });
     if (same) {
-      route.merged.push_back(step.spec->name.empty() ? step.spec->kind : step.spec->kind + " " + step.spec->name);
+      route.merged.push_back(step.spec->name.empty() ? step.spec->kind
+                                                     : step.spec->kind + " " + step.spec->name);
     } else {
       kept.push_back(step);
     }
@@ -180,7 +183,8 @@ bool SiteBuilder::order(std::vector<Step>& steps) {
   const bool said = std::ranges::any_of(diagnostics_, [&](const Diagnostic& each) {
     return each.code == kOrderCycle && each.place.line == first->spec->place.line;
   });
-  if (!said) fail(kOrderCycle, "`before` and `after` contradict each other among " + names, first->spec->place);
+  if (!said)
+    fail(kOrderCycle, "`before` and `after` contradict each other among " + names, first->spec->place);
   return false;
 }
 
@@ -201,9 +205,9 @@ void SiteBuilder::compile_chain(Route& route, std::vector<Step> steps) {
       }
   merge_duplicates(route, steps);
   if (!order(steps)) return;
-  for (uint32_t position = 0; position < steps.size(); ++position) {
-    const Route::Hook hook{steps[position].instance, position};
-    const uint8_t hooks = hook.instance->hooks();
+  for (uint32_t i = 0; i < steps.size(); ++i) {
+    const uint8_t hooks = steps[i].instance->hooks();
+    const Route::Hook hook{steps[i].instance, (hooks & Middleware::kRequest) != 0 ? i + 1 : 0};
     if ((hooks & Middleware::kRequest) != 0) route.on_request.push_back(hook);
     if ((hooks & Middleware::kResponse) != 0) route.on_response.insert(route.on_response.begin(), hook);
     if ((hooks & Middleware::kDone) != 0) route.on_done.insert(route.on_done.begin(), hook);

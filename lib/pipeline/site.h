@@ -38,7 +38,7 @@ struct MiddlewareSpec {
 struct RouteSpec {
   std::string path;
   std::vector<std::string> methods;
-  std::string handler_name;                // for people, "demo:json"
+  std::string handler_name;  // for people, "demo:json"
   std::unique_ptr<Handler> handler;
   std::vector<MiddlewareSpec> middleware;  // the route's own instances
   std::vector<std::string> named;          // declared instances that it asks for by name
@@ -62,16 +62,16 @@ struct Route {
   Handler* handler = nullptr;  // nullptr for the route of requests that match none
   bool streams_body = false;
   uint64_t body_limit = 0;
-  std::vector<Step> chain;               // in forward order
-  std::vector<std::string> merged;       // duplicates that were left out, for people
-  // The steps that have the hook; `position` is the place in the chain.
+  std::vector<Step> chain;          // in forward order
+  std::vector<std::string> merged;  // duplicates that were left out, for people
+  // The steps that have the hook.
   struct Hook {
     Middleware* instance;
-    uint32_t position;
+    uint32_t position;  // in the chain, from 1; 0 for one without a forward step: its reverse ones always run
   };
-  std::vector<Hook> on_request;          // forward
-  std::vector<Hook> on_response;         // reverse
-  std::vector<Hook> on_done;             // reverse
+  std::vector<Hook> on_request;   // forward
+  std::vector<Hook> on_response;  // reverse
+  std::vector<Hook> on_done;      // reverse
 };
 
 class Site {
