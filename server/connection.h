@@ -91,8 +91,8 @@ class Connection {
   uint64_t idle_since_ms_ = 0;
   uint64_t linger_until_ms_ = 0;
   Deadline timer_;
-  uint8_t peer_size_ = 0;
   std::array<char, 46> peer_{};
+  uint8_t peer_size_;  // initialised by filling peer_, which comes before it
   http::Session session_;
 };
 

@@ -1,0 +1,87 @@
+#include "server/assemble.h"
+
+#include <algorithm>
+#include <format>
+
+#include "leat_version.h"
+#include "plugin/codes.h"
+
+namespace leat::server {
+
+namespace {
+
+class Assembler {
+ public:
+  Assembler(config::Config& config, std::vector<std::string> folders, uint32_t workers, Diagnostics& diagnostics)
+      : config_(config), diagnostics_(diagnostics) {
+    options_.directories = std::move(folders);
+    options_.directories.insert(options_.directories.end(), config.settings.plugin_path.begin(),
+                                config.settings.plugin_path.end());
+    options_.directories.emplace_back(LEAT_PLUGIN_DIR);
+    options_.daemon_version = LEAT_VERSION;
+    options_.worker_count = workers;
+  }
+
+  std::optional<Assembly> run() {
+    for (const config::PluginDecl& plugin : config_.plugins) load(plugin);
+    pipeline::SiteBuilder builder;
+    for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
+    for (config::RouteDecl& route : config_.routes) {
+      bind(route);
+      builder.add_route(std::move(route.spec));
+    }
+    assembly_.site = builder.build(diagnostics_);
+    const bool bad = std::ranges::any_of(
+        diagnostics_, [](const Diagnostic& each) { return each.severity == Diagnostic::Severity::Error; });
+    if (bad) return std::nullopt;
+    return std::move(assembly_);
+  }
+
+ private:
+  void fail(int code, const plugin::LoadError& error, const Place& place) {
+    diagnostics_.push_back({.code = code, .message = error.message, .place = place, .hint = error.hint});
+  }
+
+  void load(const config::PluginDecl& declared) {
+    auto library = plugin::PluginLibrary::load(declared.file, options_);
+    if (!library) return fail(plugin::kCannotLoad, library.error(), declared.place);
+    auto instance = plugin::PluginInstance::create(**library, declared.name, declared.config);
+    if (!instance) {
+      std::ranges::move(instance.error(), std::back_inserter(diagnostics_));
+      return;
+    }
+    names_.push_back(declared.name);
+    assembly_.libraries.push_back(std::move(*library));
+    assembly_.plugins.push_back(std::move(*instance));
+  }
+
+  // Gives a route its handler. One whose plugin did not load stays without: that has been said.
+  void bind(config::RouteDecl& route) {
+    const auto found = std::ranges::find(names_, route.plugin);
+    const auto pattern = pipeline::Pattern::parse(route.spec.path);
+    if (found == names_.end() || !pattern) return;
+    plugin::PluginInstance& instance = *assembly_.plugins[static_cast<size_t>(found - names_.begin())];
+    std::string id;
+    for (const std::string& method : route.spec.methods) id += (id.empty() ? "" : ",") + method;
+    const plugin::RouteInfo info{
+        .id = id + " " + route.spec.path, .pattern = route.spec.path, .params = pattern->params()};
+    auto handler = plugin::make_handler(instance, route.handler, info);
+    if (!handler) return fail(plugin::kCannotBind, handler.error(), route.handler_place);
+    route.spec.handler = std::move(*handler);
+  }
+
+  config::Config& config_;
+  Diagnostics& diagnostics_;
+  plugin::LibraryOptions options_;
+  Assembly assembly_;
+  std::vector<std::string> names_;  // of assembly_.plugins
+};
+
+}  // namespace
+
+std::optional<Assembly> assemble(config::Config& config, std::vector<std::string> folders, uint32_t workers,
+                                 Diagnostics& diagnostics) {
+  return Assembler(config, std::move(folders), workers, diagnostics).run();
+}
+
+}  // namespace leat::server

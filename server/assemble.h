@@ -1,0 +1,28 @@
+// Assembly: from a configuration to plugins and a site. Loads shared objects, makes handlers and middleware,
+// compiles the routes, and reports what is wrong with any of it at its place in the file.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "pipeline/site.h"
+#include "plugin/host.h"
+
+namespace leat::server {
+
+// The parts in the order in which they depend on each other; destroyed the other way round.
+struct Assembly {
+  std::vector<std::unique_ptr<plugin::PluginLibrary>> libraries;
+  std::vector<std::unique_ptr<plugin::PluginInstance>> plugins;
+  std::unique_ptr<pipeline::Site> site;
+};
+
+// Consumes the declarations of `config`. `folders` are searched for plugins before the installed folder.
+// Nothing when any diagnostic is an error.
+std::optional<Assembly> assemble(config::Config& config, std::vector<std::string> folders, uint32_t workers,
+                                 Diagnostics& diagnostics);
+
+}  // namespace leat::server

@@ -1,0 +1,61 @@
+#include "server/command_line.h"
+
+#include <CLI/CLI.hpp>
+
+#include "server/exit_code.h"
+
+namespace leat::server {
+
+std::expected<Command, int> parse_command_line(int count, char** arguments) {
+  Command command;
+  CLI::App app("Leat, a web server whose handlers are plugins", "leat");
+  app.require_subcommand(0, 1);
+  app.footer("Exit codes: 0 fine, 1 failure, 2 usage, 78 bad configuration.");
+  const auto add = [&](const char* name, const char* sentence, Command::Kind kind) {
+    CLI::App* sub = app.add_subcommand(name, sentence);
+    sub->callback([&command, kind] { command.kind = kind; });
+    return sub;
+  };
+  const auto takes_file = [&](CLI::App* sub) {
+    sub->add_option("-c,--config", command.file, "The configuration file")->type_name("FILE")->capture_default_str();
+    sub->add_option("--plugin-path", command.plugin_path, "A folder to look for plugins in first; may be repeated")
+        ->type_name("DIR");
+  };
+  CLI::App* run = add("run", "Serve", Command::Kind::Run);
+  takes_file(run);
+  run->add_option("--listen", command.overrides.listen, "Listen here instead; may be repeated")->type_name("ADDRESS");
+  run->add_option("--workers", command.overrides.workers, "Number of workers instead; 0 for one a CPU");
+  run->add_option("--engine", command.overrides.engine, "I/O engine instead: auto, io_uring or epoll");
+  run->add_option("--log-level", command.overrides.log_level, "Log level instead: debug, info, warn, error or off");
+  takes_file(add("check", "Check a configuration and its plugins; writes nothing", Command::Kind::Check));
+  CLI::App* routes = add("routes", "Show the routes and what each request passes through", Command::Kind::Routes);
+  takes_file(routes);
+  routes->add_flag("--json", command.json, "As JSON");
+  add("version", "Show version and build", Command::Kind::Version)->add_flag("--json", command.json, "As JSON");
+  add("explain-error", "Say more about an error", Command::Kind::ExplainError)
+      ->add_option("code", command.code, "The code, such as LT0107")
+      ->required();
+  add("settings", "List all settings with their defaults", Command::Kind::Settings)
+      ->add_flag("--markdown", command.markdown, "As the reference page");
+  bool test = false;
+  app.add_flag("-t", test, "The same as check, with -c");
+  app.add_option("-c,--config", command.file, "The configuration file")->type_name("FILE")->group("");
+
+  // CLI11 reports by exceptions; they end here.
+  try {
+    app.parse(count, arguments);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return std::unexpected(code == 0 ? kExitFine : kExitUsage);
+  }
+  if (app.get_subcommands().empty()) {
+    if (!test) {
+      std::fputs(app.help().c_str(), stderr);
+      return std::unexpected(kExitUsage);
+    }
+    command.kind = Command::Kind::Check;
+  }
+  return command;
+}
+
+}  // namespace leat::server

@@ -1,0 +1,25 @@
+// The command line as data: what to do, and with what.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+
+namespace leat::server {
+
+struct Command {
+  enum class Kind : uint8_t { Run, Check, Routes, Version, ExplainError, Settings } kind = Kind::Run;
+  std::string file = "/etc/leat/leat.toml";
+  config::Overrides overrides;
+  std::vector<std::string> plugin_path;  // searched before the configured folders
+  bool json = false;
+  bool markdown = false;
+  std::string code;
+};
+
+// The command, or the exit code after help or a complaint was printed.
+std::expected<Command, int> parse_command_line(int count, char** arguments);
+
+}  // namespace leat::server
