@@ -60,14 +60,16 @@ std::string_view decode(Arena& arena, std::string_view text, bool& malformed) {
 
 // Whether `text` stands for `wanted`, without keeping what it decodes to.
 bool decodes_to(std::string_view text, std::string_view wanted) {
+  if (!needs_decoding(text)) return text == wanted;
   bool malformed = false;
   for (; !text.empty(); wanted.remove_prefix(1))
-    if (wanted.empty() || take_decoded(text, malformed) != wanted.front()) return false;
+    if (wanted.empty() || take_decoded(text, malformed) != wanted.front() || malformed) return false;
   return wanted.empty();
 }
 
 template <class T>
 std::expected<T, ParameterError> to_number(std::string_view text) {
+  if (text.data() == nullptr) return std::unexpected(ParameterError::Missing);
   T number{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc::invalid_argument || end != text.data() + text.size())
@@ -80,6 +82,8 @@ std::expected<T, ParameterError> to_number(std::string_view text) {
 
 std::string_view error_text(ParameterError error) {
   switch (error) {
+    case ParameterError::Missing:
+      return "is missing";
     case ParameterError::BadEscape:
       return "has a `%` that two hexadecimal digits do not follow";
     case ParameterError::TooMany:
@@ -96,16 +100,23 @@ std::string_view error_text(ParameterError error) {
   return {};
 }
 
-std::string_view find_query(Arena& arena, std::string_view query, std::string_view name) {
+std::expected<std::string_view, ParameterError> first_query(Arena& arena, std::string_view query,
+                                                            std::string_view name) {
   while (!query.empty()) {
     const bool nothing = query.front() == '&';
     const Pair pair = cut_pair(query);
-    if (nothing || !(pair.name == name || (needs_decoding(pair.name) && decodes_to(pair.name, name))))
-      continue;
+    if (nothing || !decodes_to(pair.name, name)) continue;
     bool malformed = false;
-    return decode(arena, pair.value, malformed);
+    const std::string_view value = decode(arena, pair.value, malformed);
+    if (value.data() == nullptr) return std::unexpected(ParameterError::NoMemory);
+    if (malformed) return std::unexpected(ParameterError::BadEscape);
+    return value;
   }
-  return {};
+  return std::unexpected(ParameterError::Missing);
+}
+
+std::string_view find_query(Arena& arena, std::string_view query, std::string_view name) {
+  return first_query(arena, query, name).value_or(std::string_view{});
 }
 
 std::string_view Query::first(std::string_view name) const {
@@ -139,7 +150,10 @@ std::string_view find_cookie(std::string_view field, std::string_view name) {
   while (!field.empty()) {
     std::string_view value = cut(field, ';');
     const bool named = value.find('=') != std::string_view::npos;
-    if (trim(cut(value, '=')) == name && named) return trim(value);
+    if (trim(cut(value, '=')) != name || !named) continue;
+    value = trim(value);
+    const bool quoted = value.size() >= 2 && value.starts_with('"') && value.ends_with('"');
+    return quoted ? value.substr(1, value.size() - 2) : value;
   }
   return {};
 }
@@ -161,6 +175,7 @@ std::expected<double, ParameterError> to_real(std::string_view text) {
 }
 
 std::expected<bool, ParameterError> to_boolean(std::string_view text) {
+  if (text.data() == nullptr) return std::unexpected(ParameterError::Missing);
   constexpr std::string_view kTrue[] = {"true", "1", "yes", "on"};
   constexpr std::string_view kFalse[] = {"false", "0", "no", "off"};
   const auto is = [text](std::string_view word) { return equal_ignoring_case(text, word); };

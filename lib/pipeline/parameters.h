@@ -4,8 +4,9 @@
 // allocates anything else. Decoding is that of application/x-www-form-urlencoded (WHATWG URL, section 5.1):
 // '&' between pairs, '+' for a space, percent escapes.
 //
-// Two ways to read a query: find_query() for one name, lenient, without a table; parse_query() for all of it,
-// strict, for who wants to refuse what is malformed.
+// One name is looked up by a scan, without a table: first_query() says why there is no value, find_query()
+// only that there is none. parse_query() takes a whole query apart. Conversions chain behind any of them:
+//   const auto limit = first_query(arena, query, "limit").and_then(to_integer);
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,7 @@
 namespace leat::pipeline {
 
 enum class ParameterError : uint8_t {
+  Missing,     // no such name, or a view with a null data() to convert
   BadEscape,   // a '%' without two hex digits behind it
   TooMany,     // more pairs than the caller takes
   NoMemory,    // the arena is full
@@ -28,9 +30,13 @@ enum class ParameterError : uint8_t {
 // What is wrong, to follow "the parameter `x` ": "must be a number".
 std::string_view error_text(ParameterError error);
 
-// The first value of that name, decoded; a view with a null data() when there is none, or no memory. A name
-// without '=' has an empty value. A malformed escape stays as it is written: a typed conversion then refuses
-// it.
+// The first value of that name, decoded: in the query where nothing had to be, else in the arena. A name
+// without
+// '=' has an empty value. Missing, BadEscape (in that value; other pairs are not judged) or NoMemory. A name
+// with a broken escape is no name.
+std::expected<std::string_view, ParameterError> first_query(Arena& arena, std::string_view query,
+                                                            std::string_view name);
+// The same; a view with a null data() whatever the error.
 std::string_view find_query(Arena& arena, std::string_view query, std::string_view name);
 
 struct Pair {
@@ -64,8 +70,8 @@ inline constexpr size_t kMostQueryPairs = 256;
 std::expected<Query, ParameterError> parse_query(Arena& arena, std::string_view query,
                                                  size_t most = kMostQueryPairs);
 
-// The value of the first cookie of that name in a Cookie field (RFC 6265, section 4.2.1), as it is written; a
-// view with a null data() when there is none.
+// The value of the first cookie of that name in a Cookie field (RFC 6265, section 4.2.1), without the quotes
+// around it; nothing is decoded. A view with a null data() when there is none.
 std::string_view find_cookie(std::string_view field, std::string_view name);
 
 // The whole text as a value. Numbers are decimal and without a plus sign; reals are finite; booleans are
