@@ -33,7 +33,7 @@ LIBRARIES = {
     "llhttp": "lib/http/parser",
     "toml++": "config/",
     "spdlog": "lib/base/log",
-    "rapidjson": "lib/json/",
+    "rapidjson": ("lib/json/", "lib/plugin/demo/"),
     "mimalloc": "server/",
     "CLI": "server/",
     "dlfcn.h": "lib/plugin/",
