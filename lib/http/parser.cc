@@ -375,6 +375,8 @@ void Parser::offer_lines() const {
 }
 
 Parser::Step Parser::parse_body(std::string_view text, size_t& used) {
+  // llhttp keeps a pointer to where a piece began, and takes a null one for none.
+  if (text.data() == nullptr) text = std::string_view("", 0);
   piece_ = {};
   base_ = text.data();
   if (llhttp_get_errno(&llhttp_) == HPE_PAUSED) llhttp_resume(&llhttp_);

@@ -3,6 +3,7 @@
 #include "http/session.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include "support/http_harness.h"
 
@@ -200,6 +201,36 @@ TEST_CASE("session: the time in which a handler pauses a body is not the client'
     stage.pass(1'000);
     CHECK(HttpHarness::take(stage.session).starts_with("HTTP/1.1 408 "));
   }
+}
+
+TEST_CASE("session: a streamed body goes on after events that brought none of it") {
+  Stage stage;
+  stage.harness.limits.output_high_bytes = 3;
+  stage.harness.limits.output_low_bytes = 1;
+  Exchange* exchange = nullptr;
+  std::string received;
+  stage.script.request = [&](Exchange& begun) {
+    exchange = &begun;
+    begun.begin(std::nullopt);
+    return http::Service::BodyMode::Stream;
+  };
+  stage.script.body = [&](Exchange& streamed, std::string_view piece) {
+    received += piece;
+    CHECK_FALSE(streamed.write(piece));
+  };
+  stage.script.body_end = [](Exchange& streamed) { streamed.end(); };
+  const bool chunked = GENERATE(false, true);
+  std::string out = stage.feed(chunked ? head_of("/", "Transfer-Encoding: chunked\r\n") + "a\r\n01234"
+                                       : head_of("/", "Content-Length: 10\r\n") + "01234");
+  CHECK(stage.script.calls == "request response writable ");
+  CHECK(stage.harness.worker.resume_after(exchange->ticket(), 0, [](Exchange&, void*) {}, nullptr));
+  stage.harness.resume_all();
+  out += stage.feed("567");
+  stage.harness.worker.now_ms += 1;
+  out += stage.feed(chunked ? "89\r\n0\r\n\r\n" : "89");
+  CHECK(received == "0123456789");
+  CHECK(out.ends_with("5\r\n01234\r\n3\r\n567\r\n2\r\n89\r\n0\r\n\r\n"));
+  CHECK(stage.session.idle());
 }
 
 TEST_CASE("session: a paused body is read over, and in time, once the answer is finished") {
