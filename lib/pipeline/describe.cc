@@ -1,8 +1,9 @@
 // The routes of a site, for people and for programs: which handler, which middleware in which order, and what
 // was merged. The answer to "why did this request do that".
-#include "pipeline/site.h"
+#include <algorithm>
 
 #include "json/writer.h"
+#include "pipeline/site.h"
 
 namespace leat::pipeline {
 
@@ -10,28 +11,27 @@ namespace {
 
 std::string methods_of(const Route& route) { return route.id.substr(0, route.id.find(' ')); }
 
-std::string step_name(const Step& step) {
-  return step.spec->name.empty() ? step.spec->kind : step.spec->kind + "(" + step.spec->name + ")";
-}
-
 }  // namespace
 
 std::string describe_text(const Site& site) {
-  size_t methods_width = 0;
-  size_t path_width = 0;
+  constexpr std::string_view kOther = "(anything else)";
+  size_t methods_width = 1;
+  size_t path_width = kOther.size();
   for (const auto& route : site.routes()) {
     methods_width = std::max(methods_width, methods_of(*route).size());
     path_width = std::max(path_width, route->path.size());
   }
   std::string text;
-  const auto pad = [&](const std::string& word, size_t width) {
+  const auto pad = [&](std::string_view word, size_t width) {
     text += word;
     text.append(width - word.size() + 2, ' ');
   };
   const auto chain = [&](const Route& route) {
-    for (const Step& step : route.chain) text += step_name(step) + " > ";
-    text += route.handler_name.empty() ? "(no route)" : route.handler_name;
-    for (const std::string& name : route.merged) text += "  [merged: " + name + "]";
+    for (const Step& step : route.chain) text += display_name(*step.spec) + " > ";
+    text += route.handler == nullptr ? "(404)" : route.handler_name;
+    for (const Step& step : route.chain)
+      for (const MiddlewareSpec* merged : step.merged)
+        text += "  [" + display_name(*merged) + " is the same as " + display_name(*step.spec) + "]";
     text += "\n";
   };
   for (const auto& route : site.routes()) {
@@ -40,7 +40,7 @@ std::string describe_text(const Site& site) {
     chain(*route);
   }
   pad("*", methods_width);
-  pad("(anything else)", std::max<size_t>(path_width, 15));
+  pad(kOther, path_width);
   chain(site.unmatched());
   return text;
 }
@@ -74,12 +74,12 @@ std::string describe_json(const Site& site) {
       json.string(step.spec->name);
       json.key("phase");
       json.string(phase_name(step.kind->phase));
+      json.key("merged");
+      json.begin_array();
+      for (const MiddlewareSpec* merged : step.merged) json.string(display_name(*merged));
+      json.end_array();
       json.end_object();
     }
-    json.end_array();
-    json.key("merged");
-    json.begin_array();
-    for (const std::string& name : route->merged) json.string(name);
     json.end_array();
     json.end_object();
   }

@@ -5,35 +5,25 @@
 //   builder.add_route({...});                // each with its handler
 //   std::unique_ptr<Site> site = builder.build(diagnostics);
 //
-// For each route build() compiles the chain: the global instances and the route's own, without duplicates
-// (same kind, same options), ordered by phase, then by before/after, then as declared. What is left at run
-// time is three arrays of pointers, with only the instances that have the hook.
+// For each route build() compiles the chain of the global instances and the route's own (chain.h). What is
+// left at run time is three arrays of pointers, with only the instances that have the hook.
 //
 // Thread: built on one, then read by all workers.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/value.h"
+#include "pipeline/chain.h"
 #include "pipeline/handler.h"
 #include "pipeline/middleware_kinds.h"
 #include "pipeline/router.h"
 
 namespace leat::pipeline {
-
-// A middleware instance as declared.
-struct MiddlewareSpec {
-  std::string kind;
-  std::string name;                 // for before/after and for routes to name it; may be empty
-  std::vector<std::string> before;  // kinds or names that come after this one
-  std::vector<std::string> after;   // ... and before it
-  bool global = true;               // false: only for routes that name it
-  Value options;
-  Place place;
-};
 
 struct RouteSpec {
   std::string path;
@@ -46,13 +36,6 @@ struct RouteSpec {
   Place path_place, method_place, middleware_place;
 };
 
-// One instance in a compiled chain.
-struct Step {
-  const MiddlewareKind* kind = nullptr;
-  const MiddlewareSpec* spec = nullptr;
-  Middleware* instance = nullptr;
-};
-
 struct Route {
   std::string id;  // "GET /users/{id}": the label in logs and metrics
   Pattern pattern;
@@ -62,8 +45,7 @@ struct Route {
   Handler* handler = nullptr;  // nullptr for the route of requests that match none
   bool streams_body = false;
   uint64_t body_limit = 0;
-  std::vector<Step> chain;          // in forward order
-  std::vector<std::string> merged;  // duplicates that were left out, for people
+  std::vector<Step> chain;  // in forward order
   // The steps that have the hook.
   struct Hook {
     Middleware* instance;
@@ -93,24 +75,27 @@ class Site {
 
 class SiteBuilder {
  public:
-  SiteBuilder();
+  explicit SiteBuilder(std::span<const MiddlewareKind> kinds = middleware_kinds());
   void add_middleware(MiddlewareSpec spec);
   void add_route(RouteSpec spec);
-  // The site, or nullptr when anything was wrong, all of which is in `diagnostics` then.
+  // The site, or nullptr when anything was wrong, all of which is in `diagnostics` then. Once.
   std::unique_ptr<Site> build(Diagnostics& diagnostics);
 
  private:
   Step make_step(MiddlewareSpec spec);
+  void check_constraints(const MiddlewareSpec& spec, const std::vector<MiddlewareSpec>& own);
   void build_route(RouteSpec& spec);
+  http::MethodSet read_methods(const RouteSpec& spec);
+  std::vector<Step> steps_of(RouteSpec& spec);
   void compile_chain(Route& route, std::vector<Step> steps);
-  void merge_duplicates(Route& route, std::vector<Step>& steps);
-  bool order(std::vector<Step>& steps);
   void fail(int code, std::string message, const Place& place, std::string hint = {});
 
+  std::span<const MiddlewareKind> kinds_;
   std::unique_ptr<Site> site_;
   std::vector<MiddlewareSpec> declared_;
   std::vector<RouteSpec> specs_;
-  std::vector<Step> declared_steps_;  // one for each of declared_; kind is null where it was wrong
+  std::vector<std::string> names_;    // of declared instances
+  std::vector<Step> declared_steps_;  // of those that could be made
   Diagnostics diagnostics_;
 };
 
