@@ -46,14 +46,28 @@ int32_t set_status(leat_request* request, uint32_t status) {
   return LEAT_OK;
 }
 
+int32_t set_type(http::Exchange& exchange, std::string_view type) {
+  if (!is_field_value(type))
+    return refuse("leat.response/1 content_type", "the type holds CR, LF or NUL", LEAT_E_ARGUMENT);
+  exchange.response.content_type = type;
+  return LEAT_OK;
+}
+
 int32_t content_type_static(leat_request* request, leat_str type) {
-  constexpr std::string_view kFunction = "leat.response/1 content_type";
+  constexpr std::string_view kFunction = "leat.response/1 content_type_static";
   const auto [exchange, code] = unanswered(request, kFunction);
   if (exchange == nullptr) return code;
-  if (!is_text(type) || !is_field_value(view(type)))
-    return refuse(kFunction, "the type holds CR, LF or NUL", LEAT_E_ARGUMENT);
-  exchange->response.content_type = view(type);
-  return LEAT_OK;
+  // The same few types come with every answer, and their bytes do not change: the last one is known to be
+  // good.
+  static constinit thread_local leat_str good{};
+  if (type.ptr != nullptr && type.ptr == good.ptr && type.len == good.len) {
+    exchange->response.content_type = view(type);
+    return LEAT_OK;
+  }
+  if (!is_text(type)) return refuse(kFunction, kNullText, LEAT_E_ARGUMENT);
+  const int32_t answer = set_type(*exchange, view(type));
+  if (answer == LEAT_OK) good = type;
+  return answer;
 }
 
 int32_t content_type(leat_request* request, leat_str type) {
@@ -61,7 +75,7 @@ int32_t content_type(leat_request* request, leat_str type) {
   if (exchange == nullptr) return code;
   if (!is_text(type)) return refuse("leat.response/1 content_type", kNullText, LEAT_E_ARGUMENT);
   const std::string_view copy = exchange->arena().copy(view(type));
-  return copy.data() == nullptr ? LEAT_E_MEMORY : content_type_static(request, to_str(copy));
+  return copy.data() == nullptr ? LEAT_E_MEMORY : set_type(*exchange, copy);
 }
 
 enum class Fields : uint8_t { Copied, Static };
