@@ -28,7 +28,8 @@ void* __wrap_realloc(void* old, size_t size) {
 }
 }
 
-// Every other form of new and delete ends in these.
+// The other forms end in these; a sanitizer's own nothrow one would not.
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return std::malloc(size); }
 void* operator new(size_t size) {
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
