@@ -11,11 +11,13 @@ namespace leat::pipeline {
 namespace {
 
 constexpr MiddlewareKind kKinds[] = {
-    {"access_log", Phase::Observe, "Writes one line for each request to the log.", create_access_log},
-    {"request_id", Phase::Identify, "Gives each request an identifier and tells it to the client as X-Request-Id.",
+    {"access_log", Phase::Observe, "Writes one line for each request to the log.", kAccessLogOptions,
+     create_access_log},
+    {"request_id", Phase::Identify,
+     "Gives each request an identifier and tells it to the client as X-Request-Id.", kRequestIdOptions,
      create_request_id},
     {"security_headers", Phase::Protect, "Adds the header fields that tell browsers to be careful.",
-     create_security_headers},
+     kSecurityHeadersOptions, create_security_headers},
 };
 
 }  // namespace

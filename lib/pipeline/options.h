@@ -1,38 +1,46 @@
-// OptionReader: the options of one middleware instance, each read once; what was not read is unknown.
+// Options of middleware: what a kind declares, and how an instance reads what it was given.
 //
-// Used by the factories at load.
+// Each option is one row, from which the reader takes its type and default, and the reference page its text.
+// Used at load only.
 #pragma once
 
-#include <initializer_list>
+#include <array>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/value.h"
 
 namespace leat::pipeline {
 
+struct Option {
+  enum class Type : uint8_t { Boolean, Text, Choice };
+  std::string_view name;
+  Type type;
+  std::string_view otherwise;  // its default: "true" or "false", a text, one of the choices
+  std::string_view sentence;
+  std::array<std::string_view, 4> choices{};  // as many as there are
+};
+
 class OptionReader {
  public:
-  // Both must outlive the reader.
-  OptionReader(const Value& options, Diagnostics& diagnostics) : options_(options), diagnostics_(diagnostics) {}
+  // Reports the options that have no row. All three must outlive the reader.
+  OptionReader(const Value& options, std::span<const Option> rows, Diagnostics& diagnostics);
 
-  // The option's value, or `otherwise` where it is absent or of another type (which is reported).
-  bool boolean(std::string_view key, bool otherwise);
-  std::string string(std::string_view key, std::string_view otherwise);
-  // One of `choices`; its index, or `otherwise`.
-  size_t choice(std::string_view key, std::initializer_list<std::string_view> choices, size_t otherwise);
+  // The value of the option of that name and type, which has a row; its default where it is absent, or wrong,
+  // which is reported.
+  bool boolean(std::string_view name);
+  std::string_view text(std::string_view name);  // also of a choice
   // Reports an option's value as wrong, with a sentence for it.
-  void refuse(std::string_view key, std::string message);
-  // Reports every option that no call asked for. The last call.
-  void finish();
+  void refuse(std::string_view name, std::string message);
 
  private:
-  const Value* find(std::string_view key);
+  [[nodiscard]] const Option& row(std::string_view name) const;
 
   const Value& options_;
+  std::span<const Option> rows_;
   Diagnostics& diagnostics_;
-  std::vector<std::string> known_;
 };
 
 }  // namespace leat::pipeline

@@ -25,9 +25,12 @@ std::unique_ptr<Middleware> create_transform(const Value&, Diagnostics&);
 std::unique_ptr<Middleware> create_picky(const Value&, Diagnostics&);
 
 inline constexpr MiddlewareKind kKinds[] = {
-    {"observe", Phase::Observe, "", create_observe},       {"identify", Phase::Identify, "", create_identify},
-    {"protect", Phase::Protect, "", create_protect},       {"limit", Phase::Limit, "", create_limit},
-    {"transform", Phase::Transform, "", create_transform}, {"picky", Phase::Limit, "", create_picky},
+    {"observe", Phase::Observe, "", {}, create_observe},
+    {"identify", Phase::Identify, "", {}, create_identify},
+    {"protect", Phase::Protect, "", {}, create_protect},
+    {"limit", Phase::Limit, "", {}, create_limit},
+    {"transform", Phase::Transform, "", {}, create_transform},
+    {"picky", Phase::Limit, "", {}, create_picky},
 };
 
 class ScriptHandler final : public Handler {

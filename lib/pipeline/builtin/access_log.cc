@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "http/service.h"
-#include "pipeline/options.h"
 #include "pipeline/site.h"
 
 namespace leat::pipeline {
@@ -129,7 +128,8 @@ class AccessLog final : public Middleware {
     // The worker's clock stands still during a turn; the time a handler took is told by a fresh one.
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
-    const uint64_t now_ns = static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+    const uint64_t now_ns =
+        static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
     return now_ns > exchange.started_ns ? (now_ns - exchange.started_ns) / 1000 : 0;
   }
 
@@ -139,10 +139,8 @@ class AccessLog final : public Middleware {
 }  // namespace
 
 std::unique_ptr<Middleware> create_access_log(const Value& options, Diagnostics& diagnostics) {
-  OptionReader reader(options, diagnostics);
-  const bool json = reader.choice("format", {"json", "text"}, 0) == 0;
-  reader.finish();
-  return std::make_unique<AccessLog>(json);
+  OptionReader reader(options, kAccessLogOptions, diagnostics);
+  return std::make_unique<AccessLog>(reader.text("format") == "json");
 }
 
 }  // namespace leat::pipeline

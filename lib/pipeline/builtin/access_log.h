@@ -1,15 +1,24 @@
 // access_log: one line for each request, through the daemon's log.
 //
-// Options: format = "json" (default) or "text". Neither holds header fields, so neither can leak what
-// Authorization or cookies say. The target is the client's: it is escaped, and cut where it is very long.
+// No header field is in it, so that it cannot leak what Authorization or cookies say. The target is the
+// client's: it is escaped, and cut where it is very long.
 #pragma once
 
 #include <memory>
 
 #include "base/value.h"
 #include "pipeline/handler.h"
+#include "pipeline/options.h"
 
 namespace leat::pipeline {
+
+inline constexpr Option kAccessLogOptions[] = {
+    {"format",
+     Option::Type::Choice,
+     "json",
+     "What a line is: an object, or words for people.",
+     {"json", "text"}},
+};
 
 std::unique_ptr<Middleware> create_access_log(const Value& options, Diagnostics& diagnostics);
 

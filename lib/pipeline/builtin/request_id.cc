@@ -7,7 +7,6 @@
 
 #include "base/text.h"
 #include "http/service.h"
-#include "pipeline/options.h"
 
 namespace leat::pipeline {
 
@@ -20,7 +19,8 @@ constexpr size_t kMostTrusted = 128;
 class RequestId final : public Middleware {
  public:
   explicit RequestId(bool trust) : trust_(trust) {
-    if (getrandom(&process_, sizeof process_, 0) != sizeof process_) process_ = reinterpret_cast<uintptr_t>(this);
+    if (getrandom(&process_, sizeof process_, 0) != sizeof process_)
+      process_ = reinterpret_cast<uintptr_t>(this);
   }
 
   [[nodiscard]] uint8_t hooks() const override { return kRequest | kResponse; }
@@ -37,7 +37,8 @@ class RequestId final : public Middleware {
       const uint32_t worker = exchange.worker().index();
       // A counter for each worker on a line of its own: only that worker writes it. Workers beyond the table
       // share, which the atomic makes safe.
-      const uint64_t count = counters_[worker % counters_.size()].value.fetch_add(1, std::memory_order_relaxed);
+      const uint64_t count =
+          counters_[worker % counters_.size()].value.fetch_add(1, std::memory_order_relaxed);
       put_hex(text, process_);
       put_hex(text + 16, uint64_t{worker & 0xffff} << 48 | (count & 0xffffffffffff));
       exchange.request.set_id({text, 32});
@@ -67,10 +68,8 @@ class RequestId final : public Middleware {
 }  // namespace
 
 std::unique_ptr<Middleware> create_request_id(const Value& options, Diagnostics& diagnostics) {
-  OptionReader reader(options, diagnostics);
-  const bool trust = reader.boolean("trust", false);
-  reader.finish();
-  return std::make_unique<RequestId>(trust);
+  OptionReader reader(options, kRequestIdOptions, diagnostics);
+  return std::make_unique<RequestId>(reader.boolean("trust"));
 }
 
 }  // namespace leat::pipeline

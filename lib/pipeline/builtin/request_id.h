@@ -1,15 +1,20 @@
 // request_id: a name for each request, in the log, in errors and in the answer.
 //
-// Options: trust (default false): take the client's X-Request-Id if it is 1 to 128 token characters. Behind a
-// proxy that sets it this ties both logs together; facing clients it would let them choose.
+// Behind a proxy that sets X-Request-Id, trusting it ties both logs together; facing clients, it would let
+// them choose. Only 1 to 128 token characters are trusted.
 #pragma once
 
 #include <memory>
 
 #include "base/value.h"
 #include "pipeline/handler.h"
+#include "pipeline/options.h"
 
 namespace leat::pipeline {
+
+inline constexpr Option kRequestIdOptions[] = {
+    {"trust", Option::Type::Boolean, "false", "Take the X-Request-Id that the request came with.", {}},
+};
 
 std::unique_ptr<Middleware> create_request_id(const Value& options, Diagnostics& diagnostics);
 

@@ -1,29 +1,22 @@
 #include "pipeline/builtin/security_headers.h"
 
+#include <iterator>
+
 #include "base/text.h"
-#include "pipeline/options.h"
 
 namespace leat::pipeline {
 
 namespace {
 
-struct FieldOption {
-  std::string_view key;
-  std::string_view name;
-  std::string_view otherwise;
-};
-
-constexpr FieldOption kFields[] = {
-    {"content_type_options", "X-Content-Type-Options", "nosniff"},
-    {"referrer_policy", "Referrer-Policy", "strict-origin-when-cross-origin"},
-    {"frame_options", "X-Frame-Options", "DENY"},
-    {"content_security_policy", "Content-Security-Policy", ""},
-    {"strict_transport_security", "Strict-Transport-Security", ""},
-};
+// The fields, in the order of the options.
+constexpr std::string_view kFields[] = {"X-Content-Type-Options", "Referrer-Policy", "X-Frame-Options",
+                                        "Content-Security-Policy", "Strict-Transport-Security"};
+static_assert(std::size(kFields) == std::size(kSecurityHeadersOptions));
 
 class SecurityHeaders final : public Middleware {
  public:
-  explicit SecurityHeaders(std::vector<std::pair<std::string_view, std::string>> fields) : fields_(std::move(fields)) {}
+  explicit SecurityHeaders(std::vector<std::pair<std::string_view, std::string>> fields)
+      : fields_(std::move(fields)) {}
 
   [[nodiscard]] uint8_t hooks() const override { return kResponse; }
 
@@ -39,14 +32,14 @@ class SecurityHeaders final : public Middleware {
 }  // namespace
 
 std::unique_ptr<Middleware> create_security_headers(const Value& options, Diagnostics& diagnostics) {
-  OptionReader reader(options, diagnostics);
+  OptionReader reader(options, kSecurityHeadersOptions, diagnostics);
   std::vector<std::pair<std::string_view, std::string>> fields;
-  for (const FieldOption& field : kFields) {
-    std::string value = reader.string(field.key, field.otherwise);
-    if (!is_field_value(value)) reader.refuse(field.key, "a header field's value has no line break");
-    if (!value.empty()) fields.emplace_back(field.name, std::move(value));
+  for (size_t i = 0; i < std::size(kFields); ++i) {
+    const std::string_view key = kSecurityHeadersOptions[i].name;
+    const std::string_view value = reader.text(key);
+    if (!is_field_value(value)) reader.refuse(key, "a header field's value has no line break");
+    if (!value.empty()) fields.emplace_back(kFields[i], value);
   }
-  reader.finish();
   return std::make_unique<SecurityHeaders>(std::move(fields));
 }
 
