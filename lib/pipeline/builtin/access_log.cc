@@ -13,8 +13,8 @@ namespace leat::pipeline {
 
 namespace {
 
-// A line on the stack: long enough for a target of a kilobyte with every character escaped. What does not
-// fit is left out, never a part of an escape or a quote.
+// A line on the stack: long enough for a target of a kilobyte with every character escaped. Texts that leave
+// no room for what comes behind them are cut, never within an escape, so that the line is always whole.
 class Line {
  public:
   void put(std::string_view text) {
@@ -30,7 +30,9 @@ class Line {
   // escaped, so that the line is one line and one object whatever a client sent.
   void put_escaped(std::string_view text) {
     constexpr size_t kMost = 1024;
+    constexpr size_t kBehind = 512;  // more than all names and numbers of a line together
     for (const char c : text.substr(0, kMost)) {
+      if (room() < kBehind) return;
       const auto byte = static_cast<unsigned char>(c);
       if (byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\') {
         put({&c, 1});

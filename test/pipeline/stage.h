@@ -1,0 +1,111 @@
+// A stage: a site under test behind a real session, with neither sockets nor threads; and what it logs.
+#pragma once
+
+#include <unistd.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "pipeline/fixture.h"
+#include "pipeline/pipeline.h"
+#include "support/http_harness.h"
+
+namespace leat::pipeline::test {
+
+// What is logged while it lives.
+class LogText {
+ public:
+  LogText() {
+    const Fd file(::mkstemp(path_.data()));
+    REQUIRE(file);
+    REQUIRE(log::open({.level = log::Level::Debug, .file = path_}));
+  }
+  ~LogText() { take(); }
+  std::string take() {
+    log::close();
+    std::ifstream file(path_);
+    std::string text{std::istreambuf_iterator<char>(file), {}};
+    std::remove(path_.c_str());
+    return text;
+  }
+
+ private:
+  std::string path_ = "/tmp/leat-pipeline-test-XXXXXX";
+};
+
+// A site under a session.
+class Stage {
+ public:
+  explicit Stage(std::span<const MiddlewareKind> kinds = kKinds) : builder_(kinds) {}
+  // Kind, and options as entries.
+  void middleware(std::string kind, Value::Table options = {}) {
+    builder_.add_middleware(
+        {.kind = std::move(kind), .options = table(std::move(options)), .place = line(1)});
+  }
+  // The handler is the site's.
+  ScriptHandler& route(std::string path, std::vector<std::string> methods = {"GET"},
+                       uint64_t body_limit = 0) {
+    auto handler = std::make_unique<ScriptHandler>();
+    ScriptHandler& kept = *handler;
+    RouteSpec spec;
+    spec.path = std::move(path);
+    spec.methods = std::move(methods);
+    spec.handler = std::move(handler);
+    spec.body_limit = body_limit;
+    builder_.add_route(std::move(spec));
+    return kept;
+  }
+  ~Stage() {
+    if (!harness_) return;
+    session_->disconnect();
+    session_->output().clear();
+    CHECK(harness_->exchanges.out() == 0);
+    session_.reset();
+    CHECK(harness_->worker.blocks().out() == 0);
+  }
+  // What the session answers to `bytes`.
+  std::string feed(std::string_view bytes) {
+    session().feed(bytes);
+    return leat::test::HttpHarness::take(session());
+  }
+  std::string get(std::string_view target, std::string_view fields = "") {
+    return feed("GET " + std::string(target) + " HTTP/1.1\r\nHost: a\r\n" + std::string(fields) + "\r\n");
+  }
+  http::Session& session() {
+    if (!site_) {
+      Diagnostics diagnostics;
+      site_ = builder_.build(diagnostics);
+      REQUIRE(site_);
+      pipeline_.emplace(*site_);
+      harness_ = std::make_unique<leat::test::HttpHarness>(*pipeline_);
+      session_ = std::make_unique<http::Session>(harness_->environment, "192.0.2.1", 0);
+      calls.clear();
+    }
+    return *session_;
+  }
+  leat::test::HttpHarness& harness() {
+    session();
+    return *harness_;
+  }
+
+ private:
+  SiteBuilder builder_;
+  std::unique_ptr<Site> site_;
+  std::optional<Pipeline> pipeline_;
+  std::unique_ptr<leat::test::HttpHarness> harness_;
+  std::unique_ptr<http::Session> session_;
+};
+
+inline int status_of(std::string_view answer) {
+  return answer.size() > 12 ? std::stoi(std::string(answer.substr(9, 3))) : 0;
+}
+
+}  // namespace leat::pipeline::test
