@@ -23,10 +23,17 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
   };
   CLI::App* run = add("run", "Serve", Command::Kind::Run);
   takes_file(run);
-  run->add_option("--listen", command.overrides.listen, "Listen here instead; may be repeated")->type_name("ADDRESS");
-  run->add_option("--workers", command.overrides.workers, "Number of workers instead; 0 for one a CPU");
-  run->add_option("--engine", command.overrides.engine, "I/O engine instead: auto, io_uring or epoll");
-  run->add_option("--log-level", command.overrides.log_level, "Log level instead: debug, info, warn, error or off");
+  run->add_option("--listen", command.overrides.listen, "Listen here instead; may be repeated")
+      ->type_name("ADDRESS")
+      ->check([](const std::string& text) {
+        const auto address = net::Address::parse(text);
+        return address ? std::string() : address.error();
+      });
+  run->add_option("--workers", command.overrides.workers, "Number of workers instead")->check(CLI::Range(1, 1024));
+  run->add_option("--engine", command.overrides.engine, "I/O engine instead")
+      ->check(CLI::IsMember({"auto", "io_uring", "epoll"}));
+  run->add_option("--log-level", command.overrides.log_level, "Log level instead")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}));
   takes_file(add("check", "Check a configuration and its plugins; writes nothing", Command::Kind::Check));
   CLI::App* routes = add("routes", "Show the routes and what each request passes through", Command::Kind::Routes);
   takes_file(routes);

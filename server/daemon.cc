@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -65,6 +66,36 @@ Expected<std::vector<std::vector<Fd>>> open_listeners(const DaemonOptions& optio
   }
   return listeners;
 }
+
+// The files of unix sockets that this daemon has bound, removed when it ends, unless another has taken the name by
+// then.
+class SocketFiles {
+ public:
+  explicit SocketFiles(const std::vector<net::Address>& addresses) {
+    for (const net::Address& address : addresses) {
+      struct stat status{};
+      if (address.kind == net::Address::Kind::Unix && ::stat(address.host.c_str(), &status) == 0)
+        files_.push_back({address.host, status.st_dev, status.st_ino});
+    }
+  }
+  ~SocketFiles() {
+    for (const File& file : files_) {
+      struct stat status{};
+      if (::stat(file.path.c_str(), &status) == 0 && status.st_dev == file.device && status.st_ino == file.inode)
+        ::unlink(file.path.c_str());
+    }
+  }
+  SocketFiles(const SocketFiles&) = delete;
+  SocketFiles& operator=(const SocketFiles&) = delete;
+
+ private:
+  struct File {
+    std::string path;
+    dev_t device;
+    ino_t inode;
+  };
+  std::vector<File> files_;
+};
 
 class Fleet {
  public:
@@ -165,6 +196,7 @@ int run_daemon(const DaemonOptions& options, http::Service& service) {
   raise_descriptor_limit();
   auto listeners = open_listeners(options);
   if (!listeners) return 1;
+  const SocketFiles files(options.listen);
   const sigset_t set = signal_set();
   const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   Fleet fleet(options, service, std::move(*listeners));

@@ -127,6 +127,7 @@ bool Exchange::begin(std::optional<uint64_t> length) {
     framing.close = true;
   }
   chunked_ = framing.kind == ResponseFraming::Kind::Chunked;
+  session_->continue_body();
   bool body_done = false;
   write_head(framing, {}, body_done);
   return true;

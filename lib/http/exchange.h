@@ -69,7 +69,8 @@ class Exchange {
 
   // --- Answering in pieces: begin, write any number of times, end.
 
-  // With a length the body is framed by it (write() past it is refused); without, chunked, or by closing
+  // A client that waits for 100 Continue is sent it first: who answers in pieces before the request's body has come
+  // reads that body. With a length the body is framed by it (write() past it is refused); without, chunked, or by closing
   // for HTTP/1.0.
   bool begin(std::optional<uint64_t> length);
   // Copies `bytes`. True: go on. False: the queue is at its high-water mark (the bytes were taken): wait for

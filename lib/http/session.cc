@@ -138,7 +138,7 @@ size_t Session::run(std::string_view in) {
         // Blank lines before a request are to be ignored (RFC 9112, section 2.2).
         while (at < in.size() && is_line_end(in[at])) ++at;
         if (at == in.size()) {
-          if (ended_) close(false);
+          if (ended_ || draining_) close(!ended_);
           go_on = false;
         } else if (over_high_water()) {
           held_by_output_ = true;
@@ -237,10 +237,16 @@ void Session::begin_request() {
   step_ = Step::Body;
   body_since_ms_ = body_read_ms_ = now_ms();
   body_held_since_ms_ = 0;
-  if (head.expect_continue && !exchange_->started()) {
-    body_begun_ = true;
-    if (!output_.append("HTTP/1.1 100 Continue\r\n\r\n")) cut_answer();
-  }
+  if (!exchange_->started()) continue_body();
+}
+
+// Tells a client that waits for it to go on with the body (RFC 9110, section 10.1.1). Nothing where that was done,
+// or the body has begun without.
+void Session::continue_body() {
+  const Head& head = exchange_->request.head();
+  if (!head.expect_continue || head.framing == Framing::None || body_begun_) return;
+  body_begun_ = true;
+  if (!output_.append("HTTP/1.1 100 Continue\r\n\r\n")) cut_answer();
 }
 
 bool Session::parse_body(std::string_view in, size_t& used) {

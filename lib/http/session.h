@@ -99,6 +99,7 @@ class Session {
   bool start_request(std::string_view in, size_t& used);
   bool parse_head(std::string_view in, size_t& used);
   void begin_request();
+  void continue_body();
   bool parse_body(std::string_view in, size_t& used);
   void take_piece(std::string_view piece);
   bool buffer_piece(std::string_view piece);

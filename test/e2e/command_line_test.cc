@@ -24,7 +24,6 @@ TEST_CASE("command line: a wrong one is status 2 and says what is wrong") {
   CHECK(unknown.errors.contains("walk"));
   CHECK(run_leat({}).status == 2);
   CHECK(run_leat({"run", "--no-such-option"}).status == 2);
-  CHECK(run_leat({"check"}).status == 2);
   const TempFolder folder;
   const std::string file = folder.write("leat.toml", demo_configuration());
   CHECK(run_leat({"run", "-c", file, "--workers", "0"}).status == 2);

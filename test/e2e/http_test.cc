@@ -63,12 +63,22 @@ TEST_CASE("http: a body is followed by the next request at once") {
   CHECK(client.read_response().body == kHello);
 }
 
-TEST_CASE("http: a body that no handler wants is read over") {
+TEST_CASE("http: a small body that no handler wants is read over") {
   Daemon daemon(demo_configuration());
   Client client(daemon.address());
-  client.send(with_body("POST", "/nowhere", std::string(200'000, 'b')) + get("/json"));
+  client.send(with_body("POST", "/nowhere", std::string(50'000, 'b')) + get("/json"));
   CHECK(client.read_response().status == 404);
   CHECK(client.read_response().body == kHello);
+}
+
+TEST_CASE("http: a large body that no handler wants ends the connection, with an answer") {
+  Daemon daemon(demo_configuration());
+  Client client(daemon.address());
+  client.send(with_body("POST", "/nowhere", std::string(200'000, 'b')));
+  const Response response = client.read_response();
+  CHECK(response.status == 404);
+  CHECK(response.field("connection") == "close");
+  CHECK(client.hung_up());
 }
 
 TEST_CASE("http: 100 (Continue) is sent to who waits for it") {
