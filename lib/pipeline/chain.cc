@@ -1,11 +1,13 @@
 #include "pipeline/chain.h"
 
 #include <algorithm>
-#include <optional>
+#include <cstdint>
 
 namespace leat::pipeline {
 
 namespace {
+
+constexpr size_t kNone = SIZE_MAX;
 
 // Whether `predicate` holds for any declaration that `step` stands for.
 template <class Predicate>
@@ -38,11 +40,11 @@ class Constraints {
         table_[second * count_ + first] = first != second && must_precede(steps[first], steps[second]);
   }
 
-  // A step that is not done and comes before `step`.
-  [[nodiscard]] std::optional<size_t> blocker(size_t step) const {
+  // A step that is not done and comes before `step`, or kNone.
+  [[nodiscard]] size_t blocker(size_t step) const {
     for (size_t other = 0; other < count_; ++other)
       if (!done_[other] && table_[step * count_ + other]) return other;
-    return std::nullopt;
+    return kNone;
   }
   void set_done(size_t step) { done_[step] = true; }
   [[nodiscard]] bool done(size_t step) const { return done_[step]; }
@@ -59,13 +61,14 @@ std::vector<const Step*> find_cycle(const std::vector<Step>& steps, const Constr
   std::vector<size_t> path;
   while (std::ranges::find(path, at) == path.end()) {
     path.push_back(at);
-    at = *constraints.blocker(at);
+    at = constraints.blocker(at);
   }
   path.erase(path.begin(), std::ranges::find(path, at));
   std::ranges::reverse(path);
   // From the one declared first, so that a contradiction reads the same in every chain that has it.
   std::ranges::rotate(path, std::ranges::min_element(path));
   std::vector<const Step*> cycle;
+  cycle.reserve(path.size());
   for (const size_t step : path) cycle.push_back(&steps[step]);
   return cycle;
 }
@@ -96,21 +99,22 @@ std::vector<const Step*> order_chain(std::vector<Step>& steps) {
   Constraints constraints(steps);
   std::vector<size_t> order;
   while (order.size() < steps.size()) {
-    std::optional<size_t> next;
-    std::optional<size_t> blocked;
+    size_t next = kNone;
+    size_t blocked = kNone;
     for (size_t i = 0; i < steps.size(); ++i) {
       if (constraints.done(i)) continue;
-      if (constraints.blocker(i)) {
+      if (constraints.blocker(i) != kNone) {
         blocked = i;
-      } else if (!next || steps[i].kind->phase < steps[*next].kind->phase) {
+      } else if (next == kNone || steps[i].kind->phase < steps[next].kind->phase) {
         next = i;
       }
     }
-    if (!next) return find_cycle(steps, constraints, *blocked);
-    order.push_back(*next);
-    constraints.set_done(*next);
+    if (next == kNone) return find_cycle(steps, constraints, blocked);
+    order.push_back(next);
+    constraints.set_done(next);
   }
   std::vector<Step> ordered;
+  ordered.reserve(order.size());
   for (const size_t i : order) ordered.push_back(std::move(steps[i]));
   steps = std::move(ordered);
   return {};

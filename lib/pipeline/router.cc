@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <format>
 #include <set>
 
 #include "base/check.h"
@@ -157,8 +158,8 @@ size_t remove_dots(std::string_view path, char* out) {
       std::memcpy(out + size, path.data() + at, end - at);
       size += end - at;
     } else {
-      if (dots == Dots::Up)
-        while (size > 0 && out[--size] != '/') continue;
+      // Up to the slash before the last segment; what is there begins with one, if there is anything.
+      if (dots == Dots::Up && size > 0) size = std::string_view(out, size).rfind('/');
       if (end == path.size()) out[size++] = '/';  // "/a/." is "/a/"
     }
     at = end;
@@ -238,7 +239,7 @@ Router& Router::operator=(Router&&) noexcept = default;
 std::expected<void, std::string> Router::add(const Pattern& pattern, http::MethodSet methods,
                                              const Route* route) {
   Node* node = root_.get();
-  Leaf* leaf = nullptr;
+  bool rest = false;
   for (const Pattern::Segment& segment : pattern.segments) {
     switch (segment.kind) {
       case Pattern::Segment::Kind::Text: {
@@ -253,18 +254,18 @@ std::expected<void, std::string> Router::add(const Pattern& pattern, http::Metho
         node = node->param.get();
         break;
       case Pattern::Segment::Kind::Rest:
-        leaf = &node->rest;
+        rest = true;
         break;
     }
   }
-  if (leaf == nullptr) leaf = &node->leaf;
-  if (const http::MethodSet taken = leaf->methods & methods; taken != 0)
+  Leaf& leaf = rest ? node->rest : node->leaf;
+  if (const http::MethodSet taken = leaf.methods & methods; taken != 0)
     return std::unexpected(list(taken) + " is declared twice for paths of this shape");
   most_params_ = std::max(most_params_, pattern.params().size());
-  leaf->methods |= methods;
+  leaf.methods |= methods;
   methods_ |= methods;
   for (unsigned i = 0; i < http::kMethodCount; ++i)
-    if ((methods & http::method_bit(static_cast<http::Method>(i))) != 0) leaf->routes[i] = route;
+    if ((methods & http::method_bit(static_cast<http::Method>(i))) != 0) leaf.routes[i] = route;
   return {};
 }
 
@@ -285,7 +286,8 @@ void Router::freeze() {
     // with a percent sign is received with %25: only the walk by segments finds those.
     if (fixed && !node.leaf.empty()) paths.emplace_back(path, &node.leaf);
     for (auto& [text, child] : node.children)
-      self(self, *child, path + "/" + text, fixed && text.find_first_of("/%") == std::string::npos);
+      self(self, *child, std::format("{}/{}", path, text),
+           fixed && text.find_first_of("/%") == std::string::npos);
     if (node.param) self(self, *node.param, path, false);
   };
   walk(walk, *root_, "", true);
