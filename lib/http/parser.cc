@@ -33,7 +33,7 @@ struct ParserCallbacks {
   }
   static int field_complete(llhttp_t* llhttp) {
     self(llhttp).in_value_ = true;
-    return 0;
+    return self(llhttp).within_count() ? 0 : HPE_USER;
   }
   static int value(llhttp_t* llhttp, const char* at, size_t size) {
     Parser& parser = self(llhttp);
@@ -144,8 +144,8 @@ Parser::Step Parser::refuse(uint16_t status, std::string_view detail) {
 }
 
 Parser::Step Parser::refuse_llhttp() {
+  if (refusal_) return Step::Refused;  // a callback has said why
   switch (llhttp_get_errno(&llhttp_)) {
-    case HPE_USER: return Step::Refused;  // a callback has said why
     case HPE_PAUSED_H2_UPGRADE: return refuse(505, "HTTP/2 is not spoken on this port.");
     case HPE_INVALID_METHOD:
       // A word that could be a method is one that is not implemented; anything else is not HTTP at all.
@@ -186,13 +186,18 @@ bool Parser::add_slot() {
   return true;
 }
 
+// Asked at the end of a field's name. llhttp tells of a name's beginning sooner or later, as bytes arrive, and
+// what a peer is told must not depend on that.
+bool Parser::within_count() {
+  if (slot_count_ <= limits_->header_count) return true;
+  refuse(431, "The request has too many header fields.");
+  return false;
+}
+
 bool Parser::grow_slots() {
-  if (slot_count_ == limits_->header_count) {
-    refuse(431, "The request has too many header fields.");
-    return false;
-  }
-  // Browsers send about a dozen fields.
-  const uint32_t room = std::min(slot_room_ == 0 ? 16 : slot_room_ * 2, limits_->header_count);
+  if (!within_count()) return false;
+  // Browsers send about a dozen fields. One more than the limit, for the name that goes past it.
+  const uint32_t room = std::min(slot_room_ == 0 ? 16 : slot_room_ * 2, limits_->header_count + 1);
   void* grown = arena_->grow(slots_, slot_count_ * sizeof(HeaderSlot), room * sizeof(HeaderSlot), alignof(HeaderSlot));
   if (grown == nullptr) {
     refuse(503, "The server is out of memory for this request.");
@@ -207,7 +212,7 @@ bool Parser::grow_slots() {
 // malformed.
 bool Parser::take_known_lines(std::string_view text) {
   while (const KnownLine* line = lines_->match(text.substr(scanned_), hint_)) {
-    if (line->http11_only && llhttp_.http_minor == 0) return true;
+    if (line->http11_only && llhttp_.http_minor == 0) break;
     if (!feed(text.data(), scanned_)) return false;
     if (slot_count_ == slot_room_ && !grow_slots()) return false;
     slots_[slot_count_++] = {.name = {scanned_, line->name_size},
@@ -217,7 +222,8 @@ bool Parser::take_known_lines(std::string_view text) {
     fed_ = scanned_ += line->size;
     in_value_ = true;
     hint_ = line;
-    if (scanned_ - request_line_ > limits_->header_bytes) return true;
+    if (!within_count()) return false;
+    if (scanned_ - request_line_ > limits_->header_bytes) break;
   }
   return true;
 }
@@ -230,8 +236,9 @@ Parser::Step Parser::parse_head(std::string_view text) {
     const void* newline = std::memchr(base + from, '\n', text.size() - from);
     const size_t line_end =
         newline == nullptr ? text.size() : static_cast<size_t>(static_cast<const char*>(newline) - base) + 1;
+    // What is wrong within the limit is said first, whatever pieces the head comes in.
+    if (!feed(base, std::min<size_t>(line_end, limits_->request_line_bytes))) return refuse_llhttp();
     if (line_end > limits_->request_line_bytes) return refuse(414, "The request line is too long.");
-    if (!feed(base, line_end)) return refuse_llhttp();
     if (newline == nullptr) return Step::More;
     if (llhttp_.http_major == 0) return refuse(400, "The request line names no protocol version.");
     request_line_ = scanned_ = fed_;
@@ -252,6 +259,7 @@ Parser::Step Parser::parse_head(std::string_view text) {
     if (newline == nullptr) return Step::More;
     scanned_ = static_cast<uint32_t>(line_end);
   }
+  if (!feed(base, request_line_ + limits_->header_bytes)) return refuse_llhttp();
   return refuse(431, "The request's header fields are too large.");
 }
 

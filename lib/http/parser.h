@@ -63,6 +63,7 @@ class Parser {
   bool take_known_lines(std::string_view text);
   bool add_slot();
   bool grow_slots();
+  bool within_count();
   Step finish_head(std::string_view text);
   Step check_fields();
   Step check_target();
