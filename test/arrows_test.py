@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ARROWS = {
     "lib/base": set(),
     "lib/net": {"lib/base"},
-    "lib/http": {"lib/base"},
+    "lib/http": {"lib/base", "lib/json"},
     "lib/json": {"lib/base"},
     "lib/cache": {"lib/base"},
     "lib/pipeline": {"lib/base", "lib/http", "lib/json"},
@@ -34,7 +34,6 @@ LIBRARIES = {
     "toml++": "config/",
     "spdlog": "lib/base/log",
     "rapidjson": ("lib/json/", "lib/plugin/demo/"),
-    "mimalloc": "server/",
     "CLI": "server/",
     "dlfcn.h": "lib/plugin/",
 }
