@@ -20,7 +20,11 @@ Acceptor::Pause::Pause(Acceptor& owner)
     : net::Timer([](net::Timer& timer) { static_cast<Pause&>(timer).acceptor.arm(); }), acceptor(owner) {}
 
 Acceptor::Acceptor(net::Loop& loop, Connections& connections, Fd listener, uint32_t number)
-    : loop_(loop), connections_(connections), listener_(std::move(listener)), number_(number), pause_(*this) {}
+    : loop_(loop),
+      connections_(connections),
+      listener_(std::move(listener)),
+      number_(number),
+      pause_(*this) {}
 
 Acceptor::~Acceptor() { loop_.timers().stop(pause_); }
 
@@ -58,8 +62,8 @@ void Acceptor::on_completion(const net::Completion& completion) {
     const uint64_t now = loop_.now_ms();
     if (warned_ms_ == 0 || now >= warned_ms_ + kWarnEveryMs) {
       warned_ms_ = now;
-      log::warn("cannot accept connections: {} ({} open); new clients wait in the backlog", std::strerror(-result),
-                connections_.count());
+      log::warn("cannot accept connections: {} ({} open); new clients wait in the backlog",
+                std::strerror(-result), connections_.count());
     }
     loop_.timers().start(pause_, now + kPauseMs);
   } else {

@@ -12,7 +12,8 @@ namespace {
 
 class Assembler {
  public:
-  Assembler(config::Config& config, std::vector<std::string> folders, uint32_t workers, Diagnostics& diagnostics)
+  Assembler(config::Config& config, std::vector<std::string> folders, uint32_t workers,
+            Diagnostics& diagnostics)
       : config_(config), diagnostics_(diagnostics) {
     options_.directories = std::move(folders);
     options_.directories.insert(options_.directories.end(), config.settings.plugin_path.begin(),

@@ -12,7 +12,8 @@
 namespace leat::server {
 
 Connection::Deadline::Deadline(Connection& owner)
-    : net::Timer([](net::Timer& timer) { static_cast<Deadline&>(timer).connection.on_timer(); }), connection(owner) {}
+    : net::Timer([](net::Timer& timer) { static_cast<Deadline&>(timer).connection.on_timer(); }),
+      connection(owner) {}
 
 Connection::Connection(Connections& table, uint32_t slot, uint32_t generation, Fd fd)
     : table_(table),
@@ -31,13 +32,18 @@ Connection::~Connection() {
 
 void Connection::on_completion(const net::Completion& completion) {
   switch (completion.token.op()) {
-    case net::Op::Receive: on_received(completion); break;
-    case net::Op::Send: on_sent(completion.result); break;
+    case net::Op::Receive:
+      on_received(completion);
+      break;
+    case net::Op::Send:
+      on_sent(completion.result);
+      break;
     case net::Op::Poll:
       polling_ = cancelling_ = dozing_ = false;
       idle_since_ms_ = table_.loop_.now_ms();
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -78,7 +84,8 @@ void Connection::on_timer() {
     begin_close(true);
   } else if (state_ == State::Open) {
     if (now >= session_.deadline_ms()) session_.deadline_passed();
-    if (session_.idle() && table_.options_.doze_after_ms != 0 && now >= idle_since_ms_ + table_.options_.doze_after_ms)
+    if (session_.idle() && table_.options_.doze_after_ms != 0 &&
+        now >= idle_since_ms_ + table_.options_.doze_after_ms)
       dozing_ = true;
   }
   table_.touch(*this);
@@ -157,8 +164,8 @@ void Connection::drain() {
   table_.touch(*this);
 }
 
-// From here on nothing is started; settle() waits until the last operation has completed. With `reset` the peer
-// gets an RST in place of an orderly end, so that it cannot take a cut answer for a whole one.
+// From here on nothing is started; settle() waits until the last operation has completed. With `reset` the
+// peer gets an RST in place of an orderly end, so that it cannot take a cut answer for a whole one.
 void Connection::begin_close(bool reset) {
   if (state_ == State::Closing) return;
   state_ = State::Closing;
@@ -171,7 +178,8 @@ void Connection::begin_close(bool reset) {
   }
   if (!in_flight()) return;
   // The ring holds a reference to the socket while an operation is in flight, so that closing the descriptor
-  // would tell the peer nothing. A shutdown does, and it ends the operations; it is no way to a reset, though.
+  // would tell the peer nothing. A shutdown does, and it ends the operations; it is no way to a reset,
+  // though.
   if (!reset && ::shutdown(fd_.get(), SHUT_RDWR) == 0) return;
   net::Engine& engine = table_.loop_.engine();
   if (receiving_) engine.cancel(token(net::Op::Receive));
@@ -233,8 +241,8 @@ void Connections::on_turn_end() {
 }
 
 void Connections::settle_dirty() {
-  // Settling may touch others (a service may answer one exchange from another's end), so the list is walked in
-  // rounds until nothing is left.
+  // Settling may touch others (a service may answer one exchange from another's end), so the list is walked
+  // in rounds until nothing is left.
   while (!dirty_.empty()) {
     settling_.swap(dirty_);
     for (const uint32_t slot : settling_) {

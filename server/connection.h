@@ -84,9 +84,9 @@ class Connection {
   bool receiving_ = false;
   bool polling_ = false;
   bool sending_ = false;
-  bool cancelling_ = false;   // the receive or poll was asked to end
-  bool dozing_ = false;       // idle for long: a poll instead of a receive
-  bool peer_ended_ = false;   // end of file was received
+  bool cancelling_ = false;  // the receive or poll was asked to end
+  bool dozing_ = false;      // idle for long: a poll instead of a receive
+  bool peer_ended_ = false;  // end of file was received
   uint64_t send_since_ms_ = 0;
   uint64_t idle_since_ms_ = 0;
   uint64_t linger_until_ms_ = 0;

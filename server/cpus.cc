@@ -42,7 +42,8 @@ unsigned cgroup_cpu_limit() {
     while (true) {
       std::ifstream file("/sys/fs/cgroup" + group + "/cpu.max");
       const std::string content{std::istreambuf_iterator<char>(file), {}};
-      if (const unsigned limit = parse_cpu_max(content); limit != 0 && (least == 0 || limit < least)) least = limit;
+      if (const unsigned limit = parse_cpu_max(content); limit != 0 && (least == 0 || limit < least))
+        least = limit;
       const size_t slash = group.rfind('/');
       if (slash == std::string::npos) break;
       group.resize(slash);

@@ -67,8 +67,8 @@ Expected<std::vector<std::vector<Fd>>> open_listeners(const DaemonOptions& optio
   return listeners;
 }
 
-// The files of unix sockets that this daemon has bound, removed when it ends, unless another has taken the name by
-// then.
+// The files of unix sockets that this daemon has bound, removed when it ends, unless another has taken the
+// name by then.
 class SocketFiles {
  public:
   explicit SocketFiles(const std::vector<net::Address>& addresses) {
@@ -81,7 +81,8 @@ class SocketFiles {
   ~SocketFiles() {
     for (const File& file : files_) {
       struct stat status{};
-      if (::stat(file.path.c_str(), &status) == 0 && status.st_dev == file.device && status.st_ino == file.inode)
+      if (::stat(file.path.c_str(), &status) == 0 && status.st_dev == file.device &&
+          status.st_ino == file.inode)
         ::unlink(file.path.c_str());
     }
   }
@@ -106,8 +107,8 @@ class Fleet {
       WorkerOptions worker = options.worker;
       worker.index = i;
       worker.cpu = options.pin ? cpus[i % cpus.size()] : -1;
-      workers_.push_back(
-          std::make_unique<Worker>(std::move(worker), std::move(listeners[i]), service, workers_, options.hooks));
+      workers_.push_back(std::make_unique<Worker>(std::move(worker), std::move(listeners[i]), service,
+                                                  workers_, options.hooks));
     }
   }
 
@@ -168,9 +169,15 @@ class Fleet {
 // Acts on one signal. `draining` remembers whether stopping has been asked for before.
 void on_signal(int signal, Fleet& fleet, bool& draining) {
   switch (signal) {
-    case SIGUSR1: log::reopen(); break;
-    case SIGHUP: log::warn("SIGHUP is ignored: the configuration is read at start, restart to change it"); break;
-    case SIGINT: fleet.stop(); break;
+    case SIGUSR1:
+      log::reopen();
+      break;
+    case SIGHUP:
+      log::warn("SIGHUP is ignored: the configuration is read at start, restart to change it");
+      break;
+    case SIGINT:
+      fleet.stop();
+      break;
     default:
       if (draining) {
         log::warn("stopping at once");

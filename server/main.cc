@@ -61,7 +61,8 @@ DaemonOptions daemon_options(const config::Settings& settings, uint32_t workers)
   return options;
 }
 
-// The folders named on the command line and, for a daemon that still lies in its build tree, that tree's plugins.
+// The folders named on the command line and, for a daemon that still lies in its build tree, that tree's
+// plugins.
 std::vector<std::string> plugin_folders(const Command& command) {
   std::vector<std::string> folders = command.plugin_path;
   std::error_code unreadable;
@@ -101,8 +102,9 @@ int run(const Command& command) {
     std::fprintf(stderr, "leat: cannot open the log file: %s\n", opened.error().c_str());
     return kExitFailure;
   }
-  log::info("leat {} with {} worker{} and {} route{}", LEAT_VERSION, loaded->workers, loaded->workers == 1 ? "" : "s",
-            loaded->assembly.site->routes().size(), loaded->assembly.site->routes().size() == 1 ? "" : "s");
+  log::info("leat {} with {} worker{} and {} route{}", LEAT_VERSION, loaded->workers,
+            loaded->workers == 1 ? "" : "s", loaded->assembly.site->routes().size(),
+            loaded->assembly.site->routes().size() == 1 ? "" : "s");
   pipeline::Pipeline pipeline(*loaded->assembly.site);
   DaemonOptions options = daemon_options(loaded->settings, loaded->workers);
   const auto& plugins = loaded->assembly.plugins;
@@ -141,8 +143,10 @@ int routes(const Command& command) {
 
 int version(const Command& command) {
   const std::string abi = std::to_string(LEAT_ABI_MAJOR) + "." + std::to_string(LEAT_ABI_MINOR);
-  print(command.json ? "{\"version\":\"" LEAT_VERSION "\",\"plugin_abi\":\"" + abi + "\",\"allocator\":\"" LEAT_ALLOCATOR "\"}\n"
-                     : "leat " LEAT_VERSION "\nplugin ABI " + abi + "\nallocator " LEAT_ALLOCATOR "\nplugins in " LEAT_PLUGIN_DIR "\n");
+  print(command.json ? "{\"version\":\"" LEAT_VERSION "\",\"plugin_abi\":\"" + abi +
+                           "\",\"allocator\":\"" LEAT_ALLOCATOR "\"}\n"
+                     : "leat " LEAT_VERSION "\nplugin ABI " + abi +
+                           "\nallocator " LEAT_ALLOCATOR "\nplugins in " LEAT_PLUGIN_DIR "\n");
   return kExitFine;
 }
 
@@ -157,17 +161,23 @@ int explain_error(const Command& command) {
     std::fprintf(stderr, "leat: there is no error `%s`\n", command.code.c_str());
     return kExitFailure;
   }
-  print(config::code_text(found->code) + ": " + std::string(found->title) + "\n\n" + std::string(found->text) + "\n");
+  print(config::code_text(found->code) + ": " + std::string(found->title) + "\n\n" +
+        std::string(found->text) + "\n");
   return kExitFine;
 }
 
 int execute(const Command& command) {
   switch (command.kind) {
-    case Command::Kind::Run: return run(command);
-    case Command::Kind::Check: return check(command);
-    case Command::Kind::Routes: return routes(command);
-    case Command::Kind::Version: return version(command);
-    case Command::Kind::ExplainError: return explain_error(command);
+    case Command::Kind::Run:
+      return run(command);
+    case Command::Kind::Check:
+      return check(command);
+    case Command::Kind::Routes:
+      return routes(command);
+    case Command::Kind::Version:
+      return version(command);
+    case Command::Kind::ExplainError:
+      return explain_error(command);
     case Command::Kind::Settings:
       print(command.markdown ? config::reference_markdown() : config::reference_text());
       return kExitFine;

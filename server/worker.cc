@@ -85,7 +85,8 @@ Expected<std::string> Worker::build() {
   connections_ = std::make_unique<Connections>(*loop_, http_, options_.connections);
   drain_deadline_ = std::make_unique<DrainDeadline>(*this);
   update_date();
-  if (hooks_.start && !hooks_.start(options_.index)) return std::unexpected(Error{"a plugin refused to start"});
+  if (hooks_.start && !hooks_.start(options_.index))
+    return std::unexpected(Error{"a plugin refused to start"});
   for (Fd& listener : listeners_)
     acceptors_.push_back(std::make_unique<Acceptor>(*loop_, *connections_, std::move(listener),
                                                     static_cast<uint32_t>(acceptors_.size())));

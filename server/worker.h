@@ -38,12 +38,12 @@ struct WorkerOptions {
   net::UringOptions ring;
   http::Limits limits;
   ConnectionOptions connections;
-  uint32_t exchanges = 16'384;            // requests in flight
-  size_t blocks = 32'768;                 // 16 KiB each: half a GiB at the worst
-  size_t blocks_kept = 256;               // recycled without the allocator: 4 MiB
+  uint32_t exchanges = 16'384;  // requests in flight
+  size_t blocks = 32'768;       // 16 KiB each: half a GiB at the worst
+  size_t blocks_kept = 256;     // recycled without the allocator: 4 MiB
   uint64_t drain_timeout_ms = 30'000;
-  std::string server_name = "leat";       // empty: no Server field
-  bool known_heads = true;                // recognise heads and header lines that come again
+  std::string server_name = "leat";  // empty: no Server field
+  bool known_heads = true;           // recognise heads and header lines that come again
 };
 
 class Worker final : public net::LoopClient, public http::WorkerContext, public ExchangeResumer {
@@ -72,7 +72,8 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   [[nodiscard]] uint64_t now_ns() const override { return loop_->now_ns(); }
   [[nodiscard]] std::string_view date() const override { return {date_.data(), date_.size()}; }
   [[nodiscard]] BlockPool& blocks() override { return blocks_; }
-  [[nodiscard]] bool resume_after(http::Ticket ticket, uint64_t delay_ms, Resume resume, void* argument) override;
+  [[nodiscard]] bool resume_after(http::Ticket ticket, uint64_t delay_ms, Resume resume,
+                                  void* argument) override;
   void forget_timers(http::Exchange& exchange) override { timers_->forget(exchange); }
   [[nodiscard]] bool resume_from_any_thread(http::Ticket ticket, Resume resume, void* argument) override;
 

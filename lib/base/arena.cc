@@ -9,8 +9,8 @@ namespace leat {
 
 namespace {
 
-// An allocation past this gets a block to itself, so that at most a quarter of a block is left unused by one that
-// did not fit; one past a block comes from the allocator.
+// An allocation past this gets a block to itself, so that at most a quarter of a block is left unused by one
+// that did not fit; one past a block comes from the allocator.
 constexpr size_t kLargestShared = Block::kSize / 4;
 
 }  // namespace

@@ -60,7 +60,9 @@ class LineFormatter final : public spdlog::formatter {
     out.push_back('\n');
   }
 
-  [[nodiscard]] std::unique_ptr<formatter> clone() const override { return std::make_unique<LineFormatter>(format_); }
+  [[nodiscard]] std::unique_ptr<formatter> clone() const override {
+    return std::make_unique<LineFormatter>(format_);
+  }
 
  private:
   static void append_quoted(std::string_view text, spdlog::memory_buf_t& out) {
@@ -101,11 +103,16 @@ std::atomic<uint64_t> dropped_before{0};
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
-    case Level::Debug: return spdlog::level::debug;
-    case Level::Info: return spdlog::level::info;
-    case Level::Warn: return spdlog::level::warn;
-    case Level::Error: return spdlog::level::err;
-    case Level::Off: break;
+    case Level::Debug:
+      return spdlog::level::debug;
+    case Level::Info:
+      return spdlog::level::info;
+    case Level::Warn:
+      return spdlog::level::warn;
+    case Level::Error:
+      return spdlog::level::err;
+    case Level::Off:
+      break;
   }
   return spdlog::level::off;
 }

@@ -19,8 +19,8 @@ enum class Format : uint8_t { Text, Json };
 struct Options {
   Level level = Level::Info;
   Format format = Format::Text;
-  std::string file;            // empty: stderr
-  size_t queue_lines = 8192;   // 8192 lines of about 300 bytes: some 2.5 MiB at the worst
+  std::string file;           // empty: stderr
+  size_t queue_lines = 8192;  // 8192 lines of about 300 bytes: some 2.5 MiB at the worst
 };
 
 // Starts the writing thread. Fails with the reason when the file cannot be opened.

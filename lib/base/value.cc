@@ -26,7 +26,8 @@ bool Value::same_as(const Value& other) const {
     });
   }
   if (const Array* mine = array())
-    return std::ranges::equal(*mine, *other.array(), [](const Value& a, const Value& b) { return a.same_as(b); });
+    return std::ranges::equal(*mine, *other.array(),
+                              [](const Value& a, const Value& b) { return a.same_as(b); });
   if (const bool* mine = boolean()) return *mine == *other.boolean();
   if (const int64_t* mine = integer()) return *mine == *other.integer();
   if (const double* mine = real()) return *mine == *other.real();

@@ -27,7 +27,8 @@ constexpr uint64_t kMostDiscarded = 64 * 1024;
 
 }  // namespace
 
-Exchange::Exchange(WorkerContext& worker, uint32_t slot) : worker_(worker), arena_(worker.blocks(), 0), slot_(slot) {
+Exchange::Exchange(WorkerContext& worker, uint32_t slot)
+    : worker_(worker), arena_(worker.blocks(), 0), slot_(slot) {
   request.reset(kNoHead);
 }
 
@@ -140,7 +141,8 @@ bool Exchange::write_piece(std::string_view bytes) {
   char* end = std::to_chars(size, size + 16, bytes.size(), 16).ptr;
   *end++ = '\r';
   *end++ = '\n';
-  return output.append({size, static_cast<size_t>(end - size)}) && output.append(bytes) && output.append("\r\n");
+  return output.append({size, static_cast<size_t>(end - size)}) && output.append(bytes) &&
+         output.append("\r\n");
 }
 
 bool Exchange::write(std::string_view bytes) {
@@ -195,7 +197,8 @@ bool Exchange::body_over_limit() const {
 }
 
 Ticket Exchange::ticket() const {
-  return {worker_.index(), slot_, session_->env_.exchanges.generations_[slot_].load(std::memory_order_relaxed)};
+  return {worker_.index(), slot_,
+          session_->env_.exchanges.generations_[slot_].load(std::memory_order_relaxed)};
 }
 
 Ticket Exchange::suspend() {
@@ -216,7 +219,8 @@ void Exchange::recycle() {
   started_ns = 0;
   close_after = false;
   state_ = State::Open;
-  requested_ = cancelled_ = suspended_ = blocked_ = body_paused_ = chunked_ = head_only_ = has_length_ = false;
+  requested_ = cancelled_ = suspended_ = blocked_ = body_paused_ = chunked_ = head_only_ = has_length_ =
+      false;
   length_left_ = body_bytes_out_ = 0;
   std::free(body_);
   body_ = nullptr;
@@ -262,7 +266,8 @@ void ExchangePool::renew(Exchange& exchange) {
 
 // Only the worker writes, so that no locked instruction is needed.
 void ExchangePool::advance(uint32_t slot, uint64_t by) {
-  generations_[slot].store(generations_[slot].load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  generations_[slot].store(generations_[slot].load(std::memory_order_relaxed) + by,
+                           std::memory_order_relaxed);
 }
 
 Exchange* ExchangePool::find(const Ticket& ticket) {

@@ -61,7 +61,8 @@ class Exchange {
 
   // Copies `body`.
   bool send(std::string_view body);
-  // Sends `body` in place: it must stay unchanged until `release` runs, which happens in any case. Short ones are copied all the same.
+  // Sends `body` in place: it must stay unchanged until `release` runs, which happens in any case. Short ones
+  // are copied all the same.
   bool send_pinned(std::string_view body, Release release);
   // An RFC 9457 answer. `detail` (may be empty) tells the client what to mend; `extra` is appended to the
   // object as it stands, for example `"parameter":"limit"`. Response fields set before are kept.
@@ -69,9 +70,9 @@ class Exchange {
 
   // --- Answering in pieces: begin, write any number of times, end.
 
-  // A client that waits for 100 Continue is sent it first: who answers in pieces before the request's body has come
-  // reads that body. With a length the body is framed by it (write() past it is refused); without, chunked, or by closing
-  // for HTTP/1.0.
+  // A client that waits for 100 Continue is sent it first: who answers in pieces before the request's body
+  // has come reads that body. With a length the body is framed by it (write() past it is refused); without,
+  // chunked, or by closing for HTTP/1.0.
   bool begin(std::optional<uint64_t> length);
   // Copies `bytes`. True: go on. False: the queue is at its high-water mark (the bytes were taken): wait for
   // on_writable.
@@ -84,7 +85,7 @@ class Exchange {
 
   [[nodiscard]] bool started() const { return state_ != State::Open; }  // something was answered
   [[nodiscard]] bool finished() const { return state_ == State::Finished; }
-  [[nodiscard]] bool cancelled() const { return cancelled_; }  // nobody will see what is answered
+  [[nodiscard]] bool cancelled() const { return cancelled_; }            // nobody will see what is answered
   [[nodiscard]] uint64_t bytes_sent() const { return body_bytes_out_; }  // body bytes queued
 
   // --- The request's body.
@@ -107,11 +108,11 @@ class Exchange {
 
   // --- For the pipeline and the plugin host; cleared when the exchange is recycled.
   const pipeline::Route* route = nullptr;
-  void* handler_state = nullptr;      // whatever the handler keeps for this request
-  uint32_t chain_position = 0;        // middleware steps already run forward
-  uint64_t started_ns = 0;            // CLOCK_MONOTONIC of the turn in which the head was complete
-  bool close_after = false;           // answer, then close
-  void* timers = nullptr;             // the worker's: running timers of this exchange
+  void* handler_state = nullptr;  // whatever the handler keeps for this request
+  uint32_t chain_position = 0;    // middleware steps already run forward
+  uint64_t started_ns = 0;        // CLOCK_MONOTONIC of the turn in which the head was complete
+  bool close_after = false;       // answer, then close
+  void* timers = nullptr;         // the worker's: running timers of this exchange
 
  private:
   friend class Session;
@@ -133,10 +134,10 @@ class Exchange {
   KnownHead* known_ = nullptr;  // where the head lives, if not in the arena
 
   State state_ = State::Open;
-  bool requested_ = false;    // the service knows of it
+  bool requested_ = false;  // the service knows of it
   bool cancelled_ = false;
   bool suspended_ = false;
-  bool blocked_ = false;      // write() said no: on_writable is owed
+  bool blocked_ = false;  // write() said no: on_writable is owed
   bool body_paused_ = false;
   bool chunked_ = false;      // the answer's framing
   bool head_only_ = false;    // HEAD, or a status without a body
@@ -144,7 +145,7 @@ class Exchange {
   bool has_length_ = false;
   uint64_t body_bytes_out_ = 0;
   uint64_t body_limit_ = 0;
-  Response trailers_;         // fields only
+  Response trailers_;  // fields only
 
   // A buffered request body; grows by doubling as bytes arrive, whatever was announced.
   char* body_ = nullptr;

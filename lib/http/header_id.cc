@@ -9,10 +9,9 @@ namespace leat::http {
 
 namespace {
 
-constexpr std::string_view kNames[] = {
-    "",
+constexpr std::string_view kNames[] = {"",
 #define X(name, text) text,
-    LEAT_HTTP_HEADERS(X)
+                                       LEAT_HTTP_HEADERS(X)
 #undef X
 };
 constexpr size_t kCount = std::size(kNames);
@@ -48,8 +47,8 @@ constexpr auto kLowerNames = [] {
 }();
 
 uint64_t lower_word(const char* at) {
-  // Sets the bit that tells lower from upper case. It leaves digits and '-' as they are, and no character that
-  // may stand in a field name turns into one of another name's.
+  // Sets the bit that tells lower from upper case. It leaves digits and '-' as they are, and no character
+  // that may stand in a field name turns into one of another name's.
   uint64_t word = 0;
   std::memcpy(&word, at, sizeof word);
   return word | 0x2020202020202020;
@@ -74,7 +73,8 @@ HeaderId find_header(std::string_view name) {
   if (name.empty() || name.size() > kLongest) return HeaderId::Unknown;
   for (size_t bucket = bucket_of(name); kTable[bucket] != 0; bucket = (bucket + 1) % kBuckets) {
     const uint8_t id = kTable[bucket];
-    if (kNames[id].size() == name.size() && equals_lower(name, kLowerNames[id].data())) return static_cast<HeaderId>(id);
+    if (kNames[id].size() == name.size() && equals_lower(name, kLowerNames[id].data()))
+      return static_cast<HeaderId>(id);
   }
   return HeaderId::Unknown;
 }

@@ -47,7 +47,8 @@ KnownHead* KnownHeads::match_and_pin(std::string_view text, KnownHead* hint) {
 
 void KnownHeads::offer(const Head& head) {
   ENSURE(head.framing == Framing::None);
-  if (head.size < kHashed || head.size > KnownHead::kMostBytes || head.slot_count > KnownHead::kMostSlots) return;
+  if (head.size < kHashed || head.size > KnownHead::kMostBytes || head.slot_count > KnownHead::kMostSlots)
+    return;
   if (++offered_ % 8 != 0) return;
   const uint64_t hash = hash_bytes(head.bytes, kHashed, process_seed());
   KnownHead* set = &entries_[(hash % (kEntries / kWays)) * kWays];

@@ -82,8 +82,10 @@ bool KnownLines::steers_parser(HeaderId id) {
     case HeaderId::ContentLength:
     case HeaderId::ProxyConnection:
     case HeaderId::TransferEncoding:
-    case HeaderId::Upgrade: return true;
-    default: return false;
+    case HeaderId::Upgrade:
+      return true;
+    default:
+      return false;
   }
 }
 

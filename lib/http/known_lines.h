@@ -5,8 +5,8 @@
 // that line alone: it keeps nothing from one such line to the next. So a whole line (with its line ending)
 // that is equal, byte for byte, to one that was accepted is taken from this table, and only the others are
 // fed to the parser. Fields that mean something to framing are never entered (steers_parser()), but for one
-// line: "Connection: keep-alive" has no meaning in HTTP/1.1, where nearly all browsers send it. That the result
-// is the same as feeding everything is what test/fuzz/head_fuzz.cc checks.
+// line: "Connection: keep-alive" has no meaning in HTTP/1.1, where nearly all browsers send it. That the
+// result is the same as feeding everything is what test/fuzz/head_fuzz.cc checks.
 //
 // Fixed in size: a worker has one, 512 lines of at most 256 bytes, whose memory is touched as it fills. A
 // line enters when it is seen for the second time, so that values which never repeat (a trace id) do not
@@ -29,8 +29,8 @@ namespace leat::http {
 struct KnownLine {
   static constexpr size_t kMostBytes = 256;
   uint64_t hash = 0;
-  uint16_t size = 0;        // with the line ending; 0: free
-  uint16_t name_size = 0;   // the name begins the line
+  uint16_t size = 0;       // with the line ending; 0: free
+  uint16_t name_size = 0;  // the name begins the line
   uint16_t value_offset = 0;
   uint16_t value_size = 0;
   HeaderId id = HeaderId::Unknown;

@@ -43,15 +43,18 @@ bool is_framing_field(std::string_view name) {
     case HeaderId::Date:
     case HeaderId::KeepAlive:
     case HeaderId::TransferEncoding:
-    case HeaderId::Upgrade: return true;
-    default: return false;
+    case HeaderId::Upgrade:
+      return true;
+    default:
+      return false;
   }
 }
 
 }  // namespace
 
 bool Response::add(std::string_view name, std::string_view value) {
-  if (count_ == kMostFields || !is_token(name) || !is_field_value(value) || is_framing_field(name)) return false;
+  if (count_ == kMostFields || !is_token(name) || !is_field_value(value) || is_framing_field(name))
+    return false;
   if (equal_ignoring_case(name, "Content-Type")) {
     content_type = value;
     return true;

@@ -40,7 +40,9 @@ class Request {
   [[nodiscard]] std::string_view body() const { return body_; }
   // Trailer fields of a chunked body, complete with the last body event; slots index `trailer_bytes`.
   [[nodiscard]] std::span<const HeaderSlot> trailers() const { return trailers_; }
-  [[nodiscard]] std::string_view trailer_view(Span span) const { return trailer_bytes_.substr(span.offset, span.size); }
+  [[nodiscard]] std::string_view trailer_view(Span span) const {
+    return trailer_bytes_.substr(span.offset, span.size);
+  }
 
   // The address of the client, without a port; "unix:" for a unix socket.
   [[nodiscard]] std::string_view peer() const { return peer_; }

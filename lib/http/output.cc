@@ -67,7 +67,8 @@ bool Output::append_pinned(std::string_view bytes, Release release) {
 
 size_t Output::gather(std::span<std::string_view> parts) const {
   size_t count = 0;
-  for (const OutputSegment* segment = first_; segment != nullptr && count < parts.size(); segment = segment->next)
+  for (const OutputSegment* segment = first_; segment != nullptr && count < parts.size();
+       segment = segment->next)
     if (segment->size != 0) parts[count++] = {segment->data, segment->size};
   return count;
 }

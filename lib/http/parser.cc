@@ -27,7 +27,8 @@ struct ParserCallbacks {
     if (parser.in_value_ && !parser.add_slot()) return HPE_USER;
     parser.in_value_ = false;
     HeaderSlot& slot = parser.slots_[parser.slot_count_ - 1];
-    if (parser.part_ == Parser::Part::Body) return parser.append_trailer(at, size, &HeaderSlot::name) ? 0 : HPE_USER;
+    if (parser.part_ == Parser::Part::Body)
+      return parser.append_trailer(at, size, &HeaderSlot::name) ? 0 : HPE_USER;
     extend(parser, slot.name, at, size);
     return 0;
   }
@@ -84,7 +85,8 @@ std::optional<Method> to_method(uint8_t number) {
   if (number == HTTP_QUERY) return Method::Query;
   return std::nullopt;
 }
-static_assert(static_cast<int>(Method::Delete) == HTTP_DELETE && static_cast<int>(Method::Patch) == HTTP_PATCH &&
+static_assert(static_cast<int>(Method::Delete) == HTTP_DELETE &&
+              static_cast<int>(Method::Patch) == HTTP_PATCH &&
               static_cast<int>(Method::Unlink) == HTTP_UNLINK);
 
 constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
@@ -146,28 +148,37 @@ Parser::Step Parser::refuse(uint16_t status, std::string_view detail) {
 Parser::Step Parser::refuse_llhttp() {
   if (refusal_) return Step::Refused;  // a callback has said why
   switch (llhttp_get_errno(&llhttp_)) {
-    case HPE_PAUSED_H2_UPGRADE: return refuse(505, "HTTP/2 is not spoken on this port.");
+    case HPE_PAUSED_H2_UPGRADE:
+      return refuse(505, "HTTP/2 is not spoken on this port.");
     case HPE_INVALID_METHOD:
       // A word that could be a method is one that is not implemented; anything else is not HTTP at all.
       if (part_ == Part::RequestLine && base_[0] >= 'A' && base_[0] <= 'Z')
         return refuse(501, "The request method is not implemented.");
       return refuse(400, "The request does not begin with an HTTP method.");
-    case HPE_INVALID_URL: return refuse(400, "The request target has a character that must be percent-encoded.");
+    case HPE_INVALID_URL:
+      return refuse(400, "The request target has a character that must be percent-encoded.");
     case HPE_INVALID_VERSION:
       return refuse(505, "The protocol version is not supported; use HTTP/1.1 or HTTP/1.0.");
-    case HPE_INVALID_CONSTANT: return refuse(400, "The request line does not name the protocol HTTP.");
-    case HPE_INVALID_HEADER_TOKEN: return refuse(400, "A header field has a character that is not allowed.");
-    case HPE_INVALID_CONTENT_LENGTH: return refuse(400, "Content-Length is not one decimal number or stands beside Transfer-Encoding.");
+    case HPE_INVALID_CONSTANT:
+      return refuse(400, "The request line does not name the protocol HTTP.");
+    case HPE_INVALID_HEADER_TOKEN:
+      return refuse(400, "A header field has a character that is not allowed.");
+    case HPE_INVALID_CONTENT_LENGTH:
+      return refuse(400, "Content-Length is not one decimal number or stands beside Transfer-Encoding.");
     case HPE_UNEXPECTED_CONTENT_LENGTH:
       return refuse(400, "Content-Length is repeated or stands beside Transfer-Encoding.");
     case HPE_INVALID_TRANSFER_ENCODING:
       return refuse(400, "Transfer-Encoding does not end in chunked or stands beside Content-Length.");
-    case HPE_INVALID_CHUNK_SIZE: return refuse(400, "A chunk of the body has a malformed size.");
-    case HPE_UNEXPECTED_SPACE: return refuse(400, "There is white space where HTTP allows none.");
+    case HPE_INVALID_CHUNK_SIZE:
+      return refuse(400, "A chunk of the body has a malformed size.");
+    case HPE_UNEXPECTED_SPACE:
+      return refuse(400, "There is white space where HTTP allows none.");
     case HPE_CR_EXPECTED:
     case HPE_LF_EXPECTED:
-    case HPE_STRICT: return refuse(400, "A line does not end with CR LF.");
-    default: return refuse(400, "The request is not well-formed HTTP.");
+    case HPE_STRICT:
+      return refuse(400, "A line does not end with CR LF.");
+    default:
+      return refuse(400, "The request is not well-formed HTTP.");
   }
 }
 
@@ -186,8 +197,8 @@ bool Parser::add_slot() {
   return true;
 }
 
-// Asked at the end of a field's name. llhttp tells of a name's beginning sooner or later, as bytes arrive, and
-// what a peer is told must not depend on that.
+// Asked at the end of a field's name. llhttp tells of a name's beginning sooner or later, as bytes arrive,
+// and what a peer is told must not depend on that.
 bool Parser::within_count() {
   if (slot_count_ <= limits_->header_count) return true;
   refuse(431, "The request has too many header fields.");
@@ -198,7 +209,8 @@ bool Parser::grow_slots() {
   if (!within_count()) return false;
   // Browsers send about a dozen fields. One more than the limit, for the name that goes past it.
   const uint32_t room = std::min(slot_room_ == 0 ? 16 : slot_room_ * 2, limits_->header_count + 1);
-  void* grown = arena_->grow(slots_, slot_count_ * sizeof(HeaderSlot), room * sizeof(HeaderSlot), alignof(HeaderSlot));
+  void* grown =
+      arena_->grow(slots_, slot_count_ * sizeof(HeaderSlot), room * sizeof(HeaderSlot), alignof(HeaderSlot));
   if (grown == nullptr) {
     refuse(503, "The server is out of memory for this request.");
     return false;
@@ -253,7 +265,8 @@ Parser::Step Parser::parse_head(std::string_view text) {
     if (line_end - request_line_ > limits_->header_bytes) break;
     // The blank line, or a line cut by the end of what is there: llhttp sees all of it now. Other lines are
     // fed together with what follows them, once something follows that must be fed.
-    const bool blank = newline != nullptr && line_end - scanned_ <= 2 && (base[scanned_] == '\r' || base[scanned_] == '\n');
+    const bool blank =
+        newline != nullptr && line_end - scanned_ <= 2 && (base[scanned_] == '\r' || base[scanned_] == '\n');
     if ((newline == nullptr || blank) && !feed(base, line_end)) return refuse_llhttp();
     if (head_complete_) return finish_head(text.substr(0, fed_));
     if (newline == nullptr) return Step::More;
@@ -295,12 +308,14 @@ Parser::Step Parser::check_fields() {
       slot.id = find_header(head_.view(slot.name));
       // llhttp tells nothing of an empty value; anywhere behind the name will do for its place.
       if (slot.value.size == 0) slot.value.offset = slot.name.offset + slot.name.size;
-      while (slot.value.size > 0 && is_blank(head_.bytes[slot.value.offset + slot.value.size - 1])) --slot.value.size;
+      while (slot.value.size > 0 && is_blank(head_.bytes[slot.value.offset + slot.value.size - 1]))
+        --slot.value.size;
     }
     const std::string_view value = head_.view(slot.value);
     if (slot.id == HeaderId::Host) {
       ++hosts;
-      if (!slot.known && !is_authority(value)) return refuse(400, "The Host field is not a host with an optional port.");
+      if (!slot.known && !is_authority(value))
+        return refuse(400, "The Host field is not a host with an optional port.");
       head_.host = slot.value;
     } else if (slot.id == HeaderId::TransferEncoding) {
       ++codings;
@@ -308,12 +323,14 @@ Parser::Step Parser::check_fields() {
       if (!equal_ignoring_case(value, "chunked"))
         return refuse(501, "No transfer coding but chunked is implemented.");
     } else if (slot.id == HeaderId::Expect && head_.minor_version > 0) {
-      if (!equal_ignoring_case(value, "100-continue")) return refuse(417, "The only expectation known is 100-continue.");
+      if (!equal_ignoring_case(value, "100-continue"))
+        return refuse(417, "The only expectation known is 100-continue.");
       head_.expect_continue = true;
     }
   }
   if (hosts > 1) return refuse(400, "The request has more than one Host field.");
-  if (hosts == 0 && head_.minor_version > 0) return refuse(400, "An HTTP/1.1 request must have a Host field.");
+  if (hosts == 0 && head_.minor_version > 0)
+    return refuse(400, "An HTTP/1.1 request must have a Host field.");
   if (codings > 1) return refuse(400, "The request has more than one Transfer-Encoding field.");
   if (codings == 1) {
     head_.framing = Framing::Chunked;
@@ -405,7 +422,8 @@ void Parser::finish_trailers() {
   for (uint32_t i = 0; i < slot_count_; ++i) {
     HeaderSlot slot = slots_[i];
     slot.id = find_header(trailer_bytes().substr(slot.name.offset, slot.name.size));
-    while (slot.value.size > 0 && is_blank(trailer_bytes_[slot.value.offset + slot.value.size - 1])) --slot.value.size;
+    while (slot.value.size > 0 && is_blank(trailer_bytes_[slot.value.offset + slot.value.size - 1]))
+      --slot.value.size;
     // None but the head's own may say where this message or the next one ends, or for whom it is.
     if (!KnownLines::steers_parser(slot.id) && slot.id != HeaderId::Host) slots_[kept++] = slot;
   }

@@ -82,7 +82,7 @@ class Parser {
   uint32_t scanned_ = 0;        // bytes of the head searched for a line's end
   uint32_t request_line_ = 0;   // its length with the line ending
   Part part_ = Part::RequestLine;
-  bool in_value_ = false;       // the last span was a value: a name begins a new field
+  bool in_value_ = false;  // the last span was a value: a name begins a new field
   bool head_complete_ = false;
   bool message_complete_ = false;
 

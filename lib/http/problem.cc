@@ -5,8 +5,8 @@
 
 namespace leat::http {
 
-std::string_view problem_body(Arena& arena, uint16_t status, std::string_view detail, std::string_view request_id,
-                              std::string_view extra) {
+std::string_view problem_body(Arena& arena, uint16_t status, std::string_view detail,
+                              std::string_view request_id, std::string_view extra) {
   json::Writer json(arena);
   json.begin_object();
   json.key("type");

@@ -10,9 +10,10 @@ namespace leat::http {
 
 inline constexpr std::string_view kProblemType = "application/problem+json";
 
-// The JSON object: type, title (the status's reason phrase), status, detail and request_id where not empty, and
-// `extra`, members that are JSON already. Lies in `arena`; where that is full, a constant object without details.
-std::string_view problem_body(Arena& arena, uint16_t status, std::string_view detail, std::string_view request_id,
-                              std::string_view extra);
+// The JSON object: type, title (the status's reason phrase), status, detail and request_id where not empty,
+// and `extra`, members that are JSON already. Lies in `arena`; where that is full, a constant object without
+// details.
+std::string_view problem_body(Arena& arena, uint16_t status, std::string_view detail,
+                              std::string_view request_id, std::string_view extra);
 
 }  // namespace leat::http

@@ -46,21 +46,22 @@ class WorkerContext {
   using Resume = void (*)(Exchange& exchange, void* argument);
 
   virtual ~WorkerContext() = default;
-  [[nodiscard]] virtual uint32_t index() const = 0;      // 0-based
-  [[nodiscard]] virtual uint64_t now_ns() const = 0;     // CLOCK_MONOTONIC, as of this turn
+  [[nodiscard]] virtual uint32_t index() const = 0;         // 0-based
+  [[nodiscard]] virtual uint64_t now_ns() const = 0;        // CLOCK_MONOTONIC, as of this turn
   [[nodiscard]] virtual std::string_view date() const = 0;  // IMF-fixdate of this second, 29 bytes
   [[nodiscard]] virtual BlockPool& blocks() = 0;
 
   // Calls `resume(exchange, argument)` on this worker after `delay_ms`, unless the exchange has ended by
   // then, in which case nothing is called. False when no timer could be had (memory).
-  [[nodiscard]] virtual bool resume_after(Ticket ticket, uint64_t delay_ms, Resume resume, void* argument) = 0;
+  [[nodiscard]] virtual bool resume_after(Ticket ticket, uint64_t delay_ms, Resume resume,
+                                          void* argument) = 0;
 
   // Drops the timers of an exchange that ends; called for those that had any.
   virtual void forget_timers(Exchange& exchange) = 0;
 
-  // The same as resume_after(), at once and from any thread: `resume` runs on the worker that the ticket names, in a later turn.
-  // False, and nothing will be called, when the ticket is stale or memory is out. True does not promise a
-  // call: the exchange may end before the worker gets to it. Any thread.
+  // The same as resume_after(), at once and from any thread: `resume` runs on the worker that the ticket
+  // names, in a later turn. False, and nothing will be called, when the ticket is stale or memory is out.
+  // True does not promise a call: the exchange may end before the worker gets to it. Any thread.
   [[nodiscard]] virtual bool resume_from_any_thread(Ticket ticket, Resume resume, void* argument) = 0;
 };
 

@@ -21,7 +21,11 @@ constexpr bool is_line_end(char c) { return c == '\r' || c == '\n'; }
 }  // namespace
 
 Session::Session(SessionEnvironment& environment, std::string_view peer, uint32_t owner)
-    : env_(environment), peer_(peer), owner_(owner), output_(environment.memory), input_(environment.memory.blocks) {
+    : env_(environment),
+      peer_(peer),
+      owner_(owner),
+      output_(environment.memory),
+      input_(environment.memory.blocks) {
   deadline_ms_ = now_ms() + env_.limits.idle_timeout_ms;
 }
 
@@ -96,11 +100,18 @@ void Session::drain() {
 void Session::deadline_passed() {
   if (now_ms() < deadline_ms_) return;
   switch (step_) {
-    case Step::Idle: close(false); break;
-    case Step::Head: refuse({408, "The request's head did not arrive in time."}); break;
-    case Step::Body: refuse({408, "The request's body did not arrive in time."}); break;
+    case Step::Idle:
+      close(false);
+      break;
+    case Step::Head:
+      refuse({408, "The request's head did not arrive in time."});
+      break;
+    case Step::Body:
+      refuse({408, "The request's body did not arrive in time."});
+      break;
     case Step::Answer:
-    case Step::Closing: break;
+    case Step::Closing:
+      break;
   }
   settle();
 }
@@ -150,9 +161,15 @@ size_t Session::run(std::string_view in) {
           go_on = start_request(in, at);
         }
         break;
-      case Step::Head: go_on = parse_head(in, at); break;
-      case Step::Body: go_on = parse_body(in, at); break;
-      case Step::Answer: go_on = end_answer(); break;
+      case Step::Head:
+        go_on = parse_head(in, at);
+        break;
+      case Step::Body:
+        go_on = parse_body(in, at);
+        break;
+      case Step::Answer:
+        go_on = end_answer();
+        break;
       case Step::Closing:
         at = in.size();
         go_on = false;
@@ -201,13 +218,17 @@ bool Session::parse_head(std::string_view in, size_t& used) {
       if (!ended_) return false;
       refuse({400, "The connection ended within the request's head."});
       return true;
-    case Parser::Step::Refused: refuse(parser.refusal()); return true;
-    default: break;
+    case Parser::Step::Refused:
+      refuse(parser.refusal());
+      return true;
+    default:
+      break;
   }
   const Head& head = parser.head();
   exchange_->request.head_ = &head;
   used += head.size;
-  if (env_.heads != nullptr && head.framing == Framing::None && !head.expect_continue) env_.heads->offer(head);
+  if (env_.heads != nullptr && head.framing == Framing::None && !head.expect_continue)
+    env_.heads->offer(head);
   begin_request();
   return true;
 }
@@ -240,8 +261,8 @@ void Session::begin_request() {
   if (!exchange_->started()) continue_body();
 }
 
-// Tells a client that waits for it to go on with the body (RFC 9110, section 10.1.1). Nothing where that was done,
-// or the body has begun without.
+// Tells a client that waits for it to go on with the body (RFC 9110, section 10.1.1). Nothing where that was
+// done, or the body has begun without.
 void Session::continue_body() {
   const Head& head = exchange_->request.head();
   if (!head.expect_continue || head.framing == Framing::None || body_begun_) return;
@@ -389,9 +410,7 @@ void Session::end_exchange() {
   env_.exchanges.give(exchange);
 }
 
-bool Session::last_request() const {
-  return draining_ || requests_ >= env_.limits.requests_per_connection;
-}
+bool Session::last_request() const { return draining_ || requests_ >= env_.limits.requests_per_connection; }
 
 // Ends what has come to its end and says when to look again. The last act of every event.
 void Session::settle() {
@@ -402,7 +421,9 @@ void Session::settle() {
       // While the peer takes an answer it is not idle; how long that may take is for its connection to say.
       deadline_ms_ = output_.empty() ? now_ms() + limits.idle_timeout_ms : UINT64_MAX;
       break;
-    case Step::Head: deadline_ms_ = head_since_ms_ + limits.head_timeout_ms; break;
+    case Step::Head:
+      deadline_ms_ = head_since_ms_ + limits.head_timeout_ms;
+      break;
     case Step::Body: {
       if (body_held()) {
         if (body_held_since_ms_ == 0) body_held_since_ms_ = now_ms();
@@ -423,7 +444,9 @@ void Session::settle() {
       break;
     }
     case Step::Answer:
-    case Step::Closing: deadline_ms_ = UINT64_MAX; break;
+    case Step::Closing:
+      deadline_ms_ = UINT64_MAX;
+      break;
   }
 }
 

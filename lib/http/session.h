@@ -45,8 +45,8 @@ struct SessionEnvironment {
 
 class Session {
  public:
-  // `peer` is the client's address as text; it must outlive the session. `owner` is the number its owner finds
-  // itself by.
+  // `peer` is the client's address as text; it must outlive the session. `owner` is the number its owner
+  // finds itself by.
   Session(SessionEnvironment& environment, std::string_view peer, uint32_t owner);
   ~Session();  // after disconnect()
   Session(const Session&) = delete;
@@ -56,8 +56,8 @@ class Session {
   void feed(std::string_view bytes);
   // The peer will send no more. What it asked for is still answered.
   void feed_end();
-  // The transport has gone: ends the exchange. Output stays as it is, since a send may be under way that reads
-  // from it; it is dropped with the session.
+  // The transport has gone: ends the exchange. Output stays as it is, since a send may be under way that
+  // reads from it; it is dropped with the session.
   void disconnect();
   // The first `size` bytes of output() have left.
   void sent(size_t size);
@@ -82,8 +82,8 @@ class Session {
   // The peer may still be sending: read and drop for a moment before closing, or a reset could destroy the
   // answer on its way (RFC 9112, section 9.6).
   [[nodiscard]] bool linger() const { return linger_; }
-  // When deadline_passed() wants to be called (WorkerContext::now_ns() / 10^6), UINT64_MAX for never. It moves
-  // without notice: look at it when an earlier one has passed.
+  // When deadline_passed() wants to be called (WorkerContext::now_ns() / 10^6), UINT64_MAX for never. It
+  // moves without notice: look at it when an earlier one has passed.
   [[nodiscard]] uint64_t deadline_ms() const { return deadline_ms_; }
   // Between two requests, nothing held.
   [[nodiscard]] bool idle() const { return step_ == Step::Idle && input_.empty() && output_.empty(); }
@@ -129,18 +129,18 @@ class Session {
   uint64_t body_since_ms_ = 0;
   uint64_t body_read_ms_ = 0;
   uint64_t body_held_since_ms_ = 0;  // 0: it flows
-  uint64_t body_bytes_ = 0;       // of payload
-  uint64_t body_overhead_ = 0;    // of chunk framing
+  uint64_t body_bytes_ = 0;          // of payload
+  uint64_t body_overhead_ = 0;       // of chunk framing
   Step step_ = Step::Idle;
   Service::BodyMode body_mode_ = Service::BodyMode::Discard;
   bool running_ = false;
-  bool ended_ = false;            // feed_end() was called
+  bool ended_ = false;  // feed_end() was called
   bool draining_ = false;
   bool wants_turn_ = false;
   bool held_by_output_ = false;
   bool cut_ = false;
   bool linger_ = false;
-  bool body_begun_ = false;       // a byte of it, or 100 Continue, has been seen or sent
+  bool body_begun_ = false;  // a byte of it, or 100 Continue, has been seen or sent
 };
 
 }  // namespace leat::http

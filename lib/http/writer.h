@@ -17,9 +17,9 @@ namespace leat::http {
 struct ResponseFraming {
   enum class Kind : uint8_t { None, Length, Chunked, UntilClose };
   Kind kind = Kind::None;
-  uint64_t length = 0;           // with Length
-  bool close = false;            // this is the connection's last answer
-  bool say_keep_alive = false;   // HTTP/1.0 wants to be told
+  uint64_t length = 0;          // with Length
+  bool close = false;           // this is the connection's last answer
+  bool say_keep_alive = false;  // HTTP/1.0 wants to be told
 };
 
 class Writer {
@@ -30,8 +30,8 @@ class Writer {
   // The Date of the answers from now on: an IMF-fixdate of 29 bytes.
   void set_date(std::string_view date);
 
-  // Queues the head and, where it fits beside it, `body`, in one piece. `body_done` tells whether it did. False when
-  // memory is out or the head is larger than a block; nothing is queued then.
+  // Queues the head and, where it fits beside it, `body`, in one piece. `body_done` tells whether it did.
+  // False when memory is out or the head is larger than a block; nothing is queued then.
   [[nodiscard]] bool write_head(Output& output, const Response& response, const ResponseFraming& framing,
                                 std::string_view body, bool& body_done) const;
 

@@ -30,12 +30,18 @@ constexpr std::array kRoutes = {
 
 std::string demo_configuration(const Wanted& wanted) {
   std::string listen;
-  for (const std::string& address : wanted.listen) listen += (listen.empty() ? "\"" : ", \"") + address + "\"";
-  std::string text = "[server]\nlisten = [" + listen + "]\n" + wanted.server + "\n[limits]\n" + wanted.limits +
-                     "\n[[plugin]]\nname = \"demo\"\nfile = \"demo.so\"\n";
+  for (const std::string& address : wanted.listen)
+    listen += (listen.empty() ? "\"" : ", \"") + address + "\"";
+  std::string text = "[server]\nlisten = [" + listen + "]\n" + wanted.server + "\n[limits]\n" +
+                     wanted.limits + "\n[[plugin]]\nname = \"demo\"\nfile = \"demo.so\"\n";
   for (const DemoRoute& route : kRoutes)
-    text.append("\n[[route]]\npath = \"").append(route.path).append("\"\nmethods = [").append(route.methods)
-        .append("]\nhandler = \"demo:").append(route.handler).append("\"\n");
+    text.append("\n[[route]]\npath = \"")
+        .append(route.path)
+        .append("\"\nmethods = [")
+        .append(route.methods)
+        .append("]\nhandler = \"demo:")
+        .append(route.handler)
+        .append("\"\n");
   return text + "\n" + wanted.more;
 }
 

@@ -41,15 +41,24 @@ std::string unescape(std::string_view text) {
       continue;
     }
     switch (text.at(++i)) {
-      case 'r': out += '\r'; break;
-      case 'n': out += '\n'; break;
-      case 't': out += '\t'; break;
-      case '0': out += '\0'; break;
+      case 'r':
+        out += '\r';
+        break;
+      case 'n':
+        out += '\n';
+        break;
+      case 't':
+        out += '\t';
+        break;
+      case '0':
+        out += '\0';
+        break;
       case 'x':
         out += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
         i += 2;
         break;
-      default: out += text[i];
+      default:
+        out += text[i];
     }
   }
   return out;
@@ -112,8 +121,12 @@ Outcome play(const Script& script, HttpHarness& harness, const std::function<siz
         }
         break;
       }
-      case Event::Kind::Resume: harness.resume_all(); break;
-      case Event::Kind::End: session.feed_end(); break;
+      case Event::Kind::Resume:
+        harness.resume_all();
+        break;
+      case Event::Kind::End:
+        session.feed_end();
+        break;
       case Event::Kind::Wait:
         harness.worker.now_ms += event.ms;
         session.deadline_passed();

@@ -31,7 +31,7 @@ short hang_ups(int fd) {
 }
 
 uint64_t inode_of(int fd) {
-  struct stat status {};
+  struct stat status{};
   return ::fstat(fd, &status) == 0 ? status.st_ino : 0;
 }
 

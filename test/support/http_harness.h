@@ -81,7 +81,8 @@ struct HttpHarness {
     std::vector<TestWorker::Waiting> due;
     due.swap(worker.waiting);
     for (const auto& [ticket, resume, argument] : due)
-      if (http::Exchange* exchange = exchanges.find(ticket)) exchange->session().resume(*exchange, resume, argument);
+      if (http::Exchange* exchange = exchanges.find(ticket))
+        exchange->session().resume(*exchange, resume, argument);
   }
 
   http::Limits limits;

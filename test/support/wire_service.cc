@@ -12,10 +12,12 @@ void echo_head(http::Exchange& exchange) {
 }
 
 std::string describe(const http::Request& request) {
-  std::string text = std::string(http::method_name(request.method())) + " path=" + std::string(request.path()) +
-                     " query=" + std::string(request.query()) + " host=" + std::string(request.host()) + "\n";
+  std::string text = std::string(http::method_name(request.method())) +
+                     " path=" + std::string(request.path()) + " query=" + std::string(request.query()) +
+                     " host=" + std::string(request.host()) + "\n";
   for (const http::HeaderSlot& slot : request.head().headers())
-    text += std::string(request.head().view(slot.name)) + "=[" + std::string(request.head().view(slot.value)) + "]\n";
+    text += std::string(request.head().view(slot.name)) + "=[" +
+            std::string(request.head().view(slot.value)) + "]\n";
   return text;
 }
 
@@ -54,7 +56,8 @@ void WireService::on_body_end(http::Exchange& exchange) {
   } else if (path == "/trailers") {
     std::string text;
     for (const http::HeaderSlot& slot : request.trailers())
-      text += std::string(request.trailer_view(slot.name)) + "=[" + std::string(request.trailer_view(slot.value)) + "]\n";
+      text += std::string(request.trailer_view(slot.name)) + "=[" +
+              std::string(request.trailer_view(slot.value)) + "]\n";
     exchange.send(text);
   } else if (path == "/chunks") {
     exchange.begin(std::nullopt);
