@@ -1,6 +1,6 @@
 // What can be wrong with a configuration: a number, a title and an explanation each, in one table
-// (codes.cc). The numbers of routes and middleware are pipeline's, those of plugins plugin's; all are explained
-// here, for `leat explain-error LT0107`.
+// (codes.cc). The numbers of routes and middleware are pipeline's, those of plugins plugin's; all are
+// explained here, for `leat explain-error LT0107`.
 #pragma once
 
 #include <span>
@@ -28,6 +28,9 @@ enum Code : int {
   kBadHandler = 115,
   kUnknownPlugin = 116,
   kNothingToServe = 117,
+  kSecret = 118,
+  kBadName = 119,
+  kDate = 120,
 };
 
 struct Explanation {

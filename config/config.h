@@ -1,6 +1,6 @@
 // Config: a configuration that has been read and found good, as data.
 //
-//   files -> toml.cc (Values with places) -> loader.cc (merged) -> settings.cc and declarations.cc -> Config
+//   files -> toml.cc (Values with places) -> loader.cc -> settings.cc and declarations.cc -> Config
 //
 // Nothing here does anything: server/assemble.cc makes plugins, the site and workers from it. Each setting
 // is a member of Settings with its default, and one row in settings.cc; modules of lib/ know their own
@@ -28,21 +28,21 @@ struct Listen {
 
 // A server's settings and their defaults. Times are in milliseconds, sizes in bytes.
 struct Settings {
-  std::vector<Listen> listen;                // none given: 127.0.0.1:8080
-  uint32_t workers = 0;                      // 0: one for each usable CPU
+  std::vector<Listen> listen;  // none given: 127.0.0.1:8080
+  uint32_t workers = 0;        // 0: one for each usable CPU
   bool pin_workers = true;
   net::EngineChoice engine = net::EngineChoice::Auto;
   std::string server_name = "leat";
-  std::vector<std::string> plugin_path;      // searched before the installed folder
+  std::vector<std::string> plugin_path;  // searched before the installed folder
   uint32_t drain_timeout = 30'000;
   uint32_t backlog = 4096;
   bool defer_accept = false;
   uint32_t unix_mode = 0660;
 
-  uint32_t max_connections = 65'536;         // of a worker
-  uint32_t max_requests = 16'384;            // in flight, of a worker
-  uint64_t memory = uint64_t{512} << 20;     // blocks of a worker
-  uint32_t receive_buffers = 512;            // of a worker
+  uint32_t max_connections = 65'536;      // of a worker
+  uint32_t max_requests = 16'384;         // in flight, of a worker
+  uint64_t memory = uint64_t{512} << 20;  // blocks of a worker
+  uint32_t receive_buffers = 512;         // of a worker
   uint32_t receive_buffer_size = 16 * 1024;
   uint32_t doze_after = 10'000;
   bool known_heads = true;
@@ -72,10 +72,10 @@ struct Config {
   std::vector<RouteDecl> routes;
 };
 
-// What the command line says against the file.
+// What the command line says against the file; as typed, each as a setting's value.
 struct Overrides {
   std::vector<std::string> listen;  // replaces the file's list when not empty
-  std::optional<uint32_t> workers;
+  std::optional<std::string> workers;
   std::optional<std::string> engine;
   std::optional<std::string> log_level;
 };

@@ -2,31 +2,69 @@
 
 #include <algorithm>
 #include <format>
-#include <fstream>
 #include <map>
+#include <string_view>
 #include <vector>
 
 #include "config/codes.h"
+#include "config/file.h"
 
 namespace leat::config {
 
 namespace {
+
+// A line's characters as they may reach a terminal: one string each, so that columns can be counted.
+// Control characters would move the cursor or worse, and become blanks; a tab stays; what is not UTF-8
+// becomes a question mark.
+std::vector<std::string_view> printable(std::string_view text) {
+  std::vector<std::string_view> characters;
+  while (!text.empty()) {
+    const auto first = static_cast<unsigned char>(text[0]);
+    size_t length = first < 0x80   ? 1
+                    : first < 0xc2 ? 0
+                    : first < 0xe0 ? 2
+                    : first < 0xf0 ? 3
+                    : first < 0xf5 ? 4
+                                   : 0;
+    if (length > text.size()) length = 0;
+    for (size_t i = 1; i < length; ++i)
+      if ((text[i] & 0xc0) != 0x80) length = 0;
+    // The C1 controls, U+0080 to U+009F, are encoded as c2 80 to c2 9f.
+    const bool control = (first < 0x20 && first != '\t') || first == 0x7f ||
+                         (length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0);
+    characters.push_back(length == 0 ? "?" : control ? " " : text.substr(0, length));
+    text.remove_prefix(std::max<size_t>(length, 1));
+  }
+  return characters;
+}
+
+std::string clean(std::string_view text) {
+  std::string out;
+  for (const std::string_view character : printable(text)) out += character;
+  return out;
+}
 
 // Lines of source files, read once each.
 class Sources {
  public:
   // nullptr when there is no such line.
   const std::string* line(const Place& place) {
-    if (!place.file || place.line == 0) return nullptr;
     auto [found, fresh] = files_.try_emplace(*place.file);
-    if (fresh) {
-      std::ifstream file(*place.file);
-      for (std::string text; std::getline(file, text);) found->second.push_back(std::move(text));
-    }
+    if (fresh) found->second = split(read_file(*place.file).value_or(""));
     return place.line <= found->second.size() ? &found->second[place.line - 1] : nullptr;
   }
 
  private:
+  static std::vector<std::string> split(std::string_view text) {
+    std::vector<std::string> lines;
+    while (!text.empty()) {
+      const size_t end = std::min(text.find('\n'), text.size());
+      lines.emplace_back(text.substr(0, end));
+      text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return lines;
+  }
+
   std::map<std::string, std::vector<std::string>> files_;
 };
 
@@ -39,54 +77,73 @@ struct Colors {
 constexpr Colors kPlain{"", "", "", ""};
 constexpr Colors kAnsi{"\033[1;31m", "\033[1;33m", "\033[1m", "\033[0m"};
 
+// The line and the carets below it. Of a line longer than a wide terminal, only what is around the place.
+void render_source(std::string& out, const std::string& line, const Diagnostic& diagnostic, const char* color,
+                   const char* off) {
+  constexpr size_t kMostShown = 160;
+  constexpr size_t kMostBefore = 60;
+  const Place& place = diagnostic.place;
+  std::vector<std::string_view> characters = printable(line);
+  if (!characters.empty() && characters.back() == " " && line.ends_with('\r')) characters.pop_back();
+  const size_t at = std::min<size_t>(std::max<uint32_t>(place.column, 1) - 1, characters.size());
+  const size_t begin = characters.size() > kMostShown && at > kMostBefore ? at - kMostBefore : 0;
+  const size_t end = std::min(characters.size(), begin + kMostShown);
+
+  const std::string number = std::to_string(place.line);
+  std::string shown = begin > 0 ? "..." : "";
+  std::string under(shown.size(), ' ');  // as wide as what stands above it, tabs kept
+  for (size_t i = begin; i < end; ++i) {
+    shown += characters[i];
+    if (i < at) under += characters[i] == "\t" ? '\t' : ' ';
+  }
+  if (end < characters.size()) shown += "...";
+  const size_t carets = std::clamp<size_t>(place.length, 1, std::max<size_t>(end - at, 1));
+  out += number + " | " + shown + "\n" + std::string(number.size(), ' ') + " | " + under + color +
+         std::string(carets, '^') + off + (diagnostic.hint.empty() ? "" : " " + clean(diagnostic.hint)) +
+         "\n";
+}
+
 void render_one(std::string& out, const Diagnostic& diagnostic, Sources& sources, const Colors& colors) {
   const bool error = diagnostic.severity == Diagnostic::Severity::Error;
-  out += std::format("{}{}[{}]{}{}: {}{}\n", error ? colors.error : colors.warning, error ? "error" : "warning",
-                     code_text(diagnostic.code), colors.off, colors.bold, diagnostic.message, colors.off);
+  const char* color = error ? colors.error : colors.warning;
+  out += std::format("{}{}[{}]{}{}: {}{}\n", color, error ? "error" : "warning", code_text(diagnostic.code),
+                     colors.off, colors.bold, clean(diagnostic.message), colors.off);
   const Place& place = diagnostic.place;
-  const std::string hint = diagnostic.hint.empty() ? "" : " " + diagnostic.hint;
-  if (!place.file || place.file->empty()) {
-    if (!hint.empty()) out += "  " + hint.substr(1) + "\n";
-    return;
+  const bool has_file = place.file && !place.file->empty();
+  const std::string* line = nullptr;
+  if (has_file && place.line != 0) {
+    out += std::format("  --> {}:{}:{}\n", clean(*place.file), place.line, place.column);
+    line = sources.line(place);
+  } else if (has_file) {
+    out += "  --> " + clean(*place.file) + "\n";
   }
-  if (place.line == 0) {
-    out += "  --> " + *place.file + "\n";
-    if (!hint.empty()) out += "  " + hint.substr(1) + "\n";
-    return;
-  }
-  out += std::format("  --> {}:{}:{}\n", *place.file, place.line, place.column);
-  const std::string* line = sources.line(place);
-  if (line == nullptr) return;
-  const std::string number = std::to_string(place.line);
-  out += number + " | ";
-  std::string under;  // as wide as what stands above it, tabs kept
-  for (size_t i = 0; i < line->size(); ++i) {
-    const char c = (*line)[i];
-    const bool control = static_cast<unsigned char>(c) < 0x20 && c != '\t';
-    out += control ? ' ' : c;
-    if (i + 1 < place.column) under += c == '\t' ? '\t' : ' ';
-  }
-  const size_t left = line->size() >= place.column ? line->size() - place.column + 1 : 1;
-  const size_t carets = std::clamp<size_t>(place.length, 1, std::max<size_t>(left, 1));
-  out += "\n" + std::string(number.size(), ' ') + " | " + under + colors.error + std::string(carets, '^') +
-         colors.off + hint + "\n";
+  if (line != nullptr) return render_source(out, *line, diagnostic, color, colors.off);
+  if (!diagnostic.hint.empty()) out += "  " + clean(diagnostic.hint) + "\n";
+}
+
+std::string counted(size_t count, std::string_view what) {
+  return std::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
 }  // namespace
 
 std::string render(const Diagnostics& diagnostics, bool color) {
+  if (diagnostics.empty()) return {};
   Sources sources;
   std::string out;
-  size_t errors = 0;
-  for (const Diagnostic& diagnostic : diagnostics) {
+  for (const Diagnostic& diagnostic : diagnostics)
     render_one(out, diagnostic, sources, color ? kAnsi : kPlain);
-    if (diagnostic.severity == Diagnostic::Severity::Error) ++errors;
-  }
-  if (diagnostics.empty()) return out;
+  const auto errors = static_cast<size_t>(
+      std::ranges::count(diagnostics, Diagnostic::Severity::Error, &Diagnostic::severity));
   const size_t warnings = diagnostics.size() - errors;
-  out += std::format("{} error{}, {} warning{}; `leat explain-error CODE` says more\n", errors, errors == 1 ? "" : "s",
-                     warnings, warnings == 1 ? "" : "s");
-  return out;
+  if (errors != 0) out += counted(errors, "error");
+  if (errors != 0 && warnings != 0) out += ", ";
+  if (warnings != 0) out += counted(warnings, "warning");
+  return out + "; `leat explain-error CODE` says more\n";
+}
+
+bool any_error(const Diagnostics& diagnostics) {
+  return std::ranges::contains(diagnostics, Diagnostic::Severity::Error, &Diagnostic::severity);
 }
 
 }  // namespace leat::config

@@ -15,12 +15,23 @@ constexpr std::string_view kIntroduction = R"(# Configuration
 This page is made by `leat settings --markdown`; a test keeps it true.
 
 Leat reads one TOML file (`/etc/leat/leat.toml`, or the one named with `-c`), then `conf.d/*.toml` beside it in
-lexical order. `include = ["name.toml", "sites/*.toml"]` reads further files, relative to the one that names them.
-Lists of tables (`[[plugin]]`, `[[middleware]]`, `[[route]]`) add up over all files; a setting may be set once.
+lexical order. `include = ["name.toml", "sites/*.toml"]` reads further files, relative to the one that names them;
+a file that is named twice is read once. Lists of tables (`[[plugin]]`, `[[middleware]]`, `[[route]]`) add up over
+all files; a setting may be set once. Unknown keys are errors.
 
 Times are written with a unit (`"500ms"`, `"10s"`, `"5m"`, `"2h"`, `"1d"`), sizes as bytes or with one (`"64KiB"`,
-`"1MiB"`, `"10MB"`). In strings, `${NAME}` stands for an environment variable and is an error where that is not set;
-`${NAME:-text}` gives a default, `${NAME:?text}` an error message, `$$` a dollar sign.
+`"1MiB"`, `"10MB"`). A list of texts may be written as one text.
+
+In every string, those of plugins and middleware included:
+
+| written | stands for |
+|---|---|
+| `${NAME}` | the environment variable, an error where it is not set |
+| `${NAME:-text}` | the same, or `text` where it is not set or empty |
+| `${NAME:?message}` | the same, or an error with `message` where it is not set or empty |
+| `${file:PATH}` | a secret: the text of a file without its last line end, relative to the file that names it |
+| `${credential:NAME}` | a secret: the file `NAME` in `$CREDENTIALS_DIRECTORY`, from systemd's `LoadCredential=` |
+| `$$` | a dollar sign |
 
 `leat check -c FILE` reports every mistake at once, with its place; the daemon's exit code for a bad configuration
 is 78. `leat explain-error CODE` says more about one.
@@ -59,10 +70,29 @@ and `after`, then the file; `leat routes` shows it.
 | `global` | true or false, default true | |
 
 Other keys are options of the kind.
-
-| kind | phase | |
-|---|---|---|
 )";
+
+// An option's type and its default as both would be written.
+std::string option_row(const pipeline::Option& option) {
+  std::string type = "text";
+  if (option.type == pipeline::Option::Type::Boolean) type = "true or false";
+  if (option.type == pipeline::Option::Type::Choice) {
+    type.clear();
+    for (const std::string_view choice : option.choices)
+      if (!choice.empty()) type += std::format("{}\"{}\"", type.empty() ? "" : ", ", choice);
+  }
+  const std::string_view quote = option.type == pipeline::Option::Type::Boolean ? "" : "\"";
+  return std::format("| `{}` | {} | `{}{}{}` | {} |\n", option.name, type, quote, option.otherwise, quote,
+                     option.sentence);
+}
+
+void describe_kind(std::string& page, const pipeline::MiddlewareKind& kind) {
+  page += std::format("\n### `{}`\n\n{} Phase: {}.\n", kind.name, kind.sentence,
+                      pipeline::phase_name(kind.phase));
+  if (kind.options.empty()) return;
+  page += "\n| option | type | default | meaning |\n|---|---|---|---|\n";
+  for (const pipeline::Option& option : kind.options) page += option_row(option);
+}
 
 }  // namespace
 
@@ -72,15 +102,16 @@ std::string reference_markdown() {
   for (const Setting& setting : settings()) {
     const std::string_view own = setting.path.substr(0, setting.path.find('.'));
     if (own != group)
-      page += std::format("\n## `[{}]`\n\n| key | type | default | meaning |\n|---|---|---|---|\n", group = own);
-    page += std::format("| `{}` | {} | `{}` | {} |\n", setting.path.substr(own.size() + 1), type_text(setting),
-                        default_text(setting), setting.sentence);
+      page +=
+          std::format("\n## `[{}]`\n\n| key | type | default | meaning |\n|---|---|---|---|\n", group = own);
+    page += std::format("| `{}` | {} | `{}` | {} |\n", setting.path.substr(own.size() + 1),
+                        type_text(setting), default_text(setting), setting.sentence);
   }
   page += kDeclarations;
-  for (const pipeline::MiddlewareKind& kind : pipeline::middleware_kinds())
-    page += std::format("| `{}` | {} | {} |\n", kind.name, pipeline::phase_name(kind.phase), kind.sentence);
+  for (const pipeline::MiddlewareKind& kind : pipeline::middleware_kinds()) describe_kind(page, kind);
   page += "\n## Errors\n\n| code | |\n|---|---|\n";
-  for (const Explanation& each : explanations()) page += std::format("| {} | {} |\n", code_text(each.code), each.title);
+  for (const Explanation& each : explanations())
+    page += std::format("| {} | {} |\n", code_text(each.code), each.title);
   return page;
 }
 

@@ -1,13 +1,6 @@
 #include "config/toml.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
-#include <expected>
-#include <fstream>
 #include <iterator>
 
 // The header-only form without exceptions; Debian's library is built with them.
@@ -16,36 +9,32 @@
 #include <toml++/toml.hpp>
 
 #include "config/codes.h"
+#include "config/expand.h"
+#include "config/file.h"
 
 namespace leat::config {
 
 namespace {
 
-// Larger than any configuration by a factor of a thousand; a log named by mistake should not be parsed.
-constexpr off_t kMostBytes = off_t{4} << 20;
-
-std::expected<std::string, Diagnostic> read_file(const std::string& path) {
-  const auto fail = [&](int code, std::string message) {
-    return std::unexpected(Diagnostic{
-        .code = code, .message = std::move(message), .place = {.file = std::make_shared<std::string>(path)}});
-  };
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return fail(kUnreadable, "cannot read `" + path + "`: " + std::strerror(errno));
-  if (S_ISDIR(status.st_mode)) return fail(kUnreadable, "cannot read `" + path + "`: it is a folder");
-  if (status.st_size > kMostBytes) return fail(kTooLarge, "`" + path + "` is larger than 4 MiB");
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file.good() && !file.eof()) return fail(kUnreadable, "cannot read `" + path + "`: " + std::strerror(errno));
-  if (text.find('\0') != std::string::npos) return fail(kNotText, "`" + path + "` is not a text file");
-  return text;
-}
-
-// Turns toml++'s tree into Values.
+// Turns toml++'s tree into Values. Its parser bounds the depth of the tree, and so this recursion.
 class Converter {
  public:
-  Converter(const std::string& path, Diagnostics& diagnostics)
-      : file_(std::make_shared<std::string>(path)), diagnostics_(diagnostics) {}
+  Converter(std::shared_ptr<const std::string> file, Diagnostics& diagnostics)
+      : file_(std::move(file)), diagnostics_(diagnostics) {}
 
+  Value::Table convert_table(const toml::table& table) {
+    Value::Table entries;
+    for (const auto& [key, node] : table)
+      entries.emplace_back(std::string(key.str()), convert(node, place(key.source())));
+    // toml++ keeps keys by name; people, and diagnostics, want them in the order of the file.
+    std::ranges::stable_sort(entries, [](const Value::Entry& a, const Value::Entry& b) {
+      return std::pair(a.second.key_place.line, a.second.key_place.column) <
+             std::pair(b.second.key_place.line, b.second.key_place.column);
+    });
+    return entries;
+  }
+
+ private:
   [[nodiscard]] Place place(const toml::source_region& region) const {
     Place place{.file = file_, .line = region.begin.line, .column = region.begin.column, .length = 1};
     if (region.end.line == region.begin.line && region.end.column > region.begin.column)
@@ -61,90 +50,97 @@ class Converter {
       for (const toml::node& item : *array) items.push_back(convert(item, key));
       return {std::move(items), where, key};
     }
-    if (const auto* text = node.as_string()) return {expand(text->get(), where), where, key};
+    if (const auto* text = node.as_string()) return {expand(text->get(), where, diagnostics_), where, key};
     if (const auto* number = node.as_integer()) return {number->get(), where, key};
     if (const auto* number = node.as_floating_point()) return {number->get(), where, key};
     if (const auto* truth = node.as_boolean()) return {truth->get(), where, key};
-    diagnostics_.push_back({.code = kWrongType,
+    diagnostics_.push_back({.code = kDate,
                             .message = "dates and times are not used in a configuration",
                             .place = where,
                             .hint = "put it in quotes if it is text"});
     return {std::string(), where, key};
   }
 
-  Value::Table convert_table(const toml::table& table) {
-    Value::Table entries;
-    for (const auto& [key, node] : table) entries.emplace_back(std::string(key.str()), convert(node, place(key.source())));
-    // toml++ keeps keys by name; people, and diagnostics, want them in the order of the file.
-    std::ranges::stable_sort(entries, [](const Value::Entry& a, const Value::Entry& b) {
-      return std::pair(a.second.key_place.line, a.second.key_place.column) <
-             std::pair(b.second.key_place.line, b.second.key_place.column);
-    });
-    return entries;
-  }
-
- private:
-  // Replaces ${NAME}, ${NAME:-otherwise} and ${NAME:?message}; "$$" is a dollar sign.
-  std::string expand(const std::string& text, const Place& where) {
-    std::string out;
-    size_t at = 0;
-    while (at < text.size()) {
-      if (text[at] != '$' || at + 1 == text.size()) {
-        out += text[at++];
-      } else if (text[at + 1] == '$') {
-        out += '$';
-        at += 2;
-      } else if (const size_t end = text.find('}', at); text[at + 1] == '{' && end != std::string::npos) {
-        out += variable(text.substr(at + 2, end - at - 2), where);
-        at = end + 1;
-      } else {
-        out += text[at++];
-      }
-    }
-    return out;
-  }
-
-  std::string variable(const std::string& content, const Place& where) {
-    const size_t colon = std::min(content.find(':'), content.size());
-    const std::string name = content.substr(0, colon);
-    const char* value = std::getenv(name.c_str());
-    if (value != nullptr && *value != '\0') return value;
-    const std::string_view rest = std::string_view(content).substr(colon);
-    if (rest.starts_with(":-")) return std::string(rest.substr(2));
-    if (value != nullptr && rest.empty()) return "";
-    diagnostics_.push_back({.code = kVariable,
-                            .message = rest.starts_with(":?") ? std::string(rest.substr(2))
-                                                              : "the variable `" + name + "` is not set",
-                            .place = where,
-                            .hint = "set it, or write `${" + name + ":-default}`"});
-    return "";
-  }
-
   std::shared_ptr<const std::string> file_;
   Diagnostics& diagnostics_;
 };
 
+// What the parser says of a frequent mistake, and what helps.
+struct SyntaxHint {
+  std::string_view said;
+  std::string_view hint;
+};
+constexpr SyntaxHint kSyntaxHints[] = {
+    {"could not determine value type", "text stands in quotes"},
+    {"integer: expected digit", "text and quantities with a unit stand in quotes: \"10s\""},
+    {"leading zeroes", "octal numbers are written 0o660"},
+    {"expected '=', saw", "a key with other characters than letters, digits, - and _ stands in quotes"},
+};
+
+// The key that stands before the value at `where` on its line; `where` itself for anything else.
+Place key_before(std::string_view text, Place where) {
+  for (uint32_t line = 1; line < where.line && text.contains('\n'); ++line)
+    text.remove_prefix(text.find('\n') + 1);
+  text = text.substr(0, text.find('\n'));
+  // The column counts characters, not bytes.
+  size_t end = 0;
+  for (uint32_t column = 1; end < text.size(); ++end) {
+    if ((text[end] & 0xc0) == 0x80) continue;
+    if (column++ == where.column) break;
+  }
+  const size_t last = text.substr(0, end).find_last_not_of(" \t=");
+  if (last == std::string_view::npos) return where;
+  const size_t before = text.substr(0, last + 1).find_last_of(" \t{,");
+  const size_t first = before == std::string_view::npos ? 0 : before + 1;
+  const auto characters = [](std::string_view part) {
+    return static_cast<uint32_t>(std::ranges::count_if(part, [](char c) { return (c & 0xc0) != 0x80; }));
+  };
+  where.column = characters(text.substr(0, first)) + 1;
+  where.length = characters(text.substr(first, last + 1 - first));
+  return where;
+}
+
+Diagnostic syntax_error(const toml::parse_error& error, const std::string& text,
+                        std::shared_ptr<const std::string> file) {
+  Diagnostic found{.code = kSyntax, .message = std::string(error.description())};
+  found.place = {
+      .file = std::move(file), .line = error.source().begin.line, .column = error.source().begin.column};
+  // "Error while parsing key-value pair: cannot redefine existing integer 'a.b'"
+  constexpr std::string_view kRedefined = "cannot redefine existing ";
+  if (const size_t at = found.message.find(kRedefined); at != std::string::npos) {
+    const size_t open = found.message.find('\'', at);
+    const size_t close = found.message.rfind('\'');
+    if (open < close)
+      found.message = "`" + found.message.substr(open + 1, close - open - 1) + "` is defined twice";
+    found.code = kDefinedTwice;
+    found.place = key_before(text, found.place);
+    return found;
+  }
+  if (found.message.contains("utf-8")) found.code = kNotText;
+  for (const SyntaxHint& each : kSyntaxHints)
+    if (found.message.contains(each.said)) found.hint = each.hint;
+  constexpr std::string_view kPrefix = "Error while parsing ";
+  found.message = "not TOML: " +
+                  (found.message.starts_with(kPrefix) ? found.message.substr(kPrefix.size()) : found.message);
+  return found;
+}
+
 }  // namespace
 
-Value read_toml(const std::string& path, Diagnostics& diagnostics) {
-  auto text = read_file(path);
+std::optional<Value> read_toml(const std::string& path, const Place& from, Diagnostics& diagnostics) {
+  const auto text = read_file(path);
   if (!text) {
-    diagnostics.push_back(std::move(text.error()));
-    return {};
+    diagnostics.push_back({.code = text.error().code, .message = text.error().reason, .place = from});
+    return std::nullopt;
   }
-  Converter converter(path, diagnostics);
+  const auto file = std::make_shared<const std::string>(path);
   const toml::parse_result parsed = toml::parse(std::string_view(*text), std::string_view(path));
   if (!parsed) {
-    const toml::parse_error& error = parsed.error();
-    std::string message(error.description());
-    for (char& c : message)
-      if (static_cast<unsigned char>(c) < 0x20) c = ' ';
-    diagnostics.push_back(
-        {.code = kSyntax, .message = std::move(message), .place = converter.place(error.source())});
-    return {};
+    diagnostics.push_back(syntax_error(parsed.error(), *text, file));
+    return std::nullopt;
   }
-  const Place top{.file = std::make_shared<std::string>(path), .line = 1, .column = 1};
-  return {converter.convert_table(parsed.table()), top};
+  return Value(Converter(file, diagnostics).convert_table(parsed.table()),
+               Place{.file = file, .line = 1, .column = 1});
 }
 
 }  // namespace leat::config

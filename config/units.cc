@@ -24,7 +24,8 @@ std::optional<uint64_t> parse(std::string_view text, std::span<const Unit> units
   const auto number = parse_number<uint64_t>(text.substr(0, digits));
   const auto unit = std::ranges::find(units, text.substr(digits), &Unit::name);
   uint64_t product = 0;
-  if (!number || unit == units.end() || __builtin_mul_overflow(*number, unit->factor, &product)) return std::nullopt;
+  if (!number || unit == units.end() || __builtin_mul_overflow(*number, unit->factor, &product))
+    return std::nullopt;
   return product;
 }
 

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "config/settings.h"
 #include "server/exit_code.h"
 
 namespace leat::server {
@@ -17,28 +18,38 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
     return sub;
   };
   const auto takes_file = [&](CLI::App* sub) {
-    sub->add_option("-c,--config", command.file, "The configuration file")->type_name("FILE")->capture_default_str();
-    sub->add_option("--plugin-path", command.plugin_path, "A folder to look for plugins in first; may be repeated")
-        ->type_name("DIR");
+    sub->add_option("-c,--config", command.file, "The configuration file")
+        ->type_name("FILE")
+        ->capture_default_str();
+    sub->add_option("--plugin-path", command.plugin_path,
+                    "A folder to look for plugins in first; may be repeated")
+        ->type_name("DIR")
+        ->allow_extra_args(false);
   };
   CLI::App* run = add("run", "Serve", Command::Kind::Run);
   takes_file(run);
-  run->add_option("--listen", command.overrides.listen, "Listen here instead; may be repeated")
-      ->type_name("ADDRESS")
-      ->check([](const std::string& text) {
-        const auto address = net::Address::parse(text);
-        return address ? std::string() : address.error();
-      });
-  run->add_option("--workers", command.overrides.workers, "Number of workers instead")->check(CLI::Range(1, 1024));
-  run->add_option("--engine", command.overrides.engine, "I/O engine instead")
-      ->check(CLI::IsMember({"auto", "io_uring", "epoll"}));
-  run->add_option("--log-level", command.overrides.log_level, "Log level instead")
-      ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}));
+  // What stands in place of a setting is judged as that setting, and here: a bad one is a mistake in the
+  // usage, not in the file.
+  const auto instead = [run](const char* option, const char* type, auto& into, const char* path,
+                             const char* sentence) {
+    const auto complain = [setting = config::find_setting(path)](const std::string& text) {
+      return config::complaint(*setting, text);
+    };
+    run->add_option(option, into, sentence)->check(complain)->type_name(type)->allow_extra_args(false);
+  };
+  config::Overrides& own = command.overrides;
+  instead("--listen", "ADDRESS", own.listen, "server.listen", "Listen here instead; may be repeated");
+  instead("--workers", "N", own.workers, "server.workers", "Number of workers instead, or auto");
+  instead("--engine", "NAME", own.engine, "server.engine", "I/O engine instead: auto, io_uring or epoll");
+  instead("--log-level", "LEVEL", own.log_level, "log.level",
+          "Log level instead: debug, info, warn, error or off");
   takes_file(add("check", "Check a configuration and its plugins; writes nothing", Command::Kind::Check));
-  CLI::App* routes = add("routes", "Show the routes and what each request passes through", Command::Kind::Routes);
+  CLI::App* routes =
+      add("routes", "Show the routes and what each request passes through", Command::Kind::Routes);
   takes_file(routes);
   routes->add_flag("--json", command.json, "As JSON");
-  add("version", "Show version and build", Command::Kind::Version)->add_flag("--json", command.json, "As JSON");
+  add("version", "Show version and build", Command::Kind::Version)
+      ->add_flag("--json", command.json, "As JSON");
   add("explain-error", "Say more about an error", Command::Kind::ExplainError)
       ->add_option("code", command.code, "The code, such as LT0107")
       ->required();
@@ -46,6 +57,8 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
       ->add_flag("--markdown", command.markdown, "As the reference page");
   bool test = false;
   app.add_flag("-t", test, "The same as check, with -c");
+  bool version = false;
+  app.add_flag("--version", version, "The same as version");
   app.add_option("-c,--config", command.file, "The configuration file")->type_name("FILE")->group("");
 
   // CLI11 reports by exceptions; they end here.
@@ -55,13 +68,12 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
     const int code = app.exit(error);
     return std::unexpected(code == 0 ? kExitFine : kExitUsage);
   }
-  if (app.get_subcommands().empty()) {
-    if (!test) {
-      std::fputs(app.help().c_str(), stderr);
-      return std::unexpected(kExitUsage);
-    }
-    command.kind = Command::Kind::Check;
+  if (!app.get_subcommands().empty()) return command;
+  if (!test && !version) {
+    std::fputs(app.help().c_str(), stderr);
+    return std::unexpected(kExitUsage);
   }
+  command.kind = test ? Command::Kind::Check : Command::Kind::Version;
   return command;
 }
 

@@ -1,0 +1,17 @@
+// [[plugin]], [[middleware]] and [[route]] tables into declarations.
+//
+// Each reader reports all that is wrong with its table. A middleware or route that is wrong is not added to
+// the configuration, so that nothing is said twice by those who look at it later; a plugin is, by name.
+#pragma once
+
+#include "base/value.h"
+#include "config/config.h"
+
+namespace leat::config {
+
+// `table` is a table. False when anything was wrong with it.
+bool read_plugin(const Value& table, Config& config, Diagnostics& diagnostics);
+bool read_middleware(const Value& table, Config& config, Diagnostics& diagnostics);
+bool read_route(const Value& table, Config& config, Diagnostics& diagnostics);
+
+}  // namespace leat::config
