@@ -11,6 +11,15 @@
 
 namespace leat::server {
 
+namespace {
+
+// The bytes of one send. It completes when all of them have gone, and only then is there progress to see: what is
+// sent at once is the least that a peer must take in a send timeout. Half as much would cost large answers turns,
+// twice as much would take a client on a slow line for one that has gone.
+constexpr size_t kMostSend = size_t{256} * 1024;
+
+}  // namespace
+
 Connection::Deadline::Deadline(Connection& owner)
     : net::Timer([](net::Timer& timer) { static_cast<Deadline&>(timer).connection.on_timer(); }),
       connection(owner) {}
@@ -108,8 +117,14 @@ void Connection::send_output() {
   std::array<std::string_view, net::Engine::kMostParts> pieces;
   std::array<iovec, net::Engine::kMostParts> parts;
   const size_t count = session_.output().gather(pieces);
-  for (size_t i = 0; i < count; ++i) parts[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
-  table_.loop_.engine().send(token(net::Op::Send), fd_.get(), std::span(parts).first(count));
+  size_t used = 0;
+  size_t left = kMostSend;
+  for (; used < count && left > 0; ++used) {
+    const size_t size = std::min(pieces[used].size(), left);
+    parts[used] = {const_cast<char*>(pieces[used].data()), size};
+    left -= size;
+  }
+  table_.loop_.engine().send(token(net::Op::Send), fd_.get(), std::span(parts).first(used));
   sending_ = true;
   send_since_ms_ = table_.loop_.now_ms();
 }

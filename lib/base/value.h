@@ -31,7 +31,7 @@ struct Place {
 struct Diagnostic {
   enum class Severity : uint8_t { Warning, Error };
   Severity severity = Severity::Error;
-  int code = 0;  // LTnnnn, listed in config/diagnostic_codes.h
+  int code = 0;  // LTnnnn, listed in config/codes.h
   std::string message;
   Place place;
   std::string hint;  // may be empty

@@ -2,7 +2,7 @@
 //
 //   json::Writer json(arena);
 //   json.begin_object(); json.key("id"); json.integer(1); json.end_object();
-//   if (auto text = json.finish()) exchange.response.body = *text;
+//   if (auto text = json.finish()) exchange.send(*text);
 //
 // No tree and no heap: what is written is one run of arena memory, valid until the arena is reset. Nothing a
 // caller does can yield invalid JSON or harm the daemon: an event that cannot come now, a number that JSON

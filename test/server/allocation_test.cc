@@ -1,0 +1,170 @@
+// Counts heap allocations: a worker with its real loop, the pipeline and the demo plugin on one side of a
+// loopback connection, a client that allocates nothing on the other. In steady state a request to /json costs
+// none, wherever in the process it could come from: malloc itself is replaced, for shared objects too.
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <cstdlib>
+#include <future>
+#include <string_view>
+#include <thread>
+
+#include "config/config.h"
+#include "net/listener.h"
+#include "pipeline/pipeline.h"
+#include "server/assemble.h"
+#include "server/worker.h"
+
+namespace {
+
+std::atomic<uint64_t> allocations = 0;
+
+}  // namespace
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+// The sanitizer has replaced malloc already, and calls back.
+extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void*, size_t),
+                                                         void (*)(const volatile void*));
+namespace {
+const int installed = __sanitizer_install_malloc_and_free_hooks(
+    [](const volatile void*, size_t) { ++allocations; }, [](const volatile void*) {});
+}  // namespace
+#else
+extern "C" {
+void* __libc_malloc(size_t size);
+void* __libc_calloc(size_t count, size_t size);
+void* __libc_realloc(void* old, size_t size);
+void* __libc_memalign(size_t align, size_t size);
+
+void* malloc(size_t size) {
+  ++allocations;
+  return __libc_malloc(size);
+}
+void* calloc(size_t count, size_t size) {
+  ++allocations;
+  return __libc_calloc(count, size);
+}
+void* realloc(void* old, size_t size) {
+  ++allocations;
+  return __libc_realloc(old, size);
+}
+void* aligned_alloc(size_t align, size_t size) {
+  ++allocations;
+  return __libc_memalign(align, size);
+}
+}
+#endif
+
+namespace leat::server {
+namespace {
+
+// The bench configuration's site, served by one worker on a thread of its own.
+class Served {
+ public:
+  Served() {
+    Diagnostics diagnostics;
+    auto loaded = config::load(LEAT_BENCH_CONFIGURATION);
+    REQUIRE(loaded.config);
+    assembly_ = assemble(*loaded.config, {LEAT_DEMO_FOLDER}, 1, diagnostics);
+    REQUIRE(assembly_);
+    pipeline_.emplace(*assembly_->site);
+    auto listener = net::listen_on(*net::Address::parse("127.0.0.1:0"), {});
+    REQUIRE(listener);
+    address_ = *net::local_address(listener->get());
+    std::vector<Fd> listeners;
+    listeners.push_back(std::move(*listener));
+    const Worker::Hooks hooks{
+        .start = [this](uint32_t worker) { return assembly_->plugins[0]->worker_init(worker).has_value(); },
+        .stop = [this](uint32_t worker) { assembly_->plugins[0]->worker_fini(worker); }};
+    fleet_.push_back(
+        std::make_unique<Worker>(WorkerOptions{}, std::move(listeners), *pipeline_, fleet_, hooks));
+    std::promise<bool> ready;
+    thread_ = std::thread([&] {
+      fleet_[0]->run([&](const Expected<std::string>& result) { ready.set_value(result.has_value()); });
+    });
+    REQUIRE(ready.get_future().get());
+  }
+  ~Served() {
+    fleet_[0]->stop();
+    thread_.join();
+  }
+  Served(const Served&) = delete;
+  Served& operator=(const Served&) = delete;
+
+  [[nodiscard]] Fd connect() const {
+    Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(address_.port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const timeval patience{.tv_sec = 20, .tv_usec = 0};
+    ::setsockopt(client.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    REQUIRE(::connect(client.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
+    return client;
+  }
+
+ private:
+  std::optional<Assembly> assembly_;
+  std::optional<pipeline::Pipeline> pipeline_;
+  net::Address address_;
+  std::vector<std::unique_ptr<Worker>> fleet_;
+  std::thread thread_;
+};
+
+// Sends `request` and reads until the answer ends with `body`, `times` over. Allocates nothing; true if every
+// answer was a 200.
+bool ask(const Fd& client, std::string_view request, std::string_view body, int times) {
+  std::array<char, 16384> answer;
+  for (int i = 0; i < times; ++i) {
+    if (::send(client.get(), request.data(), request.size(), MSG_NOSIGNAL) !=
+        static_cast<ssize_t>(request.size()))
+      return false;
+    size_t size = 0;
+    while (!std::string_view(answer.data(), size).ends_with(body)) {
+      const ssize_t received = ::recv(client.get(), answer.data() + size, answer.size() - size, 0);
+      if (received <= 0) return false;
+      size += static_cast<size_t>(received);
+    }
+    if (!std::string_view(answer.data(), size).starts_with("HTTP/1.1 200 OK\r\n")) return false;
+  }
+  return true;
+}
+
+TEST_CASE("worker: 10,000 keep-alive requests to /json allocate nothing on the heap") {
+  const Served served;
+  const Fd client = served.connect();
+  constexpr std::string_view kRequest = "GET /json HTTP/1.1\r\nHost: test\r\nUser-Agent: counter\r\n\r\n";
+  constexpr std::string_view kBody = R"({"message":"Hello, World!"})";
+  REQUIRE(ask(client, kRequest, kBody, 1000));
+  const uint64_t before = allocations;
+  const bool answered = ask(client, kRequest, kBody, 10'000);
+  const uint64_t after = allocations;
+  REQUIRE(answered);
+  CHECK(after - before == 0);
+}
+
+TEST_CASE("worker: the larger payloads allocate nothing on the heap either") {
+  const Served served;
+  const Fd client = served.connect();
+  constexpr std::string_view kRequest = "GET /payload/p4 HTTP/1.1\r\nHost: test\r\n\r\n";
+  constexpr std::string_view kEnd = R"("total":100,"page":1})";
+  REQUIRE(ask(client, kRequest, kEnd, 100));
+  const uint64_t before = allocations;
+  const bool answered = ask(client, kRequest, kEnd, 1000);
+  const uint64_t after = allocations;
+  REQUIRE(answered);
+  CHECK(after - before == 0);
+}
+
+TEST_CASE("worker: the counter counts") {
+  const uint64_t before = allocations;
+  void* volatile memory = std::malloc(10);
+  std::free(memory);
+  CHECK(allocations > before);
+}
+
+}  // namespace
+}  // namespace leat::server
