@@ -82,7 +82,7 @@ class Applier {
     const std::string_view example =
         time ? "a time like \"10s\" or \"500ms\"" : "a size like \"64KiB\" or \"1MiB\"";
     if (value_.string() == nullptr) {
-      const std::string hint = value_.integer() != nullptr
+      const std::string hint = value_.integer() != nullptr && *value_.integer() >= 0
                                    ? std::format("did you mean \"{}{}\"?", *value_.integer(), time ? "s" : "")
                                    : "";
       return fail(kBadUnit, std::format("`{}` is {}", setting_.path, example), hint);

@@ -83,7 +83,6 @@ constexpr Explanation kExplanations[] = {
      "same shape."},
     {pipeline::kUnknownMethod, "an unknown request method",
      "Methods are written as in HTTP, in capitals: \"GET\"."},
-    {pipeline::kUnknownHandler, "an unknown handler", "The plugin has no handler of that name."},
     {pipeline::kUnknownKind, "an unknown kind of middleware", "The reference lists the kinds there are."},
     {pipeline::kUnknownMiddleware, "a name that no middleware has",
      "before, after and a route's middleware name instances by their `name`; before and after also take "

@@ -128,7 +128,8 @@ void read_methods(Keys& keys, pipeline::RouteSpec& spec) {
     return;
   }
   spec.methods = one != nullptr ? std::vector{keys.text("method")} : keys.texts("methods");
-  if (spec.methods.empty()) keys.fail(kMissingKey, "a route takes at least one method", spec.method_place);
+  const bool none = several != nullptr && several->array() != nullptr && several->array()->empty();
+  if (none) keys.fail(kMissingKey, "a route takes at least one method", spec.method_place);
 }
 
 void read_handler(Keys& keys, RouteDecl& route) {

@@ -3,6 +3,7 @@
 #include <glob.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <format>
 #include <map>
@@ -132,8 +133,10 @@ class Loader {
   void read_pattern(const std::string& pattern, const std::string& folder, const Place& place) {
     const bool relative = fs::path(pattern).is_relative() && !folder.empty();
     ::glob_t found{};
+    // A folder that is not there holds no matches; one that cannot be read may.
+    const auto stop_at = [](const char*, int error) { return error == ENOENT || error == ENOTDIR ? 0 : 1; };
     const int result =
-        ::glob(((relative ? escape_glob(folder) + "/" : "") + pattern).c_str(), GLOB_ERR, nullptr, &found);
+        ::glob(((relative ? escape_glob(folder) + "/" : "") + pattern).c_str(), 0, stop_at, &found);
     for (size_t i = 0; result == 0 && i < found.gl_pathc; ++i) read(found.gl_pathv[i], place);  // sorted
     ::globfree(&found);
     if (result == 0 || result == GLOB_NOMATCH) return;

@@ -2,10 +2,18 @@
 
 #include <algorithm>
 #include <iterator>
+#include <vector>
 
-// The header-only form without exceptions; Debian's library is built with them.
+// toml++ 3.4 takes some malformed files ("[[[", "[&") past its own assertions. They are made to end the
+// parsing, as its errors do, not the process; NDEBUG would make them undefined behaviour. Hence header-only.
+#undef NDEBUG
 #define TOML_HEADER_ONLY 1
-#define TOML_EXCEPTIONS 0
+#define TOML_EXCEPTIONS 1
+namespace leat::config {
+struct TomlAssertion {};
+[[noreturn]] static void fail_toml_assertion() { throw TomlAssertion(); }
+}  // namespace leat::config
+#define TOML_ASSERT(truth) ((truth) ? void() : ::leat::config::fail_toml_assertion())
 #include <toml++/toml.hpp>
 
 #include "config/codes.h"
@@ -125,6 +133,29 @@ Diagnostic syntax_error(const toml::parse_error& error, const std::string& text,
   return found;
 }
 
+// The line at which the parser of toml++ fails an assertion: the last of the shortest run of lines that make
+// it.
+Diagnostic assertion_error(std::string_view text, std::shared_ptr<const std::string> file) {
+  std::vector<size_t> ends;
+  for (size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n', end + 1))
+    ends.push_back(end + 1);
+  ends.push_back(text.size());
+  const auto passes = [&](size_t end) {
+    try {
+      (void)toml::parse(text.substr(0, end));
+    } catch (const toml::parse_error&) {
+    } catch (const TomlAssertion&) {
+      return false;
+    }
+    return true;
+  };
+  // Whatever comes before that line, the parser gets as far.
+  const auto line = std::ranges::partition_point(ends, passes) - ends.begin();
+  return {.code = kSyntax,
+          .message = "not TOML: this line is malformed",
+          .place = {.file = std::move(file), .line = static_cast<uint32_t>(line + 1), .column = 1}};
+}
+
 }  // namespace
 
 std::optional<Value> read_toml(const std::string& path, const Place& from, Diagnostics& diagnostics) {
@@ -134,13 +165,16 @@ std::optional<Value> read_toml(const std::string& path, const Place& from, Diagn
     return std::nullopt;
   }
   const auto file = std::make_shared<const std::string>(path);
-  const toml::parse_result parsed = toml::parse(std::string_view(*text), std::string_view(path));
-  if (!parsed) {
-    diagnostics.push_back(syntax_error(parsed.error(), *text, file));
-    return std::nullopt;
+  try {
+    const toml::table top = toml::parse(std::string_view(*text), std::string_view(path));
+    return Value(Converter(file, diagnostics).convert_table(top),
+                 Place{.file = file, .line = 1, .column = 1});
+  } catch (const toml::parse_error& error) {
+    diagnostics.push_back(syntax_error(error, *text, file));
+  } catch (const TomlAssertion&) {
+    diagnostics.push_back(assertion_error(*text, file));
   }
-  return Value(Converter(file, diagnostics).convert_table(parsed.table()),
-               Place{.file = file, .line = 1, .column = 1});
+  return std::nullopt;
 }
 
 }  // namespace leat::config

@@ -13,9 +13,9 @@ namespace leat::server {
 
 namespace {
 
-// The bytes of one send. It completes when all of them have gone, and only then is there progress to see: what is
-// sent at once is the least that a peer must take in a send timeout. Half as much would cost large answers turns,
-// twice as much would take a client on a slow line for one that has gone.
+// The bytes of one send. It completes when all of them have gone, and only then is there progress to see:
+// what is sent at once is the least that a peer must take in a send timeout. Half as much would cost large
+// answers turns, twice as much would take a client on a slow line for one that has gone.
 constexpr size_t kMostSend = size_t{256} * 1024;
 
 }  // namespace

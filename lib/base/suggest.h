@@ -6,17 +6,21 @@
 #include <string_view>
 #include <vector>
 
+#include "base/text.h"
+
 namespace leat {
 
-// How many letters must be inserted, deleted, replaced or swapped with their neighbour to make `a` into `b`.
+// How many letters must be inserted, deleted, replaced or swapped with their neighbour to make `a` into `b`;
+// the case of letters is free.
 inline size_t edit_distance(std::string_view a, std::string_view b) {
+  const auto same = [](char x, char y) { return ascii_lower(x) == ascii_lower(y); };
   std::vector<size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) last[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1])});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (same(a[i - 1], b[j - 1]) ? 0 : 1)});
+      if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]))
         row[j] = std::min(row[j], before[j - 2] + 1);
     }
     before.swap(last);

@@ -5,7 +5,7 @@
 namespace leat {
 
 const char* Value::type_name() const {
-  constexpr const char* kNames[] = {"table", "boolean", "integer", "number", "string", "array"};
+  constexpr const char* kNames[] = {"table", "boolean", "integer", "float", "string", "array"};
   return kNames[data_.index()];
 }
 

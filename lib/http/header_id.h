@@ -9,8 +9,9 @@ namespace leat::http {
 // X(name in code, name on the wire as Leat writes it)
 #define LEAT_HTTP_HEADERS(X)                                                                                 \
   X(Accept, "Accept")                                                                                        \
-  X(AcceptEncoding, "Accept-Encoding") X(AcceptLanguage, "Accept-Language") X(Age, "Age") X(Allow, "Allow")  \
-      X(Authorization, "Authorization") X(CacheControl, "Cache-Control") X(Connection, "Connection") X(      \
+  X(AcceptEncoding, "Accept-Encoding")                                                                       \
+  X(AcceptLanguage, "Accept-Language") X(Age, "Age") X(Allow, "Allow") X(Authorization, "Authorization")     \
+      X(CacheControl, "Cache-Control") X(Connection, "Connection") X(                                        \
           ContentDisposition, "Content-Disposition") X(ContentEncoding, "Content-Encoding")                  \
           X(ContentLanguage, "Content-Language") X(ContentLength, "Content-Length") X(                       \
               ContentType, "Content-Type") X(Cookie, "Cookie") X(Date, "Date") X(Dnt, "DNT") X(Etag, "ETag") \

@@ -9,7 +9,8 @@ namespace leat::http {
 // X(code, reason phrase), from the IANA registry of HTTP status codes.
 #define LEAT_HTTP_STATUSES(X)                                                                                \
   X(100, "Continue")                                                                                         \
-  X(101, "Switching Protocols") X(103, "Early Hints") X(200, "OK") X(201, "Created") X(202, "Accepted")      \
+  X(101, "Switching Protocols")                                                                              \
+  X(103, "Early Hints") X(200, "OK") X(201, "Created") X(202, "Accepted")                                    \
       X(203, "Non-Authoritative Information") X(204, "No Content") X(205, "Reset Content") X(                \
           206, "Partial Content") X(207, "Multi-Status") X(208, "Already Reported") X(226, "IM Used")        \
           X(300, "Multiple Choices") X(301, "Moved Permanently") X(302, "Found") X(303, "See Other") X(      \

@@ -7,7 +7,6 @@ enum Code : int {
   kBadPattern = 200,
   kDuplicateRoute = 201,
   kUnknownMethod = 202,
-  kUnknownHandler = 203,
   kUnknownKind = 210,
   kUnknownMiddleware = 211,
   kOrderCycle = 212,

@@ -1,0 +1,178 @@
+// Every row of the table of settings, without naming one: its default, its bounds, and what is beyond them.
+#include "config/settings.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <set>
+#include <string>
+
+#include "config/codes.h"
+#include "config/diagnostics.h"
+#include "config/folder.h"
+
+namespace leat::test {
+namespace {
+
+using config::Setting;
+using config::Settings;
+using Type = Setting::Type;
+
+bool is_number(const Setting& row) {
+  return row.type == Type::Count || row.type == Type::Size || row.type == Type::Duration ||
+         row.type == Type::Mode || row.type == Type::Workers;
+}
+
+// `quantity` as the row's type is written.
+std::string written(const Setting& row, uint64_t quantity) {
+  if (row.type == Type::Duration) return "\"" + std::to_string(quantity) + "ms\"";
+  if (row.type == Type::Size) return "\"" + std::to_string(quantity) + "\"";
+  return std::to_string(quantity);
+}
+
+constexpr std::string_view kRoute =
+    "[[plugin]]\nname = \"p\"\nfile = \"p.so\"\n[[route]]\npath = \"/\"\nhandler = \"p:h\"\n";
+
+// The settings after `row` was written as `value`, in a file where all else is good.
+config::LoadResult load_with(const Folder& folder, const Setting& row, const std::string& value) {
+  const std::string path(row.path);
+  const size_t dot = path.find('.');
+  std::string text = "[" + path.substr(0, dot) + "]\n" + path.substr(dot + 1) + " = " + value + "\n";
+  // These two bound each other.
+  if (path == "limits.output_low") text += "output_high = \"1GiB\"\n";
+  if (path == "limits.output_high") text += "output_low = 0\n";
+  folder.write("leat.toml", text + std::string(kRoute));
+  return folder.load();
+}
+
+TEST_CASE("settings: each has a path of its own, a group and a sentence") {
+  std::set<std::string_view> paths;
+  for (const Setting& row : config::settings()) {
+    INFO(row.path);
+    CHECK(paths.insert(row.path).second);
+    CHECK(row.path.find('.') != std::string_view::npos);
+    CHECK(row.sentence.ends_with('.'));
+    CHECK(config::find_setting(row.path) == &row);
+  }
+  CHECK(config::find_setting("server.nothing") == nullptr);
+}
+
+TEST_CASE("settings: the default of each can be written as the reference has it") {
+  const Folder folder;
+  for (const Setting& row : config::settings()) {
+    INFO(row.path);
+    const config::LoadResult result = load_with(folder, row, config::default_text(row));
+    INFO(config::render(result.diagnostics));
+    REQUIRE(result.config);
+    Settings loaded = result.config->settings;
+    Settings defaults;
+    if (row.get_number != nullptr) CHECK(row.get_number(loaded) == row.get_number(defaults));
+    if (row.text != nullptr) CHECK(row.text(loaded) == row.text(defaults));
+    if (row.texts != nullptr) CHECK(row.texts(loaded) == row.texts(defaults));
+  }
+}
+
+TEST_CASE("settings: bounds are accepted, what is beyond them is not") {
+  const Folder folder;
+  for (const Setting& row : config::settings()) {
+    if (!is_number(row)) continue;
+    INFO(row.path);
+    for (const uint64_t good : {row.least, row.most}) {
+      INFO(good);
+      const config::LoadResult result = load_with(folder, row, written(row, good));
+      INFO(config::render(result.diagnostics));
+      REQUIRE(result.config);
+      Settings loaded = result.config->settings;
+      CHECK(row.get_number(loaded) == good);
+    }
+    for (const uint64_t bad : {row.least - 1, row.most + 1}) {
+      if (row.least == 0 && bad == row.least - 1) continue;
+      INFO(bad);
+      const config::LoadResult result = load_with(folder, row, written(row, bad));
+      CHECK(!result.config);
+      REQUIRE(result.diagnostics.size() == 1);
+      CHECK(result.diagnostics[0].code == config::kOutOfRange);
+      CHECK(result.diagnostics[0].message.contains(config::range_text(row)));
+    }
+  }
+}
+
+TEST_CASE("settings: every type refuses values of other types") {
+  const Folder folder;
+  for (const Setting& row : config::settings()) {
+    for (const char* value : {"1.5", "{}", "[[]]", "1979-05-27", "inf"}) {
+      INFO(row.path << " = " << value);
+      const config::LoadResult result = load_with(folder, row, value);
+      CHECK(!result.config);
+      REQUIRE(result.diagnostics.size() == 1);
+      CHECK(result.diagnostics[0].place.line == 2);
+    }
+  }
+}
+
+TEST_CASE("settings: every word of a choice is accepted, no prefix of one is") {
+  const Folder folder;
+  for (const Setting& row : config::settings()) {
+    if (row.type != Type::Choice) continue;
+    const auto words = config::words(row.choices);
+    for (size_t i = 0; i < words.size(); ++i) {
+      const std::string word(words[i]);
+      INFO(row.path << " = " << word);
+      const config::LoadResult result = load_with(folder, row, "\"" + word + "\"");
+      REQUIRE(result.config);
+      Settings loaded = result.config->settings;
+      CHECK(row.get_number(loaded) == i);
+      CHECK(!load_with(folder, row, "\"" + word.substr(0, word.size() - 1) + "\"").config);
+    }
+  }
+}
+
+TEST_CASE("settings: addresses") {
+  const Folder folder;
+  folder.write("leat.toml",
+               "[server]\nlisten = [\"127.0.0.1:80\", \"[::1]:0\", \"[::1]:0\", \"unix:/run/x\"]\n" +
+                   std::string(kRoute));
+  const config::LoadResult result = folder.load();
+  REQUIRE(result.config);
+  const auto& listen = result.config->settings.listen;
+  REQUIRE(listen.size() == 4);
+  CHECK(listen[0].address.text() == "127.0.0.1:80");
+  CHECK(listen[1].address.kind == net::Address::Kind::Ipv6);
+  CHECK(listen[3].address.kind == net::Address::Kind::Unix);
+  CHECK(listen[3].place.line == 2);
+
+  folder.write("leat.toml", kRoute);
+  const config::LoadResult defaults = folder.load();
+  REQUIRE(defaults.config);
+  REQUIRE(defaults.config->settings.listen.size() == 1);
+  CHECK(defaults.config->settings.listen[0].address.text() == "127.0.0.1:8080");
+}
+
+TEST_CASE("settings: a route's body limit may be any size of at least a byte") {
+  const Folder folder;
+  folder.write("leat.toml", std::string(kRoute) + "body_limit = \"1KiB\"\n");
+  const config::LoadResult result = folder.load();
+  REQUIRE(result.config);
+  REQUIRE(result.config->routes.size() == 1);
+  CHECK(result.config->routes[0].spec.body_limit == 1024);
+}
+
+TEST_CASE("settings: the command line stands above the file") {
+  const Folder folder;
+  folder.write("leat.toml", "[server]\nlisten = \"127.0.0.1:80\"\nworkers = 3\n[log]\nlevel = \"error\"\n" +
+                                std::string(kRoute));
+  const config::LoadResult result =
+      config::load(folder.path("leat.toml"), {.listen = {"127.0.0.1:81", "127.0.0.1:82"},
+                                              .workers = "auto",
+                                              .engine = "epoll",
+                                              .log_level = "debug"});
+  INFO(config::render(result.diagnostics));
+  REQUIRE(result.config);
+  const Settings& loaded = result.config->settings;
+  REQUIRE(loaded.listen.size() == 2);
+  CHECK(loaded.listen[1].address.text() == "127.0.0.1:82");
+  CHECK(loaded.workers == 0);
+  CHECK(loaded.engine == net::EngineChoice::Epoll);
+  CHECK(loaded.log.level == log::Level::Debug);
+}
+
+}  // namespace
+}  // namespace leat::test
