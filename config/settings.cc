@@ -105,7 +105,7 @@ constexpr Setting kSettings[] = {
     number("limits.idle_timeout", Duration, 1, kDay, AT(limits.idle_timeout_ms),
            "Between two requests of a connection. Keep it longer than the idle timeout of a proxy in front."),
     number("limits.send_timeout", Duration, 1, kHour, AT(limits.send_timeout_ms),
-           "Without progress while an answer is sent; then the connection is reset."),
+           "For a client to take 256 KiB of an answer, or what is left of it; then the connection is reset."),
     number("limits.linger_timeout", Duration, 0, 60 * kSecond, AT(limits.linger_timeout_ms),
            "How long what a refused client still sends is read over, so that it gets its answer."),
     number("limits.pipeline_turn", Count, 1, 65536, AT(limits.pipeline_turn),

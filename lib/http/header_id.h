@@ -10,34 +10,31 @@ namespace leat::http {
 #define LEAT_HTTP_HEADERS(X)                                                                                 \
   X(Accept, "Accept")                                                                                        \
   X(AcceptEncoding, "Accept-Encoding")                                                                       \
-  X(AcceptLanguage, "Accept-Language") X(Age, "Age") X(Allow, "Allow") X(Authorization, "Authorization")     \
-      X(CacheControl, "Cache-Control") X(Connection, "Connection") X(                                        \
-          ContentDisposition, "Content-Disposition") X(ContentEncoding, "Content-Encoding")                  \
-          X(ContentLanguage, "Content-Language") X(ContentLength, "Content-Length") X(                       \
-              ContentType, "Content-Type") X(Cookie, "Cookie") X(Date, "Date") X(Dnt, "DNT") X(Etag, "ETag") \
-              X(Expect, "Expect") X(Expires, "Expires") X(Forwarded, "Forwarded") X(From, "From")            \
-                  X(Host, "Host") X(Http2Settings, "HTTP2-Settings") X(IfMatch, "If-Match")                  \
-                      X(IfModifiedSince, "If-Modified-Since") X(IfNoneMatch, "If-None-Match")                \
-                          X(IfRange, "If-Range") X(IfUnmodifiedSince, "If-Unmodified-Since") X(              \
-                              KeepAlive, "Keep-Alive") X(LastModified, "Last-Modified") X(Link, "Link")      \
-                              X(Location, "Location") X(Origin, "Origin") X(Pragma, "Pragma") X(             \
-                                  Priority, "Priority") X(ProxyAuthorization, "Proxy-Authorization")         \
-                                  X(ProxyConnection, "Proxy-Connection") X(Range, "Range") X(                \
-                                      Referer, "Referer") X(RetryAfter, "Retry-After")                       \
-                                      X(SecFetchDest, "Sec-Fetch-Dest") X(SecFetchMode, "Sec-Fetch-Mode")    \
-                                          X(SecFetchSite, "Sec-Fetch-Site") X(Server, "Server")              \
-                                              X(SetCookie, "Set-Cookie") X(Te, "TE")                         \
-                                                  X(Traceparent, "traceparent") X(Tracestate, "tracestate")  \
-                                                      X(Trailer, "Trailer")                                  \
-                                                          X(TransferEncoding, "Transfer-Encoding") X(        \
-                                                              Upgrade, "Upgrade") X(UserAgent, "User-Agent") \
-                                                              X(Vary, "Vary") X(Via, "Via")                  \
-                                                                  X(WwwAuthenticate, "WWW-Authenticate") X(  \
-                                                                      XForwardedFor, "X-Forwarded-For")      \
-                                                                      X(XForwardedHost, "X-Forwarded-Host")  \
-                                                                          X(XForwardedProto,                 \
-                                                                            "X-Forwarded-Proto")             \
-                                                                              X(XRequestId, "X-Request-Id")
+  X(AcceptLanguage, "Accept-Language")                                                                       \
+  X(Age, "Age") X(Allow, "Allow") X(Authorization, "Authorization") X(CacheControl, "Cache-Control") X(      \
+      Connection, "Connection") X(ContentDisposition, "Content-Disposition")                                 \
+      X(ContentEncoding, "Content-Encoding") X(ContentLanguage, "Content-Language") X(                       \
+          ContentLength, "Content-Length") X(ContentType, "Content-Type") X(Cookie, "Cookie")                \
+          X(Date, "Date") X(Dnt, "DNT") X(Etag, "ETag") X(Expect, "Expect") X(Expires, "Expires") X(         \
+              Forwarded, "Forwarded") X(From, "From") X(Host, "Host") X(Http2Settings, "HTTP2-Settings")     \
+              X(IfMatch, "If-Match") X(IfModifiedSince, "If-Modified-Since") X(IfNoneMatch, "If-None-Match") \
+                  X(IfRange, "If-Range") X(IfUnmodifiedSince, "If-Unmodified-Since")                         \
+                      X(KeepAlive, "Keep-Alive") X(LastModified, "Last-Modified") X(Link, "Link")            \
+                          X(Location, "Location") X(Origin, "Origin") X(Pragma, "Pragma") X(                 \
+                              Priority, "Priority") X(ProxyAuthorization, "Proxy-Authorization")             \
+                              X(ProxyConnection, "Proxy-Connection") X(Range, "Range") X(Referer, "Referer") \
+                                  X(RetryAfter, "Retry-After") X(SecFetchDest, "Sec-Fetch-Dest")             \
+                                      X(SecFetchMode, "Sec-Fetch-Mode") X(SecFetchSite, "Sec-Fetch-Site")    \
+                                          X(Server, "Server") X(SetCookie, "Set-Cookie") X(Te, "TE") X(      \
+                                              Traceparent, "traceparent") X(Tracestate, "tracestate")        \
+                                              X(Trailer, "Trailer") X(TransferEncoding, "Transfer-Encoding") \
+                                                  X(Upgrade, "Upgrade") X(UserAgent, "User-Agent")           \
+                                                      X(Vary, "Vary") X(Via, "Via")                          \
+                                                          X(WwwAuthenticate, "WWW-Authenticate")             \
+                                                              X(XForwardedFor, "X-Forwarded-For")            \
+                                                                  X(XForwardedHost, "X-Forwarded-Host") X(   \
+                                                                      XForwardedProto, "X-Forwarded-Proto")  \
+                                                                      X(XRequestId, "X-Request-Id")
 
 enum class HeaderId : uint8_t {
   Unknown,

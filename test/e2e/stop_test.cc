@@ -52,7 +52,7 @@ TEST_CASE("stop: a request in flight is finished, answered with Connection: clos
   start_sleeping(sleeper, daemon, "700");
   daemon.signal(SIGTERM);
   CHECK(canary.saw_drain());
-  CHECK(Client::refused(daemon.address()));
+  CHECK(wait_until([&] { return Client::refused(daemon.address()); }));
   CHECK(daemon.running());
   const Response response = sleeper.read_response();
   CHECK(response.status == 200);

@@ -97,6 +97,29 @@ TEST_CASE("pressure: a send without progress is given up after its timeout") {
   }
 }
 
+TEST_CASE("pressure: a large answer goes out in steps, so that a slow reader shows progress") {
+  Rig rig;
+  FakePeer& peer = rig.connect();
+  constexpr size_t kStep = 256 * 1024;
+  peer.stops_reading();
+  peer.sends(get("/pinned/4000000"));
+  rig.settle();
+  size_t before = 0;
+  // Longer in all than the send timeout many times over, but a step within each.
+  while (read_answers(peer.received()).empty() || !read_answers(peer.received())[0].complete) {
+    rig.pass_time(25'000);
+    REQUIRE_FALSE(peer.closed());
+    peer.reads_again();
+    rig.turn();
+    peer.stops_reading();
+    const size_t now = peer.received().size();
+    REQUIRE(now > before);
+    REQUIRE(now - before <= kStep);
+    before = now;
+  }
+  CHECK(read_answers(peer.received())[0].body.size() == 4'000'000);
+}
+
 TEST_CASE("pressure: an idle connection dozes, wakes for a request, and is closed when its time is over") {
   Rig rig;
   FakePeer& peer = rig.connect();
