@@ -107,11 +107,11 @@ class Demo : public leat::Plugin<Demo> {
     return json;
   }
 
-  // Answers later. The worker serves other requests meanwhile, and if the client leaves, the timer is
-  // dropped.
-  leat::Reply sleep(leat::Path<uint32_t, "ms", leat::Range{0, 60'000}> ms, leat::Request& request) {
-    return request.after(std::chrono::milliseconds(*ms),
-                         [ms](leat::Json& json) -> leat::Reply { return json.object("slept_ms", ms); });
+  // Answers later: a handler that waits is a coroutine. The worker serves other requests meanwhile, and if
+  // the client leaves, the coroutine is destroyed where it waits.
+  leat::Task<leat::Reply> sleep(leat::Path<uint32_t, "ms", leat::Range{0, 60'000}> ms, leat::Json& json) {
+    co_await leat::sleep(std::chrono::milliseconds(*ms));
+    co_return json.object("slept_ms", ms);
   }
 
   // A small API. GET lists, POST adds; the route says which methods there are.

@@ -26,6 +26,8 @@
 // exception is a 500, or, if it is a leat::Problem, that problem. Nothing here allocates on the heap for a
 // request whose handler does not.
 //
+// A handler that has to wait is a coroutine: it returns leat::Task<leat::Reply>; see plugin_task.hpp.
+//
 // A class with on_request, and on_body, on_body_end, on_writable or on_cancel, is a handler that goes on over
 // several callbacks; see Plugin::stream.
 //
@@ -43,8 +45,10 @@
 #include "plugin.h"
 #include "plugin_answer.hpp"
 #include "plugin_call.hpp"
+#include "plugin_handler.hpp"
 #include "plugin_parameters.hpp"
 #include "plugin_request.hpp"
+#include "plugin_task.hpp"
 
 namespace leat {
 inline namespace [[gnu::visibility("hidden")]] v1 {
@@ -71,9 +75,9 @@ class Plugin : public detail::PluginTag {
             Handler::handle,
             nullptr,
             nullptr,
+            Handler::kTask ? Handler::on_writable : nullptr,
             nullptr,
-            nullptr,
-            nullptr};
+            Handler::kTask ? Handler::on_done : nullptr};
   }
 
   // A class S: an object of it is made for each request, in the request's memory, and destroyed when that
@@ -95,7 +99,7 @@ class Plugin : public detail::PluginTag {
             Handler::handle,
             Handler::kBody ? Handler::on_body : nullptr,
             Handler::kBodyEnd ? Handler::on_body_end : nullptr,
-            Handler::kWritable ? Handler::on_writable : nullptr,
+            Handler::on_writable,
             Handler::kCancel ? Handler::on_cancel : nullptr,
             Handler::on_done};
   }

@@ -1,5 +1,5 @@
-// Part of plugin.hpp: from the parameters of a function to the callbacks of plugin.h. Nothing in here is
-// meant to be used by name.
+// Part of plugin.hpp: from the parameters of a function to its arguments. Nothing in here is meant to be used
+// by name.
 //
 // What can be known when the plugin is loaded (the number of a path parameter) is a Binding, made once for
 // each route; what must be done for a request is a Source, on the stack.
@@ -23,6 +23,7 @@
 
 #include "plugin.h"
 #include "plugin_answer.hpp"
+#include "plugin_guard.hpp"
 #include "plugin_parameters.hpp"
 #include "plugin_request.hpp"
 
@@ -32,13 +33,6 @@ inline namespace [[gnu::visibility("hidden")]] v1 {
 namespace detail {
 
 struct PluginTag {};
-
-// One callback in progress.
-struct Frame {
-  const leat_scope* scope;
-  leat_request* request;
-  std::string_view piece;  // in on_body
-};
 
 template <template <class> class Option, auto... options>
 struct FindOption {
@@ -272,27 +266,39 @@ struct Arguments {
   static bool bind(Bindings& bindings, const leat_host* host, const leat_route* route, leat_error* error) {
     return std::apply([&](auto&... each) { return (each.bind(host, route, error) & ... & true); }, bindings);
   }
-  // Calls `function(first..., arguments...)`; the verdict.
+  // False when the request was answered instead.
+  static bool take(Sources& sources, const Frame& frame, const Bindings& bindings) {
+    return take_each(std::index_sequence_for<Args...>(), sources, frame, bindings);
+  }
+  // Calls `function(first..., arguments...)`.
+  template <class Function, class... First>
+  static decltype(auto) pass(Sources& sources, Function&& function, First&&... first) {
+    return pass_each(std::index_sequence_for<Args...>(), sources, function, std::forward<First>(first)...);
+  }
+  // Both, and gives what the function returns; the verdict.
   template <class Function, class... First>
   static int32_t call(const Frame& frame, const Bindings& bindings, Function&& function, First&&... first) {
-    return call_with(std::index_sequence_for<Args...>(), frame, bindings, function,
-                     std::forward<First>(first)...);
+    [[maybe_unused]] Sources sources;
+    if (!take(sources, frame, bindings)) return LEAT_DONE;
+    using Answer = decltype(pass(sources, function, std::forward<First>(first)...));
+    if constexpr (std::is_void_v<Answer>) {
+      pass(sources, function, std::forward<First>(first)...);
+      return LEAT_DONE;
+    } else {
+      return Reply(pass(sources, function, std::forward<First>(first)...)).give(frame.request);
+    }
   }
 
  private:
+  template <size_t... I>
+  static bool take_each(std::index_sequence<I...>, [[maybe_unused]] Sources& sources, const Frame& frame,
+                        [[maybe_unused]] const Bindings& bindings) {
+    return (std::get<I>(sources).take(frame, std::get<I>(bindings)) && ...);
+  }
   template <size_t... I, class Function, class... First>
-  static int32_t call_with(std::index_sequence<I...>, const Frame& frame, const Bindings& bindings,
-                           Function& function, First&&... first) {
-    [[maybe_unused]] Sources sources;
-    if (!(std::get<I>(sources).take(frame, std::get<I>(bindings)) && ...)) return LEAT_DONE;
-    using Answer = decltype(function(std::forward<First>(first)..., std::get<I>(sources).pass()...));
-    if constexpr (std::is_void_v<Answer>) {
-      function(std::forward<First>(first)..., std::get<I>(sources).pass()...);
-      return LEAT_DONE;
-    } else {
-      return Reply(function(std::forward<First>(first)..., std::get<I>(sources).pass()...))
-          .give(frame.request);
-    }
+  static decltype(auto) pass_each(std::index_sequence<I...>, [[maybe_unused]] Sources& sources,
+                                  Function& function, First&&... first) {
+    return function(std::forward<First>(first)..., std::get<I>(sources).pass()...);
   }
 };
 
@@ -301,11 +307,13 @@ struct Signature;
 template <class R, class... A>
 struct Signature<R (*)(A...)> {
   using Args = Arguments<A...>;
+  using Answer = R;
   using Class = void;
 };
 template <class C, class R, class... A>
 struct Signature<R (C::*)(A...)> {
   using Args = Arguments<A...>;
+  using Answer = R;
   using Class = C;
 };
 template <class C, class R, class... A>
@@ -327,168 +335,7 @@ struct TailSignature<R (C::*)(First, A...)> {
 template <class C, class R, class First, class... A>
 struct TailSignature<R (C::*)(First, A...) const> : TailSignature<R (C::*)(First, A...)> {};
 
-inline int32_t log_failure(const Frame& frame, std::string_view what) noexcept {
-  const std::string_view route =
-      frame.request == nullptr ? "(its request has ended)" : to_view(api.request->route_id(frame.request));
-  char line[512];  // no std::string: memory may be what is lacking
-  size_t size = 0;
-  for (const std::string_view part : {std::string_view("route "), route, std::string_view(": threw "), what})
-    size += part.copy(line + size, sizeof line - size);
-  api.log->write(frame.scope->host, LEAT_LOG_ERROR, {line, size});
-  return LEAT_ERROR;
-}
-
-// Runs a request callback; what it throws becomes an answer, or a line in the log and a failure.
-template <class Callback>
-int32_t guarded(const Frame& frame, Callback&& callback) noexcept {
-  try {
-    return callback();
-  } catch (const Problem& problem) {
-    return Reply(problem).give(frame.request);
-  } catch (const std::exception& error) {
-    return log_failure(frame, error.what());
-  } catch (...) {
-    return log_failure(frame, "something that is not a std::exception");
-  }
-}
-
-// What Request::after and Request::suspend run.
-template <class Callback>
-struct Resumption {
-  static int32_t timer(const leat_scope* scope, leat_request* request, void* argument) noexcept {
-    using Args = typename Signature<decltype(&Callback::operator())>::Args;
-    const Frame frame{scope, request, {}};
-    return guarded(frame, [&] { return Args::call(frame, {}, *static_cast<Callback*>(argument)); });
-  }
-  template <class T>
-  static int32_t completion(const leat_scope* scope, leat_request* request, void* argument) noexcept {
-    using Args = typename TailSignature<decltype(&Callback::operator())>::Args;
-    using Delivery = typename Completer<T>::Delivery;
-    const std::unique_ptr<Delivery> delivery(static_cast<Delivery*>(argument));
-    if (request == nullptr) return LEAT_DONE;
-    const Frame frame{scope, request, {}};
-    return guarded(frame, [&]() -> int32_t {
-      if (!delivery->result) throw std::runtime_error("nothing: its completer was dropped without a result");
-      return Args::call(frame, {}, *static_cast<Callback*>(delivery->callback), std::move(*delivery->result));
-    });
-  }
-};
-
-// bind() and unbind() of a handler whose parameters are Args.
-template <class Args>
-struct Binder {
-  using Bindings = typename Args::Bindings;
-  static int32_t bind(const leat_host* host, void*, const leat_route* route, void** bound,
-                      leat_error* error) noexcept {
-    auto* bindings = new (std::nothrow) Bindings;
-    if (bindings == nullptr) return LEAT_E_MEMORY;
-    *bound = bindings;
-    if (Args::bind(*bindings, host, route, error)) return LEAT_OK;
-    delete bindings;
-    return LEAT_E_ARGUMENT;
-  }
-  static void unbind(void*, void* bound) noexcept { delete static_cast<Bindings*>(bound); }
-  static const Bindings& of(const leat_scope* scope) { return *static_cast<const Bindings*>(scope->bound); }
-};
-
-// A function, or a member function of the plugin, as a handler.
-template <class Plugin, auto function>
-struct FunctionHandler {
-  using Args = typename Signature<decltype(function)>::Args;
-
-  static int32_t handle(const leat_scope* scope, leat_request* request) noexcept {
-    const Frame frame{scope, request, {}};
-    return guarded(frame, [&] {
-      return Args::call(frame, Binder<Args>::of(scope), [&](auto&&... args) -> decltype(auto) {
-        if constexpr (std::is_member_function_pointer_v<decltype(function)>)
-          return (static_cast<Plugin*>(scope->instance)->*function)(std::forward<decltype(args)>(args)...);
-        else
-          return function(std::forward<decltype(args)>(args)...);
-      });
-    });
-  }
-};
-
-// A class whose objects live as long as a request, as a handler.
-template <class S>
-struct StreamHandler {
-  using Args = typename Signature<decltype(&S::on_request)>::Args;
-  static_assert(alignof(S) <= 16, "the request's memory is aligned to 16 bytes");
-  static constexpr bool kBody = requires { &S::on_body; };
-  static constexpr bool kBodyEnd = requires { &S::on_body_end; };
-  static constexpr bool kWritable = requires { &S::on_writable; };
-  static constexpr bool kCancel = requires { &S::on_cancel; };
-
-  static int32_t handle(const leat_scope* scope, leat_request* request) noexcept {
-    const Frame frame{scope, request, {}};
-    return guarded(frame, [&] {
-      void* memory = api.arena->alloc(request, sizeof(S), alignof(S));
-      if (memory == nullptr) throw std::bad_alloc();
-      auto* object = new (memory) S;
-      if (api.request->set_state(request, object) != LEAT_OK) {
-        object->~S();
-        throw std::bad_alloc();
-      }
-      return Args::call(frame, Binder<Args>::of(scope), [&](auto&&... args) -> decltype(auto) {
-        return object->on_request(std::forward<decltype(args)>(args)...);
-      });
-    });
-  }
-  static int32_t on_body(const leat_scope* scope, leat_request* request, leat_str piece) noexcept {
-    if constexpr (kBody) return call<&S::on_body>({scope, request, to_view(piece)});
-    return LEAT_DONE;
-  }
-  static int32_t on_body_end(const leat_scope* scope, leat_request* request) noexcept {
-    if constexpr (kBodyEnd) return call<&S::on_body_end>({scope, request, {}});
-    return LEAT_DONE;
-  }
-  static int32_t on_writable(const leat_scope* scope, leat_request* request) noexcept {
-    if constexpr (kWritable) return call<&S::on_writable>({scope, request, {}});
-    return LEAT_DONE;
-  }
-  static void on_cancel(const leat_scope* scope, leat_request* request) noexcept {
-    if constexpr (kCancel) call<&S::on_cancel>({scope, request, {}});
-  }
-  static void on_done(const leat_scope*, leat_request* request) noexcept {
-    if (auto* object = static_cast<S*>(api.request->state(request))) object->~S();
-  }
-
- private:
-  template <auto member>
-  static int32_t call(const Frame& frame) noexcept {
-    auto* object = static_cast<S*>(api.request->state(frame.request));
-    if (object == nullptr) return LEAT_ERROR;  // its constructor threw
-    return guarded(frame, [&] {
-      return Signature<decltype(member)>::Args::call(frame, {}, [&](auto&&... args) -> decltype(auto) {
-        return (object->*member)(std::forward<decltype(args)>(args)...);
-      });
-    });
-  }
-};
-
 }  // namespace detail
-
-template <class Callback>
-Reply Request::after(std::chrono::milliseconds delay, Callback callback) {
-  Callback& kept = make<Callback>(std::move(callback));
-  const auto delay_ms = static_cast<uint64_t>(delay.count() < 0 ? 0 : delay.count());
-  const int32_t answer =
-      detail::api.timer->resume_after(request_, delay_ms, detail::Resumption<Callback>::timer, &kept);
-  if (answer == LEAT_E_MEMORY) throw std::bad_alloc();
-  if (answer != LEAT_OK) throw std::logic_error("a timer for a request that was answered");
-  return pending();
-}
-
-template <class T, class Callback>
-Completer<T> Request::suspend(Callback callback) {
-  Callback& kept = make<Callback>(std::move(callback));
-  leat_ticket ticket{};
-  const int32_t answer = detail::api.async->suspend(request_, &ticket);
-  if (answer == LEAT_E_MEMORY) throw std::bad_alloc();
-  if (answer != LEAT_OK) throw std::logic_error("a suspension of a request that is suspended or answered");
-  return Completer<T>(scope_->host, ticket, detail::Resumption<Callback>::template completion<T>, &kept);
-}
-
 }  // namespace v1
 }  // namespace leat
 

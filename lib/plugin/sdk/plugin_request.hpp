@@ -74,7 +74,7 @@ class Completer {
 // The request. Good during the callback that it was given to; the texts are good until the request ends.
 class Request {
  public:
-  Request(leat_request* request, const leat_scope* scope) : request_(request), scope_(scope) {}
+  Request(leat_request* request, const leat_scope* scope) : request_(request), host_(scope->host) {}
 
   [[nodiscard]] std::string_view method() const { return to_view(api().method(request_)); }
   [[nodiscard]] std::string_view path() const { return to_view(api().path(request_)); }
@@ -119,13 +119,13 @@ class Request {
   template <class T, class Callback>
   [[nodiscard]] Completer<T> suspend(Callback callback);
 
-  [[nodiscard]] Log log() const { return Log(scope_->host); }
+  [[nodiscard]] Log log() const { return Log(host_); }
   [[nodiscard]] leat_request* handle() const { return request_; }
 
  private:
   static const leat_request_v1& api() { return *detail::api.request; }
   leat_request* request_;
-  const leat_scope* scope_;
+  const leat_host* host_;
 };
 
 // What a plugin is given when it is created: its configuration. A value that is missing has its default; one
