@@ -27,9 +27,9 @@ struct Timer {
 // Kept for a request from the first moment that there is something to keep, in its arena, as
 // exchange.handler_state.
 struct RequestState {
-  const PluginHandler* handler = nullptr;       // whose request it is
-  void* user = nullptr;                         // the plugin's set_state
-  SuspensionTable::Slot* suspension = nullptr;  // of a suspension that waits or was just completed
+  const PluginHandler* handler = nullptr;        // whose request it is
+  void* user = nullptr;                          // the plugin's set_state
+  SuspensionTable::Slot* suspensions = nullptr;  // a list: those that wait, or were just completed
   Timer* free_timers = nullptr;
   uint32_t timers_running = 0;
   bool blocked = false;  // write() said so: on_writable will come

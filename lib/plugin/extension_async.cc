@@ -13,12 +13,21 @@ http::Ticket keep_open(http::Exchange& exchange) {
   return exchange.suspended() ? exchange.ticket() : exchange.suspend();
 }
 
+// Takes `slot` off the request's suspensions; false if it is none of them. They are few.
+bool take(RequestState& state, SuspensionTable::Slot* slot) {
+  for (SuspensionTable::Slot** link = &state.suspensions; *link != nullptr; link = &(*link)->next) {
+    if (*link != slot) continue;
+    *link = slot->next;
+    return true;
+  }
+  return false;
+}
+
 // A completion arrives on the request's worker.
 void on_completion(http::Exchange& exchange, void* argument) {
   RequestState* state = state_of(exchange);
   auto* slot = static_cast<SuspensionTable::Slot*>(argument);
-  if (state == nullptr || state->suspension != slot) return;
-  state->suspension = nullptr;
+  if (state == nullptr || !take(*state, slot)) return;
   Completion completion;
   if (!state->handler->instance().suspensions(exchange.worker().index())->release(*slot, &completion)) return;
   state->handler->resume(exchange, completion.resume, completion.argument);
@@ -33,13 +42,13 @@ int32_t suspend(leat_request* request, leat_ticket* ticket) {
   if (exchange->finished()) return refuse(kFunction, "the request was answered already", LEAT_E_STATE);
   RequestState* state = need_state(*exchange);
   if (state == nullptr) return LEAT_E_MEMORY;
-  if (state->suspension != nullptr)
-    return refuse(kFunction, "the request is suspended and was not completed yet", LEAT_E_STATE);
   const uint32_t worker = exchange->worker().index();
   SuspensionTable& table = *current_call.handler->instance().suspensions(worker);
-  state->suspension = table.suspend(exchange->worker(), keep_open(*exchange));
-  if (state->suspension == nullptr) return LEAT_E_MEMORY;
-  *ticket = {worker, state->suspension->index, SuspensionTable::generation(*state->suspension)};
+  SuspensionTable::Slot* slot = table.suspend(exchange->worker(), keep_open(*exchange));
+  if (slot == nullptr) return LEAT_E_MEMORY;
+  slot->next = state->suspensions;
+  state->suspensions = slot;
+  *ticket = {worker, slot->index, SuspensionTable::generation(*slot)};
   return LEAT_OK;
 }
 

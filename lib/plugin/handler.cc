@@ -76,7 +76,7 @@ bool PluginHandler::body_comes(const RequestState* state) const {
 // Whether anything will ever call the handler again for a request whose answer isn't complete.
 bool PluginHandler::goes_on(const RequestState* state) const {
   return body_comes(state) ||
-         (state != nullptr && (state->suspension != nullptr || state->timers_running > 0 || state->blocked));
+         (state != nullptr && (state->suspensions != nullptr || state->timers_running > 0 || state->blocked));
 }
 
 Verdict PluginHandler::judge(http::Exchange& exchange, int32_t verdict) const {
@@ -153,7 +153,7 @@ void PluginHandler::on_cancel(http::Exchange& exchange) {
 }
 
 void PluginHandler::on_done(http::Exchange& exchange) {
-  if (state_of(exchange) != nullptr) end_suspension(exchange);
+  if (state_of(exchange) != nullptr) end_suspensions(exchange);
   if (handler_.on_done == nullptr) return;
   call(
       exchange,
@@ -166,19 +166,19 @@ void PluginHandler::on_done(http::Exchange& exchange) {
 
 // A completion that was accepted and did not arrive in time is delivered without its request, so that the
 // plugin can let go of what it carries.
-void PluginHandler::end_suspension(http::Exchange& exchange) const {
+void PluginHandler::end_suspensions(http::Exchange& exchange) const {
   RequestState& state = *state_of(exchange);
-  if (state.suspension == nullptr) return;
   const uint32_t worker = exchange.worker().index();
-  Completion completion;
-  const bool ready = instance_.suspensions(worker)->release(*state.suspension, &completion);
-  state.suspension = nullptr;
-  if (!ready) return;
-  const leat_scope seen = scope(worker);
-  try {
-    completion.resume(&seen, nullptr, completion.argument);
-  } catch (...) {
-    complain("threw an exception for a completion whose request had ended");
+  while (SuspensionTable::Slot* slot = state.suspensions) {
+    state.suspensions = slot->next;
+    Completion completion;
+    if (!instance_.suspensions(worker)->release(*slot, &completion)) continue;
+    const leat_scope seen = scope(worker);
+    try {
+      completion.resume(&seen, nullptr, completion.argument);
+    } catch (...) {
+      complain("threw an exception for a completion whose request had ended");
+    }
   }
 }
 

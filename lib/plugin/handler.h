@@ -48,7 +48,7 @@ class PluginHandler final : public pipeline::Handler {
   [[nodiscard]] bool body_comes(const RequestState* state) const;
   [[nodiscard]] bool goes_on(const RequestState* state) const;
   void complain(std::string_view what) const;
-  void end_suspension(http::Exchange& exchange) const;
+  void end_suspensions(http::Exchange& exchange) const;
 
   PluginInstance& instance_;
   const leat_handler handler_;

@@ -39,7 +39,7 @@ bool SuspensionTable::grow() {
   for (uint32_t i = count; i-- > 0;) {
     slots[i].word.store(word_of(first_generation_, kFree), std::memory_order_relaxed);
     slots[i].index = count - kFirstChunk + i;
-    slots[i].next_free = free_;
+    slots[i].next = free_;
     free_ = slots + i;
   }
   chunks_[chunk_count_++].store(slots, std::memory_order_release);
@@ -50,7 +50,7 @@ SuspensionTable::Slot* SuspensionTable::suspend(http::WorkerContext& worker, htt
   if (free_ == nullptr) free_ = freed_elsewhere_.exchange(nullptr, std::memory_order_acquire);
   if (free_ == nullptr && !grow()) return nullptr;
   Slot* slot = free_;
-  free_ = slot->next_free;
+  free_ = slot->next;
   slot->ticket = ticket;
   slot->worker = &worker;
   const uint64_t next = generation(*slot) + 1;
@@ -97,13 +97,13 @@ bool SuspensionTable::release(Slot& slot, Completion* completion) {
 }
 
 void SuspensionTable::free_by_worker(Slot& slot) {
-  slot.next_free = free_;
+  slot.next = free_;
   free_ = &slot;
 }
 
 void SuspensionTable::free_by_any_thread(Slot& slot) {
-  slot.next_free = freed_elsewhere_.load(std::memory_order_relaxed);
-  while (!freed_elsewhere_.compare_exchange_weak(slot.next_free, &slot, std::memory_order_release)) {
+  slot.next = freed_elsewhere_.load(std::memory_order_relaxed);
+  while (!freed_elsewhere_.compare_exchange_weak(slot.next, &slot, std::memory_order_release)) {
   }
 }
 

@@ -37,7 +37,7 @@ class SuspensionTable {
     http::Ticket ticket;                    // of the exchange
     http::WorkerContext* worker = nullptr;  // that it belongs to
     Completion completion;
-    Slot* next_free = nullptr;
+    Slot* next = nullptr;  // of the free ones, or of those of the same request
   };
 
   // Generations begin at `first_generation`, so that the tickets of two tables differ.

@@ -382,8 +382,9 @@ typedef int32_t (*leat_resume)(const leat_scope* scope, leat_request* request, v
 typedef struct leat_async_v1 {
   uint32_t struct_size;
   uint32_t reserved;
-  /* [worker] Then return LEAT_PENDING. One suspension at a time: until it was completed a second one is
-   * LEAT_E_STATE. It ends with its completion or with the request. */
+  /* [worker] Then return LEAT_PENDING. A request can have several, each with its ticket; it goes on with each
+   * completion. A suspension ends with its completion or with the request. LEAT_E_MEMORY, LEAT_E_STATE when
+   * it has been answered. */
   int32_t (*suspend)(leat_request* request, leat_ticket* ticket);
   /* [any] 1: accepted, `resume` will be called exactly once, on the request's worker. 0: the request has
    * ended, or was completed already, or the ticket is none of this instance's, or memory is out: nothing will

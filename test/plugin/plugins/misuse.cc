@@ -173,11 +173,26 @@ int32_t completes_twice(Scope scope, leat_request* request) {
   const int32_t again = api_async->complete(scope->host, ticket, resumed, kSecond);
   return once == 1 && again == 0 ? LEAT_PENDING : LEAT_ERROR;
 }
-int32_t suspends_twice(Scope scope, leat_request* request) {
-  leat_ticket ticket, other;
-  if (api_async->suspend(request, &ticket) != LEAT_OK) return LEAT_ERROR;
-  if (api_async->suspend(request, &other) != LEAT_E_STATE) return LEAT_ERROR;
-  return api_async->complete(scope->host, ticket, resumed, kFirst) == 1 ? LEAT_PENDING : LEAT_ERROR;
+int32_t resumed_before_the_last(Scope, leat_request* request, void* argument) {
+  if (request != nullptr) ++*static_cast<int*>(argument);
+  return LEAT_PENDING;
+}
+int32_t resumed_last(Scope, leat_request* request, void* argument) {
+  return request == nullptr ? LEAT_DONE : answer_code(request, *static_cast<int*>(argument));
+}
+// Three at a time, completed in another order, each by its own ticket; one never is.
+int32_t suspends_often(Scope scope, leat_request* request) {
+  auto* resumptions = static_cast<int*>(api_arena->alloc(request, sizeof(int), alignof(int)));
+  *resumptions = 0;
+  leat_ticket tickets[4];
+  for (leat_ticket& ticket : tickets)
+    if (api_async->suspend(request, &ticket) != LEAT_OK) return LEAT_ERROR;
+  int32_t accepted = 0;
+  accepted += api_async->complete(scope->host, tickets[1], resumed_before_the_last, resumptions);
+  accepted += api_async->complete(scope->host, tickets[0], resumed_before_the_last, resumptions);
+  accepted += api_async->complete(scope->host, tickets[1], resumed_before_the_last, resumptions);
+  accepted += api_async->complete(scope->host, tickets[3], resumed_last, resumptions);
+  return accepted == 3 ? LEAT_PENDING : LEAT_ERROR;
 }
 int32_t foreign_tickets(Scope scope, leat_request* request) {
   int32_t accepted = 0;
@@ -263,7 +278,7 @@ const leat_handler handlers[] = {
     HANDLER(uses_null_request),
     HANDLER(other_thread),
     HANDLER(completes_twice),
-    HANDLER(suspends_twice),
+    HANDLER(suspends_often),
     HANDLER(foreign_tickets),
     HANDLER(suspends_after_answer),
     HANDLER(throws_when_resumed),
