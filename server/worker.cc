@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "pipeline/site.h"
 
 namespace leat::server {
 
@@ -31,8 +32,8 @@ struct Worker::RemoteResume : net::Task {
   void* argument = nullptr;
 };
 
-struct Worker::DrainTask : net::Task {
-  Worker* worker = nullptr;
+struct Worker::Errand : net::Task {
+  std::function<void()> work;
 };
 
 Worker::DrainDeadline::DrainDeadline(Worker& worker)
@@ -121,15 +122,19 @@ void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
   timers_.reset();
 }
 
-void Worker::drain() {
-  auto* task = new DrainTask;
-  task->worker = this;
-  task->run = [](net::Task& base) {
-    auto& self = static_cast<DrainTask&>(base);
-    self.worker->begin_drain();
+void Worker::run_soon(std::function<void()> work) {
+  auto* errand = new Errand;
+  errand->work = std::move(work);
+  errand->run = [](net::Task& base) {
+    auto& self = static_cast<Errand&>(base);
+    self.work();
     delete &self;
   };
-  loop_->post(*task);
+  loop_->post(*errand);
+}
+
+void Worker::drain() {
+  run_soon([this] { begin_drain(); });
 }
 
 void Worker::stop() { loop_->stop(); }
@@ -173,6 +178,26 @@ void Worker::resume(http::Exchange& exchange, Resume call, void* argument) {
   http::Session& session = exchange.session();
   connections_->touch(session);
   session.resume(exchange, call, argument);
+}
+
+void Worker::give_up_on(const pipeline::Site& site) {
+  // Ending one may let its session begin the next: the tickets are taken first.
+  std::vector<http::Ticket> late;
+  exchanges_.for_each([&](http::Exchange& exchange) {
+    if (exchange.route != nullptr && exchange.route->site == &site) late.push_back(exchange.ticket());
+  });
+  for (const http::Ticket& ticket : late) {
+    http::Exchange* exchange = exchanges_.find(ticket);
+    if (exchange == nullptr) continue;
+    const auto give_up = [](http::Exchange& given_up, void*) {
+      if (given_up.started()) {
+        given_up.abort();
+      } else {
+        given_up.send_problem(503, "The server was updated while it worked on this request.");
+      }
+    };
+    resume(*exchange, give_up, nullptr);
+  }
 }
 
 void Worker::on_completion(const net::Completion& completion) {

@@ -29,6 +29,10 @@
 #include "server/connection.h"
 #include "server/exchange_timers.h"
 
+namespace leat::pipeline {
+class Site;
+}
+
 namespace leat::server {
 
 struct WorkerOptions {
@@ -66,6 +70,13 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   void drain();
   // The same, but leave at once.
   void stop();
+  // Any thread, once the worker is ready and until it was told to drain or stop: runs `work` on the worker's
+  // thread, soon.
+  void run_soon(std::function<void()> work);
+
+  // Worker's thread: ends the requests of `site` that are under way, with a 503 where nothing was answered yet,
+  // and with a cut answer elsewhere.
+  void give_up_on(const pipeline::Site& site);
 
   // --- http::WorkerContext
   [[nodiscard]] uint32_t index() const override { return options_.index; }
@@ -86,7 +97,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
 
  private:
   struct RemoteResume;
-  struct DrainTask;
+  struct Errand;
   struct DrainDeadline : net::Timer {
     explicit DrainDeadline(Worker& owner);
     Worker& owner;

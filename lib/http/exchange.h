@@ -171,6 +171,12 @@ class ExchangePool {
   // The same question from any thread; the answer may be out of date when it arrives.
   [[nodiscard]] bool is_live(const Ticket& ticket) const;
   [[nodiscard]] size_t out() const { return out_; }
+  // Calls `visit(exchange)` for each that is in use. Worker's thread; `visit` must not end any.
+  template <class Visit>
+  void for_each(Visit visit) {
+    for (size_t slot = 0; slot < exchanges_.size(); ++slot)
+      if (generations_[slot].load(std::memory_order_relaxed) % 2 == 1) visit(*exchanges_[slot]);
+  }
 
  private:
   friend class Exchange;

@@ -1,5 +1,7 @@
 #include "pipeline/pipeline.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 
 namespace leat::pipeline {
@@ -102,17 +104,19 @@ http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
   if (request.path() == "*") {
     // OPTIONS * asks for the server itself (RFC 9110, section 9.3.7); it is the only method with that target.
     match.kind = Router::Match::Kind::Options;
-    match.allow = site_.router().allow_anywhere();
+    match.allow = site().router().allow_anywhere();
   } else {
-    site_.router().find(request.method(), request.path(), exchange.arena(), match);
+    site().router().find(request.method(), request.path(), exchange.arena(), match);
   }
   if (match.kind != Router::Match::Kind::Found) {
-    exchange.route = &site_.unmatched();
-    if (run_forward(exchange, site_.unmatched())) answer_unmatched(exchange, match.kind, match.allow);
+    exchange.route = &site().unmatched();
+    ++uses_.front().requests;
+    if (run_forward(exchange, site().unmatched())) answer_unmatched(exchange, match.kind, match.allow);
     return BodyMode::Discard;
   }
   const Route& route = *match.route;
   exchange.route = &route;
+  ++uses_.front().requests;
   request.set_params({match.params, match.param_count});
   if (route.body_limit != 0) exchange.set_body_limit(route.body_limit);
   if (!run_forward(exchange, route)) return BodyMode::Discard;
@@ -159,13 +163,36 @@ void Pipeline::on_cancel(http::Exchange& exchange) {
 void Pipeline::on_done(http::Exchange& exchange) {
   if (exchange.route == nullptr) {
     // Refused by the HTTP layer: observers see it all the same.
-    for (const Route::Hook& hook : site_.unmatched().on_done) hook.instance->on_done(exchange);
+    for (const Route::Hook& hook : site().unmatched().on_done) hook.instance->on_done(exchange);
     return;
   }
   if (was_handled(exchange)) exchange.route->handler->on_done(exchange);
   const uint32_t reached = exchange.chain_position & kPosition;
   for (const Route::Hook& hook : exchange.route->on_done)
     if (hook.position <= reached) hook.instance->on_done(exchange);
+  leave(*exchange.route->site);
+}
+
+void Pipeline::leave(const Site& left) {
+  if (&left == uses_.front().site) [[likely]]
+    --uses_.front().requests;
+  else
+    leave_former(left);
+}
+
+void Pipeline::leave_former(const Site& left) {
+  const auto use = std::ranges::find(uses_, &left, &Use::site);
+  if (--use->requests != 0) return;
+  uses_.erase(use);
+  if (owner_ != nullptr) owner_->on_site_unused(left);
+}
+
+void Pipeline::replace_site(const Site& next) {
+  const Site& last = site();
+  // Counted as one more, so that an idle one is left in the same way.
+  ++uses_.front().requests;
+  uses_.insert(uses_.begin(), {.site = &next});
+  leave_former(last);
 }
 
 }  // namespace leat::pipeline

@@ -6,8 +6,12 @@
 //   on_response  middleware in reverse, for those whose forward step was reached
 //   on_done      handler, then middleware in reverse
 //
-// It holds nothing but the site: one serves all workers.
+// One for each worker: it counts the requests that are under way, so that its site can be replaced while they end
+// with the one they began with.
 #pragma once
+
+#include <cstdint>
+#include <vector>
 
 #include "http/service.h"
 #include "pipeline/site.h"
@@ -16,8 +20,15 @@ namespace leat::pipeline {
 
 class Pipeline final : public http::Service {
  public:
-  // `site` must outlive the pipeline.
-  explicit Pipeline(const Site& site) : site_(site) {}
+  // Told, on the worker's thread, that no request of a replaced site is left.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    virtual void on_site_unused(const Site& site) = 0;
+  };
+
+  // `site` must outlive the pipeline, or its replacement's on_site_unused(); `owner` the pipeline.
+  explicit Pipeline(const Site& site, Owner* owner = nullptr) : owner_(owner) { uses_.push_back({.site = &site}); }
 
   BodyMode on_request(http::Exchange& exchange) override;
   void on_body(http::Exchange& exchange, std::string_view piece) override;
@@ -27,8 +38,22 @@ class Pipeline final : public http::Service {
   void on_cancel(http::Exchange& exchange) override;
   void on_done(http::Exchange& exchange) override;
 
+  // Answers requests by `site` from now on; those under way stay with theirs. The owner is told when the last of
+  // them has ended, before this returns if there are none. Worker's thread.
+  void replace_site(const Site& site);
+
  private:
-  const Site& site_;
+  struct Use {
+    const Site* site;
+    uint64_t requests = 0;  // under way
+  };
+
+  [[nodiscard]] const Site& site() const { return *uses_.front().site; }
+  void leave(const Site& site);
+  void leave_former(const Site& site);
+
+  std::vector<Use> uses_;  // the site of new requests, then those that are being left
+  Owner* owner_;
 };
 
 // Acts on what a step of `handler` answered: nothing for one that has answered or will, a 404 for Next, a 500

@@ -82,6 +82,7 @@ std::unique_ptr<Site> SiteBuilder::build(Diagnostics& diagnostics) {
     if (Step step = make_step(std::move(spec)); step.kind != nullptr)
       declared_steps_.push_back(std::move(step));
   }
+  site_->unmatched_.site = site_.get();
   site_->unmatched_.id = "(none)";
   RouteSpec nothing;
   compile_chain(site_->unmatched_, steps_of(nothing));
@@ -95,6 +96,7 @@ std::unique_ptr<Site> SiteBuilder::build(Diagnostics& diagnostics) {
 
 void SiteBuilder::build_route(RouteSpec& spec) {
   auto route = std::make_unique<Route>();
+  route->site = site_.get();
   for (const std::string& name : spec.methods) route->id += (route->id.empty() ? "" : ",") + name;
   route->id += " " + spec.path;
   route->methods = read_methods(spec);

@@ -36,8 +36,11 @@ struct RouteSpec {
   Place path_place, method_place, middleware_place;
 };
 
+class Site;
+
 struct Route {
-  std::string id;  // "GET /users/{id}": the label in logs and metrics
+  const Site* site = nullptr;  // that it is part of
+  std::string id;              // "GET /users/{id}": the label in logs and metrics
   Pattern pattern;
   http::MethodSet methods = 0;
   std::string path;

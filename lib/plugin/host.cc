@@ -81,7 +81,9 @@ Host::Host(std::string_view plugin, uint32_t workers, std::string_view version_t
       instance(owner) {}
 
 PluginInstance::PluginInstance(PluginLibrary& library, std::string_view name)
-    : library_(library), host_(name, library.options().worker_count, library.options().daemon_version, this) {
+    : library_(library),
+      name_(name),
+      host_(name, library.options().worker_count, library.options().daemon_version, this) {
   // 2^24 instances of 2^36 suspensions a slot, before a ticket of one could name a slot of another.
   const uint64_t first_generation = next_instance.fetch_add(1, std::memory_order_relaxed) << 36;
   for (uint32_t i = 0; i < library.options().worker_count; ++i)
@@ -122,6 +124,43 @@ PluginInstance::~PluginInstance() {
     return LEAT_OK;
   });
   if (!error.failures.empty()) log::error("{}: destroy(): {}", blame(), error.text());
+}
+
+std::expected<void, LoadError> PluginInstance::self_test() {
+  const auto test = library_.entry().self_test;
+  if (test == nullptr) return {};
+  leat_error error;
+  const int32_t answer = guarded(error, [&] { return test(&host_, state_, &error); });
+  if (answer == LEAT_OK && error.failures.empty()) return {};
+  return std::unexpected(LoadError{std::format("{}: its self-test failed: {}", blame(), error.text()), ""});
+}
+
+std::expected<void, LoadError> PluginInstance::import_from(PluginInstance& former) {
+  const auto exporter = former.library_.entry().export_state;
+  const auto importer = library_.entry().import_state;
+  if (exporter == nullptr || importer == nullptr) return {};
+  std::string state;
+  const auto sink = [](void* context, leat_str piece) {
+    static_cast<std::string*>(context)->append(view(piece));
+    return LEAT_OK;
+  };
+  leat_error error;
+  int32_t answer = guarded(error, [&] { return exporter(&former.host_, former.state_, sink, &state, &error); });
+  const std::string_view step = answer == LEAT_OK ? "import_state" : "export_state";
+  if (answer == LEAT_OK) answer = guarded(error, [&] { return importer(&host_, state_, to_str(state), &error); });
+  if (answer == LEAT_OK && error.failures.empty()) return {};
+  return std::unexpected(LoadError{std::format("{}: {} failed: {}", blame(), step, error.text()), ""});
+}
+
+void PluginInstance::on_drain(uint64_t deadline_ns) {
+  const auto drain = library_.entry().on_drain;
+  if (drain == nullptr) return;
+  leat_error error;
+  guarded(error, [&] {
+    drain(&host_, state_, deadline_ns);
+    return LEAT_OK;
+  });
+  if (!error.failures.empty()) log::error("{}: on_drain: {}", blame(), error.text());
 }
 
 std::expected<void, LoadError> PluginInstance::worker_init(uint32_t index) {

@@ -56,6 +56,8 @@ class PluginLibrary {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const std::string& version() const { return version_; }
   [[nodiscard]] const std::string& path() const { return path_; }
+  // A name for the bytes of its file: 16 hexadecimal digits.
+  [[nodiscard]] const std::string& content() const { return content_; }
   [[nodiscard]] const leat_plugin_entry& entry() const { return entry_; }
   [[nodiscard]] std::span<const leat_handler> handlers() const { return handlers_; }
   [[nodiscard]] const LibraryOptions& options() const { return options_; }
@@ -63,18 +65,36 @@ class PluginLibrary {
  private:
   PluginLibrary(std::string path, const LibraryOptions& options)
       : path_(std::move(path)), options_(options) {}
+  static std::expected<std::unique_ptr<PluginLibrary>, LoadError> load_bytes(std::string path,
+                                                                             std::string_view bytes,
+                                                                             const LibraryOptions& options);
   std::expected<void, LoadError> open(std::string_view bytes, const ElfNote& note);
   std::expected<void, LoadError> read_entry(const leat_plugin_entry* theirs);
   std::expected<void, LoadError> read_handlers();
   std::expected<void, LoadError> run_load();
 
+  friend class PluginLibraries;
+
   std::string path_;
+  std::string content_;
   LibraryOptions options_;
   std::string name_, version_;
   leat_plugin_entry entry_{};           // as this daemon knows it; what an older plugin lacks is zero
   std::vector<leat_handler> handlers_;  // likewise
   std::unique_ptr<Host> host_;
   bool loaded_ = false;
+};
+
+// The libraries of a daemon that loads its configuration more than once. What has been loaded stays, and a file
+// with the same bytes, under whichever name, is the same library: loading it again would cost its memory again,
+// for objects are never closed.
+class PluginLibraries {
+ public:
+  std::expected<std::shared_ptr<PluginLibrary>, LoadError> load(std::string_view file,
+                                                                const LibraryOptions& options);
+
+ private:
+  std::vector<std::shared_ptr<PluginLibrary>> loaded_;
 };
 
 // What a handler is told of the route that it is bound to.
@@ -95,12 +115,22 @@ class PluginInstance {
   PluginInstance(const PluginInstance&) = delete;
   PluginInstance& operator=(const PluginInstance&) = delete;
 
+  // What the plugin says of its own fitness, before it serves. Any worker's requests may not have begun.
+  std::expected<void, LoadError> self_test();
+  // Hands over what `former`, an instance of the same name that still serves, exports. Nothing is done where
+  // either of them can't.
+  std::expected<void, LoadError> import_from(PluginInstance& former);
+  // Tells it that no new request will come, and when the last of those under way will be given up, on
+  // CLOCK_MONOTONIC.
+  void on_drain(uint64_t deadline_ns);
+
   // Before the first request on worker `index` and after its last one, on its thread. fini() does nothing for
   // a worker whose init() failed.
   std::expected<void, LoadError> worker_init(uint32_t index);
   void worker_fini(uint32_t index);
 
   [[nodiscard]] const std::string& blame() const { return host_.blame; }
+  [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const Host& host() const { return host_; }
   [[nodiscard]] PluginLibrary& library() const { return library_; }
   [[nodiscard]] void* state() const { return state_; }
@@ -122,6 +152,7 @@ class PluginInstance {
   PluginInstance(PluginLibrary& library, std::string_view name);
 
   PluginLibrary& library_;
+  std::string name_;
   Host host_;
   void* state_ = nullptr;
   bool created_ = false;

@@ -100,10 +100,12 @@ std::expected<Fd, Error> private_copy(const std::string& name, std::string_view 
   return fd;
 }
 
-uint64_t content_hash(std::string_view bytes) {  // FNV-1a: a name for people, not a defence
+// FNV-1a of the bytes. Two builds of a plugin meet in 64 bits by accident only, and who can place plugins has no
+// need to arrange it.
+std::string content_name(std::string_view bytes) {
   uint64_t hash = 0xcbf29ce484222325u;
   for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return hash;
+  return std::format("{:016x}", hash);
 }
 
 // What the dynamic linker said, without the name of the private copy.
@@ -157,18 +159,40 @@ std::expected<std::unique_ptr<PluginLibrary>, LoadError> PluginLibrary::load(std
   if (!path) return std::unexpected(std::move(path.error()));
   const auto bytes = read_file(*path);
   if (!bytes) return std::unexpected(bytes.error());
-  std::unique_ptr<PluginLibrary> library(new PluginLibrary(std::move(*path), options));
+  return load_bytes(std::move(*path), *bytes, options);
+}
+
+std::expected<std::unique_ptr<PluginLibrary>, LoadError> PluginLibrary::load_bytes(
+    std::string path, std::string_view bytes, const LibraryOptions& options) {
+  std::unique_ptr<PluginLibrary> library(new PluginLibrary(std::move(path), options));
+  library->content_ = content_name(bytes);
   const auto opened =
-      read_elf_note(*bytes).and_then([&](const ElfNote& note) { return library->open(*bytes, note); });
+      read_elf_note(bytes).and_then([&](const ElfNote& note) { return library->open(bytes, note); });
   if (!opened)
     return fail(std::format("cannot use the plugin `{}`: {}", library->path_, opened.error().message),
                 opened.error().hint);
   return library;
 }
 
+std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load(std::string_view file,
+                                                                               const LibraryOptions& options) {
+  auto path = find_file(file, options.directories);
+  if (!path) return std::unexpected(std::move(path.error()));
+  const auto bytes = read_file(*path);
+  if (!bytes) return std::unexpected(bytes.error());
+  const auto known = std::ranges::find(loaded_, content_name(*bytes), &PluginLibrary::content);
+  if (known != loaded_.end()) {
+    (*known)->path_ = std::move(*path);
+    return *known;
+  }
+  auto library = PluginLibrary::load_bytes(std::move(*path), *bytes, options);
+  if (!library) return std::unexpected(std::move(library.error()));
+  return loaded_.emplace_back(std::move(*library));
+}
+
 std::expected<void, LoadError> PluginLibrary::open(std::string_view bytes, const ElfNote& note) {
   if (auto fits = check_version(note.abi_major, note.abi_minor); !fits) return fits;
-  auto copy = private_copy(std::format("leat-{}-{:016x}", note.name, content_hash(bytes)), bytes);
+  auto copy = private_copy(std::format("leat-{}-{}", note.name, content_), bytes);
   if (!copy)
     return fail("a private copy of it cannot be made: " + copy.error().text(),
                 "the daemon must be allowed to make executable memory files (memfd_create)");

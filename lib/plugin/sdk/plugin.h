@@ -154,6 +154,9 @@ typedef struct leat_handler {
   void (*on_done)(const leat_scope* scope, leat_request* request);
 } leat_handler;
 
+/* Takes a piece of exported state; LEAT_OK, or LEAT_E_MEMORY. */
+typedef int32_t (*leat_sink)(void* context, leat_str piece);
+
 /* The type of the symbol `leat_plugin`. Every callback may be NULL. */
 typedef struct leat_plugin_entry {
   uint32_t magic;       /* LEAT_PLUGIN_MAGIC */
@@ -184,6 +187,24 @@ typedef struct leat_plugin_entry {
   const leat_handler* handlers;
   uint32_t handler_count;
   uint32_t reserved; /* 0 */
+
+  /* A reload makes a new instance beside the one that serves, which goes when its last request has ended:
+   *   create, self_test, import_state (new), worker_init, [new requests go to the new one], on_drain (old),
+   *   worker_fini, destroy (old).
+   * Where anything fails the old one goes on as if nothing had been. */
+
+  /* [main] Once, after create(), and in a process of its own before that: is all there that requests will need?
+   * LEAT_OK or an error. */
+  int32_t (*self_test)(const leat_host* host, void* instance, leat_error* error);
+  /* [main] Gives what the next instance of this name is to begin with, in any number of pieces, to `sink`, which
+   * copies them. The instance is serving meanwhile. The bytes may reach a newer build of the plugin: put a version
+   * in front. */
+  int32_t (*export_state)(const leat_host* host, void* instance, leat_sink sink, void* context, leat_error* error);
+  /* [main] Takes what a former instance exported; `state` ends with the call. Refuse what is not understood. */
+  int32_t (*import_state)(const leat_host* host, void* instance, leat_str state, leat_error* error);
+  /* [main] No new request will come. What is still under way at `deadline_ns` (CLOCK_MONOTONIC) is given up: end
+   * long work by then. */
+  void (*on_drain)(const leat_host* host, void* instance, uint64_t deadline_ns);
 } leat_plugin_entry;
 
 /* ------------------------------------------------------------------------------------------ extensions */

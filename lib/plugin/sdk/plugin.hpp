@@ -54,7 +54,12 @@ namespace leat {
 inline namespace [[gnu::visibility("hidden")]] v1 {
 
 // Base of a plugin's class. One object is made for each instance in the configuration, from Setup& or from
-// nothing; what its constructor throws is why the plugin is not loaded. All workers share it.
+// nothing; what its constructor throws is why the plugin is not loaded. All workers share it. For reloads it may
+// have
+//   void self_test()                        throws what is wrong, before the object serves
+//   std::string export_state()              what the next object is to begin with; requests run meanwhile
+//   void import_state(std::string_view)     takes it; throws to refuse
+//   void on_drain(uint64_t deadline_ns)     no new request will come
 template <class Derived>
 class Plugin : public detail::PluginTag {
  public:
@@ -168,6 +173,43 @@ struct Entry {
     if constexpr (kWorkers) delete static_cast<typename T::Worker*>(state);
   }
 
+  // Those of a reload, for the members that the class has; see Plugin.
+  static constexpr auto kSelfTest = [] -> decltype(leat_plugin_entry::self_test) {
+    if constexpr (requires(T& plugin) { plugin.self_test(); })
+      return [](const leat_host* host, void* instance, leat_error* error) noexcept {
+        return guarded_load(host, error, [&] { static_cast<T*>(instance)->self_test(); });
+      };
+    else
+      return nullptr;
+  }();
+  static constexpr auto kExportState = [] -> decltype(leat_plugin_entry::export_state) {
+    if constexpr (requires(T& plugin) { plugin.export_state(); })
+      return [](const leat_host* host, void* instance, leat_sink sink, void* context, leat_error* error) noexcept {
+        return guarded_load(host, error, [&] {
+          const std::string state = static_cast<T*>(instance)->export_state();
+          sink(context, to_str(state));
+        });
+      };
+    else
+      return nullptr;
+  }();
+  static constexpr auto kImportState = [] -> decltype(leat_plugin_entry::import_state) {
+    if constexpr (requires(T& plugin) { plugin.import_state(std::string_view()); })
+      return [](const leat_host* host, void* instance, leat_str state, leat_error* error) noexcept {
+        return guarded_load(host, error, [&] { static_cast<T*>(instance)->import_state({state.ptr, state.len}); });
+      };
+    else
+      return nullptr;
+  }();
+  static constexpr auto kOnDrain = [] -> decltype(leat_plugin_entry::on_drain) {
+    if constexpr (requires(T& plugin) { plugin.on_drain(uint64_t{}); })
+      return [](const leat_host*, void* instance, uint64_t deadline_ns) noexcept {
+        static_cast<T*>(instance)->on_drain(deadline_ns);
+      };
+    else
+      return nullptr;
+  }();
+
  private:
   template <class Callback>
   static int32_t guarded_load(const leat_host* host, leat_error* error, Callback&& callback) noexcept {
@@ -201,6 +243,10 @@ struct Entry {
       .worker_fini = leat::detail::Entry<Type>::worker_fini,               \
       .handlers = leat_plugin_handlers.data(),                             \
       .handler_count = static_cast<uint32_t>(leat_plugin_handlers.size()), \
-      .reserved = 0};
+      .reserved = 0,                                                       \
+      .self_test = leat::detail::Entry<Type>::kSelfTest,                   \
+      .export_state = leat::detail::Entry<Type>::kExportState,             \
+      .import_state = leat::detail::Entry<Type>::kImportState,             \
+      .on_drain = leat::detail::Entry<Type>::kOnDrain};
 
 #endif
