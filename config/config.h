@@ -38,6 +38,7 @@ struct Settings {
   uint32_t backlog = 4096;
   bool defer_accept = false;
   uint32_t unix_mode = 0660;
+  std::string admin_socket;  // empty: in the runtime folder that the service manager gives, or none
 
   uint32_t max_connections = 65'536;      // of a worker
   uint32_t max_requests = 16'384;         // in flight, of a worker
@@ -87,5 +88,8 @@ struct LoadResult {
 
 // Reads `path` and what it includes. Writes nothing anywhere.
 LoadResult load(const std::string& path, const Overrides& overrides = {});
+
+// The settings, "server.workers", in which two configurations differ.
+std::vector<std::string> changed_settings(const Settings& before, const Settings& after);
 
 }  // namespace leat::config

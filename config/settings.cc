@@ -76,6 +76,9 @@ constexpr Setting kSettings[] = {
            "Accept a TCP connection only when its first bytes have come (TCP_DEFER_ACCEPT)."),
     number("server.unix_mode", Mode, 0, 0777, AT(unix_mode),
            "Permission bits of unix sockets, as an octal number."),
+    text("server.admin_socket", 107, AT(admin_socket),
+         "Path of the unix socket for admin commands, such as `leat reload`; empty for admin.sock in the folder that "
+         "systemd's RuntimeDirectory= gives, or for none."),
 
     number("limits.connections", Count, 1, 1'000'000, AT(max_connections),
            "Open connections of a worker; more wait in the kernel's backlog."),
@@ -175,6 +178,24 @@ std::span<const Setting> settings() { return kSettings; }
 const Setting* find_setting(std::string_view path) {
   const auto* found = std::ranges::find(kSettings, path, &Setting::path);
   return found == std::end(kSettings) ? nullptr : found;
+}
+
+std::vector<std::string> changed_settings(const Settings& before, const Settings& after) {
+  // The rows reach members of mutable Settings only.
+  Settings a = before;
+  Settings b = after;
+  std::vector<std::string> paths;
+  const auto same_addresses = [&] {
+    return std::ranges::equal(a.listen, b.listen, {}, &Listen::address, &Listen::address);
+  };
+  for (const Setting& row : kSettings) {
+    const bool same = row.get_number != nullptr ? row.get_number(a) == row.get_number(b)
+                      : row.text != nullptr     ? row.text(a) == row.text(b)
+                      : row.texts != nullptr    ? row.texts(a) == row.texts(b)
+                                                : same_addresses();
+    if (!same) paths.emplace_back(row.path);
+  }
+  return paths;
 }
 
 std::string default_text(const Setting& setting) {

@@ -12,9 +12,9 @@ namespace {
 
 class Assembler {
  public:
-  Assembler(config::Config& config, std::vector<std::string> folders, uint32_t workers,
-            Diagnostics& diagnostics)
-      : config_(config), diagnostics_(diagnostics) {
+  Assembler(config::Config& config, plugin::PluginLibraries& libraries, std::vector<std::string> folders,
+            uint32_t workers, Diagnostics& diagnostics)
+      : config_(config), libraries_(libraries), diagnostics_(diagnostics) {
     options_.directories = std::move(folders);
     options_.directories.insert(options_.directories.end(), config.settings.plugin_path.begin(),
                                 config.settings.plugin_path.end());
@@ -32,6 +32,11 @@ class Assembler {
       builder.add_route(std::move(route.spec));
     }
     assembly_.site = builder.build(diagnostics_);
+    // Of what is complete only: a plugin may look at what its routes have bound.
+    for (size_t i = 0; i < assembly_.plugins.size(); ++i) {
+      const auto fit = assembly_.plugins[i]->self_test();
+      if (!fit) fail(plugin::kRefused, fit.error(), places_[i]);
+    }
     const bool bad = std::ranges::any_of(
         diagnostics_, [](const Diagnostic& each) { return each.severity == Diagnostic::Severity::Error; });
     if (bad) return std::nullopt;
@@ -44,7 +49,7 @@ class Assembler {
   }
 
   void load(const config::PluginDecl& declared) {
-    auto library = plugin::PluginLibrary::load(declared.file, options_);
+    auto library = libraries_.load(declared.file, options_);
     if (!library) return fail(plugin::kCannotLoad, library.error(), declared.place);
     auto instance = plugin::PluginInstance::create(**library, declared.name, declared.config);
     if (!instance) {
@@ -52,6 +57,7 @@ class Assembler {
       return;
     }
     names_.push_back(declared.name);
+    places_.push_back(declared.place);
     assembly_.libraries.push_back(std::move(*library));
     assembly_.plugins.push_back(std::move(*instance));
   }
@@ -72,17 +78,20 @@ class Assembler {
   }
 
   config::Config& config_;
+  plugin::PluginLibraries& libraries_;
   Diagnostics& diagnostics_;
   plugin::LibraryOptions options_;
   Assembly assembly_;
   std::vector<std::string> names_;  // of assembly_.plugins
+  std::vector<Place> places_;       // where they are declared
 };
 
 }  // namespace
 
-std::optional<Assembly> assemble(config::Config& config, std::vector<std::string> folders, uint32_t workers,
+std::optional<Assembly> assemble(config::Config& config, plugin::PluginLibraries& libraries,
+                                 std::vector<std::string> folders, uint32_t workers,
                                  Diagnostics& diagnostics) {
-  return Assembler(config, std::move(folders), workers, diagnostics).run();
+  return Assembler(config, libraries, std::move(folders), workers, diagnostics).run();
 }
 
 }  // namespace leat::server

@@ -15,14 +15,16 @@ namespace leat::server {
 
 // The parts in the order in which they depend on each other; destroyed the other way round.
 struct Assembly {
-  std::vector<std::unique_ptr<plugin::PluginLibrary>> libraries;
+  std::vector<std::shared_ptr<plugin::PluginLibrary>> libraries;
   std::vector<std::unique_ptr<plugin::PluginInstance>> plugins;
   std::unique_ptr<pipeline::Site> site;
 };
 
-// Consumes the declarations of `config`. `folders` are searched for plugins before the installed folder.
-// Nothing when any diagnostic is an error.
-std::optional<Assembly> assemble(config::Config& config, std::vector<std::string> folders, uint32_t workers,
+// Consumes the declarations of `config`. Plugins are loaded into `libraries`, which must outlive the
+// assembly; `folders` are searched for them before the installed folder. Nothing when any diagnostic is an
+// error.
+std::optional<Assembly> assemble(config::Config& config, plugin::PluginLibraries& libraries,
+                                 std::vector<std::string> folders, uint32_t workers,
                                  Diagnostics& diagnostics);
 
 }  // namespace leat::server

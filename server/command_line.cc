@@ -48,6 +48,20 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
       add("routes", "Show the routes and what each request passes through", Command::Kind::Routes);
   takes_file(routes);
   routes->add_flag("--json", command.json, "As JSON");
+  const auto takes_socket = [&](CLI::App* sub) {
+    sub->add_option("-c,--config", command.file, "The configuration file that names the daemon's socket")
+        ->type_name("FILE")
+        ->capture_default_str();
+    sub->add_option("--socket", command.socket, "The daemon's admin socket itself")->type_name("PATH");
+  };
+  takes_socket(add("reload", "Have the daemon read its configuration and plugins anew; status 1 if it cannot",
+                   Command::Kind::Reload));
+  CLI::App* plugin = app.add_subcommand("plugin", "Work with plugins");
+  plugin->require_subcommand(1);
+  CLI::App* list = plugin->add_subcommand("list", "Show what the daemon has loaded, and what still drains");
+  list->callback([&command] { command.kind = Command::Kind::PluginList; });
+  takes_socket(list);
+  list->add_flag("--json", command.json, "As JSON");
   add("version", "Show version and build", Command::Kind::Version)
       ->add_flag("--json", command.json, "As JSON");
   add("explain-error", "Say more about an error", Command::Kind::ExplainError)

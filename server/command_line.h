@@ -10,10 +10,21 @@
 namespace leat::server {
 
 struct Command {
-  enum class Kind : uint8_t { Run, Check, Routes, Version, ExplainError, Settings } kind = Kind::Run;
+  enum class Kind : uint8_t {
+    Run,
+    Check,
+    Routes,
+    Reload,
+    PluginList,
+    Version,
+    ExplainError,
+    Settings
+  } kind = Kind::Run;
   std::string file = "/etc/leat/leat.toml";
   config::Overrides overrides;
   std::vector<std::string> plugin_path;  // searched before the configured folders
+  std::vector<std::string> watched;      // reload when one of these files changes
+  std::string socket;                    // of the daemon's admin commands; empty: as the configuration says
   bool json = false;
   bool markdown = false;
   std::string code;

@@ -100,14 +100,15 @@ class SocketFiles {
 
 class Fleet {
  public:
-  Fleet(const DaemonOptions& options, http::Service& service, std::vector<std::vector<Fd>> listeners)
+  Fleet(const DaemonOptions& options, std::span<http::Service* const> services,
+        std::vector<std::vector<Fd>> listeners)
       : ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     const std::vector<int> cpus = usable_cpus();
     for (uint32_t i = 0; i < options.workers; ++i) {
       WorkerOptions worker = options.worker;
       worker.index = i;
       worker.cpu = options.pin ? cpus[i % cpus.size()] : -1;
-      workers_.push_back(std::make_unique<Worker>(std::move(worker), std::move(listeners[i]), service,
+      workers_.push_back(std::make_unique<Worker>(std::move(worker), std::move(listeners[i]), *services[i],
                                                   workers_, options.hooks));
     }
   }
@@ -149,6 +150,7 @@ class Fleet {
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
   }
+  [[nodiscard]] std::span<const std::unique_ptr<Worker>> workers() const { return workers_; }
   [[nodiscard]] int ended_fd() const { return ended_.get(); }
   // Whether every worker has returned, going by what can be read from ended_fd().
   bool all_ended() {
@@ -167,18 +169,20 @@ class Fleet {
 };
 
 // Acts on one signal. `draining` remembers whether stopping has been asked for before.
-void on_signal(int signal, Fleet& fleet, bool& draining) {
+void on_signal(int signal, Fleet& fleet, DaemonClient& client, bool& draining) {
   switch (signal) {
     case SIGUSR1:
       log::reopen();
       break;
     case SIGHUP:
-      log::warn("SIGHUP is ignored: the configuration is read at start, restart to change it");
+      client.on_reload();
       break;
     case SIGINT:
+      client.on_stopping();
       fleet.stop();
       break;
     default:
+      client.on_stopping();
       if (draining) {
         log::warn("stopping at once");
         fleet.stop();
@@ -199,15 +203,16 @@ void block_signals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-int run_daemon(const DaemonOptions& options, http::Service& service) {
+int run_daemon(const DaemonOptions& options, std::span<http::Service* const> services, DaemonClient& client) {
   raise_descriptor_limit();
   auto listeners = open_listeners(options);
   if (!listeners) return 1;
   const SocketFiles files(options.listen);
   const sigset_t set = signal_set();
   const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-  Fleet fleet(options, service, std::move(*listeners));
+  Fleet fleet(options, services, std::move(*listeners));
   if (!fleet.start()) return 1;
+  client.on_serving(fleet.workers());
   notify_manager("READY=1");
   bool draining = false;
   while (!fleet.all_ended()) {
@@ -215,9 +220,10 @@ int run_daemon(const DaemonOptions& options, http::Service& service) {
     ::poll(events, 2, -1);
     signalfd_siginfo info{};
     while (::read(signals.get(), &info, sizeof info) == sizeof info)
-      on_signal(static_cast<int>(info.ssi_signo), fleet, draining);
+      on_signal(static_cast<int>(info.ssi_signo), fleet, client, draining);
   }
   fleet.join();
+  client.on_stopped();
   log::info("stopped");
   return 0;
 }

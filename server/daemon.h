@@ -5,11 +5,12 @@
 //   TERM, QUIT   drain: answer what was begun, accept nothing new, stop at the deadline at the latest
 //   INT          stop at once, as does a second TERM or QUIT
 //   USR1         reopen the log file
-//   HUP          noted in the log; the configuration is read at start
+//   HUP          its client is told to reload
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -29,10 +30,21 @@ struct DaemonOptions {
   Worker::Hooks hooks;
 };
 
+// Who is told how far the daemon is. On the main thread; nothing may block.
+class DaemonClient {
+ public:
+  virtual ~DaemonClient() = default;
+  virtual void on_serving(std::span<const std::unique_ptr<Worker>> workers) = 0;  // all of them serve
+  virtual void on_reload() = 0;                                                   // HUP
+  virtual void on_stopping() = 0;  // the workers are about to be stopped; comes again with every such signal
+  virtual void on_stopped() = 0;   // they have ended, and are about to be destroyed; this one may block
+};
+
 // Blocks the daemon's signals in this thread and in all that it will start. Call before any thread exists.
 void block_signals();
 
-// Serves until told to stop. Returns the process's exit code; what went wrong is in the log.
-int run_daemon(const DaemonOptions& options, http::Service& service);
+// Serves until told to stop, with one service for each worker. Returns the process's exit code; what went
+// wrong is in the log.
+int run_daemon(const DaemonOptions& options, std::span<http::Service* const> services, DaemonClient& client);
 
 }  // namespace leat::server

@@ -6,7 +6,9 @@
 
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <format>
 #include <string>
 
 #include "base/log.h"
@@ -15,9 +17,9 @@
 #include "config/diagnostics.h"
 #include "config/reference.h"
 #include "leat_version.h"
-#include "pipeline/pipeline.h"
 #include "server/assemble.h"
 #include "server/command_line.h"
+#include "server/control.h"
 #include "server/cpus.h"
 #include "server/daemon.h"
 #include "server/exit_code.h"
@@ -72,70 +74,120 @@ std::vector<std::string> plugin_folders(const Command& command) {
   return folders;
 }
 
-// What run, check and routes begin with. The assembly, or the exit code after all that is wrong was printed.
+// What run, check, routes and every reload begin with. What is wrong, or remarkable, goes to `report`, for
+// people.
 struct Loaded {
   config::Settings settings;
   uint32_t workers = 1;
   Assembly assembly;
 };
 
-std::expected<Loaded, int> load(const Command& command) {
+std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libraries, bool color,
+                           std::string& report) {
   auto [config, diagnostics] = config::load(command.file, command.overrides);
   std::optional<Loaded> loaded;
   if (config) {
     const uint32_t workers = worker_count(config->settings);
-    if (auto assembly = assemble(*config, plugin_folders(command), workers, diagnostics))
+    if (auto assembly = assemble(*config, libraries, plugin_folders(command), workers, diagnostics))
       loaded.emplace(std::move(config->settings), workers, std::move(*assembly));
   }
-  const std::string text = config::render(diagnostics, ::isatty(STDERR_FILENO) != 0);
-  std::fwrite(text.data(), 1, text.size(), stderr);
-  if (!loaded) return std::unexpected(kExitConfiguration);
-  return std::move(*loaded);
+  report += config::render(diagnostics, color);
+  return loaded;
+}
+
+std::optional<Loaded> load_at_start(const Command& command, plugin::PluginLibraries& libraries) {
+  std::string report;
+  auto loaded = load(command, libraries, ::isatty(STDERR_FILENO) != 0, report);
+  std::fwrite(report.data(), 1, report.size(), stderr);
+  return loaded;
+}
+
+std::string own_path() {
+  std::error_code unreadable;
+  return std::filesystem::read_symlink("/proc/self/exe", unreadable).string();
+}
+
+// Where `leat reload` and `leat plugin list` find the daemon.
+std::string admin_socket(const config::Settings& settings) {
+  if (!settings.admin_socket.empty()) return settings.admin_socket;
+  const char* folder = std::getenv("RUNTIME_DIRECTORY");
+  return folder != nullptr && *folder == '/' ? std::string(folder) + "/admin.sock" : "";
+}
+
+Control::Options control_options(const Command& command, const config::Settings& running,
+                                 plugin::PluginLibraries& libraries) {
+  Control::Options options;
+  options.socket = admin_socket(running);
+  options.checker = {own_path(), "check", "-c", command.file};
+  for (const std::string& folder : command.plugin_path)
+    options.checker.insert(options.checker.end(), {"--plugin-path", folder});
+  options.load = [&command, &running,
+                  &libraries](std::string& remarks) -> std::expected<Assembly, std::string> {
+    std::string report;
+    auto loaded = load(command, libraries, false, report);
+    if (!loaded) return std::unexpected(std::move(report));
+    remarks += report;
+    for (const std::string& path : config::changed_settings(running, loaded->settings))
+      remarks += std::format("`{}` has changed: it takes effect at the next start\n", path);
+    return std::move(loaded->assembly);
+  };
+  options.watched = command.watched;
+  return options;
 }
 
 int run(const Command& command) {
   // Before any thread exists: plugins may start some, and all must inherit the mask.
   block_signals();
-  auto loaded = load(command);
-  if (!loaded) return loaded.error();
+  plugin::PluginLibraries libraries;
+  auto loaded = load_at_start(command, libraries);
+  if (!loaded) return kExitConfiguration;
   if (const auto opened = log::open(loaded->settings.log); !opened) {
     std::fprintf(stderr, "leat: cannot open the log file: %s\n", opened.error().c_str());
     return kExitFailure;
   }
+  const size_t routes = loaded->assembly.site->routes().size();
   log::info("leat {} with {} worker{} and {} route{}", LEAT_VERSION, loaded->workers,
-            loaded->workers == 1 ? "" : "s", loaded->assembly.site->routes().size(),
-            loaded->assembly.site->routes().size() == 1 ? "" : "s");
-  pipeline::Pipeline pipeline(*loaded->assembly.site);
+            loaded->workers == 1 ? "" : "s", routes, routes == 1 ? "" : "s");
   DaemonOptions options = daemon_options(loaded->settings, loaded->workers);
-  const auto& plugins = loaded->assembly.plugins;
-  options.hooks.start = [&plugins](uint32_t worker) {
-    for (const auto& plugin : plugins) {
-      if (const auto ready = plugin->worker_init(worker); !ready) {
-        log::error("{}: {}", plugin->blame(), ready.error().message);
-        return false;
-      }
-    }
-    return true;
-  };
-  options.hooks.stop = [&plugins](uint32_t worker) {
-    for (const auto& plugin : plugins) plugin->worker_fini(worker);
-  };
-  const int code = run_daemon(options, pipeline);
+  Generations generations(std::move(loaded->assembly), loaded->workers, loaded->settings.drain_timeout);
+  Control control(control_options(command, loaded->settings, libraries), generations);
+  int code = kExitFailure;
+  if (const auto opened = control.open(); !opened) {
+    log::error("cannot listen for admin commands on {}: {}", admin_socket(loaded->settings),
+               opened.error().text());
+  } else {
+    options.hooks.start = [&generations](uint32_t worker) { return generations.start_worker(worker); };
+    options.hooks.stop = [&generations](uint32_t worker) { generations.stop_worker(worker); };
+    code = run_daemon(options, generations.services(), control);
+  }
   log::close();
   return code;
 }
 
+// Sends an admin command to the daemon that the configuration, or --socket, leads to.
+int tell_daemon(const Command& command, std::string_view words) {
+  std::string socket = command.socket;
+  if (socket.empty()) {
+    const auto [config, diagnostics] = config::load(command.file);
+    if (config) socket = admin_socket(config->settings);
+  }
+  if (socket.empty()) socket = "/run/leat/admin.sock";
+  return run_admin_command(socket, words);
+}
+
 int check(const Command& command) {
-  const auto loaded = load(command);
-  if (!loaded) return loaded.error();
+  plugin::PluginLibraries libraries;
+  const auto loaded = load_at_start(command, libraries);
+  if (!loaded) return kExitConfiguration;
   print(command.file + ": " + std::to_string(loaded->assembly.site->routes().size()) + " routes, " +
         std::to_string(loaded->assembly.plugins.size()) + " plugins, no errors\n");
   return kExitFine;
 }
 
 int routes(const Command& command) {
-  const auto loaded = load(command);
-  if (!loaded) return loaded.error();
+  plugin::PluginLibraries libraries;
+  const auto loaded = load_at_start(command, libraries);
+  if (!loaded) return kExitConfiguration;
   const pipeline::Site& site = *loaded->assembly.site;
   print(command.json ? pipeline::describe_json(site) + "\n" : pipeline::describe_text(site));
   return kExitFine;
@@ -170,6 +222,10 @@ int execute(const Command& command) {
   switch (command.kind) {
     case Command::Kind::Run:
       return run(command);
+    case Command::Kind::Reload:
+      return tell_daemon(command, "reload");
+    case Command::Kind::PluginList:
+      return tell_daemon(command, command.json ? "plugins json" : "plugins");
     case Command::Kind::Check:
       return check(command);
     case Command::Kind::Routes:

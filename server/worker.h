@@ -74,8 +74,8 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   // thread, soon.
   void run_soon(std::function<void()> work);
 
-  // Worker's thread: ends the requests of `site` that are under way, with a 503 where nothing was answered yet,
-  // and with a cut answer elsewhere.
+  // Worker's thread: ends the requests of `site` that are under way, with a 503 where nothing was answered
+  // yet, and with a cut answer elsewhere.
   void give_up_on(const pipeline::Site& site);
 
   // --- http::WorkerContext

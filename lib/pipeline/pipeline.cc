@@ -187,6 +187,11 @@ void Pipeline::leave_former(const Site& left) {
   if (owner_ != nullptr) owner_->on_site_unused(left);
 }
 
+uint64_t Pipeline::requests(const Site& asked) const {
+  const auto use = std::ranges::find(uses_, &asked, &Use::site);
+  return use == uses_.end() ? 0 : use->requests;
+}
+
 void Pipeline::replace_site(const Site& next) {
   const Site& last = site();
   // Counted as one more, so that an idle one is left in the same way.

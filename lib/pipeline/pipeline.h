@@ -6,8 +6,8 @@
 //   on_response  middleware in reverse, for those whose forward step was reached
 //   on_done      handler, then middleware in reverse
 //
-// One for each worker: it counts the requests that are under way, so that its site can be replaced while they end
-// with the one they began with.
+// One for each worker: it counts the requests that are under way, so that its site can be replaced while they
+// end with the one they began with.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,9 @@ class Pipeline final : public http::Service {
   };
 
   // `site` must outlive the pipeline, or its replacement's on_site_unused(); `owner` the pipeline.
-  explicit Pipeline(const Site& site, Owner* owner = nullptr) : owner_(owner) { uses_.push_back({.site = &site}); }
+  explicit Pipeline(const Site& site, Owner* owner = nullptr) : owner_(owner) {
+    uses_.push_back({.site = &site});
+  }
 
   BodyMode on_request(http::Exchange& exchange) override;
   void on_body(http::Exchange& exchange, std::string_view piece) override;
@@ -38,9 +40,11 @@ class Pipeline final : public http::Service {
   void on_cancel(http::Exchange& exchange) override;
   void on_done(http::Exchange& exchange) override;
 
-  // Answers requests by `site` from now on; those under way stay with theirs. The owner is told when the last of
-  // them has ended, before this returns if there are none. Worker's thread.
+  // Answers requests by `site` from now on; those under way stay with theirs. The owner is told when the last
+  // of them has ended, before this returns if there are none. Worker's thread.
   void replace_site(const Site& site);
+  // Those under way that `site` answers; 0 for one that was left. Worker's thread.
+  [[nodiscard]] uint64_t requests(const Site& site) const;
 
  private:
   struct Use {

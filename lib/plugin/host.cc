@@ -145,9 +145,11 @@ std::expected<void, LoadError> PluginInstance::import_from(PluginInstance& forme
     return LEAT_OK;
   };
   leat_error error;
-  int32_t answer = guarded(error, [&] { return exporter(&former.host_, former.state_, sink, &state, &error); });
+  int32_t answer =
+      guarded(error, [&] { return exporter(&former.host_, former.state_, sink, &state, &error); });
   const std::string_view step = answer == LEAT_OK ? "import_state" : "export_state";
-  if (answer == LEAT_OK) answer = guarded(error, [&] { return importer(&host_, state_, to_str(state), &error); });
+  if (answer == LEAT_OK)
+    answer = guarded(error, [&] { return importer(&host_, state_, to_str(state), &error); });
   if (answer == LEAT_OK && error.failures.empty()) return {};
   return std::unexpected(LoadError{std::format("{}: {} failed: {}", blame(), step, error.text()), ""});
 }

@@ -85,9 +85,9 @@ class PluginLibrary {
   bool loaded_ = false;
 };
 
-// The libraries of a daemon that loads its configuration more than once. What has been loaded stays, and a file
-// with the same bytes, under whichever name, is the same library: loading it again would cost its memory again,
-// for objects are never closed.
+// The libraries of a daemon that loads its configuration more than once. What has been loaded stays, and a
+// file with the same bytes, under whichever name, is the same library: loading it again would cost its memory
+// again, for objects are never closed.
 class PluginLibraries {
  public:
   std::expected<std::shared_ptr<PluginLibrary>, LoadError> load(std::string_view file,

@@ -100,8 +100,8 @@ std::expected<Fd, Error> private_copy(const std::string& name, std::string_view 
   return fd;
 }
 
-// FNV-1a of the bytes. Two builds of a plugin meet in 64 bits by accident only, and who can place plugins has no
-// need to arrange it.
+// FNV-1a of the bytes. Two builds of a plugin meet in 64 bits by accident only, and who can place plugins has
+// no need to arrange it.
 std::string content_name(std::string_view bytes) {
   uint64_t hash = 0xcbf29ce484222325u;
   for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
@@ -174,8 +174,8 @@ std::expected<std::unique_ptr<PluginLibrary>, LoadError> PluginLibrary::load_byt
   return library;
 }
 
-std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load(std::string_view file,
-                                                                               const LibraryOptions& options) {
+std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load(
+    std::string_view file, const LibraryOptions& options) {
   auto path = find_file(file, options.directories);
   if (!path) return std::unexpected(std::move(path.error()));
   const auto bytes = read_file(*path);

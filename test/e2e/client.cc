@@ -142,6 +142,30 @@ bool Client::try_send(std::string_view bytes) {
   return true;
 }
 
+std::string Client::try_read_body() {
+  constexpr std::string_view kLength = "Content-Length: ";
+  for (;;) {
+    const size_t head = buffer_.find("\r\n\r\n");
+    const size_t field = buffer_.find(kLength);
+    if (head != std::string::npos && field < head) {
+      size_t length = 0;
+      std::from_chars(buffer_.data() + field + kLength.size(), buffer_.data() + head, length);
+      if (buffer_.size() >= head + 4 + length) {
+        std::string body = buffer_.substr(head + 4, length);
+        buffer_.erase(0, head + 4 + length);
+        return body;
+      }
+    } else if (head != std::string::npos) {
+      return {};
+    }
+    if (!wait_for(fd_, POLLIN, patience_ms())) return {};
+    char piece[4096];
+    const ssize_t got = recv(fd_, piece, sizeof piece, 0);
+    if (got <= 0) return {};
+    buffer_.append(piece, static_cast<size_t>(got));
+  }
+}
+
 void Client::send(std::string_view bytes) { REQUIRE(try_send(bytes)); }
 
 bool Client::fill() {

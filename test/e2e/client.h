@@ -43,6 +43,8 @@ class Client {
   void send(std::string_view bytes);
   // The same without an assertion, for use in a second thread. False: it hung up or took no more.
   bool try_send(std::string_view bytes);
+  // The body of the next answer, framed by its length, without an assertion. Empty for anything else.
+  std::string try_read_body();
   // The next answer. `to_head`: the request was a HEAD, so that no body follows.
   Response read_response(bool to_head = false);
   Response ask(std::string_view request) {

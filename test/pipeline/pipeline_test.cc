@@ -312,6 +312,42 @@ TEST_CASE("pipeline: a suspended request is answered later, and its chain runs t
   CHECK(calls == Calls{"forward observe", "handle", "reverse observe", "done", "end observe"});
 }
 
+TEST_CASE("pipeline: a site that is replaced keeps its requests to their end, new ones go to the next") {
+  Stage stage;
+  stage.route("/").on_handle = [](http::Exchange& exchange) {
+    const http::Ticket ticket = exchange.suspend();
+    const auto resume = [](http::Exchange& later, void*) { later.send("first"); };
+    return exchange.worker().resume_after(ticket, 5, resume, nullptr) ? Verdict::Pending : Verdict::Error;
+  };
+  CHECK(stage.get("/").empty());
+  CHECK(stage.requests() == 1);
+  stage.replace("/", "second");
+  CHECK(stage.requests() == 0);
+  CHECK(stage.left().empty());
+  // Behind it on the same connection: its head is looked at when its turn comes.
+  CHECK(stage.get("/").empty());
+  stage.harness().resume_all();
+  const std::string answers = leat::test::HttpHarness::take(stage.session());
+  CHECK(answers.contains("first"));
+  CHECK(answers.ends_with("second"));
+  CHECK(stage.left() == std::vector<size_t>{0});
+  CHECK(stage.requests() == 0);
+}
+
+TEST_CASE("pipeline: an idle site that is replaced is left at once, and each is left once") {
+  Stage stage;
+  stage.route("/");
+  CHECK(stage.get("/").ends_with("hello"));
+  stage.replace("/", "second");
+  CHECK(stage.left() == std::vector<size_t>{0});
+  stage.replace("/", "third");
+  CHECK(stage.left() == std::vector<size_t>{0, 1});
+  CHECK(stage.get("/").ends_with("third"));
+  CHECK(status_of(stage.get("/nothing")) == 404);
+  CHECK(stage.requests() == 0);
+  CHECK(stage.left() == std::vector<size_t>{0, 1});
+}
+
 TEST_CASE("pipeline: a client that leaves is told to the handler once, and then all ends") {
   Stage stage;
   stage.middleware("observe");

@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -84,20 +85,57 @@ class Stage {
       Diagnostics diagnostics;
       site_ = builder_.build(diagnostics);
       REQUIRE(site_);
-      pipeline_.emplace(*site_);
+      pipeline_.emplace(*site_, &left_);
       harness_ = std::make_unique<leat::test::HttpHarness>(*pipeline_);
       session_ = std::make_unique<http::Session>(harness_->environment, "192.0.2.1", 0);
       calls.clear();
     }
     return *session_;
   }
+  // Replaces the site by one whose only route answers `text` at `path`. The former lives as long as the
+  // stage.
+  void replace(std::string path, std::string text) {
+    SiteBuilder builder(kKinds);
+    auto handler = std::make_unique<ScriptHandler>();
+    handler->on_handle = [text](http::Exchange& exchange) {
+      exchange.send(text);
+      return Verdict::Done;
+    };
+    RouteSpec spec;
+    spec.path = std::move(path);
+    spec.methods = {"GET"};
+    spec.handler = std::move(handler);
+    builder.add_route(std::move(spec));
+    Diagnostics diagnostics;
+    auto next = builder.build(diagnostics);
+    REQUIRE(next);
+    pipeline_->replace_site(*next);
+    former_.push_back(std::move(site_));
+    site_ = std::move(next);
+  }
+  // The sites that no request is left of: 0 for the first, and so on.
+  [[nodiscard]] std::vector<size_t> left() const {
+    std::vector<size_t> numbers;
+    for (const Site* site : left_.sites)
+      for (size_t i = 0; i < former_.size(); ++i)
+        if (former_[i].get() == site) numbers.push_back(i);
+    return numbers;
+  }
+  [[nodiscard]] uint64_t requests() const { return pipeline_->requests(*site_); }
   leat::test::HttpHarness& harness() {
     session();
     return *harness_;
   }
 
  private:
+  struct Left final : Pipeline::Owner {
+    void on_site_unused(const Site& site) override { sites.push_back(&site); }
+    std::vector<const Site*> sites;
+  };
+
   SiteBuilder builder_;
+  Left left_;
+  std::vector<std::unique_ptr<Site>> former_;
   std::unique_ptr<Site> site_;
   std::optional<Pipeline> pipeline_;
   std::unique_ptr<leat::test::HttpHarness> harness_;

@@ -62,7 +62,11 @@ AT(leat_plugin_entry, worker_init, 80);
 AT(leat_plugin_entry, worker_fini, 88);
 AT(leat_plugin_entry, handlers, 96);
 AT(leat_plugin_entry, handler_count, 104);
-SIZE(leat_plugin_entry, 112);
+AT(leat_plugin_entry, self_test, 112);
+AT(leat_plugin_entry, export_state, 120);
+AT(leat_plugin_entry, import_state, 128);
+AT(leat_plugin_entry, on_drain, 136);
+SIZE(leat_plugin_entry, 144);
 
 FUNCTION(leat_request_v1, method, 0);
 FUNCTION(leat_request_v1, target, 1);

@@ -68,7 +68,7 @@ class Served {
     Diagnostics diagnostics;
     auto loaded = config::load(LEAT_BENCH_CONFIGURATION);
     REQUIRE(loaded.config);
-    assembly_ = assemble(*loaded.config, {LEAT_DEMO_FOLDER}, 1, diagnostics);
+    assembly_ = assemble(*loaded.config, libraries_, {LEAT_DEMO_FOLDER}, 1, diagnostics);
     REQUIRE(assembly_);
     pipeline_.emplace(*assembly_->site);
     auto listener = net::listen_on(*net::Address::parse("127.0.0.1:0"), {});
@@ -107,6 +107,7 @@ class Served {
   }
 
  private:
+  plugin::PluginLibraries libraries_;
   std::optional<Assembly> assembly_;
   std::optional<pipeline::Pipeline> pipeline_;
   net::Address address_;

@@ -142,6 +142,10 @@ class Demo : public leat::Plugin<Demo> {
     return json.object("id", id, "text", *text);
   }
 
+  // A reload makes a new object and lets this one end: the notes go over.
+  [[nodiscard]] std::string export_state() const { return notes_.save(); }
+  void import_state(std::string_view saved) { notes_.restore(saved); }
+
   // The names by which routes ask for all this.
   static constexpr auto handlers() {
     return leat::list(handler<&Demo::welcome>("welcome"),       //

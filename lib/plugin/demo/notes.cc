@@ -1,5 +1,6 @@
 #include "notes.h"
 
+#include <charconv>
 #include <stdexcept>
 #include <utility>
 
@@ -75,6 +76,42 @@ std::optional<std::string> Notes::find(uint64_t id) const {
   const std::lock_guard lock(mutex_);
   const auto note = notes_.find(id);
   return note == notes_.end() ? std::nullopt : std::optional(note->second);
+}
+
+// "notes/1 LAST\n", then "ID SIZE\n" and SIZE bytes for each. The version is for a newer build that has to
+// read it.
+std::string Notes::save() const {
+  const std::lock_guard lock(mutex_);
+  std::string saved = "notes/1 " + std::to_string(last_id_) + "\n";
+  for (const auto& [id, text] : notes_)
+    saved += std::to_string(id) + " " + std::to_string(text.size()) + "\n" + text;
+  return saved;
+}
+
+void Notes::restore(std::string_view saved) {
+  const auto number = [&](char end) {
+    uint64_t value = 0;
+    const auto [at, error] = std::from_chars(saved.data(), saved.data() + saved.size(), value);
+    if (error != std::errc() || at == saved.data() + saved.size() || *at != end)
+      throw std::runtime_error("the saved notes are damaged");
+    saved.remove_prefix(static_cast<size_t>(at - saved.data()) + 1);
+    return value;
+  };
+  constexpr std::string_view kVersion = "notes/1 ";
+  if (!saved.starts_with(kVersion)) throw std::runtime_error("the saved notes are of another version");
+  saved.remove_prefix(kVersion.size());
+  const uint64_t last_id = number('\n');
+  std::map<uint64_t, std::string> notes;
+  while (!saved.empty()) {
+    const uint64_t id = number(' ');
+    const uint64_t size = number('\n');
+    if (size > saved.size()) throw std::runtime_error("the saved notes are damaged");
+    notes.emplace(id, saved.substr(0, size));
+    saved.remove_prefix(size);
+  }
+  const std::lock_guard lock(mutex_);
+  notes_ = std::move(notes);
+  last_id_ = last_id;
 }
 
 }  // namespace demo

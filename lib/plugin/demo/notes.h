@@ -40,6 +40,11 @@ class Notes {
     for (const auto& [id, text] : notes_) visit(id, text);
   }
 
+  // All notes as bytes, and back: a reload hands them to the next instance of the plugin.
+  [[nodiscard]] std::string save() const;
+  // Throws what is wrong with `saved`; nothing is changed then.
+  void restore(std::string_view saved);
+
  private:
   const Limits limits_;
   mutable std::mutex mutex_;

@@ -41,6 +41,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <new>
+#include <string>
+#include <string_view>
 
 #include "plugin.h"
 #include "plugin_answer.hpp"
@@ -54,8 +57,8 @@ namespace leat {
 inline namespace [[gnu::visibility("hidden")]] v1 {
 
 // Base of a plugin's class. One object is made for each instance in the configuration, from Setup& or from
-// nothing; what its constructor throws is why the plugin is not loaded. All workers share it. For reloads it may
-// have
+// nothing; what its constructor throws is why the plugin is not loaded. All workers share it. For reloads it
+// may have
 //   void self_test()                        throws what is wrong, before the object serves
 //   std::string export_state()              what the next object is to begin with; requests run meanwhile
 //   void import_state(std::string_view)     takes it; throws to refuse
@@ -174,41 +177,37 @@ struct Entry {
   }
 
   // Those of a reload, for the members that the class has; see Plugin.
-  static constexpr auto kSelfTest = [] -> decltype(leat_plugin_entry::self_test) {
-    if constexpr (requires(T& plugin) { plugin.self_test(); })
-      return [](const leat_host* host, void* instance, leat_error* error) noexcept {
-        return guarded_load(host, error, [&] { static_cast<T*>(instance)->self_test(); });
-      };
-    else
-      return nullptr;
-  }();
-  static constexpr auto kExportState = [] -> decltype(leat_plugin_entry::export_state) {
-    if constexpr (requires(T& plugin) { plugin.export_state(); })
-      return [](const leat_host* host, void* instance, leat_sink sink, void* context, leat_error* error) noexcept {
-        return guarded_load(host, error, [&] {
-          const std::string state = static_cast<T*>(instance)->export_state();
-          sink(context, to_str(state));
-        });
-      };
-    else
-      return nullptr;
-  }();
-  static constexpr auto kImportState = [] -> decltype(leat_plugin_entry::import_state) {
-    if constexpr (requires(T& plugin) { plugin.import_state(std::string_view()); })
-      return [](const leat_host* host, void* instance, leat_str state, leat_error* error) noexcept {
-        return guarded_load(host, error, [&] { static_cast<T*>(instance)->import_state({state.ptr, state.len}); });
-      };
-    else
-      return nullptr;
-  }();
-  static constexpr auto kOnDrain = [] -> decltype(leat_plugin_entry::on_drain) {
-    if constexpr (requires(T& plugin) { plugin.on_drain(uint64_t{}); })
-      return [](const leat_host*, void* instance, uint64_t deadline_ns) noexcept {
-        static_cast<T*>(instance)->on_drain(deadline_ns);
-      };
-    else
-      return nullptr;
-  }();
+  static constexpr bool kTests = requires(T& plugin) { plugin.self_test(); };
+  static constexpr bool kExports = requires(T& plugin) { std::string(plugin.export_state()); };
+  static constexpr bool kImports = requires(T& plugin) { plugin.import_state(std::string_view()); };
+  static constexpr bool kDrains = requires(T& plugin) { plugin.on_drain(uint64_t{}); };
+  static int32_t self_test(const leat_host* host, void* instance, leat_error* error) noexcept {
+    return guarded_load(host, error, [&] {
+      if constexpr (kTests) static_cast<T*>(instance)->self_test();
+    });
+  }
+  static int32_t export_state(const leat_host* host, void* instance, leat_sink sink, void* context,
+                              leat_error* error) noexcept {
+    return guarded_load(host, error, [&] {
+      if constexpr (kExports) {
+        const std::string state = static_cast<T*>(instance)->export_state();
+        if (sink(context, to_str(state)) != LEAT_OK) throw std::bad_alloc();
+      }
+    });
+  }
+  static int32_t import_state(const leat_host* host, void* instance, leat_str state,
+                              leat_error* error) noexcept {
+    return guarded_load(host, error, [&] {
+      if constexpr (kImports) static_cast<T*>(instance)->import_state(std::string_view(state.ptr, state.len));
+    });
+  }
+  static void on_drain(const leat_host* host, void* instance, uint64_t deadline_ns) noexcept {
+    try {
+      if constexpr (kDrains) static_cast<T*>(instance)->on_drain(deadline_ns);
+    } catch (...) {
+      api.log->write(host, LEAT_LOG_ERROR, LEAT_STR("on_drain threw an exception"));
+    }
+  }
 
  private:
   template <class Callback>
@@ -230,23 +229,25 @@ struct Entry {
 }  // namespace leat
 
 // Once, at file scope: makes `Type` the plugin of this shared object.
-#define LEAT_PLUGIN(Type, plugin_name, plugin_version)                     \
-  LEAT_NOTE(plugin_name);                                                  \
-  static constexpr auto leat_plugin_handlers = Type::handlers();           \
-  extern "C" const leat_plugin_entry leat_plugin = {                       \
-      LEAT_ENTRY(plugin_name, plugin_version),                             \
-      .load = leat::detail::Entry<Type>::load,                             \
-      .unload = nullptr,                                                   \
-      .create = leat::detail::Entry<Type>::create,                         \
-      .destroy = leat::detail::Entry<Type>::destroy,                       \
-      .worker_init = leat::detail::Entry<Type>::worker_init,               \
-      .worker_fini = leat::detail::Entry<Type>::worker_fini,               \
-      .handlers = leat_plugin_handlers.data(),                             \
-      .handler_count = static_cast<uint32_t>(leat_plugin_handlers.size()), \
-      .reserved = 0,                                                       \
-      .self_test = leat::detail::Entry<Type>::kSelfTest,                   \
-      .export_state = leat::detail::Entry<Type>::kExportState,             \
-      .import_state = leat::detail::Entry<Type>::kImportState,             \
-      .on_drain = leat::detail::Entry<Type>::kOnDrain};
+#define LEAT_PLUGIN(Type, plugin_name, plugin_version)                                                 \
+  LEAT_NOTE(plugin_name);                                                                              \
+  static constexpr auto leat_plugin_handlers = Type::handlers();                                       \
+  extern "C" const leat_plugin_entry leat_plugin = {                                                   \
+      LEAT_ENTRY(plugin_name, plugin_version),                                                         \
+      .load = leat::detail::Entry<Type>::load,                                                         \
+      .unload = nullptr,                                                                               \
+      .create = leat::detail::Entry<Type>::create,                                                     \
+      .destroy = leat::detail::Entry<Type>::destroy,                                                   \
+      .worker_init = leat::detail::Entry<Type>::worker_init,                                           \
+      .worker_fini = leat::detail::Entry<Type>::worker_fini,                                           \
+      .handlers = leat_plugin_handlers.data(),                                                         \
+      .handler_count = static_cast<uint32_t>(leat_plugin_handlers.size()),                             \
+      .reserved = 0,                                                                                   \
+      .self_test = leat::detail::Entry<Type>::kTests ? leat::detail::Entry<Type>::self_test : nullptr, \
+      .export_state =                                                                                  \
+          leat::detail::Entry<Type>::kExports ? leat::detail::Entry<Type>::export_state : nullptr,     \
+      .import_state =                                                                                  \
+          leat::detail::Entry<Type>::kImports ? leat::detail::Entry<Type>::import_state : nullptr,     \
+      .on_drain = leat::detail::Entry<Type>::kDrains ? leat::detail::Entry<Type>::on_drain : nullptr};
 
 #endif

@@ -1,0 +1,262 @@
+#include "server/generations.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <ctime>
+#include <format>
+
+#include "base/log.h"
+#include "json/writer.h"
+
+namespace leat::server {
+
+namespace {
+
+constexpr const char* kStopping = "the daemon is stopping";
+// The workers that are in a generation before it serves: none will leave it.
+constexpr uint32_t kNeverLeft = UINT32_MAX;
+
+uint64_t now_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
+}
+
+std::string wall_clock() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+// Runs `work(index)` on every worker and waits for all of them. False when `stopping` came first: what was
+// not run by then will not be.
+bool on_workers(Generations::Workers workers, const std::stop_token& stopping,
+                std::function<void(uint32_t)> work) {
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable_any changed;
+    size_t left;
+    std::function<void(uint32_t)> work;
+  };
+  const auto shared = std::make_shared<Shared>();
+  shared->left = workers.size();
+  shared->work = std::move(work);
+  for (const auto& worker : workers) {
+    worker->run_soon([shared, stopping, index = worker->index()] {
+      if (stopping.stop_requested()) return;
+      shared->work(index);
+      const std::lock_guard lock(shared->mutex);
+      if (--shared->left == 0) shared->changed.notify_all();
+    });
+  }
+  std::unique_lock lock(shared->mutex);
+  return shared->changed.wait(lock, stopping, [&] { return shared->left == 0; });
+}
+
+}  // namespace
+
+Generations::Generations(Assembly first, uint32_t workers, uint64_t drain_timeout_ms)
+    : worker_count_(workers),
+      drain_timeout_ms_(drain_timeout_ms),
+      left_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  Generation& generation = generations_.emplace_front(1, std::move(first), wall_clock(), workers);
+  for (uint32_t i = 0; i < workers; ++i)
+    lanes_.push_back(std::make_unique<Lane>(*this, i, *generation.assembly.site));
+}
+
+Generations::~Generations() = default;
+
+std::vector<http::Service*> Generations::services() {
+  std::vector<http::Service*> services;
+  for (const auto& lane : lanes_) services.push_back(&lane->pipeline);
+  return services;
+}
+
+bool Generations::start_worker(uint32_t index) {
+  for (const auto& plugin : generations_.front().assembly.plugins) {
+    if (const auto ready = plugin->worker_init(index); !ready) {
+      log::error("{}", ready.error().message);
+      return false;
+    }
+  }
+  return true;
+}
+
+void Generations::stop_worker(uint32_t index) {
+  const std::lock_guard lock(mutex_);
+  for (Generation& generation : generations_)
+    for (const auto& plugin : generation.assembly.plugins) plugin->worker_fini(index);
+}
+
+std::string Generations::replace(Assembly next, Workers workers, const std::stop_token& stopping) {
+  Generation& old = generations_.front();
+  for (const auto& plugin : next.plugins) {
+    for (const auto& former : old.assembly.plugins) {
+      if (former->name() != plugin->name()) continue;
+      if (const auto taken = plugin->import_from(*former); !taken) return taken.error().message;
+    }
+  }
+
+  // From here on it is in the list, so that a worker that stops meanwhile lets go of it too.
+  Generation* made = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    made = &*generations_.emplace(std::next(generations_.begin()), old.number + 1, std::move(next),
+                                  wall_clock(), kNeverLeft);
+  }
+  // Shared with the workers, of which one may still be at it when the wait was given up.
+  struct Refusals {
+    std::mutex mutex;
+    std::string text;
+  };
+  const auto refusals = std::make_shared<Refusals>();
+  const bool asked = on_workers(workers, stopping, [refusals, made](uint32_t index) {
+    for (const auto& plugin : made->assembly.plugins) {
+      const auto ready = plugin->worker_init(index);
+      if (ready) continue;
+      const std::lock_guard lock(refusals->mutex);
+      refusals->text += (refusals->text.empty() ? "" : "\n") + ready.error().message;
+      return;
+    }
+  });
+  if (!asked) return kStopping;
+  if (!refusals->text.empty()) {
+    const bool undone = on_workers(workers, stopping, [made](uint32_t index) {
+      for (const auto& plugin : made->assembly.plugins) plugin->worker_fini(index);
+    });
+    if (!undone) return kStopping;
+    const std::lock_guard lock(mutex_);
+    generations_.erase(std::next(generations_.begin()));
+    return refusals->text;
+  }
+
+  made->workers_in = worker_count_;
+  old.deadline_ms = now_ms() + drain_timeout_ms_;
+  {
+    const std::lock_guard lock(mutex_);
+    generations_.splice(generations_.begin(), generations_, std::next(generations_.begin()));
+  }
+  if (!on_workers(workers, stopping, [this, made](uint32_t index) {
+        lanes_[index]->pipeline.replace_site(*made->assembly.site);
+      }))
+    return kStopping;
+  for (const auto& plugin : old.assembly.plugins) plugin->on_drain(old.deadline_ms * 1'000'000);
+  return {};
+}
+
+// Worker's thread.
+void Generations::on_left(uint32_t worker, const pipeline::Site& site) {
+  Generation* generation = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Generation& each : generations_)
+      if (each.assembly.site.get() == &site) generation = &each;
+  }
+  for (const auto& plugin : generation->assembly.plugins) plugin->worker_fini(worker);
+  if (generation->workers_in.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  const uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(left_.get(), &one, sizeof one);
+}
+
+void Generations::tend(Workers workers) {
+  uint64_t count = 0;
+  [[maybe_unused]] const auto got = ::read(left_.get(), &count, sizeof count);
+  std::list<Generation> ended;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto each = std::next(generations_.begin()); each != generations_.end();) {
+      const auto next = std::next(each);
+      if (each->workers_in.load(std::memory_order_acquire) == 0)
+        ended.splice(ended.end(), generations_, each);
+      each = next;
+    }
+  }
+  for (const Generation& generation : ended) log::info("generation {} has ended", generation.number);
+  ended.clear();  // destroy() of its plugins
+  for (Generation& generation : generations_) {
+    if (generation.given_up || now_ms() < generation.deadline_ms) continue;
+    generation.given_up = true;
+    log::warn("generation {} still has requests at its deadline: they are given up", generation.number);
+    for (const auto& worker : workers)
+      worker->run_soon(
+          [worker = worker.get(), site = generation.assembly.site.get()] { worker->give_up_on(*site); });
+  }
+}
+
+uint64_t Generations::next_deadline_ms() const {
+  uint64_t next = UINT64_MAX;
+  for (const Generation& generation : generations_)
+    if (!generation.given_up) next = std::min(next, generation.deadline_ms);
+  return next;
+}
+
+void Generations::count_requests(Workers workers, const std::stop_token& stopping) {
+  for (Generation& generation : generations_) {
+    // The sum is made by the workers, who alone may look.
+    const auto sum = std::make_shared<std::atomic<uint64_t>>(0);
+    on_workers(workers, stopping, [this, sum, site = generation.assembly.site.get()](uint32_t index) {
+      *sum += lanes_[index]->pipeline.requests(*site);
+    });
+    generation.requests = *sum;
+  }
+}
+
+std::string Generations::describe_text(Workers workers, const std::stop_token& stopping) {
+  count_requests(workers, stopping);
+  std::string text;
+  for (const Generation& generation : generations_) {
+    const bool serves = &generation == &generations_.front();
+    text += std::format("generation {}, {} since {}, {} request{} under way\n", generation.number,
+                        serves ? "serving" : "draining; served", generation.since, generation.requests,
+                        generation.requests == 1 ? "" : "s");
+    for (const auto& plugin : generation.assembly.plugins) {
+      const plugin::PluginLibrary& library = plugin->library();
+      text += std::format("  {}  {} {}  content {}  {}\n", plugin->name(), library.name(), library.version(),
+                          library.content(), library.path());
+    }
+  }
+  return text;
+}
+
+std::string Generations::describe_json(Workers workers, const std::stop_token& stopping) {
+  count_requests(workers, stopping);
+  BlockPool pool(1, 1);
+  Arena arena(pool, SIZE_MAX);
+  json::Writer json(arena);
+  const auto text = [&json](std::string_view key, std::string_view value) {
+    json.key(key);
+    json.string(value);
+  };
+  json.begin_array();
+  for (const Generation& generation : generations_) {
+    json.begin_object();
+    json.key("generation");
+    json.unsigned_integer(generation.number);
+    text("state", &generation == &generations_.front() ? "serving" : "draining");
+    text("since", generation.since);
+    json.key("requests");
+    json.unsigned_integer(generation.requests);
+    json.key("plugins");
+    json.begin_array();
+    for (const auto& plugin : generation.assembly.plugins) {
+      const plugin::PluginLibrary& library = plugin->library();
+      json.begin_object();
+      text("name", plugin->name());
+      text("plugin", library.name());
+      text("version", library.version());
+      text("content", library.content());
+      text("file", library.path());
+      json.end_object();
+    }
+    json.end_array();
+    json.end_object();
+  }
+  json.end_array();
+  return std::string(json.finish().value_or("[]")) + "\n";
+}
+
+}  // namespace leat::server
