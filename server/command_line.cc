@@ -7,6 +7,22 @@
 
 namespace leat::server {
 
+namespace {
+
+void add_plugin_new(CLI::App& plugin, Command& command) {
+  CLI::App* make =
+      plugin.add_subcommand("new", "Make a folder with a small plugin that builds and is tested");
+  make->callback([&command] { command.kind = Command::Kind::PluginNew; });
+  NewPlugin& wanted = command.new_plugin;
+  make->add_option("name", wanted.name, "Letters, digits, - and _")->type_name("NAME")->required();
+  make->add_option("--lang", wanted.language, "What it is written in")
+      ->check(CLI::IsMember({"c", "c++"}))
+      ->capture_default_str();
+  make->add_option("--dir", wanted.folder, "The folder to make, instead of NAME")->type_name("DIR");
+}
+
+}  // namespace
+
 std::expected<Command, int> parse_command_line(int count, char** arguments) {
   Command command;
   CLI::App app("Leat, a web server whose handlers are plugins", "leat");
@@ -58,6 +74,7 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
                    Command::Kind::Reload));
   CLI::App* plugin = app.add_subcommand("plugin", "Work with plugins");
   plugin->require_subcommand(1);
+  add_plugin_new(*plugin, command);
   CLI::App* list = plugin->add_subcommand("list", "Show what the daemon has loaded, and what still drains");
   list->callback([&command] { command.kind = Command::Kind::PluginList; });
   takes_socket(list);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "server/plugin_new.h"
 
 namespace leat::server {
 
@@ -16,6 +17,7 @@ struct Command {
     Routes,
     Reload,
     PluginList,
+    PluginNew,
     Version,
     ExplainError,
     Settings
@@ -28,6 +30,7 @@ struct Command {
   bool json = false;
   bool markdown = false;
   std::string code;
+  NewPlugin new_plugin;
 };
 
 // The command, or the exit code after help or a complaint was printed.

@@ -23,6 +23,7 @@
 #include "server/cpus.h"
 #include "server/daemon.h"
 #include "server/exit_code.h"
+#include "server/plugin_new.h"
 
 namespace leat::server {
 
@@ -237,6 +238,8 @@ int execute(const Command& command) {
     case Command::Kind::Settings:
       print(command.markdown ? config::reference_markdown() : config::reference_text());
       return kExitFine;
+    case Command::Kind::PluginNew:
+      return make_plugin(command.new_plugin);
   }
   return kExitUsage;
 }

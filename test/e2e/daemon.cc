@@ -30,10 +30,9 @@ std::string binary() {
   return path;
 }
 
-// Starts the binary with its output in files. The child dies with the test, whatever happens to the test.
-int spawn(const std::vector<std::string>& arguments, const std::string& output, const std::string& errors,
-          uint64_t descriptors) {
-  const std::string program = binary();
+// Starts a program with its output in files. The child dies with the test, whatever happens to the test.
+int spawn(const std::string& program, const std::vector<std::string>& arguments, const std::string& output,
+          const std::string& errors, uint64_t descriptors) {
   std::vector<char*> words{const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
   words.push_back(nullptr);
@@ -91,9 +90,11 @@ std::string TempFolder::write(std::string_view name, std::string_view text) cons
   return file;
 }
 
-Outcome run_leat(const std::vector<std::string>& arguments) {
+Outcome run_leat(const std::vector<std::string>& arguments) { return run_program(binary(), arguments); }
+
+Outcome run_program(const std::string& program, const std::vector<std::string>& arguments) {
   const TempFolder folder;
-  const int pid = spawn(arguments, folder.path("out"), folder.path("err"), 0);
+  const int pid = spawn(program, arguments, folder.path("out"), folder.path("err"), 0);
   const std::optional<int> status = wait_for(pid);
   Outcome outcome{status.value_or(-1), read_file(folder.path("out")), read_file(folder.path("err"))};
   INFO(outcome.errors);
@@ -106,7 +107,7 @@ Daemon::Daemon(std::string_view configuration) : Daemon(configuration, Options()
 Daemon::Daemon(std::string_view configuration, Options options) {
   std::vector<std::string> arguments{"run", "-c", folder_.write("leat.toml", configuration)};
   arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
-  pid_ = spawn(arguments, path("out"), path("err"), options.descriptors);
+  pid_ = spawn(binary(), arguments, path("out"), path("err"), options.descriptors);
   wait_until_ready(options.listeners);
 }
 

@@ -55,6 +55,8 @@ struct Outcome {
 
 // Runs the binary with `arguments` to its end.
 Outcome run_leat(const std::vector<std::string>& arguments);
+// The same with another program.
+Outcome run_program(const std::string& program, const std::vector<std::string>& arguments);
 
 class Daemon {
  public:

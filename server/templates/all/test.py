@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""Serves the plugin with the real daemon, on a socket of its own, and asks it.
+
+    test.py LEAT PLUGIN.so
+"""
+
+import http.client
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+LEAT, PLUGIN = (Path(argument).resolve() for argument in sys.argv[1:3])
+CONFIG = Path(__file__).resolve().with_name("@NAME@.toml")
+PATIENCE_S = 20  # far more than a start takes: it turns a hang into a failure
+
+
+class Connection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=PATIENCE_S)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Plugin(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.socket = f"{folder.name}/socket"
+        cls.daemon = subprocess.Popen([LEAT, "run", "-c", CONFIG, "--plugin-path", PLUGIN.parent,
+                                       "--listen", f"unix:{cls.socket}", "--workers", "1"])
+        cls.addClassCleanup(cls.stop)
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return Connection(cls.socket).connect()
+            except OSError:
+                if cls.daemon.poll() is not None or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.01)
+
+    @classmethod
+    def stop(cls):
+        cls.daemon.terminate()
+        assert cls.daemon.wait(PATIENCE_S) == 0
+
+    def get(self, target):
+        """(status, the JSON of the answer)"""
+        connection = Connection(self.socket)
+        self.addCleanup(connection.close)
+        connection.request("GET", target)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    def test_it_greets(self):
+        self.assertEqual(self.get("/hello/Ada"), (200, {"greeting": "Hello", "name": "Ada", "times": 1}))
+        self.assertEqual(self.get("/hello/Ada%20L?times=3"),
+                         (200, {"greeting": "Hello", "name": "Ada L", "times": 3}))
+
+    def test_a_parameter_that_does_not_fit_is_named(self):
+        for times in ("0", "11", "many", ""):
+            status, problem = self.get(f"/hello/Ada?times={times}")
+            self.assertEqual((status, problem["parameter"]), (400, "times"))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
