@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdio>
 #include <cstdlib>
@@ -46,20 +47,27 @@ std::string LogText::take() {
 bool Worker::resume_after(http::Ticket ticket, uint64_t delay_ms, Resume resume, void* argument) {
   delays_ms.push_back(delay_ms);
   const std::lock_guard lock(mutex_);
-  waiting_.push_back({ticket, resume, argument});
+  waiting_.push_back({now_ms_ + delay_ms, ticket, resume, argument});
   return true;
 }
 
 bool Worker::resume_from_any_thread(http::Ticket ticket, Resume resume, void* argument) {
   if (!exchanges->is_live(ticket)) return false;
   const std::lock_guard lock(mutex_);
-  waiting_.push_back({ticket, resume, argument});
+  waiting_.push_back({0, ticket, resume, argument});
   return true;
 }
 
 std::vector<Worker::Waiting> Worker::take_waiting() {
   const std::lock_guard lock(mutex_);
-  return std::move(waiting_);
+  const auto soonest = std::ranges::min_element(waiting_, {}, &Waiting::due_ms);
+  if (soonest == waiting_.end()) return {};
+  now_ms_ = std::max(now_ms_, soonest->due_ms);
+  const auto later = std::ranges::stable_partition(
+      waiting_, [due = soonest->due_ms](const Waiting& each) { return each.due_ms <= due; });
+  std::vector<Waiting> due(waiting_.begin(), later.begin());
+  waiting_.erase(waiting_.begin(), later.begin());
+  return due;
 }
 
 Site::Site(std::string_view plugin, const Value& options)
@@ -154,9 +162,9 @@ Answer Site::post(std::string_view target, std::string_view body) {
 
 bool Site::resume_all() {
   const auto due = worker_.take_waiting();
-  for (const auto& [ticket, resume, argument] : due)
-    if (http::Exchange* exchange = exchanges_.find(ticket))
-      exchange->session().resume(*exchange, resume, argument);
+  for (const Worker::Waiting& each : due)
+    if (http::Exchange* exchange = exchanges_.find(each.ticket))
+      exchange->session().resume(*exchange, each.resume, each.argument);
   return !due.empty();
 }
 

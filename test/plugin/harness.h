@@ -45,7 +45,7 @@ class LogText {
 class Worker final : public http::WorkerContext {
  public:
   [[nodiscard]] uint32_t index() const override { return 0; }
-  [[nodiscard]] uint64_t now_ns() const override { return 1'000'000'000; }
+  [[nodiscard]] uint64_t now_ns() const override { return now_ms_ * 1'000'000; }
   [[nodiscard]] std::string_view date() const override { return "Mon, 23 Nov 2026 12:00:00 GMT"; }
   [[nodiscard]] BlockPool& blocks() override { return blocks_; }
   [[nodiscard]] bool resume_after(http::Ticket ticket, uint64_t delay_ms, Resume resume,
@@ -54,10 +54,12 @@ class Worker final : public http::WorkerContext {
   [[nodiscard]] bool resume_from_any_thread(http::Ticket ticket, Resume resume, void* argument) override;
 
   struct Waiting {
+    uint64_t due_ms;
     http::Ticket ticket;
     Resume resume;
     void* argument;
   };
+  // Those that are due next; it is that late then.
   std::vector<Waiting> take_waiting();
   std::vector<uint64_t> delays_ms;  // of the timers so far
   http::ExchangePool* exchanges = nullptr;
@@ -66,6 +68,7 @@ class Worker final : public http::WorkerContext {
   BlockPool blocks_{65'536, 64};
   std::mutex mutex_;
   std::vector<Waiting> waiting_;
+  uint64_t now_ms_ = 1000;
 };
 
 struct Answer {
@@ -93,7 +96,7 @@ class Site : public http::Service {
   http::SessionEnvironment& environment() { return environment_; }
   PluginInstance& instance() { return *instance_; }
   Worker& worker() { return worker_; }
-  // Runs what waits. False when nothing did.
+  // Runs what is due next. False when nothing waits.
   bool resume_all();
 
   http::Limits limits;

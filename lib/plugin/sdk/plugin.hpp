@@ -48,6 +48,7 @@
 #include "plugin.h"
 #include "plugin_answer.hpp"
 #include "plugin_call.hpp"
+#include "plugin_gather.hpp"
 #include "plugin_handler.hpp"
 #include "plugin_parameters.hpp"
 #include "plugin_request.hpp"

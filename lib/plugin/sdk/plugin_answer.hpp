@@ -74,6 +74,7 @@ struct Problem {
 template <class T>
 class Result {
  public:
+  using Value = T;
   Result(T value) : content_(std::move(value)) {}
   Result(Problem problem) : content_(std::move(problem)) {}
   explicit operator bool() const { return content_.index() == 0; }
