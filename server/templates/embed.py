@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Writes the files of this folder into a C++ source, so that `leat plugin new` needs none beside the program.
 
-    embed.py OUTPUT FILE...
+    embed.py OUTPUT [PATH=FILE | FILE]...
+
+A FILE that was built needs a PATH, which is that of the template that it stands for.
 """
 
 import sys
@@ -18,9 +20,10 @@ def literal(text):
 
 def main(output, files):
     rows = []
-    for file in sorted(Path(name).resolve().relative_to(ROOT) for name in files):
-        folder, path = file.as_posix().split("/", 1)
-        rows.append(f'    {{"{folder}", "{path}", {literal((ROOT / file).read_text())}}},\n')
+    for name in files:
+        place, built, file = name.rpartition("=")
+        folder, path = (place if built else Path(file).resolve().relative_to(ROOT).as_posix()).split("/", 1)
+        rows.append(f'    {{"{folder}", "{path}", {literal(Path(file).read_text())}}},\n')
     Path(output).write_text('#include "server/templates.h"\n\nnamespace leat::server {\n\n'
                             f"constexpr Template kRows[] = {{\n{''.join(rows)}}};\n"
                             "const std::span<const Template> kTemplates = kRows;\n\n}  // namespace leat::server\n")

@@ -27,7 +27,7 @@ Outcome make(const std::string& name, const std::string& folder, const std::stri
 
 TEST_CASE("plugin new: makes a project that bears its name, in each language") {
   const TempFolder folder;
-  for (const std::string language : {"c", "c++"}) {
+  for (const std::string language : {"c", "c++", "rust"}) {
     INFO(language);
     const std::string made = folder.path("in-" + language);
     const Outcome outcome = make("my-own_2", made, language);

@@ -7,8 +7,8 @@ Both daemons make them: the one in BUILD_DIR, for whose plugins the SDK is the b
 it was installed, into a temporary folder and not where it was configured for. Nothing of the environment helps.
 """
 
-import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +34,12 @@ def run(command, folder, **env):
     if done.returncode != 0:
         raise AssertionError(f"{folder}: {command}: status {done.returncode}\n{done.stdout}")
     return done.stdout
+
+
+def replace(file, old, new):
+    text = file.read_text()
+    assert old in text, f"{file} holds no {old}"
+    file.write_text(text.replace(old, new))
 
 
 class Sdk(unittest.TestCase):
@@ -71,6 +77,56 @@ class Sdk(unittest.TestCase):
         with ThreadPoolExecutor(2) as pool:
             made = pool.map(lambda case: self.try_plugin(*case), cases)
             self.assertEqual(list(made), [2] * len(cases))
+
+    def test_a_new_rust_plugin_does_too(self):
+        for daemon in self.daemons:
+            self.assertEqual(self.try_plugin(daemon, f"{daemon}-rust", "rust", [MESON]), 1)
+
+    @unittest.skipUnless(shutil.which("cargo"), "needs cargo")
+    def test_cargo_builds_a_rust_plugin(self):
+        project = self.new("built", "with-cargo", "rust")
+        run("cargo build --offline", project)
+        self.assertEqual(self.exported(project / "target/debug/libwith_cargo.so"), [("GLOBAL", "leat_plugin")])
+
+    def test_a_panic_in_rust_is_a_failed_request(self):
+        project = self.new("built", "panics", "rust")
+        replace(project / "src/lib.rs", 'Some(b"10") => Some(10)', 'Some(b"10") => panic!("ten")')
+        replace(project / "test.py", '\n\nif __name__', """
+    def test_it_goes_on(self):
+        self.assertEqual(self.get("/hello/Ada?times=10")[0], 500)
+        self.assertEqual(self.get("/hello/Ada?times=9")[0], 200)
+
+
+if __name__""")
+        for command in MESON:
+            run(command, project)
+
+    def test_rust_sees_the_interface_as_c_does(self):
+        project = self.new("built", "layout", "rust")
+        abi = (project / "src/abi.rs").read_text()
+        facts = []  # (what it is called, in C, in Rust): numbers all
+        for name in re.findall(r"^pub const (\w+):", abi, re.M):
+            facts.append((name, f"(long){name}", name))
+        tables = re.findall(r"^pub struct (\w+) {\n(.*?)^}", abi, re.M | re.S)
+        for table, body in tables:
+            members = re.findall(r"^    pub (?:r#)?(\w+):", body, re.M)
+            if members:
+                facts.append((table, f"(long)sizeof({table})", f"std::mem::size_of::<{table}>()"))
+            for member in members:
+                rust = f"r#{member}" if f"r#{member}:" in body else member
+                facts.append((f"{table}.{member}", f"(long)offsetof({table}, {member})",
+                              f"std::mem::offset_of!({table}, {rust})"))
+        header = (BUILD / "lib/plugin/sdk/leat/plugin.h").read_text()
+        self.assertEqual(set(re.findall(r"^(?:typedef )?struct (\w+)", header, re.M)), {name for name, _ in tables})
+        (project / "c.c").write_text(
+            "#include <leat/plugin.h>\n#include <stdio.h>\nint main(void) {\n" +
+            "".join(f'  printf("{name} %ld\\n", {c});\n' for name, c, _ in facts) + "  return 0;\n}\n")
+        (project / "r.rs").write_text(
+            '#![allow(dead_code, non_camel_case_types)]\n#[path = "src/abi.rs"]\nmod abi;\nuse abi::*;\nfn main() {\n' +
+            "".join(f'    println!("{name} {{}}", {rust});\n' for name, _, rust in facts) + "}\n")
+        run(f"{CC} -I {BUILD}/lib/plugin/sdk c.c -o in-c && rustc r.rs -o in-rust", project)
+        self.assertGreater(len(facts), 150)
+        self.assertEqual(run("./in-rust", project).splitlines(), run("./in-c", project).splitlines())
 
     @unittest.skipUnless(shutil.which("clang++-19"), "needs clang-19")
     def test_clang_builds_it_too(self):
