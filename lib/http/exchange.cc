@@ -225,7 +225,6 @@ void Exchange::recycle() {
   std::free(body_);
   body_ = nullptr;
   body_size_ = body_room_ = 0;
-  arena_.reset();
 }
 
 ExchangePool::ExchangePool(WorkerContext& worker, size_t most)
@@ -253,6 +252,7 @@ Exchange* ExchangePool::take(Session& session, size_t arena_limit) {
 
 void ExchangePool::give(Exchange& exchange) {
   exchange.recycle();
+  exchange.arena_.reset();
   exchange.session_ = nullptr;
   advance(exchange.slot_, 1);
   --out_;
@@ -261,6 +261,7 @@ void ExchangePool::give(Exchange& exchange) {
 
 void ExchangePool::renew(Exchange& exchange) {
   exchange.recycle();
+  exchange.arena_.rewind();
   advance(exchange.slot_, 2);
 }
 

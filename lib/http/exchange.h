@@ -106,6 +106,9 @@ class Exchange {
   [[nodiscard]] Ticket ticket() const;
   [[nodiscard]] Session& session() { return *session_; }
 
+  // Where the request's head has been recognised, its entry, which many requests share; else nullptr.
+  [[nodiscard]] KnownHead* known_head() const { return known_; }
+
   // --- For the pipeline and the plugin host; cleared when the exchange is recycled.
   const pipeline::Route* route = nullptr;
   void* handler_state = nullptr;  // whatever the handler keeps for this request
@@ -123,7 +126,7 @@ class Exchange {
   [[nodiscard]] bool must_close() const;
   bool write_head(ResponseFraming framing, std::string_view body, bool& body_done);
   bool write_piece(std::string_view bytes);
-  // Back to the state of a new one; memory goes back to the worker.
+  // Back to the state of a new one, but for what is in the arena.
   void recycle();
 
   WorkerContext& worker_;

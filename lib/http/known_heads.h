@@ -21,6 +21,10 @@
 
 #include "http/head.h"
 
+namespace leat::pipeline {
+struct Route;
+}
+
 namespace leat::http {
 
 struct KnownHead {
@@ -29,6 +33,10 @@ struct KnownHead {
   uint64_t hash = 0;  // of the first bytes, see KnownHeads::kHashed
   Head head;          // points into this entry
   uint32_t pins = 0;
+  // The service's, for what it found out about this head: valid where the epoch is one that it has given out.
+  // 0 for a head that was just entered.
+  uint64_t route_epoch = 0;
+  const pipeline::Route* route = nullptr;
   HeaderSlot slots[kMostSlots];
   char bytes[kMostBytes];
 };

@@ -68,6 +68,16 @@ inline size_t copy_plain(char* to, const char* from, size_t size) {
       i = size - 8;
     }
   }
+  if (size >= 4) {
+    while (true) {
+      const __m128i bytes = _mm_loadu_si32(from + i);
+      _mm_storeu_si32(to + i, bytes);
+      if (const unsigned special = special_bytes(bytes) & 0xfU)
+        return i + static_cast<size_t>(__builtin_ctz(special));
+      if (i + 4 == size) return size;
+      i = size - 4;
+    }
+  }
 #endif
   for (; i < size; ++i) {
     const auto byte = static_cast<unsigned char>(from[i]);

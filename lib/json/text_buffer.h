@@ -41,6 +41,11 @@ class TextBuffer {
   static constexpr size_t kFirstRoom = 512;
 
   [[nodiscard, gnu::noinline]] bool grow(size_t size) {
+    if (begin_ == nullptr && size <= kFirstRoom) {
+      begin_ = at = static_cast<char*>(arena_.allocate(kFirstRoom, 1));
+      end_ = begin_ == nullptr ? nullptr : begin_ + kFirstRoom;
+      return begin_ != nullptr;
+    }
     const auto used = static_cast<size_t>(at - begin_);
     const auto have = static_cast<size_t>(end_ - begin_);
     const size_t least = used + size;

@@ -1,6 +1,7 @@
 #include "pipeline/pipeline.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "base/log.h"
 
@@ -98,16 +99,39 @@ void answer_unmatched(http::Exchange& exchange, Router::Match::Kind kind, std::s
 
 }  // namespace
 
-http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
-  http::Request& request = exchange.request;
-  Router::Match match;
+Pipeline::Pipeline(const Site& site, Owner* owner) : owner_(owner) { uses_.push_back({.site = &site}); }
+
+uint64_t Pipeline::next_epoch() {
+  static std::atomic<uint64_t> last = 0;
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+// A head that comes again leads to the same route again, so that is remembered with it; not parameters, which
+// lie in the arena of one request.
+void Pipeline::find_route(http::Exchange& exchange, Router::Match& match) const {
+  const http::Request& request = exchange.request;
+  http::KnownHead* known = exchange.known_head();
+  if (known != nullptr && known->route_epoch == epoch_) {
+    match.kind = Router::Match::Kind::Found;
+    match.route = known->route;
+    return;
+  }
   if (request.path() == "*") {
     // OPTIONS * asks for the server itself (RFC 9110, section 9.3.7); it is the only method with that target.
     match.kind = Router::Match::Kind::Options;
     match.allow = site().router().allow_anywhere();
-  } else {
-    site().router().find(request.method(), request.path(), exchange.arena(), match);
+    return;
   }
+  site().router().find(request.method(), request.path(), exchange.arena(), match);
+  if (known == nullptr || match.kind != Router::Match::Kind::Found || match.param_count != 0) return;
+  known->route = match.route;
+  known->route_epoch = epoch_;
+}
+
+http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
+  http::Request& request = exchange.request;
+  Router::Match match;
+  find_route(exchange, match);
   if (match.kind != Router::Match::Kind::Found) {
     exchange.route = &site().unmatched();
     ++uses_.front().requests;
@@ -196,6 +220,7 @@ void Pipeline::replace_site(const Site& next) {
   const Site& last = site();
   // Counted as one more, so that an idle one is left in the same way.
   ++uses_.front().requests;
+  epoch_ = next_epoch();
   uses_.insert(uses_.begin(), {.site = &next});
   leave_former(last);
 }

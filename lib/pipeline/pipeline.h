@@ -28,9 +28,7 @@ class Pipeline final : public http::Service {
   };
 
   // `site` must outlive the pipeline, or its replacement's on_site_unused(); `owner` the pipeline.
-  explicit Pipeline(const Site& site, Owner* owner = nullptr) : owner_(owner) {
-    uses_.push_back({.site = &site});
-  }
+  explicit Pipeline(const Site& site, Owner* owner = nullptr);
 
   BodyMode on_request(http::Exchange& exchange) override;
   void on_body(http::Exchange& exchange, std::string_view piece) override;
@@ -52,12 +50,16 @@ class Pipeline final : public http::Service {
     uint64_t requests = 0;  // under way
   };
 
+  // A number that no site of any pipeline has had before.
+  static uint64_t next_epoch();
+  void find_route(http::Exchange& exchange, Router::Match& match) const;
   [[nodiscard]] const Site& site() const { return *uses_.front().site; }
   void leave(const Site& site);
   void leave_former(const Site& site);
 
   std::vector<Use> uses_;  // the site of new requests, then those that are being left
   Owner* owner_;
+  uint64_t epoch_ = next_epoch();  // of the site of new requests, for what is remembered with known heads
 };
 
 // Acts on what a step of `handler` answered: nothing for one that has answered or will, a 404 for Next, a 500

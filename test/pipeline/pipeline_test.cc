@@ -334,6 +334,23 @@ TEST_CASE("pipeline: a site that is replaced keeps its requests to their end, ne
   CHECK(stage.requests() == 0);
 }
 
+TEST_CASE("pipeline: what is remembered of heads that come again is forgotten with the site") {
+  Stage stage;
+  stage.route("/");
+  stage.route("/gone");
+  for (int i = 0; i < 100; ++i) {
+    REQUIRE(stage.get("/").ends_with("hello"));
+    REQUIRE(stage.get("/gone").ends_with("hello"));
+    REQUIRE(status_of(stage.get("/nothing")) == 404);
+  }
+  stage.replace("/", "second");
+  for (int i = 0; i < 100; ++i) {
+    REQUIRE(stage.get("/").ends_with("second"));
+    REQUIRE(status_of(stage.get("/gone")) == 404);
+  }
+  CHECK(stage.left() == std::vector<size_t>{0});
+}
+
 TEST_CASE("pipeline: an idle site that is replaced is left at once, and each is left once") {
   Stage stage;
   stage.route("/");
