@@ -16,7 +16,7 @@ void add_plugin_new(CLI::App& plugin, Command& command) {
   NewPlugin& wanted = command.new_plugin;
   make->add_option("name", wanted.name, "Letters, digits, - and _")->type_name("NAME")->required();
   make->add_option("--lang", wanted.language, "What it is written in")
-      ->check(CLI::IsMember({"c", "c++", "rust"}))
+      ->check(CLI::IsMember({"c", "c++", "rust", "zig"}))
       ->capture_default_str();
   make->add_option("--dir", wanted.folder, "The folder to make, instead of NAME")->type_name("DIR");
 }

@@ -62,11 +62,12 @@ std::expected<Words, std::string> find_sdk() {
   const fs::path program = fs::read_symlink("/proc/self/exe", failed);
   if (failed) return std::unexpected("cannot tell where this program lies: " + failed.message());
   struct Place {
-    const char *pkg_config, *cmake, *include;
+    const char *pkg_config, *cmake, *include, *symbols;
   };
-  constexpr Place kPlaces[] = {
-      {"../packaging/sdk", "../packaging/sdk", "../lib/plugin/sdk"},  // the build tree
-      {LEAT_LIBDIR "/pkgconfig", LEAT_LIBDIR "/cmake/leat-plugin", LEAT_INCLUDEDIR}};
+  constexpr Place kPlaces[] = {{"../packaging/sdk", "../packaging/sdk", "../lib/plugin/sdk",
+                                "../packaging/sdk/plugin.map"},  // the build tree
+                               {LEAT_LIBDIR "/pkgconfig", LEAT_LIBDIR "/cmake/leat-plugin", LEAT_INCLUDEDIR,
+                                LEAT_DATADIR "/leat/plugin.map"}};
   std::string looked;
   for (const Place& place : kPlaces) {
     const auto folder = [&](const char* from_program) {
@@ -80,6 +81,7 @@ std::expected<Words, std::string> find_sdk() {
     Words words = {{"@PKG_CONFIG@", pkg_config},
                    {"@CMAKE@", folder(place.cmake)},
                    {"@INCLUDE@", folder(place.include)},
+                   {"@SYMBOLS@", folder(place.symbols)},
                    {"@LEAT@", program.string()}};
     // They go into texts of several languages, each with rules of its own for quoting, and through
     // pkg-config.

@@ -27,7 +27,7 @@ Outcome make(const std::string& name, const std::string& folder, const std::stri
 
 TEST_CASE("plugin new: makes a project that bears its name, in each language") {
   const TempFolder folder;
-  for (const std::string language : {"c", "c++", "rust"}) {
+  for (const std::string language : {"c", "c++", "rust", "zig"}) {
     INFO(language);
     const std::string made = folder.path("in-" + language);
     const Outcome outcome = make("my-own_2", made, language);
@@ -41,7 +41,7 @@ TEST_CASE("plugin new: makes a project that bears its name, in each language") {
       INFO(entry.path());
       const std::string text = read(entry.path());
       CHECK_FALSE(text.empty());
-      for (const char* word : {"@NAME@", "@LEAT@", "@PKG_CONFIG@", "@CMAKE@", "@INCLUDE@"})
+      for (const char* word : {"@NAME@", "@LEAT@", "@PKG_CONFIG@", "@CMAKE@", "@INCLUDE@", "@SYMBOLS@"})
         CHECK_FALSE(text.contains(word));
       const std::string ending = entry.path().extension();
       if (ending == ".c" || ending == ".cc" || ending == ".rs" || ending == ".zig") ++sources;

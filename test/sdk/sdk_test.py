@@ -67,9 +67,10 @@ class Sdk(unittest.TestCase):
         for system in systems:
             for command in system:
                 run(command, project, **env)
-        for plugin in project.rglob(f"{name}.so"):
+        plugins = [path for path in project.rglob(f"{name}.so") if ".zig-cache" not in path.parts]
+        for plugin in plugins:
             self.assertEqual(self.exported(plugin), [("GLOBAL", "leat_plugin")], plugin)
-        return len(list(project.rglob(f"{name}.so")))
+        return len(plugins)
 
     def test_a_new_plugin_builds_and_passes_its_test(self):
         cases = [(daemon, f"{daemon}-{language.replace('+', 'p')}", language, [MESON, CMAKE])
@@ -87,6 +88,11 @@ class Sdk(unittest.TestCase):
         project = self.new("built", "with-cargo", "rust")
         run("cargo build --offline", project)
         self.assertEqual(self.exported(project / "target/debug/libwith_cargo.so"), [("GLOBAL", "leat_plugin")])
+
+    @unittest.skipUnless(shutil.which("zig"), "needs zig")
+    def test_a_new_zig_plugin_does_too(self):
+        for daemon in self.daemons:
+            self.assertEqual(self.try_plugin(daemon, f"{daemon}-zig", "zig", [["zig build", "zig build test"]]), 1)
 
     def test_a_panic_in_rust_is_a_failed_request(self):
         project = self.new("built", "panics", "rust")

@@ -43,11 +43,14 @@ class Plugin(unittest.TestCase):
         cls.addClassCleanup(cls.stop)
         deadline = time.monotonic() + PATIENCE_S
         while True:
+            connection = Connection(cls.socket)
             try:
-                return Connection(cls.socket).connect()
+                return connection.connect()
             except OSError:
                 if cls.daemon.poll() is not None or time.monotonic() > deadline:
                     raise
+            finally:
+                connection.close()
             time.sleep(0.01)
 
     @classmethod
