@@ -4,12 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
-// Its default aborts the process; an exception is contained.
-#define RAPIDJSON_ASSERT(condition) \
-  (static_cast<bool>(condition) ? void() : throw std::logic_error("RapidJSON: " #condition))
-#define RAPIDJSON_ASSERT_THROWS 1
-#include <rapidjson/memorystream.h>
-#include <rapidjson/reader.h>
+#include <leat/plugin_rapidjson.hpp>
 
 namespace demo {
 namespace {

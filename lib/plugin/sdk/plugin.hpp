@@ -47,9 +47,11 @@
 
 #include "plugin.h"
 #include "plugin_answer.hpp"
+#include "plugin_base.hpp"
 #include "plugin_call.hpp"
 #include "plugin_gather.hpp"
 #include "plugin_handler.hpp"
+#include "plugin_json.hpp"
 #include "plugin_parameters.hpp"
 #include "plugin_request.hpp"
 #include "plugin_task.hpp"

@@ -1,243 +1,28 @@
-// Part of plugin.hpp: what a handler answers with. Texts, problems, JSON, Reply and Response.
+// Part of plugin.hpp: what a handler answers with. Reply and Response.
 #ifndef LEAT_PLUGIN_ANSWER_HPP
 #define LEAT_PLUGIN_ANSWER_HPP
 
 #include <concepts>
-#include <cstddef>
 #include <cstdint>
 #include <new>
-#include <optional>
 #include <ranges>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 #include "plugin.h"
-#include "plugin_parameters.hpp"
+#include "plugin_base.hpp"
+#include "plugin_json.hpp"
 
-// Hidden: two plugins, built with two versions of this header, must never share one definition.
 namespace leat {
 inline namespace [[gnu::visibility("hidden")]] v1 {
-
-// --- Basics -----------------------------------------------------------------------------------------
-
-inline leat_str to_str(std::string_view text) { return {text.data(), text.size()}; }
-inline std::string_view to_view(leat_str text) { return {text.ptr, text.len}; }
-
-namespace detail {
-
-// The host's tables, looked up once in load().
-struct Api {
-  const leat_request_v1* request = nullptr;
-  const leat_body_v1* body = nullptr;
-  const leat_response_v1* response = nullptr;
-  const leat_arena_v1* arena = nullptr;
-  const leat_json_v1* json = nullptr;
-  const leat_log_v1* log = nullptr;
-  const leat_config_v1* config = nullptr;
-  const leat_route_v1* route = nullptr;
-  const leat_async_v1* async = nullptr;
-  const leat_timer_v1* timer = nullptr;
-};
-inline constinit Api api;
-
-}  // namespace detail
-
-// A text that is there for as long as the plugin is: a literal. It is sent in place.
-class Literal {
- public:
-  template <size_t N>
-  consteval Literal(const char (&text)[N]) : text_(text, N - 1) {}
-  [[nodiscard]] constexpr std::string_view view() const { return text_; }
-
- private:
-  std::string_view text_;
-};
-
-// A text that is made for one answer, as opposed to a Literal.
-template <class T>
-concept MadeText = std::same_as<std::remove_cvref_t<T>, std::string> ||
-                   std::same_as<std::remove_cvref_t<T>, std::string_view>;
-
-// An error answer, as RFC 9457 problem+json. Can be returned or thrown. `detail` tells the client what to
-// mend.
-struct Problem {
-  int status = 500;
-  std::string detail;
-};
-
-// A T, or the problem why there is none.
-template <class T>
-class Result {
- public:
-  using Value = T;
-  Result(T value) : content_(std::move(value)) {}
-  Result(Problem problem) : content_(std::move(problem)) {}
-  explicit operator bool() const { return content_.index() == 0; }
-  T& operator*() { return std::get<0>(content_); }
-  const T& operator*() const { return std::get<0>(content_); }
-  T* operator->() { return &std::get<0>(content_); }
-  const T* operator->() const { return &std::get<0>(content_); }
-  Problem& problem() { return std::get<1>(content_); }
-  const Problem& problem() const { return std::get<1>(content_); }
-
- private:
-  std::variant<T, Problem> content_;
-};
-
-class Log {
- public:
-  explicit Log(const leat_host* host) : host_(host) {}
-  void debug(std::string_view line) const { write(LEAT_LOG_DEBUG, line); }
-  void info(std::string_view line) const { write(LEAT_LOG_INFO, line); }
-  void warn(std::string_view line) const { write(LEAT_LOG_WARN, line); }
-  void error(std::string_view line) const { write(LEAT_LOG_ERROR, line); }
-
- private:
-  void write(uint32_t level, std::string_view line) const {
-    detail::api.log->write(host_, level, to_str(line));
-  }
-  const leat_host* host_;
-};
-
-// --- JSON -------------------------------------------------------------------------------------------
-
-class Json;
-
-// Members of an object inside another one: json.object("user", leat::members("id", 1)).
-template <class... Pairs>
-struct Members {
-  std::tuple<Pairs...> pairs;
-};
-template <class... Pairs>
-Members<Pairs&&...> members(Pairs&&... pairs) {
-  static_assert(sizeof...(Pairs) % 2 == 0, "names and values in turn");
-  return {std::tuple<Pairs&&...>(std::forward<Pairs>(pairs)...)};
-}
-
-namespace detail {
-
-template <class T>
-inline constexpr bool is_members = false;
-template <class... Pairs>
-inline constexpr bool is_members<Members<Pairs...>> = true;
-template <class T>
-inline constexpr bool is_optional = false;
-template <class T>
-inline constexpr bool is_optional<std::optional<T>> = true;
-template <class T>
-inline constexpr bool is_parameter = false;
-template <Where where, class T, Name name, auto... options>
-inline constexpr bool is_parameter<Parameter<where, T, name, options...>> = true;
-
-template <class T>
-concept HasToJson = requires(Json& json, const T& value) { to_json(json, value); };
-
-}  // namespace detail
-
-// Writes a JSON text into the request's memory. A value can be: nothing (nullptr, nullopt), bool, a number, a
-// text, an optional, a parameter, a range of values, members(...), a function that takes Json&, or anything
-// with a function `to_json(leat::Json&, const T&)` beside it.
-class Json {
- public:
-  explicit Json(leat_json* json) : json_(json) {}
-
-  // An object of names and values in turn.
-  template <class... Pairs>
-  Json& object(const Pairs&... pairs) {
-    return value(Members<const Pairs&...>{std::tuple<const Pairs&...>(pairs...)});
-  }
-  // An array with `write(item)` called for each item: it writes one value.
-  template <std::ranges::input_range Items, class Write>
-  Json& array(Items&& items, Write&& write) {
-    begin_array();
-    for (auto&& item : items) write(item);
-    return end_array();
-  }
-  template <std::ranges::input_range Items>
-  Json& array(Items&& items) {
-    return array(items, [this](const auto& item) { this->value(item); });
-  }
-
-  template <class T>
-  Json& value(const T& value);
-
-  Json& begin_object() { return event(api().begin_object); }
-  Json& end_object() { return event(api().end_object); }
-  Json& begin_array() { return event(api().begin_array); }
-  Json& end_array() { return event(api().end_array); }
-  Json& key(std::string_view name) {
-    api().key(json_, to_str(name));
-    return *this;
-  }
-  // One value that is JSON already.
-  Json& raw(std::string_view text) {
-    api().raw(json_, to_str(text));
-    return *this;
-  }
-  [[nodiscard]] leat_json* handle() const { return json_; }
-
- private:
-  static const leat_json_v1& api() { return *detail::api.json; }
-  Json& event(void (*call)(leat_json*)) {
-    call(json_);
-    return *this;
-  }
-  template <class Tuple, size_t... I>
-  void write_members(const Tuple& pairs, std::index_sequence<I...>) {
-    begin_object();
-    (key(std::get<2 * I>(pairs)).value(std::get<2 * I + 1>(pairs)), ...);
-    end_object();
-  }
-
-  leat_json* json_;
-};
-
-template <class T>
-Json& Json::value(const T& value) {
-  if constexpr (detail::HasToJson<T>) {
-    to_json(*this, value);
-  } else if constexpr (detail::is_parameter<T>) {
-    this->value(value.value);
-  } else if constexpr (detail::is_members<T>) {
-    write_members(value.pairs, std::make_index_sequence<std::tuple_size_v<decltype(value.pairs)> / 2>());
-  } else if constexpr (std::is_same_v<T, std::nullptr_t> || std::is_same_v<T, std::nullopt_t>) {
-    api().null(json_);
-  } else if constexpr (std::is_same_v<T, bool>) {
-    api().boolean(json_, value ? 1 : 0);
-  } else if constexpr (std::signed_integral<T>) {
-    api().integer(json_, value);
-  } else if constexpr (std::unsigned_integral<T>) {
-    api().unsigned_integer(json_, value);
-  } else if constexpr (std::floating_point<T>) {
-    api().real(json_, value);
-  } else if constexpr (std::convertible_to<const T&, std::string_view>) {
-    api().string(json_, to_str(value));
-  } else if constexpr (detail::is_optional<T>) {
-    if (value)
-      this->value(*value);
-    else
-      api().null(json_);
-  } else if constexpr (std::invocable<const T&, Json&>) {
-    value(*this);
-  } else {
-    static_assert(std::ranges::input_range<const T>,
-                  "not a value that JSON can show: write a to_json for it");
-    array(value);
-  }
-  return *this;
-}
-
-// --- The answer -------------------------------------------------------------------------------------
 
 // What a handler returns.
 class Reply {
  public:
-  enum class Kind : uint8_t { Answered, Pending, Next, Empty, Fixed, Made, Json, Problem };
+  enum class Kind : uint8_t { Answered, Pending, Next, Empty, Fixed, Made, Kept, Json, Problem };
 
   Reply(Json& json) : kind_(Kind::Json), json_(json.handle()) {}
   Reply(Problem problem) : kind_(Kind::Problem), status_(problem.status), made_(std::move(problem.detail)) {}
@@ -247,8 +32,15 @@ class Reply {
   Reply(Literal type, T&& body) : kind_(Kind::Made), type_(type.view()), made_(std::forward<T>(body)) {}
   template <class T>
     requires std::constructible_from<Reply, T&&>
-  Reply(Result<T> result) : Reply(result ? Reply(std::move(*result)) : Reply(std::move(result.problem()))) {}
+  Reply(Result<T> result) : Reply(result ? Reply(*std::move(result)) : Reply(std::move(result).problem())) {}
   explicit Reply(Kind kind) : kind_(kind) {}
+  // A body that stays where it is until the request ends.
+  static Reply kept(Literal type, std::string_view body) {
+    Reply reply(Kind::Kept);
+    reply.type_ = type.view();
+    reply.fixed_ = body;
+    return reply;
+  }
 
   // Sends it. The verdict for the host.
   int32_t give(leat_request* request) const;
@@ -271,6 +63,8 @@ template <MadeText T>
 Reply html(T&& body) {
   return {"text/html; charset=utf-8", std::forward<T>(body)};
 }
+// A text that is JSON already, and there until the request ends.
+inline Reply json_text(std::string_view kept) { return Reply::kept("application/json", kept); }
 // 204.
 inline Reply no_content() { return Reply(Reply::Kind::Empty); }
 inline Problem problem(int status, std::string detail) { return {status, std::move(detail)}; }
@@ -352,6 +146,10 @@ inline int32_t Reply::give(leat_request* request) const {
       response.content_type_static(request, to_str(type_));
       answer = response.send(request, to_str(made_));
       break;
+    case Kind::Kept:
+      response.content_type_static(request, to_str(type_));
+      answer = response.send(request, to_str(fixed_));
+      break;
     case Kind::Json:
       answer = detail::api.json->send(request, json_);
       break;
@@ -361,6 +159,42 @@ inline int32_t Reply::give(leat_request* request) const {
   }
   return answer == LEAT_OK ? LEAT_DONE : LEAT_ERROR;
 }
+
+namespace detail {
+
+// What a handler may return in place of a Reply, to be written as JSON: a struct that says how, or a range of
+// them.
+template <class T>
+concept JsonAnswer = HasToJson<T> || HasToJson<std::ranges::range_value_t<T>>;
+
+inline Json start_json(leat_request* request) {
+  leat_json* started = api.json->start(request);
+  if (started == nullptr) throw std::bad_alloc();
+  return Json(started);
+}
+
+// Gives what a handler has returned. The verdict for the host.
+template <class T>
+int32_t give(leat_request* request, T&& answer) {
+  using Type = std::remove_cvref_t<T>;
+  if constexpr (std::is_same_v<Type, Reply>) {
+    return answer.give(request);
+  } else if constexpr (std::constructible_from<Reply, T&&>) {
+    return Reply(std::forward<T>(answer)).give(request);
+  } else if constexpr (is_result<Type>) {
+    if (!answer) return Reply(std::forward<T>(answer).problem()).give(request);
+    if constexpr (std::is_void_v<typename Type::Value>)
+      return no_content().give(request);
+    else
+      return give(request, *std::forward<T>(answer));
+  } else {
+    static_assert(JsonAnswer<Type>, "a handler returns a leat::Reply, or a struct with its LEAT_JSON");
+    Json json = start_json(request);
+    return Reply(json.value(answer)).give(request);
+  }
+}
+
+}  // namespace detail
 
 }  // namespace v1
 }  // namespace leat

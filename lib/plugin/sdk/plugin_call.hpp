@@ -226,9 +226,7 @@ template <>
 struct Source<Json> {
   using Binding = NoBinding;
   bool take(const Frame& frame, const Binding&) {
-    leat_json* started = api.json->start(frame.request);
-    if (started == nullptr) throw std::bad_alloc();
-    json.emplace(started);
+    json.emplace(start_json(frame.request));
     return true;
   }
   Json& pass() { return *json; }
@@ -285,7 +283,7 @@ struct Arguments {
       pass(sources, function, std::forward<First>(first)...);
       return LEAT_DONE;
     } else {
-      return Reply(pass(sources, function, std::forward<First>(first)...)).give(frame.request);
+      return give(frame.request, pass(sources, function, std::forward<First>(first)...));
     }
   }
 

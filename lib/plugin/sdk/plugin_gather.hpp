@@ -104,11 +104,6 @@ Task<> run_lanes(Items& items, size_t limit, Each& each) {
   co_await join;
 }
 
-template <class T>
-inline constexpr bool is_result = false;
-template <class T>
-inline constexpr bool is_result<Result<T>> = true;
-
 // What the task that `Function` makes of an item comes to.
 template <class Function, class Items>
 using Gathered =
@@ -125,13 +120,19 @@ std::vector<T> values_of(std::vector<std::optional<T>>&& places) {
   return values;
 }
 
-template <class Items, class Function>
-Task<> gather_nothing(Items items, size_t limit, Function function) {
+// R is void or Result<void>.
+template <class R, class Items, class Function>
+Task<R> gather_nothing(Items items, size_t limit, Function function) {
+  std::optional<Problem> problem;
   auto each = [&](auto&& item, size_t) -> Task<bool> {
-    co_await function(item);
-    co_return true;
+    if constexpr (std::is_void_v<R>)
+      co_await function(item);
+    else if (R result = co_await function(item); !result)
+      problem = std::move(result.problem());
+    co_return !problem;
   };
   co_await run_lanes(items, limit, each);
+  if constexpr (!std::is_void_v<R>) co_return problem ? R(std::move(*problem)) : R();
 }
 
 template <class T, class Items, class Function>
@@ -190,8 +191,8 @@ auto gather_with_limit(Items&& items, size_t limit, Function function) {
   using View = std::views::all_t<Items>;
   using R = detail::Gathered<Function, View>;
   View view = std::views::all(std::forward<Items>(items));
-  if constexpr (std::is_void_v<R>)
-    return detail::gather_nothing(std::move(view), limit, std::move(function));
+  if constexpr (std::is_void_v<R> || std::is_same_v<R, Result<void>>)
+    return detail::gather_nothing<R>(std::move(view), limit, std::move(function));
   else if constexpr (detail::is_result<R>)
     return detail::gather_results<typename R::Value>(std::move(view), limit, std::move(function));
   else

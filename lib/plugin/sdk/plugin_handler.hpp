@@ -90,7 +90,7 @@ class HandlerRun final : public TaskRun {
       ended.handle().promise().take();
       return LEAT_DONE;
     } else {
-      return Reply(ended.handle().promise().take()).give(request());
+      return give(request(), ended.handle().promise().take());
     }
   }
 

@@ -1,0 +1,162 @@
+// Part of plugin.hpp: what everything else in it is made of: the host's tables, texts, problems, the log.
+#ifndef LEAT_PLUGIN_BASE_HPP
+#define LEAT_PLUGIN_BASE_HPP
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "plugin.h"
+
+// Hidden: two plugins, built with two versions of this header, must never share one definition.
+namespace leat {
+inline namespace [[gnu::visibility("hidden")]] v1 {
+
+inline leat_str to_str(std::string_view text) { return {text.data(), text.size()}; }
+inline std::string_view to_view(leat_str text) { return {text.ptr, text.len}; }
+
+namespace detail {
+
+// The host's tables, looked up once in load().
+struct Api {
+  const leat_request_v1* request = nullptr;
+  const leat_body_v1* body = nullptr;
+  const leat_response_v1* response = nullptr;
+  const leat_arena_v1* arena = nullptr;
+  const leat_json_v1* json = nullptr;
+  const leat_log_v1* log = nullptr;
+  const leat_config_v1* config = nullptr;
+  const leat_route_v1* route = nullptr;
+  const leat_async_v1* async = nullptr;
+  const leat_timer_v1* timer = nullptr;
+};
+inline constinit Api api;
+
+}  // namespace detail
+
+// A text that is there for as long as the plugin is: a literal. It is sent in place.
+class Literal {
+ public:
+  template <size_t N>
+  consteval Literal(const char (&text)[N]) : text_(text, N - 1) {}
+  [[nodiscard]] constexpr std::string_view view() const { return text_; }
+
+ private:
+  std::string_view text_;
+};
+
+// A text that is made for one answer, as opposed to a Literal.
+template <class T>
+concept MadeText = std::same_as<std::remove_cvref_t<T>, std::string> ||
+                   std::same_as<std::remove_cvref_t<T>, std::string_view>;
+
+// An error answer, as RFC 9457 problem+json. Can be returned or thrown. `detail` tells the client what to
+// mend.
+struct Problem {
+  int status = 500;
+  std::string detail;
+};
+
+// A T, or the problem why there is none: what a function returns that can fail, and a handler too.
+template <class T>
+class [[nodiscard]] Result {
+ public:
+  using Value = T;
+
+  Result(T value) : content_(std::move(value)) {}
+  Result(Problem problem) : content_(std::move(problem)) {}
+  explicit operator bool() const { return content_.index() == 0; }
+
+  // Without looking: what is not there is a std::bad_variant_access.
+  T& operator*() & { return std::get<0>(content_); }
+  const T& operator*() const& { return std::get<0>(content_); }
+  T&& operator*() && { return std::get<0>(std::move(content_)); }
+  T* operator->() { return &std::get<0>(content_); }
+  const T* operator->() const { return &std::get<0>(content_); }
+  Problem& problem() & { return std::get<1>(content_); }
+  const Problem& problem() const& { return std::get<1>(content_); }
+  Problem&& problem() && { return std::get<1>(std::move(content_)); }
+
+  // The T, or the problem is thrown, and answered.
+  const T& value() const& {
+    if (!*this) throw Problem(problem());
+    return **this;
+  }
+  T value() && {
+    if (!*this) throw Problem(std::move(problem()));
+    return std::move(**this);
+  }
+  template <class U>
+  T value_or(U&& fallback) && {
+    return *this ? std::move(**this) : static_cast<T>(std::forward<U>(fallback));
+  }
+
+  // Goes on with the T: `next` returns another T, or, for and_then, another Result. A problem stays.
+  template <class Next>
+  auto transform(Next&& next) && -> Result<std::invoke_result_t<Next, T&&>> {
+    if (!*this) return std::move(problem());
+    return std::forward<Next>(next)(std::move(**this));
+  }
+  template <class Next>
+  auto and_then(Next&& next) && -> std::invoke_result_t<Next, T&&> {
+    if (!*this) return std::move(problem());
+    return std::forward<Next>(next)(std::move(**this));
+  }
+
+ private:
+  std::variant<T, Problem> content_;
+};
+
+// Done, or the problem with it. A handler that returns it and is done has no content: 204.
+template <>
+class [[nodiscard]] Result<void> {
+ public:
+  using Value = void;
+
+  Result() = default;
+  Result(Problem problem) : problem_(std::move(problem)) {}
+  explicit operator bool() const { return !problem_; }
+  Problem& problem() { return problem_.value(); }
+  const Problem& problem() const { return problem_.value(); }
+  void value() const {
+    if (problem_) throw Problem(*problem_);
+  }
+
+ private:
+  std::optional<Problem> problem_;
+};
+
+namespace detail {
+
+template <class T>
+inline constexpr bool is_result = false;
+template <class T>
+inline constexpr bool is_result<Result<T>> = true;
+
+}  // namespace detail
+
+class Log {
+ public:
+  explicit Log(const leat_host* host) : host_(host) {}
+  void debug(std::string_view line) const { write(LEAT_LOG_DEBUG, line); }
+  void info(std::string_view line) const { write(LEAT_LOG_INFO, line); }
+  void warn(std::string_view line) const { write(LEAT_LOG_WARN, line); }
+  void error(std::string_view line) const { write(LEAT_LOG_ERROR, line); }
+
+ private:
+  void write(uint32_t level, std::string_view line) const {
+    detail::api.log->write(host_, level, to_str(line));
+  }
+  const leat_host* host_;
+};
+
+}  // namespace v1
+}  // namespace leat
+
+#endif

@@ -1,0 +1,186 @@
+// Part of plugin.hpp: JSON, written into the request's memory by the host.
+#ifndef LEAT_PLUGIN_JSON_HPP
+#define LEAT_PLUGIN_JSON_HPP
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <ranges>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "plugin.h"
+#include "plugin_base.hpp"
+#include "plugin_parameters.hpp"
+
+namespace leat {
+inline namespace [[gnu::visibility("hidden")]] v1 {
+
+class Json;
+
+// Members of an object inside another one: json.object("user", leat::members("id", 1)).
+template <class... Pairs>
+struct Members {
+  std::tuple<Pairs...> pairs;
+};
+template <class... Pairs>
+Members<Pairs&&...> members(Pairs&&... pairs) {
+  static_assert(sizeof...(Pairs) % 2 == 0, "names and values in turn");
+  return {std::tuple<Pairs&&...>(std::forward<Pairs>(pairs)...)};
+}
+
+namespace detail {
+
+template <class T>
+inline constexpr bool is_members = false;
+template <class... Pairs>
+inline constexpr bool is_members<Members<Pairs...>> = true;
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+template <class T>
+inline constexpr bool is_parameter = false;
+template <Where where, class T, Name name, auto... options>
+inline constexpr bool is_parameter<Parameter<where, T, name, options...>> = true;
+
+template <class T>
+concept Pair = requires(const T& pair) {
+  requires std::convertible_to<decltype((pair.first)), std::string_view>;
+  pair.second;
+};
+
+template <class T>
+concept HasToJson = requires(Json& json, const T& value) { to_json(json, value); };
+
+}  // namespace detail
+
+// Writes a JSON text into the request's memory. A value can be: nothing (nullptr, nullopt), bool, a number, a
+// text, an optional, a parameter, a range of values, a map by texts, members(...), a function that takes
+// Json&, a struct with its LEAT_JSON, or anything with a function `to_json(leat::Json&, const T&)` beside it.
+class Json {
+ public:
+  explicit Json(leat_json* json) : json_(json) {}
+
+  // An object of names and values in turn.
+  template <class... Pairs>
+  Json& object(const Pairs&... pairs) {
+    return value(Members<const Pairs&...>{std::tuple<const Pairs&...>(pairs...)});
+  }
+  // An array with `write(item)` called for each item: it writes one value.
+  template <std::ranges::input_range Items, class Write>
+  Json& array(Items&& items, Write&& write) {
+    begin_array();
+    for (auto&& item : items) write(item);
+    return end_array();
+  }
+  template <std::ranges::input_range Items>
+  Json& array(Items&& items) {
+    return array(items, [this](const auto& item) { this->value(item); });
+  }
+
+  template <class T>
+  Json& value(const T& value);
+
+  Json& begin_object() { return event(api().begin_object); }
+  Json& end_object() { return event(api().end_object); }
+  Json& begin_array() { return event(api().begin_array); }
+  Json& end_array() { return event(api().end_array); }
+  Json& key(std::string_view name) {
+    api().key(json_, to_str(name));
+    return *this;
+  }
+  // One value that is JSON already.
+  Json& raw(std::string_view text) {
+    api().raw(json_, to_str(text));
+    return *this;
+  }
+  [[nodiscard]] leat_json* handle() const { return json_; }
+
+ private:
+  static const leat_json_v1& api() { return *detail::api.json; }
+  Json& event(void (*call)(leat_json*)) {
+    call(json_);
+    return *this;
+  }
+  template <class Tuple, size_t... I>
+  void write_members(const Tuple& pairs, std::index_sequence<I...>) {
+    begin_object();
+    (key(std::get<2 * I>(pairs)).value(std::get<2 * I + 1>(pairs)), ...);
+    end_object();
+  }
+
+  leat_json* json_;
+};
+
+template <class T>
+Json& Json::value(const T& value) {
+  if constexpr (detail::HasToJson<T>) {
+    to_json(*this, value);
+  } else if constexpr (detail::is_parameter<T>) {
+    this->value(value.value);
+  } else if constexpr (detail::is_members<T>) {
+    write_members(value.pairs, std::make_index_sequence<std::tuple_size_v<decltype(value.pairs)> / 2>());
+  } else if constexpr (std::is_same_v<T, std::nullptr_t> || std::is_same_v<T, std::nullopt_t>) {
+    api().null(json_);
+  } else if constexpr (std::is_same_v<T, bool>) {
+    api().boolean(json_, value ? 1 : 0);
+  } else if constexpr (std::signed_integral<T>) {
+    api().integer(json_, value);
+  } else if constexpr (std::unsigned_integral<T>) {
+    api().unsigned_integer(json_, value);
+  } else if constexpr (std::floating_point<T>) {
+    api().real(json_, value);
+  } else if constexpr (std::convertible_to<const T&, std::string_view>) {
+    api().string(json_, to_str(value));
+  } else if constexpr (detail::is_optional<T>) {
+    if (value)
+      this->value(*value);
+    else
+      api().null(json_);
+  } else if constexpr (std::invocable<const T&, Json&>) {
+    value(*this);
+  } else {
+    static_assert(std::ranges::input_range<const T>,
+                  "not a value that JSON can show: declare it with LEAT_JSON, or write a to_json");
+    if constexpr (detail::Pair<std::ranges::range_value_t<const T>>) {
+      begin_object();
+      for (const auto& [name, member] : value) key(name).value(member);
+      end_object();
+    } else {
+      array(value);
+    }
+  }
+  return *this;
+}
+
+}  // namespace v1
+}  // namespace leat
+
+// Says which members of a struct are its JSON, in that order, by their own names; beside the struct, in its
+// namespace, once: LEAT_JSON(User, id, name, tags). The members, 80 at most, are values as above, structs
+// among them.
+#define LEAT_JSON(Type, ...)                                                              \
+  [[maybe_unused]] inline void to_json(::leat::Json& leat_text, const Type& leat_value) { \
+    leat_text.begin_object();                                                             \
+    LEAT_EACH_(LEAT_JSON_MEMBER_, __VA_ARGS__)                                            \
+    leat_text.end_object();                                                               \
+  }                                                                                       \
+  static_assert(true)  // takes the semicolon
+#define LEAT_JSON_MEMBER_(member) leat_text.key(#member).value(leat_value.member);
+
+// macro(x) for each x. Each of the 85 scans of LEAT_SCAN_ does one more.
+#define LEAT_EACH_(macro, ...) __VA_OPT__(LEAT_SCAN_(LEAT_EACH_STEP_(macro, __VA_ARGS__)))
+#define LEAT_EACH_STEP_(macro, first, ...) \
+  macro(first) __VA_OPT__(LEAT_EACH_NEXT_ LEAT_CALL_(macro, __VA_ARGS__))
+#define LEAT_EACH_NEXT_() LEAT_EACH_STEP_
+#define LEAT_CALL_ ()
+#define LEAT_SCAN_(...) LEAT_SCAN_3_(LEAT_SCAN_3_(LEAT_SCAN_3_(LEAT_SCAN_3_(__VA_ARGS__))))
+#define LEAT_SCAN_3_(...) LEAT_SCAN_2_(LEAT_SCAN_2_(LEAT_SCAN_2_(LEAT_SCAN_2_(__VA_ARGS__))))
+#define LEAT_SCAN_2_(...) LEAT_SCAN_1_(LEAT_SCAN_1_(LEAT_SCAN_1_(LEAT_SCAN_1_(__VA_ARGS__))))
+#define LEAT_SCAN_1_(...) __VA_ARGS__
+
+#endif
