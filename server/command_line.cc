@@ -21,6 +21,38 @@ void add_plugin_new(CLI::App& plugin, Command& command) {
   make->add_option("--dir", wanted.folder, "The folder to make, instead of NAME")->type_name("DIR");
 }
 
+// What stands in place of a setting is judged as that setting, and here: a bad one is a mistake in the usage,
+// not in the file.
+void takes_overrides(CLI::App& run, Command& command) {
+  const auto instead = [&run](const char* option, const char* type, auto& into, const char* path,
+                              const char* sentence) {
+    const auto complain = [setting = config::find_setting(path)](const std::string& text) {
+      return config::complaint(*setting, text);
+    };
+    run.add_option(option, into, sentence)->check(complain)->type_name(type)->allow_extra_args(false);
+  };
+  config::Overrides& own = command.overrides;
+  instead("--listen", "ADDRESS", own.listen, "server.listen", "Listen here instead; may be repeated");
+  instead("--workers", "N", own.workers, "server.workers", "Number of workers instead, or auto");
+  instead("--engine", "NAME", own.engine, "server.engine", "I/O engine instead: auto, io_uring or epoll");
+  instead("--log-level", "LEVEL", own.log_level, "log.level",
+          "Log level instead: debug, info, warn, error or off");
+}
+
+void add_plugin_run(CLI::App& plugin, Command& command, std::string& file) {
+  CLI::App* run = plugin.add_subcommand("run", "Serve a plugin at once, and again whenever its file changes");
+  run->callback([&command, &file] {
+    command.kind = Command::Kind::PluginRun;
+    command.file = file;
+  });
+  run->add_option("plugin", command.plugin_file, "The shared object")->type_name("FILE.so")->required();
+  run->add_option(
+         "-c,--config", file,
+         "The configuration file, if not FILE.toml in this folder, beside the plugin or one above it")
+      ->type_name("FILE");
+  takes_overrides(*run, command);
+}
+
 }  // namespace
 
 std::expected<Command, int> parse_command_line(int count, char** arguments) {
@@ -44,21 +76,7 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
   };
   CLI::App* run = add("run", "Serve", Command::Kind::Run);
   takes_file(run);
-  // What stands in place of a setting is judged as that setting, and here: a bad one is a mistake in the
-  // usage, not in the file.
-  const auto instead = [run](const char* option, const char* type, auto& into, const char* path,
-                             const char* sentence) {
-    const auto complain = [setting = config::find_setting(path)](const std::string& text) {
-      return config::complaint(*setting, text);
-    };
-    run->add_option(option, into, sentence)->check(complain)->type_name(type)->allow_extra_args(false);
-  };
-  config::Overrides& own = command.overrides;
-  instead("--listen", "ADDRESS", own.listen, "server.listen", "Listen here instead; may be repeated");
-  instead("--workers", "N", own.workers, "server.workers", "Number of workers instead, or auto");
-  instead("--engine", "NAME", own.engine, "server.engine", "I/O engine instead: auto, io_uring or epoll");
-  instead("--log-level", "LEVEL", own.log_level, "log.level",
-          "Log level instead: debug, info, warn, error or off");
+  takes_overrides(*run, command);
   takes_file(add("check", "Check a configuration and its plugins; writes nothing", Command::Kind::Check));
   CLI::App* routes =
       add("routes", "Show the routes and what each request passes through", Command::Kind::Routes);
@@ -75,6 +93,8 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
   CLI::App* plugin = app.add_subcommand("plugin", "Work with plugins");
   plugin->require_subcommand(1);
   add_plugin_new(*plugin, command);
+  std::string run_file;
+  add_plugin_run(*plugin, command, run_file);
   CLI::App* list = plugin->add_subcommand("list", "Show what the daemon has loaded, and what still drains");
   list->callback([&command] { command.kind = Command::Kind::PluginList; });
   takes_socket(list);

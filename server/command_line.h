@@ -17,14 +17,16 @@ struct Command {
     Routes,
     Reload,
     PluginList,
+    PluginRun,
     PluginNew,
     Version,
     ExplainError,
     Settings
   } kind = Kind::Run;
-  std::string file = "/etc/leat/leat.toml";
+  std::string file = "/etc/leat/leat.toml";  // of plugin run empty where none was given
   config::Overrides overrides;
   std::vector<std::string> plugin_path;  // searched before the configured folders
+  std::string plugin_file;               // of plugin run
   std::vector<std::string> watched;      // reload when one of these files changes
   std::string socket;                    // of the daemon's admin commands; empty: as the configuration says
   bool json = false;

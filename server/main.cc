@@ -24,6 +24,7 @@
 #include "server/daemon.h"
 #include "server/exit_code.h"
 #include "server/plugin_new.h"
+#include "server/plugin_run.h"
 
 namespace leat::server {
 
@@ -136,10 +137,9 @@ Control::Options control_options(const Command& command, const config::Settings&
   return options;
 }
 
-int run(const Command& command) {
+int run(const Command& command, plugin::PluginLibraries& libraries) {
   // Before any thread exists: plugins may start some, and all must inherit the mask.
   block_signals();
-  plugin::PluginLibraries libraries;
   auto loaded = load_at_start(command, libraries);
   if (!loaded) return kExitConfiguration;
   if (const auto opened = log::open(loaded->settings.log); !opened) {
@@ -163,6 +163,13 @@ int run(const Command& command) {
   }
   log::close();
   return code;
+}
+
+int run_plugin(Command command) {
+  block_signals();
+  plugin::PluginLibraries libraries;
+  if (const auto prepared = prepare_plugin_run(command, libraries); !prepared) return prepared.error();
+  return run(command, libraries);
 }
 
 // Sends an admin command to the daemon that the configuration, or --socket, leads to.
@@ -221,8 +228,12 @@ int explain_error(const Command& command) {
 
 int execute(const Command& command) {
   switch (command.kind) {
-    case Command::Kind::Run:
-      return run(command);
+    case Command::Kind::Run: {
+      plugin::PluginLibraries libraries;
+      return run(command, libraries);
+    }
+    case Command::Kind::PluginRun:
+      return run_plugin(command);
     case Command::Kind::Reload:
       return tell_daemon(command, "reload");
     case Command::Kind::PluginList:

@@ -111,6 +111,11 @@ Daemon::Daemon(std::string_view configuration, Options options) {
   wait_until_ready(options.listeners);
 }
 
+Daemon::Daemon(const std::vector<std::string>& arguments) {
+  pid_ = spawn(binary(), arguments, path("out"), path("err"), 0);
+  wait_until_ready(1);
+}
+
 Daemon::~Daemon() {
   if (!status_) {
     signal(SIGTERM);

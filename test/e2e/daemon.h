@@ -69,6 +69,8 @@ class Daemon {
   // Starts `leat run` with the configuration and waits until it listens.
   explicit Daemon(std::string_view configuration);
   Daemon(std::string_view configuration, Options options);
+  // Another command that serves, by its arguments.
+  explicit Daemon(const std::vector<std::string>& arguments);
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;

@@ -1,0 +1,95 @@
+#include "server/plugin_run.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <format>
+#include <optional>
+#include <string>
+
+#include "leat_version.h"
+#include "server/exit_code.h"
+
+namespace leat::server {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<fs::path> find_configuration(const fs::path& plugin) {
+  const std::string name = plugin.stem().string() + ".toml";
+  for (const fs::path& folder : {fs::path("."), plugin.parent_path(), plugin.parent_path() / ".."}) {
+    std::error_code ignored;
+    if (fs::is_regular_file(folder / name, ignored)) return (folder / name).lexically_normal();
+  }
+  return std::nullopt;
+}
+
+// As TOML writes it.
+std::string toml_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
+// A configuration with a route for each handler, in a memory file that lives as long as the process.
+std::expected<std::string, std::string> make_configuration(const fs::path& plugin,
+                                                           plugin::PluginLibraries& libraries) {
+  auto library = libraries.load(plugin.string(), {.daemon_version = LEAT_VERSION});
+  if (!library)
+    return std::unexpected(library.error().message +
+                           (library.error().hint.empty() ? "" : "\n  " + library.error().hint));
+  std::string text = std::format("[[plugin]]\nname = \"plugin\"\nfile = {}\n", toml_text(plugin.string()));
+  for (const leat_handler& handler : (*library)->handlers()) {
+    const std::string name(handler.name.ptr, handler.name.len);
+    text += std::format(
+        "[[route]]\npath = {}\nmethods = [\"GET\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\"]\nhandler = {}\n",
+        toml_text("/" + name), toml_text("plugin:" + name));
+    std::printf("  /%s\n", name.c_str());
+  }
+  std::fflush(stdout);
+  const int file = ::memfd_create("leat-plugin-run.toml", MFD_CLOEXEC);
+  if (file < 0 || ::write(file, text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    return std::unexpected(std::string("cannot keep a configuration in memory"));
+  return std::format("/proc/{}/fd/{}", ::getpid(), file);
+}
+
+}  // namespace
+
+std::expected<void, int> prepare_plugin_run(Command& command, plugin::PluginLibraries& libraries) {
+  std::error_code failed;
+  const fs::path plugin = fs::canonical(command.plugin_file, failed);
+  if (failed) {
+    std::fprintf(stderr, "leat: cannot open %s: %s\n", command.plugin_file.c_str(), failed.message().c_str());
+    return std::unexpected(kExitFailure);
+  }
+  command.plugin_path.insert(command.plugin_path.begin(), plugin.parent_path().string());
+  command.watched = {plugin.string()};
+  if (command.file.empty()) {
+    if (const auto found = find_configuration(plugin)) {
+      command.file = found->string();
+      std::printf("serving %s as %s says\n", plugin.filename().c_str(), command.file.c_str());
+      std::fflush(stdout);
+    }
+  }
+  if (!command.file.empty()) {
+    command.watched.push_back(command.file);
+    return {};
+  }
+  std::printf("serving %s; there is no %s.toml, so each handler has a route of its name:\n",
+              plugin.filename().c_str(), plugin.stem().c_str());
+  auto made = make_configuration(plugin, libraries);
+  if (!made) {
+    std::fprintf(stderr, "leat: %s\n", made.error().c_str());
+    return std::unexpected(kExitFailure);
+  }
+  command.file = std::move(*made);
+  return {};
+}
+
+}  // namespace leat::server

@@ -1,0 +1,66 @@
+// `leat plugin run`: a plugin file is served at once, with or without a configuration, and again when it
+// changes.
+#include <catch2/catch_test_macros.hpp>
+#include <filesystem>
+#include <string>
+
+#include "e2e/client.h"
+#include "e2e/daemon.h"
+
+namespace leat::e2e {
+
+namespace {
+
+void install(const std::string& build, const std::string& target) {
+  std::filesystem::copy_file(TEST_PLUGINS "/generation_" + build + ".so", target + ".new",
+                             std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::rename(target + ".new", target);
+}
+
+std::string ask(const Daemon& daemon, const std::string& path) {
+  return Client(daemon.address()).ask(get(path)).body;
+}
+
+}  // namespace
+
+TEST_CASE("plugin run: serves as the configuration beside the plugin says, and follows every change") {
+  const TempFolder folder;
+  const std::string plugin = folder.path("mine.so");
+  install("1", plugin);
+  const std::string routes =
+      "[[plugin]]\nname = \"m\"\nfile = \"mine.so\"\n[[route]]\npath = \"/v\"\nhandler = \"m:version\"\n";
+  const std::string configuration = folder.write("mine.toml", routes);
+  Daemon daemon({"plugin", "run", plugin, "--listen", "127.0.0.1:0", "--workers", "1"});
+  CHECK(ask(daemon, "/v") == "1");
+  install("2", plugin);
+  CHECK(wait_until([&] { return ask(daemon, "/v") == "2"; }));
+  folder.write("mine.toml", routes + "[[route]]\npath = \"/more\"\nhandler = \"m:version\"\n");
+  CHECK(wait_until([&] { return ask(daemon, "/more") == "2"; }));
+  install("FAILS_SELF_TEST", plugin);
+  CHECK(daemon.logs("its self-test failed"));
+  CHECK(ask(daemon, "/v") == "2");
+  install("1", plugin);
+  CHECK(wait_until([&] { return ask(daemon, "/v") == "1"; }));
+}
+
+TEST_CASE("plugin run: without a configuration each handler has a route of its name") {
+  const TempFolder folder;
+  std::filesystem::copy_file(TEST_PLUGINS "/misuse.so", folder.path("lone.so"));
+  Daemon daemon({"plugin", "run", folder.path("lone.so"), "--listen", "127.0.0.1:0", "--workers", "1"});
+  CHECK(ask(daemon, "/twice") == "once");
+  CHECK(Client(daemon.address()).ask(get("/throws")).is_problem(500));
+  CHECK(daemon.output().contains("/twice\n"));
+}
+
+TEST_CASE("plugin run: what is no plugin is said") {
+  const TempFolder folder;
+  const Outcome absent = run_leat({"plugin", "run", folder.path("absent.so")});
+  CHECK(absent.status == 1);
+  CHECK(absent.errors.contains("cannot open"));
+  const Outcome text = run_leat({"plugin", "run", folder.write("text.so", "no plugin")});
+  CHECK(text.status == 1);
+  CHECK(text.errors.contains("text.so"));
+  CHECK(run_leat({"plugin", "run"}).status == 2);
+}
+
+}  // namespace leat::e2e
