@@ -1,11 +1,10 @@
 // Counts heap allocations: a worker with its real loop, the pipeline and the demo plugin on one side of a
 // loopback connection, a client that allocates nothing on the other. In steady state a request to /json costs
-// none, wherever in the process it could come from: malloc itself is replaced, for shared objects too.
+// none, wherever in the process it could come from.
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <array>
-#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
 #include <future>
@@ -17,46 +16,7 @@
 #include "pipeline/pipeline.h"
 #include "server/assemble.h"
 #include "server/worker.h"
-
-namespace {
-
-std::atomic<uint64_t> allocations = 0;
-
-}  // namespace
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-// The sanitizer has replaced malloc already, and calls back.
-extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void*, size_t),
-                                                         void (*)(const volatile void*));
-namespace {
-const int installed = __sanitizer_install_malloc_and_free_hooks(
-    [](const volatile void*, size_t) { ++allocations; }, [](const volatile void*) {});
-}  // namespace
-#else
-extern "C" {
-void* __libc_malloc(size_t size);
-void* __libc_calloc(size_t count, size_t size);
-void* __libc_realloc(void* old, size_t size);
-void* __libc_memalign(size_t align, size_t size);
-
-void* malloc(size_t size) {
-  ++allocations;
-  return __libc_malloc(size);
-}
-void* calloc(size_t count, size_t size) {
-  ++allocations;
-  return __libc_calloc(count, size);
-}
-void* realloc(void* old, size_t size) {
-  ++allocations;
-  return __libc_realloc(old, size);
-}
-void* aligned_alloc(size_t align, size_t size) {
-  ++allocations;
-  return __libc_memalign(align, size);
-}
-}
-#endif
+#include "support/allocations.h"
 
 namespace leat::server {
 namespace {
@@ -140,9 +100,9 @@ TEST_CASE("worker: 10,000 keep-alive requests to /json allocate nothing on the h
   constexpr std::string_view kRequest = "GET /json HTTP/1.1\r\nHost: test\r\nUser-Agent: counter\r\n\r\n";
   constexpr std::string_view kBody = R"({"message":"Hello, World!"})";
   REQUIRE(ask(client, kRequest, kBody, 1000));
-  const uint64_t before = allocations;
+  const uint64_t before = test::heap_allocations();
   const bool answered = ask(client, kRequest, kBody, 10'000);
-  const uint64_t after = allocations;
+  const uint64_t after = test::heap_allocations();
   REQUIRE(answered);
   CHECK(after - before == 0);
 }
@@ -153,18 +113,18 @@ TEST_CASE("worker: the larger payloads allocate nothing on the heap either") {
   constexpr std::string_view kRequest = "GET /payload/p4 HTTP/1.1\r\nHost: test\r\n\r\n";
   constexpr std::string_view kEnd = R"("total":100,"page":1})";
   REQUIRE(ask(client, kRequest, kEnd, 100));
-  const uint64_t before = allocations;
+  const uint64_t before = test::heap_allocations();
   const bool answered = ask(client, kRequest, kEnd, 1000);
-  const uint64_t after = allocations;
+  const uint64_t after = test::heap_allocations();
   REQUIRE(answered);
   CHECK(after - before == 0);
 }
 
 TEST_CASE("worker: the counter counts") {
-  const uint64_t before = allocations;
+  const uint64_t before = test::heap_allocations();
   void* volatile memory = std::malloc(10);
   std::free(memory);
-  CHECK(allocations > before);
+  CHECK(test::heap_allocations() > before);
 }
 
 }  // namespace

@@ -106,11 +106,7 @@ Task<> run_lanes(Items& items, size_t limit, Each& each) {
 
 // What the task that `Function` makes of an item comes to.
 template <class Function, class Items>
-using Gathered =
-    decltype(std::declval<std::invoke_result_t<Function&, std::ranges::range_reference_t<Items>>>()
-                 .handle()
-                 .promise()
-                 .take());
+using Gathered = typename std::invoke_result_t<Function&, std::ranges::range_reference_t<Items>>::Value;
 
 template <class T>
 std::vector<T> values_of(std::vector<std::optional<T>>&& places) {

@@ -4,6 +4,7 @@
 #define LEAT_PLUGIN_HANDLER_HPP
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
@@ -105,14 +106,17 @@ int32_t call_handler(const Frame& frame, const typename Args::Bindings& bindings
                      [[maybe_unused]] TaskRun** home = nullptr) {
   using Answer = decltype(Args::pass(std::declval<typename Args::Sources&>(), function));
   if constexpr (is_task<Answer>) {
-    using Run = HandlerRun<Args, decltype(std::declval<Answer>().handle().promise().take())>;
-    static_assert(std::is_trivially_destructible_v<typename Args::Sources> && alignof(Run) <= 16);
+    using Run = HandlerRun<Args, typename Answer::Value>;
+    static_assert(std::is_trivially_destructible_v<typename Args::Sources> &&
+                  alignof(Run) <= TaskRun::kAlign);
+    constexpr size_t kRun = (sizeof(Run) + TaskRun::kAlign - 1) / TaskRun::kAlign * TaskRun::kAlign;
+    auto* memory = static_cast<std::byte*>(allocate(frame.request, kRun + TaskRun::kSpare, TaskRun::kAlign));
     struct Owner {
       ~Owner() {
         if (!run->kept()) TaskRun::end(run);
       }
       Run* run;
-    } const owner{new (allocate(frame.request, sizeof(Run), alignof(Run))) Run(frame, home)};
+    } const owner{new (memory) Run(frame, home, memory + kRun)};
     const TaskRun::Current current(*owner.run);
     return owner.run->make(frame, bindings, function) ? owner.run->start() : LEAT_DONE;
   } else {

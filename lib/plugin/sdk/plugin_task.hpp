@@ -52,9 +52,14 @@ namespace detail {
 // once something waits, by on_done.
 class TaskRun {
  public:
-  // `home` is where the run is found again; without one it is the request's state.
-  TaskRun(const Frame& frame, TaskRun** home)
-      : request_(frame.request), host_(frame.scope->host), home_(home) {}
+  static constexpr size_t kAlign = 16;
+  // Bytes that come with the run, for its first frame: so a handler that waits for nothing asks the host for
+  // memory once.
+  static constexpr size_t kSpare = 512;
+
+  // `home` is where the run is found again; without one it is the request's state. `spare` is aligned.
+  TaskRun(const Frame& frame, TaskRun** home, std::byte* spare)
+      : request_(frame.request), host_(frame.scope->host), home_(home), spare_(spare) {}
   TaskRun(const TaskRun&) = delete;
   TaskRun& operator=(const TaskRun&) = delete;
   virtual ~TaskRun() = default;
@@ -62,12 +67,13 @@ class TaskRun {
   // Makes `run` the one that this thread's coroutines belong to, for as long as it lives.
   class Current {
    public:
-    explicit Current(TaskRun& run) : outer_(std::exchange(current_run, &run)) {}
-    ~Current() { current_run = outer_; }
+    explicit Current(TaskRun& run) : place_(current_run), outer_(std::exchange(place_, &run)) {}
+    ~Current() { place_ = outer_; }
     Current(const Current&) = delete;
     Current& operator=(const Current&) = delete;
 
    private:
+    TaskRun*& place_;  // looked up once: in a shared object that is a call
     TaskRun* outer_;
   };
   static TaskRun& current() {
@@ -93,7 +99,10 @@ class TaskRun {
       free_[index] = piece->next;
       return piece;
     }
-    return detail::allocate(request_, kLeast << index, kAlign);
+    const size_t room = kLeast << index;
+    if (room > spare_size_) return detail::allocate(request_, room, kAlign);
+    spare_size_ -= room;
+    return std::exchange(spare_, spare_ + room);
   }
   void release(void* memory, size_t size) noexcept {
     const size_t index = size_class(size);
@@ -136,7 +145,6 @@ class TaskRun {
   struct Free {
     Free* next;
   };
-  static constexpr size_t kAlign = 16;
   static constexpr size_t kLeast = 64;
   static constexpr size_t kClasses = 8;  // 64 bytes to 8 KiB
   static constexpr size_t size_class(size_t size) {
@@ -150,6 +158,8 @@ class TaskRun {
   TaskRun** home_;
   bool kept_ = false;
   std::array<Free*, kClasses> free_{};
+  std::byte* spare_;
+  size_t spare_size_ = kSpare;
 };
 
 struct PromiseBase {
@@ -182,7 +192,7 @@ struct Promise : PromiseBase {
   void return_value(U&& result) {
     value.emplace(std::forward<U>(result));
   }
-  T take() {
+  T&& take() {
     if (error != nullptr) std::rethrow_exception(error);
     return std::move(*value);
   }
@@ -205,6 +215,7 @@ struct Promise<void> : PromiseBase {
 template <class T>
 class [[nodiscard]] Task {
  public:
+  using Value = T;
   using promise_type = detail::Promise<T>;
   using Handle = std::coroutine_handle<promise_type>;
 

@@ -179,6 +179,16 @@ class Tasks : public leat::Plugin<Tasks> {
   }
 
   static Reply living(Json& json) { return json.object("alive", alive.load()); }
+  static Task<Reply> living_task(Json& json) { co_return json.object("alive", alive.load()); }
+  static Task<Reply> living_nested(Json& json) {
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < 3; ++i) sum += co_await square(i, false);
+    co_return json.object("sum", sum);
+  }
+  static Task<Reply> heap_task(Json& json) {
+    const Counted counted;
+    co_return json.object("text", counted.text());
+  }
 
   static constexpr auto handlers() {
     return leat::list(handler<&Tasks::plain>("plain"), handler<&Tasks::at_once>("at_once"),
@@ -188,7 +198,9 @@ class Tasks : public leat::Plugin<Tasks> {
                       handler<&Tasks::dropped>("dropped"), handler<&Tasks::result>("result"),
                       handler<&Tasks::pieces>("pieces"), handler<&Tasks::empty>("empty"),
                       handler<&Tasks::unawaited>("unawaited"), handler<&Tasks::no_room>("no_room"),
-                      handler<&Tasks::living>("living"), stream<Tail>("tail"));
+                      handler<&Tasks::living>("living"), handler<&Tasks::living_task>("living_task"),
+                      handler<&Tasks::living_nested>("living_nested"),
+                      handler<&Tasks::heap_task>("heap_task"), stream<Tail>("tail"));
   }
 
  private:

@@ -1,0 +1,66 @@
+// Counts heap allocations of handlers in C++: requests through a session and the plugin host.
+#include <catch2/catch_test_macros.hpp>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "base/value.h"
+#include "plugin/host.h"
+#include "support/allocations.h"
+#include "support/direct_service.h"
+#include "support/http_harness.h"
+
+namespace leat::plugin::test {
+namespace {
+
+// Heap allocations of 1000 requests for the handler `name` of the plugin "tasks", once it is warm.
+uint64_t allocations_of(const char* name) {
+  auto library =
+      PluginLibrary::load("tasks", {.directories = {TEST_PLUGINS}, .daemon_version = "0", .worker_count = 1});
+  REQUIRE(library);
+  auto instance = PluginInstance::create(**library, "tested", Value());
+  REQUIRE(instance);
+  REQUIRE((*instance)->worker_init(0));
+  uint64_t count = 0;
+  {
+    auto handler = make_handler(**instance, name, {.id = name, .pattern = "/", .params = {}});
+    REQUIRE(handler);
+    leat::test::DirectService service;
+    service.handler = handler->get();
+    leat::test::HttpHarness harness(service);
+    http::Session session(harness.environment, "192.0.2.7", 0);
+    const auto ask = [&](int times) {
+      bool good = true;
+      for (int i = 0; i < times; ++i) {
+        session.feed("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        std::string_view parts[8];
+        const size_t parts_count = session.output().gather(parts);
+        good = good && parts_count > 0 && parts[0].starts_with("HTTP/1.1 200 OK\r\n");
+        size_t size = 0;
+        for (size_t part = 0; part < parts_count; ++part) size += parts[part].size();
+        session.sent(size);
+      }
+      return good;
+    };
+    REQUIRE(ask(100));
+    const uint64_t before = leat::test::heap_allocations();
+    const bool good = ask(1000);
+    count = leat::test::heap_allocations() - before;
+    CHECK(good);
+    session.disconnect();
+  }
+  (*instance)->worker_fini(0);
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("task: one that waits for nothing allocates nothing on the heap, nor do those that it awaits") {
+  CHECK(allocations_of("living") == 0);
+  CHECK(allocations_of("living_task") == 0);
+  CHECK(allocations_of("living_nested") == 0);
+}
+
+TEST_CASE("task: the counter sees what a plugin allocates") { CHECK(allocations_of("heap_task") >= 1000); }
+
+}  // namespace leat::plugin::test
