@@ -77,7 +77,8 @@ constexpr Setting kSettings[] = {
     number("server.unix_mode", Mode, 0, 0777, AT(unix_mode),
            "Permission bits of unix sockets, as an octal number."),
     text("server.admin_socket", 107, AT(admin_socket),
-         "Path of the unix socket for admin commands, such as `leat reload`; empty for admin.sock in the folder that "
+         "Path of the unix socket for admin commands, such as `leat reload`; empty for admin.sock in the "
+         "folder that "
          "systemd's RuntimeDirectory= gives, or for none."),
 
     number("limits.connections", Count, 1, 1'000'000, AT(max_connections),
@@ -105,6 +106,8 @@ constexpr Setting kSettings[] = {
     number("limits.body_rate", Size, 0, kGiB, AT(limits.body_rate_bytes),
            "Least bytes a second of a request's body, on average after the first body_timeout; slower gets "
            "408."),
+    number("limits.answer_timeout", Duration, 1, kDay, AT(limits.answer_timeout_ms),
+           "From a complete request to the begin of its answer; beyond it the answer is 504."),
     number("limits.idle_timeout", Duration, 1, kDay, AT(limits.idle_timeout_ms),
            "Between two requests of a connection. Keep it longer than the idle timeout of a proxy in front."),
     number("limits.send_timeout", Duration, 1, kHour, AT(limits.send_timeout_ms),

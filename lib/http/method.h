@@ -8,19 +8,17 @@
 namespace leat::http {
 
 // X(name in code, name on the wire)
-#define LEAT_HTTP_METHODS(X)                                                                    \
-  X(Delete, "DELETE")                                                                           \
-  X(Get, "GET")                                                                                 \
-  X(Head, "HEAD")                                                                               \
-  X(Post, "POST") X(Put, "PUT") X(Connect, "CONNECT") X(Options, "OPTIONS") X(Trace, "TRACE")   \
-      X(Copy, "COPY") X(Lock, "LOCK") X(Mkcol, "MKCOL") X(Move, "MOVE") X(Propfind, "PROPFIND") \
-          X(Proppatch, "PROPPATCH") X(Search, "SEARCH") X(Unlock, "UNLOCK") X(Bind, "BIND")     \
-              X(Rebind, "REBIND") X(Unbind, "UNBIND") X(Acl, "ACL") X(Report, "REPORT")         \
-                  X(Mkactivity, "MKACTIVITY") X(Checkout, "CHECKOUT") X(Merge, "MERGE")         \
-                      X(Msearch, "M-SEARCH") X(Notify, "NOTIFY") X(Subscribe, "SUBSCRIBE")      \
-                          X(Unsubscribe, "UNSUBSCRIBE") X(Patch, "PATCH") X(Purge, "PURGE")     \
-                              X(Mkcalendar, "MKCALENDAR") X(Link, "LINK") X(Unlink, "UNLINK")   \
-                                  X(Query, "QUERY")
+// clang-format off
+#define LEAT_HTTP_METHODS(X) \
+  X(Delete, "DELETE") X(Get, "GET") X(Head, "HEAD") X(Post, "POST") X(Put, "PUT") X(Connect, "CONNECT") \
+  X(Options, "OPTIONS") X(Trace, "TRACE") X(Copy, "COPY") X(Lock, "LOCK") X(Mkcol, "MKCOL") \
+  X(Move, "MOVE") X(Propfind, "PROPFIND") X(Proppatch, "PROPPATCH") X(Search, "SEARCH") \
+  X(Unlock, "UNLOCK") X(Bind, "BIND") X(Rebind, "REBIND") X(Unbind, "UNBIND") X(Acl, "ACL") \
+  X(Report, "REPORT") X(Mkactivity, "MKACTIVITY") X(Checkout, "CHECKOUT") X(Merge, "MERGE") \
+  X(Msearch, "M-SEARCH") X(Notify, "NOTIFY") X(Subscribe, "SUBSCRIBE") X(Unsubscribe, "UNSUBSCRIBE") \
+  X(Patch, "PATCH") X(Purge, "PURGE") X(Mkcalendar, "MKCALENDAR") X(Link, "LINK") X(Unlink, "UNLINK") \
+  X(Query, "QUERY")
+// clang-format on
 
 enum class Method : uint8_t {
 #define X(name, text) name,

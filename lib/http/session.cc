@@ -83,6 +83,11 @@ void Session::resume(Exchange& exchange, WorkerContext::Resume call, void* argum
   settle();
 }
 
+uint64_t Session::answer_deadline_ms() const {
+  const bool owed = step_ == Step::Answer && exchange_ != nullptr && !exchange_->started();
+  return owed ? answer_since_ms_ + env_.limits.answer_timeout_ms : UINT64_MAX;
+}
+
 void Session::take_turn() {
   if (!wants_turn_) return;
   wants_turn_ = false;
@@ -110,6 +115,11 @@ void Session::deadline_passed() {
       refuse({408, "The request's body did not arrive in time."});
       break;
     case Step::Answer:
+      // As a resumed handler would: nothing of the plugin is on the stack.
+      exchange_->suspended_ = false;
+      exchange_->send_problem(504, "The server did not answer in time.");
+      run_input();
+      break;
     case Step::Closing:
       break;
   }
@@ -244,6 +254,7 @@ void Session::begin_request() {
   if (step_ == Step::Closing) return;  // it gave up, or memory did
   if (head.framing == Framing::None) {
     step_ = Step::Answer;
+    answer_since_ms_ = now_ms();
     if (!exchange_->finished()) env_.service.on_body_end(*exchange_);
     return;
   }
@@ -331,6 +342,7 @@ bool Session::buffer_piece(std::string_view piece) {
 
 void Session::end_body() {
   step_ = Step::Answer;
+  answer_since_ms_ = now_ms();
   if (exchange_->finished()) return;
   Request& request = exchange_->request;
   request.body_ = {exchange_->body_, exchange_->body_size_};
@@ -444,6 +456,8 @@ void Session::settle() {
       break;
     }
     case Step::Answer:
+      deadline_ms_ = answer_deadline_ms();
+      break;
     case Step::Closing:
       deadline_ms_ = UINT64_MAX;
       break;

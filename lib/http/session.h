@@ -85,6 +85,9 @@ class Session {
   // When deadline_passed() wants to be called (WorkerContext::now_ns() / 10^6), UINT64_MAX for never. It
   // moves without notice: look at it when an earlier one has passed.
   [[nodiscard]] uint64_t deadline_ms() const { return deadline_ms_; }
+  // When the request under way is answered with a 504; UINT64_MAX while it is not complete, and once its
+  // answer has begun, which is bounded by what the peer takes.
+  [[nodiscard]] uint64_t answer_deadline_ms() const;
   // Between two requests, nothing held.
   [[nodiscard]] bool idle() const { return step_ == Step::Idle && input_.empty() && output_.empty(); }
   [[nodiscard]] uint64_t requests() const { return requests_; }
@@ -124,6 +127,7 @@ class Session {
   Exchange* exchange_ = nullptr;  // from the first byte of a head to the end of its answer
   KnownHead* hint_ = nullptr;     // the head that came last
   uint64_t requests_ = 0;
+  uint64_t answer_since_ms_ = 0;  // when the request was complete
   uint64_t deadline_ms_ = UINT64_MAX;
   uint64_t head_since_ms_ = 0;
   uint64_t body_since_ms_ = 0;

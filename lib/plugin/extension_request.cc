@@ -1,6 +1,7 @@
 // leat.request/1, leat.body/1 and leat.arena/1: what a plugin reads of a request, and its memory.
 #include <algorithm>
 
+#include "http/session.h"
 #include "pipeline/parameters.h"
 #include "plugin/call.h"
 #include "plugin/extensions.h"
@@ -109,6 +110,46 @@ leat_str cookie(const leat_request* request, leat_str name) {
   return to_str(pipeline::find_cookie(exchange->request.header(http::HeaderId::Cookie), view(name)));
 }
 
+uint32_t header_id(leat_str name) { return static_cast<uint32_t>(http::find_header(view(name))); }
+
+leat_str header_by_id(const leat_request* request, uint32_t number) {
+  const http::Exchange* exchange = exchange_of(request, "leat.request/1 header_by_id");
+  if (exchange == nullptr || number == 0 || number > static_cast<uint32_t>(http::kLastHeaderId)) return {};
+  return to_str(exchange->request.header(static_cast<http::HeaderId>(number)));
+}
+
+uint32_t param_count(const leat_request* request) {
+  const http::Exchange* exchange = exchange_of(request, "leat.request/1 param_count");
+  return exchange == nullptr ? 0 : static_cast<uint32_t>(exchange->request.params().size());
+}
+
+int32_t query_at(const leat_request* request, uint32_t index, leat_str* name, leat_str* value) {
+  http::Exchange* exchange = exchange_of(request, "leat.request/1 query_at");
+  if (exchange == nullptr) return LEAT_E_THREAD;
+  if (name == nullptr || value == nullptr) return LEAT_E_ARGUMENT;
+  // Only the pair asked for is decoded. Empty ones, as in "a=1&&b=2", do not count.
+  std::string_view rest = exchange->request.query();
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find('&'), rest.size());
+    const std::string_view pair = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (pair.empty() || index-- != 0) continue;
+    const auto decoded = pipeline::parse_query(exchange->arena(), pair, 1);
+    if (!decoded)
+      return decoded.error() == pipeline::ParameterError::NoMemory ? LEAT_E_MEMORY : LEAT_E_ARGUMENT;
+    *name = present(decoded->pairs()[0].name);
+    *value = present(decoded->pairs()[0].value);
+    return LEAT_OK;
+  }
+  return LEAT_E_NOT_FOUND;
+}
+
+uint64_t deadline_ns(const leat_request* request) {
+  http::Exchange* exchange = exchange_of(request, "leat.request/1 deadline_ns");
+  const uint64_t deadline_ms = exchange == nullptr ? UINT64_MAX : exchange->session().answer_deadline_ms();
+  return deadline_ms == UINT64_MAX ? UINT64_MAX : deadline_ms * 1'000'000;
+}
+
 int32_t set_state(leat_request* request, void* user) {
   http::Exchange* exchange = exchange_of(request, "leat.request/1 set_state");
   if (exchange == nullptr) return LEAT_E_THREAD;
@@ -210,6 +251,11 @@ const leat_request_v1 kRequestExtension = {
     .body = body,
     .set_state = set_state,
     .state = state,
+    .header_id = header_id,
+    .header_by_id = header_by_id,
+    .param_count = param_count,
+    .query_at = query_at,
+    .deadline_ns = deadline_ns,
 };
 const leat_body_v1 kBodyExtension = {
     .struct_size = sizeof(leat_body_v1),

@@ -55,10 +55,11 @@ TEST_CASE("misuse: of two answers to a request the first is sent, once") {
 
 TEST_CASE("misuse: a failing plugin under load leaves every other request its answer") {
   Daemon daemon(demo_configuration(with_misuse({"throws"})));
+  // On the second thread nothing may assert: Catch2 is not made for that.
+  Client failing_client(daemon.address());
   std::thread failing([&] {
-    Client client(daemon.address());
     for (int i = 0; i < 500; ++i)
-      if (!client.try_send(get("/throws")) || client.read_up_to(1).empty()) break;
+      if (!failing_client.try_send(get("/throws")) || failing_client.try_read_body().empty()) break;
   });
   Client client(daemon.address());
   bool good = true;

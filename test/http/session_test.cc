@@ -79,6 +79,41 @@ std::string head_of(std::string_view path, std::string_view fields) {
 
 }  // namespace
 
+TEST_CASE("session: a request that nobody answers in time is a 504, and its connection goes on") {
+  Stage stage;
+  stage.script.request = [](Exchange& exchange) {
+    if (exchange.request.path() == "/never") exchange.suspend();
+    return http::Service::BodyMode::Buffer;
+  };
+  stage.script.body_end = [](Exchange& exchange) {
+    if (exchange.request.path() != "/never") exchange.send("here");
+  };
+  CHECK(stage.feed(head_of("/never", "Content-Length: 2\r\n") + "0").empty());
+  stage.pass(5'000);
+  // The time that counts begins with the last byte of the request.
+  CHECK(stage.feed("1").empty());
+  CHECK(stage.session.deadline_ms() == stage.harness.worker.now_ms + 120'000);
+  stage.pass(119'999);
+  CHECK(HttpHarness::take(stage.session).empty());
+  stage.pass(1);
+  const std::string answer = HttpHarness::take(stage.session);
+  CHECK(answer.starts_with("HTTP/1.1 504 "));
+  CHECK(answer.contains("The server did not answer in time."));
+  CHECK(stage.script.calls == "request body_end response done ");
+  CHECK(stage.feed(head_of("/", "Content-Length: 0\r\n")).ends_with("here"));
+}
+
+TEST_CASE("session: an answer that has begun has no deadline of its own") {
+  Stage stage;
+  stage.script.request = [](Exchange& exchange) {
+    exchange.begin(std::nullopt);
+    exchange.suspend();
+    return http::Service::BodyMode::Discard;
+  };
+  CHECK(stage.feed(head_of("/", "Content-Length: 0\r\n")).starts_with("HTTP/1.1 200 "));
+  CHECK(stage.session.deadline_ms() == UINT64_MAX);
+}
+
 TEST_CASE("session: a suspended request whose client leaves is cancelled once, and done once") {
   Stage stage;
   stage.script.body_end = [](Exchange& exchange) { exchange.suspend(); };

@@ -87,6 +87,11 @@ FUNCTION(leat_request_v1, cookie, 15);
 FUNCTION(leat_request_v1, body, 16);
 FUNCTION(leat_request_v1, set_state, 17);
 FUNCTION(leat_request_v1, state, 18);
+FUNCTION(leat_request_v1, header_id, 19);
+FUNCTION(leat_request_v1, header_by_id, 20);
+FUNCTION(leat_request_v1, param_count, 21);
+FUNCTION(leat_request_v1, query_at, 22);
+FUNCTION(leat_request_v1, deadline_ns, 23);
 
 FUNCTION(leat_route_v1, id, 0);
 FUNCTION(leat_route_v1, pattern, 1);
