@@ -34,6 +34,13 @@ void check_failure(std::string_view handler, std::string_view what) {
 
 }  // namespace
 
+TEST_CASE("request: what is asked for by number is there, and beyond it nothing") {
+  Site site("misuse");
+  CHECK(site.get("/by_number?a=1&&b=%20x+y&c&d=%zz", "User-Agent: me\r\n").body ==
+        "10 me absent absent 0 a=1 b= x y c= -1 -5 refused later");
+  CHECK(site.get("/by_number").body == "10 absent absent absent 0 -5 refused later");
+}
+
 TEST_CASE("misuse: exceptions become a 500 and name the plugin, the handler and the route") {
   check_failure("throws", "handler throws on route route-throws: threw an exception: a broken promise");
   check_failure("throws_a_number", "not a std::exception");

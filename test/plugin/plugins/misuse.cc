@@ -142,6 +142,31 @@ int32_t too_much_memory(Scope, leat_request* request) {
   return answer(request, chunks < 100'000 ? "refused" : "unlimited");
 }
 
+// "id header count pairs... deadline", for what is asked for by number.
+int32_t by_number(Scope, leat_request* request) {
+  const auto view = [](leat_str text) {
+    return std::string(text.ptr == nullptr ? "absent" : std::string(text.ptr, text.len));
+  };
+  const uint32_t agent = api_request->header_id(LEAT_STR("uSER-agent"));
+  std::string found =
+      std::to_string(agent != 0) + std::to_string(api_request->header_id(LEAT_STR("X-Unheard-Of"))) + " ";
+  found += view(api_request->header_by_id(request, agent)) + " " +
+           view(api_request->header_by_id(request, 0)) + " " +
+           view(api_request->header_by_id(request, 1'000'000)) + " ";
+  found += std::to_string(api_request->param_count(request));
+  leat_str name{}, value{};
+  int32_t code = LEAT_OK;
+  for (uint32_t i = 0; code != LEAT_E_NOT_FOUND; ++i) {
+    code = api_request->query_at(request, i, &name, &value);
+    found += code == LEAT_OK ? " " + view(name) + "=" + view(value) : " " + std::to_string(code);
+  }
+  found += api_request->query_at(request, 0, nullptr, &value) == LEAT_E_ARGUMENT ? " refused" : " taken";
+  const uint64_t now = api_timer->now_ns(request);
+  const uint64_t deadline = api_request->deadline_ns(request);
+  found += deadline > now && deadline != UINT64_MAX ? " later" : " never";
+  return answer(request, found);
+}
+
 int32_t keeps_request(Scope, leat_request* request) {
   kept_request = request;
   return answer(request, "kept");
@@ -273,6 +298,7 @@ const leat_handler handlers[] = {
     HANDLER(sends_null),
     HANDLER(too_many_headers),
     HANDLER(too_much_memory),
+    HANDLER(by_number),
     HANDLER(keeps_request),
     HANDLER(uses_kept_request),
     HANDLER(uses_null_request),
