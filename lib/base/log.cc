@@ -1,12 +1,14 @@
 #include "base/log.h"
 
 #include <spdlog/async_logger.h>
+#include <spdlog/details/periodic_worker.h>
 #include <spdlog/details/thread_pool.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 
@@ -17,21 +19,26 @@ namespace {
 // A file that can be opened anew under its old name, which is how a log rotation asks for it.
 class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  explicit FileSink(const std::string& path) { file_.open(path); }
+  // Throws spdlog_ex.
+  explicit FileSink(const std::string& path) : path_(path) { file_->open(path_); }
+  // Goes on with the file that is open when the name cannot be opened, and throws spdlog_ex.
   void reopen() {
+    auto next = std::make_unique<spdlog::details::file_helper>();
+    next->open(path_);
     const std::lock_guard lock(mutex_);
-    file_.reopen(false);
+    file_ = std::move(next);
   }
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
-    file_.write(line);
+    file_->write(line);
   }
-  void flush_() override { file_.flush(); }
+  void flush_() override { file_->flush(); }
 
-  spdlog::details::file_helper file_;
+  std::string path_;
+  std::unique_ptr<spdlog::details::file_helper> file_ = std::make_unique<spdlog::details::file_helper>();
 };
 
 // spdlog has no structured form; this one quotes the message as a JSON string. Access log records come as
@@ -93,6 +100,8 @@ struct Writer {
   std::shared_ptr<spdlog::details::thread_pool> pool;
   std::shared_ptr<spdlog::logger> logger;
   std::shared_ptr<FileSink> file;  // null for stderr
+  // A file is buffered; whoever follows it sees a line within a second.
+  std::unique_ptr<spdlog::details::periodic_worker> flusher;
 };
 
 // The process has one log. `current` is replaced only by open() and close(), which main calls while no worker
@@ -146,6 +155,9 @@ std::expected<void, std::string> open(const Options& options) {
                                                        spdlog::async_overflow_policy::discard_new);
   next.logger->set_level(spdlog::level::trace);
   next.logger->flush_on(spdlog::level::warn);
+  if (next.file)
+    next.flusher = std::make_unique<spdlog::details::periodic_worker>(
+        [logger = next.logger] { logger->flush(); }, std::chrono::seconds(1));
   current = std::move(next);
   threshold = options.level;
   return {};
@@ -153,13 +165,19 @@ std::expected<void, std::string> open(const Options& options) {
 
 void close() {
   if (!current.logger) return;
+  current.flusher.reset();
   dropped_before += current.pool->discard_counter();
   current.logger->flush();
   current = {};
 }
 
 void reopen() {
-  if (current.file) current.file->reopen();
+  if (!current.file) return;
+  try {
+    current.file->reopen();
+  } catch (const spdlog::spdlog_ex& failure) {
+    error("the log goes on in the old file: {}", failure.what());
+  }
 }
 
 bool enabled(Level level) { return level >= threshold.load(std::memory_order_relaxed); }

@@ -1,0 +1,142 @@
+// Arena, BlockPool and NodePool: what they give, what they refuse, and that all of it comes back.
+#include <catch2/catch_get_random_seed.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/arena.h"
+#include "base/block_pool.h"
+#include "base/node_pool.h"
+
+namespace leat::test {
+
+TEST_CASE("block pool: gives up to its bound, keeps what it was told to, and counts") {
+  BlockPool pool(3, 2);
+  Block* blocks[] = {pool.take(), pool.take(), pool.take()};
+  CHECK(pool.take() == nullptr);
+  CHECK(pool.out() == 3);
+  blocks[2]->begin = 5;
+  pool.give(blocks[0]);
+  pool.give(blocks[1]);
+  pool.give(blocks[2]);  // one more than it keeps
+  CHECK(pool.out() == 0);
+  CHECK(pool.idle() == 2);
+  Block* again = pool.take();
+  CHECK(again == blocks[1]);  // the last that came back, which is warm
+  CHECK(again->begin == 0);
+  CHECK(again->next == nullptr);
+  pool.give(again);
+}
+
+TEST_CASE("arena: what it gives is aligned, apart from all else, and stays until the reset") {
+  const uint32_t seed = Catch::getSeed();
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  BlockPool pool(1000, 10);
+  Arena arena(pool, size_t{64} << 20);
+  for (int round = 0; round < 20; ++round) {
+    struct Piece {
+      char* at;
+      size_t size;
+      char mark;
+    };
+    std::vector<Piece> pieces;
+    for (int i = 0; i < 200; ++i) {
+      const size_t align = size_t{1} << (random() % 5);
+      const size_t size = random() % (random() % 10 == 0 ? 40'000 : 200);
+      auto* at = static_cast<char*>(arena.allocate(size, align));
+      REQUIRE(at != nullptr);
+      REQUIRE(reinterpret_cast<uintptr_t>(at) % align == 0);
+      pieces.push_back({at, size, static_cast<char>(i)});
+      std::memset(at, pieces.back().mark, size);
+    }
+    for (const Piece& piece : pieces)
+      REQUIRE(std::string_view(piece.at, piece.size) == std::string(piece.size, piece.mark));
+    if (round % 2 == 0) {
+      arena.reset();
+      CHECK(arena.footprint() == 0);
+      CHECK(pool.out() == 0);
+    } else {
+      arena.rewind();
+      CHECK(pool.out() <= 1);
+    }
+  }
+}
+
+TEST_CASE("arena: rewound it keeps its one block; after more than that it keeps none") {
+  BlockPool pool(10, 10);
+  Arena arena(pool, SIZE_MAX);
+  void* first = arena.allocate(100);
+  arena.rewind();
+  CHECK(pool.out() == 1);
+  CHECK(arena.allocate(100) == first);
+  REQUIRE(arena.allocate(Block::capacity()) != nullptr);
+  arena.rewind();
+  CHECK(pool.out() == 0);
+  REQUIRE(arena.allocate(Block::capacity() + 1) != nullptr);
+  arena.rewind();
+  CHECK(arena.footprint() == 0);
+}
+
+TEST_CASE("arena: past its limit, or the pool's, it says so, and what it gave stays good") {
+  BlockPool pool(2, 2);
+  SECTION("its own limit") {
+    Arena arena(pool, Block::kSize);
+    const std::string_view kept = arena.copy("kept");
+    CHECK(arena.allocate(Block::capacity()) == nullptr);
+    CHECK(arena.allocate(size_t{1} << 40) == nullptr);
+    CHECK(arena.allocate(SIZE_MAX) == nullptr);
+    CHECK(arena.allocate_array<uint64_t>(SIZE_MAX / 4) == nullptr);
+    CHECK(arena.allocate(10) != nullptr);
+    CHECK(kept == "kept");
+  }
+  SECTION("the pool's") {
+    Arena arena(pool, SIZE_MAX);
+    REQUIRE(arena.allocate(Block::capacity()) != nullptr);
+    REQUIRE(arena.allocate(Block::capacity()) != nullptr);
+    CHECK(arena.allocate(1) == nullptr);
+    CHECK(arena.copy("text").data() == nullptr);
+    CHECK(arena.copy("").data() != nullptr);
+  }
+}
+
+TEST_CASE("arena: the newest piece grows in place, an older one moves with its bytes") {
+  BlockPool pool(10, 10);
+  Arena arena(pool, SIZE_MAX);
+  auto* piece = static_cast<char*>(arena.allocate(4, 1));
+  std::memcpy(piece, "abcd", 4);
+  CHECK(arena.grow(piece, 4, 100, 1) == piece);
+  CHECK(arena.grow(piece, 100, 50, 1) == piece);
+  CHECK(arena.allocate(1, 1) == piece + 100);
+  auto* moved = static_cast<char*>(arena.grow(piece, 100, 200, 1));
+  REQUIRE(moved != nullptr);
+  CHECK(moved != piece);
+  CHECK(std::string_view(moved, 4) == "abcd");
+}
+
+TEST_CASE("node pool: recycles, is bounded, and gives fresh values") {
+  struct Node {
+    int value = 7;
+    char padding[40];
+  };
+  NodePool<Node> pool(100);
+  std::vector<Node*> nodes;
+  for (int i = 0; i < 100; ++i) {
+    nodes.push_back(pool.take());
+    REQUIRE(nodes.back() != nullptr);
+    CHECK(nodes.back()->value == 7);
+    nodes.back()->value = i;
+  }
+  CHECK(pool.take() == nullptr);
+  for (int i = 0; i < 100; ++i) CHECK(nodes[static_cast<size_t>(i)]->value == i);
+  for (Node* node : nodes) pool.give(node);
+  CHECK(pool.out() == 0);
+  Node* again = pool.take();
+  CHECK(again == nodes.back());
+  CHECK(again->value == 7);
+  pool.give(again);
+}
+
+}  // namespace leat::test
