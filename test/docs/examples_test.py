@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Serves each plugin of docs/examples with the real daemon, as its configuration says, and asks it.
+
+    examples_test.py LEAT FOLDER_OF_PLUGINS
+"""
+
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import zlib
+from pathlib import Path
+
+LEAT, PLUGINS = (Path(argument).resolve() for argument in sys.argv[1:3])
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs/examples"
+PATIENCE_S = 60  # far more than anything takes: it turns a hang into a failure
+
+
+class Connection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=PATIENCE_S)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Example(unittest.TestCase):
+    def serve(self, name):
+        """Until the test ends; then it must end by itself, threads of plugins and all."""
+        folder = tempfile.TemporaryDirectory(prefix="leat-example-")
+        self.addCleanup(folder.cleanup)
+        self.socket = f"{folder.name}/socket"
+        self.log = Path(folder.name, "log")
+        with self.log.open("w") as log:
+            self.daemon = subprocess.Popen(
+                [LEAT, "run", "-c", EXAMPLES / name / f"{name}.toml", "--plugin-path", PLUGINS,
+                 "--listen", f"unix:{self.socket}", "--workers", "2"], stdout=log, stderr=log)
+        self.addCleanup(self.stop)
+        self.wait_until(lambda: "listening on" in self.log.read_text())
+
+    def stop(self):
+        self.daemon.terminate()
+        try:
+            self.assertEqual(self.daemon.wait(PATIENCE_S), 0, self.log.read_text())
+        finally:
+            self.daemon.kill()
+
+    def wait_until(self, met):
+        deadline = time.monotonic() + PATIENCE_S
+        while not met():
+            self.assertIsNone(self.daemon.poll(), self.log.read_text())
+            self.assertLess(time.monotonic(), deadline, self.log.read_text())
+            time.sleep(0.01)
+
+    def ask(self, method, target, body=None, **options):
+        """(status, fields, body)"""
+        connection = Connection(self.socket)
+        self.addCleanup(connection.close)
+        connection.request(method, target, body, **options)
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+    def json(self, method, target, body=None, **options):
+        """(status, the JSON of the answer, None without one)"""
+        status, _, text = self.ask(method, target, body, **options)
+        return status, json.loads(text) if text else None
+
+    def test_hello(self):
+        self.serve("hello")
+        self.assertEqual(self.ask("GET", "/")[2], b"Hello, World!\n")
+        self.assertEqual(self.json("GET", "/Ada%20L%22"), (200, {"hello": 'Ada L"'}))
+
+    def test_crud(self):
+        self.serve("crud")
+        millet = {"id": 1, "title": "buy 5 millet\n2 0 1 x", "done": False}  # looks like what is handed over
+        status, fields, text = self.ask("POST", "/items", json.dumps({"title": millet["title"]}))
+        self.assertEqual((status, fields["Location"], json.loads(text)), (201, "/items/1", millet))
+        self.assertEqual(self.json("POST", "/items", '{"title": "grind it", "done": true}')[0], 201)
+        grind = {"id": 2, "title": "grind it", "done": True}
+        self.assertEqual(self.json("GET", "/items"), (200, [millet, grind]))
+        self.assertEqual(self.json("GET", "/items?done=no"), (200, [millet]))
+        self.assertEqual(self.json("GET", "/items?limit=1"), (200, [millet]))
+        millet["done"] = True
+        self.assertEqual(self.json("PUT", "/items/1", json.dumps(millet)), (200, millet))
+        self.assertEqual(self.json("GET", "/items/1"), (200, millet))
+        self.assertEqual(self.json("DELETE", "/items/2"), (204, None))
+        for method, body in ("GET", None), ("PUT", '{"title": "x"}'), ("DELETE", None):
+            self.assertEqual(self.json(method, "/items/2", body)[0], 404)
+        for body in ("", "{", "[]", "{}", '{"title": 1}', '{"title": ""}', json.dumps({"title": "x" * 201}),
+                     '{"title": "x", "done": 1}'):
+            self.assertEqual(self.json("POST", "/items", body)[0], 400, body)
+
+        self.daemon.send_signal(signal.SIGHUP)
+        self.wait_until(lambda: "generation 2 serves" in self.log.read_text())
+        self.assertEqual(self.json("GET", "/items"), (200, [millet]))
+        self.assertEqual(self.json("POST", "/items", '{"title": "bake"}')[1]["id"], 3)
+        self.assertEqual(self.json("POST", "/items", '{"title": "eat"}')[0], 201)
+        self.assertEqual(self.json("POST", "/items", '{"title": "more"}')[0], 507)
+
+    def test_upload(self):
+        self.serve("upload")
+        body = bytes(range(256)) * 4000
+
+        def answer(text):
+            return 200, {"bytes": len(text), "crc32": f"{zlib.crc32(text):08x}"}
+
+        self.assertEqual(self.json("POST", "/upload", body), answer(body))
+        self.assertEqual(self.json("PUT", "/upload", b""), answer(b""))
+        pieces = (body[at:at + 70_000] for at in range(0, len(body), 70_000))
+        self.assertEqual(self.json("POST", "/upload", pieces, encode_chunked=True,
+                                   headers={"Transfer-Encoding": "chunked"}), answer(body))
+        connection = Connection(self.socket)
+        self.addCleanup(connection.close)
+        connection.putrequest("POST", "/upload")
+        connection.putheader("Content-Length", "10000001")
+        connection.endheaders()
+        self.assertEqual(connection.getresponse().status, 413)
+
+    def test_aggregate(self):
+        self.serve("aggregate")
+        self.assertEqual(self.json("GET", "/aggregate?delays=20,0,10&deadline=10000"),
+                         (200, [{"took_ms": 20}, {"took_ms": 0}, {"took_ms": 10}]))
+        self.assertEqual(self.json("GET", "/aggregate?delays=0,60000&deadline=50"),
+                         (200, [{"took_ms": 0}, {"took_ms": None}]))
+        many = ",".join(["1"] * 20)
+        self.assertEqual(self.json("GET", f"/aggregate?delays={many}")[1], [{"took_ms": 1}] * 20)
+        for delays in ("", ",", "1,", "1,,2", "x", "1x", "60001", many + ",1"):
+            self.assertEqual(self.json("GET", f"/aggregate?delays={delays}")[0], 400, delays)
+
+    def test_scheduled(self):
+        self.serve("scheduled")
+        self.wait_until(lambda: self.json("GET", "/load")[1]["runs"] >= 3)
+        self.daemon.send_signal(signal.SIGHUP)  # joins the thread of the first, and begins another
+        self.wait_until(lambda: "generation 1 has ended" in self.log.read_text())
+        self.wait_until(lambda: self.json("GET", "/load")[1]["runs"] >= 3)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
