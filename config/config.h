@@ -35,6 +35,10 @@ struct Settings {
   std::string server_name = "leat";
   std::vector<std::string> plugin_path;  // searched before the installed folder
   uint32_t drain_timeout = 30'000;
+  bool supervise = true;
+  uint32_t crash_limit = 3;
+  uint32_t crash_window = 60'000;
+  uint32_t restart_delay = 10'000;
   uint32_t backlog = 4096;
   bool defer_accept = false;
   uint32_t unix_mode = 0660;

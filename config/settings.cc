@@ -70,6 +70,15 @@ constexpr Setting kSettings[] = {
           "Folders in which plugins are looked for, before the installed one."),
     number("server.drain_timeout", Duration, 0, kDay, AT(drain_timeout),
            "How long requests in flight may take to finish when the daemon is told to stop."),
+    number("server.supervise", Boolean, 0, 1, AT(supervise),
+           "Serve in a process of its own, which is started again when it crashes."),
+    number("server.crash_limit", Count, 1, 1000, AT(crash_limit),
+           "Crashes within crash_window after which a plugin that caused them is left out, and restarts are "
+           "delayed."),
+    number("server.crash_window", Duration, kSecond, kDay, AT(crash_window), "How long a crash is counted."),
+    number("server.restart_delay", Duration, 0, kHour, AT(restart_delay),
+           "The longest wait before a restart; it starts at 100ms and doubles with each crash beyond the "
+           "limit."),
     number("server.backlog", Count, 1, 65535, AT(backlog),
            "Connections the kernel keeps waiting to be accepted; it cuts this to net.core.somaxconn."),
     number("server.defer_accept", Boolean, 0, 1, AT(defer_accept),

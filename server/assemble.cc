@@ -5,6 +5,8 @@
 
 #include "leat_version.h"
 #include "plugin/codes.h"
+#include "server/crash_report.h"
+#include "server/quarantine.h"
 
 namespace leat::server {
 
@@ -13,8 +15,8 @@ namespace {
 class Assembler {
  public:
   Assembler(config::Config& config, plugin::PluginLibraries& libraries, std::vector<std::string> folders,
-            uint32_t workers, Diagnostics& diagnostics)
-      : config_(config), libraries_(libraries), diagnostics_(diagnostics) {
+            uint32_t workers, Diagnostics& diagnostics, std::span<const std::string> quarantined)
+      : config_(config), libraries_(libraries), diagnostics_(diagnostics), quarantined_(quarantined) {
     options_.directories = std::move(folders);
     options_.directories.insert(options_.directories.end(), config.settings.plugin_path.begin(),
                                 config.settings.plugin_path.end());
@@ -34,6 +36,7 @@ class Assembler {
     assembly_.site = builder.build(diagnostics_);
     // Of what is complete only: a plugin may look at what its routes have bound.
     for (size_t i = 0; i < assembly_.plugins.size(); ++i) {
+      const LoadingScope scope(names_[i]);
       const auto fit = assembly_.plugins[i]->self_test();
       if (!fit) fail(plugin::kRefused, fit.error(), places_[i]);
     }
@@ -49,6 +52,8 @@ class Assembler {
   }
 
   void load(const config::PluginDecl& declared) {
+    if (std::ranges::contains(quarantined_, declared.name)) return;
+    const LoadingScope scope(declared.name);
     auto library = libraries_.load(declared.file, options_);
     if (!library) return fail(plugin::kCannotLoad, library.error(), declared.place);
     auto instance = plugin::PluginInstance::create(**library, declared.name, declared.config);
@@ -64,6 +69,10 @@ class Assembler {
 
   // Gives a route its handler. One whose plugin did not load stays without: that has been said.
   void bind(config::RouteDecl& route) {
+    if (std::ranges::contains(quarantined_, route.plugin)) {
+      route.spec.handler = make_quarantine(route.plugin);
+      return;
+    }
     const auto found = std::ranges::find(names_, route.plugin);
     const auto pattern = pipeline::Pattern::parse(route.spec.path);
     if (found == names_.end() || !pattern) return;
@@ -72,6 +81,7 @@ class Assembler {
     for (const std::string& method : route.spec.methods) id += (id.empty() ? "" : ",") + method;
     const plugin::RouteInfo info{
         .id = id + " " + route.spec.path, .pattern = route.spec.path, .params = pattern->params()};
+    const LoadingScope scope(route.plugin);
     auto handler = plugin::make_handler(instance, route.handler, info);
     if (!handler) return fail(plugin::kCannotBind, handler.error(), route.handler_place);
     route.spec.handler = std::move(*handler);
@@ -80,6 +90,7 @@ class Assembler {
   config::Config& config_;
   plugin::PluginLibraries& libraries_;
   Diagnostics& diagnostics_;
+  std::span<const std::string> quarantined_;
   plugin::LibraryOptions options_;
   Assembly assembly_;
   std::vector<std::string> names_;  // of assembly_.plugins
@@ -89,9 +100,9 @@ class Assembler {
 }  // namespace
 
 std::optional<Assembly> assemble(config::Config& config, plugin::PluginLibraries& libraries,
-                                 std::vector<std::string> folders, uint32_t workers,
-                                 Diagnostics& diagnostics) {
-  return Assembler(config, libraries, std::move(folders), workers, diagnostics).run();
+                                 std::vector<std::string> folders, uint32_t workers, Diagnostics& diagnostics,
+                                 std::span<const std::string> quarantined) {
+  return Assembler(config, libraries, std::move(folders), workers, diagnostics, quarantined).run();
 }
 
 }  // namespace leat::server

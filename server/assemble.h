@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,9 @@ struct Assembly {
 
 // Consumes the declarations of `config`. Plugins are loaded into `libraries`, which must outlive the
 // assembly; `folders` are searched for them before the installed folder. Nothing when any diagnostic is an
-// error.
+// error. Plugins named in `quarantined` are not loaded, and their routes answer 503.
 std::optional<Assembly> assemble(config::Config& config, plugin::PluginLibraries& libraries,
-                                 std::vector<std::string> folders, uint32_t workers,
-                                 Diagnostics& diagnostics);
+                                 std::vector<std::string> folders, uint32_t workers, Diagnostics& diagnostics,
+                                 std::span<const std::string> quarantined = {});
 
 }  // namespace leat::server

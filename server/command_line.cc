@@ -77,6 +77,8 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
   CLI::App* run = add("run", "Serve", Command::Kind::Run);
   takes_file(run);
   takes_overrides(*run, command);
+  run->add_flag("!--no-supervise", command.supervise,
+                "In one process, which is not started again when it crashes");
   takes_file(add("check", "Check a configuration and its plugins; writes nothing", Command::Kind::Check));
   CLI::App* routes =
       add("routes", "Show the routes and what each request passes through", Command::Kind::Routes);

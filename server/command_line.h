@@ -29,6 +29,7 @@ struct Command {
   std::string plugin_file;               // of plugin run
   std::vector<std::string> watched;      // reload when one of these files changes
   std::string socket;                    // of the daemon's admin commands; empty: as the configuration says
+  bool supervise = true;                 // as far as the configuration says so too
   bool json = false;
   bool markdown = false;
   std::string code;

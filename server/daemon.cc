@@ -1,16 +1,13 @@
 #include "server/daemon.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <latch>
 #include <mutex>
 
@@ -22,15 +19,6 @@ namespace leat::server {
 
 namespace {
 
-constexpr int kSignals[] = {SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1};
-
-sigset_t signal_set() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : kSignals) sigaddset(&set, signal);
-  return set;
-}
-
 // A connection costs a descriptor, and the soft limit is often 1024 for historical reasons only (select(2)).
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -38,65 +26,6 @@ void raise_descriptor_limit() {
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
-
-// One listening socket for each worker and address: over TCP each worker has its own, which the kernel
-// spreads connections over; a unix socket cannot be bound twice and is shared.
-Expected<std::vector<std::vector<Fd>>> open_listeners(const DaemonOptions& options) {
-  std::vector<std::vector<Fd>> listeners(options.workers);
-  for (const net::Address& wanted : options.listen) {
-    net::Address address = wanted;
-    const auto fail = [&](const Error& error) {
-      log::error("cannot listen on {}: {}", wanted.text(), error.text());
-      return std::unexpected(error);
-    };
-    for (uint32_t worker = 0; worker < options.workers; ++worker) {
-      if (worker > 0 && address.kind == net::Address::Kind::Unix) {
-        const int copy = ::fcntl(listeners[0].back().get(), F_DUPFD_CLOEXEC, 0);
-        if (copy < 0) return fail({"dup", errno});
-        listeners[worker].emplace_back(copy);
-        continue;
-      }
-      auto socket = net::listen_on(address, options.sockets);
-      if (!socket) return fail(socket.error());
-      // With port 0 the kernel has chosen one: the other workers listen on the same.
-      if (auto bound = net::local_address(socket->get())) address.port = bound->port;
-      listeners[worker].push_back(std::move(*socket));
-    }
-    log::info("listening on {}", address.text());
-  }
-  return listeners;
-}
-
-// The files of unix sockets that this daemon has bound, removed when it ends, unless another has taken the
-// name by then.
-class SocketFiles {
- public:
-  explicit SocketFiles(const std::vector<net::Address>& addresses) {
-    for (const net::Address& address : addresses) {
-      struct stat status{};
-      if (address.kind == net::Address::Kind::Unix && ::stat(address.host.c_str(), &status) == 0)
-        files_.push_back({address.host, status.st_dev, status.st_ino});
-    }
-  }
-  ~SocketFiles() {
-    for (const File& file : files_) {
-      struct stat status{};
-      if (::stat(file.path.c_str(), &status) == 0 && status.st_dev == file.device &&
-          status.st_ino == file.inode)
-        ::unlink(file.path.c_str());
-    }
-  }
-  SocketFiles(const SocketFiles&) = delete;
-  SocketFiles& operator=(const SocketFiles&) = delete;
-
- private:
-  struct File {
-    std::string path;
-    dev_t device;
-    ino_t inode;
-  };
-  std::vector<File> files_;
-};
 
 class Fleet {
  public:
@@ -197,22 +126,29 @@ void on_signal(int signal, Fleet& fleet, DaemonClient& client, bool& draining) {
 
 }  // namespace
 
+sigset_t daemon_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&set, signal);
+  return set;
+}
+
 void block_signals() {
-  const sigset_t set = signal_set();
+  const sigset_t set = daemon_signals();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-int run_daemon(const DaemonOptions& options, std::span<http::Service* const> services, DaemonClient& client) {
+int run_daemon(const DaemonOptions& options, ListeningSockets& sockets,
+               std::span<http::Service* const> services, DaemonClient& client) {
   raise_descriptor_limit();
-  auto listeners = open_listeners(options);
-  if (!listeners) return 1;
-  const SocketFiles files(options.listen);
-  const sigset_t set = signal_set();
+  for (const std::string& address : sockets.addresses()) log::info("listening on {}", address);
+  const sigset_t set = daemon_signals();
   const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-  Fleet fleet(options, services, std::move(*listeners));
+  Fleet fleet(options, services, sockets.take());
   if (!fleet.start()) return 1;
   client.on_serving(fleet.workers());
+  if (options.serving != nullptr) *options.serving = true;
   notify_manager("READY=1");
   bool draining = false;
   while (!fleet.all_ended()) {

@@ -1,13 +1,14 @@
-// Daemon: the listening sockets, the workers' threads and the signals.
+// Daemon: the workers' threads and the signals.
 //
-// Opens every socket before any worker starts, so that an address in use is one clear error and nothing has
-// been served yet. Then waits for signals on the main thread:
+// Starts the workers on sockets that are open already, then waits for signals on the main thread:
 //   TERM, QUIT   drain: answer what was begun, accept nothing new, stop at the deadline at the latest
 //   INT          stop at once, as does a second TERM or QUIT
 //   USR1         reopen the log file
 //   HUP          its client is told to reload
 #pragma once
 
+#include <atomic>
+#include <csignal>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -17,6 +18,7 @@
 #include "base/error.h"
 #include "http/service.h"
 #include "net/listener.h"
+#include "server/listening_sockets.h"
 #include "server/worker.h"
 
 namespace leat::server {
@@ -28,6 +30,7 @@ struct DaemonOptions {
   net::ListenOptions sockets;
   WorkerOptions worker;  // index and cpu are filled in for each
   Worker::Hooks hooks;
+  std::atomic<bool>* serving = nullptr;  // set once all workers serve; may be null
 };
 
 // Who is told how far the daemon is. On the main thread; nothing may block.
@@ -40,11 +43,14 @@ class DaemonClient {
   virtual void on_stopped() = 0;   // they have ended, and are about to be destroyed; this one may block
 };
 
+// What the daemon acts on.
+sigset_t daemon_signals();
 // Blocks the daemon's signals in this thread and in all that it will start. Call before any thread exists.
 void block_signals();
 
-// Serves until told to stop, with one service for each worker. Returns the process's exit code; what went
-// wrong is in the log.
-int run_daemon(const DaemonOptions& options, std::span<http::Service* const> services, DaemonClient& client);
+// Serves on `sockets`, which it takes, until told to stop, with one service for each worker. Returns the
+// process's exit code; what went wrong is in the log.
+int run_daemon(const DaemonOptions& options, ListeningSockets& sockets,
+               std::span<http::Service* const> services, DaemonClient& client);
 
 }  // namespace leat::server

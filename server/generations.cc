@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "json/writer.h"
+#include "server/crash_report.h"
 
 namespace leat::server {
 
@@ -78,6 +79,7 @@ std::vector<http::Service*> Generations::services() {
 
 bool Generations::start_worker(uint32_t index) {
   for (const auto& plugin : generations_.front().assembly.plugins) {
+    const LoadingScope scope(plugin->name());
     if (const auto ready = plugin->worker_init(index); !ready) {
       log::error("{}", ready.error().message);
       return false;
@@ -116,6 +118,7 @@ std::string Generations::replace(Assembly next, Workers workers, const std::stop
   const auto refusals = std::make_shared<Refusals>();
   const bool asked = on_workers(workers, stopping, [refusals, made](uint32_t index) {
     for (const auto& plugin : made->assembly.plugins) {
+      const LoadingScope scope(plugin->name());
       const auto ready = plugin->worker_init(index);
       if (ready) continue;
       const std::lock_guard lock(refusals->mutex);

@@ -21,10 +21,12 @@
 #include "server/command_line.h"
 #include "server/control.h"
 #include "server/cpus.h"
+#include "server/crash_report.h"
 #include "server/daemon.h"
 #include "server/exit_code.h"
 #include "server/plugin_new.h"
 #include "server/plugin_run.h"
+#include "server/supervisor.h"
 
 namespace leat::server {
 
@@ -85,21 +87,23 @@ struct Loaded {
 };
 
 std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libraries, bool color,
-                           std::string& report) {
+                           std::string& report, std::span<const std::string> quarantined = {}) {
   auto [config, diagnostics] = config::load(command.file, command.overrides);
   std::optional<Loaded> loaded;
   if (config) {
     const uint32_t workers = worker_count(config->settings);
-    if (auto assembly = assemble(*config, libraries, plugin_folders(command), workers, diagnostics))
+    if (auto assembly =
+            assemble(*config, libraries, plugin_folders(command), workers, diagnostics, quarantined))
       loaded.emplace(std::move(config->settings), workers, std::move(*assembly));
   }
   report += config::render(diagnostics, color);
   return loaded;
 }
 
-std::optional<Loaded> load_at_start(const Command& command, plugin::PluginLibraries& libraries) {
+std::optional<Loaded> load_at_start(const Command& command, plugin::PluginLibraries& libraries,
+                                    std::span<const std::string> quarantined = {}) {
   std::string report;
-  auto loaded = load(command, libraries, ::isatty(STDERR_FILENO) != 0, report);
+  auto loaded = load(command, libraries, ::isatty(STDERR_FILENO) != 0, report, quarantined);
   std::fwrite(report.data(), 1, report.size(), stderr);
   return loaded;
 }
@@ -117,59 +121,94 @@ std::string admin_socket(const config::Settings& settings) {
 }
 
 Control::Options control_options(const Command& command, const config::Settings& running,
-                                 plugin::PluginLibraries& libraries) {
+                                 plugin::PluginLibraries& libraries, LifeSigns* signs) {
   Control::Options options;
   options.socket = admin_socket(running);
   options.checker = {own_path(), "check", "-c", command.file};
   for (const std::string& folder : command.plugin_path)
     options.checker.insert(options.checker.end(), {"--plugin-path", folder});
-  options.load = [&command, &running,
-                  &libraries](std::string& remarks) -> std::expected<Assembly, std::string> {
+  options.load = [&command, &running, &libraries,
+                  signs](std::string& remarks) -> std::expected<Assembly, std::string> {
     std::string report;
     auto loaded = load(command, libraries, false, report);
     if (!loaded) return std::unexpected(std::move(report));
     remarks += report;
     for (const std::string& path : config::changed_settings(running, loaded->settings))
       remarks += std::format("`{}` has changed: it takes effect at the next start\n", path);
+    note_loaded_objects();
+    if (signs != nullptr) signs->pardoned = true;
     return std::move(loaded->assembly);
   };
   options.watched = command.watched;
   return options;
 }
 
-int run(const Command& command, plugin::PluginLibraries& libraries) {
-  // Before any thread exists: plugins may start some, and all must inherit the mask.
-  block_signals();
-  auto loaded = load_at_start(command, libraries);
+// Loads everything and serves. `settings` and `sockets` are those of the supervisor, which a restart must not
+// change; null in one process.
+int serve(const Command& command, const config::Settings* settings, ListeningSockets& sockets,
+          const ServingStart& start, plugin::PluginLibraries& libraries) {
+  report_crashes(start.signs != nullptr ? &start.signs->crash : nullptr);
+  auto loaded = load_at_start(command, libraries, start.quarantined);
   if (!loaded) return kExitConfiguration;
+  if (settings != nullptr) loaded->settings = *settings;
   if (const auto opened = log::open(loaded->settings.log); !opened) {
     std::fprintf(stderr, "leat: cannot open the log file: %s\n", opened.error().c_str());
     return kExitFailure;
   }
+  note_loaded_objects();
   const size_t routes = loaded->assembly.site->routes().size();
   log::info("leat {} with {} worker{} and {} route{}", LEAT_VERSION, loaded->workers,
             loaded->workers == 1 ? "" : "s", routes, routes == 1 ? "" : "s");
+  if (!start.former_end.empty()) log::error("{}", start.former_end);
+  for (const std::string& name : start.quarantined)
+    log::error("plugin {} is quarantined, its routes answer 503: it has crashed too often", name);
   DaemonOptions options = daemon_options(loaded->settings, loaded->workers);
   Generations generations(std::move(loaded->assembly), loaded->workers, loaded->settings.drain_timeout);
-  Control control(control_options(command, loaded->settings, libraries), generations);
+  Control control(control_options(command, loaded->settings, libraries, start.signs), generations);
   int code = kExitFailure;
   if (const auto opened = control.open(); !opened) {
     log::error("cannot listen for admin commands on {}: {}", admin_socket(loaded->settings),
                opened.error().text());
-  } else {
-    options.hooks.start = [&generations](uint32_t worker) { return generations.start_worker(worker); };
+  } else if (settings != nullptr || sockets.open(options.listen, options.sockets, options.workers)) {
+    options.hooks.start = [&generations](uint32_t worker) {
+      give_crash_stack();
+      return generations.start_worker(worker);
+    };
     options.hooks.stop = [&generations](uint32_t worker) { generations.stop_worker(worker); };
-    code = run_daemon(options, generations.services(), control);
+    options.serving = start.signs != nullptr ? &start.signs->serving : nullptr;
+    code = run_daemon(options, sockets, generations.services(), control);
   }
   log::close();
   return code;
 }
 
+int run(const Command& command, plugin::PluginLibraries& libraries) {
+  // Before any thread exists: plugins may start some, and all must inherit the mask.
+  block_signals();
+  ListeningSockets sockets;
+  const auto [config, diagnostics] = config::load(command.file, command.overrides);
+  // What is wrong with the configuration is said where it is loaded with all its plugins.
+  if (!config || !command.supervise || !config->settings.supervise)
+    return serve(command, nullptr, sockets, {}, libraries);
+  // A restart and a reload read a file that may have changed; there are sockets for this many workers.
+  config::Settings settings = config->settings;
+  settings.workers = worker_count(settings);
+  Command own = command;
+  own.overrides.workers = std::to_string(settings.workers);
+  const DaemonOptions options = daemon_options(settings, settings.workers);
+  if (!sockets.open(options.listen, options.sockets, options.workers)) return kExitFailure;
+  return supervise(
+      {settings.crash_limit, settings.crash_window, settings.restart_delay}, sockets,
+      [&](const ServingStart& start) { return serve(own, &settings, sockets, start, libraries); });
+}
+
+// Without a supervisor: the plugin is loaded by then, and whoever writes it wants to see a crash.
 int run_plugin(Command command) {
   block_signals();
   plugin::PluginLibraries libraries;
   if (const auto prepared = prepare_plugin_run(command, libraries); !prepared) return prepared.error();
-  return run(command, libraries);
+  ListeningSockets sockets;
+  return serve(command, nullptr, sockets, {}, libraries);
 }
 
 // Sends an admin command to the daemon that the configuration, or --socket, leads to.

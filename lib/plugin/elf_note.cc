@@ -48,6 +48,26 @@ std::optional<T> read_at(std::string_view bytes, uint64_t offset) {
   return value;
 }
 
+// The linker's name for the object (--build-id), if these notes hold it.
+std::string find_build_id(std::string_view notes) {
+  constexpr auto kPadded = [](uint64_t size) { return (size + 3) & ~uint64_t{3}; };
+  constexpr std::string_view kOwner("GNU\0", 4);
+  uint64_t offset = 0;
+  while (const auto header = read_at<Elf64_Nhdr>(notes, offset)) {
+    const uint64_t owner = offset + sizeof(Elf64_Nhdr);
+    const uint64_t description = owner + kPadded(header->n_namesz);
+    if (description + header->n_descsz > notes.size()) break;
+    if (header->n_type == NT_GNU_BUILD_ID && notes.substr(owner, header->n_namesz) == kOwner) {
+      std::string text;
+      for (const char c : notes.substr(description, header->n_descsz))
+        text += std::format("{:02x}", static_cast<unsigned char>(c));
+      return text;
+    }
+    offset = description + kPadded(header->n_descsz);
+  }
+  return {};
+}
+
 // One segment of notes: {owner size, description size, type, owner, description}, parts padded to 4 bytes.
 std::optional<ElfNote> find_leat_note(std::string_view notes) {
   constexpr auto kPadded = [](uint64_t size) { return (size + 3) & ~uint64_t{3}; };
@@ -63,7 +83,7 @@ std::optional<ElfNote> find_leat_note(std::string_view notes) {
       const auto note = read_at<leat_note>(notes, offset);
       if (!note) return std::nullopt;
       return ElfNote{note->abi_major, note->abi_minor,
-                     std::string(note->name, strnlen(note->name, sizeof note->name))};
+                     std::string(note->name, strnlen(note->name, sizeof note->name)), ""};
     }
     offset = description + kPadded(header->n_descsz);
   }
@@ -92,6 +112,8 @@ std::expected<Elf64_Ehdr, LoadError> check_header(std::string_view bytes) {
 std::expected<ElfNote, LoadError> read_elf_note(std::string_view bytes) {
   const auto header = check_header(bytes);
   if (!header) return std::unexpected(header.error());
+  std::optional<ElfNote> found;
+  std::string build_id;
   for (unsigned i = 0; i < header->e_phnum; ++i) {
     const auto segment = read_at<Elf64_Phdr>(bytes, header->e_phoff + uint64_t{i} * header->e_phentsize);
     if (!segment)
@@ -99,7 +121,13 @@ std::expected<ElfNote, LoadError> read_elf_note(std::string_view bytes) {
     if (segment->p_type != PT_NOTE) continue;
     if (segment->p_offset > bytes.size() || bytes.size() - segment->p_offset < segment->p_filesz)
       return std::unexpected(LoadError{"its notes are cut short", "copy the file again"});
-    if (auto note = find_leat_note(bytes.substr(segment->p_offset, segment->p_filesz))) return *note;
+    const std::string_view notes = bytes.substr(segment->p_offset, segment->p_filesz);
+    if (!found) found = find_leat_note(notes);
+    if (build_id.empty()) build_id = find_build_id(notes);
+  }
+  if (found) {
+    found->build_id = std::move(build_id);
+    return *found;
   }
   return std::unexpected(
       LoadError{"it is a shared object, but not a Leat plugin: it has no Leat note",

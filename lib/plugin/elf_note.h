@@ -21,6 +21,7 @@ struct ElfNote {
   uint32_t abi_major = 0;
   uint32_t abi_minor = 0;
   std::string name;
+  std::string build_id;  // what the linker made, in hexadecimal; empty for none
 };
 
 // The Leat note of the shared object `bytes`. Fails for what is not an ELF shared object of this machine, and

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "pipeline/pipeline.h"
 #include "plugin/call.h"
+#include "plugin/running.h"
 
 namespace leat::plugin {
 
@@ -19,6 +20,16 @@ RequestState* need_state(http::Exchange& exchange) {
     exchange.handler_state = new (memory) RequestState{.handler = current_call.handler};
   }
   return state_of(exchange);
+}
+
+std::optional<Running> running_now() {
+  const Call call = current_call;
+  if (call.handler == nullptr) return std::nullopt;
+  const PluginInstance& instance = call.handler->instance();
+  const PluginLibrary& library = instance.library();
+  const std::string_view path = call.exchange != nullptr ? call.exchange->request.path() : "";
+  return Running{instance.name(),    library.version(),        library.content(),
+                 library.build_id(), call.handler->route().id, path};
 }
 
 int32_t refuse(std::string_view function, std::string_view why, int32_t code) {

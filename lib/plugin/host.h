@@ -58,6 +58,8 @@ class PluginLibrary {
   [[nodiscard]] const std::string& path() const { return path_; }
   // A name for the bytes of its file: 16 hexadecimal digits.
   [[nodiscard]] const std::string& content() const { return content_; }
+  // The linker's (--build-id), in hexadecimal; empty for none.
+  [[nodiscard]] const std::string& build_id() const { return build_id_; }
   [[nodiscard]] const leat_plugin_entry& entry() const { return entry_; }
   [[nodiscard]] std::span<const leat_handler> handlers() const { return handlers_; }
   [[nodiscard]] const LibraryOptions& options() const { return options_; }
@@ -77,6 +79,7 @@ class PluginLibrary {
 
   std::string path_;
   std::string content_;
+  std::string build_id_;
   LibraryOptions options_;
   std::string name_, version_;
   leat_plugin_entry entry_{};           // as this daemon knows it; what an older plugin lacks is zero

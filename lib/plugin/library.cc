@@ -192,6 +192,7 @@ std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load(
 
 std::expected<void, LoadError> PluginLibrary::open(std::string_view bytes, const ElfNote& note) {
   if (auto fits = check_version(note.abi_major, note.abi_minor); !fits) return fits;
+  build_id_ = note.build_id;
   auto copy = private_copy(std::format("leat-{}-{}", note.name, content_), bytes);
   if (!copy)
     return fail("a private copy of it cannot be made: " + copy.error().text(),

@@ -171,8 +171,15 @@ bool Daemon::logs(std::string_view text) const {
   return wait_until([&] { return log().contains(text); });
 }
 
+int Daemon::serving_pid() const {
+  const std::string pid = std::to_string(pid_);
+  std::ifstream children("/proc/" + pid + "/task/" + pid + "/children");
+  int child = 0;
+  return children >> child ? child : 0;
+}
+
 uint64_t Daemon::resident_kib() const {
-  std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
+  std::ifstream status("/proc/" + std::to_string(serving_pid()) + "/status");
   for (std::string word; status >> word;) {
     uint64_t kib = 0;
     if (word == "VmRSS:" && status >> kib) return kib;
@@ -181,7 +188,7 @@ uint64_t Daemon::resident_kib() const {
 }
 
 size_t Daemon::open_descriptors() const {
-  const std::filesystem::directory_iterator entries("/proc/" + std::to_string(pid_) + "/fd");
+  const std::filesystem::directory_iterator entries("/proc/" + std::to_string(serving_pid()) + "/fd");
   return static_cast<size_t>(std::distance(begin(entries), end(entries)));
 }
 

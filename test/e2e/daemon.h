@@ -84,7 +84,9 @@ class Daemon {
   [[nodiscard]] std::string log() const;                 // stderr so far
   [[nodiscard]] std::string output() const;              // stdout so far
   [[nodiscard]] bool logs(std::string_view text) const;  // ... within kPatience
-  // Resident memory; 0 when it has ended.
+  // The process that serves: the supervisor's child; 0 while there is none.
+  [[nodiscard]] int serving_pid() const;
+  // Of the process that serves. Resident memory; 0 when it has ended.
   [[nodiscard]] uint64_t resident_kib() const;
   [[nodiscard]] size_t open_descriptors() const;
   [[nodiscard]] std::string path(std::string_view name) const { return folder_.path(name); }

@@ -1,0 +1,180 @@
+#include "server/supervisor.h"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <format>
+#include <memory>
+#include <new>
+#include <optional>
+
+#include "base/log.h"
+#include "server/daemon.h"
+#include "server/exit_code.h"
+
+namespace leat::server {
+
+namespace {
+
+constexpr uint64_t kFirstDelayMs = 100;
+
+uint64_t now_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
+}
+
+// Text that the other process wrote and may have left without its end.
+template <size_t Size>
+std::string text_of(const char (&text)[Size]) {
+  return {text, ::strnlen(text, Size)};
+}
+
+class Supervisor {
+ public:
+  Supervisor(const SupervisorOptions& options, ListeningSockets& sockets, LifeSigns& signs)
+      : options_(options), sockets_(sockets), signs_(signs), signals_(daemon_signals()) {
+    start_.signs = &signs;
+    sigaddset(&signals_, SIGCHLD);
+  }
+
+  int run(const std::function<int(const ServingStart&)>& serve) {
+    ::sigprocmask(SIG_BLOCK, &signals_, nullptr);
+    const pid_t supervisor = ::getpid();
+    for (;;) {
+      signs_.serving = false;
+      signs_.crash = {};
+      const pid_t child = ::fork();
+      if (child == 0) return become_child(supervisor) ? serve(start_) : kExitFailure;
+      if (child < 0) {
+        log::error("cannot start a process that serves: fork: {}", std::strerror(errno));
+        if (!restarting_) return kExitFailure;
+        crashes_.push_back({now_ms(), {}});
+      } else {
+        const int status = watch(child);
+        if (const auto code = judge(status)) return *code;
+      }
+      restarting_ = true;
+      if (!wait_before_restart()) return kExitFine;
+    }
+  }
+
+ private:
+  struct Crash {
+    uint64_t at_ms;
+    std::string plugin;  // empty: nobody is blamed
+  };
+
+  // False when the supervisor died before its death could be noticed.
+  static bool become_child(pid_t supervisor) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != supervisor) return false;
+    // A group of its own: what a terminal sends comes from the supervisor, and once.
+    ::setpgid(0, 0);
+    sigset_t chld;
+    sigemptyset(&chld);
+    sigaddset(&chld, SIGCHLD);
+    ::sigprocmask(SIG_UNBLOCK, &chld, nullptr);
+    return true;
+  }
+
+  // Passes signals on until the child has ended. Returns its wait status.
+  int watch(pid_t child) {
+    for (;;) {
+      int status = 0;
+      if (::waitpid(child, &status, WNOHANG) == child) return status;
+      siginfo_t info{};
+      const int signal = ::sigwaitinfo(&signals_, &info);
+      if (signal < 0 || signal == SIGCHLD) continue;
+      ::kill(child, signal);
+      if (ends(signal)) {
+        stopping_ = true;
+        sockets_.close();
+      }
+    }
+  }
+
+  static bool ends(int signal) { return signal == SIGTERM || signal == SIGQUIT || signal == SIGINT; }
+
+  // The exit code, or nothing when another child shall follow.
+  std::optional<int> judge(int status) {
+    const bool crashed = WIFSIGNALED(status);
+    if (!crashed && (!restarting_ || signs_.serving)) return WEXITSTATUS(status);
+    if (signs_.pardoned.exchange(false)) start_.quarantined.clear();
+    const std::string plugin = crashed ? text_of(signs_.crash.plugin) : "";
+    const std::string route = text_of(signs_.crash.route);
+    std::string how =
+        crashed ? std::format("was ended by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))
+                : std::format("could not start: status {}", WEXITSTATUS(status));
+    if (!plugin.empty()) how += " in plugin " + plugin;
+    if (!plugin.empty() && !route.empty()) how += " on route " + route;
+    start_.former_end = "the process that served before " + how;
+    log::error("the process that serves {}", how);
+    if (stopping_) return kExitFailure;
+    crashes_.push_back({now_ms(), plugin});
+    count(plugin);
+    return std::nullopt;
+  }
+
+  void count(const std::string& plugin) {
+    const uint64_t now = now_ms();
+    std::erase_if(crashes_, [&](const Crash& each) { return now - each.at_ms > options_.crash_window_ms; });
+    // What is older than this many counts for nothing.
+    if (crashes_.size() > kMostCrashes) crashes_.erase(crashes_.begin());
+    if (plugin.empty() || std::ranges::contains(start_.quarantined, plugin)) return;
+    if (std::ranges::count(crashes_, plugin, &Crash::plugin) < options_.crash_limit) return;
+    start_.quarantined.push_back(plugin);
+    // It is dealt with: it is no reason to delay what comes.
+    std::erase_if(crashes_, [&](const Crash& each) { return each.plugin == plugin; });
+    log::error("plugin {} has crashed {} times: it is quarantined", plugin, options_.crash_limit);
+  }
+
+  // False when it was told to stop meanwhile.
+  bool wait_before_restart() {
+    const size_t beyond = crashes_.size() > options_.crash_limit ? crashes_.size() - options_.crash_limit : 0;
+    uint64_t delay_ms = 0;
+    if (beyond > 0)
+      delay_ms = std::min(options_.restart_delay_ms, kFirstDelayMs << std::min<size_t>(beyond - 1, 20));
+    const uint64_t until = now_ms() + delay_ms;
+    for (uint64_t now = now_ms();; now = now_ms()) {
+      const uint64_t left = until > now ? until - now : 0;
+      const timespec wait{static_cast<time_t>(left / 1000), static_cast<long>(left % 1000 * 1'000'000)};
+      const int signal = ::sigtimedwait(&signals_, nullptr, &wait);
+      if (ends(signal)) return false;
+      if (signal < 0 && left == 0) return true;
+    }
+  }
+
+  static constexpr size_t kMostCrashes = 2048;
+
+  const SupervisorOptions& options_;
+  ListeningSockets& sockets_;
+  LifeSigns& signs_;
+  sigset_t signals_;
+  ServingStart start_;
+  std::vector<Crash> crashes_;  // within the window, oldest first
+  bool restarting_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace
+
+int supervise(const SupervisorOptions& options, ListeningSockets& sockets,
+              const std::function<int(const ServingStart&)>& serve) {
+  void* page = ::mmap(nullptr, sizeof(LifeSigns), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) {
+    log::error("cannot supervise: mmap: {}", std::strerror(errno));
+    return kExitFailure;
+  }
+  // Never unmapped: a crash report may be written up to the last moment.
+  return Supervisor(options, sockets, *new (page) LifeSigns).run(serve);
+}
+
+}  // namespace leat::server
