@@ -128,6 +128,7 @@ class Server:
 def start_leat():
     port = free_port()
     return Server("leat", [ROOT / "build/server/leat", "run", "-c", ROOT / "bench/leat.toml", "--workers", "1",
+                           "--no-supervise",  # its memory and time are read by its process id
                            "--listen", f"127.0.0.1:{port}"], port)
 
 
