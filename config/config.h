@@ -52,6 +52,9 @@ struct Settings {
   uint32_t doze_after = 10'000;
   bool known_heads = true;
 
+  uint32_t pool_threads = 0;  // 0: some for each usable CPU
+  uint32_t pool_queue = 1024;
+
   http::Limits limits;
   log::Options log;
 };

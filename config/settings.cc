@@ -139,6 +139,12 @@ constexpr Setting kSettings[] = {
     number("limits.known_heads", Boolean, 0, 1, AT(known_heads),
            "Recognise request heads and header lines that come again, and skip parsing them."),
 
+    number("pool.threads", Workers, 1, 1024, AT(pool_threads),
+           "Threads for the work of plugins that blocks; \"auto\" is four for each CPU the process may use, "
+           "64 at most."),
+    number("pool.queue", Count, 1, 1'000'000, AT(pool_queue),
+           "Pieces of such work that wait for a thread; plugins are told that more is too much."),
+
     choice("log.level", "debug info warn error off", AT(log.level), "The least that is logged."),
     choice("log.format", "text json", AT(log.format), "The form of log lines."),
     text("log.file", 4096, AT(log.file), "Where to log; empty is standard error. SIGUSR1 opens it anew."),

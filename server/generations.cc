@@ -159,8 +159,16 @@ void Generations::on_left(uint32_t worker, const pipeline::Site& site) {
     for (Generation& each : generations_)
       if (each.assembly.site.get() == &site) generation = &each;
   }
-  for (const auto& plugin : generation->assembly.plugins) plugin->worker_fini(worker);
-  if (generation->workers_in.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  leave(worker, *generation);
+}
+
+// Work on the pool can outlast its request. Ending the plugin would wait for it, with all of the worker's
+// connections: so this comes again when it has come back.
+void Generations::leave(uint32_t worker, Generation& generation) {
+  for (const auto& plugin : generation.assembly.plugins)
+    if (!plugin->when_idle(worker, [this, worker, &generation] { leave(worker, generation); })) return;
+  for (const auto& plugin : generation.assembly.plugins) plugin->worker_fini(worker);
+  if (generation.workers_in.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   const uint64_t one = 1;
   [[maybe_unused]] const auto written = ::write(left_.get(), &one, sizeof one);
 }

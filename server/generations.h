@@ -83,6 +83,7 @@ class Generations {
   };
 
   void on_left(uint32_t worker, const pipeline::Site& site);
+  void leave(uint32_t worker, Generation& generation);
   void count_requests(Workers workers, const std::stop_token& stopping);
 
   uint32_t worker_count_;

@@ -4,6 +4,7 @@
 // and that a daemon with its workers. Each is made here, in this order, and nowhere else.
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -17,6 +18,7 @@
 #include "config/diagnostics.h"
 #include "config/reference.h"
 #include "leat_version.h"
+#include "plugin/commons.h"
 #include "server/assemble.h"
 #include "server/command_line.h"
 #include "server/control.h"
@@ -34,11 +36,23 @@ namespace {
 
 void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
-uint32_t worker_count(const config::Settings& settings) {
-  if (settings.workers != 0) return settings.workers;
+uint32_t granted_cpus() {
   const auto cpus = static_cast<uint32_t>(usable_cpus().size());
   const uint32_t granted = cgroup_cpu_limit();
   return granted != 0 && granted < cpus ? granted : cpus;
+}
+
+uint32_t worker_count(const config::Settings& settings) {
+  return settings.workers != 0 ? settings.workers : granted_cpus();
+}
+
+// Work that blocks mostly waits: with one thread a CPU, the CPUs would.
+ThreadPool::Limits pool_limits(const config::Settings& settings) {
+  constexpr uint32_t kThreadsPerCpu = 4;
+  constexpr uint32_t kMostByItself = 64;
+  const uint32_t threads = std::min(granted_cpus() * kThreadsPerCpu, kMostByItself);
+  return {.threads = settings.pool_threads != 0 ? settings.pool_threads : threads,
+          .queue = settings.pool_queue};
 }
 
 DaemonOptions daemon_options(const config::Settings& settings, uint32_t workers) {
@@ -162,6 +176,7 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   if (!start.former_end.empty()) log::error("{}", start.former_end);
   for (const std::string& name : start.quarantined)
     log::error("plugin {} is quarantined, its routes answer 503: it has crashed too often", name);
+  libraries.commons().pool.set_limits(pool_limits(loaded->settings));
   DaemonOptions options = daemon_options(loaded->settings, loaded->workers);
   Generations generations(std::move(loaded->assembly), loaded->workers, loaded->settings.drain_timeout);
   Control control(control_options(command, loaded->settings, libraries, start.signs), generations);

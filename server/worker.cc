@@ -65,7 +65,10 @@ Worker::Worker(WorkerOptions options, std::vector<Fd> listeners, http::Service& 
             .heads = options_.known_heads ? &heads_ : nullptr,
             .lines = options_.known_heads ? &lines_ : nullptr} {}
 
-Worker::~Worker() = default;
+Worker::~Worker() {
+  // Runs what was posted last, which may still look for its exchange.
+  loop_.reset();
+}
 
 Expected<std::string> Worker::build() {
   if (options_.cpu >= 0) {

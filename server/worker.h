@@ -72,7 +72,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   void stop();
   // Any thread, once the worker is ready and until it was told to drain or stop: runs `work` on the worker's
   // thread, soon.
-  void run_soon(std::function<void()> work);
+  void run_soon(std::function<void()> work) override;
 
   // Worker's thread: ends the requests of `site` that are under way, with a 503 where nothing was answered
   // yet, and with a cut answer elsewhere.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 #include "http/exchange.h"
@@ -63,6 +64,10 @@ class WorkerContext {
   // names, in a later turn. False, and nothing will be called, when the ticket is stale or memory is out.
   // True does not promise a call: the exchange may end before the worker gets to it. Any thread.
   [[nodiscard]] virtual bool resume_from_any_thread(Ticket ticket, Resume resume, void* argument) = 0;
+
+  // Runs `work` on this worker in a later turn, or never if it stops before. Any thread, for as long as the
+  // worker's requests have not all come to their end.
+  virtual void run_soon(std::function<void()> work) = 0;
 };
 
 }  // namespace leat::http

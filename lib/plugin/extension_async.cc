@@ -5,6 +5,7 @@
 #include "plugin/call.h"
 #include "plugin/extensions.h"
 #include "plugin/handler.h"
+#include "plugin/resumption.h"
 
 namespace leat::plugin {
 namespace {
@@ -23,7 +24,36 @@ bool take(RequestState& state, SuspensionTable::Slot* slot) {
   return false;
 }
 
-// A completion arrives on the request's worker.
+}  // namespace
+
+int32_t check_open(http::Exchange& exchange, std::string_view function) {
+  if (is_over(exchange)) return LEAT_E_STATE;
+  if (exchange.finished()) return refuse(function, "the request was answered already", LEAT_E_STATE);
+  return LEAT_OK;
+}
+
+std::expected<SuspensionTable::Slot*, int32_t> begin_suspension(http::Exchange& exchange) {
+  RequestState* state = need_state(exchange);
+  if (state == nullptr) return std::unexpected(LEAT_E_MEMORY);
+  SuspensionTable& table = *current_call.handler->instance().suspensions(exchange.worker().index());
+  SuspensionTable::Slot* slot = table.suspend(exchange.worker(), keep_open(exchange));
+  if (slot == nullptr) return std::unexpected(LEAT_E_MEMORY);
+  slot->next = state->suspensions;
+  state->suspensions = slot;
+  return slot;
+}
+
+void drop_suspension(http::Exchange& exchange, SuspensionTable::Slot& slot) {
+  take(*state_of(exchange), &slot);
+  Completion none;
+  (void)current_call.handler->instance().suspensions(exchange.worker().index())->release(slot, &none);
+}
+
+leat_ticket ticket_of(http::Exchange& exchange, const SuspensionTable::Slot& slot) {
+  return {exchange.worker().index(), slot.index, SuspensionTable::generation(slot)};
+}
+
+// On the request's worker.
 void on_completion(http::Exchange& exchange, void* argument) {
   RequestState* state = state_of(exchange);
   auto* slot = static_cast<SuspensionTable::Slot*>(argument);
@@ -33,22 +63,17 @@ void on_completion(http::Exchange& exchange, void* argument) {
   state->handler->resume(exchange, completion.resume, completion.argument);
 }
 
+namespace {
+
 int32_t suspend(leat_request* request, leat_ticket* ticket) {
   constexpr std::string_view kFunction = "leat.async/1 suspend";
   http::Exchange* exchange = exchange_of(request, kFunction);
   if (exchange == nullptr) return LEAT_E_THREAD;
   if (ticket == nullptr) return refuse(kFunction, "ticket is NULL", LEAT_E_ARGUMENT);
-  if (is_over(*exchange)) return LEAT_E_STATE;
-  if (exchange->finished()) return refuse(kFunction, "the request was answered already", LEAT_E_STATE);
-  RequestState* state = need_state(*exchange);
-  if (state == nullptr) return LEAT_E_MEMORY;
-  const uint32_t worker = exchange->worker().index();
-  SuspensionTable& table = *current_call.handler->instance().suspensions(worker);
-  SuspensionTable::Slot* slot = table.suspend(exchange->worker(), keep_open(*exchange));
-  if (slot == nullptr) return LEAT_E_MEMORY;
-  slot->next = state->suspensions;
-  state->suspensions = slot;
-  *ticket = {worker, slot->index, SuspensionTable::generation(*slot)};
+  if (const int32_t open = check_open(*exchange, kFunction); open != LEAT_OK) return open;
+  const auto slot = begin_suspension(*exchange);
+  if (!slot) return slot.error();
+  *ticket = ticket_of(*exchange, **slot);
   return LEAT_OK;
 }
 
@@ -76,8 +101,7 @@ int32_t resume_after(leat_request* request, uint64_t delay_ms, leat_resume resum
   http::Exchange* exchange = exchange_of(request, kFunction);
   if (exchange == nullptr) return LEAT_E_THREAD;
   if (resume == nullptr) return refuse(kFunction, "resume is NULL", LEAT_E_ARGUMENT);
-  if (is_over(*exchange)) return LEAT_E_STATE;
-  if (exchange->finished()) return refuse(kFunction, "the request was answered already", LEAT_E_STATE);
+  if (const int32_t open = check_open(*exchange, kFunction); open != LEAT_OK) return open;
   RequestState* state = need_state(*exchange);
   if (state == nullptr) return LEAT_E_MEMORY;
   Timer* timer = state->free_timers;

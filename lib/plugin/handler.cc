@@ -183,13 +183,18 @@ void PluginHandler::end_suspensions(http::Exchange& exchange) const {
   while (SuspensionTable::Slot* slot = state.suspensions) {
     state.suspensions = slot->next;
     Completion completion;
-    if (!instance_.suspensions(worker)->release(*slot, &completion)) continue;
-    const leat_scope seen = scope(worker);
-    try {
-      completion.resume(&seen, nullptr, completion.argument);
-    } catch (...) {
-      complain("threw an exception for a completion whose request had ended");
-    }
+    if (instance_.suspensions(worker)->release(*slot, &completion))
+      deliver_without_request(worker, completion);
+  }
+}
+
+void PluginHandler::deliver_without_request(uint32_t worker, const Completion& completion) const {
+  const CallScope call_scope(*this);
+  const leat_scope seen = scope(worker);
+  try {
+    completion.resume(&seen, nullptr, completion.argument);
+  } catch (...) {
+    complain("threw an exception for a completion whose request had ended");
   }
 }
 

@@ -39,6 +39,8 @@ class PluginHandler final : public pipeline::Handler {
 
   // Runs a timer's or a completion's callback and does what its verdict asks for.
   void resume(http::Exchange& exchange, leat_resume callback, void* argument) const;
+  // Calls back a completion whose request has ended.
+  void deliver_without_request(uint32_t worker, const Completion& completion) const;
 
  private:
   [[nodiscard]] leat_scope scope(uint32_t worker) const;

@@ -10,6 +10,7 @@
 #include "plugin/extensions.h"
 #include "plugin/handler.h"
 #include "plugin/load_time.h"
+#include "plugin/work.h"
 
 namespace leat::plugin {
 namespace {
@@ -25,6 +26,7 @@ constexpr Extension kExtensions[] = {
     {"leat.json/1", &kJsonExtension},         {"leat.log/1", &kLogExtension},
     {"leat.config/1", &kConfigExtension},     {"leat.route/1", &kRouteExtension},
     {"leat.async/1", &kAsyncExtension},       {"leat.timer/1", &kTimerExtension},
+    {"leat.pool/1", &kPoolExtension},
 };
 
 const void* find_extension(const leat_host*, leat_str name) {
@@ -79,6 +81,9 @@ Host::Host(std::string_view plugin, uint32_t workers, std::string_view version_t
                 to_str(version_text), find_extension, add_failure},
       blame(std::format("plugin {}", plugin)),
       instance(owner) {}
+
+PluginInstance::Worker::Worker(uint64_t first_generation)
+    : suspensions(first_generation), desk(std::make_shared<WorkDesk>()) {}
 
 PluginInstance::PluginInstance(PluginLibrary& library, std::string_view name)
     : library_(library),
@@ -178,10 +183,15 @@ std::expected<void, LoadError> PluginInstance::worker_init(uint32_t index) {
       LoadError{std::format("{}: worker_init() refused on worker {}: {}", blame(), index, error.text()), ""});
 }
 
+bool PluginInstance::when_idle(uint32_t index, std::function<void()> then) {
+  return workers_[index]->desk->when_idle(std::move(then));
+}
+
 void PluginInstance::worker_fini(uint32_t index) {
   Worker& worker = *workers_[index];
   if (!worker.ready) return;
   worker.ready = false;
+  worker.desk->close();
   leat_error error;
   if (const auto fini = library_.entry().worker_fini)
     guarded(error, [&] {

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -29,6 +30,8 @@
 namespace leat::plugin {
 
 class PluginInstance;
+class WorkDesk;
+struct Commons;
 
 // The host table that a plugin sees, and what the host knows behind it.
 struct Host : leat_host {
@@ -41,6 +44,7 @@ struct LibraryOptions {
   std::vector<std::string> directories;  // searched in order for a file named without a '/'
   std::string daemon_version;
   uint32_t worker_count = 1;
+  Commons* commons = nullptr;  // of all plugins; without it their extensions refuse
 };
 
 class PluginLibrary {
@@ -93,10 +97,18 @@ class PluginLibrary {
 // again, for objects are never closed.
 class PluginLibraries {
  public:
+  PluginLibraries();
+  ~PluginLibraries();  // every instance must be gone
+  PluginLibraries(const PluginLibraries&) = delete;
+  PluginLibraries& operator=(const PluginLibraries&) = delete;
+
+  // `options.commons` is the libraries' own, whatever it was.
   std::expected<std::shared_ptr<PluginLibrary>, LoadError> load(std::string_view file,
                                                                 const LibraryOptions& options);
+  [[nodiscard]] Commons& commons() { return *commons_; }
 
  private:
+  std::unique_ptr<Commons> commons_;
   std::vector<std::shared_ptr<PluginLibrary>> loaded_;
 };
 
@@ -129,7 +141,10 @@ class PluginInstance {
 
   // Before the first request on worker `index` and after its last one, on its thread. fini() does nothing for
   // a worker whose init() failed.
+  // fini() waits for work that is out on the pool; when_idle() is for whoever would rather come again: true
+  // if none is, otherwise `then` is called once the last has come back.
   std::expected<void, LoadError> worker_init(uint32_t index);
+  bool when_idle(uint32_t index, std::function<void()> then);
   void worker_fini(uint32_t index);
 
   [[nodiscard]] const std::string& blame() const { return host_.blame; }
@@ -142,14 +157,18 @@ class PluginInstance {
   [[nodiscard]] SuspensionTable* suspensions(uint32_t worker) {
     return worker < workers_.size() ? &workers_[worker]->suspensions : nullptr;
   }
+  [[nodiscard]] const std::shared_ptr<WorkDesk>& desk(uint32_t worker) const {
+    return workers_[worker]->desk;
+  }
 
  private:
   // Apart for each worker, so that none writes to a line that another one reads.
   struct alignas(64) Worker {
-    explicit Worker(uint64_t first_generation) : suspensions(first_generation) {}
+    explicit Worker(uint64_t first_generation);
     void* state = nullptr;
     bool ready = false;
     SuspensionTable suspensions;
+    const std::shared_ptr<WorkDesk> desk;
   };
 
   PluginInstance(PluginLibrary& library, std::string_view name);

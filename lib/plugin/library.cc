@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "plugin/commons.h"
 #include "plugin/extensions.h"
 #include "plugin/host.h"
 #include "plugin/load_time.h"
@@ -174,6 +175,9 @@ std::expected<std::unique_ptr<PluginLibrary>, LoadError> PluginLibrary::load_byt
   return library;
 }
 
+PluginLibraries::PluginLibraries() : commons_(std::make_unique<Commons>()) {}
+PluginLibraries::~PluginLibraries() = default;
+
 std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load(
     std::string_view file, const LibraryOptions& options) {
   auto path = find_file(file, options.directories);
@@ -185,7 +189,9 @@ std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load(
     (*known)->path_ = std::move(*path);
     return *known;
   }
-  auto library = PluginLibrary::load_bytes(std::move(*path), *bytes, options);
+  LibraryOptions with_commons = options;
+  with_commons.commons = commons_.get();
+  auto library = PluginLibrary::load_bytes(std::move(*path), *bytes, with_commons);
   if (!library) return std::unexpected(std::move(library.error()));
   return loaded_.emplace_back(std::move(*library));
 }

@@ -81,6 +81,11 @@ bool SuspensionTable::complete(uint32_t index, uint64_t generation, Completion c
   return !slot->word.compare_exchange_strong(word, word_of(generation, kWaiting), std::memory_order_acq_rel);
 }
 
+bool SuspensionTable::waits(uint32_t index, uint64_t generation) {
+  const Slot* slot = find(index);
+  return slot != nullptr && slot->word.load(std::memory_order_acquire) == word_of(generation, kWaiting);
+}
+
 bool SuspensionTable::release(Slot& slot, Completion* completion) {
   uint64_t word = slot.word.load(std::memory_order_acquire);
   for (;;) {

@@ -56,6 +56,9 @@ class SuspensionTable {
   [[nodiscard]] bool complete(uint32_t index, uint64_t generation, Completion completion,
                               http::WorkerContext::Resume resume);
 
+  // Whether the suspension waits for its completion still. Any thread.
+  [[nodiscard]] bool waits(uint32_t index, uint64_t generation);
+
   // Ends a suspension. True if a completion was Ready: it is in `*completion`, and its delivery is now the
   // caller's. Worker's thread.
   bool release(Slot& slot, Completion* completion);

@@ -165,6 +165,13 @@ FUNCTION(leat_async_v1, complete, 1);
 FUNCTION(leat_timer_v1, resume_after, 0);
 FUNCTION(leat_timer_v1, now_ns, 1);
 
+FUNCTION(leat_pool_v1, submit, 0);
+FUNCTION(leat_pool_v1, gather, 1);
+FUNCTION(leat_pool_v1, cancelled, 2);
+
+SIZE(leat_gather_result, 24);
+AT(leat_gather_result, first_error, 20);
+
 AT(leat_note, owner, 12);
 AT(leat_note, abi_major, 20);
 AT(leat_note, abi_minor, 24);

@@ -17,9 +17,10 @@
 
 namespace leat::plugin::test {
 
-std::expected<std::unique_ptr<PluginLibrary>, LoadError> load(std::string_view name) {
+std::expected<std::unique_ptr<PluginLibrary>, LoadError> load(std::string_view name, Commons* commons) {
   return PluginLibrary::load(
-      name, {.directories = {TEST_PLUGINS}, .daemon_version = "0.0-test", .worker_count = 1});
+      name,
+      {.directories = {TEST_PLUGINS}, .daemon_version = "0.0-test", .worker_count = 1, .commons = commons});
 }
 
 Value table(Value::Table entries) { return Value(std::move(entries), Place{.line = 100}); }
@@ -58,6 +59,16 @@ bool Worker::resume_from_any_thread(http::Ticket ticket, Resume resume, void* ar
   return true;
 }
 
+void Worker::run_soon(std::function<void()> work) {
+  const std::lock_guard lock(mutex_);
+  errands_.push_back(std::move(work));
+}
+
+std::vector<std::function<void()>> Worker::take_errands() {
+  const std::lock_guard lock(mutex_);
+  return std::move(errands_);
+}
+
 std::vector<Worker::Waiting> Worker::take_waiting() {
   const std::lock_guard lock(mutex_);
   const auto soonest = std::ranges::min_element(waiting_, {}, &Waiting::due_ms);
@@ -79,7 +90,7 @@ Site::Site(std::string_view plugin, const Value& options)
                    .writer = writer_} {
   worker_.exchanges = &exchanges_;
   writer_.set_date(worker_.date());
-  auto library = load(plugin);
+  auto library = load(plugin, &commons_);
   if (!library) FAIL(library.error().message);
   library_ = std::move(*library);
   auto instance = PluginInstance::create(*library_, "tested", options);
@@ -89,8 +100,8 @@ Site::Site(std::string_view plugin, const Value& options)
 }
 
 Site::~Site() {
-  handlers_.clear();
   instance_->worker_fini(0);
+  handlers_.clear();
 }
 
 std::expected<void, LoadError> Site::route(const std::string& name, std::vector<std::string> params) {
@@ -161,11 +172,13 @@ Answer Site::post(std::string_view target, std::string_view body) {
 }
 
 bool Site::resume_all() {
+  const auto errands = worker_.take_errands();
+  for (const auto& errand : errands) errand();
   const auto due = worker_.take_waiting();
   for (const Worker::Waiting& each : due)
     if (http::Exchange* exchange = exchanges_.find(each.ticket))
       exchange->session().resume(*exchange, each.resume, each.argument);
-  return !due.empty();
+  return !due.empty() || !errands.empty();
 }
 
 http::Service::BodyMode Site::on_request(http::Exchange& exchange) {

@@ -3,6 +3,7 @@
 // path parameters that route() named.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -14,12 +15,14 @@
 #include "base/node_pool.h"
 #include "base/value.h"
 #include "http/session.h"
+#include "plugin/commons.h"
 #include "plugin/host.h"
 
 namespace leat::plugin::test {
 
 // The library `name` of this folder, or of the path given.
-std::expected<std::unique_ptr<PluginLibrary>, LoadError> load(std::string_view name);
+std::expected<std::unique_ptr<PluginLibrary>, LoadError> load(std::string_view name,
+                                                              Commons* commons = nullptr);
 
 // A table of an instance's options: keys and values, as if written on line 1, 2, ... of a file.
 Value table(Value::Table entries);
@@ -52,6 +55,7 @@ class Worker final : public http::WorkerContext {
                                   void* argument) override;
   void forget_timers(http::Exchange&) override {}
   [[nodiscard]] bool resume_from_any_thread(http::Ticket ticket, Resume resume, void* argument) override;
+  void run_soon(std::function<void()> work) override;
 
   struct Waiting {
     uint64_t due_ms;
@@ -61,6 +65,7 @@ class Worker final : public http::WorkerContext {
   };
   // Those that are due next; it is that late then.
   std::vector<Waiting> take_waiting();
+  std::vector<std::function<void()>> take_errands();
   std::vector<uint64_t> delays_ms;  // of the timers so far
   http::ExchangePool* exchanges = nullptr;
 
@@ -68,6 +73,7 @@ class Worker final : public http::WorkerContext {
   BlockPool blocks_{65'536, 64};
   std::mutex mutex_;
   std::vector<Waiting> waiting_;
+  std::vector<std::function<void()>> errands_;
   uint64_t now_ms_ = 1000;
 };
 
@@ -95,6 +101,7 @@ class Site : public http::Service {
 
   http::SessionEnvironment& environment() { return environment_; }
   PluginInstance& instance() { return *instance_; }
+  Commons& commons() { return commons_; }
   Worker& worker() { return worker_; }
   // Runs what is due next. False when nothing waits.
   bool resume_all();
@@ -117,6 +124,7 @@ class Site : public http::Service {
     bool called;
   };
 
+  Commons commons_;
   std::unique_ptr<PluginLibrary> library_;
   std::unique_ptr<PluginInstance> instance_;
   std::map<std::string, std::unique_ptr<pipeline::Handler>, std::less<>> handlers_;

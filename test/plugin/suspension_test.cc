@@ -25,6 +25,7 @@ class Inbox final : public http::WorkerContext {
     last_slot = ticket.slot;
     return accepts;
   }
+  void run_soon(std::function<void()>) override {}
   std::atomic<int> posted = 0;
   std::atomic<uint32_t> last_slot = 0;
   bool accepts = true;

@@ -86,6 +86,7 @@ class Rig final : public net::LoopClient, public http::WorkerContext, public ser
                                   void* argument) override;
   void forget_timers(http::Exchange& exchange) override { timers->forget(exchange); }
   [[nodiscard]] bool resume_from_any_thread(http::Ticket, Resume, void*) override { return false; }
+  void run_soon(std::function<void()>) override {}
 
   // --- server::ExchangeResumer
   void resume(http::Exchange& exchange, Resume call, void* argument) override;

@@ -28,6 +28,7 @@ class TestWorker final : public http::WorkerContext {
   [[nodiscard]] bool resume_from_any_thread(http::Ticket ticket, Resume resume, void* argument) override {
     return resume_after(ticket, 0, resume, argument);
   }
+  void run_soon(std::function<void()>) override {}
 
   static constexpr std::string_view kDate = "Mon, 23 Nov 2026 12:00:00 GMT";
   struct Waiting {

@@ -78,6 +78,7 @@ typedef struct leat_str {
 #define LEAT_E_MEMORY ((int32_t)-3)    /* the request's memory limit, or the system's */
 #define LEAT_E_THREAD ((int32_t)-4)    /* wrong thread, or a request that is not this callback's */
 #define LEAT_E_NOT_FOUND ((int32_t)-5) /* no such thing */
+#define LEAT_E_BUSY ((int32_t)-6)      /* too much is waiting: try again later, or answer 503 */
 
 typedef struct leat_request leat_request; /* one request and its answer */
 typedef struct leat_config leat_config;   /* one table of the plugin's configuration; valid during create() */
@@ -193,17 +194,19 @@ typedef struct leat_plugin_entry {
    *   worker_fini, destroy (old).
    * Where anything fails the old one goes on as if nothing had been. */
 
-  /* [main] Once, after create(), and in a process of its own before that: is all there that requests will need?
-   * LEAT_OK or an error. */
+  /* [main] Once, after create(), and in a process of its own before that: is all there that requests will
+   * need? LEAT_OK or an error. */
   int32_t (*self_test)(const leat_host* host, void* instance, leat_error* error);
-  /* [main] Gives what the next instance of this name is to begin with, in any number of pieces, to `sink`, which
-   * copies them. The instance is serving meanwhile. The bytes may reach a newer build of the plugin: put a version
-   * in front. */
-  int32_t (*export_state)(const leat_host* host, void* instance, leat_sink sink, void* context, leat_error* error);
-  /* [main] Takes what a former instance exported; `state` ends with the call. Refuse what is not understood. */
+  /* [main] Gives what the next instance of this name is to begin with, in any number of pieces, to `sink`,
+   * which copies them. The instance is serving meanwhile. The bytes may reach a newer build of the plugin:
+   * put a version in front. */
+  int32_t (*export_state)(const leat_host* host, void* instance, leat_sink sink, void* context,
+                          leat_error* error);
+  /* [main] Takes what a former instance exported; `state` ends with the call. Refuse what is not understood.
+   */
   int32_t (*import_state)(const leat_host* host, void* instance, leat_str state, leat_error* error);
-  /* [main] No new request will come. What is still under way at `deadline_ns` (CLOCK_MONOTONIC) is given up: end
-   * long work by then. */
+  /* [main] No new request will come. What is still under way at `deadline_ns` (CLOCK_MONOTONIC) is given up:
+   * end long work by then. */
   void (*on_drain)(const leat_host* host, void* instance, uint64_t deadline_ns);
 } leat_plugin_entry;
 
@@ -438,6 +441,48 @@ typedef struct leat_timer_v1 {
   /* CLOCK_MONOTONIC as of this turn of the loop, in nanoseconds. */
   uint64_t (*now_ns)(const leat_request* request);
 } leat_timer_v1;
+
+#define LEAT_GATHER_FAIL_FAST 1u /* after the first failure nothing more is begun */
+
+/* How a gather went. The host's, valid during the call. */
+typedef struct leat_gather_result {
+  uint32_t struct_size;
+  uint32_t count;        /* as asked for */
+  uint32_t failed;       /* calls of work that answered other than LEAT_OK */
+  uint32_t skipped;      /* never begun: after a failure (FAIL_FAST), past the deadline, without a client */
+  uint32_t first_failed; /* index of the failure that came first, UINT32_MAX if there was none */
+  int32_t first_error;   /* what it answered; LEAT_OK if there was none */
+} leat_gather_result;
+
+/* A leat_resume for a gather. */
+typedef int32_t (*leat_gathered)(const leat_scope* scope, leat_request* request, void* argument,
+                                 const leat_gather_result* result);
+
+/* "leat.pool/1": work that blocks, on threads that the daemon keeps for it (settings pool.threads and
+ * pool.queue). Work gets no request: give it what it needs in `argument`, which must live until `resume` was
+ * called. That happens exactly once, on the request's worker, after the work has ended, for every call that
+ * answered LEAT_OK; with a NULL request if that ended meanwhile. A request can have several, and keeps open
+ * meanwhile: return LEAT_PENDING. All work of an instance has come back before its worker_fini() and
+ * destroy(). Work that lasts should ask cancelled() now and then: a reload and the daemon's end wait for it.
+ */
+typedef struct leat_pool_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* [worker] Runs work(argument) on a thread of the pool, unless the request ends before its turn has come.
+   * Work that throws fails the request, and `resume` gets none. LEAT_E_BUSY: pool.queue are waiting already;
+   * LEAT_E_MEMORY; LEAT_E_STATE when the request has been answered or has ended. */
+  int32_t (*submit)(leat_request* request, void (*work)(void* argument), leat_resume resume, void* argument);
+  /* [worker] Runs work(argument, 0) .. work(argument, count - 1), at most `limit` at once (0: as many as the
+   * pool has threads), begun in that order; each leaves its result where `argument` says, and answers LEAT_OK
+   * or an error of its own choice. `flags`: 0 or LEAT_GATHER_FAIL_FAST. `deadline_ms` from now, nothing more
+   * is begun (0: no deadline). Errors as for submit; LEAT_E_ARGUMENT: unknown flags. */
+  int32_t (*gather)(leat_request* request, uint32_t count, uint32_t limit,
+                    int32_t (*work)(void* argument, uint32_t index), leat_gathered resume, void* argument,
+                    uint32_t flags, uint64_t deadline_ms);
+  /* [any] In work: 1 if its result is of no use any more, since the client has left, the deadline is past, or
+   * another one has failed. 0 otherwise, and outside of work. */
+  int32_t (*cancelled)(void);
+} leat_pool_v1;
 
 /* ----------------------------------------------------------------------------------- note and exported
  * symbol */

@@ -1,0 +1,82 @@
+// ThreadPool: threads for work that blocks, so that no loop does. A bound on the threads, a bound on what
+// waits.
+//
+// Owned by whoever owns the process's parts, one for all. Threads are started as work comes, never more than
+// the limit, and end with the pool, which runs what was accepted first. Jobs are the caller's objects, linked
+// into the queue, so that accepting one allocates nothing. One queue and one mutex: a job that is worth a
+// thread takes microseconds at least, and queues for each thread would have to be balanced.
+//
+// No lock is held while a job runs.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace leat {
+
+class ThreadPool {
+ public:
+  struct Limits {
+    uint32_t threads = 4;
+    size_t queue = 1024;  // jobs that wait; as many again as 1024 tell a client sooner that it is too much
+  };
+
+  class Job {
+   public:
+    Job() = default;
+    Job(const Job&) = delete;
+    Job& operator=(const Job&) = delete;
+    virtual ~Job() = default;
+    // On a thread of the pool; must not throw. True: there is more, run it again after those that wait by
+    // now, which the limit of the queue does not hinder. After false the pool does not touch it any more.
+    virtual bool run() = 0;
+
+   private:
+    friend class ThreadPool;
+    Job* next_ = nullptr;
+  };
+
+  ThreadPool() = default;
+  explicit ThreadPool(Limits limits) : limits_(limits) {}
+  // Runs what was accepted, then ends the threads.
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  // Before the first submit().
+  void set_limits(Limits limits) { limits_ = limits; }
+  [[nodiscard]] const Limits& limits() const { return limits_; }
+
+  // Has `job` run, once. False, and it will not run, when the queue is full or no thread can be had. Any
+  // thread.
+  [[nodiscard]] bool submit(Job& job);
+
+  struct Load {
+    size_t threads;  // started
+    size_t busy;     // that run a job
+    size_t queued;   // jobs that wait
+  };
+  [[nodiscard]] Load load();
+
+ private:
+  void push(Job& job);
+  Job* pop();
+  bool start_thread();
+  void serve();
+
+  Limits limits_;
+  std::mutex mutex_;  // of all below
+  std::condition_variable wake_;
+  Job* first_ = nullptr;
+  Job* last_ = nullptr;
+  size_t queued_ = 0;
+  size_t idle_ = 0;  // threads that wait for a job
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace leat

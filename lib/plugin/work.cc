@@ -1,0 +1,219 @@
+#include "plugin/work.h"
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <exception>
+#include <format>
+#include <new>
+#include <span>
+#include <thread>
+
+#include "base/log.h"
+#include "plugin/resumption.h"
+
+namespace leat::plugin {
+namespace {
+
+// Some 290 years: as good as none, and its end fits into 64 bits of nanoseconds.
+constexpr uint64_t kMostDeadlineMs = UINT64_MAX / 1'000'000 / 2;
+
+thread_local const Work* current_work = nullptr;
+
+uint64_t now_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+}  // namespace
+
+bool WorkDesk::when_idle(std::function<void()> then) {
+  if (undelivered_ == 0) return true;
+  on_idle_ = std::move(then);
+  return false;
+}
+
+void WorkDesk::close() {
+  on_idle_ = nullptr;  // who closes has not waited for it
+  {
+    std::unique_lock lock(mutex_);
+    returned_.wait(lock, [this] { return out_ == 0; });
+  }
+  deliver_orphans();
+}
+
+void WorkDesk::deliver_orphans() {
+  std::vector<Work*> orphans;
+  {
+    const std::lock_guard lock(mutex_);
+    orphans.swap(orphans_);
+  }
+  for (Work* work : orphans)
+    work->handler_.deliver_without_request(work->worker_.index(), {Work::deliver, work});
+}
+
+// What waits for the last one may destroy the instance: nothing of it is touched from then on.
+void WorkDesk::delivered() {
+  if (--undelivered_ != 0 || !on_idle_) return;
+  const auto then = std::move(on_idle_);
+  on_idle_ = nullptr;
+  then();
+}
+
+Work::Work(http::Exchange& exchange, const PluginHandler& handler, const SuspensionTable::Slot& slot,
+           const WorkOrder& order)
+    : order_(order),
+      handler_(handler),
+      worker_(exchange.worker()),
+      table_(*handler.instance().suspensions(exchange.worker().index())),
+      slot_(slot.index),
+      generation_(SuspensionTable::generation(slot)),
+      desk_(handler.instance().desk(exchange.worker().index())),
+      deadline_ns_(order.deadline_ms == 0 || order.deadline_ms > kMostDeadlineMs
+                       ? UINT64_MAX
+                       : now_ns() + order.deadline_ms * 1'000'000) {}
+
+const Work* Work::current() { return current_work; }
+
+int32_t Work::start(ThreadPool& pool, http::Exchange& exchange, const PluginHandler& handler,
+                    const SuspensionTable::Slot& slot, const WorkOrder& order) {
+  std::unique_ptr<Work> made(new (std::nothrow) Work(exchange, handler, slot, order));
+  if (made == nullptr) return LEAT_E_MEMORY;
+  const size_t lanes = std::min({order.count, order.limit, pool.limits().threads});
+  made->lanes_.reset(new (std::nothrow) Lane[lanes]);
+  if (made->lanes_ == nullptr) return LEAT_E_MEMORY;
+  Work* work = made.release();
+  WorkDesk& desk = *work->desk_;
+  ++desk.undelivered_;
+  {
+    const std::lock_guard lock(desk.mutex_);
+    ++desk.out_;
+  }
+  // Fewer lanes than wanted take longer, and that is all.
+  size_t accepted = 0;
+  for (Lane& lane : std::span(work->lanes_.get(), lanes)) {
+    lane.work = work;
+    work->lanes_left_.fetch_add(1, std::memory_order_relaxed);
+    if (pool.submit(lane)) {
+      ++accepted;
+      continue;
+    }
+    work->lanes_left_.fetch_sub(1, std::memory_order_relaxed);
+    break;
+  }
+  if (accepted == 0 && lanes > 0) {
+    --desk.undelivered_;
+    {
+      const std::lock_guard lock(desk.mutex_);
+      --desk.out_;
+    }
+    delete work;
+    return LEAT_E_BUSY;
+  }
+  work->leave();
+  return LEAT_OK;
+}
+
+bool Work::stopped() const {
+  return !table_.waits(slot_, generation_) ||
+         (order_.fail_fast && failed_.load(std::memory_order_relaxed) != 0) ||
+         (deadline_ns_ != UINT64_MAX && now_ns() >= deadline_ns_);
+}
+
+// One index, so that others have their turn between two.
+bool Work::step() {
+  if (!stopped()) {
+    const uint64_t index = next_.fetch_add(1, std::memory_order_relaxed);
+    if (index < order_.count) run(static_cast<uint32_t>(index));
+    if (index + 1 < order_.count) return true;
+  }
+  leave();
+  return false;
+}
+
+void Work::run(uint32_t index) {
+  begun_.fetch_add(1, std::memory_order_relaxed);
+  const CallScope call_scope(handler_);
+  current_work = this;
+  int32_t answer = LEAT_E_STATE;
+  try {
+    if (order_.one != nullptr) {
+      order_.one(order_.argument);
+      answer = LEAT_OK;
+    } else {
+      answer = order_.each(order_.argument, index);
+    }
+  } catch (const std::exception& error) {
+    log::error("{}: work on the pool threw an exception: {}", handler_.blame(), error.what());
+  } catch (...) {
+    log::error("{}: work on the pool threw something that is not a std::exception", handler_.blame());
+  }
+  current_work = nullptr;
+  if (answer != LEAT_OK) failed(index, answer);
+}
+
+void Work::failed(uint32_t index, int32_t error) {
+  uint64_t none = UINT64_MAX;
+  first_failure_.compare_exchange_strong(none, uint64_t{index} << 32 | static_cast<uint32_t>(error),
+                                         std::memory_order_relaxed);
+  failed_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Work::leave() {
+  if (lanes_left_.fetch_sub(1, std::memory_order_acq_rel) == 1) finish();
+}
+
+void Work::finish() {
+  // As soon as it is completed it may be delivered and gone.
+  const std::shared_ptr<WorkDesk> desk = desk_;
+  SuspensionTable& table = table_;
+  const uint32_t slot = slot_;
+  const uint64_t generation = generation_;
+  for (;;) {
+    {
+      const std::lock_guard lock(desk->mutex_);
+      bool returned = table.complete(slot, generation, {deliver, this}, on_completion);
+      if (!returned && !table.waits(slot, generation)) {
+        desk->orphans_.push_back(this);
+        worker_.run_soon([desk] { desk->deliver_orphans(); });
+        returned = true;
+      }
+      if (returned) {
+        if (--desk->out_ == 0) desk->returned_.notify_all();
+        return;
+      }
+    }
+    // The request waits, and there was no memory to tell its worker.
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+leat_gather_result Work::result() const {
+  const uint64_t first = first_failure_.load(std::memory_order_relaxed);
+  const uint32_t begun = begun_.load(std::memory_order_relaxed);
+  return {.struct_size = sizeof(leat_gather_result),
+          .count = order_.count,
+          .failed = failed_.load(std::memory_order_relaxed),
+          .skipped = order_.count - begun,
+          .first_failed = first == UINT64_MAX ? UINT32_MAX : static_cast<uint32_t>(first >> 32),
+          .first_error = first == UINT64_MAX ? LEAT_OK : static_cast<int32_t>(static_cast<uint32_t>(first))};
+}
+
+int32_t Work::deliver(const leat_scope* scope, leat_request* request, void* argument) {
+  const std::unique_ptr<const Work> work(static_cast<const Work*>(argument));
+  // Last of all, also when the plugin throws.
+  struct Delivered {
+    ~Delivered() { desk->delivered(); }
+    std::shared_ptr<WorkDesk> desk;
+  } const delivered{work->desk_};
+  const WorkOrder& order = work->order_;
+  const leat_gather_result result = work->result();
+  if (order.gathered != nullptr) return order.gathered(scope, request, order.argument, &result);
+  if (result.failed == 0) return order.resume(scope, request, order.argument);
+  // What threw has left nothing to answer with.
+  order.resume(scope, nullptr, order.argument);
+  return LEAT_ERROR;
+}
+
+}  // namespace leat::plugin

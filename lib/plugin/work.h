@@ -1,0 +1,117 @@
+// Work: what a request has given to the pool, and how it comes back to the request's worker.
+//
+// A work is a suspension of its request plus an object on the heap, which the pool's threads run, in as many
+// lanes as may run at once. The lane that ends last completes the suspension. When the request has ended by
+// then, there is nothing to complete, and the work is put on the desk of its worker instead, which delivers
+// it without a request: either way the plugin's resume function is called exactly once, on that worker.
+//
+//   lanes run (pool) -> finish() by the last -> SuspensionTable::complete   -> deliver(request)  worker
+//                                            \-> desk, WorkerContext::run_soon -> deliver(NULL)   worker
+//
+// One desk for each worker of an instance. It knows what is out, so that neither the instance nor the worker
+// goes before what they lent to other threads has come back: finish() is done under the desk's mutex, and
+// close() waits under it.
+//
+// Private to the plugin host.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "plugin/handler.h"
+#include "plugin/sdk/plugin.h"
+#include "plugin/suspension.h"
+
+namespace leat::plugin {
+
+class Work;
+
+class WorkDesk : public std::enable_shared_from_this<WorkDesk> {
+ public:
+  // All on the worker's thread.
+  // Whether no work is out; otherwise `then` is called, once, when the last was delivered.
+  bool when_idle(std::function<void()> then);
+  // Waits for what is out, and delivers what was left without its request.
+  void close();
+
+ private:
+  friend class Work;
+  void deliver_orphans();
+  void delivered();
+
+  std::function<void()> on_idle_;
+  uint32_t undelivered_ = 0;
+  std::mutex mutex_;  // of all below
+  std::condition_variable returned_;
+  uint32_t out_ = 0;  // not yet through finish()
+  std::vector<Work*> orphans_;
+};
+
+// What is to be done: `one`, or `each` for 0 .. count - 1.
+struct WorkOrder {
+  void (*one)(void* argument) = nullptr;
+  leat_resume resume = nullptr;
+  int32_t (*each)(void* argument, uint32_t index) = nullptr;
+  leat_gathered gathered = nullptr;
+  void* argument = nullptr;
+  uint32_t count = 1;
+  uint32_t limit = 1;  // at once
+  bool fail_fast = false;
+  uint64_t deadline_ms = 0;  // from now; 0: none
+};
+
+class Work {
+ public:
+  // Gives `order` to the pool for the suspended request; LEAT_OK, LEAT_E_MEMORY, or LEAT_E_BUSY when the pool
+  // takes none of it. Worker's thread.
+  static int32_t start(ThreadPool& pool, http::Exchange& exchange, const PluginHandler& handler,
+                       const SuspensionTable::Slot& slot, const WorkOrder& order);
+
+  // Whether it is of no use any more: the request has ended, the deadline is past, or one of those that all
+  // must succeed has failed. Any thread, while it runs.
+  [[nodiscard]] bool stopped() const;
+  // What this thread of the pool runs now, or nullptr.
+  static const Work* current();
+
+ private:
+  struct Lane final : ThreadPool::Job {
+    bool run() override { return work->step(); }
+    Work* work = nullptr;
+  };
+
+  Work(http::Exchange& exchange, const PluginHandler& handler, const SuspensionTable::Slot& slot,
+       const WorkOrder& order);
+
+  bool step();
+  void run(uint32_t index);
+  void failed(uint32_t index, int32_t error);
+  void leave();
+  void finish();
+  [[nodiscard]] leat_gather_result result() const;
+  static int32_t deliver(const leat_scope* scope, leat_request* request, void* work);
+
+  friend class WorkDesk;
+
+  const WorkOrder order_;
+  const PluginHandler& handler_;
+  http::WorkerContext& worker_;
+  SuspensionTable& table_;
+  const uint32_t slot_;
+  const uint64_t generation_;
+  const std::shared_ptr<WorkDesk> desk_;
+  const uint64_t deadline_ns_;  // CLOCK_MONOTONIC
+  std::unique_ptr<Lane[]> lanes_;
+  std::atomic<uint64_t> next_ = 0;  // index to run
+  std::atomic<uint32_t> begun_ = 0;
+  std::atomic<uint32_t> failed_ = 0;
+  std::atomic<uint64_t> first_failure_ = UINT64_MAX;  // index << 32 | error
+  std::atomic<size_t> lanes_left_ = 1;                // one more than run, until all are submitted
+};
+
+}  // namespace leat::plugin
