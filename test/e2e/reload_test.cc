@@ -101,6 +101,31 @@ TEST_CASE("reload: a request ends with the plugin it began with, and holds that 
   CHECK(!site.plugins().contains("generation 1,"));
 }
 
+TEST_CASE("reload: work that outlasts its request holds the plugin, and nobody else") {
+  Site site("\n[[plugin]]\nname = \"p\"\nfile = \"" TEST_PLUGINS
+            "/pool.so\"\n"
+            "[[route]]\npath = \"/stays\"\nhandler = \"p:stays\"\n"
+            "[[route]]\npath = \"/counts\"\nhandler = \"p:counts\"\n"
+            "[[route]]\npath = \"/opens\"\nhandler = \"p:opens\"\n");
+  Client leaving(site.daemon().address());
+  leaving.send(get("/stays"));
+  const auto becomes = [](auto&& holds) {
+    for (int i = 0; i < 1000 && !holds(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return holds();
+  };
+  CHECK(becomes([&] { return site.ask("/counts").starts_with("alive 1 works 1 delivered 0"); }));
+  leaving.reset();
+  CHECK(becomes([&] { return site.plugins().contains("0 requests under way"); }));
+  site.install("2");
+  CHECK(site.reload().status == 0);
+  CHECK(site.plugins().contains("generation 1, draining"));
+  for (int i = 0; i < 20; ++i) CHECK(site.ask("/") == "2");  // on every worker
+  CHECK(site.plugins().contains("generation 1, draining"));
+  CHECK(site.ask("/opens") == "open");
+  CHECK(site.daemon().logs("generation 1 has ended"));
+  CHECK(site.ask("/counts").contains("alive 0 works 0 delivered 1 without 1"));
+}
+
 TEST_CASE("reload: a plugin hands its state to the next") {
   Site site;
   for (int i = 1; i <= 3; ++i) CHECK(site.ask("/count") == "{\"count\":" + std::to_string(i) + "}");

@@ -103,6 +103,12 @@ void wait_at_gate(void* argument) {
   if (api_pool->cancelled() != 0) ++cancels_seen;
 }
 int32_t blocks(Scope, leat_request* request) { return begin(request, wait_at_gate, new Parcel); }
+// Runs until /open, whoever has gone.
+void stay_until_open(void*) {
+  ++works;
+  while (!gate) std::this_thread::sleep_for(std::chrono::microseconds(100));
+}
+int32_t stays(Scope, leat_request* request) { return begin(request, stay_until_open, new Parcel); }
 int32_t opens(Scope, leat_request* request) {
   gate = true;
   return answer(request, "open");
@@ -231,9 +237,9 @@ void destroy(void*) {
 
 #define HANDLER(function) \
   {.struct_size = sizeof(leat_handler), .name = LEAT_STR_INIT(#function), .handle = function}
-const leat_handler handlers[] = {HANDLER(squares), HANDLER(blocks),       HANDLER(opens),   HANDLER(closes),
-                                 HANDLER(throws),  HANDLER(several),      HANDLER(gathers), HANDLER(misuses),
-                                 HANDLER(counts),  HANDLER(answers_early)};
+const leat_handler handlers[] = {HANDLER(squares), HANDLER(blocks),  HANDLER(opens),        HANDLER(closes),
+                                 HANDLER(throws),  HANDLER(several), HANDLER(gathers),      HANDLER(misuses),
+                                 HANDLER(counts),  HANDLER(stays),   HANDLER(answers_early)};
 
 }  // namespace
 
