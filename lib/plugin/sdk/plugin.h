@@ -373,8 +373,8 @@ typedef struct leat_json_v1 {
 #define LEAT_LOG_WARN 2u
 #define LEAT_LOG_ERROR 3u
 
-/* "leat.log/1". [any] Lines name the plugin; they never block, and are dropped and counted under a flood.
- * Control characters are shown as '?'. */
+/* "leat.log/1": lines in the daemon's log. [any] They name the plugin; they never block, and are dropped and
+ * counted under a flood. Control characters are shown as '?'. */
 typedef struct leat_log_v1 {
   uint32_t struct_size;
   uint32_t reserved;
@@ -430,7 +430,7 @@ typedef struct leat_async_v1 {
   int32_t (*complete)(const leat_host* host, leat_ticket ticket, leat_resume resume, void* argument);
 } leat_async_v1;
 
-/* "leat.timer/1". All [worker]. */
+/* "leat.timer/1": go on with a request after a time. All [worker]. */
 typedef struct leat_timer_v1 {
   uint32_t struct_size;
   uint32_t reserved;

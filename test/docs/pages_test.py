@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""What the pages say that can be looked up: links lead somewhere, the cookbook's code is that of the examples, and
+the reference has every extension of plugin.h.
+
+    pages_test.py [--write]    --write: makes the reference's table of extensions anew
+"""
+
+import re
+import sys
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGINS = ROOT / "docs/plugins"
+REFERENCE = PLUGINS / "reference.md"
+PAGES = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("packaging/**/*.md")]
+TABLE = re.compile(r"(?<=\|---\|---\|---\|---\|\n).*?(?=<!-- end -->)", re.S)
+
+
+def extensions():
+    """Of each table in plugin.h that the host gives out: (name, what it is for, threads, functions)."""
+    header = (ROOT / "lib/plugin/sdk/plugin.h").read_text()
+    for struct in re.finditer(r"typedef struct leat_(\w+)_v(\d+) \{\n(.*?)^\} leat_\1_v\2;", header, re.M | re.S):
+        name = f"leat.{struct[1]}/{struct[2]}"
+        comment = re.search(rf'/\* "{name}"(?:(?!\*/).)*\*/\s*$', header[:struct.start()], re.S)
+        assert comment, f"plugin.h: the comment before leat_{struct[1]}_v{struct[2]} must begin with \"{name}\""
+        words = re.sub(r"\s*\n \* *|\s*\*/\s*$", " ", comment[0])
+        purpose = re.match(r'/\* "[^"]*": (.*?)\.(?=\s)', words)
+        assert purpose, f"plugin.h: say after \"{name}\": what it is for, in a sentence"
+        tags = [tag for tag in ("main", "worker", "any") if f"[{tag}]" in comment[0] + struct[3]]
+        functions = re.findall(r"\(\*(\w+)\)\(", re.sub(r"/\*.*?\*/", "", struct[3], flags=re.S))
+        yield name, purpose[1].strip(), tags, functions
+
+
+def table():
+    return "".join(f"| `{name}` | {purpose} | {', '.join(tags)} | {', '.join(f'`{each}`' for each in functions)} |\n"
+                   for name, purpose, tags, functions in extensions())
+
+
+def anchor(heading):
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+class Pages(unittest.TestCase):
+    def test_links_lead_somewhere(self):
+        for page in PAGES:
+            text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
+            for link in re.findall(r"\]\(([^)\s]+)\)", text):
+                if re.match(r"\w+:", link):
+                    continue
+                path, _, place = link.partition("#")
+                target = (page.parent / path).resolve() if path else page
+                self.assertTrue(target.exists(), f"{page.relative_to(ROOT)}: {link}")
+                if place:
+                    headings = re.findall(r"^#+ (.*)$", target.read_text(), re.M)
+                    self.assertIn(place, [anchor(heading) for heading in headings], f"{page.relative_to(ROOT)}: {link}")
+
+    def test_the_cookbook_shows_the_examples(self):
+        blocks = re.findall(r"^```\w+ (\S+)\n(.*?)^```$", (PLUGINS / "cookbook.md").read_text(), re.M | re.S)
+        self.assertGreater(len(blocks), 5)
+        for file, code in blocks:
+            source, snippet = ("".join(line.strip() + "\n" for line in text.splitlines())
+                               for text in ((ROOT / "docs/examples" / file).read_text(), code))
+            self.assertIn("\n" + snippet, source, f"{file} holds no longer, line by line:\n{code}")
+
+    def test_the_reference_has_every_extension(self):
+        self.assertGreater(len(list(extensions())), 8)
+        self.assertTrue(all(tags and functions for _, _, tags, functions in extensions()))
+        self.assertEqual(TABLE.search(REFERENCE.read_text())[0], table(), "run: test/docs/pages_test.py --write")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write"]:
+        REFERENCE.write_text(TABLE.sub(lambda _: table(), REFERENCE.read_text()))
+    else:
+        unittest.main()
