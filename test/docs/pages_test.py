@@ -28,7 +28,8 @@ def extensions():
         purpose = re.match(r'/\* "[^"]*": (.*?)\.(?=\s)', words)
         assert purpose, f"plugin.h: say after \"{name}\": what it is for, in a sentence"
         tags = [tag for tag in ("main", "worker", "any") if f"[{tag}]" in comment[0] + struct[3]]
-        functions = re.findall(r"\(\*(\w+)\)\(", re.sub(r"/\*.*?\*/", "", struct[3], flags=re.S))
+        # Members begin at two spaces; what is further in, or further on, is an argument.
+        functions = re.findall(r"^  \w[\w *]*\(\*(\w+)\)\(", re.sub(r"/\*.*?\*/", "", struct[3], flags=re.S), re.M)
         yield name, purpose[1].strip(), tags, functions
 
 
