@@ -25,7 +25,7 @@ std::unexpected<FileError> cannot_read(const std::string& path, int number) {
 
 }  // namespace
 
-std::expected<std::string, FileError> read_file(const std::string& path, size_t most) {
+std::expected<std::string, FileError> read_binary(const std::string& path, size_t most) {
   // Without O_NONBLOCK, opening a pipe that nobody writes to would never return.
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file) return cannot_read(path, errno);
@@ -47,7 +47,13 @@ std::expected<std::string, FileError> read_file(const std::string& path, size_t 
   if (text.size() > most)
     return std::unexpected(
         FileError{kTooLarge, std::format("`{}` is larger than {}", path, size_text(most))});
-  if (text.contains('\0')) return std::unexpected(FileError{kNotText, "`" + path + "` is not a text file"});
+  return text;
+}
+
+std::expected<std::string, FileError> read_file(const std::string& path, size_t most) {
+  auto text = read_binary(path, most);
+  if (text && text->contains('\0'))
+    return std::unexpected(FileError{kNotText, "`" + path + "` is not a text file"});
   return text;
 }
 

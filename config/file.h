@@ -20,7 +20,9 @@ struct FileError {
   std::string reason;  // "cannot read `x`: No such file or directory"
 };
 
-// The bytes of the file at `path`: text without NUL, at most `most` bytes.
+// The bytes of the file at `path`, at most `most`.
+std::expected<std::string, FileError> read_binary(const std::string& path, size_t most);
+// The same of a file that must be text, which has no NUL.
 std::expected<std::string, FileError> read_file(const std::string& path, size_t most = kMostFileBytes);
 
 }  // namespace leat::config

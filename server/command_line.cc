@@ -97,6 +97,11 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
   add_plugin_new(*plugin, command);
   std::string run_file;
   add_plugin_run(*plugin, command, run_file);
+  CLI::App* examine =
+      plugin->add_subcommand("check", "Say what is wrong with a plugin's file; status 1 if it is an error");
+  examine->callback([&command] { command.kind = Command::Kind::PluginCheck; });
+  examine->add_option("plugin", command.plugin_file, "The shared object")->type_name("FILE.so")->required();
+  examine->add_flag("--json", command.json, "As JSON");
   CLI::App* list = plugin->add_subcommand("list", "Show what the daemon has loaded, and what still drains");
   list->callback([&command] { command.kind = Command::Kind::PluginList; });
   takes_socket(list);

@@ -18,6 +18,7 @@ struct Command {
     Reload,
     PluginList,
     PluginRun,
+    PluginCheck,
     PluginNew,
     Version,
     ExplainError,
@@ -26,7 +27,7 @@ struct Command {
   std::string file = "/etc/leat/leat.toml";  // of plugin run empty where none was given
   config::Overrides overrides;
   std::vector<std::string> plugin_path;  // searched before the configured folders
-  std::string plugin_file;               // of plugin run
+  std::string plugin_file;               // of plugin run and plugin check
   std::vector<std::string> watched;      // reload when one of these files changes
   std::string socket;                    // of the daemon's admin commands; empty: as the configuration says
   bool supervise = true;                 // as far as the configuration says so too

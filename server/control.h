@@ -42,6 +42,8 @@ class Control final : public DaemonClient {
     uint32_t checker_timeout_ms = 30'000;
     // The configuration anew; `remarks` are for whoever asked. An error is text for people.
     std::function<std::expected<Assembly, std::string>(std::string& remarks)> load;
+    // What a reload has loaded serves.
+    std::function<void()> replaced = [] {};
     // Reload when one of these changes. May name files that are not there yet.
     std::vector<std::string> watched;
   };

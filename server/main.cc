@@ -26,6 +26,7 @@
 #include "server/crash_report.h"
 #include "server/daemon.h"
 #include "server/exit_code.h"
+#include "server/plugin_check.h"
 #include "server/plugin_new.h"
 #include "server/plugin_run.h"
 #include "server/supervisor.h"
@@ -141,8 +142,8 @@ Control::Options control_options(const Command& command, const config::Settings&
   options.checker = {own_path(), "check", "-c", command.file};
   for (const std::string& folder : command.plugin_path)
     options.checker.insert(options.checker.end(), {"--plugin-path", folder});
-  options.load = [&command, &running, &libraries,
-                  signs](std::string& remarks) -> std::expected<Assembly, std::string> {
+  options.load = [&command, &running,
+                  &libraries](std::string& remarks) -> std::expected<Assembly, std::string> {
     std::string report;
     auto loaded = load(command, libraries, false, report);
     if (!loaded) return std::unexpected(std::move(report));
@@ -150,8 +151,10 @@ Control::Options control_options(const Command& command, const config::Settings&
     for (const std::string& path : config::changed_settings(running, loaded->settings))
       remarks += std::format("`{}` has changed: it takes effect at the next start\n", path);
     note_loaded_objects();
-    if (signs != nullptr) signs->pardoned = true;
     return std::move(loaded->assembly);
+  };
+  options.replaced = [signs] {
+    if (signs != nullptr) signs->pardoned = true;
   };
   options.watched = command.watched;
   return options;
@@ -286,6 +289,8 @@ int execute(const Command& command) {
       plugin::PluginLibraries libraries;
       return run(command, libraries);
     }
+    case Command::Kind::PluginCheck:
+      return check_plugin_file(command.plugin_file, command.json);
     case Command::Kind::PluginRun:
       return run_plugin(command);
     case Command::Kind::Reload:

@@ -91,12 +91,12 @@ def catch2_counts(report):
             int(cases.get("skips", 0)))
 
 
-def run_catch2(tally, label, test, env, timeout):
+def run_catch2(tally, label, test, build, env, timeout):
     with tempfile.TemporaryDirectory() as folder:
         report = os.path.join(folder, "report.xml")
         status, output, seconds = run(
             test["cmd"] + ["--reporter", f"xml::out={report}", "--reporter", "console::out=-"],
-            env, test["workdir"] or ROOT, timeout)
+            env, test["workdir"] or build, timeout)
         counts = catch2_counts(report)
     passed, failed, skipped = counts or (0, 0, 0)
     if counts is None or (status != 0 and failed == 0):
@@ -108,8 +108,8 @@ def run_catch2(tally, label, test, env, timeout):
     tally.add(label, passed, failed, seconds, output, f", {skipped} skipped" if skipped else "")
 
 
-def run_script(tally, label, test, env, timeout):
-    status, output, seconds = run(test["cmd"], env, test["workdir"] or ROOT, timeout)
+def run_script(tally, label, test, build, env, timeout):
+    status, output, seconds = run(test["cmd"], env, test["workdir"] or build, timeout)
     failed = int(status != 0)
     if failed:
         output += f"\n{label}: {ending(status, timeout)}"
@@ -133,7 +133,7 @@ def run_build(tally, build, only):
         env = {**SANITIZER_OPTIONS, **os.environ, **test["env"]}
         is_script = any(word.endswith(".py") for word in test["cmd"])
         runner = run_script if is_script else run_catch2
-        runner(tally, f"{build}: {test['name']}", test, env, test["timeout"] * slowdown)
+        runner(tally, f"{build}: {test['name']}", test, build, env, test["timeout"] * slowdown)
 
 
 def fuzz(tally, build, seconds):

@@ -63,4 +63,21 @@ TEST_CASE("plugin run: what is no plugin is said") {
   CHECK(run_leat({"plugin", "run"}).status == 2);
 }
 
+TEST_CASE("plugin check: says what is wrong, why and how to mend it, and its status tells") {
+  const Outcome broken = run_leat({"plugin", "check", TEST_PLUGINS "/other_major.so"});
+  CHECK(broken.status == 1);
+  CHECK(broken.output.contains("error[version]: it needs plugin interface 2.0"));
+  CHECK(broken.output.contains("  why: "));
+  CHECK(broken.output.contains("  fix: "));
+  const Outcome json = run_leat({"plugin", "check", "--json", TEST_PLUGINS "/other_major.so"});
+  CHECK(json.status == 1);
+  CHECK(json.output.contains("{\"rule\":\"version\",\"severity\":\"error\""));
+  CHECK(run_leat({"plugin", "check", TEST_PLUGINS "/absent.so"}).status == 1);
+  if (kSanitized) return;
+  const Outcome sound = run_leat({"plugin", "check", TEST_PLUGINS "/pitfall_sound.so"});
+  CHECK(sound.status == 0);
+  CHECK(sound.output.ends_with("pitfall_sound.so: nothing is wrong\n"));
+  CHECK(run_leat({"plugin", "check", TEST_PLUGINS "/pitfall_crashes.so"}).output.contains("signal 11"));
+}
+
 }  // namespace leat::e2e

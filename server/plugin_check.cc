@@ -1,0 +1,92 @@
+#include "server/plugin_check.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <format>
+
+#include "base/arena.h"
+#include "config/file.h"
+#include "json/writer.h"
+#include "leat_version.h"
+#include "plugin/checker.h"
+#include "server/exit_code.h"
+
+namespace leat::server {
+
+namespace {
+
+constexpr uint32_t kLoadTimeoutMs = 10'000;
+
+using plugin::Finding;
+
+bool is_error(const Finding& finding) { return finding.severity == Finding::Severity::Error; }
+
+std::string as_text(const std::string& file, const std::vector<Finding>& findings, bool color) {
+  std::string text;
+  for (const Finding& each : findings) {
+    const char* paint = !color ? "" : is_error(each) ? "\033[1;31m" : "\033[1;33m";
+    text += std::format("{}{}[{}]{}: {}\n", paint, is_error(each) ? "error" : "warning", each.rule,
+                        color ? "\033[0m" : "", each.found);
+    if (!each.reason.empty()) text += "  why: " + each.reason + "\n";
+    if (!each.fix.empty()) text += "  fix: " + each.fix + "\n";
+  }
+  const auto errors = std::ranges::count_if(findings, is_error);
+  const auto warnings = static_cast<std::ptrdiff_t>(findings.size()) - errors;
+  if (findings.empty()) return text + file + ": nothing is wrong\n";
+  return text + std::format("{}: {} error{}, {} warning{}\n", file, errors, errors == 1 ? "" : "s", warnings,
+                            warnings == 1 ? "" : "s");
+}
+
+std::string as_json(const std::string& file, const std::vector<Finding>& findings) {
+  BlockPool pool(1, 1);
+  Arena arena(pool, SIZE_MAX);
+  json::Writer json(arena);
+  const auto text = [&json](std::string_view key, std::string_view value) {
+    json.key(key);
+    json.string(value);
+  };
+  json.begin_object();
+  text("file", file);
+  json.key("findings");
+  json.begin_array();
+  for (const Finding& each : findings) {
+    json.begin_object();
+    text("rule", each.rule);
+    text("severity", is_error(each) ? "error" : "warning");
+    text("found", each.found);
+    text("reason", each.reason);
+    text("fix", each.fix);
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+  // A symbol's name may be any bytes.
+  return std::string(json.finish().value_or("{\"error\":\"a name in the file is not UTF-8\"}")) + "\n";
+}
+
+}  // namespace
+
+int check_plugin_file(const std::string& file, bool json) {
+  std::vector<Finding> findings;
+  constexpr size_t kMostBytes = size_t{1} << 30;
+  const auto bytes = config::read_binary(file, kMostBytes);
+  if (!bytes) {
+    std::fprintf(stderr, "leat: %s\n", bytes.error().reason.c_str());
+    return kExitFailure;
+  }
+  findings = plugin::check_plugin(*bytes);
+  // Loading runs its constructors: only what looks like a plugin deserves that.
+  if (std::ranges::none_of(findings, is_error)) {
+    const std::string path = file.contains('/') ? file : "./" + file;
+    std::ranges::move(plugin::try_to_load(path, {.daemon_version = LEAT_VERSION}, kLoadTimeoutMs),
+                      std::back_inserter(findings));
+  }
+  const std::string text =
+      json ? as_json(file, findings) : as_text(file, findings, ::isatty(STDOUT_FILENO) != 0);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return std::ranges::any_of(findings, is_error) ? kExitFailure : kExitFine;
+}
+
+}  // namespace leat::server
