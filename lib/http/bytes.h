@@ -20,6 +20,13 @@ inline bool equal_bytes(const char* a, const char* b, size_t size) {
     __m128i difference = _mm_setzero_si128();
     const auto load = [](const char* at) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at)); };
     size_t i = 0;
+    for (; i + 64 <= size; i += 64) {
+      const __m128i one = _mm_or_si128(_mm_xor_si128(load(a + i), load(b + i)),
+                                       _mm_xor_si128(load(a + i + 16), load(b + i + 16)));
+      const __m128i two = _mm_or_si128(_mm_xor_si128(load(a + i + 32), load(b + i + 32)),
+                                       _mm_xor_si128(load(a + i + 48), load(b + i + 48)));
+      difference = _mm_or_si128(difference, _mm_or_si128(one, two));
+    }
     for (; i + 16 <= size; i += 16)
       difference = _mm_or_si128(difference, _mm_xor_si128(load(a + i), load(b + i)));
     // The last, overlapping 16 bytes cover the rest.

@@ -23,6 +23,7 @@
 
 #include "http/bytes.h"
 #include "http/head.h"
+#include "http/known_runs.h"
 
 namespace leat::http {
 
@@ -55,6 +56,9 @@ class KnownLines {
   // Remembers a line that the parser accepted as part of a complete head. `slot` is relative to the line.
   void offer(std::string_view line, const HeaderSlot& slot);
 
+  // Those of them that come together.
+  [[nodiscard]] KnownRuns& runs() { return runs_; }
+
   // True for the fields that steer llhttp: those which decide framing, persistence or a protocol switch.
   static bool steers_parser(HeaderId id);
 
@@ -74,6 +78,7 @@ class KnownLines {
   };
 
   std::unique_ptr<KnownLine[], Free> entries_;
+  KnownRuns runs_;
   std::array<uint32_t, kSeen> seen_{};  // hashes of lines seen once
   uint32_t victim_ = 0;
   uint16_t first_ = 0;  // the entry that the last head began with

@@ -127,6 +127,8 @@ void Parser::reset(Arena& arena, const Limits& limits, KnownLines* lines) {
   limits_ = &limits;
   lines_ = lines;
   hint_ = nullptr;
+  run_lines_ = 0;
+  hosts_ = 0;
   fed_ = scanned_ = request_line_ = 0;
   part_ = Part::RequestLine;
   in_value_ = true;
@@ -220,6 +222,29 @@ bool Parser::grow_slots() {
   return true;
 }
 
+// Takes what the header section begins with, if it is a known run within the limits. What goes past them goes
+// line by line, for the limits' sake. False: refused.
+bool Parser::take_known_run(std::string_view text) {
+  const KnownRun* run = lines_->runs().match(text.substr(scanned_));
+  if (run == nullptr || (run->http11_only && llhttp_.http_minor == 0)) return true;
+  if (run->count > limits_->header_count || run->size > limits_->header_bytes) return true;
+  while (slot_room_ < run->count)
+    if (!grow_slots()) return false;
+  for (uint32_t i = 0; i < run->count; ++i) {
+    slots_[i] = run->slots[i];
+    slots_[i].name.offset += scanned_;
+    slots_[i].value.offset += scanned_;
+  }
+  if (run->has_host) {
+    head_.host = {scanned_ + run->host.offset, run->host.size};
+    ++hosts_;
+  }
+  run_lines_ = slot_count_ = run->count;
+  fed_ = scanned_ += run->size;
+  hint_ = run->last;
+  return true;
+}
+
 // Takes header lines for as long as the next one is known. False: refused, or what was fed before them is
 // malformed.
 bool Parser::take_known_lines(std::string_view text) {
@@ -255,6 +280,7 @@ Parser::Step Parser::parse_head(std::string_view text) {
     if (llhttp_.http_major == 0) return refuse(400, "The request line names no protocol version.");
     request_line_ = scanned_ = fed_;
     part_ = Part::Headers;
+    if (lines_ != nullptr && !take_known_run(text)) return refuse_llhttp();
   }
   while (true) {
     if (lines_ != nullptr && fed_ <= scanned_ && !take_known_lines(text)) return refuse_llhttp();
@@ -291,7 +317,10 @@ Parser::Step Parser::finish_head(std::string_view text) {
   head_.slots = slots_;
   head_.slot_count = slot_count_;
   if (check_fields() == Step::Refused || check_target() == Step::Refused) return Step::Refused;
-  offer_lines();
+  if (lines_ != nullptr) {
+    offer_lines();
+    offer_run();
+  }
   slots_ = nullptr;  // what follows are trailers
   slot_count_ = slot_room_ = 0;
   in_value_ = true;
@@ -300,9 +329,9 @@ Parser::Step Parser::finish_head(std::string_view text) {
 }
 
 Parser::Step Parser::check_fields() {
-  unsigned hosts = 0;
   unsigned codings = 0;
-  for (uint32_t i = 0; i < slot_count_; ++i) {
+  // None of a run's lines has anything to say here but its Host.
+  for (uint32_t i = run_lines_; i < slot_count_; ++i) {
     HeaderSlot& slot = slots_[i];
     if (!slot.known) {
       slot.id = find_header(head_.view(slot.name));
@@ -313,7 +342,7 @@ Parser::Step Parser::check_fields() {
     }
     const std::string_view value = head_.view(slot.value);
     if (slot.id == HeaderId::Host) {
-      ++hosts;
+      ++hosts_;
       if (!slot.known && !is_authority(value))
         return refuse(400, "The Host field is not a host with an optional port.");
       head_.host = slot.value;
@@ -328,8 +357,8 @@ Parser::Step Parser::check_fields() {
       head_.expect_continue = true;
     }
   }
-  if (hosts > 1) return refuse(400, "The request has more than one Host field.");
-  if (hosts == 0 && head_.minor_version > 0)
+  if (hosts_ > 1) return refuse(400, "The request has more than one Host field.");
+  if (hosts_ == 0 && head_.minor_version > 0)
     return refuse(400, "An HTTP/1.1 request must have a Host field.");
   if (codings > 1) return refuse(400, "The request has more than one Transfer-Encoding field.");
   if (codings == 1) {
@@ -384,8 +413,7 @@ Parser::Step Parser::check_target() {
 }
 
 void Parser::offer_lines() const {
-  if (lines_ == nullptr) return;
-  for (uint32_t i = 0; i < slot_count_; ++i) {
+  for (uint32_t i = run_lines_; i < slot_count_; ++i) {
     const HeaderSlot& slot = slots_[i];
     if (slot.known) continue;
     const uint32_t start = slot.name.offset;
@@ -397,6 +425,19 @@ void Parser::offer_lines() const {
     relative.value.offset -= start;
     lines_->offer({head_.bytes + start, end - start}, relative);
   }
+}
+
+// Offers the known lines that the head begins with, unless they are the run that was taken.
+void Parser::offer_run() const {
+  uint32_t count = run_lines_;
+  while (count < slot_count_ && slots_[count].known && !KnownRuns::excluded(slots_[count].id)) ++count;
+  if (count == run_lines_) return;
+  const Span& last = slots_[count - 1].value;
+  const uint32_t from = last.offset + last.size;
+  const void* newline = std::memchr(head_.bytes + from, '\n', head_.size - from);
+  const auto end = static_cast<uint32_t>(static_cast<const char*>(newline) - head_.bytes) + 1;
+  lines_->runs().offer({head_.bytes + request_line_, end - request_line_}, {slots_, count}, request_line_,
+                       hint_);
 }
 
 Parser::Step Parser::parse_body(std::string_view text, size_t& used) {

@@ -7,7 +7,8 @@
 // Transfer-Encoding in HTTP/1.0, no coding but chunked, no methods of other protocols, and limits.
 //
 // The head is fed line by line so that header lines known from earlier requests can be left out
-// (http/known_lines.h). Results are offsets into the head, so the owner may move the bytes between calls.
+// (http/known_lines.h, http/known_runs.h). Results are offsets into the head, so the owner may move the bytes
+// between calls.
 //
 // This is the only user of llhttp.
 #pragma once
@@ -60,6 +61,7 @@ class Parser {
   Step refuse(uint16_t status, std::string_view detail);
   Step refuse_llhttp();
   bool feed(const char* base, size_t end);
+  bool take_known_run(std::string_view text);
   bool take_known_lines(std::string_view text);
   bool add_slot();
   bool grow_slots();
@@ -68,6 +70,7 @@ class Parser {
   Step check_fields();
   Step check_target();
   void offer_lines() const;
+  void offer_run() const;
   void finish_trailers();
   bool append_trailer(const char* at, size_t size, Span HeaderSlot::* span);
 
@@ -75,7 +78,9 @@ class Parser {
   Arena* arena_ = nullptr;
   const Limits* limits_ = nullptr;
   KnownLines* lines_ = nullptr;
-  const KnownLine* hint_ = nullptr;
+  const KnownLine* hint_ = nullptr;  // the known line before
+  uint32_t run_lines_ = 0;           // how many were taken as one run
+  uint32_t hosts_ = 0;               // how many of the lines are Host
 
   const char* base_ = nullptr;  // of the text being fed, for offsets
   uint32_t fed_ = 0;            // bytes of the head that are behind us

@@ -19,8 +19,8 @@ std::expected<ElfNote, LoadError> read_elf_note(const ElfFile& file) {
   std::string build_id;
   const std::string_view id = file.note("GNU", NT_GNU_BUILD_ID).value_or(std::string_view());
   for (const char c : id) build_id += std::format("{:02x}", static_cast<unsigned char>(c));
-  return ElfNote{note.abi_major, note.abi_minor,
-                 std::string(note.name, strnlen(note.name, sizeof note.name)), std::move(build_id)};
+  return ElfNote{note.abi_major, note.abi_minor, std::string(note.name, strnlen(note.name, sizeof note.name)),
+                 std::move(build_id)};
 }
 
 std::expected<ElfNote, LoadError> read_elf_note(std::string_view bytes) {

@@ -96,7 +96,8 @@ std::expected<Fd, Error> private_copy(const std::string& name, std::string_view 
     if (put < 0) return system_error("write");
     bytes.remove_prefix(static_cast<size_t>(put));
   }
-  // The kernel waits for whoever looks at the pages (reclaim, migration), but gives up early on a busy machine.
+  // The kernel waits for whoever looks at the pages (reclaim, migration), but gives up early on a busy
+  // machine.
   constexpr int kAttempts = 10;
   for (int left = kAttempts;
        ::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0;) {

@@ -52,7 +52,8 @@ std::string said_of(const Mistake& mistake) {
   config::LoadResult result = folder.load();
   CHECK(result.config.has_value() == !config::any_error(result.diagnostics));
   plugin::PluginLibraries libraries;
-  if (result.config) (void)server::assemble(*result.config, libraries, {DEMO_PLUGIN_DIR}, 1, result.diagnostics);
+  if (result.config)
+    (void)server::assemble(*result.config, libraries, {DEMO_PLUGIN_DIR}, 1, result.diagnostics);
   return folder.rendered(result.diagnostics);
 }
 

@@ -322,6 +322,96 @@ TEST_CASE("known lines: far more lines than there is room for leave those that a
   }
 }
 
+// What a browser's head is like: `section` is the run, a cookie follows.
+const std::string kSection =
+    "Host: example.org\r\nConnection: keep-alive\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n"
+    "Accept: application/json\r\nAccept-Language: en-GB,en;q=0.9\r\n";
+
+// As text, so that readings can be compared.
+std::string described(const http::Head& head) {
+  std::string text = std::to_string(head.size) + (head.keep_alive ? " keep " : " close ") +
+                     std::string(head.view(head.host)) + " " + std::string(head.view(head.target)) + "\n";
+  for (const http::HeaderSlot& slot : head.headers())
+    text += std::string(http::header_name(slot.id)) + "|" + std::string(head.view(slot.name)) + "|" +
+            std::string(head.view(slot.value)) + "\n";
+  return text;
+}
+
+TEST_CASE("known runs: a head that begins with one is read as without") {
+  Bench with;
+  Bench without;
+  KnownLines lines;
+  CHECK(lines.runs().match(kSection) == nullptr);
+  for (int i = 0; i < 8; ++i) {
+    const std::string number = std::to_string(i * 1111);
+    const std::string text = "GET /" + number + " HTTP/1.1\r\n" + kSection +
+                             "Cookie: id=1\r\nX-Id: " + number + "\r\nExpect: 100-continue\r\n\r\n";
+    REQUIRE(with.status(text, &lines) == 0);
+    REQUIRE(without.status(text) == 0);
+    CHECK(described(with.parser.head()) == described(without.parser.head()));
+    CHECK(with.parser.head().expect_continue);
+  }
+  const http::KnownRun* run = lines.runs().match(kSection + "Cookie: id=1\r\n");
+  REQUIRE(run != nullptr);
+  CHECK(std::string_view(run->bytes, run->size) == kSection);
+  CHECK(run->count == 5);
+  CHECK(lines.runs().match(kSection.substr(0, kSection.size() - 1)) == nullptr);
+}
+
+TEST_CASE("known runs: what they hold counts as what it is") {
+  Bench bench;
+  KnownLines lines;
+  const auto status = [&](const std::string& version, const std::string& more) {
+    return bench.status("GET / HTTP/" + version + "\r\n" + kSection + more + "\r\n", &lines);
+  };
+  for (int i = 0; i < 6; ++i) REQUIRE(status("1.1", "") == 0);
+  REQUIRE(lines.runs().match(kSection) != nullptr);
+  // A second Host, persistence of HTTP/1.0, framing behind it.
+  CHECK(status("1.1", "Host: example.org\r\n") == 400);
+  CHECK(status("1.0", "") == 0);
+  CHECK(bench.parser.head().keep_alive);
+  CHECK(status("1.1", "Connection: close\r\n") == 0);
+  CHECK_FALSE(bench.parser.head().keep_alive);
+  CHECK(status("1.1", "Content-Length: 3\r\n") == 0);
+  CHECK(bench.parser.head().content_length == 3);
+  CHECK(status("1.1", "Content-Length: x\r\n") == 400);
+  CHECK(status("1.1", " folded\r\n") == 400);
+  // The limits.
+  bench.limits.header_count = 5;
+  CHECK(status("1.1", "") == 0);
+  CHECK(status("1.1", "X: y\r\n") == 431);
+  bench.limits.header_count = 4;
+  CHECK(status("1.1", "") == 431);
+  bench.limits.header_count = 100;
+  bench.limits.header_bytes = static_cast<uint32_t>(kSection.size()) + 2;
+  CHECK(status("1.1", "") == 0);
+  --bench.limits.header_bytes;
+  CHECK(status("1.1", "") == 431);
+  bench.limits.header_bytes = static_cast<uint32_t>(kSection.size()) - 1;
+  CHECK(status("1.1", "") == 431);
+}
+
+TEST_CASE("known runs: the longest is taken, and far more than there is room for do no harm") {
+  Bench bench;
+  KnownLines lines;
+  const std::string longer = kSection + "Sec-Fetch-Mode: cors\r\n";
+  for (int i = 0; i < 6; ++i) {
+    REQUIRE(bench.status("GET / HTTP/1.1\r\n" + kSection + "\r\n", &lines) == 0);
+    REQUIRE(bench.status("GET / HTTP/1.1\r\n" + longer + "\r\n", &lines) == 0);
+  }
+  const http::KnownRun* run = lines.runs().match(longer);
+  REQUIRE(run != nullptr);
+  CHECK(run->size == longer.size());
+  for (int i = 0; i < 1000; ++i) {
+    const std::string section =
+        "Host: " + std::to_string(i) + ".org\r\n" + kSection.substr(kSection.find('\n') + 1);
+    for (int again = 0; again < 5; ++again) {
+      REQUIRE(bench.status("GET / HTTP/1.1\r\n" + section + "\r\n", &lines) == 0);
+      REQUIRE(bench.parser.head().view(bench.parser.head().host) == std::to_string(i) + ".org");
+    }
+  }
+}
+
 TEST_CASE("known heads: one that is in use is not replaced, and keeps its views") {
   Bench bench;
   KnownHeads heads;

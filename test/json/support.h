@@ -17,8 +17,8 @@ struct Memory {
   Arena arena;
 };
 
-// What RapidJSON says to `text` as one value in well-formed UTF-8. Without its full precision for numbers, which
-// counts the leading zero bits of 0 for some.
+// What RapidJSON says to `text` as one value in well-formed UTF-8. Without its full precision for numbers,
+// which counts the leading zero bits of 0 for some.
 inline rapidjson::ParseErrorCode rapidjson_judges(std::string_view text) {
   rapidjson::MemoryStream stream(text.data() == nullptr ? "" : text.data(), text.size());
   rapidjson::BaseReaderHandler<> ignore;

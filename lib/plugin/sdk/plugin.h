@@ -249,15 +249,15 @@ typedef struct leat_request_v1 {
   int32_t (*set_state)(leat_request* request, void* state);
   void* (*state)(const leat_request* request);
 
-  /* [any] The number of a field name that Leat knows, any case, for header_by_id; 0 for others. Numbers hold for the
-   * daemon that gave them: ask at load. */
+  /* [any] The number of a field name that Leat knows, any case, for header_by_id; 0 for others. Numbers hold
+   * for the daemon that gave them: ask at load. */
   uint32_t (*header_id)(leat_str name);
   /* As header(), for a number from header_id; absent for 0. */
   leat_str (*header_by_id)(const leat_request* request, uint32_t id);
   /* How many path parameters the request has: those of its route. */
   uint32_t (*param_count)(const leat_request* request);
-  /* Query parameter number `index`, in the order received, both texts decoded. LEAT_E_NOT_FOUND past the last,
-   * LEAT_E_ARGUMENT for one whose escapes are broken. Scans the query anew. */
+  /* Query parameter number `index`, in the order received, both texts decoded. LEAT_E_NOT_FOUND past the
+   * last, LEAT_E_ARGUMENT for one whose escapes are broken. Scans the query anew. */
   int32_t (*query_at)(const leat_request* request, uint32_t index, leat_str* name, leat_str* value);
   /* When the request is given up with a 504 unless its answer has begun, on CLOCK_MONOTONIC in nanoseconds;
    * UINT64_MAX for never. */
