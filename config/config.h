@@ -35,6 +35,7 @@ struct Settings {
   std::string server_name = "leat";
   std::vector<std::string> plugin_path;  // searched before the installed folder
   uint32_t drain_timeout = 30'000;
+  uint32_t stall_warning = 5;
   bool supervise = true;
   uint32_t crash_limit = 3;
   uint32_t crash_window = 60'000;

@@ -70,6 +70,10 @@ constexpr Setting kSettings[] = {
           "Folders in which plugins are looked for, before the installed one."),
     number("server.drain_timeout", Duration, 0, kDay, AT(drain_timeout),
            "How long requests in flight may take to finish when the daemon is told to stop."),
+    number(
+        "server.stall_warning", Duration, 0, kHour, AT(stall_warning),
+        "A worker that is kept from its loop for longer than this is logged, with the handler that did it; "
+        "0 for never."),
     number("server.supervise", Boolean, 0, 1, AT(supervise),
            "Serve in a process of its own, which is started again when it crashes."),
     number("server.crash_limit", Count, 1, 1000, AT(crash_limit),

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "server/cpus.h"
 #include "server/notify.h"
+#include "server/stall_watchdog.h"
 
 namespace leat::server {
 
@@ -147,6 +148,7 @@ int run_daemon(const DaemonOptions& options, ListeningSockets& sockets,
   const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   Fleet fleet(options, services, sockets.take());
   if (!fleet.start()) return 1;
+  const StallWatchdog watchdog(fleet.workers(), options.worker.stall_warning_ms);
   client.on_serving(fleet.workers());
   if (options.serving != nullptr) *options.serving = true;
   notify_manager("READY=1");

@@ -79,6 +79,7 @@ DaemonOptions daemon_options(const config::Settings& settings, uint32_t workers)
   worker.drain_timeout_ms = settings.drain_timeout;
   worker.server_name = settings.server_name;
   worker.known_heads = settings.known_heads;
+  worker.stall_warning_ms = settings.stall_warning;
   return options;
 }
 

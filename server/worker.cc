@@ -52,6 +52,7 @@ Worker::Worker(WorkerOptions options, std::vector<Fd> listeners, http::Service& 
       service_(service),
       fleet_(fleet),
       hooks_(std::move(hooks)),
+      stalls_(options_.index, options_.stall_warning_ms),
       blocks_(options_.blocks, options_.blocks_kept),
       segments_(options_.blocks * 2),
       exchanges_(*this, options_.exchanges),
@@ -101,6 +102,7 @@ Expected<std::string> Worker::build() {
 void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
   const std::string name = "leat-" + std::to_string(options_.index);
   ::pthread_setname_np(::pthread_self(), name.c_str());
+  const StallMeter::Thread measured(stalls_);
   Expected<std::string> built = build();
   const bool serving = built.has_value();
   ready(std::move(built));
@@ -220,6 +222,7 @@ void Worker::on_turn_end() {
   } else if (connections_->count() == 0) {
     loop_->stop();
   }
+  stalls_.turn_ends(loop_->now_ns());
 }
 
 // The Date of a second is made once, when the wall clock enters it.

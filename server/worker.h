@@ -28,6 +28,7 @@
 #include "server/acceptor.h"
 #include "server/connection.h"
 #include "server/exchange_timers.h"
+#include "server/stall.h"
 
 namespace leat::pipeline {
 class Site;
@@ -48,6 +49,7 @@ struct WorkerOptions {
   uint64_t drain_timeout_ms = 30'000;
   std::string server_name = "leat";  // empty: no Server field
   bool known_heads = true;           // recognise heads and header lines that come again
+  uint64_t stall_warning_ms = 5;     // a turn that takes longer is logged; 0: never
 };
 
 class Worker final : public net::LoopClient, public http::WorkerContext, public ExchangeResumer {
@@ -73,6 +75,10 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   // Any thread, once the worker is ready and until it was told to drain or stop: runs `work` on the worker's
   // thread, soon.
   void run_soon(std::function<void()> work) override;
+
+  // Any thread, once the worker is ready.
+  [[nodiscard]] const net::Loop& loop() const { return *loop_; }
+  [[nodiscard]] StallMeter& stalls() { return stalls_; }
 
   // Worker's thread: ends the requests of `site` that are under way, with a 503 where nothing was answered
   // yet, and with a cut answer elsewhere.
@@ -112,6 +118,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   http::Service& service_;
   const std::vector<std::unique_ptr<Worker>>& fleet_;
   Hooks hooks_;
+  StallMeter stalls_;
 
   std::unique_ptr<net::Engine> engine_;
   std::unique_ptr<net::Loop> loop_;

@@ -45,8 +45,9 @@ void Loop::turn(LoopClient& client, uint64_t deadline_ns) {
   const size_t count = engine_.wait(completions_, deadline_ns);
   sleeping_.store(false, std::memory_order_relaxed);
 
-  ++turns_;
+  turns_.store(turns() + 1, std::memory_order_relaxed);
   now_ns_ = engine_.now_ns();
+  busy_since_ns_.store(now_ns_, std::memory_order_release);
   for (const Completion& completion : std::span(completions_).first(count)) {
     if (completion.token.op() == Op::Wake) [[unlikely]] {
       on_wake(completion);
@@ -57,6 +58,7 @@ void Loop::turn(LoopClient& client, uint64_t deadline_ns) {
   run_inbox();
   timers_.advance(now_ms());
   client.on_turn_end();
+  busy_since_ns_.store(0, std::memory_order_release);
 }
 
 void Loop::post(Task& task) {

@@ -62,7 +62,11 @@ class Loop {
   // The engine's clock (CLOCK_MONOTONIC) as of the start of this turn.
   [[nodiscard]] uint64_t now_ns() const { return now_ns_; }
   [[nodiscard]] uint64_t now_ms() const { return now_ns_ / 1'000'000; }
-  [[nodiscard]] uint64_t turns() const { return turns_; }
+
+  // For other threads, as of some moment ago.
+  [[nodiscard]] uint64_t turns() const { return turns_.load(std::memory_order_relaxed); }
+  // When the turn under way began; 0 while the loop waits.
+  [[nodiscard]] uint64_t busy_since_ns() const { return busy_since_ns_.load(std::memory_order_acquire); }
 
  private:
   // One wait takes this many completions at most: 16 KiB that stay in the first-level cache. A burst beyond
@@ -77,7 +81,8 @@ class Loop {
   Engine& engine_;
   Fd wake_fd_;  // readable when another thread wants this one awake
   uint64_t now_ns_;
-  uint64_t turns_ = 0;
+  std::atomic<uint64_t> turns_ = 0;  // written by the loop's thread alone, like the next one
+  std::atomic<uint64_t> busy_since_ns_ = 0;
   TimerWheel timers_;
   std::array<Completion, kMostCompletions> completions_;
 

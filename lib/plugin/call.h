@@ -12,6 +12,7 @@
 
 #include "http/exchange.h"
 #include "plugin/handler.h"
+#include "plugin/running.h"
 #include "plugin/sdk/plugin.h"
 
 namespace leat::plugin {
@@ -49,11 +50,12 @@ inline constinit thread_local Call current_call;
 // Makes `exchange` the one that this thread's plugin code may use, for as long as it lives.
 class CallScope {
  public:
-  CallScope(http::Exchange& exchange, const PluginHandler& handler, bool ending) : outer_(current_call) {
+  CallScope(http::Exchange& exchange, const PluginHandler& handler, bool ending)
+      : outer_(current_call), running_(handler.title()) {
     current_call = {&exchange, &handler, ending};
   }
   // Without a request: there is none to use, and whoever asks what runs here still learns whose code it is.
-  explicit CallScope(const PluginHandler& handler) : outer_(current_call) {
+  explicit CallScope(const PluginHandler& handler) : outer_(current_call), running_(handler.title()) {
     current_call = {nullptr, &handler, true};
   }
   ~CallScope() { current_call = outer_; }
@@ -62,6 +64,7 @@ class CallScope {
 
  private:
   Call outer_;
+  RunningScope running_;
 };
 
 inline leat_request* to_request(http::Exchange& exchange) {

@@ -40,7 +40,12 @@ int32_t refuse(std::string_view function, std::string_view why, int32_t code) {
 
 PluginHandler::PluginHandler(PluginInstance& instance, const leat_handler& handler, RouteInfo route,
                              void* bound)
-    : instance_(instance), handler_(handler), route_(std::move(route)), bound_(bound) {}
+    : instance_(instance),
+      handler_(handler),
+      route_(std::move(route)),
+      title_(instance.library().keep(
+          std::format("{}: handler {} on route {}", instance.blame(), view(handler.name), route_.id))),
+      bound_(bound) {}
 
 PluginHandler::~PluginHandler() {
   if (handler_.unbind == nullptr || handler_.bind == nullptr) return;
@@ -60,9 +65,7 @@ leat_scope PluginHandler::scope(uint32_t worker) const {
           bound_};
 }
 
-void PluginHandler::complain(std::string_view what) const {
-  log::error("{}: handler {} on route {}: {}", blame(), view(handler_.name), route_.id, what);
-}
+void PluginHandler::complain(std::string_view what) const { log::error("{}: {}", title_, what); }
 
 // Runs plugin code for `exchange`. What it throws is an error; C callbacks can't, C++ ones that don't use the
 // wrapper can.

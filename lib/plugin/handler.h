@@ -36,6 +36,8 @@ class PluginHandler final : public pipeline::Handler {
 
   [[nodiscard]] PluginInstance& instance() const { return instance_; }
   [[nodiscard]] const RouteInfo& route() const { return route_; }
+  // For the log; lives as long as the library.
+  [[nodiscard]] const std::string& title() const { return title_; }
 
   // Runs a timer's or a completion's callback and does what its verdict asks for.
   void resume(http::Exchange& exchange, leat_resume callback, void* argument) const;
@@ -55,6 +57,7 @@ class PluginHandler final : public pipeline::Handler {
   PluginInstance& instance_;
   const leat_handler handler_;
   const RouteInfo route_;
+  const std::string& title_;
   void* bound_;
 };
 

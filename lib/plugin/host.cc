@@ -88,7 +88,9 @@ PluginInstance::Worker::Worker(uint64_t first_generation)
 PluginInstance::PluginInstance(PluginLibrary& library, std::string_view name)
     : library_(library),
       name_(name),
-      host_(name, library.options().worker_count, library.options().daemon_version, this) {
+      host_(name, library.options().worker_count, library.options().daemon_version, this),
+      worker_init_title_(library.keep(blame() + ": worker_init()")),
+      worker_fini_title_(library.keep(blame() + ": worker_fini()")) {
   // 2^24 instances of 2^36 suspensions a slot, before a ticket of one could name a slot of another.
   const uint64_t first_generation = next_instance.fetch_add(1, std::memory_order_relaxed) << 36;
   for (uint32_t i = 0; i < library.options().worker_count; ++i)
@@ -174,8 +176,10 @@ std::expected<void, LoadError> PluginInstance::worker_init(uint32_t index) {
   Worker& worker = *workers_[index];
   leat_error error;
   int32_t answer = LEAT_OK;
-  if (const auto init = library_.entry().worker_init)
+  if (const auto init = library_.entry().worker_init) {
+    const RunningScope running(worker_init_title_);
     answer = guarded(error, [&] { return init(&host_, state_, index, &worker.state, &error); });
+  }
   worker.ready = answer == LEAT_OK;
   if (worker.ready && error.failures.empty()) return {};
   worker_fini(index);
@@ -193,11 +197,13 @@ void PluginInstance::worker_fini(uint32_t index) {
   worker.ready = false;
   worker.desk->close();
   leat_error error;
-  if (const auto fini = library_.entry().worker_fini)
+  if (const auto fini = library_.entry().worker_fini) {
+    const RunningScope running(worker_fini_title_);
     guarded(error, [&] {
       fini(state_, index, worker.state);
       return LEAT_OK;
     });
+  }
   if (!error.failures.empty()) log::error("{}: worker_fini(): {}", blame(), error.text());
   worker.state = nullptr;
 }

@@ -16,6 +16,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -67,6 +68,8 @@ class PluginLibrary {
   [[nodiscard]] const leat_plugin_entry& entry() const { return entry_; }
   [[nodiscard]] std::span<const leat_handler> handlers() const { return handlers_; }
   [[nodiscard]] const LibraryOptions& options() const { return options_; }
+  // A copy that lives as long as the library, the same one for the same text. One thread at a time.
+  const std::string& keep(std::string text) { return *kept_.insert(std::move(text)).first; }
 
  private:
   PluginLibrary(std::string path, const LibraryOptions& options)
@@ -88,6 +91,7 @@ class PluginLibrary {
   std::string name_, version_;
   leat_plugin_entry entry_{};           // as this daemon knows it; what an older plugin lacks is zero
   std::vector<leat_handler> handlers_;  // likewise
+  std::set<std::string> kept_;
   std::unique_ptr<Host> host_;
   bool loaded_ = false;
 };
@@ -176,6 +180,8 @@ class PluginInstance {
   PluginLibrary& library_;
   std::string name_;
   Host host_;
+  const std::string& worker_init_title_;
+  const std::string& worker_fini_title_;
   void* state_ = nullptr;
   bool created_ = false;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -45,4 +45,12 @@ std::string demo_configuration(const Wanted& wanted) {
   return text + "\n" + wanted.more;
 }
 
+std::string misuse_tables(const std::vector<std::string_view>& handlers) {
+  std::string text = "[[plugin]]\nname = \"misuse\"\nfile = \"" TEST_PLUGINS "/misuse.so\"\n";
+  for (const std::string_view handler : handlers)
+    text.append("[[route]]\npath = \"/").append(handler).append("\"\nhandler = \"misuse:").append(handler) +=
+        "\"\n";
+  return text;
+}
+
 }  // namespace leat::e2e

@@ -15,5 +15,7 @@ struct Wanted {
 };
 
 std::string demo_configuration(const Wanted& wanted = {});
+// For Wanted::more: a route for each of these handlers of test/plugin/plugins/misuse.cc, "/" and its name.
+std::string misuse_tables(const std::vector<std::string_view>& handlers);
 
 }  // namespace leat::e2e

@@ -12,15 +12,9 @@ namespace leat::e2e {
 
 namespace {
 
-// Routes for the handlers of test/plugin/plugins/misuse.cc, beside those of the demo plugin.
 Wanted with_misuse(const std::vector<std::string_view>& handlers) {
   Wanted wanted;
-  wanted.more = "[[plugin]]\nname = \"misuse\"\nfile = \"" TEST_PLUGINS "/misuse.so\"\n";
-  for (const std::string_view handler : handlers)
-    wanted.more.append("[[route]]\npath = \"/")
-        .append(handler)
-        .append("\"\nhandler = \"misuse:")
-        .append(handler) += "\"\n";
+  wanted.more = misuse_tables(handlers);
   return wanted;
 }
 

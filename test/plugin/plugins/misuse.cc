@@ -2,6 +2,8 @@
 // handler answers with what the host told it, or makes the mistake that the test looks for.
 #include <leat/plugin.h>
 
+#include <chrono>
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -57,6 +59,13 @@ int32_t error_after_answer(Scope, leat_request* request) {
   answer(request, "answered");
   return LEAT_ERROR;
 }
+// Keeps its worker from turning for as many milliseconds as ?ms= says.
+int32_t blocks(Scope, leat_request* request) {
+  const leat_str ms = api_request->query_param(request, LEAT_STR("ms"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(std::atoi(std::string(ms.ptr, ms.len).c_str())));
+  return answer(request, "at last");
+}
+
 int32_t done_without_answer(Scope, leat_request*) { return LEAT_DONE; }
 int32_t never_answers(Scope, leat_request*) { return LEAT_PENDING; }
 int32_t begins_only(Scope, leat_request* request) {
@@ -281,6 +290,7 @@ const leat_handler handlers[] = {
     HANDLER(twice),
     HANDLER(next_after_answer),
     HANDLER(error_after_answer),
+    HANDLER(blocks),
     HANDLER(done_without_answer),
     HANDLER(never_answers),
     HANDLER(begins_only),

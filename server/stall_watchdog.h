@@ -1,0 +1,36 @@
+// StallWatchdog: the thread that looks at all workers from outside.
+//
+// Once a second, which is enough for hangs and lets an idle daemon sleep. While a worker is busy, or has
+// stalled a moment ago, it looks twice within the time that makes a stall: then turns are made of many
+// handlers' callbacks, and only such looks tell which of them it was.
+//
+// Owned by run_daemon(). The workers must be ready, and outlive it.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <stop_token>
+#include <thread>
+
+#include "server/worker.h"
+
+namespace leat::server {
+
+class StallWatchdog {
+ public:
+  // `limit_ms` 0: there is no thread.
+  StallWatchdog(std::span<const std::unique_ptr<Worker>> workers, uint64_t limit_ms);
+
+ private:
+  void run(const std::stop_token& stopping);
+
+  std::span<const std::unique_ptr<Worker>> workers_;
+  uint64_t limit_ms_;
+  std::mutex mutex_;  // of the wait
+  std::condition_variable_any wake_;
+  std::jthread thread_;
+};
+
+}  // namespace leat::server
