@@ -26,6 +26,7 @@ constexpr size_t kMostText = 160;  // of a path or a name
 CrashNote* crash_note = nullptr;
 std::atomic_flag reporting;
 constinit thread_local std::string_view loading;
+constinit thread_local int own_worker = -1;
 
 struct LoadedObject {
   uintptr_t begin = 0;
@@ -135,6 +136,7 @@ void on_crash(int signal, siginfo_t* info, void*) {
   line.text("leat: crash: ").text(name_of(signal));
   if (signal != SIGABRT) line.text(" at ").number(reinterpret_cast<uintptr_t>(info->si_addr), 16);
   line.text(", thread ").number(static_cast<uint64_t>(::gettid()));
+  if (own_worker >= 0) line.text(", worker ").number(static_cast<uint64_t>(own_worker));
   line.write();
   if (const auto running = plugin::running_now()) {
     if (crash_note != nullptr) {
@@ -187,7 +189,8 @@ void report_crashes(CrashNote* note) {
   for (const int signal : kCrashes) ::sigaction(signal, &action, nullptr);
 }
 
-void give_crash_stack() {
+void give_crash_stack(int worker) {
+  own_worker = worker;
   stack_t present{};
   // A sanitizer's threads have one, which is its to take away.
   if (::sigaltstack(nullptr, &present) != 0 || (present.ss_flags & SS_DISABLE) == 0) return;

@@ -21,8 +21,9 @@ struct CrashNote {
 
 // Installs the handlers. `note` (may be null) must last as long as the process.
 void report_crashes(CrashNote* note);
-// Gives this thread a stack for the handler, unless it has one.
-void give_crash_stack();
+// Gives this thread a stack for the handler, unless it has one. `worker` is the index to report, -1 for a
+// thread that is no worker's.
+void give_crash_stack(int worker = -1);
 // Takes note of where objects are loaded, for the backtraces to come. One thread at a time.
 void note_loaded_objects();
 

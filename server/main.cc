@@ -190,7 +190,7 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
                opened.error().text());
   } else if (settings != nullptr || sockets.open(options.listen, options.sockets, options.workers)) {
     options.hooks.start = [&generations](uint32_t worker) {
-      give_crash_stack();
+      give_crash_stack(static_cast<int>(worker));
       return generations.start_worker(worker);
     };
     options.hooks.stop = [&generations](uint32_t worker) { generations.stop_worker(worker); };

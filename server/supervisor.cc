@@ -142,6 +142,7 @@ class Supervisor {
     uint64_t delay_ms = 0;
     if (beyond > 0)
       delay_ms = std::min(options_.restart_delay_ms, kFirstDelayMs << std::min<size_t>(beyond - 1, 20));
+    if (delay_ms > 0) log::error("too many crashes: the next process starts in {} ms", delay_ms);
     const uint64_t until = now_ms() + delay_ms;
     for (uint64_t now = now_ms();; now = now_ms()) {
       const uint64_t left = until > now ? until - now : 0;

@@ -3,7 +3,10 @@
 #include <signal.h>
 
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
+#include <filesystem>
 #include <string>
+#include <vector>
 
 #include "e2e/client.h"
 #include "e2e/configuration.h"
@@ -18,7 +21,8 @@ Wanted with_crashes(std::string server = {}) {
   wanted.more = "[[plugin]]\nname = \"broken\"\nfile = \"" TEST_PLUGINS
                 "/crash.so\"\n"
                 "[[route]]\npath = \"/segv\"\nhandler = \"broken:segv\"\n"
-                "[[route]]\npath = \"/abort\"\nhandler = \"broken:aborts\"\n";
+                "[[route]]\npath = \"/abort\"\nhandler = \"broken:aborts\"\n"
+                "[[route]]\npath = \"/killed\"\nhandler = \"broken:killed\"\n";
   return wanted;
 }
 
@@ -29,6 +33,48 @@ void crash(const Daemon& daemon, const std::string& target) {
 }
 
 bool serves(const Daemon& daemon) { return Client(daemon.address()).ask(get("/json")).status == 200; }
+
+// Kills the process that serves, once there is one, and waits until it is gone. Returns its id.
+int kill_serving(const Daemon& daemon) {
+  int serving = 0;
+  REQUIRE(wait_until([&] { return (serving = daemon.serving_pid()) != 0; }));
+  REQUIRE(kill(serving, SIGKILL) == 0);
+  REQUIRE(wait_until([&] { return daemon.serving_pid() != serving; }));
+  return serving;
+}
+
+// Another process than `former` serves.
+bool restarted(const Daemon& daemon, int former) {
+  const int serving = daemon.serving_pid();
+  return serving != 0 && serving != former;
+}
+
+// A daemon with the demo plugin, and beside it one whose file can be replaced by another build of it.
+class Replaceable {
+ public:
+  explicit Replaceable(const std::string& server) : daemon_(configuration(server)) {}
+
+  // A new file under the old name, as an installer puts it there.
+  void install(const std::string& build) {
+    std::filesystem::copy_file(TEST_PLUGINS "/generation_" + build + ".so", folder_.path("new.so"));
+    std::filesystem::rename(folder_.path("new.so"), folder_.path("plugin.so"));
+  }
+  [[nodiscard]] Daemon& daemon() { return daemon_; }
+  [[nodiscard]] Response ask() const { return Client(daemon_.address()).ask(get("/version")); }
+
+ private:
+  std::string configuration(const std::string& server) {
+    install("1");
+    Wanted wanted;
+    wanted.server = server;
+    wanted.more = "[[plugin]]\nname = \"g\"\nfile = \"" + folder_.path("plugin.so") +
+                  "\"\n[[route]]\npath = \"/version\"\nhandler = \"g:version\"\n";
+    return demo_configuration(wanted);
+  }
+
+  TempFolder folder_;
+  Daemon daemon_;
+};
 
 }  // namespace
 
@@ -56,7 +102,7 @@ TEST_CASE("supervisor: a crash in a handler is reported with plugin, build id an
     CHECK(serves(daemon));
     INFO(daemon.log());
     CHECK(daemon.logs(target == "/segv" ? "crash: SIGSEGV at 0x0" : "crash: SIGABRT"));
-    CHECK(daemon.logs("in plugin broken 1.0, build id "));
+    CHECK(daemon.logs(", worker 0\n  in plugin broken 1.0, build id "));
     CHECK(daemon.logs("on route GET " + target));
     CHECK(daemon.logs("for path " + target + "\n"));
     CHECK_FALSE(daemon.log().contains("secret"));
@@ -87,6 +133,94 @@ TEST_CASE("supervisor: a reload takes a quarantined plugin up again") {
   crash(daemon, "/segv");
   CHECK(serves(daemon));
   CHECK(Client(daemon.address()).ask(get("/segv")).status == 503);
+}
+
+TEST_CASE("supervisor: 64 clients lose their connections to a crash, and none is refused a new one") {
+  for (const std::string target : {"/segv", "/abort", "/killed"}) {
+    INFO(target);
+    Daemon daemon(demo_configuration(with_crashes()), {.arguments = {"--workers", "2"}});
+    std::vector<Client> clients;
+    for (int i = 0; i < 64; ++i)
+      CHECK(clients.emplace_back(daemon.address()).ask(get("/json")).status == 200);
+    const int former = daemon.serving_pid();
+    Client(daemon.address()).send(get(target));
+    int refused = 0;
+    int tried = 0;
+    REQUIRE(wait_until([&] {
+      for (int i = 0; i < 16; ++i, ++tried) refused += Client::refused(daemon.address()) ? 1 : 0;
+      return restarted(daemon, former);
+    }));
+    for (Client& client : clients) {
+      CHECK(client.hung_up());
+      CHECK(serves(daemon));
+    }
+    INFO(tried << " connections were tried");
+    CHECK(refused == 0);
+  }
+}
+
+TEST_CASE("supervisor: crashes beyond the limit are followed by longer and longer waits, which TERM ends") {
+  using Clock = std::chrono::steady_clock;
+  Daemon daemon(demo_configuration(with_crashes("crash_limit = 1\n")));
+  const int first = kill_serving(daemon);
+  REQUIRE(wait_until([&] { return restarted(daemon, first); }));
+  for (const int wait_ms : {100, 200, 400}) {
+    const Clock::time_point before = Clock::now();
+    const int former = kill_serving(daemon);
+    CHECK_FALSE(Client::refused(daemon.address()));
+    REQUIRE(wait_until([&] { return restarted(daemon, former); }));
+    CHECK(Clock::now() - before >= std::chrono::milliseconds(wait_ms));
+    CHECK(daemon.logs("the next process starts in " + std::to_string(wait_ms) + " ms"));
+  }
+  kill_serving(daemon);
+  REQUIRE(daemon.logs("the next process starts in 800 ms"));
+  daemon.signal(SIGTERM);
+  CHECK(daemon.wait() == 0);
+  CHECK(Client::refused(daemon.address()));
+}
+
+TEST_CASE(
+    "supervisor: a process that crashes while it starts is followed by others, then goes without the "
+    "plugin") {
+  Replaceable site("crash_limit = 2\n");
+  CHECK(site.ask().body == "1");
+  site.install("CRASHES_IN_LOAD");
+  kill_serving(site.daemon());
+  CHECK(site.ask().is_problem(503));
+  CHECK(serves(site.daemon()));
+  CHECK(site.daemon().logs("plugin g has crashed 2 times: it is quarantined"));
+  CHECK(site.daemon().log().contains("while plugin g was loaded or started"));
+  // Mended, it is taken up by a reload.
+  site.install("2");
+  site.daemon().signal(SIGHUP);
+  REQUIRE(site.daemon().logs("generation 2 serves"));
+  CHECK(site.ask().body == "2");
+}
+
+TEST_CASE("supervisor: a process that finds no good configuration is followed by others until one does") {
+  Replaceable site("restart_delay = \"50ms\"\n");
+  const std::string file = site.daemon().path("leat.toml");
+  std::filesystem::rename(file, file + ".away");
+  kill_serving(site.daemon());
+  REQUIRE(site.daemon().logs("the process that serves could not start: status "));
+  CHECK_FALSE(Client::refused(site.daemon().address()));
+  std::filesystem::rename(file + ".away", file);
+  CHECK(site.ask().body == "1");
+}
+
+TEST_CASE("supervisor: a plugin that crashes under a reload is refused there, and not blamed later") {
+  Replaceable site("crash_limit = 1\n");
+  site.install("CRASHES_IN_LOAD");
+  const int serving = site.daemon().serving_pid();
+  site.daemon().signal(SIGHUP);
+  REQUIRE(site.daemon().logs("the reload failed, generation 1 goes on: "));
+  CHECK(site.daemon().serving_pid() == serving);
+  CHECK(site.ask().body == "1");
+  site.install("2");
+  kill_serving(site.daemon());
+  CHECK(site.ask().body == "2");
+  CHECK(site.daemon().logs("was ended by signal 9 (Killed)\n"));
+  CHECK_FALSE(site.daemon().log().contains("quarantined"));
 }
 
 TEST_CASE("supervisor: when it dies the process that serves is gone too") {
