@@ -88,6 +88,12 @@ Expected<std::string> Worker::build() {
   loop_ = std::move(*loop);
   timers_ = std::make_unique<ExchangeTimers>(loop_->timers(), *this, options_.exchanges * kTimersPerExchange);
   connections_ = std::make_unique<Connections>(*loop_, http_, options_.connections);
+  client_ = std::make_unique<client::Client>(
+      *loop_,
+      [](void* owner, client::Fetch& fetch) {
+        static_cast<Worker*>(owner)->resume(*fetch.exchange, fetch.resume, &fetch);
+      },
+      this);
   drain_deadline_ = std::make_unique<DrainDeadline>(*this);
   update_date();
   if (hooks_.start && !hooks_.start(options_.index))
@@ -111,12 +117,13 @@ void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
   loop_->run(*this);
 
   for (const auto& acceptor : acceptors_) acceptor->stop();
-  connections_->abandon_all();
+  connections_->abandon_all();  // which ends the exchanges, and with them their fetches
+  client_->close_all();
   const uint64_t until = loop_->now_ns() + kAbandonNs;
   const auto busy = [&] {
     for (const auto& acceptor : acceptors_)
       if (!acceptor->stopped()) return true;
-    return connections_->count() != 0;
+    return connections_->count() != 0 || client_->count() != 0;
   };
   while (busy() && loop_->now_ns() < until) loop_->turn(*this, until);
   ENSURE(!busy());
@@ -124,6 +131,7 @@ void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
   acceptors_.clear();
   loop_->timers().stop(*drain_deadline_);
   connections_.reset();
+  client_.reset();
   timers_.reset();
 }
 
@@ -209,6 +217,8 @@ void Worker::on_completion(const net::Completion& completion) {
   if (loop_->now_ns() >= next_date_ns_) update_date();
   if (completion.token.op() == net::Op::Accept) {
     acceptors_[completion.token.slot()]->on_completion(completion);
+  } else if ((completion.token.slot() & client::kClientSlot) != 0) {
+    client_->on_completion(completion);
   } else {
     connections_->on_completion(completion);
   }
@@ -217,6 +227,7 @@ void Worker::on_completion(const net::Completion& completion) {
 void Worker::on_turn_end() {
   if (loop_->now_ns() >= next_date_ns_) update_date();
   connections_->on_turn_end();
+  client_->on_turn_end();
   if (!draining_) {
     for (const auto& acceptor : acceptors_) acceptor->on_turn_end();
   } else if (connections_->count() == 0) {

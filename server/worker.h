@@ -16,6 +16,7 @@
 #include "base/block_pool.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "client/client.h"
 #include "http/exchange.h"
 #include "http/known_heads.h"
 #include "http/known_lines.h"
@@ -91,6 +92,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   [[nodiscard]] BlockPool& blocks() override { return blocks_; }
   [[nodiscard]] bool resume_after(http::Ticket ticket, uint64_t delay_ms, Resume resume,
                                   void* argument) override;
+  [[nodiscard]] client::Fetcher* fetcher() override { return client_.get(); }
   void forget_timers(http::Exchange& exchange) override { timers_->forget(exchange); }
   [[nodiscard]] bool resume_from_any_thread(http::Ticket ticket, Resume resume, void* argument) override;
 
@@ -131,6 +133,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   http::SessionEnvironment http_;
   std::unique_ptr<ExchangeTimers> timers_;
   std::unique_ptr<Connections> connections_;
+  std::unique_ptr<client::Client> client_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::unique_ptr<DrainDeadline> drain_deadline_;
   std::array<char, 29> date_{};

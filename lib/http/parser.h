@@ -10,7 +10,7 @@
 // (http/known_lines.h, http/known_runs.h). Results are offsets into the head, so the owner may move the bytes
 // between calls.
 //
-// This is the only user of llhttp.
+// Answers of other servers are read by client/response_parser.h; nobody else uses llhttp.
 #pragma once
 
 #include <llhttp.h>

@@ -8,6 +8,10 @@
 
 #include "http/exchange.h"
 
+namespace leat::client {
+class Fetcher;
+}
+
 namespace leat::http {
 
 // Answers requests: the pipeline in the daemon, a script in tests. One is shared by all workers; every call
@@ -56,6 +60,9 @@ class WorkerContext {
   // then, in which case nothing is called. False when no timer could be had (memory).
   [[nodiscard]] virtual bool resume_after(Ticket ticket, uint64_t delay_ms, Resume resume,
                                           void* argument) = 0;
+
+  // Asks other servers on behalf of this worker's requests (client/fetch.h). Null where nobody can.
+  [[nodiscard]] virtual client::Fetcher* fetcher() { return nullptr; }
 
   // Drops the timers of an exchange that ends; called for those that had any.
   virtual void forget_timers(Exchange& exchange) = 0;

@@ -18,6 +18,7 @@
 // Thread: an engine belongs to the worker that created it.
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <cstdint>
@@ -26,7 +27,7 @@
 
 namespace leat::net {
 
-enum class Op : uint8_t { Accept, Receive, Send, Poll, Wake, Cancel };
+enum class Op : uint8_t { Accept, Receive, Send, Poll, Wake, Cancel, Connect };
 
 // Names one operation of one owner. 8 bits op, 24 bits generation, 32 bits slot.
 class Token {
@@ -74,6 +75,10 @@ class Engine {
   // Accepts on a listening socket until it fails or is cancelled. result: a non-blocking, close-on-exec
   // descriptor that the caller owns.
   virtual void accept(Token token, int listener) = 0;
+
+  // Connects a non-blocking socket. The address must stay until the completion. result: 0 or -errno. Nothing
+  // else may be asked for on `fd` meanwhile.
+  virtual void connect(Token token, int fd, const sockaddr* address, socklen_t size) = 0;
 
   // Receives until end of file (result 0), an error, cancel(), or -ENOBUFS when every buffer is lent out.
   // After -ENOBUFS it is over: ask again when free_buffers() says so, not at once. A kernel may also end it

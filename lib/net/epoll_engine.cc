@@ -49,6 +49,7 @@ class EpollEngine final : public Engine {
         description_(std::format("epoll ({} buffers of {} bytes)", pool_.count(), pool_.size())) {}
 
   void accept(Token token, int listener) override { start_input(token, listener, true); }
+  void connect(Token token, int fd, const sockaddr* address, socklen_t size) override;
   void receive(Token token, int fd) override { start_input(token, fd, false); }
   void send(Token token, int fd, std::span<const iovec> parts) override;
   void poll(Token token, int fd) override;
@@ -66,8 +67,9 @@ class EpollEngine final : public Engine {
   struct Descriptor {
     Operation input;  // an accept or a receive
     Operation poll;
-    Operation output;            // a send that waits for room
-    std::vector<iovec> waiting;  // its parts
+    Operation output;            // a connect, or a send that waits for room
+    std::vector<iovec> waiting;  // a send's parts
+    bool connects = false;       // what `output` is
     bool accepts = false;        // what `input` is
     bool readable = false;       // since the last receive that found nothing
     bool hung_up = false;        // the peer closed or the socket failed: a receive will say so
@@ -112,6 +114,13 @@ int32_t send_now(int fd, std::span<const iovec> parts) {
     sent = ::sendmsg(fd, &head, MSG_NOSIGNAL | MSG_DONTWAIT);
   } while (sent < 0 && errno == EINTR);
   return sent < 0 ? -errno : static_cast<int32_t>(std::min<ssize_t>(sent, INT32_MAX));
+}
+
+// What came of a connect that was under way: 0, or a negated errno value.
+int32_t connected(int fd) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? -error : -errno;
 }
 
 // --- Operations
@@ -165,7 +174,21 @@ void EpollEngine::send(Token token, int fd, std::span<const iovec> parts) {
   Descriptor& state = descriptor(fd);
   if (!state.active() && !watch(fd, state, token)) return;
   start(state.output, token, fd);
+  state.connects = false;
   state.waiting.assign(parts.begin(), parts.end());
+}
+
+void EpollEngine::connect(Token token, int fd, const sockaddr* address, socklen_t size) {
+  const int32_t result = ::connect(fd, address, size) == 0 ? 0 : -errno;
+  if (result != -EINPROGRESS) {
+    finished_.push_back({token, result, false, {}});
+    return;
+  }
+  // Watched from now on, so that the edge is not missed.
+  Descriptor& state = descriptor(fd);
+  if (!watch(fd, state, token)) return;
+  start(state.output, token, fd);
+  state.connects = true;
 }
 
 void EpollEngine::poll(Token token, int fd) {
@@ -232,10 +255,10 @@ void EpollEngine::on_event(int fd, uint32_t events) {
     }
   }
   if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0 && state.output.active) {
-    const int32_t sent = send_now(fd, state.waiting);
-    if (sent == -EAGAIN) return;
+    const int32_t result = state.connects ? connected(fd) : send_now(fd, state.waiting);
+    if (result == -EAGAIN) return;
     end(state.output);
-    finished_.push_back({state.output.token, sent, false, {}});
+    finished_.push_back({state.output.token, result, false, {}});
   }
 }
 

@@ -73,7 +73,8 @@ constexpr std::array kModes = {
 constexpr unsigned kNeededFeatures = IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_FAST_POLL |
                                      IORING_FEAT_EXT_ARG | IORING_FEAT_CQE_SKIP;
 constexpr std::array kNeededOperations = {IORING_OP_ACCEPT,  IORING_OP_RECV,     IORING_OP_SEND,
-                                          IORING_OP_SENDMSG, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL};
+                                          IORING_OP_SENDMSG, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL,
+                                          IORING_OP_CONNECT};
 
 std::unexpected<Error> failure(const char* what, int result) { return std::unexpected(Error{what, -result}); }
 
@@ -95,6 +96,7 @@ class UringEngine final : public Engine {
   Expected<void> set_up(const UringOptions& options);
 
   void accept(Token token, int listener) override;
+  void connect(Token token, int fd, const sockaddr* address, socklen_t size) override;
   void receive(Token token, int fd) override;
   void send(Token token, int fd, std::span<const iovec> parts) override;
   void poll(Token token, int fd) override;
@@ -156,6 +158,10 @@ io_uring_sqe& UringEngine::next_entry(Token token) {
 void UringEngine::accept(Token token, int listener) {
   io_uring_prep_multishot_accept(&next_entry(token), listener, nullptr, nullptr,
                                  SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+void UringEngine::connect(Token token, int fd, const sockaddr* address, socklen_t size) {
+  io_uring_prep_connect(&next_entry(token), fd, address, size);
 }
 
 void UringEngine::receive(Token token, int fd) {

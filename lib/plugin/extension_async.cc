@@ -8,11 +8,12 @@
 #include "plugin/resumption.h"
 
 namespace leat::plugin {
-namespace {
 
 http::Ticket keep_open(http::Exchange& exchange) {
   return exchange.suspended() ? exchange.ticket() : exchange.suspend();
 }
+
+namespace {
 
 // Takes `slot` off the request's suspensions; false if it is none of them. They are few.
 bool take(RequestState& state, SuspensionTable::Slot* slot) {

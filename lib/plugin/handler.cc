@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "pipeline/pipeline.h"
 #include "plugin/call.h"
+#include "plugin/resumption.h"
 #include "plugin/running.h"
 
 namespace leat::plugin {
@@ -90,7 +91,8 @@ bool PluginHandler::body_comes(const RequestState* state) const {
 // Whether anything will ever call the handler again for a request whose answer isn't complete.
 bool PluginHandler::goes_on(const RequestState* state) const {
   return body_comes(state) ||
-         (state != nullptr && (state->suspensions != nullptr || state->timers_running > 0 || state->blocked));
+         (state != nullptr && (state->suspensions != nullptr || state->timers_running > 0 ||
+                               state->fetches != nullptr || state->blocked));
 }
 
 Verdict PluginHandler::judge(http::Exchange& exchange, int32_t verdict) const {
@@ -167,7 +169,10 @@ void PluginHandler::on_cancel(http::Exchange& exchange) {
 }
 
 void PluginHandler::on_done(http::Exchange& exchange) {
-  if (state_of(exchange) != nullptr) end_suspensions(exchange);
+  if (RequestState* state = state_of(exchange)) {
+    end_suspensions(exchange);
+    cancel_fetches(exchange, *state);
+  }
   if (handler_.on_done == nullptr) return;
   call(
       exchange,

@@ -26,7 +26,7 @@ constexpr Extension kExtensions[] = {
     {"leat.json/1", &kJsonExtension},         {"leat.log/1", &kLogExtension},
     {"leat.config/1", &kConfigExtension},     {"leat.route/1", &kRouteExtension},
     {"leat.async/1", &kAsyncExtension},       {"leat.timer/1", &kTimerExtension},
-    {"leat.pool/1", &kPoolExtension},
+    {"leat.pool/1", &kPoolExtension},         {"leat.client/1", &kClientExtension},
 };
 
 const void* find_extension(const leat_host*, leat_str name) {
@@ -241,6 +241,15 @@ std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(Plugin
     }
   }
   return std::make_unique<PluginHandler>(instance, *chosen, route, bound);
+}
+
+leat_upstream* PluginInstance::add_upstream(std::shared_ptr<client::Upstream> upstream) {
+  upstreams_.push_back(std::make_unique<leat_upstream>(std::move(upstream)));
+  return upstreams_.back().get();
+}
+
+bool PluginInstance::owns(const leat_upstream* upstream) const {
+  return std::ranges::any_of(upstreams_, [=](const auto& each) { return each.get() == upstream; });
 }
 
 }  // namespace leat::plugin

@@ -23,10 +23,16 @@
 #include <vector>
 
 #include "base/value.h"
+#include "client/upstream.h"
 #include "pipeline/handler.h"
 #include "plugin/elf_note.h"
 #include "plugin/sdk/plugin.h"
 #include "plugin/suspension.h"
+
+// What a plugin holds of an upstream.
+struct leat_upstream {
+  std::shared_ptr<leat::client::Upstream> upstream;
+};
 
 namespace leat::plugin {
 
@@ -157,6 +163,12 @@ class PluginInstance {
   [[nodiscard]] PluginLibrary& library() const { return library_; }
   [[nodiscard]] void* state() const { return state_; }
   [[nodiscard]] void* worker_state(uint32_t index) const { return workers_[index]->state; }
+  // While its create() runs: a server that its requests may ask. The object stays as long as the instance.
+  leat_upstream* add_upstream(std::shared_ptr<client::Upstream> upstream);
+  [[nodiscard]] bool creating() const { return !created_; }
+  // True for one of those.
+  [[nodiscard]] bool owns(const leat_upstream* upstream) const;
+
   // Null for a worker that there is none of.
   [[nodiscard]] SuspensionTable* suspensions(uint32_t worker) {
     return worker < workers_.size() ? &workers_[worker]->suspensions : nullptr;
@@ -185,6 +197,7 @@ class PluginInstance {
   void* state_ = nullptr;
   bool created_ = false;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::unique_ptr<leat_upstream>> upstreams_;
 };
 
 // The handler of that name for one route. `instance` must outlive it.

@@ -5,12 +5,16 @@
 """
 
 import http.client
+import http.server
 import json
+import os
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import zlib
@@ -35,7 +39,7 @@ class Connection(http.client.HTTPConnection):
 
 
 class Example(unittest.TestCase):
-    def serve(self, name):
+    def serve(self, name, **environment):
         """Until the test ends; then it must end by itself, threads of plugins and all."""
         folder = tempfile.TemporaryDirectory(prefix="leat-example-")
         self.addCleanup(folder.cleanup)
@@ -44,7 +48,8 @@ class Example(unittest.TestCase):
         with self.log.open("w") as log:
             self.daemon = subprocess.Popen(
                 [LEAT, "run", "-c", EXAMPLES / name / f"{name}.toml", "--plugin-path", PLUGINS,
-                 "--listen", f"unix:{self.socket}", "--workers", "2"], stdout=log, stderr=log)
+                 "--listen", f"unix:{self.socket}", "--workers", "2"], stdout=log, stderr=log,
+                env={**os.environ, **environment})
         self.addCleanup(self.stop)
         self.wait_until(lambda: "listening on" in self.log.read_text())
 
@@ -126,16 +131,54 @@ class Example(unittest.TestCase):
         connection.endheaders()
         self.assertEqual(connection.getresponse().status, 413)
 
+    def upstream(self, answers):
+        """A server on a unix socket: the answer to each target, or none ever where it has no entry. Its address."""
+        folder = tempfile.TemporaryDirectory(prefix="leat-upstream-")
+        self.addCleanup(folder.cleanup)
+        never = threading.Event()
+        self.addCleanup(never.set)
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                if self.path not in answers:
+                    never.wait(PATIENCE_S)
+                    return
+                status, body = answers[self.path]
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+            daemon_threads = True
+
+            def get_request(self):
+                return super().get_request()[0], ("unix", 0)
+
+        server = Server(f"{folder.name}/socket", Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return f"unix:{folder.name}/socket"
+
     def test_aggregate(self):
-        self.serve("aggregate")
-        self.assertEqual(self.json("GET", "/aggregate?delays=20,0,10&deadline=10000"),
-                         (200, [{"took_ms": 20}, {"took_ms": 0}, {"took_ms": 10}]))
-        self.assertEqual(self.json("GET", "/aggregate?delays=0,60000&deadline=50"),
-                         (200, [{"took_ms": 0}, {"took_ms": None}]))
-        many = ",".join(["1"] * 20)
-        self.assertEqual(self.json("GET", f"/aggregate?delays={many}")[1], [{"took_ms": 1}] * 20)
-        for delays in ("", ",", "1,", "1,,2", "x", "1x", "60001", many + ",1"):
-            self.assertEqual(self.json("GET", f"/aggregate?delays={delays}")[0], 400, delays)
+        users = {"/users/1": (200, b'{"name":"Ada"}'), "/users/2": (200, b'{"name":"Bo"}'), "/users/3": (404, b"{}"),
+                 "/users/4": (500, b"{}"), "/users/5": (200, b"{}")}
+        orders = {"/orders?user=1": (200, b"[1,2]"), "/orders?user=3": (200, b"[]"), "/orders?user=4": (200, b"[]"),
+                  "/orders?user=5": (500, b"{}")}
+        self.serve("aggregate", USERS_URL=self.upstream(users), ORDERS_URL=self.upstream(orders))
+        for _ in range(3):
+            self.assertEqual(self.json("GET", "/overview/1"), (200, {"user": {"name": "Ada"}, "orders": [1, 2]}))
+        self.assertEqual(self.json("GET", "/overview/2"), (200, {"user": {"name": "Bo"}, "orders": None}))
+        self.assertEqual(self.json("GET", "/overview/3")[0], 404)
+        self.assertEqual(self.json("GET", "/overview/4")[0], 502)
+        self.assertEqual(self.json("GET", "/overview/5"), (200, {"user": {}, "orders": None}))
+        self.assertEqual(self.json("GET", "/overview/x")[0], 400)
 
     def test_scheduled(self):
         self.serve("scheduled")

@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
@@ -155,6 +157,59 @@ TEST_CASE("engine: accepts over TCP again and again, and what it accepts neither
     REQUIRE(::shutdown(client.get(), SHUT_WR) == 0);
     CHECK(driver.next_bytes(receive).empty());
   }
+}
+
+TEST_CASE("engine: connects over TCP and unix sockets, and tells why where nobody is") {
+  Driver driver;
+  constexpr Token kConnect(Op::Connect, 1, 1);
+  const Fd listener = listen_on_loopback();
+  sockaddr_storage to{};
+  socklen_t size = sizeof to;
+  REQUIRE(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&to), &size) == 0);
+  const Fd near(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  driver->connect(kConnect, near.get(), reinterpret_cast<const sockaddr*>(&to), size);
+  const Completion connected = driver.next(kConnect);
+  CHECK(connected.result == 0);
+  CHECK_FALSE(connected.armed);
+  const Fd far(::accept(listener.get(), nullptr, nullptr));
+  REQUIRE(far);
+  driver->receive(kReceive, near.get());
+  write_all(far.get(), "hello");
+  CHECK(driver.next_bytes(kReceive) == "hello");
+  driver.send(kSend, near.get(), "there");
+  CHECK(driver.next(kSend).result == 5);
+  CHECK(read_some(far.get()) == "there");
+  driver->cancel(kReceive);
+  CHECK(driver.next(kReceive).result == -ECANCELED);
+
+  // Port 1 of loopback: nobody listens there.
+  reinterpret_cast<sockaddr_in&>(to).sin_port = htons(1);
+  const Fd refused(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  driver->connect(kConnect, refused.get(), reinterpret_cast<const sockaddr*>(&to), size);
+  CHECK(driver.next(kConnect).result == -ECONNREFUSED);
+  sockaddr_un nowhere{.sun_family = AF_UNIX, .sun_path = "/nowhere/at/all"};
+  const Fd local(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  driver->connect(kConnect, local.get(), reinterpret_cast<const sockaddr*>(&nowhere), sizeof nowhere);
+  CHECK(driver.next(kConnect).result == -ENOENT);
+}
+
+TEST_CASE("engine: a connect that waits can be cancelled") {
+  Driver driver;
+  constexpr Token kConnect(Op::Connect, 1, 1);
+  // A backlog that is full: the handshake of the next one is not answered.
+  const Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in any{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+  REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any) == 0);
+  REQUIRE(::listen(listener.get(), 0) == 0);
+  socklen_t size = sizeof any;
+  REQUIRE(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&any), &size) == 0);
+  const Fd first = connect_to(listener.get());
+  const Fd waits(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  driver->connect(kConnect, waits.get(), reinterpret_cast<const sockaddr*>(&any), size);
+  CHECK(driver.quiet());
+  driver->cancel(kConnect);
+  CHECK(driver.next(kConnect).result == -ECANCELED);
+  CHECK(driver.quiet());
 }
 
 TEST_CASE("engine: many clients at once are all accepted") {

@@ -169,6 +169,19 @@ FUNCTION(leat_pool_v1, submit, 0);
 FUNCTION(leat_pool_v1, gather, 1);
 FUNCTION(leat_pool_v1, cancelled, 2);
 
+SIZE(leat_field, 32);
+SIZE(leat_upstream_options, 32);
+AT(leat_upstream_options, body_bytes, 24);
+SIZE(leat_fetch, 72);
+AT(leat_fetch, fields, 40);
+AT(leat_fetch, timeout_ms, 64);
+SIZE(leat_fetched, 56);
+AT(leat_fetched, fields, 16);
+AT(leat_fetched, message, 40);
+FUNCTION(leat_client_v1, open, 0);
+FUNCTION(leat_client_v1, fetch, 1);
+FUNCTION(leat_client_v1, cancel, 2);
+
 SIZE(leat_gather_result, 24);
 AT(leat_gather_result, first_error, 20);
 

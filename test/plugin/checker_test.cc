@@ -57,6 +57,7 @@ TEST_CASE("checker: each rule finds the plugin that breaks it") {
   CHECK(check("pitfall_allocator") == "error allocator");
   CHECK(check("pitfall_thread_local") == "");
   CHECK(check("pitfall_thread_destructor") == "error thread-local");
+  CHECK(check("pitfall_runtime").contains("error runtime"));
   CHECK(check("pitfall_stack") == "error stack");
   CHECK(check("pitfall_lazy").ends_with("warning bind-now"));
   CHECK(check("pitfall_no_build_id").ends_with("warning build-id"));

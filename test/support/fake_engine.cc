@@ -85,6 +85,10 @@ void FakeEngine::start(Kind kind, net::Token token, int fd, std::span<const iove
 }
 
 void FakeEngine::accept(net::Token token, int listener) { start(Kind::Accept, token, listener); }
+void FakeEngine::connect(net::Token token, int fd, const sockaddr*, socklen_t) {
+  queue_.push_back({{token, -ECONNREFUSED, false, {}}, fd, Kind::Send, nullptr});
+}
+
 void FakeEngine::receive(net::Token token, int fd) { start(Kind::Receive, token, fd); }
 void FakeEngine::poll(net::Token token, int fd) { start(Kind::Poll, token, fd); }
 

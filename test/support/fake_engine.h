@@ -121,6 +121,8 @@ class FakeEngine final : public net::Engine {
   // --- Engine
 
   void accept(net::Token token, int listener) override;
+  // Nobody is there to connect to.
+  void connect(net::Token token, int fd, const sockaddr* address, socklen_t size) override;
   void receive(net::Token token, int fd) override;
   void send(net::Token token, int fd, std::span<const iovec> parts) override;
   void poll(net::Token token, int fd) override;

@@ -79,6 +79,8 @@ typedef struct leat_str {
 #define LEAT_E_THREAD ((int32_t)-4)    /* wrong thread, or a request that is not this callback's */
 #define LEAT_E_NOT_FOUND ((int32_t)-5) /* no such thing */
 #define LEAT_E_BUSY ((int32_t)-6)      /* too much is waiting: try again later, or answer 503 */
+#define LEAT_E_TIMEOUT ((int32_t)-7)   /* not within its time: answer 504 */
+#define LEAT_E_UPSTREAM ((int32_t)-8)  /* another server gave no usable answer: answer 502 */
 
 typedef struct leat_request leat_request; /* one request and its answer */
 typedef struct leat_config leat_config;   /* one table of the plugin's configuration; valid during create() */
@@ -483,6 +485,76 @@ typedef struct leat_pool_v1 {
    * another one has failed. 0 otherwise, and outside of work. */
   int32_t (*cancelled)(void);
 } leat_pool_v1;
+
+/* A header field. */
+typedef struct leat_field {
+  leat_str name;
+  leat_str value;
+} leat_field;
+
+/* A server that the instance sends requests to; from open() until destroy() has returned. */
+typedef struct leat_upstream leat_upstream;
+
+/* 0 anywhere: the default, in brackets. The numbers of connections and of those that wait are for each
+ * worker. */
+typedef struct leat_upstream_options {
+  uint32_t struct_size;
+  uint32_t connections;        /* in use or kept [64] */
+  uint32_t waiting;            /* fetches that wait for a connection [1024]; one more is LEAT_E_BUSY */
+  uint32_t connect_timeout_ms; /* [2000] for each of the server's addresses */
+  uint32_t timeout_ms;         /* [30000] of a fetch, from its begin until its answer is complete */
+  uint32_t idle_timeout_ms;    /* [15000] for which a connection is kept: less than the server does */
+  uint64_t body_bytes;         /* [8 MiB] of an answer's body */
+} leat_upstream_options;
+
+/* What is asked for; copied. */
+typedef struct leat_fetch {
+  uint32_t struct_size;
+  uint32_t field_count;
+  leat_str method; /* empty: GET */
+  leat_str target; /* path and query, percent-encoded: "/users/7?full=1" */
+  /* None of those that steer the connection (Host, Content-Length, Transfer-Encoding, Connection, Expect
+   * ...): they are the client's. */
+  const leat_field* fields;
+  leat_str body;
+  uint64_t timeout_ms; /* 0: the upstream's. Never beyond the request's own deadline. */
+} leat_fetch;
+
+/* What came of a fetch. Filled in before `resume` is called; the host's, with all that it points to, until
+ * the request ends. */
+typedef struct leat_fetched {
+  uint32_t struct_size;
+  /* LEAT_OK: there is an answer, whatever its status. LEAT_E_TIMEOUT; LEAT_E_UPSTREAM: no connection, a
+   * broken one, an answer that is no HTTP or beyond the limits; LEAT_E_MEMORY: the request's. LEAT_E_STATE:
+   * not yet. */
+  int32_t error;
+  uint32_t status; /* 200 .. 599 */
+  uint32_t field_count;
+  const leat_field* fields; /* in the order received, trailers last */
+  leat_str body;            /* without its framing; not decompressed */
+  leat_str message; /* of an error, for the log: "cannot connect to http://users:8080: Connection refused" */
+} leat_fetched;
+
+/* "leat.client/1": asks other servers over HTTP/1.1, on the worker's own loop. Connections are kept and used
+ * again. A request with an idempotent method is sent once more where a kept connection proves to be closed.
+ * Fetches belong to their request: they are cancelled when it ends, and `resume` is not called then. */
+typedef struct leat_client_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* [main] In create(): a server as "http://HOST[:PORT]" or "unix:/PATH". Resolves the name, and again every
+   * minute while it is used, elsewhere. `options` may be NULL. LEAT_E_ARGUMENT, explained with host->fail at
+   * `key`, for an URL that is none or a name without an address. */
+  int32_t (*open)(const leat_host* host, leat_str url, const leat_upstream_options* options, leat_str key,
+                  leat_error* error, leat_upstream** upstream);
+  /* [worker] Begins, and calls `resume` once there is an answer or none will come. Keeps the request open
+   * meanwhile: return LEAT_PENDING. A request can have several. `*fetched` is set at once and filled in
+   * later. LEAT_E_ARGUMENT: a fetch that cannot be sent as HTTP, or an upstream that is not the instance's;
+   * LEAT_E_BUSY; LEAT_E_MEMORY; LEAT_E_STATE when the request has been answered. */
+  int32_t (*fetch)(leat_request* request, leat_upstream* upstream, const leat_fetch* fetch,
+                   leat_resume resume, void* argument, const leat_fetched** fetched);
+  /* [worker] Gives one up: `resume` will not be called for it. LEAT_E_NOT_FOUND when it is over. */
+  int32_t (*cancel)(leat_request* request, const leat_fetched* fetched);
+} leat_client_v1;
 
 /* ----------------------------------------------------------------------------------- note and exported
  * symbol */

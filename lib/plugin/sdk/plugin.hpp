@@ -26,7 +26,8 @@
 // exception is a 500, or, if it is a leat::Problem, that problem. Nothing here allocates on the heap for a
 // request whose handler does not.
 //
-// A handler that has to wait is a coroutine: it returns leat::Task<leat::Reply>; see plugin_task.hpp.
+// A handler that has to wait is a coroutine: it returns leat::Task<leat::Reply>; see plugin_task.hpp. It may
+// wait for other servers (plugin_client.hpp) and for work on other threads (plugin_pool.hpp).
 //
 // A class with on_request, and on_body, on_body_end, on_writable or on_cancel, is a handler that goes on over
 // several callbacks; see Plugin::stream.
@@ -49,10 +50,12 @@
 #include "plugin_answer.hpp"
 #include "plugin_base.hpp"
 #include "plugin_call.hpp"
+#include "plugin_client.hpp"
 #include "plugin_gather.hpp"
 #include "plugin_handler.hpp"
 #include "plugin_json.hpp"
 #include "plugin_parameters.hpp"
+#include "plugin_pool.hpp"
 #include "plugin_request.hpp"
 #include "plugin_task.hpp"
 
@@ -145,6 +148,8 @@ struct Entry {
     look_up(api.route, "leat.route/1");
     look_up(api.async, "leat.async/1");
     look_up(api.timer, "leat.timer/1");
+    look_up(api.pool, "leat.pool/1");
+    look_up(api.client, "leat.client/1");
     return complete ? LEAT_OK : LEAT_E_NOT_FOUND;
   }
 

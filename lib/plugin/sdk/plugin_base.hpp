@@ -35,6 +35,8 @@ struct Api {
   const leat_route_v1* route = nullptr;
   const leat_async_v1* async = nullptr;
   const leat_timer_v1* timer = nullptr;
+  const leat_pool_v1* pool = nullptr;
+  const leat_client_v1* client = nullptr;
 };
 inline constinit Api api;
 

@@ -166,6 +166,12 @@ class Setup {
     host_->fail(error_, to_str(key), to_str(message));
   }
 
+  // For Upstream's constructor.
+  void open_upstream(std::string_view key, std::string_view url, const leat_upstream_options& options,
+                     leat_upstream** upstream) const {
+    (void)detail::api.client->open(host_, to_str(url), &options, to_str(key), error_, upstream);
+  }
+
   [[nodiscard]] uint32_t worker_count() const { return host_->worker_count; }
   [[nodiscard]] Log log() const { return Log(host_); }
 

@@ -40,16 +40,19 @@ class Generation : public leat::Plugin<Generation> {
 
   leat::Reply version() { return leat::text(VERSION); }
   leat::Reply count(leat::Json& json) { return json.object("count", ++count_); }
+  // In a variable that the toolchain may make unique in the process: then both builds count in it.
+  leat::Reply shared(leat::Json& json) { return json.object("calls", ++shared_calls); }
   leat::Reply slow(leat::Path<uint32_t, "ms"> ms, leat::Request& request) {
     return request.after(std::chrono::milliseconds(*ms), []() -> leat::Reply { return leat::text(VERSION); });
   }
 
   static constexpr auto handlers() {
     return leat::list(handler<&Generation::version>("version"), handler<&Generation::count>("count"),
-                      handler<&Generation::slow>("slow"));
+                      handler<&Generation::shared>("shared"), handler<&Generation::slow>("slow"));
   }
 
  private:
+  static inline std::atomic<int> shared_calls = 0;
   std::atomic<uint64_t> count_ = 0;
 };
 

@@ -31,6 +31,9 @@ class Pitfall : public leat::Plugin<Pitfall> {
 #ifdef THREAD_DESTRUCTOR
     last = std::make_unique<std::string>("answered");
 #endif
+#ifdef THROWS
+    if (getpid() == 0) throw std::string("never");
+#endif
     return leat::text("fine");
   }
   static constexpr auto handlers() { return leat::list(handler<&Pitfall::answer>("answer")); }

@@ -1,0 +1,513 @@
+#include "client/client.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <format>
+#include <string>
+
+#include "base/check.h"
+#include "base/text.h"
+
+namespace leat::client {
+
+namespace {
+
+// A job's buffer larger than this is not kept for the next one.
+constexpr size_t kMostKept = size_t{64} * 1024;
+
+bool is_token(std::string_view text) {
+  constexpr std::string_view kSymbols = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::ranges::all_of(text, [&](char c) {
+    return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || kSymbols.contains(c);
+  });
+}
+
+// A method that may be repeated without harm (RFC 9110, section 9.2.2).
+bool is_idempotent(std::string_view method) {
+  for (const std::string_view each : {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "QUERY"})
+    if (method == each) return true;
+  return false;
+}
+
+// One that announces its body also where that is empty (RFC 9110, section 8.6).
+bool expects_body(std::string_view method) {
+  return method == "POST" || method == "PUT" || method == "PATCH" || method == "QUERY";
+}
+
+void write_request(std::string& out, const Upstream& upstream, const FetchRequest& request) {
+  out.clear();
+  out.append(request.method).append(" ").append(request.target).append(" HTTP/1.1\r\nHost: ");
+  out.append(upstream.authority()).append("\r\n");
+  for (const Field& field : request.fields)
+    out.append(field.name).append(": ").append(field.value).append("\r\n");
+  if (!request.body.empty() || expects_body(request.method))
+    out.append("Content-Length: ").append(std::to_string(request.body.size())).append("\r\n");
+  out.append("\r\n").append(request.body);
+}
+
+}  // namespace
+
+std::string_view refuse_request(const FetchRequest& request) {
+  if (!is_token(request.method)) return "the method is no token";
+  if (request.method == "CONNECT") return "CONNECT asks for a tunnel, which is not made";
+  const auto unfit = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; };
+  if (!request.target.starts_with('/') && request.target != "*") return "the target does not begin with a /";
+  if (std::ranges::any_of(request.target, unfit) || request.target.contains('#'))
+    return "the target has white space, a control character or a fragment";
+  for (const Field& field : request.fields) {
+    if (!is_token(field.name)) return "a field's name is no token";
+    for (const char c : field.value)
+      if ((static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 0x7f)
+        return "a field's value has a control character";
+    for (const std::string_view own :
+         {"Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "TE",
+          "Trailer", "Expect", "Proxy-Connection"})
+      if (equal_ignoring_case(field.name, own))
+        return "a field steers the connection (Host, Content-Length, Connection ...): it is the client's own";
+  }
+  return {};
+}
+
+// A fetch under way. Its timer is the fetch's deadline.
+struct Client::Job : net::Timer {
+  explicit Job(Client& owner)
+      : net::Timer([](net::Timer& timer) {
+          auto& late = static_cast<Job&>(timer);
+          late.client.on_job_timer(late);
+        }),
+        client(owner) {}
+  Client& client;
+  Fetch* fetch = nullptr;
+  Pool* pool = nullptr;
+  Connection* connection = nullptr;  // that carries it; null while it waits
+  std::string bytes;                 // the request, while no connection has it
+  uint64_t timeout_ms = 0;
+  std::string_view failure;  // of fail_soon()
+  bool repeatable = false;
+  bool repeated = false;
+  bool head = false;
+  Job* next_free = nullptr;
+};
+
+struct Client::Pool {
+  std::shared_ptr<const Upstream> upstream;
+  std::vector<Connection*> idle;  // the last one used last
+  std::deque<Job*> waiting;
+  size_t open = 0;   // connections that are not closing
+  size_t total = 0;  // with those that are
+};
+
+class Client::Connection {
+ public:
+  Connection(Client& client, Pool& pool, uint32_t slot, uint32_t generation, Fd fd)
+      : client_(client),
+        pool_(pool),
+        slot_(slot),
+        generation_(generation),
+        fd_(std::move(fd)),
+        timer_(*this) {
+    ++pool_.open;
+    ++pool_.total;
+  }
+  ~Connection() {
+    ENSURE(gone());
+    client_.loop_.timers().stop(timer_);
+    --pool_.total;
+  }
+
+  void connect(const Upstream::Addresses& addresses, size_t index) {
+    address_ = addresses[index];
+    address_index_ = index;
+    connecting_ = true;
+    engine().connect(token(net::Op::Connect), fd_.get(), reinterpret_cast<const sockaddr*>(&address_.storage),
+                     address_.size);
+    start_timer(options().connect_timeout_ms);
+  }
+
+  void carry(Job& job) {
+    job_ = &job;
+    job.connection = this;
+    out_.swap(job.bytes);
+    sent_ = 0;
+    parser_.reset(job.fetch->exchange->arena(), options(), job.head);
+    if (connecting_) return;
+    client_.loop_.timers().stop(timer_);
+    send();
+  }
+
+  // Takes the job off, with its request, and closes; with `reset`, so that the upstream learns at once that
+  // nobody waits for its answer any more.
+  Job& surrender(bool reset = false) {
+    Job& job = *std::exchange(job_, nullptr);
+    job.connection = nullptr;
+    job.bytes = out_;  // copied: a send of it may be under way
+    close(reset);
+    return job;
+  }
+
+  void on_completion(const net::Completion& completion) {
+    switch (completion.token.op()) {
+      case net::Op::Connect:
+        connecting_ = false;
+        if (!closing_) on_connected(completion.result);
+        break;
+      case net::Op::Send:
+        sending_ = false;
+        if (!closing_) on_sent(completion.result);
+        break;
+      case net::Op::Receive:
+        if (!completion.armed) receiving_ = false;
+        if (!closing_) on_received(completion);
+        break;
+      default:
+        break;
+    }
+    if (closing_) client_.ended_.push_back(slot_);
+  }
+
+  void close(bool reset = false) {
+    if (closing_) return;
+    closing_ = true;
+    --pool_.open;
+    std::erase(pool_.idle, this);
+    client_.loop_.timers().stop(timer_);
+    client_.ended_.push_back(slot_);
+    if (reset) {
+      const linger now{.l_onoff = 1, .l_linger = 0};
+      ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    }
+    // As for a connection that was accepted: a shutdown ends the operations and tells the peer, but is no
+    // reset.
+    if (gone() || (!reset && !connecting_ && ::shutdown(fd_.get(), SHUT_RDWR) == 0)) return;
+    if (connecting_) engine().cancel(token(net::Op::Connect));
+    if (sending_) engine().cancel(token(net::Op::Send));
+    if (receiving_) engine().cancel(token(net::Op::Receive));
+  }
+
+  void receive() {
+    if (receiving_ || closing_) return;
+    receiving_ = true;
+    engine().receive(token(net::Op::Receive), fd_.get());
+  }
+
+  [[nodiscard]] bool closing() const { return closing_; }
+  [[nodiscard]] bool gone() const { return !connecting_ && !sending_ && !receiving_; }
+  [[nodiscard]] Pool& pool() { return pool_; }
+
+ private:
+  // While it connects the time for that; while it is kept the time for that.
+  struct Timer : net::Timer {
+    explicit Timer(Connection& owner)
+        : net::Timer([](net::Timer& timer) { static_cast<Timer&>(timer).connection.on_timer(); }),
+          connection(owner) {}
+    Connection& connection;
+  };
+
+  [[nodiscard]] const UpstreamOptions& options() const { return pool_.upstream->options(); }
+  [[nodiscard]] net::Engine& engine() { return client_.loop_.engine(); }
+  [[nodiscard]] net::Token token(net::Op op) const { return {op, slot_ | kClientSlot, generation_}; }
+  void start_timer(uint64_t ms) { client_.loop_.timers().start(timer_, client_.loop_.now_ms() + ms); }
+
+  void on_timer() {
+    if (connecting_) {
+      on_connect_failed("no answer in time");
+    } else {
+      close();
+    }
+  }
+
+  void on_connected(int32_t result) {
+    if (result < 0) return on_connect_failed(std::strerror(-result));
+    client_.loop_.timers().stop(timer_);
+    receive();
+    if (job_ != nullptr) return send();
+    become_idle();
+  }
+
+  // The next address, or none is left.
+  void on_connect_failed(const char* why) {
+    if (job_ == nullptr) return close();
+    Job& job = surrender();
+    if (address_index_ + 1 < pool_.upstream->addresses()->size() && client_.open(job, address_index_ + 1))
+      return;
+    client_.run_waiting(pool_);
+    client_.finish(job, FetchStatus::Failed,
+                   std::format("cannot connect to {}: {}", pool_.upstream->url(), why));
+  }
+
+  void send() {
+    const iovec part{out_.data() + sent_, out_.size() - sent_};
+    sending_ = true;
+    engine().send(token(net::Op::Send), fd_.get(), {&part, 1});
+  }
+
+  void on_sent(int32_t result) {
+    if (result < 0 && result != -EINTR && result != -EAGAIN) {
+      // The peer may have answered before it closed: what it said is received first.
+      if (job_ == nullptr) close();
+      return;
+    }
+    sent_ += static_cast<size_t>(std::max(result, 0));
+    if (job_ != nullptr && sent_ < out_.size()) send();
+  }
+
+  void on_received(const net::Completion& completion) {
+    if (completion.result == -ENOBUFS) return client_.parked_.push_back(slot_);
+    if (completion.result == -EINTR || completion.result == -EAGAIN) return receive();
+    // A kept connection says something only to end.
+    if (job_ == nullptr) return close();
+    if (completion.result < 0) return on_broken(std::strerror(-completion.result));
+    const std::string_view bytes(completion.buffer.data, completion.result == 0 ? 0 : completion.buffer.size);
+    const auto step = bytes.empty() ? parser_.end() : parser_.feed(bytes);
+    if (step == ResponseParser::Step::Done)
+      return on_answer(parser_.used() == bytes.size() && !bytes.empty());
+    if (step == ResponseParser::Step::Failed) {
+      if (bytes.empty()) return on_broken(parser_.message());
+      return fail(parser_.failure(), parser_.message());
+    }
+    if (!completion.armed) receive();
+  }
+
+  void on_answer(bool clean) {
+    Fetch& fetch = *job_->fetch;
+    fetch.code = parser_.code();
+    fetch.fields = parser_.fields();
+    fetch.body = parser_.body();
+    Job& job = *job_;
+    if (clean && parser_.reusable() && !sending_ && sent_ == out_.size()) {
+      job_ = nullptr;
+      job.connection = nullptr;
+      served_ = true;
+      receive();  // unless it goes on
+      become_idle();
+    } else {
+      surrender();
+    }
+    client_.run_waiting(pool_);
+    client_.finish(job, FetchStatus::Answered, {});
+  }
+
+  void become_idle() {
+    pool_.idle.push_back(this);
+    start_timer(options().idle_timeout_ms);
+  }
+
+  // Ended by the peer: perhaps just as this request was on its way to a connection that was kept too long.
+  void on_broken(std::string_view why) {
+    const bool again = served_ && !parser_.begun() && job_->repeatable && !job_->repeated;
+    if (!again) return fail(FetchStatus::Failed, why);
+    Job& job = surrender();
+    job.repeated = true;
+    if (!client_.place(job, true)) client_.finish(job, FetchStatus::Failed, why);
+  }
+
+  void fail(FetchStatus status, std::string_view why) {
+    Job& job = surrender();
+    client_.run_waiting(pool_);
+    client_.finish(
+        job, status,
+        status == FetchStatus::Failed ? std::format("{}: {}", pool_.upstream->url(), why) : std::string(why));
+  }
+
+  Client& client_;
+  Pool& pool_;
+  uint32_t slot_;
+  uint32_t generation_;
+  Fd fd_;
+  Upstream::SocketAddress address_;
+  size_t address_index_ = 0;
+  bool connecting_ = false;
+  bool sending_ = false;
+  bool receiving_ = false;
+  bool closing_ = false;
+  bool served_ = false;  // has brought an answer
+  Job* job_ = nullptr;
+  std::string out_;  // the request; stays while a send is under way
+  size_t sent_ = 0;
+  ResponseParser parser_;
+  Timer timer_;
+};
+
+Client::Client(net::Loop& loop, Deliver deliver, void* owner)
+    : loop_(loop), deliver_(deliver), owner_(owner) {}
+
+Client::~Client() { ENSURE(count_ == 0 && pools_.empty()); }
+
+Client::Pool& Client::pool_of(const std::shared_ptr<const Upstream>& upstream) {
+  auto& pool = pools_[upstream.get()];
+  if (pool == nullptr) pool = std::make_unique<Pool>(Pool{.upstream = upstream});
+  return *pool;
+}
+
+Client::Job& Client::take_job() {
+  if (free_jobs_ == nullptr) {
+    jobs_.push_back(std::make_unique<Job>(*this));
+    return *jobs_.back();
+  }
+  Job& job = *free_jobs_;
+  free_jobs_ = job.next_free;
+  return job;
+}
+
+void Client::give_job(Job& job) {
+  loop_.timers().stop(job);
+  job.fetch->job = nullptr;
+  job.fetch = nullptr;
+  job.failure = {};
+  if (job.bytes.capacity() > kMostKept) job.bytes = {};
+  job.next_free = free_jobs_;
+  free_jobs_ = &job;
+}
+
+bool Client::start(Fetch& fetch, const std::shared_ptr<const Upstream>& upstream,
+                   const FetchRequest& request) {
+  Job& job = take_job();
+  job.fetch = &fetch;
+  job.pool = &pool_of(upstream);
+  job.connection = nullptr;
+  job.repeatable = is_idempotent(request.method);
+  job.repeated = false;
+  job.head = request.method == "HEAD";
+  job.timeout_ms = request.timeout_ms != 0 ? request.timeout_ms : upstream->options().timeout_ms;
+  fetch.status = FetchStatus::Pending;
+  fetch.job = &job;
+  write_request(job.bytes, *upstream, request);
+  loop_.timers().start(job, loop_.now_ms() + job.timeout_ms);
+  if (place(job, false)) return true;
+  give_job(job);
+  return false;
+}
+
+bool Client::place(Job& job, bool fresh) {
+  Pool& pool = *job.pool;
+  if (!fresh && !pool.idle.empty()) {
+    Connection* connection = pool.idle.back();
+    pool.idle.pop_back();
+    connection->carry(job);
+    return true;
+  }
+  const UpstreamOptions& options = pool.upstream->options();
+  if (pool.open < options.connections) {
+    if (!open(job, 0)) fail_soon(job, "no socket can be had");
+    return true;
+  }
+  if (pool.waiting.size() >= options.waiting) return false;
+  pool.waiting.push_back(&job);
+  return true;
+}
+
+bool Client::open(Job& job, size_t address) {
+  const auto addresses = job.pool->upstream->addresses();
+  address = std::min(address, addresses->size() - 1);  // they may have been resolved again meanwhile
+  const int family = (*addresses)[address].storage.ss_family;
+  Fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return false;
+  if (family != AF_UNIX) {
+    const int yes = 1;
+    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  }
+  if (free_slots_.empty()) {
+    free_slots_.push_back(static_cast<uint32_t>(slots_.size()));
+    slots_.emplace_back();
+  }
+  const uint32_t slot = free_slots_.back();
+  free_slots_.pop_back();
+  Slot& entry = slots_[slot];
+  entry.connection = std::make_unique<Connection>(*this, *job.pool, slot, entry.generation, std::move(fd));
+  ++count_;
+  entry.connection->connect(*addresses, address);
+  entry.connection->carry(job);
+  return true;
+}
+
+// Those that wait, for whom there is a connection now.
+void Client::run_waiting(Pool& pool) {
+  while (!pool.waiting.empty() && (!pool.idle.empty() || pool.open < pool.upstream->options().connections)) {
+    Job& job = *pool.waiting.front();
+    pool.waiting.pop_front();
+    place(job, false);
+  }
+}
+
+void Client::take_back(Job& job) {
+  Pool& pool = *job.pool;
+  if (job.connection != nullptr) {
+    job.connection->surrender(true);
+    run_waiting(pool);
+  } else {
+    std::erase(pool.waiting, &job);
+  }
+}
+
+void Client::fail_soon(Job& job, std::string_view message) {
+  job.failure = message;
+  loop_.timers().start(job, loop_.now_ms());
+}
+
+void Client::on_job_timer(Job& job) {
+  if (!job.failure.empty()) return finish(job, FetchStatus::Failed, job.failure);
+  const std::string late =
+      std::format("{}: no answer within {} ms", job.pool->upstream->url(), job.timeout_ms);
+  take_back(job);
+  finish(job, FetchStatus::Timeout, late);
+}
+
+void Client::cancel(Fetch& fetch) {
+  auto* job = static_cast<Job*>(fetch.job);
+  if (job == nullptr) return;
+  take_back(*job);
+  give_job(*job);
+}
+
+// The last thing that is done with `job`: whoever is told may start the next.
+void Client::finish(Job& job, FetchStatus status, std::string_view message) {
+  Fetch& fetch = *job.fetch;
+  fetch.status = status;
+  fetch.message = fetch.exchange->arena().copy(message);
+  give_job(job);
+  deliver_(owner_, fetch);
+}
+
+void Client::on_completion(const net::Completion& completion) {
+  const uint32_t slot = completion.token.slot() & ~kClientSlot;
+  if (slot < slots_.size() && slots_[slot].connection != nullptr &&
+      slots_[slot].generation == completion.token.generation())
+    slots_[slot].connection->on_completion(completion);
+  if (completion.buffer.id != net::Buffer::kNone) loop_.engine().release(completion.buffer.id);
+}
+
+void Client::on_turn_end() {
+  if (!parked_.empty() && loop_.engine().free_buffers() > 0) {
+    const std::vector<uint32_t> parked = std::exchange(parked_, {});
+    for (const uint32_t slot : parked)
+      if (slots_[slot].connection != nullptr) slots_[slot].connection->receive();
+  }
+  while (!ended_.empty()) {
+    const uint32_t slot = ended_.back();
+    ended_.pop_back();
+    Connection* connection = slots_[slot].connection.get();
+    if (connection != nullptr && connection->closing() && connection->gone()) free(slot);
+  }
+}
+
+void Client::close_all() {
+  for (const Slot& slot : slots_)
+    if (slot.connection != nullptr) slot.connection->close();
+}
+
+void Client::free(uint32_t slot) {
+  Pool& pool = slots_[slot].connection->pool();
+  slots_[slot].connection.reset();
+  slots_[slot].generation = (slots_[slot].generation + 1) & 0xffffff;
+  free_slots_.push_back(slot);
+  --count_;
+  if (pool.total == 0 && pool.waiting.empty()) pools_.erase(pool.upstream.get());
+}
+
+}  // namespace leat::client

@@ -1,0 +1,95 @@
+// Client: the connections of one worker to upstreams, on the worker's own loop.
+//
+//   start() -> a kept connection, or a new one, or the queue of the upstream -> one gathered answer -> resume
+//
+// An upstream has at most so many connections; what does not fit waits, in order, up to a limit. A connection
+// carries one fetch at a time and is kept when the answer's end is certain. Where a kept one turns out to be
+// closed before a byte of the answer came, and the method may be repeated (RFC 9110, section 9.2.2), the
+// fetch is tried once more on a new one. Closing is a join: a connection's slot is used again when its last
+// operation has completed, and tokens hold a generation.
+//
+// Its tokens have kClientSlot set, so that a worker can tell them from those of its own connections.
+//
+// Thread: its worker's.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/fd.h"
+#include "client/fetch.h"
+#include "client/response_parser.h"
+#include "client/upstream.h"
+#include "net/loop.h"
+
+namespace leat::client {
+
+inline constexpr uint32_t kClientSlot = 0x8000'0000;
+
+class Client final : public Fetcher {
+ public:
+  // Goes on with an exchange whose fetch is over.
+  using Deliver = void (*)(void* owner, Fetch& fetch);
+
+  // `owner` is given to `deliver`. The loop must outlive the client.
+  Client(net::Loop& loop, Deliver deliver, void* owner);
+  ~Client() override;  // count() must be 0, and every fetch over
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  [[nodiscard]] bool start(Fetch& fetch, const std::shared_ptr<const Upstream>& upstream,
+                           const FetchRequest& request) override;
+  void cancel(Fetch& fetch) override;
+
+  void on_completion(const net::Completion& completion);
+  // Closes what has ended in this turn, and lets connections receive that found no buffer.
+  void on_turn_end();
+  // Closes every connection. No fetch may be under way.
+  void close_all();
+  // Connections that are not gone yet.
+  [[nodiscard]] size_t count() const { return count_; }
+
+ private:
+  struct Job;
+  struct Pool;
+  class Connection;
+  struct Slot {
+    std::unique_ptr<Connection> connection;
+    uint32_t generation = 0;
+  };
+
+  Pool& pool_of(const std::shared_ptr<const Upstream>& upstream);
+  Job& take_job();
+  void give_job(Job& job);
+  void on_job_timer(Job& job);
+  // Gives `job` a connection, or a place in the queue; false: neither is to be had. `fresh`: not a kept one.
+  bool place(Job& job, bool fresh);
+  // Opens a connection for `job` to the upstream's address of that number. False: no socket can be had.
+  bool open(Job& job, size_t address);
+  void run_waiting(Pool& pool);
+  // Takes `job` from where it is: a connection, which then closes, or the queue.
+  void take_back(Job& job);
+  // Ends `job` in a later step of this turn's loop, for callers that must not be called back.
+  void fail_soon(Job& job, std::string_view message);
+  void finish(Job& job, FetchStatus status, std::string_view message);
+  void free(uint32_t slot);
+
+  net::Loop& loop_;
+  Deliver deliver_;
+  void* owner_;
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> free_slots_;
+  size_t count_ = 0;
+  std::unordered_map<const Upstream*, std::unique_ptr<Pool>>
+      pools_;  // of upstreams with a connection or a job
+  std::vector<std::unique_ptr<Job>> jobs_;
+  Job* free_jobs_ = nullptr;
+  std::vector<uint32_t> ended_;   // slots to look at when the turn ends
+  std::vector<uint32_t> parked_;  // slots that wait for a receive buffer
+};
+
+}  // namespace leat::client

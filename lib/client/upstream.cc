@@ -1,0 +1,135 @@
+#include "client/upstream.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/un.h>
+
+#include <charconv>
+#include <cstring>
+#include <format>
+
+namespace leat::client {
+
+namespace {
+
+constexpr size_t kMostAddresses = 16;
+
+std::expected<Upstream::Addresses, std::string> resolve(const std::string& host, const std::string& port) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  if (const int failed = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found); failed != 0)
+    return std::unexpected(std::format("`{}` has no address: {}", host, ::gai_strerror(failed)));
+  Upstream::Addresses addresses;
+  for (const addrinfo* each = found; each != nullptr && addresses.size() < kMostAddresses;
+       each = each->ai_next) {
+    if (each->ai_addrlen > sizeof(sockaddr_storage)) continue;
+    Upstream::SocketAddress& address = addresses.emplace_back();
+    std::memcpy(&address.storage, each->ai_addr, each->ai_addrlen);
+    address.size = each->ai_addrlen;
+  }
+  ::freeaddrinfo(found);
+  if (addresses.empty()) return std::unexpected(std::format("`{}` has no address", host));
+  return addresses;
+}
+
+std::expected<Upstream::Addresses, std::string> unix_address(std::string_view path) {
+  Upstream::SocketAddress address;
+  auto& name = reinterpret_cast<sockaddr_un&>(address.storage);
+  if (path.empty() || path.size() >= sizeof name.sun_path)
+    return std::unexpected(
+        std::format("the path of a unix socket has 1 to {} bytes", sizeof name.sun_path - 1));
+  name.sun_family = AF_UNIX;
+  path.copy(name.sun_path, path.size());
+  address.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+  return Upstream::Addresses{address};
+}
+
+bool is_number(const std::string& host) {
+  in6_addr ignored;
+  return ::inet_pton(AF_INET, host.c_str(), &ignored) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), &ignored) == 1;
+}
+
+bool is_host(std::string_view host) {
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:";
+  return !host.empty() && host.size() <= 253 && host.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
+}  // namespace
+
+std::expected<std::shared_ptr<Upstream>, std::string> Upstream::open(std::string_view url,
+                                                                     const UpstreamOptions& options) {
+  std::shared_ptr<Upstream> upstream(new Upstream(url, options));
+  const auto keep = [&](std::expected<Addresses, std::string> addresses)
+      -> std::expected<std::shared_ptr<Upstream>, std::string> {
+    if (!addresses) return std::unexpected(std::move(addresses.error()));
+    upstream->addresses_ = std::make_shared<const Addresses>(std::move(*addresses));
+    return upstream;
+  };
+  constexpr std::string_view kUnix = "unix:";
+  constexpr std::string_view kHttp = "http://";
+  if (url.starts_with(kUnix)) {
+    upstream->authority_ = "localhost";
+    return keep(unix_address(url.substr(kUnix.size())));
+  }
+  if (url.starts_with("https://"))
+    return std::unexpected("https is not spoken: reach the server through a proxy on this machine");
+  if (!url.starts_with(kHttp)) return std::unexpected("an upstream is http://HOST[:PORT] or unix:/PATH");
+  std::string_view rest = url.substr(kHttp.size());
+  if (rest.ends_with('/')) rest.remove_suffix(1);
+  if (rest.contains('/') || rest.contains('?') || rest.contains('#') || rest.contains('@'))
+    return std::unexpected("an upstream is a host and a port; paths belong to its requests");
+  std::string_view host = rest;
+  std::string_view port;
+  if (rest.starts_with('[')) {
+    const size_t end = rest.find(']');
+    if (end == std::string_view::npos) return std::unexpected("the `[` of the address has no `]`");
+    host = rest.substr(1, end - 1);
+    port = rest.substr(end + 1);
+  } else if (const size_t colon = rest.rfind(':'); colon != std::string_view::npos) {
+    host = rest.substr(0, colon);
+    port = rest.substr(colon);
+  }
+  if (!is_host(host) || (host.contains(':') && !rest.starts_with('[')))
+    return std::unexpected(std::format("`{}` is no host", host));
+  uint16_t number = 80;
+  if (!port.empty()) {
+    const char* end = port.data() + port.size();
+    const auto read = std::from_chars(port.data() + 1, end, number);
+    if (port[0] != ':' || read.ec != std::errc() || read.ptr != end || number == 0)
+      return std::unexpected(std::format("`{}` is no port", port.substr(port[0] == ':' ? 1 : 0)));
+  }
+  upstream->authority_ = rest;
+  upstream->port_ = std::to_string(number);
+  const std::string text(host);
+  if (!is_number(text)) upstream->name_ = text;
+  return keep(resolve(text, upstream->port_));
+}
+
+std::shared_ptr<const Upstream::Addresses> Upstream::addresses() const {
+  const std::scoped_lock lock(mutex_);
+  return addresses_;
+}
+
+bool Upstream::refresh_due(uint64_t now_ms) {
+  if (name_.empty()) return false;
+  uint64_t last = resolved_ms_.load(std::memory_order_relaxed);
+  if (last == 0) {  // the first use since it was opened
+    resolved_ms_.compare_exchange_strong(last, now_ms, std::memory_order_relaxed);
+    return false;
+  }
+  return now_ms >= last + options_.refresh_ms &&
+         resolved_ms_.compare_exchange_strong(last, now_ms, std::memory_order_relaxed);
+}
+
+void Upstream::refresh() {
+  auto found = resolve(name_, port_);
+  if (!found) return;
+  auto fresh = std::make_shared<const Addresses>(std::move(*found));
+  const std::scoped_lock lock(mutex_);
+  addresses_ = std::move(fresh);
+}
+
+}  // namespace leat::client

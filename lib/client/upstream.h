@@ -1,0 +1,77 @@
+// Upstream: a server that fetches go to, by address, with the limits of what is asked of it.
+//
+// Named once, when the configuration is loaded: a handler cannot be talked into sending requests elsewhere,
+// and the names are resolved where nobody waits for it. refresh() resolves again, on a thread that may block.
+//
+// TLS is not spoken: a proxy on this machine can, over a unix socket or loopback.
+//
+// Thread: any, once it was made.
+#pragma once
+
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace leat::client {
+
+struct UpstreamOptions {
+  uint32_t connections = 64;  // of one worker, in use or kept
+  uint32_t waiting = 1024;    // fetches of one worker that wait for a connection
+  uint32_t connect_timeout_ms = 2'000;
+  uint32_t timeout_ms = 30'000;       // of a whole fetch, unless it says otherwise
+  uint32_t idle_timeout_ms = 15'000;  // a connection is kept for this long after its last answer
+  uint32_t head_bytes = 32 * 1024;    // of an answer
+  uint32_t fields = 100;              // of an answer, trailers included
+  uint64_t body_bytes = 8 << 20;      // of an answer
+  uint32_t refresh_ms = 60'000;       // names are resolved again after this long
+};
+
+class Upstream {
+ public:
+  struct SocketAddress {
+    sockaddr_storage storage{};
+    socklen_t size = 0;
+  };
+  using Addresses = std::vector<SocketAddress>;
+
+  // "http://HOST[:PORT]" or "unix:/PATH". Resolves a name, which may take seconds. On failure a sentence that
+  // says what is wrong.
+  static std::expected<std::shared_ptr<Upstream>, std::string> open(std::string_view url,
+                                                                    const UpstreamOptions& options);
+
+  [[nodiscard]] const UpstreamOptions& options() const { return options_; }
+  // The Host field of its requests.
+  [[nodiscard]] const std::string& authority() const { return authority_; }
+  // As it was given to open().
+  [[nodiscard]] const std::string& url() const { return url_; }
+  // At least one.
+  [[nodiscard]] std::shared_ptr<const Addresses> addresses() const;
+
+  // True once each time that a name's addresses are due to be resolved again: whoever is told should see to
+  // it that refresh() runs. `now_ms` is CLOCK_MONOTONIC.
+  [[nodiscard]] bool refresh_due(uint64_t now_ms);
+  // Blocks. Keeps the addresses that it has where there is no answer.
+  void refresh();
+
+ private:
+  Upstream(std::string_view url, const UpstreamOptions& options) : url_(url), options_(options) {}
+
+  std::string url_;
+  UpstreamOptions options_;
+  std::string authority_;
+  std::string name_;  // to resolve; empty for an address
+  std::string port_;
+  mutable std::mutex mutex_;  // of what follows
+  std::shared_ptr<const Addresses> addresses_;
+  std::atomic<uint64_t> resolved_ms_ = 0;
+};
+
+}  // namespace leat::client
