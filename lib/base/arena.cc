@@ -25,19 +25,28 @@ Block* Arena::take_block() noexcept {
   return block;
 }
 
+void* Arena::take_large(size_t size) noexcept {
+  const size_t total = size + sizeof(Large);
+  if (total < size || footprint_ + total > limit_) return nullptr;
+  void* memory = std::malloc(total);
+  if (memory == nullptr) return nullptr;
+  large_ = new (memory) Large{large_, total};
+  footprint_ += total;
+  return large_ + 1;
+}
+
 void* Arena::allocate_slow(size_t size, size_t align) noexcept {
   ENSURE(align <= alignof(std::max_align_t));
   if (size > Block::capacity()) {
-    const size_t total = size + sizeof(Large);
-    if (total < size || footprint_ + total > limit_) return nullptr;
-    void* memory = std::malloc(total);
-    if (memory == nullptr) return nullptr;
-    large_ = new (memory) Large{large_, total};
-    footprint_ += total;
-    return large_ + 1;
+    void* memory = take_large(size);
+    refused_ |= memory == nullptr;
+    return memory;
   }
   Block* block = take_block();
-  if (block == nullptr) return nullptr;
+  if (block == nullptr) {
+    refused_ = true;
+    return nullptr;
+  }
   if (size > kLargestShared && cursor_ != 0) return block->bytes();  // the block in use stays in use
   cursor_ = reinterpret_cast<uintptr_t>(block->bytes());
   end_ = cursor_ + Block::capacity();
@@ -66,6 +75,7 @@ void Arena::reset() noexcept {
   }
   cursor_ = end_ = 0;
   footprint_ = 0;
+  refused_ = false;
 }
 
 }  // namespace leat

@@ -57,7 +57,7 @@ class Arena {
   void reset() noexcept;
   // As reset(), but keeps the block if there is only one: for the next request that follows at once.
   void rewind() noexcept {
-    if (blocks_ == nullptr || blocks_->next != nullptr || large_ != nullptr) return reset();
+    if (blocks_ == nullptr || blocks_->next != nullptr || large_ != nullptr || refused_) return reset();
     cursor_ = reinterpret_cast<uintptr_t>(blocks_->bytes());
     end_ = cursor_ + Block::capacity();
   }
@@ -65,6 +65,8 @@ class Arena {
   // Bytes taken from the pool or the allocator since the last reset().
   [[nodiscard]] size_t footprint() const { return footprint_; }
   [[nodiscard]] size_t limit() const { return limit_; }
+  // Whether an allocation has failed since the last reset().
+  [[nodiscard]] bool refused() const { return refused_; }
   void set_limit(size_t limit) { limit_ = limit; }
 
  private:
@@ -74,6 +76,7 @@ class Arena {
   };
 
   Block* take_block() noexcept;
+  void* take_large(size_t size) noexcept;
   void* allocate_slow(size_t size, size_t align) noexcept;
 
   BlockPool& pool_;
@@ -83,6 +86,7 @@ class Arena {
   Large* large_ = nullptr;
   size_t footprint_ = 0;
   size_t limit_;
+  bool refused_ = false;
 };
 
 }  // namespace leat

@@ -107,7 +107,12 @@ bool Exchange::send_problem(uint16_t status, std::string_view detail, std::strin
   if (state_ != State::Open || cancelled_) return false;
   response.status = status;
   response.content_type = kProblemType;
-  return send(problem_body(arena_, status, detail, request.id(), extra));
+  // That a request's memory is used up must be told all the same: in one block more.
+  const size_t limit = arena_.limit();
+  arena_.set_limit(limit + (arena_.refused() ? Block::kSize : 0));
+  const std::string_view body = problem_body(arena_, status, detail, request.id(), extra);
+  arena_.set_limit(limit);
+  return send(body);
 }
 
 bool Exchange::begin(std::optional<uint64_t> length) {

@@ -36,6 +36,8 @@ class Service {
   virtual void on_writable(Exchange& exchange) = 0;
   // An answer is about to be written: the last chance to change its head. Once an exchange.
   virtual void on_response(Exchange& exchange) = 0;
+  // The answer did not begin in time: a 504 follows. For whoever tells of it; nothing may be answered here.
+  virtual void on_late(Exchange&) {}
   // The client has gone, or sent nonsense half-way, before the answer was finished. At most once; nothing
   // that is answered from here on is sent.
   virtual void on_cancel(Exchange& exchange) = 0;

@@ -117,6 +117,7 @@ void Session::deadline_passed() {
     case Step::Answer:
       // As a resumed handler would: nothing of the plugin is on the stack.
       exchange_->suspended_ = false;
+      env_.service.on_late(*exchange_);
       exchange_->send_problem(504, "The server did not answer in time.");
       run_input();
       break;

@@ -180,6 +180,12 @@ void Pipeline::on_response(http::Exchange& exchange) {
     if (hook.position <= reached) hook.instance->on_response(exchange);
 }
 
+void Pipeline::on_late(http::Exchange& exchange) {
+  if (!was_handled(exchange)) return;
+  const Route& route = *exchange.route;
+  log::error("{} did not answer in time on {} {}", route.handler->blame(), route.id, exchange.request.id());
+}
+
 void Pipeline::on_cancel(http::Exchange& exchange) {
   if (was_handled(exchange)) exchange.route->handler->on_cancel(exchange);
 }

@@ -121,8 +121,14 @@ Verdict PluginHandler::judge(http::Exchange& exchange, int32_t verdict) const {
           "returned PENDING, but no suspension, timer or body is left that could go on with the request");
       return Verdict::Error;
     case LEAT_ERROR:
-      if (!exchange.finished()) return Verdict::Error;
-      complain("failed after it had answered");
+      if (exchange.finished()) {
+        complain("failed after it had answered");
+        return Verdict::Done;
+      }
+      if (exchange.started() || !exchange.arena().refused()) return Verdict::Error;
+      complain(
+          "failed when memory was refused to it: limits.request_memory, or all of limits.memory, is used up");
+      exchange.send_problem(503, "The server is out of memory for this request.");
       return Verdict::Done;
     default:
       complain(std::format("returned {}, which is no verdict", verdict));

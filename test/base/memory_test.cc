@@ -85,12 +85,19 @@ TEST_CASE("arena: past its limit, or the pool's, it says so, and what it gave st
   SECTION("its own limit") {
     Arena arena(pool, Block::kSize);
     const std::string_view kept = arena.copy("kept");
+    CHECK_FALSE(arena.refused());
     CHECK(arena.allocate(Block::capacity()) == nullptr);
+    CHECK(arena.refused());
     CHECK(arena.allocate(size_t{1} << 40) == nullptr);
     CHECK(arena.allocate(SIZE_MAX) == nullptr);
     CHECK(arena.allocate_array<uint64_t>(SIZE_MAX / 4) == nullptr);
     CHECK(arena.allocate(10) != nullptr);
     CHECK(kept == "kept");
+    CHECK(arena.refused());
+    arena.rewind();
+    CHECK_FALSE(arena.refused());
+    CHECK(arena.allocate(size_t{1} << 40) == nullptr);
+    CHECK(arena.refused());
   }
   SECTION("the pool's") {
     Arena arena(pool, SIZE_MAX);

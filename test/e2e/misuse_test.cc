@@ -38,6 +38,32 @@ TEST_CASE("misuse: a plugin that throws or never answers gets its clients a 500,
       "plugin misuse: handler throws on route GET /throws: threw an exception: a broken promise"));
 }
 
+TEST_CASE("misuse: a handler that takes memory without end gets its client a 503, and nobody else") {
+  Wanted wanted = with_misuse({"hoards"});
+  wanted.limits = "request_memory = \"4MiB\"\n";
+  Daemon daemon(demo_configuration(wanted));
+  Client other(daemon.address());
+  Client client(daemon.address());
+  for (int i = 0; i < 20; ++i) {
+    CHECK(client.ask(get("/hoards")).is_problem(503));
+    CHECK(other.ask(get("/json")).status == 200);
+  }
+  CHECK(client.ask(get("/plaintext")).body == "Hello, World!");
+  CHECK(
+      daemon.logs("plugin misuse: handler hoards on route GET /hoards: failed when memory was refused to it: "
+                  "limits.request_memory"));
+}
+
+TEST_CASE("misuse: a request that its handler leaves for too long is a 504, named in the log") {
+  Wanted wanted;
+  wanted.limits = "answer_timeout = \"50ms\"\n";
+  Daemon daemon(demo_configuration(wanted));
+  Client client(daemon.address());
+  CHECK(client.ask(get("/sleep/60000")).is_problem(504));
+  CHECK(client.ask(get("/json")).status == 200);
+  CHECK(daemon.logs("plugin demo did not answer in time on GET /sleep/{ms} "));
+}
+
 TEST_CASE("misuse: of two answers to a request the first is sent, once") {
   Daemon daemon(demo_configuration(with_misuse({"twice"})));
   Client client(daemon.address());

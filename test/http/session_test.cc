@@ -40,6 +40,7 @@ class Script final : public http::Service {
     calls += "response ";
     response(exchange);
   }
+  void on_late(Exchange&) override { calls += "late "; }
   void on_cancel(Exchange& exchange) override {
     calls += "cancel ";
     cancel(exchange);
@@ -99,7 +100,7 @@ TEST_CASE("session: a request that nobody answers in time is a 504, and its conn
   const std::string answer = HttpHarness::take(stage.session);
   CHECK(answer.starts_with("HTTP/1.1 504 "));
   CHECK(answer.contains("The server did not answer in time."));
-  CHECK(stage.script.calls == "request body_end response done ");
+  CHECK(stage.script.calls == "request body_end late response done ");
   CHECK(stage.feed(head_of("/", "Content-Length: 0\r\n")).ends_with("here"));
 }
 

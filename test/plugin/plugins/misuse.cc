@@ -150,6 +150,13 @@ int32_t too_much_memory(Scope, leat_request* request) {
   while (chunks < 100'000 && api_arena->alloc(request, 1 << 20, 16) != nullptr) ++chunks;
   return answer(request, chunks < 100'000 ? "refused" : "unlimited");
 }
+// Takes all the memory that a request can have, to the last byte, and fails.
+int32_t hoards(Scope, leat_request* request) {
+  for (const size_t size : {size_t{1} << 20, size_t{1} << 10, size_t{1}})
+    while (api_arena->alloc(request, size, 1) != nullptr) {
+    }
+  return LEAT_ERROR;
+}
 
 // "id header count pairs... deadline", for what is asked for by number.
 int32_t by_number(Scope, leat_request* request) {
@@ -308,6 +315,7 @@ const leat_handler handlers[] = {
     HANDLER(sends_null),
     HANDLER(too_many_headers),
     HANDLER(too_much_memory),
+    HANDLER(hoards),
     HANDLER(by_number),
     HANDLER(keeps_request),
     HANDLER(uses_kept_request),
