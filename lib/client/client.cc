@@ -141,12 +141,11 @@ class Client::Connection {
     send();
   }
 
-  // Takes the job off, with its request, and closes; with `reset`, so that the upstream learns at once that
+  // Takes the job off and closes; with `reset`, so that the upstream learns at once that
   // nobody waits for its answer any more.
   Job& surrender(bool reset = false) {
     Job& job = *std::exchange(job_, nullptr);
     job.connection = nullptr;
-    job.bytes = out_;  // copied: a send of it may be under way
     close(reset);
     return job;
   }
@@ -234,6 +233,7 @@ class Client::Connection {
   void on_connect_failed(const char* why) {
     if (job_ == nullptr) return close();
     Job& job = surrender();
+    job.bytes.swap(out_);
     if (address_index_ + 1 < pool_.upstream->addresses()->size() && client_.open(job, address_index_ + 1))
       return;
     client_.run_waiting(pool_);
@@ -303,6 +303,7 @@ class Client::Connection {
     const bool again = served_ && !parser_.begun() && job_->repeatable && !job_->repeated;
     if (!again) return fail(FetchStatus::Failed, why);
     Job& job = surrender();
+    job.bytes = out_;  // copied: a send of it may be under way
     job.repeated = true;
     if (!client_.place(job, true)) client_.finish(job, FetchStatus::Failed, why);
   }

@@ -504,7 +504,7 @@ typedef struct leat_upstream_options {
   uint32_t connect_timeout_ms; /* [2000] for each of the server's addresses */
   uint32_t timeout_ms;         /* [30000] of a fetch, from its begin until its answer is complete */
   uint32_t idle_timeout_ms;    /* [15000] for which a connection is kept: less than the server does */
-  uint64_t body_bytes;         /* [8 MiB] of an answer's body */
+  uint64_t body_bytes;         /* [8 MiB] of an answer's body; its head may have 32 KiB in 100 fields */
 } leat_upstream_options;
 
 /* What is asked for; copied. */
