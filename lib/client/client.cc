@@ -21,13 +21,6 @@ namespace {
 // A job's buffer larger than this is not kept for the next one.
 constexpr size_t kMostKept = size_t{64} * 1024;
 
-bool is_token(std::string_view text) {
-  constexpr std::string_view kSymbols = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::ranges::all_of(text, [&](char c) {
-    return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || kSymbols.contains(c);
-  });
-}
-
 // A method that may be repeated without harm (RFC 9110, section 9.2.2).
 bool is_idempotent(std::string_view method) {
   for (const std::string_view each : {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "QUERY"})
@@ -62,9 +55,7 @@ std::string_view refuse_request(const FetchRequest& request) {
     return "the target has white space, a control character or a fragment";
   for (const Field& field : request.fields) {
     if (!is_token(field.name)) return "a field's name is no token";
-    for (const char c : field.value)
-      if ((static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 0x7f)
-        return "a field's value has a control character";
+    if (!is_field_value(field.value)) return "a field's value has CR, LF or NUL";
     for (const std::string_view own :
          {"Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "TE",
           "Trailer", "Expect", "Proxy-Connection"})

@@ -4,9 +4,11 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
-#include <charconv>
 #include <cstring>
 #include <format>
+#include <optional>
+
+#include "base/text.h"
 
 namespace leat::client {
 
@@ -94,15 +96,12 @@ std::expected<std::shared_ptr<Upstream>, std::string> Upstream::open(std::string
   }
   if (!is_host(host) || (host.contains(':') && !rest.starts_with('[')))
     return std::unexpected(std::format("`{}` is no host", host));
-  uint16_t number = 80;
-  if (!port.empty()) {
-    const char* end = port.data() + port.size();
-    const auto read = std::from_chars(port.data() + 1, end, number);
-    if (port[0] != ':' || read.ec != std::errc() || read.ptr != end || number == 0)
-      return std::unexpected(std::format("`{}` is no port", port.substr(port[0] == ':' ? 1 : 0)));
-  }
+  std::optional<uint16_t> number = 80;
+  if (!port.empty()) number = port[0] == ':' ? parse_number<uint16_t>(port.substr(1)) : std::nullopt;
+  if (!number || *number == 0)
+    return std::unexpected(std::format("`{}` is no port", port.substr(port[0] == ':' ? 1 : 0)));
   upstream->authority_ = rest;
-  upstream->port_ = std::to_string(number);
+  upstream->port_ = std::to_string(*number);
   const std::string text(host);
   if (!is_number(text)) upstream->name_ = text;
   return keep(resolve(text, upstream->port_));

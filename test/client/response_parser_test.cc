@@ -123,7 +123,8 @@ TEST_CASE("response parser: an arena that is too small fails the answer, whereve
     BlockPool pool(16, 16);
     Arena arena(pool, limit);
     ResponseParser parser;
-    parser.reset(arena, UpstreamOptions{}, false);
+    const UpstreamOptions limits;
+    parser.reset(arena, limits, false);
     const auto step = parser.feed("HTTP/1.1 200 OK\r\nA: " + long_text(900) +
                                   "\r\nContent-Length: 1200\r\n\r\n" + long_text(1200));
     INFO(limit);
