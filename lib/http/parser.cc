@@ -278,6 +278,8 @@ Parser::Step Parser::parse_head(std::string_view text) {
     if (line_end > limits_->request_line_bytes) return refuse(414, "The request line is too long.");
     if (newline == nullptr) return Step::More;
     if (llhttp_.http_major == 0) return refuse(400, "The request line names no protocol version.");
+    // llhttp says so when it sees more, which it may never do: known lines are not shown to it.
+    if (llhttp_.method == HTTP_PRI) return refuse(505, "HTTP/2 is not spoken on this port.");
     request_line_ = scanned_ = fed_;
     part_ = Part::Headers;
     if (lines_ != nullptr && !take_known_run(text)) return refuse_llhttp();

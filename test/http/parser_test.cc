@@ -91,6 +91,16 @@ TEST_CASE("parser: lines that are known count against the limits like others") {
   }
 }
 
+TEST_CASE("parser: the preface of HTTP/2 is refused as that, also before lines that are known and too many") {
+  Bench bench;
+  KnownLines lines;
+  for (int i = 0; i < 4; ++i) REQUIRE(bench.status(head(fields(9)), &lines) == 0);
+  bench.limits.header_count = 4;
+  CHECK(bench.status("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &lines) == 505);
+  CHECK(bench.status("PRI * HTTP/1.0\r\nHost: a\r\n" + fields(9) + "\r\n", &lines) == 505);
+  CHECK(bench.status("PRI * HTTP/1.0\r\nHost: a\r\n" + fields(9) + "\r\n") == 505);
+}
+
 TEST_CASE("parser: there may be as many header fields as the limit says") {
   Bench bench;
   const bool tables = GENERATE(false, true);
