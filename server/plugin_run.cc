@@ -11,6 +11,7 @@
 
 #include "leat_version.h"
 #include "server/exit_code.h"
+#include "server/handler_routes.h"
 
 namespace leat::server {
 
@@ -27,16 +28,6 @@ std::optional<fs::path> find_configuration(const fs::path& plugin) {
   return std::nullopt;
 }
 
-// As TOML writes it.
-std::string toml_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "\"";
-}
-
 // A configuration with a route for each handler, in a memory file that lives as long as the process.
 std::expected<std::string, std::string> make_configuration(const fs::path& plugin,
                                                            plugin::PluginLibraries& libraries) {
@@ -45,13 +36,9 @@ std::expected<std::string, std::string> make_configuration(const fs::path& plugi
     return std::unexpected(library.error().message +
                            (library.error().hint.empty() ? "" : "\n  " + library.error().hint));
   std::string text = std::format("[[plugin]]\nname = \"plugin\"\nfile = {}\n", toml_text(plugin.string()));
-  for (const leat_handler& handler : (*library)->handlers()) {
-    const std::string name(handler.name.ptr, handler.name.len);
-    text += std::format(
-        "[[route]]\npath = {}\nmethods = [\"GET\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\"]\nhandler = {}\n",
-        toml_text("/" + name), toml_text("plugin:" + name));
-    std::printf("  /%s\n", name.c_str());
-  }
+  text += handler_routes(**library, "plugin");
+  for (const leat_handler& handler : (*library)->handlers())
+    std::printf("  /%.*s\n", static_cast<int>(handler.name.len), handler.name.ptr);
   std::fflush(stdout);
   const int file = ::memfd_create("leat-plugin-run.toml", MFD_CLOEXEC);
   if (file < 0 || ::write(file, text.data(), text.size()) != static_cast<ssize_t>(text.size()))

@@ -109,6 +109,7 @@ struct Writer {
 Writer current;
 std::atomic<Level> threshold{Level::Info};
 std::atomic<uint64_t> dropped_before{0};
+std::atomic<void (*)(Level, std::string_view)> diverted{nullptr};
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
@@ -182,7 +183,15 @@ void reopen() {
 
 bool enabled(Level level) { return level >= threshold.load(std::memory_order_relaxed); }
 
-void write(Level level, std::string_view line) { emit(to_spdlog(level), line); }
+void write(Level level, std::string_view line) {
+  if (const auto to = diverted.load(std::memory_order_acquire)) return to(level, line);
+  emit(to_spdlog(level), line);
+}
+
+void divert(void (*to)(Level, std::string_view), Level least) {
+  threshold = least;
+  diverted = to;
+}
 
 void write_raw(std::string_view line) { emit(spdlog::level::off, line); }
 

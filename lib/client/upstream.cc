@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kMostAddresses = 16;
 
-std::expected<Upstream::Addresses, std::string> resolve(const std::string& host, const std::string& port) {
+std::expected<Upstream::Addresses, std::string> look_up(const std::string& host, const std::string& port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV;
@@ -36,16 +36,15 @@ std::expected<Upstream::Addresses, std::string> resolve(const std::string& host,
   return addresses;
 }
 
-std::expected<Upstream::Addresses, std::string> unix_address(std::string_view path) {
+constexpr size_t kMostPath = sizeof(sockaddr_un::sun_path) - 1;
+
+Upstream::Addresses unix_address(const std::string& path) {
   Upstream::SocketAddress address;
   auto& name = reinterpret_cast<sockaddr_un&>(address.storage);
-  if (path.empty() || path.size() >= sizeof name.sun_path)
-    return std::unexpected(
-        std::format("the path of a unix socket has 1 to {} bytes", sizeof name.sun_path - 1));
   name.sun_family = AF_UNIX;
   path.copy(name.sun_path, path.size());
   address.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
-  return Upstream::Addresses{address};
+  return {address};
 }
 
 bool is_number(const std::string& host) {
@@ -63,18 +62,30 @@ bool is_host(std::string_view host) {
 
 std::expected<std::shared_ptr<Upstream>, std::string> Upstream::open(std::string_view url,
                                                                      const UpstreamOptions& options) {
+  auto upstream = parse(url, options);
+  if (!upstream) return upstream;
+  auto addresses = (*upstream)->resolve();
+  if (!addresses) return std::unexpected(std::move(addresses.error()));
+  (*upstream)->addresses_ = std::make_shared<const Addresses>(std::move(*addresses));
+  return upstream;
+}
+
+std::expected<Upstream::Addresses, std::string> Upstream::resolve() const {
+  if (!path_.empty()) return unix_address(path_);
+  return look_up(host_, port_);
+}
+
+std::expected<std::shared_ptr<Upstream>, std::string> Upstream::parse(std::string_view url,
+                                                                      const UpstreamOptions& options) {
   std::shared_ptr<Upstream> upstream(new Upstream(url, options));
-  const auto keep = [&](std::expected<Addresses, std::string> addresses)
-      -> std::expected<std::shared_ptr<Upstream>, std::string> {
-    if (!addresses) return std::unexpected(std::move(addresses.error()));
-    upstream->addresses_ = std::make_shared<const Addresses>(std::move(*addresses));
-    return upstream;
-  };
   constexpr std::string_view kUnix = "unix:";
   constexpr std::string_view kHttp = "http://";
   if (url.starts_with(kUnix)) {
     upstream->authority_ = "localhost";
-    return keep(unix_address(url.substr(kUnix.size())));
+    upstream->path_ = url.substr(kUnix.size());
+    if (upstream->path_.empty() || upstream->path_.size() > kMostPath)
+      return std::unexpected(std::format("the path of a unix socket has 1 to {} bytes", kMostPath));
+    return upstream;
   }
   if (url.starts_with("https://"))
     return std::unexpected("https is not spoken: reach the server through a proxy on this machine");
@@ -102,9 +113,9 @@ std::expected<std::shared_ptr<Upstream>, std::string> Upstream::open(std::string
     return std::unexpected(std::format("`{}` is no port", port.substr(port[0] == ':' ? 1 : 0)));
   upstream->authority_ = rest;
   upstream->port_ = std::to_string(*number);
-  const std::string text(host);
-  if (!is_number(text)) upstream->name_ = text;
-  return keep(resolve(text, upstream->port_));
+  upstream->host_ = host;
+  upstream->named_ = !is_number(upstream->host_);
+  return upstream;
 }
 
 std::shared_ptr<const Upstream::Addresses> Upstream::addresses() const {
@@ -113,7 +124,7 @@ std::shared_ptr<const Upstream::Addresses> Upstream::addresses() const {
 }
 
 bool Upstream::refresh_due(uint64_t now_ms) {
-  if (name_.empty()) return false;
+  if (!named_) return false;
   uint64_t last = resolved_ms_.load(std::memory_order_relaxed);
   if (last == 0) {  // the first use since it was opened
     resolved_ms_.compare_exchange_strong(last, now_ms, std::memory_order_relaxed);
@@ -124,7 +135,7 @@ bool Upstream::refresh_due(uint64_t now_ms) {
 }
 
 void Upstream::refresh() {
-  auto found = resolve(name_, port_);
+  auto found = resolve();
   if (!found) return;
   auto fresh = std::make_shared<const Addresses>(std::move(*found));
   const std::scoped_lock lock(mutex_);

@@ -46,13 +46,16 @@ class Upstream {
   // says what is wrong.
   static std::expected<std::shared_ptr<Upstream>, std::string> open(std::string_view url,
                                                                     const UpstreamOptions& options);
+  // The same without looking for its addresses, of which it has none: for a Fetcher that needs none.
+  static std::expected<std::shared_ptr<Upstream>, std::string> parse(std::string_view url,
+                                                                     const UpstreamOptions& options);
 
   [[nodiscard]] const UpstreamOptions& options() const { return options_; }
   // The Host field of its requests.
   [[nodiscard]] const std::string& authority() const { return authority_; }
   // As it was given to open().
   [[nodiscard]] const std::string& url() const { return url_; }
-  // At least one.
+  // At least one, if it was opened.
   [[nodiscard]] std::shared_ptr<const Addresses> addresses() const;
 
   // True once each time that a name's addresses are due to be resolved again: whoever is told should see to
@@ -63,12 +66,15 @@ class Upstream {
 
  private:
   Upstream(std::string_view url, const UpstreamOptions& options) : url_(url), options_(options) {}
+  [[nodiscard]] std::expected<Addresses, std::string> resolve() const;
 
   std::string url_;
   UpstreamOptions options_;
   std::string authority_;
-  std::string name_;  // to resolve; empty for an address
+  std::string path_;  // of a unix socket
+  std::string host_;  // else
   std::string port_;
+  bool named_ = false;  // the host is a name, whose addresses may change
   mutable std::mutex mutex_;  // of what follows
   std::shared_ptr<const Addresses> addresses_;
   std::atomic<uint64_t> resolved_ms_ = 0;

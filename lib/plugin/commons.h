@@ -4,11 +4,17 @@
 #pragma once
 
 #include "base/thread_pool.h"
+#include "plugin/sdk/plugin.h"
 
 namespace leat::plugin {
 
 struct Commons {
   ThreadPool pool;  // leat.pool/1
+  // For tests, which answer fetches themselves: the names of upstreams are not looked up.
+  bool scripted_upstreams = false;
+  // What a plugin gets for the table of an extension (null: none of that name) in its place: the same one, or
+  // one of a test that stands between them. Null: nothing stands there.
+  const void* (*exchange_table)(leat_str name, const void* table) = nullptr;
 };
 
 }  // namespace leat::plugin

@@ -7,6 +7,7 @@
 #include "base/suggest.h"
 #include "plugin/call.h"
 #include "plugin/codes.h"
+#include "plugin/commons.h"
 #include "plugin/extensions.h"
 #include "plugin/handler.h"
 #include "plugin/load_time.h"
@@ -29,10 +30,13 @@ constexpr Extension kExtensions[] = {
     {"leat.pool/1", &kPoolExtension},         {"leat.client/1", &kClientExtension},
 };
 
-const void* find_extension(const leat_host*, leat_str name) {
+const void* find_extension(const leat_host* host, leat_str name) {
+  const void* table = nullptr;
   for (const Extension& extension : kExtensions)
-    if (extension.name == view(name)) return extension.table;
-  return nullptr;
+    if (extension.name == view(name)) table = extension.table;
+  const Commons* commons = host == nullptr ? nullptr : static_cast<const Host*>(host)->commons;
+  return commons == nullptr || commons->exchange_table == nullptr ? table
+                                                                  : commons->exchange_table(name, table);
 }
 
 void add_failure(leat_error* error, leat_str key, leat_str message) {
@@ -76,11 +80,17 @@ const leat_log_v1 kLogExtension = {
     .write = log_write,
 };
 
-Host::Host(std::string_view plugin, uint32_t workers, std::string_view version_text, PluginInstance* owner)
-    : leat_host{sizeof(leat_host),    LEAT_ABI_MAJOR, LEAT_ABI_MINOR, workers,
-                to_str(version_text), find_extension, add_failure},
+Host::Host(std::string_view plugin, const LibraryOptions& options, PluginInstance* owner)
+    : leat_host{sizeof(leat_host),
+                LEAT_ABI_MAJOR,
+                LEAT_ABI_MINOR,
+                options.worker_count,
+                to_str(options.daemon_version),
+                find_extension,
+                add_failure},
       blame(std::format("plugin {}", plugin)),
-      instance(owner) {}
+      instance(owner),
+      commons(options.commons) {}
 
 PluginInstance::Worker::Worker(uint64_t first_generation)
     : suspensions(first_generation), desk(std::make_shared<WorkDesk>()) {}
@@ -88,7 +98,7 @@ PluginInstance::Worker::Worker(uint64_t first_generation)
 PluginInstance::PluginInstance(PluginLibrary& library, std::string_view name)
     : library_(library),
       name_(name),
-      host_(name, library.options().worker_count, library.options().daemon_version, this),
+      host_(name, library.options(), this),
       worker_init_title_(library.keep(blame() + ": worker_init()")),
       worker_fini_title_(library.keep(blame() + ": worker_fini()")) {
   // 2^24 instances of 2^36 suspensions a slot, before a ticket of one could name a slot of another.
@@ -186,6 +196,8 @@ std::expected<void, LoadError> PluginInstance::worker_init(uint32_t index) {
   return std::unexpected(
       LoadError{std::format("{}: worker_init() refused on worker {}: {}", blame(), index, error.text()), ""});
 }
+
+bool PluginInstance::idle(uint32_t index) const { return workers_[index]->desk->idle(); }
 
 bool PluginInstance::when_idle(uint32_t index, std::function<void()> then) {
   return workers_[index]->desk->when_idle(std::move(then));

@@ -40,18 +40,19 @@ class PluginInstance;
 class WorkDesk;
 struct Commons;
 
-// The host table that a plugin sees, and what the host knows behind it.
-struct Host : leat_host {
-  Host(std::string_view plugin, uint32_t workers, std::string_view version, PluginInstance* owner);
-  std::string blame;         // "plugin demo"
-  PluginInstance* instance;  // null while the object itself is loaded
-};
-
 struct LibraryOptions {
   std::vector<std::string> directories;  // searched in order for a file named without a '/'
   std::string daemon_version;
   uint32_t worker_count = 1;
   Commons* commons = nullptr;  // of all plugins; without it their extensions refuse
+};
+
+// The host table that a plugin sees, and what the host knows behind it.
+struct Host : leat_host {
+  Host(std::string_view plugin, const LibraryOptions& options, PluginInstance* owner);
+  std::string blame;         // "plugin demo"
+  PluginInstance* instance;  // null while the object itself is loaded
+  const Commons* commons;
 };
 
 class PluginLibrary {
@@ -60,6 +61,9 @@ class PluginLibrary {
   // once and loaded from a private copy, so that it may be overwritten while it is in use.
   static std::expected<std::unique_ptr<PluginLibrary>, LoadError> load(std::string_view file,
                                                                        const LibraryOptions& options);
+  // The same of an entry that is part of this program, and stays as it is.
+  static std::expected<std::unique_ptr<PluginLibrary>, LoadError> from_entry(const leat_plugin_entry& entry,
+                                                                             const LibraryOptions& options);
   ~PluginLibrary();  // unload(); every instance must be gone
   PluginLibrary(const PluginLibrary&) = delete;
   PluginLibrary& operator=(const PluginLibrary&) = delete;
@@ -84,6 +88,7 @@ class PluginLibrary {
                                                                              std::string_view bytes,
                                                                              const LibraryOptions& options);
   std::expected<void, LoadError> open(std::string_view bytes, const ElfNote& note);
+  std::expected<void, LoadError> adopt_entry(const leat_plugin_entry* theirs);
   std::expected<void, LoadError> read_entry(const leat_plugin_entry* theirs);
   std::expected<void, LoadError> read_handlers();
   std::expected<void, LoadError> run_load();
@@ -115,11 +120,16 @@ class PluginLibraries {
   // `options.commons` is the libraries' own, whatever it was.
   std::expected<std::shared_ptr<PluginLibrary>, LoadError> load(std::string_view file,
                                                                 const LibraryOptions& options);
+  // Makes a plugin that is part of this program known: load() finds it under its name, before any file. The
+  // same entry again is the same library.
+  std::expected<std::shared_ptr<PluginLibrary>, LoadError> add(const leat_plugin_entry& entry,
+                                                               const LibraryOptions& options);
   [[nodiscard]] Commons& commons() { return *commons_; }
 
  private:
   std::unique_ptr<Commons> commons_;
   std::vector<std::shared_ptr<PluginLibrary>> loaded_;
+  std::vector<std::pair<const leat_plugin_entry*, std::shared_ptr<PluginLibrary>>> built_in_;
 };
 
 // What a handler is told of the route that it is bound to.
@@ -156,6 +166,8 @@ class PluginInstance {
   std::expected<void, LoadError> worker_init(uint32_t index);
   bool when_idle(uint32_t index, std::function<void()> then);
   void worker_fini(uint32_t index);
+  // No work of that worker is out on the pool. On its thread.
+  [[nodiscard]] bool idle(uint32_t index) const;
 
   [[nodiscard]] const std::string& blame() const { return host_.blame; }
   [[nodiscard]] const std::string& name() const { return name_; }

@@ -181,11 +181,23 @@ std::expected<std::unique_ptr<PluginLibrary>, LoadError> PluginLibrary::load_byt
   return library;
 }
 
+std::expected<std::unique_ptr<PluginLibrary>, LoadError> PluginLibrary::from_entry(
+    const leat_plugin_entry& entry, const LibraryOptions& options) {
+  std::unique_ptr<PluginLibrary> library(new PluginLibrary("built in", options));
+  if (const auto adopted = library->adopt_entry(&entry); !adopted)
+    return fail(std::format("cannot use a built-in plugin: {}", adopted.error().message),
+                adopted.error().hint);
+  library->content_ = content_name(library->name_ + " " + library->version_);
+  return library;
+}
+
 PluginLibraries::PluginLibraries() : commons_(std::make_unique<Commons>()) {}
 PluginLibraries::~PluginLibraries() = default;
 
 std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load(
     std::string_view file, const LibraryOptions& options) {
+  for (const auto& [entry, library] : built_in_)
+    if (library->name() == file) return library;
   auto path = find_file(file, options.directories);
   if (!path) return std::unexpected(std::move(path.error()));
   const auto bytes = read_file(*path);
@@ -200,6 +212,17 @@ std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load(
   auto library = PluginLibrary::load_bytes(std::move(*path), *bytes, with_commons);
   if (!library) return std::unexpected(std::move(library.error()));
   return loaded_.emplace_back(std::move(*library));
+}
+
+std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::add(const leat_plugin_entry& entry,
+                                                                              const LibraryOptions& options) {
+  for (const auto& [known, library] : built_in_)
+    if (known == &entry) return library;
+  LibraryOptions with_commons = options;
+  with_commons.commons = commons_.get();
+  auto library = PluginLibrary::from_entry(entry, with_commons);
+  if (!library) return std::unexpected(std::move(library.error()));
+  return built_in_.emplace_back(&entry, std::move(*library)).second;
 }
 
 std::expected<void, LoadError> PluginLibrary::open(std::string_view bytes, const ElfNote& note) {
@@ -222,9 +245,13 @@ std::expected<void, LoadError> PluginLibrary::open(std::string_view bytes, const
     return fail(
         "it does not export the symbol `leat_plugin`",
         "define it with LEAT_PLUGIN (C++) or as LEAT_ENTRY says (C), and keep it in the version script");
-  return read_entry(static_cast<const leat_plugin_entry*>(entry))
-      .and_then([this] { return read_handlers(); })
-      .and_then([this] { return run_load(); });
+  return adopt_entry(static_cast<const leat_plugin_entry*>(entry));
+}
+
+std::expected<void, LoadError> PluginLibrary::adopt_entry(const leat_plugin_entry* theirs) {
+  return read_entry(theirs).and_then([this] { return read_handlers(); }).and_then([this] {
+    return run_load();
+  });
 }
 
 std::expected<void, LoadError> PluginLibrary::read_entry(const leat_plugin_entry* theirs) {
@@ -265,7 +292,7 @@ std::expected<void, LoadError> PluginLibrary::read_handlers() {
 }
 
 std::expected<void, LoadError> PluginLibrary::run_load() {
-  host_ = std::make_unique<Host>(name_, options_.worker_count, options_.daemon_version, nullptr);
+  host_ = std::make_unique<Host>(name_, options_, nullptr);
   if (entry_.load == nullptr) {
     loaded_ = true;
     return {};

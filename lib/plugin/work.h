@@ -35,6 +35,8 @@ class Work;
 class WorkDesk : public std::enable_shared_from_this<WorkDesk> {
  public:
   // All on the worker's thread.
+  // No work is out.
+  [[nodiscard]] bool idle() const { return undelivered_ == 0; }
   // Whether no work is out; otherwise `then` is called, once, when the last was delivered.
   bool when_idle(std::function<void()> then);
   // Waits for what is out, and delivers what was left without its request.

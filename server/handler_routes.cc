@@ -1,0 +1,27 @@
+#include "server/handler_routes.h"
+
+#include <format>
+
+namespace leat::server {
+
+std::string toml_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
+std::string handler_routes(const plugin::PluginLibrary& library, std::string_view plugin) {
+  std::string text;
+  for (const leat_handler& handler : library.handlers()) {
+    const std::string name(handler.name.ptr, handler.name.len);
+    text += std::format(
+        "[[route]]\npath = {}\nmethods = [\"GET\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\"]\nhandler = {}\n",
+        toml_text("/" + name), toml_text(std::format("{}:{}", plugin, name)));
+  }
+  return text;
+}
+
+}  // namespace leat::server

@@ -1,0 +1,283 @@
+#include "server/testhost/engine.h"
+
+#include <algorithm>
+#include <ctime>
+#include <format>
+
+#include "plugin/call.h"
+
+namespace leat::testing {
+
+namespace {
+
+// --- The log
+
+std::mutex listeners_mutex;
+std::vector<LogListener*> listeners;
+
+std::string_view level_name(log::Level level) {
+  constexpr std::string_view kNames[] = {"debug", "info", "warning", "error"};
+  return kNames[std::min<size_t>(static_cast<size_t>(level), std::size(kNames) - 1)];
+}
+
+uint64_t monotonic_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
+}
+
+}  // namespace
+
+LogListener::LogListener() {
+  const std::lock_guard lock(listeners_mutex);
+  if (listeners.empty()) log::divert(on_line, log::Level::Debug);
+  listeners.push_back(this);
+}
+
+LogListener::~LogListener() {
+  const std::lock_guard lock(listeners_mutex);
+  std::erase(listeners, this);
+  if (listeners.empty()) log::divert(nullptr);
+}
+
+void LogListener::on_line(log::Level level, std::string_view line) {
+  const std::string text = std::format("{}: {}", level_name(level), line);
+  const std::lock_guard lock(listeners_mutex);
+  for (LogListener* each : listeners) {
+    each->lines_.push_back(text);
+    if (level >= log::Level::Warn && !each->expected_) each->problems_.push_back(text);
+  }
+}
+
+std::vector<std::string> LogListener::lines() const {
+  const std::lock_guard lock(listeners_mutex);
+  return lines_;
+}
+
+std::vector<std::string> LogListener::problems() const {
+  const std::lock_guard lock(listeners_mutex);
+  return problems_;
+}
+
+void LogListener::add_problem(std::string text) {
+  const std::lock_guard lock(listeners_mutex);
+  problems_.push_back(std::move(text));
+}
+
+void LogListener::forget_problems() {
+  const std::lock_guard lock(listeners_mutex);
+  problems_.clear();
+}
+
+void LogListener::expect_problems(bool expected) {
+  const std::lock_guard lock(listeners_mutex);
+  expected_ = expected;
+}
+
+// --- A request and its client
+
+Pending::Run::Run(Host::Impl& impl, const Request& request)
+    : host(&impl),
+      title(request.method_ + " " + request.target_),
+      peer(request.peer_),
+      pieces_(request.pieces()),
+      read_at_most_(std::max<size_t>(request.read_at_most_, 1)) {
+  limits_.head_bytes = limits_.fields = UINT32_MAX;
+  limits_.body_bytes = UINT64_MAX;
+  parser_.reset(arena_, limits_, request.method_ == "HEAD");
+  session.emplace(*impl.environment, peer, 0);
+  impl.runs.push_back(this);
+}
+
+Pending::Run::~Run() { leave(); }
+
+void Pending::Run::leave() {
+  if (host == nullptr) return;
+  if (session) {
+    session->disconnect();
+    session.reset();
+  }
+  host->runs.remove(this);
+  host = nullptr;
+}
+
+bool Pending::Run::step() {
+  if (done()) return false;
+  if (!session->output().empty()) {
+    read();
+    return true;
+  }
+  if (session->finished()) {
+    finish(parser_.end());
+    return true;
+  }
+  if (session->wants_turn()) {
+    session->take_turn();
+    return true;
+  }
+  if (next_piece_ == pieces_.size() || !session->wants_input()) return false;
+  session->feed(pieces_[next_piece_++]);
+  return true;
+}
+
+void Pending::Run::read() {
+  const std::string bytes = take_output(*session, std::min(read_at_most_, session->output().size()));
+  const auto step = parser_.feed(bytes);
+  if (step != client::ResponseParser::Step::More) finish(step);
+}
+
+void Pending::Run::finish(client::ResponseParser::Step step) {
+  using Step = client::ResponseParser::Step;
+  Reply reply;
+  reply.status = parser_.code();
+  reply.body = parser_.body();
+  reply.cut = step != Step::Done;
+  if (step == Step::Done) {
+    for (const client::Field& field : parser_.fields())
+      reply.headers.emplace_back(std::string(field.name), std::string(field.value));
+  } else if (!session->finished()) {
+    host->log.add_problem(std::format("{}: {}", title, parser_.message()));
+  }
+  reply_ = std::move(reply);
+  session->disconnect();
+  session.reset();
+}
+
+Reply Pending::Run::reply() const {
+  if (reply_) return *reply_;
+  Reply reply;
+  reply.status = parser_.begun() ? parser_.code() : 0;
+  reply.body = parser_.body();
+  reply.cut = !session;
+  return reply;
+}
+
+// --- The worker
+
+Host::Impl::Impl(config::Config config, server::Assembly parts, std::chrono::milliseconds waiting)
+    : settings(std::move(config.settings)),
+      patience(waiting),
+      worker(settings.memory / Block::kSize, monotonic_ms()),
+      upstreams(worker),
+      assembly(std::move(parts)),
+      segments(settings.memory / Block::kSize * 2),
+      exchanges(worker, settings.max_requests),
+      writer(settings.server_name) {
+  worker.set_exchanges(exchanges);
+  worker.set_fetcher(upstreams);
+  writer.set_date(worker.date());
+  pipeline.emplace(*assembly.site);
+  environment.emplace(http::SessionEnvironment{.worker = worker,
+                                               .service = *pipeline,
+                                               .limits = settings.limits,
+                                               .memory = {worker.blocks(), segments},
+                                               .exchanges = exchanges,
+                                               .writer = writer,
+                                               .heads = settings.known_heads ? &heads : nullptr,
+                                               .lines = settings.known_heads ? &lines : nullptr});
+  start();
+}
+
+Host::Impl::~Impl() { close(); }
+
+void Host::Impl::start() {
+  for (const auto& plugin : assembly.plugins)
+    if (const auto ready = plugin->worker_init(0); !ready) {
+      closed = true;
+      for (const auto& each : assembly.plugins) each->worker_fini(0);
+      throw Error(ready.error().message);
+    }
+}
+
+bool Host::Impl::next_now() {
+  if (worker.run_post()) return true;
+  return std::ranges::any_of(std::vector(runs.begin(), runs.end()),
+                             [](Pending::Run* run) { return run->step(); });
+}
+
+uint64_t Host::Impl::next_due_ms() {
+  uint64_t due = worker.next_timer_ms().value_or(UINT64_MAX);
+  for (const Pending::Run* run : runs)
+    if (run->session) due = std::min(due, run->session->deadline_ms());
+  return due;
+}
+
+bool Host::Impl::run_due() {
+  if (worker.run_timer()) return true;
+  for (Pending::Run* run : runs)
+    if (run->session && run->session->deadline_ms() <= worker.now_ms()) {
+      run->session->deadline_passed();
+      return true;
+    }
+  return false;
+}
+
+// Whether a request waits for a completion. One for a timer alone waits for nobody.
+bool Host::Impl::others_work() {
+  bool any = false;
+  exchanges.for_each([&](http::Exchange& exchange) {
+    const plugin::RequestState* state = plugin::state_of(exchange);
+    any = any || (state != nullptr && state->suspensions != nullptr);
+  });
+  return any;
+}
+
+bool Host::Impl::next() {
+  if (next_now() || run_due()) return true;
+  const uint64_t due = next_due_ms();
+  if (others_work()) {
+    const auto most = std::min<uint64_t>(due - worker.now_ms(), static_cast<uint64_t>(patience.count()));
+    if (worker.wait_for_posts(std::chrono::milliseconds(most))) return next_now();
+  }
+  if (due == UINT64_MAX) return false;
+  worker.set_now_ms(due);
+  return run_due();
+}
+
+void Host::Impl::settle() {
+  while (next_now() || run_due()) {
+  }
+}
+
+void Host::Impl::advance(uint64_t ms) {
+  const uint64_t end = worker.now_ms() + std::min(ms, UINT64_MAX / 2);
+  settle();
+  for (uint64_t due = next_due_ms(); due <= end; due = next_due_ms()) {
+    worker.set_now_ms(std::max(due, worker.now_ms()));
+    run_due();
+    settle();
+  }
+  worker.set_now_ms(end);
+}
+
+void Host::Impl::wait_for_work() {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  for (const auto& plugin : assembly.plugins)
+    while (!plugin->idle(0)) {
+      settle();
+      if (plugin->idle(0)) break;
+      if (std::chrono::steady_clock::now() >= until)
+        return log.add_problem(std::format(
+            "{}: work on the pool has not ended {} ms after its client had left; ask cancelled() in it",
+            plugin->blame(), patience.count()));
+      worker.wait_for_posts(std::chrono::milliseconds(10));
+    }
+  settle();
+}
+
+void Host::Impl::close() {
+  if (closed) return;
+  closed = true;
+  settle();
+  for (Pending::Run* run : std::vector(runs.begin(), runs.end())) {
+    if (!run->done()) log.add_problem(run->title + " was still waiting when its host was closed");
+    run->leave();
+  }
+  wait_for_work();
+  for (const auto& plugin : assembly.plugins) plugin->worker_fini(0);
+  settle();
+  assembly.site.reset();
+  assembly.plugins.clear();
+}
+
+}  // namespace leat::testing

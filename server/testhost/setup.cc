@@ -1,0 +1,133 @@
+#include "server/testhost/setup.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <format>
+#include <utility>
+
+#include "base/fd.h"
+#include "config/diagnostics.h"
+#include "leat_version.h"
+#include "plugin/commons.h"
+#include "server/handler_routes.h"
+#include "server/testhost/refusals.h"
+
+namespace leat::testing {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// What is loaded stays loaded, so that a program with a host for each of its tests holds one copy.
+plugin::PluginLibraries& libraries() {
+  static plugin::PluginLibraries all;
+  all.commons().exchange_table = exchange_table;
+  all.commons().scripted_upstreams = true;
+  return all;
+}
+
+plugin::LibraryOptions library_options() { return {.daemon_version = LEAT_VERSION, .worker_count = 1}; }
+
+[[noreturn]] void fail(const plugin::LoadError& error) {
+  throw Error(error.message + (error.hint.empty() ? "" : "\n  " + error.hint));
+}
+
+std::shared_ptr<plugin::PluginLibrary> load_library(const PluginSource& source) {
+  if (const auto* entry = std::get_if<const leat_plugin_entry*>(&source)) {
+    auto added = libraries().add(**entry, library_options());
+    if (!added) fail(added.error());
+    return *added;
+  }
+  const auto& file = std::get<std::string>(source);
+  std::error_code failed;
+  const fs::path path = fs::canonical(file, failed);
+  if (failed) throw Error(std::format("cannot open the plugin `{}`: {}", file, failed.message()));
+  auto loaded = libraries().load(path.string(), library_options());
+  if (!loaded) fail(loaded.error());
+  return *loaded;
+}
+
+// A name for it in a configuration, where fewer characters may stand in one.
+std::string instance_name(const plugin::PluginLibrary& library) {
+  std::string name = library.name();
+  for (char& c : name) {
+    const bool fine =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    if (!fine) c = '_';
+  }
+  return name;
+}
+
+std::string methods_list(const std::string& methods) {
+  std::string list, word;
+  for (const char c : methods + ",") {
+    if (c != ',' && c != ' ') {
+      word += c;
+    } else if (!word.empty()) {
+      list += (list.empty() ? "" : ", ") + server::toml_text(std::exchange(word, {}));
+    }
+  }
+  return "[" + list + "]";
+}
+
+// Options and routes as a configuration.
+std::string configuration(const Setup& setup, const plugin::PluginLibrary& library, const std::string& file) {
+  const std::string name = instance_name(library);
+  std::string text = std::format("[[plugin]]\nname = {}\nfile = {}\n[plugin.config]\n{}\n",
+                                 server::toml_text(name), server::toml_text(file), setup.options);
+  if (setup.routes.empty()) text += server::handler_routes(library, name);
+  for (const Route& route : setup.routes)
+    text += std::format("[[route]]\npath = {}\nmethods = {}\nhandler = {}\n", server::toml_text(route.path),
+                        methods_list(route.methods), server::toml_text(name + ":" + route.handler));
+  return text;
+}
+
+// A file in memory, which is how a text comes to the reader of files.
+struct MemoryFile {
+  explicit MemoryFile(std::string_view text) : fd(::memfd_create("configuration", MFD_CLOEXEC)) {
+    if (!fd || ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+      throw Error("cannot keep a configuration in memory");
+    path = std::format("/proc/{}/fd/{}", ::getpid(), fd.get());
+  }
+  Fd fd;
+  std::string path;
+};
+
+std::string replace_all(std::string text, std::string_view what, std::string_view with) {
+  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size())
+    text.replace(at, what.size(), with);
+  return text;
+}
+
+}  // namespace
+
+Loaded load(const PluginSource& source, const Setup& setup) {
+  const bool whole = !setup.file.empty() || !setup.text.empty();
+  if (whole && (!setup.options.empty() || !setup.routes.empty() || (!setup.file.empty() && !setup.text.empty())))
+    throw Error("a setup is a file, or a text, or options and routes");
+  const auto library = load_library(source);
+  if (!library->handlers().empty())
+    add_plugin_code(reinterpret_cast<const void*>(library->handlers().front().handle));
+  const auto* file = std::get_if<std::string>(&source);
+  std::vector<std::string> folders;
+  if (file != nullptr) folders.push_back(fs::path(library->path()).parent_path().string());
+
+  std::optional<MemoryFile> memory;
+  if (!whole) memory.emplace(configuration(setup, *library, file != nullptr ? library->path() : library->name()));
+  if (!setup.text.empty()) memory.emplace(setup.text);
+  auto [config, diagnostics] = config::load(memory ? memory->path : setup.file);
+  std::optional<server::Assembly> assembly;
+  if (config) assembly = server::assemble(*config, libraries(), std::move(folders), 1, diagnostics);
+  if (!assembly) {
+    const std::string report = config::render(diagnostics);
+    throw Error(memory ? replace_all(report, memory->path, "configuration") : report);
+  }
+  if (!std::ranges::contains(assembly->libraries, library))
+    throw Error(std::format("the configuration does not load the plugin {}", library->name()));
+  return {std::move(*config), std::move(*assembly)};
+}
+
+}  // namespace leat::testing

@@ -1,0 +1,25 @@
+// From a plugin and a Setup to what a daemon would serve: the same reader, loader and messages.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "config/config.h"
+#include "server/testhost/leat/testhost.hpp"
+#include "plugin/sdk/plugin.h"
+#include "server/assemble.h"
+
+namespace leat::testing {
+
+struct Loaded {
+  config::Config config;
+  server::Assembly assembly;
+};
+
+// A path, or an entry in this program.
+using PluginSource = std::variant<std::string, const leat_plugin_entry*>;
+
+// Throws an Error with all that is wrong.
+Loaded load(const PluginSource& plugin, const Setup& setup);
+
+}  // namespace leat::testing

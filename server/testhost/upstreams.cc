@@ -1,0 +1,81 @@
+#include "server/testhost/upstreams.h"
+
+#include <algorithm>
+#include <format>
+
+#include "client/upstream.h"
+#include "http/exchange.h"
+
+namespace leat::testing {
+
+namespace {
+
+// Into the exchange's memory. False when that is out.
+bool store(http::Exchange& exchange, const Answered& answer, client::Fetch& fetch) {
+  bool whole = true;
+  const auto copy = [&](std::string_view text) {
+    const auto copied = exchange.arena().copy(text);
+    whole = whole && (copied.data() != nullptr || text.empty());
+    return copied;
+  };
+  auto* fields = exchange.arena().allocate_array<client::Field>(std::max<size_t>(answer.headers.size(), 1));
+  if (fields == nullptr) return false;
+  for (size_t i = 0; i < answer.headers.size(); ++i)
+    fields[i] = {copy(answer.headers[i].first), copy(answer.headers[i].second)};
+  fetch.code = static_cast<uint16_t>(answer.status);
+  fetch.fields = {fields, answer.headers.size()};
+  fetch.body = copy(answer.body);
+  return whole;
+}
+
+}  // namespace
+
+Answered ScriptedUpstreams::ask(const client::Upstream& upstream, const client::FetchRequest& request) const {
+  const auto script = scripts_.find(upstream.url());
+  if (script == scripts_.end()) return {.failure = "the test has no answer for it"};
+  Asked asked{.method = std::string(request.method),
+              .target = std::string(request.target),
+              .headers = {},
+              .body = std::string(request.body)};
+  for (const client::Field& field : request.fields) asked.headers.emplace_back(field.name, field.value);
+  return script->second(asked);
+}
+
+bool ScriptedUpstreams::start(client::Fetch& fetch, const std::shared_ptr<const client::Upstream>& upstream,
+                              const client::FetchRequest& request) {
+  std::erase_if(jobs_, [](const Job& each) { return each.fetch == nullptr; });
+  Job& job = jobs_.emplace_back(this, &fetch, ask(*upstream, request), client::FetchStatus::Answered, "");
+  const uint64_t most_ms = request.timeout_ms != 0 ? request.timeout_ms : upstream->options().timeout_ms;
+  auto after_ms = static_cast<uint64_t>(std::max<int64_t>(job.answer.after.count(), 0));
+  if (after_ms >= most_ms) {
+    after_ms = most_ms;
+    job.status = client::FetchStatus::Timeout;
+    job.message = std::format("no answer from {} within {} ms", upstream->url(), most_ms);
+  } else if (!job.answer.failure.empty()) {
+    job.status = client::FetchStatus::Failed;
+    job.message = std::format("cannot connect to {}: {}", upstream->url(), job.answer.failure);
+  } else if (job.answer.body.size() > upstream->options().body_bytes) {
+    job.status = client::FetchStatus::TooLarge;
+    job.message = std::format("the answer of {} is too large", upstream->url());
+  }
+  fetch.job = &job;
+  return worker_.resume_after(fetch.exchange->ticket(), after_ms, arrive, &job);
+}
+
+void ScriptedUpstreams::cancel(client::Fetch& fetch) {
+  for (Job& job : jobs_)
+    if (job.fetch == &fetch) job.fetch = nullptr;
+}
+
+void ScriptedUpstreams::arrive(http::Exchange& exchange, void* argument) {
+  Job& job = *static_cast<Job*>(argument);
+  client::Fetch* fetch = std::exchange(job.fetch, nullptr);
+  if (fetch == nullptr) return;
+  fetch->status = job.status;
+  if (job.status == client::FetchStatus::Answered && !store(exchange, job.answer, *fetch))
+    fetch->status = client::FetchStatus::Memory;
+  if (!job.message.empty()) fetch->message = exchange.arena().copy(job.message);
+  fetch->resume(exchange, fetch);
+}
+
+}  // namespace leat::testing
