@@ -23,9 +23,9 @@
 #include "client/response_parser.h"
 #include "config/config.h"
 #include "http/session.h"
-#include "server/testhost/leat/testhost.hpp"
 #include "pipeline/pipeline.h"
 #include "server/assemble.h"
+#include "server/testhost/leat/testhost.hpp"
 #include "server/testhost/upstreams.h"
 #include "server/testhost/virtual_worker.h"
 
@@ -67,7 +67,7 @@ struct Pending::Run {
   [[nodiscard]] Reply reply() const;
   [[nodiscard]] bool done() const { return reply_.has_value() || !session; }
 
-  Host::Impl* host;  // null once it is closed
+  Host::Impl* host;   // null once it is closed
   std::string title;  // "GET /notes"
   std::string peer;
   std::optional<http::Session> session;

@@ -195,10 +195,10 @@ const void* exchange_table(leat_str name, const void* table) {
     std::string_view name;
     const void* table;
   };
-  static constexpr Standing kStanding[] = {
-      {"leat.arena/1", &kArena},       {"leat.json/1", &kJson},   {"leat.request/1", &kRequest},
-      {"leat.response/1", &kResponse}, {"leat.async/1", &kAsync}, {"leat.timer/1", &kTimer},
-      {"leat.pool/1", &kPool},         {"leat.client/1", &kClient}};
+  static constexpr Standing kStanding[] = {{"leat.arena/1", &kArena},     {"leat.json/1", &kJson},
+                                           {"leat.request/1", &kRequest}, {"leat.response/1", &kResponse},
+                                           {"leat.async/1", &kAsync},     {"leat.timer/1", &kTimer},
+                                           {"leat.pool/1", &kPool},       {"leat.client/1", &kClient}};
   const auto* found = std::ranges::find(kStanding, std::string_view(name.ptr, name.len), &Standing::name);
   return found == std::end(kStanding) ? table : found->table;
 }

@@ -1,12 +1,12 @@
 // Refusals: memory that runs out when a test says so.
 //
-// Allocations are counted in the order in which the plugin asks for them: calls of the extensions that may say
-// no for want of memory, which are stood in for by functions that ask here first, and the plugin's own on the
-// heap, where the program has replaced malloc (testhost_heap.hpp). An allocation on the heap is the plugin's
-// if the thread is in a callback and the nearest frame on its stack that is anybody's is the plugin's: what
-// the host allocates within a call of the plugin is not to fail, since the daemon's own code does not expect
-// it to. Rejected: a failing arena and pool inside of the host, which would be a branch for each allocation
-// of every daemon.
+// Allocations are counted in the order in which the plugin asks for them: calls of the extensions that may
+// say no for want of memory, which are stood in for by functions that ask here first, and the plugin's own on
+// the heap, where the program has replaced malloc (testhost_heap.hpp). An allocation on the heap is the
+// plugin's if the thread is in a callback and the nearest frame on its stack that is anybody's is the
+// plugin's: what the host allocates within a call of the plugin is not to fail, since the daemon's own code
+// does not expect it to. Rejected: a failing arena and pool inside of the host, which would be a branch for
+// each allocation of every daemon.
 //
 // One for the process, as malloc is. Thread: any.
 #pragma once

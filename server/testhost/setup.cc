@@ -106,7 +106,8 @@ std::string replace_all(std::string text, std::string_view what, std::string_vie
 
 Loaded load(const PluginSource& source, const Setup& setup) {
   const bool whole = !setup.file.empty() || !setup.text.empty();
-  if (whole && (!setup.options.empty() || !setup.routes.empty() || (!setup.file.empty() && !setup.text.empty())))
+  if (whole &&
+      (!setup.options.empty() || !setup.routes.empty() || (!setup.file.empty() && !setup.text.empty())))
     throw Error("a setup is a file, or a text, or options and routes");
   const auto library = load_library(source);
   if (!library->handlers().empty())
@@ -116,7 +117,8 @@ Loaded load(const PluginSource& source, const Setup& setup) {
   if (file != nullptr) folders.push_back(fs::path(library->path()).parent_path().string());
 
   std::optional<MemoryFile> memory;
-  if (!whole) memory.emplace(configuration(setup, *library, file != nullptr ? library->path() : library->name()));
+  if (!whole)
+    memory.emplace(configuration(setup, *library, file != nullptr ? library->path() : library->name()));
   if (!setup.text.empty()) memory.emplace(setup.text);
   auto [config, diagnostics] = config::load(memory ? memory->path : setup.file);
   std::optional<server::Assembly> assembly;

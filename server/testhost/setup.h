@@ -5,9 +5,9 @@
 #include <variant>
 
 #include "config/config.h"
-#include "server/testhost/leat/testhost.hpp"
 #include "plugin/sdk/plugin.h"
 #include "server/assemble.h"
+#include "server/testhost/leat/testhost.hpp"
 
 namespace leat::testing {
 

@@ -1,0 +1,61 @@
+// The daemon keeps to the conformance list.
+#include "support/conformance.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <format>
+
+#include "e2e/client.h"
+#include "e2e/daemon.h"
+
+namespace leat::e2e {
+namespace {
+
+using test::ConformanceAnswer;
+using test::ConformanceCase;
+
+std::string wire(const ConformanceCase& asked) {
+  std::string text = std::format("{} {} HTTP/1.1\r\nHost: test\r\n", asked.method, asked.target);
+  for (const auto& [name, value] : asked.headers) text += name + ": " + value + "\r\n";
+  if (!asked.chunked)
+    return text + (asked.body.empty() ? "" : std::format("Content-Length: {}\r\n", asked.body.size())) +
+           "\r\n" + asked.body;
+  text += "Transfer-Encoding: chunked\r\n\r\n";
+  for (const char byte : asked.body) text += std::format("1\r\n{}\r\n", byte);
+  return text + "0\r\n\r\n";
+}
+
+// One that is expected to be cut, which no client of good manners takes for an answer.
+ConformanceAnswer read_cut(Client& client) {
+  const std::string text = client.read_to_end();
+  const size_t end = std::min(text.find("\r\n\r\n"), text.size());
+  ConformanceAnswer answer{.status = text.size() > 12 ? std::stoi(text.substr(9, 3)) : 0};
+  answer.body = text.substr(std::min(end + 4, text.size()));
+  const size_t length = text.find("Content-Length: ");
+  answer.cut = length < end ? answer.body.size() < std::stoul(text.substr(length + 16))
+                            : !answer.body.ends_with("0\r\n\r\n");
+  return answer;
+}
+
+ConformanceAnswer ask(const std::string& address, const ConformanceCase& asked) {
+  Client client(address);
+  client.send(wire(asked));
+  if (asked.expected.cut) return read_cut(client);
+  const Response response = client.read_response(asked.method == "HEAD");
+  return {.status = response.status, .headers = response.fields, .body = response.body};
+}
+
+}  // namespace
+
+TEST_CASE("conformance: the daemon keeps to the list") {
+  const std::string engine = GENERATE("io_uring", "epoll");
+  INFO(engine);
+  const std::string server = std::format("[server]\nlisten = [\"127.0.0.1:0\"]\nengine = \"{}\"\n", engine);
+  const Daemon upstream(test::upstream_configuration(server, "demo.so"));
+  const Daemon daemon(
+      test::conformance_configuration(server, TEST_PLUGINS, "demo.so", "http://" + upstream.address()));
+  for (const ConformanceCase& each : test::conformance_cases())
+    CHECK(judge(each, ask(daemon.address(), each)) == "");
+}
+
+}  // namespace leat::e2e

@@ -1,0 +1,293 @@
+#include "support/conformance.h"
+
+#include <algorithm>
+#include <format>
+
+namespace leat::test {
+
+namespace {
+
+using Cases = std::vector<ConformanceCase>;
+
+const ConformanceCase::Fields kJson = {{"content-type", "application/json"}};
+const ConformanceCase::Fields kProblem = {{"content-type", "application/problem+json"}};
+
+// Whole answers, and what HTTP makes of them.
+Cases answers() {
+  return {
+      {"a text", "GET", "/plaintext", {.body = "Hello, World!", .headers = {{"content-length", "13"}}}},
+      {"HEAD has no body", "HEAD", "/plaintext", {.headers = {{"content-length", "13"}}}},
+      {"JSON", "GET", "/json", {.body = R"({"message":"Hello, World!"})", .headers = kJson}},
+      {"nothing",
+       "GET",
+       "/nocontent",
+       {.status = 204, .headers = {{"content-length", ""}, {"content-type", ""}}}},
+      {"no such path", "GET", "/nowhere", {.status = 404, .part = "\"status\":404", .headers = kProblem}},
+      {"no such method", "DELETE", "/json", {.status = 405, .headers = {{"allow", "GET, HEAD, OPTIONS"}}}},
+      {"a chain of results", "GET", "/chained/7", {.body = "a \"title\"!"}},
+      {"a struct", "GET", "/owners", {.body = R"([{"name":"ann","age":41},{"name":"bob","age":null}])"}},
+      {"a result that is a problem",
+       "GET",
+       "/item/0",
+       {.status = 404, .part = "There is no item 0.", .headers = kProblem}},
+      {"a result without a value", "GET", "/remove/1", {.status = 204}},
+      {"a coroutine's result", "GET", "/later/1", {.part = R"("weight":0.5)", .headers = kJson}},
+      {"a problem from a coroutine", "GET", "/later/0", {.status = 404}},
+      {"a gathered problem", "GET", "/all?from=0", {.status = 404}},
+  };
+}
+
+// Parameters, of paths and queries.
+Cases parameters() {
+  return {
+      {"typed parameters",
+       "GET",
+       "/users/7?limit=20&active=true",
+       {.body = R"({"id":7,"limit":20,"active":true})"}},
+      {"absent parameters", "GET", "/users/7", {.body = R"({"id":7,"limit":null,"active":null})"}},
+      {"one that is no number",
+       "GET",
+       "/users/seven",
+       {.status = 400, .part = R"("parameter":"id")", .headers = kProblem}},
+      {"one that is out of range", "GET", "/users/7?limit=1001", {.status = 400, .part = "limit"}},
+      {"percent-encoding",
+       "GET",
+       "/nap/1?q=a%20b%2bc",
+       {.body = R"({"ms":1,"q":"a b+c","path":"/nap/1","header":"thing"})"},
+       {{"X-Some", "thing"}}},
+      {"by number",
+       "GET",
+       "/by_number?a=1&b=%zz&c",
+       {.part = "10 me absent absent 0 a=1"},
+       {{"User-Agent", "me"}}},
+  };
+}
+
+// Bodies, whole and in pieces.
+Cases bodies() {
+  const std::string large(100'000, 'x');
+  return {
+      {"a body goes back",
+       "POST",
+       "/echo",
+       {.body = "hello", .headers = {{"content-type", "text/plain"}}},
+       {{"Content-Type", "text/plain"}},
+       "hello"},
+      {"byte by byte", "POST", "/echo", {.body = "hello"}, {}, "hello", true},
+      {"an empty one", "POST", "/echo", {.body = ""}, {{"Content-Length", "0"}}},
+      {"a large one", "POST", "/echo", {.body = large}, {}, large},
+      {"one beyond the limit", "POST", "/notes", {.status = 413}, {{"Content-Length", "1000000000"}}},
+      {"a long answer", "GET", "/bytes/300000", {.body = std::string(300'000, 'x')}},
+      {"a body that is read", "POST", "/sum", {.body = R"({"sum":42})"}, {}, "[1,2,39]"},
+      {"one that is not as it must be", "POST", "/sum", {.status = 400}, {}, "{}"},
+      {"read in chunks", "POST", "/sum", {.body = R"({"sum":42})"}, {}, "[1,2,39]", true},
+      {"a tail that waits", "POST", "/tail", {.body = R"({"bytes":7})"}, {}, "abcdefg", true},
+  };
+}
+
+// What is kept between requests.
+Cases state() {
+  const ConformanceCase::Fields typed = {{"Content-Type", "application/json"}};
+  return {
+      {"nothing yet", "GET", "/notes", {.body = R"({"notes":[]})"}},
+      {"a first one",
+       "POST",
+       "/notes",
+       {.status = 201, .body = R"({"id":1,"text":"one"})", .headers = {{"location", "/notes/1"}}},
+       typed,
+       R"({"text":"one"})"},
+      {"no more than one member", "POST", "/notes", {.status = 400}, typed, R"({"text":"one","b":2})"},
+      {"it is there", "GET", "/notes/1", {.body = R"({"id":1,"text":"one"})"}},
+      {"it is changed", "PUT", "/notes/1", {.body = R"({"id":1,"text":"two"})"}, typed, R"({"text":"two"})"},
+      {"it goes", "DELETE", "/notes/1", {.status = 204}},
+      {"it has gone", "GET", "/notes/1", {.status = 404}},
+  };
+}
+
+// Answers that come later: from timers, tasks, the pool, other threads, other servers.
+Cases later() {
+  return {
+      {"after a time", "GET", "/sleep/5", {.body = R"({"slept_ms":5})"}},
+      {"steps", "GET", "/steps/2", {.part = "step number 1"}},
+      {"an exception at the bottom", "GET", "/deep/5?end=throw", {.status = 500}},
+      {"a problem at the bottom, late", "GET", "/deep/5?end=problem_late", {.status = 410}},
+      {"from another thread", "GET", "/elsewhere?before=0", {.part = "text"}},
+      {"a promise that is dropped", "GET", "/dropped", {.status = 500}},
+      {"gathered",
+       "GET",
+       "/values?n=6&limit=2&how=",
+       {.body = R"({"got":["0","1","2","3","4","5"],"most":2,"left":0})"}},
+      {"gathered, and one throws", "GET", "/values?n=6&limit=2&bad=3&how=throw", {.status = 500}},
+      {"nested", "GET", "/nested", {.part = R"(["0","1","2","3","4"])"}},
+      {"over its time", "GET", "/within?ms=5&work=1000", {.part = R"("first":null)"}},
+      {"on the pool", "GET", "/squares?n=4", {.body = "16 9"}},
+      {"gathered on the pool", "GET", "/gathers?count=20&limit=3", {.part = "20 failed 0 skipped 0"}},
+      {"a failure on the pool",
+       "GET",
+       "/gathers?count=5&limit=1&fail=3&fast=1",
+       {.part = "5 failed 1 skipped 2 first 2: -77"}},
+      {"work that throws", "GET", "/throws_on_pool", {.status = 500}},
+      {"misuse of the pool", "GET", "/misuses", {.body = "-4 -4 -1 -1 -1 -1 -1 0"}},
+      {"another server",
+       "GET",
+       "/pass/json",
+       {.body =
+            R"({"status":200,"type":"application/json","size":27,"body":"{\"message\":\"Hello, World!\"}"})"}},
+      {"its problem", "GET", "/pass/nowhere", {.part = R"("status":404,"type":"application/problem+json")"}},
+      {"a body for it", "POST", "/post", {.body = "text/plain: hello"}, {}, "hello"},
+      {"many of its answers", "GET", "/many/5", {.body = "0 1 2 3 4 "}},
+      {"one that is down", "GET", "/down", {.part = "-8 cannot connect to http://127.0.0.1:1: "}},
+      {"and is not looked at", "GET", "/down_unhandled", {.status = 502}},
+      {"one that is late", "GET", "/late", {.part = "-7 "}},
+      {"one that is given up", "GET", "/given_up", {.body = "given up"}},
+      {"a request that cannot be sent", "GET", "/unfit", {.status = 500}},
+  };
+}
+
+// Mistakes of plugins, which harm their own request and no other.
+Cases mistakes() {
+  return {
+      {"an exception", "GET", "/throws", {.status = 500, .headers = kProblem}},
+      {"an exception that is none of the library's", "GET", "/throws_a_number", {.status = 500}},
+      {"an exception half-way", "GET", "/throws_after_begin", {.cut = true}},
+      {"two answers", "GET", "/twice", {.body = "once"}},
+      {"an error after the answer", "GET", "/error_after_answer", {.body = "answered"}},
+      {"done without an answer", "GET", "/done_without_answer", {.status = 500}},
+      {"a promise that nothing keeps", "GET", "/never_answers", {.status = 500}},
+      {"a beginning only", "GET", "/begins_only", {.cut = true}},
+      {"no verdict", "GET", "/no_verdict", {.status = 500}},
+      {"a refusal", "GET", "/fails", {.status = 500}},
+      {"not found here", "GET", "/passes", {.status = 404}},
+      {"a piece before the head", "GET", "/write_before_begin", {.body = "-2"}},
+      {"pieces after the end", "GET", "/write_after_end", {.body = "body"}},
+      {"too many bytes", "GET", "/writes_too_much", {.body = "1234"}},
+      {"too few bytes", "GET", "/writes_too_little", {.cut = true}},
+      {"headers in headers",
+       "GET",
+       "/injects",
+       {.body = "-1 -1 -1 -1 -1 -1 -1 -1", .headers = {{"x-evil", ""}}}},
+      {"no status", "GET", "/bad_status", {.body = "-1 -1 -1 -1 -1 -1"}},
+      {"NULL", "GET", "/null_texts", {.part = "1 1 1"}},
+      {"too many headers", "GET", "/too_many_headers", {.body = "-1"}},
+      {"too much memory", "GET", "/too_much_memory", {.body = "refused"}},
+      {"all of the memory", "GET", "/hoards", {.status = 503}},
+      {"a request kept", "GET", "/keeps_request", {.body = "kept"}},
+      {"no request", "GET", "/uses_null_request", {.body = "-4"}},
+      {"another thread", "GET", "/other_thread", {.body = "-4"}},
+      {"unfinished JSON", "GET", "/unfinished", {.status = 500}},
+      {"it goes on", "GET", "/plaintext", {.body = "Hello, World!"}},
+  };
+}
+
+struct Route {
+  std::string_view methods, path, handler;
+};
+
+constexpr std::string_view kGet = R"("GET")";
+
+// Of the demo, in both hosts.
+constexpr Route kDemo[] = {
+    {kGet, "/plaintext", "demo:plaintext"},
+    {kGet, "/json", "demo:json"},
+    {kGet, "/nocontent", "demo:nocontent"},
+    {kGet, "/users/{id}", "demo:users"},
+    {kGet, "/bytes/{n}", "demo:bytes"},
+    {kGet, "/sleep/{ms}", "demo:sleep"},
+    {R"("POST")", "/echo", "demo:echo"},
+    {R"("GET", "POST")", "/notes", "demo:notes"},
+    {R"("GET", "PUT", "DELETE")", "/notes/{id}", "demo:note"},
+};
+
+constexpr Route kOthers[] = {
+    {kGet, "/chained/{id}", "answers:chained"},
+    {kGet, "/owners", "answers:owners"},
+    {kGet, "/item/{id}", "answers:item"},
+    {kGet, "/remove/{id}", "answers:remove"},
+    {kGet, "/later/{id}", "answers:later"},
+    {kGet, "/all", "answers:all"},
+    {R"("POST")", "/sum", "answers:sum"},
+    {kGet, "/unfinished", "answers:unfinished"},
+    {kGet, "/nap/{ms}", "tasks:nap"},
+    {kGet, "/steps/{n}", "tasks:steps"},
+    {kGet, "/deep/{depth}", "tasks:deep"},
+    {kGet, "/elsewhere", "tasks:elsewhere"},
+    {kGet, "/dropped", "tasks:dropped"},
+    {R"("POST")", "/tail", "tasks:tail"},
+    {kGet, "/values", "gather:values"},
+    {kGet, "/nested", "gather:nested"},
+    {kGet, "/within", "gather:within"},
+    {kGet, "/squares", "pool:squares"},
+    {kGet, "/gathers", "pool:gathers"},
+    {kGet, "/throws_on_pool", "pool:throws"},
+    {kGet, "/misuses", "pool:misuses"},
+    {kGet, "/pass/{rest...}", "fetches:pass"},
+    {R"("POST")", "/post", "fetches:post"},
+    {kGet, "/many/{count}", "fetches:many"},
+    {kGet, "/down", "fetches:down"},
+    {kGet, "/down_unhandled", "fetches:down_unhandled"},
+    {kGet, "/late", "fetches:late"},
+    {kGet, "/given_up", "fetches:given_up"},
+    {kGet, "/unfit", "fetches:unfit"},
+};
+
+template <class Routes>
+std::string tables(const Routes& routes) {
+  std::string text;
+  for (const auto& [methods, path, handler] : routes)
+    text +=
+        std::format("[[route]]\npath = \"{}\"\nmethods = [{}]\nhandler = \"{}\"\n", path, methods, handler);
+  return text;
+}
+
+std::string value_of(const ConformanceCase::Fields& fields, std::string_view name) {
+  const auto found = std::ranges::find(fields, name, &std::pair<std::string, std::string>::first);
+  return found == fields.end() ? "" : found->second;
+}
+
+}  // namespace
+
+const std::vector<ConformanceCase>& conformance_cases() {
+  static const Cases all = [] {
+    Cases cases;
+    for (const Cases& some : {answers(), parameters(), bodies(), state(), later(), mistakes()})
+      cases.insert(cases.end(), some.begin(), some.end());
+    return cases;
+  }();
+  return all;
+}
+
+std::string judge(const ConformanceCase& asked, const ConformanceAnswer& answer) {
+  const auto& expected = asked.expected;
+  std::string wrong;
+  if (answer.status != expected.status)
+    wrong += std::format("status {}, not {}; ", answer.status, expected.status);
+  if (answer.cut != expected.cut) wrong += answer.cut ? "it is cut; " : "it is whole; ";
+  if (!expected.body.empty() && answer.body != expected.body) wrong += "the body is another; ";
+  if (!answer.body.contains(expected.part)) wrong += std::format("the body has no `{}`; ", expected.part);
+  for (const auto& [name, value] : expected.headers)
+    if (value_of(answer.headers, name) != value)
+      wrong += std::format("{} is `{}`, not `{}`; ", name, value_of(answer.headers, name), value);
+  return wrong.empty() ? ""
+                       : std::format("{}: {}its body: {}", asked.title, wrong, answer.body.substr(0, 300));
+}
+
+std::string upstream_configuration(const std::string& listen, const std::string& demo) {
+  return std::format("{}[[plugin]]\nname = \"demo\"\nfile = \"{}\"\n", listen, demo) + tables(kDemo);
+}
+
+std::string conformance_configuration(const std::string& listen, const std::string& plugins,
+                                      const std::string& demo, const std::string& upstream) {
+  std::string text = upstream_configuration(listen, demo);
+  for (const char* name : {"answers", "tasks", "gather", "pool", "misuse", "fetches"})
+    text += std::format("[[plugin]]\nname = \"{0}\"\nfile = \"{1}/{0}.so\"\n", name, plugins);
+  text += std::format("[plugin.config]\nupstream = \"{}\"\n", upstream) + tables(kOthers);
+  // Those of the misuse plugin go by their own names.
+  for (const ConformanceCase& each : mistakes()) {
+    const std::string_view name = each.target.substr(1);
+    if (name != "plaintext" && name != "unfinished")
+      text += std::format("[[route]]\npath = \"/{0}\"\nhandler = \"misuse:{0}\"\n", name);
+  }
+  return text + "[[route]]\npath = \"/by_number\"\nhandler = \"misuse:by_number\"\n";
+}
+
+}  // namespace leat::test
