@@ -37,7 +37,7 @@ LIBRARIES = {
     "spdlog": "lib/base/log",
     "rapidjson": ("lib/json/", "lib/plugin/demo/"),
     "CLI": "server/",
-    "dlfcn.h": "lib/plugin/",
+    "dlfcn.h": ("lib/plugin/", "server/testhost/"),
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)

@@ -34,8 +34,8 @@ void reopen();
 void write(Level level, std::string_view line);
 // A line that is complete as it stands (an access log record): written without level or time.
 void write_raw(std::string_view line);
-// Has every line from `least` on go to `to`, on the thread that logs it, in place of the log; nullptr: back to
-// the log. For tests.
+// Has every line from `least` on go to `to`, on the thread that logs it, in place of the log; nullptr: back
+// to the log. For tests.
 void divert(void (*to)(Level level, std::string_view line), Level least = Level::Info);
 // Lines dropped since open().
 [[nodiscard]] uint64_t dropped();

@@ -74,7 +74,7 @@ class Upstream {
   std::string path_;  // of a unix socket
   std::string host_;  // else
   std::string port_;
-  bool named_ = false;  // the host is a name, whose addresses may change
+  bool named_ = false;        // the host is a name, whose addresses may change
   mutable std::mutex mutex_;  // of what follows
   std::shared_ptr<const Addresses> addresses_;
   std::atomic<uint64_t> resolved_ms_ = 0;

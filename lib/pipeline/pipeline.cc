@@ -27,8 +27,9 @@ void call_handler(http::Exchange& exchange, Handler& handler, bool body_follows)
 }
 
 void fail(http::Exchange& exchange, std::string_view blame, std::string_view what) {
-  log::error("{} {} {} {}", blame, what, exchange.route != nullptr ? exchange.route->id : "",
-             exchange.request.id());
+  const std::string_view id = exchange.request.id();
+  log::error("{} {} {}{}{}", blame, what, exchange.route != nullptr ? exchange.route->id : "",
+             id.empty() ? "" : " ", id);
   if (exchange.started()) {
     exchange.abort();
   } else {

@@ -125,7 +125,8 @@ int32_t open(const leat_host* host, leat_str url, const leat_upstream_options* o
   }
   const Commons* commons = instance->library().options().commons;
   const bool scripted = commons != nullptr && commons->scripted_upstreams;
-  auto opened = scripted ? client::Upstream::parse(view(url), wanted) : client::Upstream::open(view(url), wanted);
+  auto opened =
+      scripted ? client::Upstream::parse(view(url), wanted) : client::Upstream::open(view(url), wanted);
   if (!opened) {
     const std::string why = "upstream `" + std::string(view(url)) + "`: " + opened.error();
     host->fail(error, key, to_str(why));

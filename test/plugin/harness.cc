@@ -45,42 +45,6 @@ std::string LogText::take() {
   return text;
 }
 
-bool Worker::resume_after(http::Ticket ticket, uint64_t delay_ms, Resume resume, void* argument) {
-  delays_ms.push_back(delay_ms);
-  const std::lock_guard lock(mutex_);
-  waiting_.push_back({now_ms_ + delay_ms, ticket, resume, argument});
-  return true;
-}
-
-bool Worker::resume_from_any_thread(http::Ticket ticket, Resume resume, void* argument) {
-  if (!exchanges->is_live(ticket)) return false;
-  const std::lock_guard lock(mutex_);
-  waiting_.push_back({0, ticket, resume, argument});
-  return true;
-}
-
-void Worker::run_soon(std::function<void()> work) {
-  const std::lock_guard lock(mutex_);
-  errands_.push_back(std::move(work));
-}
-
-std::vector<std::function<void()>> Worker::take_errands() {
-  const std::lock_guard lock(mutex_);
-  return std::move(errands_);
-}
-
-std::vector<Worker::Waiting> Worker::take_waiting() {
-  const std::lock_guard lock(mutex_);
-  const auto soonest = std::ranges::min_element(waiting_, {}, &Waiting::due_ms);
-  if (soonest == waiting_.end()) return {};
-  now_ms_ = std::max(now_ms_, soonest->due_ms);
-  const auto later = std::ranges::stable_partition(
-      waiting_, [due = soonest->due_ms](const Waiting& each) { return each.due_ms <= due; });
-  std::vector<Waiting> due(waiting_.begin(), later.begin());
-  waiting_.erase(waiting_.begin(), later.begin());
-  return due;
-}
-
 Site::Site(std::string_view plugin, const Value& options)
     : environment_{.worker = worker_,
                    .service = *this,
@@ -88,7 +52,7 @@ Site::Site(std::string_view plugin, const Value& options)
                    .memory = {worker_.blocks(), segments_},
                    .exchanges = exchanges_,
                    .writer = writer_} {
-  worker_.exchanges = &exchanges_;
+  worker_.set_exchanges(exchanges_);
   writer_.set_date(worker_.date());
   auto library = load(plugin, &commons_);
   if (!library) FAIL(library.error().message);
@@ -111,21 +75,6 @@ std::expected<void, LoadError> Site::route(const std::string& name, std::vector<
   if (!handler) return std::unexpected(handler.error());
   handlers_[name] = std::move(*handler);
   return {};
-}
-
-std::string take_output(http::Session& session) {
-  std::string out;
-  while (!session.output().empty()) {
-    std::string_view parts[16];
-    const size_t count = session.output().gather(parts);
-    size_t size = 0;
-    for (size_t i = 0; i < count; ++i) {
-      out.append(parts[i]);
-      size += parts[i].size();
-    }
-    session.sent(size);
-  }
-  return out;
 }
 
 Answer parse_answer(std::string_view wire) {
@@ -171,15 +120,7 @@ Answer Site::post(std::string_view target, std::string_view body) {
              std::to_string(body.size()) + "\r\n\r\n" + std::string(body));
 }
 
-bool Site::resume_all() {
-  const auto errands = worker_.take_errands();
-  for (const auto& errand : errands) errand();
-  const auto due = worker_.take_waiting();
-  for (const Worker::Waiting& each : due)
-    if (http::Exchange* exchange = exchanges_.find(each.ticket))
-      exchange->session().resume(*exchange, each.resume, each.argument);
-  return !due.empty() || !errands.empty();
-}
+bool Site::resume_all() { return worker_.run_posts() || worker_.run_next_timers(); }
 
 http::Service::BodyMode Site::on_request(http::Exchange& exchange) {
   std::vector<std::string_view> segments;

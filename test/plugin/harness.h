@@ -6,17 +6,16 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/block_pool.h"
 #include "base/node_pool.h"
 #include "base/value.h"
 #include "http/session.h"
 #include "plugin/commons.h"
 #include "plugin/host.h"
+#include "server/testhost/virtual_worker.h"
 
 namespace leat::plugin::test {
 
@@ -45,38 +44,6 @@ class LogText {
   bool open_ = true;
 };
 
-class Worker final : public http::WorkerContext {
- public:
-  [[nodiscard]] uint32_t index() const override { return 0; }
-  [[nodiscard]] uint64_t now_ns() const override { return now_ms_ * 1'000'000; }
-  [[nodiscard]] std::string_view date() const override { return "Mon, 23 Nov 2026 12:00:00 GMT"; }
-  [[nodiscard]] BlockPool& blocks() override { return blocks_; }
-  [[nodiscard]] bool resume_after(http::Ticket ticket, uint64_t delay_ms, Resume resume,
-                                  void* argument) override;
-  void forget_timers(http::Exchange&) override {}
-  [[nodiscard]] bool resume_from_any_thread(http::Ticket ticket, Resume resume, void* argument) override;
-  void run_soon(std::function<void()> work) override;
-
-  struct Waiting {
-    uint64_t due_ms;
-    http::Ticket ticket;
-    Resume resume;
-    void* argument;
-  };
-  // Those that are due next; it is that late then.
-  std::vector<Waiting> take_waiting();
-  std::vector<std::function<void()>> take_errands();
-  std::vector<uint64_t> delays_ms;  // of the timers so far
-  http::ExchangePool* exchanges = nullptr;
-
- private:
-  BlockPool blocks_{65'536, 64};
-  std::mutex mutex_;
-  std::vector<Waiting> waiting_;
-  std::vector<std::function<void()>> errands_;
-  uint64_t now_ms_ = 1000;
-};
-
 struct Answer {
   int status = 0;
   std::string head;
@@ -102,7 +69,7 @@ class Site : public http::Service {
   http::SessionEnvironment& environment() { return environment_; }
   PluginInstance& instance() { return *instance_; }
   Commons& commons() { return commons_; }
-  Worker& worker() { return worker_; }
+  testing::VirtualWorker& worker() { return worker_; }
   // Runs what is due next. False when nothing waits.
   bool resume_all();
 
@@ -129,15 +96,14 @@ class Site : public http::Service {
   std::unique_ptr<PluginInstance> instance_;
   std::map<std::string, std::unique_ptr<pipeline::Handler>, std::less<>> handlers_;
   std::map<http::Exchange*, Running> running_;
-  Worker worker_;
+  testing::VirtualWorker worker_;
   NodePool<http::OutputSegment> segments_{65'536};
   http::ExchangePool exchanges_{worker_, 64};
   http::Writer writer_{""};
   http::SessionEnvironment environment_;
 };
 
-// Everything out of a session's output, as a socket that never blocks would.
-std::string take_output(http::Session& session);
+using testing::take_output;
 Answer parse_answer(std::string_view wire);
 
 }  // namespace leat::plugin::test

@@ -35,7 +35,6 @@ TEST_CASE("conformance: the test host keeps to the list") {
   }
   host.close();
   other.close();
-  CHECK(other.problems() == std::vector<std::string>{});
 }
 
 }  // namespace leat::test
