@@ -1,4 +1,4 @@
-// @NAME@: a plugin for Leat, with one handler. @NAME@.toml leads requests to it, test.py asks it.
+// @NAME@: a plugin for Leat, with one handler. @NAME@.toml leads requests to it, test.cc and test.py ask it.
 //
 // One object of the class serves all workers at the same time. What the handlers change needs a lock, or
 // belongs into a `struct Worker : leat::PerWorker`, of which each worker has its own.

@@ -51,10 +51,10 @@ struct Route {
 
 // What the plugin is configured with: a whole configuration, from a file or as text, or options and routes.
 struct Setup {
-  std::string file;           // as `leat run -c` takes it; its [server] does not matter
-  std::string text;           // the same as text
-  std::string options;        // lines of [plugin.config]
-  std::vector<Route> routes;  // none in all: each handler has the route "/" and its name
+  std::string file = {};           // as `leat run -c` takes it; its [server] does not matter
+  std::string text = {};           // the same as text
+  std::string options = {};        // lines of [plugin.config]
+  std::vector<Route> routes = {};  // none in all: each handler has the route "/" and its name
   // For how long, on the real clock, other threads are waited for before time moves on without them.
   std::chrono::milliseconds patience{10'000};
 };
@@ -208,8 +208,9 @@ class Host {
   void close();
 
   // What was wrong so far, in the order found: lines of the log from warnings on, which is where misuse of
-  // the interface and calls on a wrong thread are told, what came back too late or never, and, after close(),
-  // what nobody let go of.
+  // the interface and calls on a wrong thread are told, what came back too late, and what was still waiting
+  // at close(). The log is the process's: where several hosts live, each has the lines of all. Leaks are
+  // LeakSanitizer's (-fsanitize=address): after close() all that the host held of the plugin has been let go.
   [[nodiscard]] std::vector<std::string> problems() const;
   // For a test that has seen those that it provoked.
   void forget_problems();
