@@ -27,6 +27,7 @@ class Assembler {
 
   std::optional<Assembly> run() {
     for (const config::PluginDecl& plugin : config_.plugins) load(plugin);
+    check_metrics();
     pipeline::SiteBuilder builder;
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
     for (config::RouteDecl& route : config_.routes) {
@@ -65,6 +66,17 @@ class Assembler {
     places_.push_back(declared.place);
     assembly_.libraries.push_back(std::move(*library));
     assembly_.plugins.push_back(std::move(*instance));
+  }
+
+  // What the plugins declared must make one text: each was judged alone.
+  void check_metrics() {
+    metrics::Names names;
+    for (size_t i = 0; i < assembly_.plugins.size(); ++i)
+      for (const auto& metric : assembly_.plugins[i]->metrics())
+        if (const metrics::Metric* other = names.take(*metric))
+          fail(plugin::kRefused,
+               {std::format("plugin {}: {}", names_[i], metrics::contradiction(*metric, *other)), ""},
+               places_[i]);
   }
 
   // Gives a route its handler. One whose plugin did not load stays without: that has been said.

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "pipeline/site.h"
 
 namespace leat::server {
@@ -108,6 +109,7 @@ Expected<std::string> Worker::build() {
 void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
   const std::string name = "leat-" + std::to_string(options_.index);
   ::pthread_setname_np(::pthread_self(), name.c_str());
+  metrics::thread_lane = options_.index;
   const StallMeter::Thread measured(stalls_);
   Expected<std::string> built = build();
   const bool serving = built.has_value();

@@ -3,13 +3,15 @@
 // It belongs to the PluginLibraries and outlives every instance.
 #pragma once
 
+#include "base/metrics.h"
 #include "base/thread_pool.h"
 #include "plugin/sdk/plugin.h"
 
 namespace leat::plugin {
 
 struct Commons {
-  ThreadPool pool;  // leat.pool/1
+  metrics::Registry metrics;  // leat.metrics/1
+  ThreadPool pool;            // leat.pool/1
   // For tests, which answer fetches themselves: the names of upstreams are not looked up.
   bool scripted_upstreams = false;
   // What a plugin gets for the table of an extension (null: none of that name) in its place: the same one, or

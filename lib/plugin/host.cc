@@ -28,6 +28,7 @@ constexpr Extension kExtensions[] = {
     {"leat.config/1", &kConfigExtension},     {"leat.route/1", &kRouteExtension},
     {"leat.async/1", &kAsyncExtension},       {"leat.timer/1", &kTimerExtension},
     {"leat.pool/1", &kPoolExtension},         {"leat.client/1", &kClientExtension},
+    {"leat.metrics/1", &kMetricsExtension},
 };
 
 const void* find_extension(const leat_host* host, leat_str name) {
@@ -258,6 +259,12 @@ std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(Plugin
 leat_upstream* PluginInstance::add_upstream(std::shared_ptr<client::Upstream> upstream) {
   upstreams_.push_back(std::make_unique<leat_upstream>(std::move(upstream)));
   return upstreams_.back().get();
+}
+
+const metrics::Metric* PluginInstance::add_metric(const std::shared_ptr<metrics::Metric>& metric) {
+  const metrics::Metric* other = metric_names_.take(*metric);
+  if (other == nullptr) metrics_.push_back(metric);
+  return other;
 }
 
 bool PluginInstance::owns(const leat_upstream* upstream) const {

@@ -22,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/metrics.h"
 #include "base/value.h"
 #include "client/upstream.h"
 #include "pipeline/handler.h"
@@ -177,6 +178,10 @@ class PluginInstance {
   [[nodiscard]] void* worker_state(uint32_t index) const { return workers_[index]->state; }
   // While its create() runs: a server that its requests may ask. The object stays as long as the instance.
   leat_upstream* add_upstream(std::shared_ptr<client::Upstream> upstream);
+  // While its create() runs: holds `metric` until it goes; or returns the one that it contradicts.
+  const metrics::Metric* add_metric(const std::shared_ptr<metrics::Metric>& metric);
+  // May hold one more than once.
+  [[nodiscard]] std::span<const std::shared_ptr<metrics::Metric>> metrics() const { return metrics_; }
   [[nodiscard]] bool creating() const { return !created_; }
   // True for one of those.
   [[nodiscard]] bool owns(const leat_upstream* upstream) const;
@@ -210,6 +215,8 @@ class PluginInstance {
   bool created_ = false;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::unique_ptr<leat_upstream>> upstreams_;
+  std::vector<std::shared_ptr<metrics::Metric>> metrics_;
+  metrics::Names metric_names_;
 };
 
 // The handler of that name for one route. `instance` must outlive it.

@@ -182,6 +182,20 @@ FUNCTION(leat_client_v1, open, 0);
 FUNCTION(leat_client_v1, fetch, 1);
 FUNCTION(leat_client_v1, cancel, 2);
 
+SIZE(leat_metric_options, 64);
+AT(leat_metric_options, type, 4);
+AT(leat_metric_options, name, 8);
+AT(leat_metric_options, help, 24);
+AT(leat_metric_options, labels, 40);
+AT(leat_metric_options, bounds, 48);
+AT(leat_metric_options, label_count, 56);
+AT(leat_metric_options, bound_count, 60);
+FUNCTION(leat_metrics_v1, declare, 0);
+FUNCTION(leat_metrics_v1, add, 1);
+FUNCTION(leat_metrics_v1, set, 2);
+FUNCTION(leat_metrics_v1, change, 3);
+FUNCTION(leat_metrics_v1, observe, 4);
+
 SIZE(leat_gather_result, 24);
 AT(leat_gather_result, first_error, 20);
 

@@ -556,6 +556,50 @@ typedef struct leat_client_v1 {
   int32_t (*cancel)(leat_request* request, const leat_fetched* fetched);
 } leat_client_v1;
 
+/* Something that the plugin counts or measures; from declare() until destroy() has returned. */
+typedef struct leat_metric leat_metric;
+
+#define LEAT_METRIC_COUNTER 0u   /* a whole number that only grows: name it x_total */
+#define LEAT_METRIC_GAUGE 1u     /* a number that is set, or changed up and down */
+#define LEAT_METRIC_HISTOGRAM 2u /* how many measured values are at most each bound, and their sum */
+
+/* What is declared; copied. Texts are UTF-8. */
+typedef struct leat_metric_options {
+  uint32_t struct_size;
+  uint32_t type; /* LEAT_METRIC_* */
+  /* [a-zA-Z_:][a-zA-Z0-9_:]*, not beginning with "leat_". A name has one type in all plugins, and that of a
+   * histogram takes NAME_bucket, NAME_sum and NAME_count too. Units last: "fetch_seconds". */
+  leat_str name;
+  leat_str help;            /* a sentence for whoever reads the numbers */
+  const leat_field* labels; /* constant; names are [a-zA-Z_][a-zA-Z0-9_]*, none "plugin", "le" or "__..." */
+  const double* bounds;     /* of a histogram's buckets: finite, each greater than the one before */
+  uint32_t label_count;
+  uint32_t bound_count;
+} leat_metric_options;
+
+/* "leat.metrics/1": numbers for whoever watches the daemon, in the text format of Prometheus (`leat metrics`,
+ * or a route with the handler leat:metrics). Each is shown with the label plugin="INSTANCE". Counting takes
+ * no lock and allocates nothing; on a worker a counter and a histogram write to memory of that worker alone.
+ * A reload's new instance that declares the same goes on with the same numbers; those that no instance has
+ * declared any more disappear. A type or bounds that have changed begin anew, and are shown when the old
+ * instance has gone. */
+typedef struct leat_metrics_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* [main] In create(): a metric, from zero unless it is there already. The same one for the same name,
+   * labels (in any order), type and bounds. LEAT_E_ARGUMENT, explained with host->fail at `key`, for what
+   * cannot be shown, for more series than the setting metrics.series allows (a histogram is its bounds and
+   * three), and for what contradicts another declaration of the instance; LEAT_E_STATE outside of create().
+   * `*metric` is NULL then. */
+  int32_t (*declare)(const leat_host* host, const leat_metric_options* options, leat_str key,
+                     leat_error* error, leat_metric** metric);
+  /* [any] LEAT_E_ARGUMENT, and nothing changes, for a metric of another type or NULL. */
+  int32_t (*add)(leat_metric* metric, uint64_t count);   /* to a counter */
+  int32_t (*set)(leat_metric* metric, double value);     /* a gauge */
+  int32_t (*change)(leat_metric* metric, double by);     /* a gauge, from any number of threads at once */
+  int32_t (*observe)(leat_metric* metric, double value); /* by a histogram; finite, else LEAT_E_ARGUMENT */
+} leat_metrics_v1;
+
 /* ----------------------------------------------------------------------------------- note and exported
  * symbol */
 

@@ -27,7 +27,8 @@
 // request whose handler does not.
 //
 // A handler that has to wait is a coroutine: it returns leat::Task<leat::Reply>; see plugin_task.hpp. It may
-// wait for other servers (plugin_client.hpp) and for work on other threads (plugin_pool.hpp).
+// wait for other servers (plugin_client.hpp) and for work on other threads (plugin_pool.hpp). What a plugin
+// counts and measures is in plugin_metrics.hpp.
 //
 // A class with on_request, and on_body, on_body_end, on_writable or on_cancel, is a handler that goes on over
 // several callbacks; see Plugin::stream.
@@ -54,6 +55,7 @@
 #include "plugin_gather.hpp"
 #include "plugin_handler.hpp"
 #include "plugin_json.hpp"
+#include "plugin_metrics.hpp"
 #include "plugin_parameters.hpp"
 #include "plugin_pool.hpp"
 #include "plugin_request.hpp"
@@ -150,6 +152,7 @@ struct Entry {
     look_up(api.timer, "leat.timer/1");
     look_up(api.pool, "leat.pool/1");
     look_up(api.client, "leat.client/1");
+    look_up(api.metrics, "leat.metrics/1");
     return complete ? LEAT_OK : LEAT_E_NOT_FOUND;
   }
 

@@ -37,6 +37,7 @@ struct Api {
   const leat_timer_v1* timer = nullptr;
   const leat_pool_v1* pool = nullptr;
   const leat_client_v1* client = nullptr;
+  const leat_metrics_v1* metrics = nullptr;
 };
 inline constinit Api api;
 

@@ -172,6 +172,13 @@ class Setup {
     (void)detail::api.client->open(host_, to_str(url), &options, to_str(key), error_, upstream);
   }
 
+  // For the constructors of metrics.
+  [[nodiscard]] leat_metric* declare_metric(const leat_metric_options& options) const {
+    leat_metric* metric = nullptr;
+    (void)detail::api.metrics->declare(host_, &options, {}, error_, &metric);
+    return metric;
+  }
+
   [[nodiscard]] uint32_t worker_count() const { return host_->worker_count; }
   [[nodiscard]] Log log() const { return Log(host_); }
 
