@@ -71,7 +71,8 @@ constexpr Explanation kExplanations[] = {
      "readable for "
      "the daemon's user and hold at most 64 KiB of text; the line end after its last line is left out."},
     {kBadName, "a bad name",
-     "A plugin's name is made of letters, digits, - and _: routes use it before a colon."},
+     "A plugin's name is made of letters, digits, - and _: routes use it before a colon. The name leat is "
+     "taken: under it routes reach the daemon's own handlers."},
     {kDate, "a date or a time of day",
      "TOML has dates and times, but no setting is one. Text stands in quotes."},
     {pipeline::kBadPattern, "a bad path in a route",

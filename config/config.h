@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/log.h"
@@ -20,6 +21,9 @@
 #include "pipeline/site.h"
 
 namespace leat::config {
+
+// What a route's handler has for its plugin where it is the daemon's own: "leat:metrics".
+inline constexpr std::string_view kOwnHandlers = "leat";
 
 struct Listen {
   net::Address address;
@@ -55,6 +59,7 @@ struct Settings {
 
   uint32_t pool_threads = 0;  // 0: some for each usable CPU
   uint32_t pool_queue = 1024;
+  uint32_t metrics_series = 10'000;
 
   http::Limits limits;
   log::Options log;

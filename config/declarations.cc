@@ -191,6 +191,9 @@ bool read_plugin(const Value& table, Config& config, Diagnostics& diagnostics) {
   if (!plugin.name.empty() && !is_name(plugin.name))
     keys.fail(kBadName, "`" + plugin.name + "` is no name for a plugin", keys.place_of("name"),
               "names are made of letters, digits, - and _");
+  if (plugin.name == kOwnHandlers)
+    keys.fail(kBadName, "no plugin can be named `" + plugin.name + "`", keys.place_of("name"),
+              "routes reach the daemon's own handlers under that name");
   if (!plugin.name.empty() && std::ranges::contains(config.plugins, plugin.name, &PluginDecl::name))
     keys.fail(kDefinedTwice, "two plugins are named `" + plugin.name + "`", keys.place_of("name"));
   // Also one that is wrong, so that its routes are not told that it is missing.

@@ -233,7 +233,7 @@ class Loader {
   }
 
   void check_routes() {
-    std::vector<std::string_view> plugins;
+    std::vector<std::string_view> plugins = {kOwnHandlers};
     for (const PluginDecl& plugin : config_.plugins) plugins.push_back(plugin.name);
     for (const RouteDecl& route : config_.routes)
       if (!std::ranges::contains(plugins, route.plugin))

@@ -149,6 +149,11 @@ constexpr Setting kSettings[] = {
     number("pool.queue", Count, 1, 1'000'000, AT(pool_queue),
            "Pieces of such work that wait for a thread; plugins are told that more is too much."),
 
+    number(
+        "metrics.series", Count, 1, 10'000'000, AT(metrics_series),
+        "Numbers that metrics of plugins may be shown as, all together; a plugin that declares more is not "
+        "loaded."),
+
     choice("log.level", "debug info warn error off", AT(log.level), "The least that is logged."),
     choice("log.format", "text json", AT(log.format), "The form of log lines."),
     text("log.file", 4096, AT(log.file), "Where to log; empty is standard error. SIGUSR1 opens it anew."),

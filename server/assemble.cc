@@ -5,7 +5,9 @@
 
 #include "leat_version.h"
 #include "plugin/codes.h"
+#include "plugin/commons.h"
 #include "server/crash_report.h"
+#include "server/own_handlers.h"
 #include "server/quarantine.h"
 
 namespace leat::server {
@@ -81,6 +83,12 @@ class Assembler {
 
   // Gives a route its handler. One whose plugin did not load stays without: that has been said.
   void bind(config::RouteDecl& route) {
+    if (route.plugin == config::kOwnHandlers) {
+      auto own = make_own_handler(route.handler, libraries_.commons().metrics);
+      if (!own) return fail(plugin::kCannotBind, own.error(), route.handler_place);
+      route.spec.handler = std::move(*own);
+      return;
+    }
     if (std::ranges::contains(quarantined_, route.plugin)) {
       route.spec.handler = make_quarantine(route.plugin);
       return;

@@ -92,6 +92,8 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
   };
   takes_socket(add("reload", "Have the daemon read its configuration and plugins anew; status 1 if it cannot",
                    Command::Kind::Reload));
+  takes_socket(add("metrics", "Show what the daemon and its plugins count, in the text format of Prometheus",
+                   Command::Kind::Metrics));
   CLI::App* plugin = app.add_subcommand("plugin", "Work with plugins");
   plugin->require_subcommand(1);
   add_plugin_new(*plugin, command);

@@ -16,6 +16,7 @@ struct Command {
     Check,
     Routes,
     Reload,
+    Metrics,
     PluginList,
     PluginRun,
     PluginCheck,

@@ -190,6 +190,7 @@ Control::Answer Control::execute(std::string_view command, const std::stop_token
   if (command == "reload") return reload("an operator asked for it", stopping);
   if (command == "plugins") return {true, generations_.describe_text(workers_, stopping)};
   if (command == "plugins json") return {true, generations_.describe_json(workers_, stopping)};
+  if (command == "metrics") return {true, options_.metrics()};
   return {false, std::format("there is no command `{}`\n", command)};
 }
 

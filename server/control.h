@@ -8,6 +8,7 @@
 //                  and text
 //     reload             read the configuration and the plugins anew
 //     plugins [json]     the generations and their plugins
+//     metrics            what is counted and measured, in the text format of Prometheus
 //
 // Who may connect is the socket's permissions: its owner and group. A reload is loaded in a process of its
 // own first: a file that crashes its loader must not crash the daemon.
@@ -42,6 +43,8 @@ class Control final : public DaemonClient {
     uint32_t checker_timeout_ms = 30'000;
     // The configuration anew; `remarks` are for whoever asked. An error is text for people.
     std::function<std::expected<Assembly, std::string>(std::string& remarks)> load;
+    // What is counted and measured.
+    std::function<std::string()> metrics;
     // What a reload has loaded serves.
     std::function<void()> replaced = [] {};
     // Reload when one of these changes. May name files that are not there yet.

@@ -95,7 +95,8 @@ std::vector<std::string> plugin_folders(const Command& command) {
 }
 
 // What run, check, routes and every reload begin with. What is wrong, or remarkable, goes to `report`, for
-// people.
+// people. `running` are the settings that a daemon keeps which serves, or is started again; null for what the
+// file says.
 struct Loaded {
   config::Settings settings;
   uint32_t workers = 1;
@@ -103,11 +104,14 @@ struct Loaded {
 };
 
 std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libraries, bool color,
-                           std::string& report, std::span<const std::string> quarantined = {}) {
+                           std::string& report, const config::Settings* running = nullptr,
+                           std::span<const std::string> quarantined = {}) {
   auto [config, diagnostics] = config::load(command.file, command.overrides);
   std::optional<Loaded> loaded;
   if (config) {
-    const uint32_t workers = worker_count(config->settings);
+    const config::Settings& kept = running != nullptr ? *running : config->settings;
+    const uint32_t workers = worker_count(kept);
+    libraries.commons().metrics.set_limit(kept.metrics_series);
     if (auto assembly =
             assemble(*config, libraries, plugin_folders(command), workers, diagnostics, quarantined))
       loaded.emplace(std::move(config->settings), workers, std::move(*assembly));
@@ -117,9 +121,10 @@ std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libr
 }
 
 std::optional<Loaded> load_at_start(const Command& command, plugin::PluginLibraries& libraries,
+                                    const config::Settings* kept = nullptr,
                                     std::span<const std::string> quarantined = {}) {
   std::string report;
-  auto loaded = load(command, libraries, ::isatty(STDERR_FILENO) != 0, report, quarantined);
+  auto loaded = load(command, libraries, ::isatty(STDERR_FILENO) != 0, report, kept, quarantined);
   std::fwrite(report.data(), 1, report.size(), stderr);
   return loaded;
 }
@@ -129,7 +134,7 @@ std::string own_path() {
   return std::filesystem::read_symlink("/proc/self/exe", unreadable).string();
 }
 
-// Where `leat reload` and `leat plugin list` find the daemon.
+// Where `leat reload` and the like find the daemon.
 std::string admin_socket(const config::Settings& settings) {
   if (!settings.admin_socket.empty()) return settings.admin_socket;
   const char* folder = std::getenv("RUNTIME_DIRECTORY");
@@ -146,7 +151,7 @@ Control::Options control_options(const Command& command, const config::Settings&
   options.load = [&command, &running,
                   &libraries](std::string& remarks) -> std::expected<Assembly, std::string> {
     std::string report;
-    auto loaded = load(command, libraries, false, report);
+    auto loaded = load(command, libraries, false, report, &running);
     if (!loaded) return std::unexpected(std::move(report));
     remarks += report;
     for (const std::string& path : config::changed_settings(running, loaded->settings))
@@ -154,6 +159,7 @@ Control::Options control_options(const Command& command, const config::Settings&
     note_loaded_objects();
     return std::move(loaded->assembly);
   };
+  options.metrics = [&libraries] { return libraries.commons().metrics.text(); };
   options.replaced = [signs] {
     if (signs != nullptr) signs->pardoned = true;
   };
@@ -166,7 +172,7 @@ Control::Options control_options(const Command& command, const config::Settings&
 int serve(const Command& command, const config::Settings* settings, ListeningSockets& sockets,
           const ServingStart& start, plugin::PluginLibraries& libraries) {
   report_crashes(start.signs != nullptr ? &start.signs->crash : nullptr);
-  auto loaded = load_at_start(command, libraries, start.quarantined);
+  auto loaded = load_at_start(command, libraries, settings, start.quarantined);
   if (!loaded) return kExitConfiguration;
   if (settings != nullptr) loaded->settings = *settings;
   if (const auto opened = log::open(loaded->settings.log); !opened) {
@@ -296,6 +302,8 @@ int execute(const Command& command) {
       return run_plugin(command);
     case Command::Kind::Reload:
       return tell_daemon(command, "reload");
+    case Command::Kind::Metrics:
+      return tell_daemon(command, "metrics");
     case Command::Kind::PluginList:
       return tell_daemon(command, command.json ? "plugins json" : "plugins");
     case Command::Kind::Check:

@@ -193,8 +193,9 @@ std::expected<std::shared_ptr<Metric>, std::string> Registry::declare(Descriptio
   const size_t more = Metric::series_of(description);
   if (series_ + more > limit_) forget_gone();
   if (series_ + more > limit_)
-    return std::unexpected(std::format("metric `{}` would make {} series, and no more than {} may be shown",
-                                       key, series_ + more, limit_));
+    return std::unexpected(
+        std::format("metric `{}` would make it {} series, and the setting metrics.series allows {}", key,
+                    series_ + more, limit_));
   auto made = std::make_shared<Metric>(std::move(description), key, lanes, made_++);
   metrics_.emplace(std::move(key), made);
   series_ += more;

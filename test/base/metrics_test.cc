@@ -233,11 +233,12 @@ TEST_CASE("metrics: there are no more series than the limit, and those that are 
   registry.set_limit(6);
   auto counter = made(registry, {.name = "c", .help = ""});
   auto histogram = made(registry, {.type = Type::Histogram, .name = "h", .help = "", .bounds = {1, 2}});
-  CHECK(refusal(registry, {.name = "d", .help = ""}).contains("no more than 6"));
+  CHECK(refusal(registry, {.name = "d", .help = ""}).contains("metrics.series allows 6"));
   CHECK(made(registry, {.name = "c", .help = ""}) == counter);
   counter.reset();
   CHECK(refusal(registry, {.name = "d", .help = ""}) == "nothing");
-  CHECK(refusal(registry, {.type = Type::Histogram, .name = "i", .help = ""}).contains("no more than 6"));
+  CHECK(refusal(registry, {.type = Type::Histogram, .name = "i", .help = ""})
+            .contains("metrics.series allows 6"));
   histogram.reset();
   CHECK(refusal(registry, {.type = Type::Histogram, .name = "i", .help = ""}) == "nothing");
 }

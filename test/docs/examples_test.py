@@ -131,6 +131,12 @@ class Example(unittest.TestCase):
         connection.endheaders()
         self.assertEqual(connection.getresponse().status, 413)
 
+        metrics = self.ask("GET", "/metrics")[2].decode().splitlines()
+        for line in (f'upload_bytes_total{{plugin="upload"}} {2 * len(body)}',
+                     'upload_size_bytes_bucket{plugin="upload",le="1000"} 1',
+                     'upload_size_bytes_count{plugin="upload"} 3'):
+            self.assertIn(line, metrics)
+
     def upstream(self, answers):
         """A server on a unix socket: the answer to each target, or none ever where it has no entry. Its address."""
         folder = tempfile.TemporaryDirectory(prefix="leat-upstream-")

@@ -113,7 +113,7 @@ TEST_CASE("metrics: a declaration that is refused is told at its key and leaves 
           "`more_total{a=\"b\",plugin=\"shop\"}` (a counter)");
   // Its five and one, and then what its class declares.
   commons.metrics.set_limit(5);
-  refused("histogram", "no more than 5 may be shown");
+  refused("histogram", "metrics.series allows 5");
   commons.metrics.set_limit(13);
   CHECK(PluginInstance::create(**library, "shop", options("histogram")));
 }

@@ -1,4 +1,4 @@
-// upload: takes a body of any size, and computes its CRC-32 as it arrives.
+// upload: takes a body of any size, computes its CRC-32 as it arrives, and counts what came.
 //
 // Nothing of the body is kept, so an upload of a gigabyte costs no more memory than one of a kilobyte. The
 // limit on its size is the plugin's own; the daemon's (limits.body) must be no smaller.
@@ -37,7 +37,12 @@ class Crc32 {
 class Uploads : public leat::Plugin<Uploads> {
  public:
   explicit Uploads(leat::Setup& setup)
-      : most_bytes_(static_cast<uint64_t>(setup.integer("most_bytes", 1 << 20, {1, int64_t{1} << 40}))) {}
+      : received(setup, "upload_bytes_total", "Bytes of uploads, of unfinished ones too."),
+        sizes(setup, "upload_size_bytes", "Sizes of complete uploads.", {1e3, 1e6, 1e9}),
+        most_bytes_(static_cast<uint64_t>(setup.integer("most_bytes", 1 << 20, {1, int64_t{1} << 40}))) {}
+
+  const leat::Counter received;
+  const leat::Histogram sizes;
 
   [[nodiscard]] uint64_t most_bytes() const { return most_bytes_; }
   static constexpr auto handlers();
@@ -52,11 +57,13 @@ class Upload {
   // More than that is answered with a 413 by the daemon.
   void on_request(leat::Request& request, Uploads& uploads) { request.limit_body(uploads.most_bytes()); }
   // Called for each piece, in order; their sizes depend on the network.
-  void on_body(std::string_view piece) {
+  void on_body(std::string_view piece, Uploads& uploads) {
     bytes_ += piece.size();
     digest_.add(piece);
+    uploads.received.add(piece.size());
   }
-  leat::Reply on_body_end(leat::Json& json) {
+  leat::Reply on_body_end(leat::Json& json, Uploads& uploads) {
+    uploads.sizes.observe(static_cast<double>(bytes_));
     std::array<char, 9> hex{};
     std::snprintf(hex.data(), hex.size(), "%08x", static_cast<unsigned>(digest_.value()));
     return json.object("bytes", bytes_, "crc32", std::string_view(hex.data()));

@@ -1,0 +1,36 @@
+#include "server/own_handlers.h"
+
+#include <format>
+
+namespace leat::server {
+
+namespace {
+
+constexpr std::string_view kMetrics = "metrics";
+
+class Metrics final : public pipeline::Handler {
+ public:
+  explicit Metrics(metrics::Registry& metrics) : metrics_(metrics) {}
+
+  // Made on the worker, which is some microseconds for hundreds of series and some milliseconds for
+  // metrics.series of them; a collector comes every few seconds.
+  [[nodiscard]] pipeline::Verdict handle(http::Exchange& exchange) override {
+    exchange.response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    return exchange.send(metrics_.text()) ? pipeline::Verdict::Done : pipeline::Verdict::Error;
+  }
+  [[nodiscard]] std::string_view blame() const override { return "leat:metrics"; }
+
+ private:
+  metrics::Registry& metrics_;
+};
+
+}  // namespace
+
+std::expected<std::unique_ptr<pipeline::Handler>, plugin::LoadError> make_own_handler(
+    std::string_view name, metrics::Registry& metrics) {
+  if (name == kMetrics) return std::make_unique<Metrics>(metrics);
+  return std::unexpected(plugin::LoadError{std::format("the daemon has no handler `{}` of its own", name),
+                                           "it has leat:metrics"});
+}
+
+}  // namespace leat::server
