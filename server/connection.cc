@@ -225,6 +225,7 @@ bool Connections::open(Fd fd) {
   entry.connection = std::make_unique<Connection>(*this, slot, entry.generation, std::move(fd));
   ++count_;
   ++opened_;
+  if (options_.opened != nullptr) options_.opened->add(1);
   touch(*entry.connection);
   return true;
 }
@@ -322,6 +323,7 @@ void Connections::free(uint32_t slot) {
   slots_[slot].generation = (slots_[slot].generation + 1) & 0xffffff;
   free_slots_.push_back(slot);
   --count_;
+  if (options_.closed != nullptr) options_.closed->add(1);
 }
 
 }  // namespace leat::server

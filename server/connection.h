@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/metrics.h"
 #include "http/session.h"
 #include "net/loop.h"
 
@@ -33,6 +34,9 @@ struct ConnectionOptions {
   uint32_t linger_timeout_ms = 2'000;  // in Lingering
   // After so long without a request an armed receive (864 bytes of kernel memory) becomes a poll (256).
   uint32_t doze_after_ms = 10'000;
+  // Counters, which must outlive the connections; null where nobody counts.
+  metrics::Metric* opened = nullptr;
+  metrics::Metric* closed = nullptr;
 };
 
 class Connections;

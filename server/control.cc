@@ -213,7 +213,7 @@ Control::Answer Control::reload(std::string_view why, const std::stop_token& sto
   if (!loaded) return answer(false, std::move(loaded.error()));
   std::string wrong = generations_.replace(std::move(*loaded), workers_, stopping);
   if (!wrong.empty()) return answer(false, std::move(wrong));
-  options_.replaced();
+  options_.replaced(generations_.number());
   generations_.tend(workers_);
   return answer(true, remarks + std::format("generation {} serves", generations_.number()));
 }

@@ -45,8 +45,8 @@ class Control final : public DaemonClient {
     std::function<std::expected<Assembly, std::string>(std::string& remarks)> load;
     // What is counted and measured.
     std::function<std::string()> metrics;
-    // What a reload has loaded serves.
-    std::function<void()> replaced = [] {};
+    // What a reload has loaded serves, as that generation.
+    std::function<void(uint64_t)> replaced = [](uint64_t) {};
     // Reload when one of these changes. May name files that are not there yet.
     std::vector<std::string> watched;
   };

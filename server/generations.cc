@@ -60,13 +60,14 @@ bool on_workers(Generations::Workers workers, const std::stop_token& stopping,
 
 }  // namespace
 
-Generations::Generations(Assembly first, uint32_t workers, uint64_t drain_timeout_ms)
+Generations::Generations(Assembly first, uint32_t workers, uint64_t drain_timeout_ms,
+                         const pipeline::RequestCounts* counts)
     : worker_count_(workers),
       drain_timeout_ms_(drain_timeout_ms),
       left_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   Generation& generation = generations_.emplace_front(1, std::move(first), wall_clock(), workers);
   for (uint32_t i = 0; i < workers; ++i)
-    lanes_.push_back(std::make_unique<Lane>(*this, i, *generation.assembly.site));
+    lanes_.push_back(std::make_unique<Lane>(*this, i, *generation.assembly.site, counts));
 }
 
 Generations::~Generations() = default;

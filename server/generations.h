@@ -33,8 +33,9 @@ class Generations {
  public:
   using Workers = std::span<const std::unique_ptr<Worker>>;
 
-  // `first` serves from the start.
-  Generations(Assembly first, uint32_t workers, uint64_t drain_timeout_ms);
+  // `first` serves from the start. `counts`, of the requests, must outlive it; null where nobody counts.
+  Generations(Assembly first, uint32_t workers, uint64_t drain_timeout_ms,
+              const pipeline::RequestCounts* counts = nullptr);
   // The workers must have ended.
   ~Generations();
   Generations(const Generations&) = delete;
@@ -74,8 +75,8 @@ class Generations {
   };
   // A worker's part: its pipeline, and who is told what it leaves.
   struct Lane final : pipeline::Pipeline::Owner {
-    Lane(Generations& all, uint32_t worker, const pipeline::Site& site)
-        : generations(all), index(worker), pipeline(site, this) {}
+    Lane(Generations& all, uint32_t worker, const pipeline::Site& site, const pipeline::RequestCounts* counts)
+        : generations(all), index(worker), pipeline(site, this, counts) {}
     void on_site_unused(const pipeline::Site& site) override { generations.on_left(index, site); }
     Generations& generations;
     uint32_t index;

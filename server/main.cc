@@ -26,6 +26,7 @@
 #include "server/crash_report.h"
 #include "server/daemon.h"
 #include "server/exit_code.h"
+#include "server/own_metrics.h"
 #include "server/plugin_check.h"
 #include "server/plugin_new.h"
 #include "server/plugin_run.h"
@@ -142,7 +143,7 @@ std::string admin_socket(const config::Settings& settings) {
 }
 
 Control::Options control_options(const Command& command, const config::Settings& running,
-                                 plugin::PluginLibraries& libraries, LifeSigns* signs) {
+                                 plugin::PluginLibraries& libraries, OwnMetrics& own, LifeSigns* signs) {
   Control::Options options;
   options.socket = admin_socket(running);
   options.checker = {own_path(), "check", "-c", command.file};
@@ -160,7 +161,8 @@ Control::Options control_options(const Command& command, const config::Settings&
     return std::move(loaded->assembly);
   };
   options.metrics = [&libraries] { return libraries.commons().metrics.text(); };
-  options.replaced = [signs] {
+  options.replaced = [&own, signs](uint64_t generation) {
+    own.set_generation(generation);
     if (signs != nullptr) signs->pardoned = true;
   };
   options.watched = command.watched;
@@ -188,8 +190,12 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
     log::error("plugin {} is quarantined, its routes answer 503: it has crashed too often", name);
   libraries.commons().pool.set_limits(pool_limits(loaded->settings));
   DaemonOptions options = daemon_options(loaded->settings, loaded->workers);
-  Generations generations(std::move(loaded->assembly), loaded->workers, loaded->settings.drain_timeout);
-  Control control(control_options(command, loaded->settings, libraries, start.signs), generations);
+  OwnMetrics own(libraries.commons(), loaded->workers);
+  options.worker.connections.opened = &own.connections_opened();
+  options.worker.connections.closed = &own.connections_closed();
+  Generations generations(std::move(loaded->assembly), loaded->workers, loaded->settings.drain_timeout,
+                          &own.requests());
+  Control control(control_options(command, loaded->settings, libraries, own, start.signs), generations);
   int code = kExitFailure;
   if (const auto opened = control.open(); !opened) {
     log::error("cannot listen for admin commands on {}: {}", admin_socket(loaded->settings),

@@ -1,7 +1,7 @@
 // What routes reach under the name leat: handlers that need no plugin.
 //
-//   leat:metrics   what is counted and measured, for Prometheus to collect. Whoever may see that is for the
-//                  route to say: it is one like any other, with its middleware.
+//   leat:metrics   what is counted and measured, for Prometheus to collect. Its route is one like any other,
+//                  and none without the operator's wish: who may see it is for what stands in front to say.
 //
 // Thread: any worker.
 #pragma once

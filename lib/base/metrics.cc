@@ -103,6 +103,7 @@ Metric::Metric(Description description, std::string key, uint32_t lanes, uint64_
       lines_(std::make_unique<Line[]>((size_t{lanes_} + 1) * lines_each_)) {}
 
 size_t Metric::series_of(const Description& description) {
+  if (!description.limited) return 0;
   return description.type == Type::Histogram ? description.bounds.size() + 3 : 1;
 }
 
@@ -132,6 +133,7 @@ void Metric::write(std::string& text) const {
   const auto line = [&](std::string_view suffix, std::string_view bound, const std::string& value) {
     text += sample(suffix, bound) + value + '\n';
   };
+  if (description_.read) return line("", "", number(description_.read()));
   if (type() == Type::Counter) return line("", "", std::to_string(count_in(0)));
   if (type() == Type::Gauge) return line("", "", number(sum_in(0)));
   const auto& bounds = description_.bounds;
@@ -192,7 +194,7 @@ std::expected<std::shared_ptr<Metric>, std::string> Registry::declare(Descriptio
   }
   const size_t more = Metric::series_of(description);
   if (series_ + more > limit_) forget_gone();
-  if (series_ + more > limit_)
+  if (more > 0 && series_ + more > limit_)
     return std::unexpected(
         std::format("metric `{}` would make it {} series, and the setting metrics.series allows {}", key,
                     series_ + more, limit_));

@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -48,6 +49,10 @@ struct Description {
   std::string help;            // one sentence for people
   std::vector<Label> labels;   // constant; names are [a-zA-Z_][a-zA-Z0-9_]*, without "__" in front
   std::vector<double> bounds;  // of a histogram's buckets: finite, ascending, each the most that is in it
+  // The number of a counter or gauge that is known elsewhere: asked for, under the registry's mutex, whenever
+  // it is shown.
+  std::function<double()> read;
+  bool limited = true;  // counts against the registry's limit
 };
 
 class Metric {
@@ -89,7 +94,7 @@ class Metric {
   [[nodiscard]] const Description& description() const { return description_; }
   // Name and labels, "requests_total{plugin=\"demo\",kind=\"a\"}": what tells it from others.
   [[nodiscard]] const std::string& key() const { return key_; }
-  // How many numbers it is shown as.
+  // How many numbers it is shown as, against the limit.
   [[nodiscard]] size_t series() const { return series_of(description_); }
   static size_t series_of(const Description& description);
 
@@ -156,9 +161,9 @@ std::string contradiction(const Metric& metric, const Metric& other);
 
 class Registry {
  public:
-  // Metrics may be shown as so many numbers, all together. Ten thousand are some 100 lines for each of 100
-  // routes, a page of 1 MB that a collector still reads in one go; mostly more is a label that was given too
-  // many values.
+  // Limited metrics may be shown as so many numbers, all together. Ten thousand are some 100 lines for each
+  // of 100 routes, a page of 1 MB that a collector still reads in one go; mostly more is a label that was
+  // given too many values.
   void set_limit(size_t series);
 
   // The metric that `description` says, with zeros, or the living one of the same type, name, labels and

@@ -100,7 +100,10 @@ void answer_unmatched(http::Exchange& exchange, Router::Match::Kind kind, std::s
 
 }  // namespace
 
-Pipeline::Pipeline(const Site& site, Owner* owner) : owner_(owner) { uses_.push_back({.site = &site}); }
+Pipeline::Pipeline(const Site& site, Owner* owner, const RequestCounts* counts)
+    : owner_(owner), counts_(counts) {
+  uses_.push_back({.site = &site});
+}
 
 uint64_t Pipeline::next_epoch() {
   static std::atomic<uint64_t> last = 0;
@@ -192,6 +195,7 @@ void Pipeline::on_cancel(http::Exchange& exchange) {
 }
 
 void Pipeline::on_done(http::Exchange& exchange) {
+  if (counts_ != nullptr) counts_->add(exchange);
   if (exchange.route == nullptr) {
     // Refused by the HTTP layer: observers see it all the same.
     for (const Route::Hook& hook : site().unmatched().on_done) hook.instance->on_done(exchange);

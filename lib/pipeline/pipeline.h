@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "http/service.h"
+#include "pipeline/request_counts.h"
 #include "pipeline/site.h"
 
 namespace leat::pipeline {
@@ -27,8 +28,9 @@ class Pipeline final : public http::Service {
     virtual void on_site_unused(const Site& site) = 0;
   };
 
-  // `site` must outlive the pipeline, or its replacement's on_site_unused(); `owner` the pipeline.
-  explicit Pipeline(const Site& site, Owner* owner = nullptr);
+  // `site` must outlive the pipeline, or its replacement's on_site_unused(); `owner` and `counts` the
+  // pipeline. Without `counts` nothing is counted.
+  explicit Pipeline(const Site& site, Owner* owner = nullptr, const RequestCounts* counts = nullptr);
 
   BodyMode on_request(http::Exchange& exchange) override;
   void on_body(http::Exchange& exchange, std::string_view piece) override;
@@ -60,6 +62,7 @@ class Pipeline final : public http::Service {
 
   std::vector<Use> uses_;  // the site of new requests, then those that are being left
   Owner* owner_;
+  const RequestCounts* counts_;
   uint64_t epoch_ = next_epoch();  // of the site of new requests, for what is remembered with known heads
 };
 

@@ -228,6 +228,15 @@ TEST_CASE("metrics: names that would stand for two things are told") {
   CHECK(others.take(*histogram) == part.get());
 }
 
+TEST_CASE("metrics: a number that is known elsewhere is asked for when it is shown") {
+  Registry registry;
+  double known = 1;
+  const auto metric = made(registry, {.name = "n", .help = "", .read = [&] { return known; }});
+  CHECK(registry.text().ends_with("\nn 1\n"));
+  known = 2.5;
+  CHECK(registry.text().ends_with("\nn 2.5\n"));
+}
+
 TEST_CASE("metrics: there are no more series than the limit, and those that are gone do not count") {
   Registry registry;
   registry.set_limit(6);
@@ -235,6 +244,7 @@ TEST_CASE("metrics: there are no more series than the limit, and those that are 
   auto histogram = made(registry, {.type = Type::Histogram, .name = "h", .help = "", .bounds = {1, 2}});
   CHECK(refusal(registry, {.name = "d", .help = ""}).contains("metrics.series allows 6"));
   CHECK(made(registry, {.name = "c", .help = ""}) == counter);
+  const auto unlimited = made(registry, {.name = "u", .help = "", .limited = false});
   counter.reset();
   CHECK(refusal(registry, {.name = "d", .help = ""}) == "nothing");
   CHECK(refusal(registry, {.type = Type::Histogram, .name = "i", .help = ""})

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "http/service.h"
+#include "pipeline/request_counts.h"
 #include "pipeline/site.h"
 
 namespace leat::pipeline {
@@ -96,7 +97,7 @@ class AccessLog final : public Middleware {
     line.put(R"(","route":")");
     line.put_escaped(exchange.route != nullptr ? std::string_view(exchange.route->id) : "");
     line.put(R"(","status":)");
-    line.put(status(exchange));
+    line.put(uint64_t{recorded_status(exchange)});
     line.put(R"(,"bytes":)");
     line.put(exchange.bytes_sent());
     line.put(R"(,"duration_us":)");
@@ -113,17 +114,13 @@ class AccessLog final : public Middleware {
     line.put(" ");
     line.put_escaped(request.target());
     line.put("\" ");
-    line.put(status(exchange));
+    line.put(uint64_t{recorded_status(exchange)});
     line.put(" ");
     line.put(exchange.bytes_sent());
     line.put(" ");
     line.put(duration_us(exchange));
     line.put("us ");
     line.put_escaped(request.id().empty() ? "-" : request.id());
-  }
-  // 499 for a client that left before it was answered: not a status of HTTP, but the one known for this.
-  static uint64_t status(const http::Exchange& exchange) {
-    return exchange.started() ? exchange.response.status : 499;
   }
   static uint64_t duration_us(const http::Exchange& exchange) {
     if (exchange.started_ns == 0) return 0;  // refused before its head was complete

@@ -1,0 +1,62 @@
+#include "server/own_metrics.h"
+
+#include <ctime>
+#include <format>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "leat_version.h"
+
+namespace leat::server {
+
+OwnMetrics::OwnMetrics(plugin::Commons& commons, uint32_t workers)
+    : registry_(commons.metrics), workers_(workers) {
+  for (size_t i = 0; i < requests_.by_class.size(); ++i)
+    requests_.by_class[i] =
+        declare({.name = "leat_requests_total",
+                 .help = "Requests that have ended, by the status of their answer; 499 where "
+                         "the client left before there was one.",
+                 .labels = {{"status", std::format("{}xx", i + pipeline::RequestCounts::kFirst)}}});
+  opened_ = declare({.name = "leat_connections_opened_total", .help = "Connections that were accepted."});
+  closed_ = declare({.name = "leat_connections_closed_total", .help = "Those of them that have ended."});
+  generation_ = declare({.type = metrics::Type::Gauge,
+                         .name = "leat_generation",
+                         .help = "The number of the configuration that serves; each reload makes the next."});
+  set_generation(1);
+  others_.push_back(declare({.name = "leat_log_lines_dropped_total",
+                             .help = "Lines that found the log's queue full.",
+                             .read = [] { return static_cast<double>(log::dropped()); }}));
+  gauge("leat_pool_threads", "Threads for work that blocks, as far as they were needed.",
+        [&commons] { return static_cast<double>(commons.pool.load().threads); });
+  gauge("leat_pool_busy_threads", "Those of them that do such work now.",
+        [&commons] { return static_cast<double>(commons.pool.load().busy); });
+  gauge("leat_pool_queued", "Pieces of such work that wait for a thread.",
+        [&commons] { return static_cast<double>(commons.pool.load().queued); });
+  gauge("leat_workers", "Threads that serve.", [workers] { return static_cast<double>(workers); });
+  gauge("leat_start_time_seconds", "When this process began to serve, in seconds since 1970.",
+        [now = std::time(nullptr)] { return static_cast<double>(now); });
+  others_.push_back(declare({.type = metrics::Type::Gauge,
+                             .name = "leat_build_info",
+                             .help = "1, with the daemon's version as a label.",
+                             .labels = {{"version", LEAT_VERSION}},
+                             .read = [] { return 1.0; }}));
+}
+
+std::shared_ptr<metrics::Metric> OwnMetrics::declare(metrics::Description description) {
+  description.limited = false;
+  auto metric = registry_.declare(std::move(description), workers_);
+  ENSURE(metric);  // a good name, and no limit
+  return std::move(*metric);
+}
+
+void OwnMetrics::gauge(const char* name, const char* help, std::function<double()> read) {
+  others_.push_back(declare({.type = metrics::Type::Gauge,
+                             .name = name,
+                             .help = help,
+                             .labels = {},
+                             .bounds = {},
+                             .read = std::move(read)}));
+}
+
+}  // namespace leat::server
