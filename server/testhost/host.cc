@@ -228,6 +228,11 @@ void Host::fail_allocations_after(uint64_t count) {
 
 void Host::allow_allocations() { testing::allow_allocations(); }
 
+std::string Host::metrics() const {
+  (void)open();
+  return metrics_text();
+}
+
 void Host::close() {
   testing::allow_allocations();
   impl_->close();

@@ -122,7 +122,10 @@ Loaded load(const PluginSource& source, const Setup& setup) {
   if (!setup.text.empty()) memory.emplace(setup.text);
   auto [config, diagnostics] = config::load(memory ? memory->path : setup.file);
   std::optional<server::Assembly> assembly;
-  if (config) assembly = server::assemble(*config, libraries(), std::move(folders), 1, diagnostics);
+  if (config) {
+    libraries().commons().metrics.set_limit(config->settings.metrics_series);
+    assembly = server::assemble(*config, libraries(), std::move(folders), 1, diagnostics);
+  }
   if (!assembly) {
     const std::string report = config::render(diagnostics);
     throw Error(memory ? replace_all(report, memory->path, "configuration") : report);
@@ -131,5 +134,7 @@ Loaded load(const PluginSource& source, const Setup& setup) {
     throw Error(std::format("the configuration does not load the plugin {}", library->name()));
   return {std::move(*config), std::move(*assembly)};
 }
+
+std::string metrics_text() { return libraries().commons().metrics.text(); }
 
 }  // namespace leat::testing

@@ -22,4 +22,7 @@ using PluginSource = std::variant<std::string, const leat_plugin_entry*>;
 // Throws an Error with all that is wrong.
 Loaded load(const PluginSource& plugin, const Setup& setup);
 
+// What the plugins of all hosts count.
+std::string metrics_text();
+
 }  // namespace leat::testing

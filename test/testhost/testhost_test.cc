@@ -233,6 +233,20 @@ TEST_CASE("test host: other servers are functions of the test") {
   CHECK(host.problems() == Problems{});
 }
 
+TEST_CASE("test host: what the plugin counts can be looked at, and each host begins at zero") {
+  const auto counts = [](int requests) {
+    Host host(plugin("metrics"), {.routes = {{"GET", "/count/{n}", "count"}}});
+    for (int i = 0; i < requests; ++i) CHECK(host.request("GET", "/count/3").send().status == 200);
+    return host.metrics();
+  };
+  CHECK(counts(2).contains("tested_total{kind=\"a\",plugin=\"metrics\"} 2\n"));
+  CHECK(counts(1).contains("tested_bytes_sum{plugin=\"metrics\"} 3\n"));
+  CHECK(failure_of([] {
+          Host host(plugin("metrics"),
+                    {.text = "[metrics]\nseries = 2\n[[plugin]]\nname = \"m\"\nfile = \"metrics.so\"\n"});
+        }).contains("metrics.series allows 2"));
+}
+
 TEST_CASE("test host: mistakes are problems, in the words of the log") {
   Host host(plugin("misuse"));
   CHECK(host.request("GET", "/other_thread").send().body == "-4");

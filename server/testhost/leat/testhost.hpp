@@ -184,6 +184,10 @@ class Host {
   // Calls run() until `done` is true. False: it was not, and the patience is at its end.
   [[nodiscard]] bool run_until(const std::function<bool()>& done);
 
+  // What the plugin counts, as `leat metrics` prints it. Hosts that live at the same time count together what
+  // their plugins declare alike.
+  [[nodiscard]] std::string metrics() const;
+
   // --- The same request, many times over. All return how many there were.
 
   // Each time the client leaves one event later: the first time as soon as the head has been handled, then
