@@ -21,9 +21,9 @@ namespace {
 // A daemon that serves a plugin which says which build of it answers.
 class Site {
  public:
-  explicit Site(const std::string& more = "") : more_(more) {
+  explicit Site(const std::string& more = "", const Daemon::Options& options = {}) : more_(more) {
     install("1");
-    daemon_.emplace(configuration(""));
+    daemon_.emplace(configuration(""), options);
   }
 
   // Puts another build in the place of the plugin, as an installer does: a new file under the old name.
@@ -153,6 +153,19 @@ TEST_CASE("reload: a setting that cannot change while it serves is named") {
   const Outcome outcome = site.reload();
   CHECK(outcome.status == 0);
   CHECK(outcome.output.contains("`limits.idle_timeout` has changed"));
+}
+
+TEST_CASE("reload: a new build runs on all workers that there are, whatever the file says by now") {
+  const std::string several = "workers = 3\n";
+  Site site(several, {.arguments = {"--no-supervise"}});
+  site.install("2");
+  std::string text = site.configuration("");
+  text.replace(text.find(several), several.size(), "workers = 1\n");
+  site.configure(text);
+  const Outcome outcome = site.reload();
+  CHECK(outcome.status == 0);
+  CHECK(outcome.output.contains("`server.workers` has changed"));
+  for (int i = 0; i < 20; ++i) CHECK(site.ask("/") == "2");
 }
 
 TEST_CASE("reload: what is wrong with the new one is said, and the old one serves on") {
