@@ -109,6 +109,12 @@ constexpr Explanation kExplanations[] = {
      "because it would otherwise have no effect."},
     {plugin::kRefused, "a plugin refuses its options",
      "The plugin looked at its options and said what is wrong."},
+    {plugin::kNoService, "plugins that need each other do not fit together",
+     "A plugin needs a service that no other one provides, or several do and `services` of its [[plugin]] "
+     "does not "
+     "say which, or plugins need each other in a circle. `leat plugin check FILE` tells what a plugin "
+     "provides "
+     "and needs."},
     {plugin::kCannotBind, "a handler cannot serve its route",
      "The plugin has no handler of that name, or the handler wants a path parameter that the route's path "
      "lacks."},

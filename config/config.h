@@ -69,6 +69,12 @@ struct PluginDecl {
   std::string name;
   std::string file;
   Value config;  // a table, as the plugin reads it
+  // Which plugin is to provide a service to this one, where several do: {"users/1", "directory"}.
+  struct Choice {
+    std::string service, provider;
+    Place place;
+  };
+  std::vector<Choice> services;
   Place place;
 };
 

@@ -187,6 +187,17 @@ bool read_plugin(const Value& table, Config& config, Diagnostics& diagnostics) {
     if (own->table() == nullptr) keys.wrong_type(*own, "config", "a table, written as [plugin.config]");
     plugin.config = *own;
   }
+  if (const Value* services = keys.find("services")) {
+    if (services->table() == nullptr)
+      keys.wrong_type(*services, "services", R"(a table, like {"users/1" = "directory"})");
+    else
+      for (const auto& [service, provider] : *services->table()) {
+        if (provider.string() == nullptr)
+          keys.wrong_type(provider, "services." + service, "the name of a plugin");
+        else
+          plugin.services.push_back({service, *provider.string(), provider.place});
+      }
+  }
   keys.refuse_others();
   if (!plugin.name.empty() && !is_name(plugin.name))
     keys.fail(kBadName, "`" + plugin.name + "` is no name for a plugin", keys.place_of("name"),

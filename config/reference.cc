@@ -44,6 +44,7 @@ constexpr std::string_view kDeclarations = R"(
 |---|---|---|
 | `name` | text, needed | what routes call it |
 | `file` | text, needed | a path, or a name to be looked for in `server.plugin_path` and then in the installed folder |
+| `services` | table | which plugin provides a service that this one needs, where several could: `{"users/1" = "directory"}` |
 | `[plugin.config]` | table | the plugin's own options |
 
 ## `[[route]]`

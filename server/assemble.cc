@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <format>
+#include <ranges>
 
 #include "leat_version.h"
 #include "plugin/codes.h"
@@ -9,6 +10,7 @@
 #include "server/crash_report.h"
 #include "server/own_handlers.h"
 #include "server/quarantine.h"
+#include "server/service_order.h"
 
 namespace leat::server {
 
@@ -18,7 +20,10 @@ class Assembler {
  public:
   Assembler(config::Config& config, plugin::PluginLibraries& libraries, std::vector<std::string> folders,
             uint32_t workers, Diagnostics& diagnostics, std::span<const std::string> quarantined)
-      : config_(config), libraries_(libraries), diagnostics_(diagnostics), quarantined_(quarantined) {
+      : config_(config),
+        libraries_(libraries),
+        diagnostics_(diagnostics),
+        out_of_service_(quarantined.begin(), quarantined.end()) {
     options_.directories = std::move(folders);
     options_.directories.insert(options_.directories.end(), config.settings.plugin_path.begin(),
                                 config.settings.plugin_path.end());
@@ -29,6 +34,7 @@ class Assembler {
 
   std::optional<Assembly> run() {
     for (const config::PluginDecl& plugin : config_.plugins) load(plugin);
+    create();
     check_metrics();
     pipeline::SiteBuilder builder;
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
@@ -55,19 +61,49 @@ class Assembler {
   }
 
   void load(const config::PluginDecl& declared) {
-    if (std::ranges::contains(quarantined_, declared.name)) return;
+    if (std::ranges::contains(out_of_service_, declared.name)) return;
     const LoadingScope scope(declared.name);
     auto library = libraries_.load(declared.file, options_);
-    if (!library) return fail(plugin::kCannotLoad, library.error(), declared.place);
-    auto instance = plugin::PluginInstance::create(**library, declared.name, declared.config);
+    if (!library) {
+      out_of_service_.push_back(declared.name);
+      return fail(plugin::kCannotLoad, library.error(), declared.place);
+    }
+    parties_.push_back({&declared, (*library)->services(), (*library)->needs()});
+    loaded_.push_back(std::move(*library));
+  }
+
+  // Makes the instances, each after those whose services it uses.
+  void create() {
+    const ServiceOrder services = order_services(parties_, out_of_service_, diagnostics_);
+    std::vector<plugin::PluginInstance*> made(parties_.size());
+    for (const size_t party : services.order) {
+      std::vector<leat_service_use> uses;
+      bool whole = true;
+      for (const auto& [service, provider] : services.uses[party]) {
+        uses.push_back({service, made[provider]});
+        whole = whole && made[provider] != nullptr;
+      }
+      // What its provider has against the configuration was said there.
+      if (whole) made[party] = create(*parties_[party].declared, loaded_[party], std::move(uses));
+    }
+    for (size_t party = 0; party < parties_.size(); ++party)
+      if (!std::ranges::contains(services.order, party))
+        out_of_service_.push_back(parties_[party].declared->name);
+  }
+
+  plugin::PluginInstance* create(const config::PluginDecl& declared,
+                                 const std::shared_ptr<plugin::PluginLibrary>& library,
+                                 std::vector<leat_service_use> uses) {
+    const LoadingScope scope(declared.name);
+    auto instance = plugin::PluginInstance::create(*library, declared.name, declared.config, std::move(uses));
     if (!instance) {
       std::ranges::move(instance.error(), std::back_inserter(diagnostics_));
-      return;
+      return nullptr;
     }
     names_.push_back(declared.name);
     places_.push_back(declared.place);
-    assembly_.libraries.push_back(std::move(*library));
-    assembly_.plugins.push_back(std::move(*instance));
+    assembly_.libraries.push_back(library);
+    return assembly_.plugins.emplace_back(std::move(*instance)).get();
   }
 
   // What the plugins declared must make one text: each was judged alone.
@@ -89,7 +125,7 @@ class Assembler {
       route.spec.handler = std::move(*own);
       return;
     }
-    if (std::ranges::contains(quarantined_, route.plugin)) {
+    if (std::ranges::contains(out_of_service_, route.plugin)) {
       route.spec.handler = make_quarantine(route.plugin);
       return;
     }
@@ -110,14 +146,37 @@ class Assembler {
   config::Config& config_;
   plugin::PluginLibraries& libraries_;
   Diagnostics& diagnostics_;
-  std::span<const std::string> quarantined_;
+  std::vector<std::string> out_of_service_;  // in quarantine, could not be loaded, or need one of those
   plugin::LibraryOptions options_;
+  std::vector<ServiceParty> parties_;
+  std::vector<std::shared_ptr<plugin::PluginLibrary>> loaded_;  // of each party
   Assembly assembly_;
   std::vector<std::string> names_;  // of assembly_.plugins
   std::vector<Place> places_;       // where they are declared
 };
 
 }  // namespace
+
+Assembly::~Assembly() {
+  site.reset();
+  while (!plugins.empty()) plugins.pop_back();
+}
+
+std::expected<void, plugin::LoadError> Assembly::worker_init(uint32_t index) const {
+  for (const auto& plugin : plugins) {
+    const LoadingScope scope(plugin->name());
+    if (auto ready = plugin->worker_init(index); !ready) return ready;
+  }
+  return {};
+}
+
+void Assembly::worker_fini(uint32_t index) const {
+  for (const auto& plugin : plugins | std::views::reverse) plugin->worker_fini(index);
+}
+
+void Assembly::on_drain(uint64_t deadline_ns) const {
+  for (const auto& plugin : plugins | std::views::reverse) plugin->on_drain(deadline_ns);
+}
 
 std::optional<Assembly> assemble(config::Config& config, plugin::PluginLibraries& libraries,
                                  std::vector<std::string> folders, uint32_t workers, Diagnostics& diagnostics,

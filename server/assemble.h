@@ -2,6 +2,7 @@
 // compiles the routes, and reports what is wrong with any of it at its place in the file.
 #pragma once
 
+#include <expected>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,8 +15,21 @@
 
 namespace leat::server {
 
-// The parts in the order in which they depend on each other; destroyed the other way round.
+// The parts in the order in which they depend on each other, providers of services before those who use them;
+// destroyed the other way round.
 struct Assembly {
+  Assembly() = default;
+  Assembly(Assembly&&) = default;
+  Assembly& operator=(Assembly&&) = delete;
+  ~Assembly();
+
+  // On the thread of worker `index`: PluginInstance's functions of these names, for all, in order; those of
+  // worker_fini() backwards. After a failure worker_fini() undoes what was done.
+  std::expected<void, plugin::LoadError> worker_init(uint32_t index) const;
+  void worker_fini(uint32_t index) const;
+  // Who uses a service is told before its provider.
+  void on_drain(uint64_t deadline_ns) const;
+
   std::vector<std::shared_ptr<plugin::PluginLibrary>> libraries;
   std::vector<std::unique_ptr<plugin::PluginInstance>> plugins;
   std::unique_ptr<pipeline::Site> site;
@@ -23,7 +37,8 @@ struct Assembly {
 
 // Consumes the declarations of `config`. Plugins are loaded into `libraries`, which must outlive the
 // assembly; `folders` are searched for them before the installed folder. Nothing when any diagnostic is an
-// error. Plugins named in `quarantined` are not loaded, and their routes answer 503.
+// error. Plugins named in `quarantined` are not loaded, nor those that need them, and their routes answer
+// 503.
 std::optional<Assembly> assemble(config::Config& config, plugin::PluginLibraries& libraries,
                                  std::vector<std::string> folders, uint32_t workers, Diagnostics& diagnostics,
                                  std::span<const std::string> quarantined = {});

@@ -9,7 +9,6 @@
 
 #include "base/log.h"
 #include "json/writer.h"
-#include "server/crash_report.h"
 
 namespace leat::server {
 
@@ -79,20 +78,14 @@ std::vector<http::Service*> Generations::services() {
 }
 
 bool Generations::start_worker(uint32_t index) {
-  for (const auto& plugin : generations_.front().assembly.plugins) {
-    const LoadingScope scope(plugin->name());
-    if (const auto ready = plugin->worker_init(index); !ready) {
-      log::error("{}", ready.error().message);
-      return false;
-    }
-  }
-  return true;
+  const auto ready = generations_.front().assembly.worker_init(index);
+  if (!ready) log::error("{}", ready.error().message);
+  return ready.has_value();
 }
 
 void Generations::stop_worker(uint32_t index) {
   const std::lock_guard lock(mutex_);
-  for (Generation& generation : generations_)
-    for (const auto& plugin : generation.assembly.plugins) plugin->worker_fini(index);
+  for (const Generation& generation : generations_) generation.assembly.worker_fini(index);
 }
 
 std::string Generations::replace(Assembly next, Workers workers, const std::stop_token& stopping) {
@@ -118,20 +111,15 @@ std::string Generations::replace(Assembly next, Workers workers, const std::stop
   };
   const auto refusals = std::make_shared<Refusals>();
   const bool asked = on_workers(workers, stopping, [refusals, made](uint32_t index) {
-    for (const auto& plugin : made->assembly.plugins) {
-      const LoadingScope scope(plugin->name());
-      const auto ready = plugin->worker_init(index);
-      if (ready) continue;
-      const std::lock_guard lock(refusals->mutex);
-      refusals->text += (refusals->text.empty() ? "" : "\n") + ready.error().message;
-      return;
-    }
+    const auto ready = made->assembly.worker_init(index);
+    if (ready) return;
+    const std::lock_guard lock(refusals->mutex);
+    refusals->text += (refusals->text.empty() ? "" : "\n") + ready.error().message;
   });
   if (!asked) return kStopping;
   if (!refusals->text.empty()) {
-    const bool undone = on_workers(workers, stopping, [made](uint32_t index) {
-      for (const auto& plugin : made->assembly.plugins) plugin->worker_fini(index);
-    });
+    const bool undone =
+        on_workers(workers, stopping, [made](uint32_t index) { made->assembly.worker_fini(index); });
     if (!undone) return kStopping;
     const std::lock_guard lock(mutex_);
     generations_.erase(std::next(generations_.begin()));
@@ -148,7 +136,7 @@ std::string Generations::replace(Assembly next, Workers workers, const std::stop
         lanes_[index]->pipeline.replace_site(*made->assembly.site);
       }))
     return kStopping;
-  for (const auto& plugin : old.assembly.plugins) plugin->on_drain(old.deadline_ms * 1'000'000);
+  old.assembly.on_drain(old.deadline_ms * 1'000'000);
   return {};
 }
 
@@ -168,7 +156,7 @@ void Generations::on_left(uint32_t worker, const pipeline::Site& site) {
 void Generations::leave(uint32_t worker, Generation& generation) {
   for (const auto& plugin : generation.assembly.plugins)
     if (!plugin->when_idle(worker, [this, worker, &generation] { leave(worker, generation); })) return;
-  for (const auto& plugin : generation.assembly.plugins) plugin->worker_fini(worker);
+  generation.assembly.worker_fini(worker);
   if (generation.workers_in.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   const uint64_t one = 1;
   [[maybe_unused]] const auto written = ::write(left_.get(), &one, sizeof one);
@@ -229,6 +217,10 @@ std::string Generations::describe_text(Workers workers, const std::stop_token& s
       const plugin::PluginLibrary& library = plugin->library();
       text += std::format("  {}  {} {}  content {}  {}\n", plugin->name(), library.name(), library.version(),
                           library.content(), library.path());
+      for (const leat_service_use& use : plugin->uses())
+        text +=
+            std::format("    uses {} of {}\n", std::string_view(use.service->name.ptr, use.service->name.len),
+                        use.provider->name());
     }
   }
   return text;
@@ -262,6 +254,11 @@ std::string Generations::describe_json(Workers workers, const std::stop_token& s
       text("version", library.version());
       text("content", library.content());
       text("file", library.path());
+      json.key("uses");
+      json.begin_object();
+      for (const leat_service_use& use : plugin->uses())
+        text(std::string_view(use.service->name.ptr, use.service->name.len), use.provider->name());
+      json.end_object();
       json.end_object();
     }
     json.end_array();

@@ -25,7 +25,8 @@ struct Timer {
   Timer* next_free = nullptr;
 };
 
-struct FetchRecord;  // extension_client.cc
+struct FetchRecord;     // extension_client.cc
+struct ServiceContext;  // extension_services.cc
 
 // Kept for a request from the first moment that there is something to keep, in its arena, as
 // exchange.handler_state.
@@ -35,8 +36,9 @@ struct RequestState {
   SuspensionTable::Slot* suspensions = nullptr;  // a list: those that wait, or were just completed
   Timer* free_timers = nullptr;
   uint32_t timers_running = 0;
-  FetchRecord* fetches = nullptr;  // a list: those under way
-  bool blocked = false;            // write() said so: on_writable will come
+  FetchRecord* fetches = nullptr;      // a list: those under way
+  ServiceContext* contexts = nullptr;  // a list: of services, the last opened first
+  bool blocked = false;                // write() said so: on_writable will come
   bool body_paused = false;
   bool body_ended = false;   // on_body_end was called
   bool has_length = false;   // the answer was begun with ...

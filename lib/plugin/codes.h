@@ -8,6 +8,7 @@ enum Code : int {
   kBadOption = 301,      // a value of the wrong type or out of range
   kUnknownOption = 302,  // a key that the plugin never asked for
   kRefused = 303,        // the plugin's own objection to its options
+  kNoService = 305,      // a need that is not met, met twice, or part of a circle
   kCannotBind = 304,     // a LoadError of make_handler, likewise
 };
 

@@ -179,14 +179,18 @@ void PluginHandler::on_done(http::Exchange& exchange) {
     end_suspensions(exchange);
     cancel_fetches(exchange, *state);
   }
-  if (handler_.on_done == nullptr) return;
-  call(
-      exchange,
-      [&](const leat_scope* seen, leat_request* request) {
-        handler_.on_done(seen, request);
-        return LEAT_DONE;
-      },
-      true);
+  if (handler_.on_done != nullptr)
+    call(
+        exchange,
+        [&](const leat_scope* seen, leat_request* request) {
+          handler_.on_done(seen, request);
+          return LEAT_DONE;
+        },
+        true);
+  if (RequestState* state = state_of(exchange); state != nullptr && state->contexts != nullptr) {
+    const CallScope call_scope(exchange, *this, true);
+    close_contexts(exchange, *state);
+  }
 }
 
 // A completion that was accepted and did not arrive in time is delivered without its request, so that the

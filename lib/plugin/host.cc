@@ -28,7 +28,7 @@ constexpr Extension kExtensions[] = {
     {"leat.config/1", &kConfigExtension},     {"leat.route/1", &kRouteExtension},
     {"leat.async/1", &kAsyncExtension},       {"leat.timer/1", &kTimerExtension},
     {"leat.pool/1", &kPoolExtension},         {"leat.client/1", &kClientExtension},
-    {"leat.metrics/1", &kMetricsExtension},
+    {"leat.metrics/1", &kMetricsExtension},   {"leat.services/1", &kServicesExtension},
 };
 
 const void* find_extension(const leat_host* host, leat_str name) {
@@ -108,10 +108,10 @@ PluginInstance::PluginInstance(PluginLibrary& library, std::string_view name)
     workers_.push_back(std::make_unique<Worker>(first_generation));
 }
 
-std::expected<std::unique_ptr<PluginInstance>, Diagnostics> PluginInstance::create(PluginLibrary& library,
-                                                                                   std::string_view name,
-                                                                                   const Value& config) {
+std::expected<std::unique_ptr<PluginInstance>, Diagnostics> PluginInstance::create(
+    PluginLibrary& library, std::string_view name, const Value& config, std::vector<leat_service_use> uses) {
   std::unique_ptr<PluginInstance> instance(new PluginInstance(library, name));
+  instance->uses_ = std::move(uses);
   Diagnostics found;
   leat_config table(config, found);
   leat_error error;
@@ -268,7 +268,14 @@ const metrics::Metric* PluginInstance::add_metric(const std::shared_ptr<metrics:
 }
 
 bool PluginInstance::owns(const leat_upstream* upstream) const {
-  return std::ranges::any_of(upstreams_, [=](const auto& each) { return each.get() == upstream; });
+  return std::ranges::any_of(upstreams_, [=](const auto& each) { return each.get() == upstream; }) ||
+         std::ranges::any_of(uses_, [=](const auto& each) { return each.provider->owns(upstream); });
+}
+
+const leat_service_use* PluginInstance::find_use(std::string_view service) const {
+  const auto found =
+      std::ranges::find(uses_, service, [](const auto& each) { return view(each.service->name); });
+  return found == uses_.end() ? nullptr : &*found;
 }
 
 }  // namespace leat::plugin

@@ -36,8 +36,17 @@ struct leat_upstream {
 };
 
 namespace leat::plugin {
-
 class PluginInstance;
+}
+
+// What a plugin holds of a service: which it is, and whose. The provider outlives it.
+struct leat_service_use {
+  const leat_service* service;  // the host's copy
+  leat::plugin::PluginInstance* provider;
+};
+
+namespace leat::plugin {
+
 class WorkDesk;
 struct Commons;
 
@@ -78,6 +87,8 @@ class PluginLibrary {
   [[nodiscard]] const std::string& build_id() const { return build_id_; }
   [[nodiscard]] const leat_plugin_entry& entry() const { return entry_; }
   [[nodiscard]] std::span<const leat_handler> handlers() const { return handlers_; }
+  [[nodiscard]] std::span<const leat_service> services() const { return services_; }
+  [[nodiscard]] std::span<const leat_need> needs() const { return needs_; }
   [[nodiscard]] const LibraryOptions& options() const { return options_; }
   // A copy that lives as long as the library, the same one for the same text. One thread at a time.
   const std::string& keep(std::string text) { return *kept_.insert(std::move(text)).first; }
@@ -92,6 +103,8 @@ class PluginLibrary {
   std::expected<void, LoadError> adopt_entry(const leat_plugin_entry* theirs);
   std::expected<void, LoadError> read_entry(const leat_plugin_entry* theirs);
   std::expected<void, LoadError> read_handlers();
+  std::expected<void, LoadError> read_services();
+  std::expected<void, LoadError> read_needs();
   std::expected<void, LoadError> run_load();
 
   friend class PluginLibraries;
@@ -103,6 +116,8 @@ class PluginLibrary {
   std::string name_, version_;
   leat_plugin_entry entry_{};           // as this daemon knows it; what an older plugin lacks is zero
   std::vector<leat_handler> handlers_;  // likewise
+  std::vector<leat_service> services_;
+  std::vector<leat_need> needs_;
   std::set<std::string> kept_;
   std::unique_ptr<Host> host_;
   bool loaded_ = false;
@@ -143,10 +158,11 @@ struct RouteInfo {
 class PluginInstance {
  public:
   // `name` is the instance's in the configuration. What is wrong with `config` comes with its place; unknown
-  // keys are among it.
-  static std::expected<std::unique_ptr<PluginInstance>, Diagnostics> create(PluginLibrary& library,
-                                                                            std::string_view name,
-                                                                            const Value& config);
+  // keys are among it. `uses` are the services for the library's needs, without those that are not met; their
+  // providers must outlive the instance.
+  static std::expected<std::unique_ptr<PluginInstance>, Diagnostics> create(
+      PluginLibrary& library, std::string_view name, const Value& config,
+      std::vector<leat_service_use> uses = {});
   ~PluginInstance();  // destroy(); every handler must be gone, every worker_fini() have run
   PluginInstance(const PluginInstance&) = delete;
   PluginInstance& operator=(const PluginInstance&) = delete;
@@ -183,8 +199,11 @@ class PluginInstance {
   // May hold one more than once.
   [[nodiscard]] std::span<const std::shared_ptr<metrics::Metric>> metrics() const { return metrics_; }
   [[nodiscard]] bool creating() const { return !created_; }
-  // True for one of those.
+  // True for one of those, and for one of an instance whose services it uses.
   [[nodiscard]] bool owns(const leat_upstream* upstream) const;
+  // The service of that name that it uses, or nullptr.
+  [[nodiscard]] const leat_service_use* find_use(std::string_view service) const;
+  [[nodiscard]] std::span<const leat_service_use> uses() const { return uses_; }
 
   // Null for a worker that there is none of.
   [[nodiscard]] SuspensionTable* suspensions(uint32_t worker) {
@@ -217,6 +236,7 @@ class PluginInstance {
   std::vector<std::unique_ptr<leat_upstream>> upstreams_;
   std::vector<std::shared_ptr<metrics::Metric>> metrics_;
   metrics::Names metric_names_;
+  std::vector<leat_service_use> uses_;
 };
 
 // The handler of that name for one route. `instance` must outlive it.

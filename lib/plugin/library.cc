@@ -16,6 +16,8 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/text.h"
+#include "plugin/call.h"
 #include "plugin/commons.h"
 #include "plugin/extensions.h"
 #include "plugin/host.h"
@@ -26,12 +28,14 @@ namespace {
 
 // A plugin is code; the largest seen in the wild are some 100 MiB with debug information.
 constexpr off_t kMostFileBytes = off_t{1} << 30;
-constexpr uint32_t kMostHandlers = 4096;
+constexpr uint32_t kMostElements = 4096;  // of any list in an entry
 constexpr size_t kMostNameBytes = sizeof(leat_note{}.name) - 1;
 
 // Sizes of the first version's tables: what the oldest plugin brings. They never change.
 constexpr uint32_t kEntrySize1_0 = 112;
 constexpr uint32_t kHandlerSize1_0 = 88;
+constexpr uint32_t kServiceSize1_0 = 48;
+constexpr uint32_t kNeedSize1_0 = 24;
 
 std::unexpected<LoadError> fail(std::string message, std::string hint) {
   return std::unexpected(LoadError{std::move(message), std::move(hint)});
@@ -146,6 +150,47 @@ bool is_name(leat_str text) {
   return std::all_of(text.ptr, text.ptr + text.len, [](char c) { return c > ' ' && c < 0x7f; });
 }
 
+// "users/1".
+bool is_service_name(leat_str text) {
+  constexpr size_t kMostServiceBytes = 63;
+  const std::string_view name = view(text);
+  const size_t slash = name.rfind('/');
+  return name.size() <= kMostServiceBytes && slash != std::string_view::npos && slash > 0 &&
+         parse_number<uint32_t>(name.substr(slash + 1)) &&
+         std::ranges::all_of(name, [](char c) { return c > ' ' && c < 0x7f; });
+}
+std::unexpected<LoadError> bad_service_name(leat_str name) {
+  return fail(std::format("`{}` is no name for a service", view(name)),
+              "it is 1 to 63 visible ASCII characters with the version of its table, as in `users/1`");
+}
+
+// A list of the entry: elements that say their size, which is the same for all, each with a name of its own.
+template <class T>
+std::expected<std::vector<T>, LoadError> read_list(const T* theirs, uint32_t count, size_t least,
+                                                   std::string_view what) {
+  if (count > kMostElements || (count > 0 && theirs == nullptr))
+    return fail(std::format("its table of {}s is broken", what),
+                std::format("set the table and the number of {}s in leat_plugin", what));
+  std::vector<T> list;
+  if (count == 0) return list;
+  const uint32_t stride = theirs->struct_size;
+  const auto* bytes = reinterpret_cast<const char*>(theirs);
+  if (stride < least || stride % alignof(T) != 0)
+    return fail(std::format("its table of {}s is broken", what),
+                std::format("set struct_size in each {} to the size of it", what));
+  for (uint32_t i = 0; i < count; ++i) {
+    list.push_back(adopt<T>(bytes + size_t{i} * stride, stride));
+    if (list.back().struct_size != stride)
+      return fail(std::format("its {} number {} lacks its struct_size", what, i + 1),
+                  "it is the same for all");
+    const auto same = [&](const T& other) { return view(other.name) == view(list.back().name); };
+    if (std::ranges::count_if(list, same) > 1)
+      return fail(std::format("it has two {}s named `{}`", what, view(list.back().name)),
+                  "give them different names");
+  }
+  return list;
+}
+
 std::expected<void, LoadError> check_version(uint32_t abi_major, uint32_t abi_minor) {
   if (abi_major != LEAT_ABI_MAJOR)
     return fail(std::format("it was built for plugin interface {}.{}, and this daemon has {}.{}", abi_major,
@@ -249,9 +294,11 @@ std::expected<void, LoadError> PluginLibrary::open(std::string_view bytes, const
 }
 
 std::expected<void, LoadError> PluginLibrary::adopt_entry(const leat_plugin_entry* theirs) {
-  return read_entry(theirs).and_then([this] { return read_handlers(); }).and_then([this] {
-    return run_load();
-  });
+  return read_entry(theirs)
+      .and_then([this] { return read_handlers(); })
+      .and_then([this] { return read_services(); })
+      .and_then([this] { return read_needs(); })
+      .and_then([this] { return run_load(); });
 }
 
 std::expected<void, LoadError> PluginLibrary::read_entry(const leat_plugin_entry* theirs) {
@@ -269,24 +316,41 @@ std::expected<void, LoadError> PluginLibrary::read_entry(const leat_plugin_entry
 }
 
 std::expected<void, LoadError> PluginLibrary::read_handlers() {
-  if (entry_.handler_count > kMostHandlers || (entry_.handler_count > 0 && entry_.handlers == nullptr))
-    return fail("its table of handlers is broken", "set handlers and handler_count in leat_plugin");
-  if (entry_.handler_count == 0) return {};
-  const uint32_t stride = entry_.handlers->struct_size;
-  const auto* bytes = reinterpret_cast<const char*>(entry_.handlers);
-  if (stride < kHandlerSize1_0 || stride % alignof(leat_handler) != 0)
-    return fail("its table of handlers is broken", "set struct_size = sizeof(leat_handler) in each handler");
-  for (uint32_t i = 0; i < entry_.handler_count; ++i) {
-    const auto handler = adopt<leat_handler>(bytes + size_t{i} * stride, stride);
-    if (handler.struct_size != stride || !is_name(handler.name) || handler.handle == nullptr)
-      return fail(
-          std::format("its handler number {} lacks its struct_size, its name or its handle function", i + 1),
-          "set all three");
-    const std::string_view name(handler.name.ptr, handler.name.len);
-    for (const leat_handler& other : handlers_)
-      if (name == std::string_view(other.name.ptr, other.name.len))
-        return fail(std::format("it has two handlers named `{}`", name), "give them different names");
-    handlers_.push_back(handler);
+  auto read = read_list(entry_.handlers, entry_.handler_count, kHandlerSize1_0, "handler");
+  if (!read) return std::unexpected(std::move(read.error()));
+  handlers_ = std::move(*read);
+  for (size_t i = 0; i < handlers_.size(); ++i)
+    if (!is_name(handlers_[i].name) || handlers_[i].handle == nullptr)
+      return fail(std::format("its handler number {} lacks its name or its handle function", i + 1),
+                  "set both");
+  return {};
+}
+
+std::expected<void, LoadError> PluginLibrary::read_services() {
+  auto read = read_list(entry_.services, entry_.service_count, kServiceSize1_0, "service");
+  if (!read) return std::unexpected(std::move(read.error()));
+  services_ = std::move(*read);
+  for (const leat_service& service : services_) {
+    if (!is_service_name(service.name)) return bad_service_name(service.name);
+    if (service.table == nullptr || *static_cast<const uint32_t*>(service.table) < sizeof(uint32_t))
+      return fail(std::format("its service `{}` has no table", view(service.name)),
+                  "a table of functions begins with its size in bytes, a uint32_t");
+    if (service.kind > LEAT_SERVICE_REQUEST ||
+        (service.kind == LEAT_SERVICE_REQUEST) != (service.open != nullptr))
+      return fail(std::format("its service `{}` is of no kind", view(service.name)),
+                  "kind is one of LEAT_SERVICE_*; open() belongs to LEAT_SERVICE_REQUEST and to no other");
+  }
+  return {};
+}
+
+std::expected<void, LoadError> PluginLibrary::read_needs() {
+  auto read = read_list(entry_.needs, entry_.need_count, kNeedSize1_0, "need");
+  if (!read) return std::unexpected(std::move(read.error()));
+  needs_ = std::move(*read);
+  for (const leat_need& need : needs_) {
+    if (!is_service_name(need.name)) return bad_service_name(need.name);
+    if ((need.flags & ~LEAT_NEED_OPTIONAL) != 0)
+      return fail(std::format("its need `{}` has unknown flags", view(need.name)), "flags are LEAT_NEED_*");
   }
   return {};
 }

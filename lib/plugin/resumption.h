@@ -25,6 +25,9 @@ leat_ticket ticket_of(http::Exchange& exchange, const SuspensionTable::Slot& slo
 // Gives up what the request asks of upstreams. (extension_client.cc)
 void cancel_fetches(http::Exchange& exchange, RequestState& state);
 
+// Closes the contexts of services that the request has used. (extension_services.cc)
+void close_contexts(http::Exchange& exchange, RequestState& state);
+
 // A completion arrives: the `resume` of SuspensionTable::complete.
 void on_completion(http::Exchange& exchange, void* slot);
 

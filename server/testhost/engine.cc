@@ -154,19 +154,18 @@ Reply Pending::Run::reply() const {
 
 // --- The worker
 
-Host::Impl::Impl(config::Config config, server::Assembly parts, std::chrono::milliseconds waiting)
-    : settings(std::move(config.settings)),
-      patience(waiting),
+Host::Impl::Impl(const PluginSource& plugin, const Setup& setup)
+    : loaded(load(plugin, setup)),
+      patience(setup.patience),
       worker(settings.memory / Block::kSize, monotonic_ms()),
       upstreams(worker),
-      assembly(std::move(parts)),
       segments(settings.memory / Block::kSize * 2),
       exchanges(worker, settings.max_requests),
       writer(settings.server_name) {
   worker.set_exchanges(exchanges);
   worker.set_fetcher(upstreams);
   writer.set_date(worker.date());
-  pipeline.emplace(*assembly.site);
+  pipeline.emplace(*loaded.assembly.site);
   environment.emplace(http::SessionEnvironment{.worker = worker,
                                                .service = *pipeline,
                                                .limits = settings.limits,
@@ -181,12 +180,11 @@ Host::Impl::Impl(config::Config config, server::Assembly parts, std::chrono::mil
 Host::Impl::~Impl() { close(); }
 
 void Host::Impl::start() {
-  for (const auto& plugin : assembly.plugins)
-    if (const auto ready = plugin->worker_init(0); !ready) {
-      closed = true;
-      for (const auto& each : assembly.plugins) each->worker_fini(0);
-      throw Error(ready.error().message);
-    }
+  const auto ready = loaded.assembly.worker_init(0);
+  if (ready) return;
+  closed = true;
+  loaded.assembly.worker_fini(0);
+  throw Error(ready.error().message);
 }
 
 bool Host::Impl::next_now() {
@@ -252,7 +250,7 @@ void Host::Impl::advance(uint64_t ms) {
 
 void Host::Impl::wait_for_work() {
   const auto until = std::chrono::steady_clock::now() + patience;
-  for (const auto& plugin : assembly.plugins)
+  for (const auto& plugin : loaded.assembly.plugins)
     while (!plugin->idle(0)) {
       settle();
       if (plugin->idle(0)) break;
@@ -274,10 +272,9 @@ void Host::Impl::close() {
     run->leave();
   }
   wait_for_work();
-  for (const auto& plugin : assembly.plugins) plugin->worker_fini(0);
+  loaded.assembly.worker_fini(0);
   settle();
-  assembly.site.reset();
-  assembly.plugins.clear();
+  const server::Assembly ended = std::move(loaded.assembly);
 }
 
 }  // namespace leat::testing

@@ -24,8 +24,8 @@
 #include "config/config.h"
 #include "http/session.h"
 #include "pipeline/pipeline.h"
-#include "server/assemble.h"
 #include "server/testhost/leat/testhost.hpp"
+#include "server/testhost/setup.h"
 #include "server/testhost/upstreams.h"
 #include "server/testhost/virtual_worker.h"
 
@@ -86,7 +86,7 @@ struct Pending::Run {
 };
 
 struct Host::Impl {
-  Impl(config::Config config, server::Assembly parts, std::chrono::milliseconds patience);
+  Impl(const PluginSource& plugin, const Setup& setup);
   ~Impl();
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -101,12 +101,12 @@ struct Host::Impl {
   void wait_for_work();
   void close();
 
-  config::Settings settings;
+  LogListener log;  // first, so that it hears of the loading
+  Loaded loaded;
+  const config::Settings& settings = loaded.config.settings;
   std::chrono::milliseconds patience;
-  LogListener log;
   VirtualWorker worker;
   ScriptedUpstreams upstreams;
-  server::Assembly assembly;
   NodePool<http::OutputSegment> segments;
   http::ExchangePool exchanges;
   http::Writer writer;

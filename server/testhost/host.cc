@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "server/testhost/engine.h"
 #include "server/testhost/refusals.h"
-#include "server/testhost/setup.h"
 
 namespace leat::testing {
 
@@ -140,16 +139,10 @@ void Pending::cancel() {
 
 // --- Host
 
-Host::Host(const std::string& plugin, const Setup& setup) {
-  auto loaded = load(plugin, setup);
-  impl_ = std::make_unique<Impl>(std::move(loaded.config), std::move(loaded.assembly), setup.patience);
-}
-
-Host::Host(const leat_plugin_entry& plugin, const Setup& setup) {
-  auto loaded = load(&plugin, setup);
-  impl_ = std::make_unique<Impl>(std::move(loaded.config), std::move(loaded.assembly), setup.patience);
-}
-
+Host::Host(const std::string& plugin, const Setup& setup)
+    : impl_(std::make_unique<Impl>(PluginSource(plugin), setup)) {}
+Host::Host(const leat_plugin_entry& plugin, const Setup& setup)
+    : impl_(std::make_unique<Impl>(PluginSource(&plugin), setup)) {}
 Host::~Host() { close(); }
 
 Host::Impl& Host::open() const {

@@ -121,11 +121,9 @@ Loaded load(const PluginSource& source, const Setup& setup) {
     memory.emplace(configuration(setup, *library, file != nullptr ? library->path() : library->name()));
   if (!setup.text.empty()) memory.emplace(setup.text);
   auto [config, diagnostics] = config::load(memory ? memory->path : setup.file);
-  std::optional<server::Assembly> assembly;
-  if (config) {
-    libraries().commons().metrics.set_limit(config->settings.metrics_series);
-    assembly = server::assemble(*config, libraries(), std::move(folders), 1, diagnostics);
-  }
+  if (config) libraries().commons().metrics.set_limit(config->settings.metrics_series);
+  auto assembly =
+      config ? server::assemble(*config, libraries(), std::move(folders), 1, diagnostics) : std::nullopt;
   if (!assembly) {
     const std::string report = config::render(diagnostics);
     throw Error(memory ? replace_all(report, memory->path, "configuration") : report);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "e2e/client.h"
+#include "e2e/configuration.h"
 #include "e2e/daemon.h"
 
 namespace leat::e2e {
@@ -300,6 +301,29 @@ TEST_CASE(
   // Leaking one of the two builds each time would be 20 MiB and more; allocators breathe by far less. The
   // address sanitizer keeps what was freed, and finds leaks itself.
   if (!kSanitized) CHECK(site.daemon().resident_kib() < settled + 8 * 1024);
+}
+
+TEST_CASE("reload: plugins that use each other begin and end in their order, in both generations") {
+  Wanted wanted;
+  wanted.more = "[[plugin]]\nname = \"c\"\nfile = \"" TEST_PLUGINS
+                "/consumer.so\"\n"
+                "[[plugin]]\nname = \"p\"\nfile = \"" TEST_PLUGINS
+                "/provider.so\"\n"
+                "[[route]]\npath = \"/asks\"\nhandler = \"c:asks\"\n";
+  Daemon daemon(demo_configuration(wanted));
+  CHECK(Client(daemon.address()).ask(get("/asks")).body == "ann 1 1 2");
+  daemon.signal(SIGHUP);
+  REQUIRE(daemon.logs("generation 1 has ended"));
+  // The new provider has a counter of its own.
+  CHECK(Client(daemon.address()).ask(get("/asks")).body == "ann 1 1 2");
+  const std::string log = daemon.log();
+  const auto second = [&](std::string_view text) { return log.find(text, log.find(text) + 1); };
+  CHECK(second("provider ann is made") < second("consumer is made"));
+  CHECK(second("provider begins on a worker") < second("consumer begins on a worker"));
+  CHECK(log.find("consumer drains") < log.find("provider ann drains"));
+  CHECK(log.find("consumer ends on a worker") < log.find("provider ends on a worker"));
+  CHECK(log.find(": consumer ends\n") < log.find("provider ann ends\n"));
+  CHECK(log.find("provider ann ends\n") != std::string::npos);
 }
 
 }  // namespace leat::e2e

@@ -124,6 +124,25 @@ TEST_CASE("supervisor: a plugin that crashes too often is quarantined, the rest 
   CHECK(serves(daemon));
 }
 
+TEST_CASE("supervisor: those that need a quarantined plugin are out of service with it") {
+  Wanted wanted{.server = "crash_limit = 1\n"};
+  wanted.more = "[[plugin]]\nname = \"c\"\nfile = \"" TEST_PLUGINS
+                "/consumer.so\"\n"
+                "[[plugin]]\nname = \"p\"\nfile = \"" TEST_PLUGINS
+                "/provider.so\"\n"
+                "[[route]]\npath = \"/asks\"\nhandler = \"c:asks\"\n"
+                "[[route]]\npath = \"/abort\"\nhandler = \"p:aborts\"\n";
+  Daemon daemon(demo_configuration(wanted));
+  CHECK(Client(daemon.address()).ask(get("/asks")).body == "ann 1 1 2");
+  crash(daemon, "/abort");
+  CHECK(Client(daemon.address()).ask(get("/asks")).is_problem(503));
+  CHECK(serves(daemon));
+  CHECK(
+      daemon.logs("plugin c is out of service too: it needs `users/1`, which no plugin in service provides"));
+  daemon.signal(SIGHUP);
+  REQUIRE(daemon.logs("generation 2 serves"));
+  CHECK(Client(daemon.address()).ask(get("/asks")).body == "ann 1 1 2");
+}
 TEST_CASE("supervisor: a reload takes a quarantined plugin up again") {
   Daemon daemon(demo_configuration(with_crashes("crash_limit = 1\n")));
   crash(daemon, "/segv");

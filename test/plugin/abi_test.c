@@ -66,7 +66,24 @@ AT(leat_plugin_entry, self_test, 112);
 AT(leat_plugin_entry, export_state, 120);
 AT(leat_plugin_entry, import_state, 128);
 AT(leat_plugin_entry, on_drain, 136);
-SIZE(leat_plugin_entry, 144);
+AT(leat_plugin_entry, services, 144);
+AT(leat_plugin_entry, needs, 152);
+AT(leat_plugin_entry, service_count, 160);
+AT(leat_plugin_entry, need_count, 164);
+SIZE(leat_plugin_entry, 168);
+
+AT(leat_service, struct_size, 0);
+AT(leat_service, kind, 4);
+AT(leat_service, name, 8);
+AT(leat_service, table, 24);
+AT(leat_service, open, 32);
+AT(leat_service, close, 40);
+SIZE(leat_service, 48);
+
+AT(leat_need, struct_size, 0);
+AT(leat_need, flags, 4);
+AT(leat_need, name, 8);
+SIZE(leat_need, 24);
 
 FUNCTION(leat_request_v1, method, 0);
 FUNCTION(leat_request_v1, target, 1);
@@ -178,6 +195,10 @@ AT(leat_fetch, timeout_ms, 64);
 SIZE(leat_fetched, 56);
 AT(leat_fetched, fields, 16);
 AT(leat_fetched, message, 40);
+FUNCTION(leat_services_v1, find, 0);
+FUNCTION(leat_services_v1, table, 1);
+FUNCTION(leat_services_v1, context, 2);
+
 FUNCTION(leat_client_v1, open, 0);
 FUNCTION(leat_client_v1, fetch, 1);
 FUNCTION(leat_client_v1, cancel, 2);

@@ -124,6 +124,11 @@ TEST_CASE("loader: a broken entry or table of handlers is refused") {
   CHECK(error_of("entry_no_handle").message.contains("handler number 1"));
   CHECK(error_of("entry_no_handlers").message.contains("table of handlers"));
   CHECK(error_of("entry_no_sizes").message.contains("table of handlers"));
+  CHECK(error_of("entry_no_table").message.contains("its service `a/1` has no table"));
+  CHECK(error_of("entry_no_version").message.contains("`a` is no name for a service"));
+  CHECK(error_of("entry_no_open").message.contains("its service `a/1` is of no kind"));
+  CHECK(error_of("entry_need_flags").message.contains("its need `a/1` has unknown flags"));
+  CHECK(error_of("entry_same_needs").message.contains("two needs named `a/1`"));
 }
 
 TEST_CASE("loader: what load() objects to is shown") {

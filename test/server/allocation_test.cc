@@ -28,7 +28,8 @@ class Served {
     Diagnostics diagnostics;
     auto loaded = config::load(LEAT_BENCH_CONFIGURATION);
     REQUIRE(loaded.config);
-    assembly_ = assemble(*loaded.config, libraries_, {LEAT_DEMO_FOLDER}, 1, diagnostics);
+    if (auto made = assemble(*loaded.config, libraries_, {LEAT_DEMO_FOLDER}, 1, diagnostics))
+      assembly_.emplace(std::move(*made));
     REQUIRE(assembly_);
     pipeline_.emplace(*assembly_->site);
     auto listener = net::listen_on(*net::Address::parse("127.0.0.1:0"), {});
@@ -37,8 +38,8 @@ class Served {
     std::vector<Fd> listeners;
     listeners.push_back(std::move(*listener));
     const Worker::Hooks hooks{
-        .start = [this](uint32_t worker) { return assembly_->plugins[0]->worker_init(worker).has_value(); },
-        .stop = [this](uint32_t worker) { assembly_->plugins[0]->worker_fini(worker); }};
+        .start = [this](uint32_t worker) { return assembly_->worker_init(worker).has_value(); },
+        .stop = [this](uint32_t worker) { assembly_->worker_fini(worker); }};
     fleet_.push_back(
         std::make_unique<Worker>(WorkerOptions{}, std::move(listeners), *pipeline_, fleet_, hooks));
     std::promise<bool> ready;

@@ -157,6 +157,37 @@ typedef struct leat_handler {
   void (*on_done)(const leat_scope* scope, leat_request* request);
 } leat_handler;
 
+/* How many contexts a service has, that is, whose state its functions work on. */
+#define LEAT_SERVICE_SINGLETON 0u  /* one: the provider's instance. Its functions are [any] */
+#define LEAT_SERVICE_PER_WORKER 1u /* one for each worker: the provider's worker_state there */
+#define LEAT_SERVICE_REQUEST 2u    /* one for each request that uses it: what open() makes */
+
+/* What a plugin does for others: a table of functions, in a header that both include. The name says what it
+ * is and the major version of the table, "users/1"; a table grows by appending, and begins with its own size
+ * in bytes (uint32_t), as all tables do. Its functions take the context first. They run in the callback of
+ * whoever calls them, as a part of it: what they suspend, fetch or allocate belongs to that request, and a
+ * completion of theirs goes through the caller's host. */
+typedef struct leat_service {
+  uint32_t struct_size; /* also the distance between two elements of the plugin's array */
+  uint32_t kind;        /* LEAT_SERVICE_* */
+  leat_str name;        /* 1..63 visible characters, with a '/' and the number at the end */
+  const void* table;    /* unchanged for as long as the plugin is loaded */
+  /* LEAT_SERVICE_REQUEST only, both [worker]; `scope` is the provider's. The first use of the service in a
+   * request makes a context; LEAT_OK, or an error of its own choice that the caller gets. close() comes
+   * after the request's on_done, the last one opened first; nothing may be answered then. */
+  int32_t (*open)(const leat_scope* scope, leat_request* request, void** context);
+  void (*close)(const leat_scope* scope, leat_request* request, void* context);
+} leat_service;
+
+#define LEAT_NEED_OPTIONAL 1u /* the plugin can do without */
+
+/* A service that the plugin uses (leat.services/1). Its provider is created before, and destroyed after. */
+typedef struct leat_need {
+  uint32_t struct_size; /* also the distance between two elements of the plugin's array */
+  uint32_t flags;       /* LEAT_NEED_* */
+  leat_str name;        /* "users/1" */
+} leat_need;
+
 /* Takes a piece of exported state; LEAT_OK, or LEAT_E_MEMORY. */
 typedef int32_t (*leat_sink)(void* context, leat_str piece);
 
@@ -210,6 +241,13 @@ typedef struct leat_plugin_entry {
   /* [main] No new request will come. What is still under way at `deadline_ns` (CLOCK_MONOTONIC) is given up:
    * end long work by then. */
   void (*on_drain)(const leat_host* host, void* instance, uint64_t deadline_ns);
+
+  /* What each instance does for others, and what it wants of them. A configuration in which a need is not
+   * met, or met by several (and none chosen), or in which plugins need each other in a circle, is refused. */
+  const leat_service* services;
+  const leat_need* needs;
+  uint32_t service_count;
+  uint32_t need_count;
 } leat_plugin_entry;
 
 /* ------------------------------------------------------------------------------------------ extensions */
@@ -599,6 +637,25 @@ typedef struct leat_metrics_v1 {
   int32_t (*change)(leat_metric* metric, double by);     /* a gauge, from any number of threads at once */
   int32_t (*observe)(leat_metric* metric, double value); /* by a histogram; finite, else LEAT_E_ARGUMENT */
 } leat_metrics_v1;
+
+/* A service that was found for a need; until the instance's destroy() has returned. */
+typedef struct leat_service_use leat_service_use;
+
+/* "leat.services/1": what other plugins do for this one; see leat_service for what they do. */
+typedef struct leat_services_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* [main] In create(): the service for one of the entry's needs; NULL for an optional one that nobody
+   * provides, and for a name that is not among the needs, which is logged. The provider's create() has been
+   * called. */
+  const leat_service_use* (*find)(const leat_host* host, leat_str name);
+  /* [any] Its table; look with LEAT_HAS before using what its first version lacked. */
+  const void* (*table)(const leat_service_use* use);
+  /* [worker] What its functions are to be called with, for this request. LEAT_OK; LEAT_E_MEMORY, or what
+   * open() answered; LEAT_E_STATE once the request has ended, unless it was opened before. For a singleton
+   * `request` may be NULL, and this is [any]. */
+  int32_t (*context)(leat_request* request, const leat_service_use* use, void** context);
+} leat_services_v1;
 
 /* ----------------------------------------------------------------------------------- note and exported
  * symbol */

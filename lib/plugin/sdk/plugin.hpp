@@ -59,6 +59,7 @@
 #include "plugin_parameters.hpp"
 #include "plugin_pool.hpp"
 #include "plugin_request.hpp"
+#include "plugin_services.hpp"
 #include "plugin_task.hpp"
 
 namespace leat {
@@ -71,6 +72,8 @@ inline namespace [[gnu::visibility("hidden")]] v1 {
 //   std::string export_state()              what the next object is to begin with; requests run meanwhile
 //   void import_state(std::string_view)     takes it; throws to refuse
 //   void on_drain(uint64_t deadline_ns)     no new request will come
+// and, for plugins that work with it (plugin_services.hpp), static constexpr functions services() and
+// needs().
 template <class Derived>
 class Plugin : public detail::PluginTag {
  public:
@@ -153,6 +156,7 @@ struct Entry {
     look_up(api.pool, "leat.pool/1");
     look_up(api.client, "leat.client/1");
     look_up(api.metrics, "leat.metrics/1");
+    look_up(api.services, "leat.services/1");
     return complete ? LEAT_OK : LEAT_E_NOT_FOUND;
   }
 
@@ -243,6 +247,8 @@ struct Entry {
 #define LEAT_PLUGIN(Type, plugin_name, plugin_version)                                                 \
   LEAT_NOTE(plugin_name);                                                                              \
   static constexpr auto leat_plugin_handlers = Type::handlers();                                       \
+  static constexpr auto leat_plugin_services = leat::detail::services_of<Type>();                      \
+  static constexpr auto leat_plugin_needs = leat::detail::needs_of<Type>();                            \
   extern "C" const leat_plugin_entry leat_plugin = {                                                   \
       LEAT_ENTRY(plugin_name, plugin_version),                                                         \
       .load = leat::detail::Entry<Type>::load,                                                         \
@@ -259,6 +265,10 @@ struct Entry {
           leat::detail::Entry<Type>::kExports ? leat::detail::Entry<Type>::export_state : nullptr,     \
       .import_state =                                                                                  \
           leat::detail::Entry<Type>::kImports ? leat::detail::Entry<Type>::import_state : nullptr,     \
-      .on_drain = leat::detail::Entry<Type>::kDrains ? leat::detail::Entry<Type>::on_drain : nullptr};
+      .on_drain = leat::detail::Entry<Type>::kDrains ? leat::detail::Entry<Type>::on_drain : nullptr,  \
+      .services = leat_plugin_services.data(),                                                         \
+      .needs = leat_plugin_needs.data(),                                                               \
+      .service_count = static_cast<uint32_t>(leat_plugin_services.size()),                             \
+      .need_count = static_cast<uint32_t>(leat_plugin_needs.size())};
 
 #endif

@@ -38,6 +38,7 @@ struct Api {
   const leat_pool_v1* pool = nullptr;
   const leat_client_v1* client = nullptr;
   const leat_metrics_v1* metrics = nullptr;
+  const leat_services_v1* services = nullptr;
 };
 inline constinit Api api;
 

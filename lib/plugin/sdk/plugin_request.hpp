@@ -76,6 +76,9 @@ class Request {
  public:
   Request(leat_request* request, const leat_scope* scope) : request_(request), host_(scope->host) {}
 
+  // For the C interface.
+  [[nodiscard]] leat_request* raw() const { return request_; }
+
   [[nodiscard]] std::string_view method() const { return to_view(api().method(request_)); }
   [[nodiscard]] std::string_view path() const { return to_view(api().path(request_)); }
   [[nodiscard]] std::string_view query() const { return to_view(api().query(request_)); }
@@ -177,6 +180,11 @@ class Setup {
     leat_metric* metric = nullptr;
     (void)detail::api.metrics->declare(host_, &options, {}, error_, &metric);
     return metric;
+  }
+
+  // For Service's constructor.
+  [[nodiscard]] const leat_service_use* find_service(leat_str name) const {
+    return detail::api.services->find(host_, name);
   }
 
   [[nodiscard]] uint32_t worker_count() const { return host_->worker_count; }
