@@ -43,7 +43,7 @@ constexpr std::string_view kDeclarations = R"(
 | key | | meaning |
 |---|---|---|
 | `name` | text, needed | what routes call it |
-| `file` | text, needed | a path, or a name to be looked for in `server.plugin_path` and then in the installed folder |
+| `file` | text, needed | a path, or a name to be looked for in `server.plugin_path` and then in the installed folder; or `static:NAME` for one that is built in |
 | `services` | table | which plugin provides a service that this one needs, where several could: `{"users/1" = "directory"}` |
 | `[plugin.config]` | table | the plugin's own options |
 

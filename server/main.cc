@@ -30,6 +30,7 @@
 #include "server/plugin_check.h"
 #include "server/plugin_new.h"
 #include "server/plugin_run.h"
+#include "server/static_plugins.h"
 #include "server/supervisor.h"
 
 namespace leat::server {
@@ -236,7 +237,7 @@ int run(const Command& command, plugin::PluginLibraries& libraries) {
 // Without a supervisor: the plugin is loaded by then, and whoever writes it wants to see a crash.
 int run_plugin(Command command) {
   block_signals();
-  plugin::PluginLibraries libraries;
+  plugin::PluginLibraries libraries(static_plugins());
   if (const auto prepared = prepare_plugin_run(command, libraries); !prepared) return prepared.error();
   ListeningSockets sockets;
   return serve(command, nullptr, sockets, {}, libraries);
@@ -254,7 +255,7 @@ int tell_daemon(const Command& command, std::string_view words) {
 }
 
 int check(const Command& command) {
-  plugin::PluginLibraries libraries;
+  plugin::PluginLibraries libraries(static_plugins());
   const auto loaded = load_at_start(command, libraries);
   if (!loaded) return kExitConfiguration;
   print(command.file + ": " + std::to_string(loaded->assembly.site->routes().size()) + " routes, " +
@@ -263,7 +264,7 @@ int check(const Command& command) {
 }
 
 int routes(const Command& command) {
-  plugin::PluginLibraries libraries;
+  plugin::PluginLibraries libraries(static_plugins());
   const auto loaded = load_at_start(command, libraries);
   if (!loaded) return kExitConfiguration;
   const pipeline::Site& site = *loaded->assembly.site;
@@ -273,10 +274,17 @@ int routes(const Command& command) {
 
 int version(const Command& command) {
   const std::string abi = std::to_string(LEAT_ABI_MAJOR) + "." + std::to_string(LEAT_ABI_MINOR);
+  std::string names, quoted;
+  for (const leat_plugin_entry* each : static_plugins()) {
+    const std::string name(each->name.ptr, each->name.len);
+    names += (names.empty() ? "static plugins " : ", ") + name;
+    quoted += (quoted.empty() ? "\"" : ",\"") + name + "\"";
+  }
   print(command.json ? "{\"version\":\"" LEAT_VERSION "\",\"plugin_abi\":\"" + abi +
-                           "\",\"allocator\":\"" LEAT_ALLOCATOR "\"}\n"
+                           "\",\"allocator\":\"" LEAT_ALLOCATOR "\",\"static_plugins\":[" + quoted + "]}\n"
                      : "leat " LEAT_VERSION "\nplugin ABI " + abi +
-                           "\nallocator " LEAT_ALLOCATOR "\nplugins in " LEAT_PLUGIN_DIR "\n");
+                           "\nallocator " LEAT_ALLOCATOR "\nplugins in " LEAT_PLUGIN_DIR "\n" + names +
+                           (names.empty() ? "" : "\n"));
   return kExitFine;
 }
 
@@ -299,7 +307,7 @@ int explain_error(const Command& command) {
 int execute(const Command& command) {
   switch (command.kind) {
     case Command::Kind::Run: {
-      plugin::PluginLibraries libraries;
+      plugin::PluginLibraries libraries(static_plugins());
       return run(command, libraries);
     }
     case Command::Kind::PluginCheck:

@@ -128,24 +128,30 @@ class PluginLibrary {
 // again, for objects are never closed.
 class PluginLibraries {
  public:
-  PluginLibraries();
+  // `built_in` are entries of plugins that are a part of this program; they and the list stay.
+  explicit PluginLibraries(std::span<const leat_plugin_entry* const> built_in = {});
   ~PluginLibraries();  // every instance must be gone
   PluginLibraries(const PluginLibraries&) = delete;
   PluginLibraries& operator=(const PluginLibraries&) = delete;
 
+  // A file as PluginLibrary::load has it, or "static:NAME" for the built-in plugin that calls itself so.
   // `options.commons` is the libraries' own, whatever it was.
   std::expected<std::shared_ptr<PluginLibrary>, LoadError> load(std::string_view file,
                                                                 const LibraryOptions& options);
-  // Makes a plugin that is part of this program known: load() finds it under its name, before any file. The
-  // same entry again is the same library.
-  std::expected<std::shared_ptr<PluginLibrary>, LoadError> add(const leat_plugin_entry& entry,
-                                                               const LibraryOptions& options);
+  // Makes a built-in plugin known. False: another one has its name.
+  [[nodiscard]] bool add(const leat_plugin_entry& entry);
   [[nodiscard]] Commons& commons() { return *commons_; }
 
  private:
   std::unique_ptr<Commons> commons_;
   std::vector<std::shared_ptr<PluginLibrary>> loaded_;
-  std::vector<std::pair<const leat_plugin_entry*, std::shared_ptr<PluginLibrary>>> built_in_;
+  struct BuiltIn {
+    const leat_plugin_entry* entry;
+    std::shared_ptr<PluginLibrary> library;  // once it was asked for
+  };
+  std::expected<std::shared_ptr<PluginLibrary>, LoadError> load_built_in(std::string_view name,
+                                                                         const LibraryOptions& options);
+  std::vector<BuiltIn> built_in_;
 };
 
 // What a handler is told of the route that it is bound to.

@@ -28,7 +28,8 @@ namespace {
 
 // A plugin is code; the largest seen in the wild are some 100 MiB with debug information.
 constexpr off_t kMostFileBytes = off_t{1} << 30;
-constexpr uint32_t kMostElements = 4096;  // of any list in an entry
+constexpr std::string_view kBuiltIn = "static:";  // before the name of one
+constexpr uint32_t kMostElements = 4096;          // of any list in an entry
 constexpr size_t kMostNameBytes = sizeof(leat_note{}.name) - 1;
 
 // Sizes of the first version's tables: what the oldest plugin brings. They never change.
@@ -228,21 +229,24 @@ std::expected<std::unique_ptr<PluginLibrary>, LoadError> PluginLibrary::load_byt
 
 std::expected<std::unique_ptr<PluginLibrary>, LoadError> PluginLibrary::from_entry(
     const leat_plugin_entry& entry, const LibraryOptions& options) {
-  std::unique_ptr<PluginLibrary> library(new PluginLibrary("built in", options));
+  std::unique_ptr<PluginLibrary> library(new PluginLibrary(std::string(kBuiltIn), options));
   if (const auto adopted = library->adopt_entry(&entry); !adopted)
     return fail(std::format("cannot use a built-in plugin: {}", adopted.error().message),
                 adopted.error().hint);
-  library->content_ = content_name(library->name_ + " " + library->version_);
+  library->path_ += library->name_;
+  library->content_ = content_name(library->path_ + " " + library->version_);
   return library;
 }
 
-PluginLibraries::PluginLibraries() : commons_(std::make_unique<Commons>()) {}
+PluginLibraries::PluginLibraries(std::span<const leat_plugin_entry* const> built_in)
+    : commons_(std::make_unique<Commons>()) {
+  for (const leat_plugin_entry* entry : built_in) built_in_.push_back({entry, nullptr});
+}
 PluginLibraries::~PluginLibraries() = default;
 
 std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load(
     std::string_view file, const LibraryOptions& options) {
-  for (const auto& [entry, library] : built_in_)
-    if (library->name() == file) return library;
+  if (file.starts_with(kBuiltIn)) return load_built_in(file.substr(kBuiltIn.size()), options);
   auto path = find_file(file, options.directories);
   if (!path) return std::unexpected(std::move(path.error()));
   const auto bytes = read_file(*path);
@@ -259,15 +263,28 @@ std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load(
   return loaded_.emplace_back(std::move(*library));
 }
 
-std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::add(const leat_plugin_entry& entry,
-                                                                              const LibraryOptions& options) {
-  for (const auto& [known, library] : built_in_)
-    if (known == &entry) return library;
-  LibraryOptions with_commons = options;
-  with_commons.commons = commons_.get();
-  auto library = PluginLibrary::from_entry(entry, with_commons);
-  if (!library) return std::unexpected(std::move(library.error()));
-  return built_in_.emplace_back(&entry, std::move(*library)).second;
+bool PluginLibraries::add(const leat_plugin_entry& entry) {
+  for (const BuiltIn& each : built_in_)
+    if (view(each.entry->name) == view(entry.name)) return each.entry == &entry;
+  built_in_.push_back({&entry, nullptr});
+  return true;
+}
+
+std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load_built_in(
+    std::string_view name, const LibraryOptions& options) {
+  std::string known;
+  for (BuiltIn& each : built_in_) {
+    known += (known.empty() ? "" : ", ") + std::string(view(each.entry->name));
+    if (view(each.entry->name) != name) continue;
+    if (each.library != nullptr) return each.library;
+    LibraryOptions with_commons = options;
+    with_commons.commons = commons_.get();
+    auto library = PluginLibrary::from_entry(*each.entry, with_commons);
+    if (!library) return std::unexpected(std::move(library.error()));
+    return each.library = std::move(*library);
+  }
+  return fail(std::format("no plugin `{}` is built into this program", name),
+              known.empty() ? "none is; name the file of a shared object" : "there are: " + known);
 }
 
 std::expected<void, LoadError> PluginLibrary::open(std::string_view bytes, const ElfNote& note) {

@@ -37,7 +37,10 @@ plugin::LibraryOptions library_options() { return {.daemon_version = LEAT_VERSIO
 
 std::shared_ptr<plugin::PluginLibrary> load_library(const PluginSource& source) {
   if (const auto* entry = std::get_if<const leat_plugin_entry*>(&source)) {
-    auto added = libraries().add(**entry, library_options());
+    const std::string name((*entry)->name.ptr, (*entry)->name.len);
+    if (!libraries().add(**entry))
+      throw Error(std::format("two plugins in this program are named `{}`", name));
+    auto added = libraries().load("static:" + name, library_options());
     if (!added) fail(added.error());
     return *added;
   }
@@ -117,8 +120,7 @@ Loaded load(const PluginSource& source, const Setup& setup) {
   if (file != nullptr) folders.push_back(fs::path(library->path()).parent_path().string());
 
   std::optional<MemoryFile> memory;
-  if (!whole)
-    memory.emplace(configuration(setup, *library, file != nullptr ? library->path() : library->name()));
+  if (!whole) memory.emplace(configuration(setup, *library, library->path()));
   if (!setup.text.empty()) memory.emplace(setup.text);
   auto [config, diagnostics] = config::load(memory ? memory->path : setup.file);
   if (config) libraries().commons().metrics.set_limit(config->settings.metrics_series);

@@ -107,7 +107,8 @@ Daemon::Daemon(std::string_view configuration) : Daemon(configuration, Options()
 Daemon::Daemon(std::string_view configuration, Options options) {
   std::vector<std::string> arguments{"run", "-c", folder_.write("leat.toml", configuration)};
   arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
-  pid_ = spawn(binary(), arguments, path("out"), path("err"), options.descriptors);
+  pid_ = spawn(options.program.empty() ? binary() : options.program, arguments, path("out"), path("err"),
+               options.descriptors);
   wait_until_ready(options.listeners);
 }
 

@@ -63,6 +63,7 @@ class Daemon {
   struct Options {
     std::vector<std::string> arguments = {"--workers", "1"};
     uint64_t descriptors = 0;  // RLIMIT_NOFILE, soft and hard; 0: the test's own
+    std::string program = {};  // empty: the daemon
     size_t listeners = 1;      // lines `listening on ADDRESS` to wait for
   };
 

@@ -68,8 +68,9 @@ TEST_CASE("test host: a plugin that is compiled in") {
   CHECK(host.request("GET", "/greet?name=ann").send().body == R"({"greeting":"good \"day\"","name":"ann"})");
   Host second(leat_plugin);
   CHECK(second.request("GET", "/greet?name=you").send().body == R"({"greeting":"hello","name":"you"})");
-  Host whole(leat_plugin, {.text = "[[plugin]]\nname = \"g\"\nfile = \"compiled-in\"\n[[route]]\npath = "
-                                   "\"/hi\"\nhandler = \"g:greet\"\n"});
+  Host whole(leat_plugin,
+             {.text = "[[plugin]]\nname = \"g\"\nfile = \"static:compiled-in\"\n[[route]]\npath = "
+                      "\"/hi\"\nhandler = \"g:greet\"\n"});
   CHECK(whole.request("GET", "/hi?name=me").send().status == 200);
 }
 

@@ -682,7 +682,16 @@ typedef struct leat_note {
 /* Once per plugin, at file scope: LEAT_NOTE("hello"); and
  *   const leat_plugin_entry leat_plugin = {LEAT_ENTRY("hello", "1.0.0"), .handlers = ..., .handler_count =
  * ...};
+ *
+ * A plugin that is to be a part of the daemon, in one program, is compiled with -DLEAT_STATIC=hello, a C
+ * identifier: the entry is then called leat_plugin_hello, so that there can be several, and there is no note.
  */
+#ifdef LEAT_STATIC
+#define LEAT_JOIN_(a, b) a##b
+#define LEAT_JOIN(a, b) LEAT_JOIN_(a, b)
+#define leat_plugin LEAT_JOIN(leat_plugin_, LEAT_STATIC)
+#define LEAT_NOTE(plugin_name) struct leat_note
+#else
 #define LEAT_NOTE(plugin_name)                                        \
   LEAT_IN_NOTE static const leat_note leat_plugin_note = {            \
       5u,                                                             \
@@ -692,6 +701,7 @@ typedef struct leat_note {
       LEAT_ABI_MAJOR,                                                 \
       LEAT_NEEDS_MINOR,                                               \
       "" plugin_name}
+#endif
 
 #define LEAT_ENTRY(plugin_name, plugin_version)                                                   \
   .magic = LEAT_PLUGIN_MAGIC, .struct_size = (uint32_t)sizeof(leat_plugin_entry),                 \

@@ -162,8 +162,8 @@ class Host {
  public:
   // Loads the plugin: `plugin` is the path of a shared object, or the entry of one that is compiled into this
   // program. Where a configuration is given, it must load that plugin: "notes.so", without a folder, is
-  // looked for in the folder of `plugin`, and one that is compiled in goes by the name that it gives itself.
-  // An object is loaded once, however many hosts use it; each has an instance of its own.
+  // looked for in the folder of `plugin`, and one that is compiled in is "static:" and the name it gives
+  // itself. An object is loaded once, however many hosts use it; each has an instance of its own.
   explicit Host(const std::string& plugin, const Setup& setup = {});
   explicit Host(const leat_plugin_entry& plugin, const Setup& setup = {});
   ~Host();  // close()
