@@ -20,11 +20,16 @@ namespace {
 constexpr uint32_t kLoadTimeoutMs = 10'000;
 
 using plugin::Finding;
+using plugin::Trial;
 
 bool is_error(const Finding& finding) { return finding.severity == Finding::Severity::Error; }
 
-std::string as_text(const std::string& file, const std::vector<Finding>& findings, bool color) {
+std::string as_text(const std::string& file, const Trial& trial, bool color) {
+  const std::vector<Finding>& findings = trial.findings;
   std::string text;
+  for (const std::string& service : trial.services) text += "provides " + service + "\n";
+  for (const Trial::Need& need : trial.needs)
+    text += "needs " + need.service + (need.optional ? ", if it is there\n" : "\n");
   for (const Finding& each : findings) {
     const char* paint = !color ? "" : is_error(each) ? "\033[1;31m" : "\033[1;33m";
     text += std::format("{}{}[{}]{}: {}\n", paint, is_error(each) ? "error" : "warning", each.rule,
@@ -39,7 +44,7 @@ std::string as_text(const std::string& file, const std::vector<Finding>& finding
                             warnings == 1 ? "" : "s");
 }
 
-std::string as_json(const std::string& file, const std::vector<Finding>& findings) {
+std::string as_json(const std::string& file, const Trial& trial) {
   BlockPool pool(1, 1);
   Arena arena(pool, SIZE_MAX);
   json::Writer json(arena);
@@ -51,13 +56,27 @@ std::string as_json(const std::string& file, const std::vector<Finding>& finding
   text("file", file);
   json.key("findings");
   json.begin_array();
-  for (const Finding& each : findings) {
+  for (const Finding& each : trial.findings) {
     json.begin_object();
     text("rule", each.rule);
     text("severity", is_error(each) ? "error" : "warning");
     text("found", each.found);
     text("reason", each.reason);
     text("fix", each.fix);
+    json.end_object();
+  }
+  json.end_array();
+  json.key("provides");
+  json.begin_array();
+  for (const std::string& service : trial.services) json.string(service);
+  json.end_array();
+  json.key("needs");
+  json.begin_array();
+  for (const Trial::Need& need : trial.needs) {
+    json.begin_object();
+    text("service", need.service);
+    json.key("optional");
+    json.boolean(need.optional);
     json.end_object();
   }
   json.end_array();
@@ -69,24 +88,23 @@ std::string as_json(const std::string& file, const std::vector<Finding>& finding
 }  // namespace
 
 int check_plugin_file(const std::string& file, bool json) {
-  std::vector<Finding> findings;
   constexpr size_t kMostBytes = size_t{1} << 30;
   const auto bytes = config::read_binary(file, kMostBytes);
   if (!bytes) {
     std::fprintf(stderr, "leat: %s\n", bytes.error().reason.c_str());
     return kExitFailure;
   }
-  findings = plugin::check_plugin(*bytes);
+  Trial trial{.findings = plugin::check_plugin(*bytes)};
   // Loading runs its constructors: only what looks like a plugin deserves that.
-  if (std::ranges::none_of(findings, is_error)) {
+  if (std::ranges::none_of(trial.findings, is_error)) {
     const std::string path = file.contains('/') ? file : "./" + file;
-    std::ranges::move(plugin::try_to_load(path, {.daemon_version = LEAT_VERSION}, kLoadTimeoutMs),
-                      std::back_inserter(findings));
+    Trial loaded = plugin::try_to_load(path, {.daemon_version = LEAT_VERSION}, kLoadTimeoutMs);
+    loaded.findings.insert(loaded.findings.begin(), trial.findings.begin(), trial.findings.end());
+    trial = std::move(loaded);
   }
-  const std::string text =
-      json ? as_json(file, findings) : as_text(file, findings, ::isatty(STDOUT_FILENO) != 0);
+  const std::string text = json ? as_json(file, trial) : as_text(file, trial, ::isatty(STDOUT_FILENO) != 0);
   std::fwrite(text.data(), 1, text.size(), stdout);
-  return std::ranges::any_of(findings, is_error) ? kExitFailure : kExitFine;
+  return std::ranges::any_of(trial.findings, is_error) ? kExitFailure : kExitFine;
 }
 
 }  // namespace leat::server

@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <format>
+#include <optional>
 
 #include "base/fd.h"
 #include "plugin/elf_note.h"
@@ -178,6 +180,66 @@ class Checker {
   std::vector<Finding> findings_;
 };
 
+// What the child of try_to_load() says of a plugin that loads: a line for each name, after one of these.
+constexpr char kProvides = '+';
+constexpr char kNeeds = '!';
+constexpr char kWouldUse = '?';
+
+std::string tell(const PluginLibrary& library) {
+  std::string text;
+  const auto add = [&text](char what, leat_str name) {
+    text += what + std::string(name.ptr, name.len) + "\n";
+  };
+  for (const leat_service& each : library.services()) add(kProvides, each.name);
+  for (const leat_need& each : library.needs())
+    add((each.flags & LEAT_NEED_OPTIONAL) != 0 ? kWouldUse : kNeeds, each.name);
+  return text;
+}
+
+Trial read_telling(std::string_view text) {
+  Trial trial;
+  while (!text.empty()) {
+    const size_t line = std::min(text.find('\n'), text.size());
+    std::string name(text.substr(1, line - 1));
+    if (text[0] == kProvides)
+      trial.services.push_back(std::move(name));
+    else
+      trial.needs.push_back({std::move(name), text[0] == kWouldUse});
+    text.remove_prefix(std::min(line + 1, text.size()));
+  }
+  return trial;
+}
+
+// The child of try_to_load(): its status is 0 where the plugin loads, else its text is an error's.
+[[noreturn]] void load_and_tell(const std::string& path, const LibraryOptions& options, uint32_t timeout_ms,
+                                int out) {
+  // Whoever handles them here would tell of the parent.
+  for (const int fatal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) ::signal(fatal, SIG_DFL);
+  ::alarm(timeout_ms / 1000 + 1);  // should the parent die
+  const auto library = PluginLibrary::load(path, options);
+  const std::string text = library ? tell(**library) : library.error().message + "\n" + library.error().hint;
+  [[maybe_unused]] const auto written = ::write(out, text.data(), text.size());
+  ::_exit(library ? 0 : 1);  // without its destructors: loading is what was asked
+}
+
+// All that is written to the other end until it is closed; nothing where that takes longer.
+std::optional<std::string> hear(int in, uint32_t timeout_ms) {
+  using std::chrono::steady_clock;
+  const auto end = steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  std::string said;
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - steady_clock::now()).count();
+    pollfd event{in, POLLIN, 0};
+    const int ready = left > 0 ? ::poll(&event, 1, static_cast<int>(left)) : 0;
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) return std::nullopt;
+    char piece[4096];
+    const ssize_t size = ::read(in, piece, sizeof piece);
+    if (size <= 0) return said;
+    said.append(piece, static_cast<size_t>(size));
+  }
+}
+
 }  // namespace
 
 std::vector<Finding> check_plugin(std::string_view bytes) {
@@ -187,11 +249,10 @@ std::vector<Finding> check_plugin(std::string_view bytes) {
   return Checker(*file).run();
 }
 
-std::vector<Finding> try_to_load(const std::string& path, const LibraryOptions& options,
-                                 uint32_t timeout_ms) {
+Trial try_to_load(const std::string& path, const LibraryOptions& options, uint32_t timeout_ms) {
   const auto finding = [](std::string found, std::string reason, std::string fix) {
-    return std::vector<Finding>{
-        {Severity::Error, "load", std::move(found), std::move(reason), std::move(fix)}};
+    return Trial{
+        .findings = {{Severity::Error, "load", std::move(found), std::move(reason), std::move(fix)}}};
   };
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
@@ -203,25 +264,14 @@ std::vector<Finding> try_to_load(const std::string& path, const LibraryOptions& 
   if (child < 0)
     return finding(std::format("it could not be tried: {}", std::strerror(errno)),
                    "a process of its own is needed", "");
-  if (child == 0) {
-    // Whoever handles them here would tell of the parent.
-    for (const int fatal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) ::signal(fatal, SIG_DFL);
-    ::alarm(timeout_ms / 1000 + 1);  // should the parent die
-    const auto library = PluginLibrary::load(path, options);
-    const std::string text = library ? "" : library.error().message + "\n" + library.error().hint;
-    [[maybe_unused]] const auto written = ::write(in.get(), text.data(), text.size());
-    ::_exit(library ? 0 : 1);  // without its destructors: loading is what was asked
-  }
+  if (child == 0) load_and_tell(path, options, timeout_ms, in.get());
   in.reset();
-  pollfd event{out.get(), POLLIN, 0};
-  const bool ended = ::poll(&event, 1, static_cast<int>(timeout_ms)) > 0;
-  if (!ended) ::kill(child, SIGKILL);
-  char text[8192];
-  const ssize_t size = ended ? ::read(out.get(), text, sizeof text) : 0;
+  const std::optional<std::string> said = hear(out.get(), timeout_ms);
+  if (!said) ::kill(child, SIGKILL);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  if (!ended)
+  if (!said)
     return finding(std::format("loading it takes longer than {} ms", timeout_ms),
                    "the daemon would not come to serve",
                    "do nothing slow in constructors of static objects and in load()");
@@ -229,11 +279,10 @@ std::vector<Finding> try_to_load(const std::string& path, const LibraryOptions& 
     return finding(std::format("loading it ends the process with signal {} ({})", WTERMSIG(status),
                                ::strsignal(WTERMSIG(status))),
                    "the daemon would end with it", "run it in a debugger: gdb --args leat plugin check FILE");
-  if (WEXITSTATUS(status) == 0) return {};
-  const std::string_view said(text, static_cast<size_t>(std::max<ssize_t>(size, 0)));
-  const size_t line = std::min(said.find('\n'), said.size());
-  return finding(std::string(said.substr(0, line)), "the daemon would refuse it",
-                 std::string(said.substr(std::min(line + 1, said.size()))));
+  if (WEXITSTATUS(status) == 0) return read_telling(*said);
+  const size_t line = std::min(said->find('\n'), said->size());
+  return finding(said->substr(0, line), "the daemon would refuse it",
+                 said->substr(std::min(line + 1, said->size())));
 }
 
 }  // namespace leat::plugin

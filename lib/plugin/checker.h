@@ -25,8 +25,19 @@ struct Finding {
 // By the bytes alone. The first finding is the only one where they are no plugin at all.
 std::vector<Finding> check_plugin(std::string_view bytes);
 
+// How loading went, and what the plugin then says that it does for others and wants of them.
+struct Trial {
+  struct Need {
+    std::string service;
+    bool optional = false;
+  };
+  std::vector<Finding> findings;
+  std::vector<std::string> services;  // "users/1"
+  std::vector<Need> needs;
+};
+
 // Loads `path` in a child process and reports how that ends: refused, crashed, or not done within
 // `timeout_ms`. The calling process must have one thread.
-std::vector<Finding> try_to_load(const std::string& path, const LibraryOptions& options, uint32_t timeout_ms);
+Trial try_to_load(const std::string& path, const LibraryOptions& options, uint32_t timeout_ms);
 
 }  // namespace leat::plugin

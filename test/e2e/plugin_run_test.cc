@@ -78,6 +78,13 @@ TEST_CASE("plugin check: says what is wrong, why and how to mend it, and its sta
   CHECK(sound.status == 0);
   CHECK(sound.output.ends_with("pitfall_sound.so: nothing is wrong\n"));
   CHECK(run_leat({"plugin", "check", TEST_PLUGINS "/pitfall_crashes.so"}).output.contains("signal 11"));
+  const std::string consumer = TEST_PLUGINS "/consumer.so";
+  const Outcome uses = run_leat({"plugin", "check", consumer});
+  CHECK(uses.output.contains("needs users/1\n"));
+  CHECK(uses.output.contains("needs extra/1, if it is there\n"));
+  CHECK(run_leat({"plugin", "check", TEST_PLUGINS "/provider.so"}).output.contains("provides users/1\n"));
+  CHECK(run_leat({"plugin", "check", "--json", consumer})
+            .output.contains(R"({"service":"extra/1","optional":true})"));
 }
 
 }  // namespace leat::e2e

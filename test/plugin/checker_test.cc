@@ -109,19 +109,34 @@ TEST_CASE("checker: a damaged file is judged within its bounds") {
 
 TEST_CASE("checker: loading is tried in a process of its own, whatever comes of it") {
   const LibraryOptions options;
-  CHECK(rules(try_to_load(path_of("pitfall_sound"), options, 20'000)) == "");
-  const auto crashed = try_to_load(path_of("pitfall_crashes"), options, 20'000);
+  CHECK(rules(try_to_load(path_of("pitfall_sound"), options, 20'000).findings) == "");
+  const auto crashed = try_to_load(path_of("pitfall_crashes"), options, 20'000).findings;
   REQUIRE(crashed.size() == 1);
   CHECK(crashed[0].found.contains("signal 11"));
-  const auto hung = try_to_load(path_of("pitfall_hangs"), options, 300);
+  const auto hung = try_to_load(path_of("pitfall_hangs"), options, 300).findings;
   REQUIRE(hung.size() == 1);
   CHECK(hung[0].found == "loading it takes longer than 300 ms");
-  const auto refused = try_to_load(path_of("pitfall_refuses"), options, 20'000);
+  const auto refused = try_to_load(path_of("pitfall_refuses"), options, 20'000).findings;
   REQUIRE(refused.size() == 1);
   CHECK(refused[0].found.contains("not today"));
-  const auto missing = try_to_load(path_of("missing_symbol"), options, 20'000);
+  const auto missing = try_to_load(path_of("missing_symbol"), options, 20'000).findings;
   REQUIRE(missing.size() == 1);
   CHECK(missing[0].found.contains("it needs the symbol"));
+}
+
+TEST_CASE("checker: what a plugin provides and needs is known once it is loaded") {
+  const LibraryOptions options;
+  const Trial provider = try_to_load(path_of("provider"), options, 20'000);
+  CHECK(provider.findings.empty());
+  CHECK(provider.services == std::vector<std::string>{"users/1", "counter/1", "visit/1"});
+  REQUIRE(provider.needs.size() == 1);
+  CHECK(provider.needs[0].service == "missing/7");
+  CHECK(provider.needs[0].optional);
+  const Trial consumer = try_to_load(path_of("consumer"), options, 20'000);
+  CHECK(consumer.services.empty());
+  REQUIRE(consumer.needs.size() == 4);
+  CHECK(consumer.needs[0].service == "users/1");
+  CHECK_FALSE(consumer.needs[0].optional);
 }
 
 }  // namespace leat::plugin::test
