@@ -1,0 +1,360 @@
+#include "cache/store.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace leat::cache {
+
+// One allocation: this, then the key, the value, and the tags, each with its size in front.
+struct Entry {
+  std::atomic<Entry*> next = nullptr;  // in its bucket
+  std::atomic<uint32_t> refs = 1;      // the chain's, and one for each pin
+  std::atomic<uint8_t> uses = 0;       // hits since it was queued, up to kMostUses
+  bool in_main = false;
+  uint32_t key_size = 0;
+  uint64_t hash = 0;
+  uint64_t expires_ms = 0;
+  size_t value_size = 0;
+  size_t size = 0;         // of all
+  Entry* newer = nullptr;  // in its queue, or the next of those that were removed
+  Entry* older = nullptr;
+  uint64_t stamp = 0;  // once it was removed
+
+  [[nodiscard]] const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
+  [[nodiscard]] char* bytes() { return reinterpret_cast<char*>(this + 1); }
+  [[nodiscard]] std::string_view key() const { return {bytes(), key_size}; }
+  [[nodiscard]] std::string_view value() const { return {bytes() + key_size, value_size}; }
+  [[nodiscard]] bool has_tag(std::string_view tag) const {
+    const char* const end = reinterpret_cast<const char*>(this) + size;
+    for (const char* at = bytes() + key_size + value_size; at != end;) {
+      uint32_t length = 0;
+      std::memcpy(&length, at, sizeof length);
+      at += sizeof length;
+      if (std::string_view(at, length) == tag) return true;
+      at += length;
+    }
+    return false;
+  }
+};
+
+namespace {
+
+constexpr uint8_t kMostUses = 3;
+constexpr size_t kMostShards = 16;
+// A shard has room for at least so many of the largest entries, so that one does not empty it.
+constexpr size_t kLeastEntries = 8;
+constexpr size_t kBytesPerBucket = 512;
+constexpr size_t kSmallPart = 10;  // of the budget, as a divisor
+
+void drop(Entry* entry) {
+  if (entry->refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  entry->~Entry();
+  std::free(entry);
+}
+
+size_t size_of(std::string_view key, std::string_view value, std::span<const std::string_view> tags) {
+  size_t size = sizeof(Entry) + key.size() + value.size();
+  for (const std::string_view tag : tags) size += sizeof(uint32_t) + tag.size();
+  return size;
+}
+
+Entry* make_entry(uint64_t hash, std::string_view key, std::string_view value, uint64_t expires_ms,
+                  std::span<const std::string_view> tags) {
+  const size_t size = size_of(key, value, tags);
+  void* memory = std::malloc(size);
+  if (memory == nullptr) return nullptr;
+  auto* entry = new (memory) Entry;
+  entry->hash = hash;
+  entry->expires_ms = expires_ms;
+  entry->key_size = static_cast<uint32_t>(key.size());
+  entry->value_size = value.size();
+  entry->size = size;
+  char* at = entry->bytes();
+  const auto append = [&at](const void* bytes, size_t count) {
+    if (count != 0) std::memcpy(at, bytes, count);
+    at += count;
+  };
+  append(key.data(), key.size());
+  append(value.data(), value.size());
+  for (const std::string_view tag : tags) {
+    const auto length = static_cast<uint32_t>(tag.size());
+    append(&length, sizeof length);
+    append(tag.data(), tag.size());
+  }
+  return entry;
+}
+
+// Entries in the order in which they came.
+struct Queue {
+  Entry* newest = nullptr;
+  Entry* oldest = nullptr;
+  size_t bytes = 0;
+
+  void add(Entry& entry) {
+    entry.newer = nullptr;
+    entry.older = newest;
+    (newest != nullptr ? newest->newer : oldest) = &entry;
+    newest = &entry;
+    bytes += entry.size;
+  }
+  void remove(Entry& entry) {
+    (entry.newer != nullptr ? entry.newer->older : newest) = entry.older;
+    (entry.older != nullptr ? entry.older->newer : oldest) = entry.newer;
+    bytes -= entry.size;
+  }
+};
+
+}  // namespace
+
+Pin::~Pin() {
+  if (entry_ != nullptr) drop(entry_);
+}
+
+std::string_view Pin::value() const { return entry_->value(); }
+
+// A part of the entries, by hash. All but `buckets` and the counts is under the mutex.
+struct Store::Shard {
+  explicit Shard(size_t bytes)
+      : budget(bytes),
+        bucket_count(std::bit_ceil(std::max<size_t>(bytes / kBytesPerBucket, 16))),
+        buckets(bucket_count),
+        ghosts(bucket_count) {}
+  ~Shard() {
+    for (auto& bucket : buckets)
+      for (Entry* entry = bucket.load(); entry != nullptr;) drop(std::exchange(entry, entry->next.load()));
+    while (retired != nullptr) drop(std::exchange(retired, retired->newer));
+  }
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  // The lowest bits choose the shard, the highest a ghost's fingerprint.
+  [[nodiscard]] size_t place(uint64_t hash) const { return hash / kMostShards & (bucket_count - 1); }
+  static uint32_t fingerprint(uint64_t hash) { return static_cast<uint32_t>(hash >> 32) | 1; }
+
+  [[nodiscard]] Entry* find(uint64_t hash, std::string_view key) const {
+    Entry* entry = buckets[place(hash)].load();
+    while (entry != nullptr && (entry->hash != hash || entry->key() != key)) entry = entry->next.load();
+    return entry;
+  }
+
+  void add(Entry& entry, bool to_main) {
+    std::atomic<Entry*>& bucket = buckets[place(entry.hash)];
+    entry.next.store(bucket.load());
+    bucket.store(&entry);
+    entry.in_main = to_main;
+    (to_main ? main : small).add(entry);
+    entries.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  // Unlinks it; retire() frees it.
+  void remove(Entry& entry) {
+    std::atomic<Entry*>* link = &buckets[place(entry.hash)];
+    while (link->load() != &entry) link = &link->load()->next;
+    link->store(entry.next.load());
+    (entry.in_main ? main : small).remove(entry);
+    entries.fetch_sub(1, std::memory_order_relaxed);
+    entry.newer = std::exchange(removed, &entry);
+  }
+
+  // Takes the next step to more room: an entry goes, or moves on.
+  void make_room(uint64_t now_ms) {
+    const bool from_small = main.oldest == nullptr || small.bytes > budget / kSmallPart;
+    Queue& queue = from_small ? small : main;
+    Entry& entry = *queue.oldest;
+    const uint8_t uses = entry.uses.load(std::memory_order_relaxed);
+    if (uses == 0 || entry.expires_ms <= now_ms) {
+      if (!entry.in_main) ghosts[place(entry.hash)] = fingerprint(entry.hash);
+      remove(entry);
+      evictions.fetch_add(1, std::memory_order_relaxed);
+      return;
+    }
+    queue.remove(entry);
+    entry.uses.store(entry.in_main ? uses - 1 : 0, std::memory_order_relaxed);
+    entry.in_main = true;
+    main.add(entry);
+  }
+
+  [[nodiscard]] size_t bytes() const { return small.bytes + main.bytes; }
+  [[nodiscard]] bool is_ghost(uint64_t hash) const { return ghosts[place(hash)] == fingerprint(hash); }
+  void publish() { shown_bytes.store(bytes(), std::memory_order_relaxed); }
+
+  const size_t budget;
+  const size_t bucket_count;
+  std::vector<std::atomic<Entry*>> buckets;
+  std::mutex mutex;
+  Queue small, main;
+  // Hashes that went from the small queue, each until another one takes its place.
+  std::vector<uint32_t> ghosts;
+  Entry* removed = nullptr;  // by the call that has the mutex
+  Entry* retired = nullptr;  // by those before, with their stamps
+  std::atomic<size_t> entries = 0, shown_bytes = 0;
+  std::atomic<uint64_t> puts = 0, evictions = 0;
+};
+
+Store::Store(Hash hash) : hash_(hash) {
+  // Where there is no randomness yet the addresses of this program have to do.
+  if (::getrandom(&secret_, sizeof secret_, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof secret_))
+    secret_ = {reinterpret_cast<uintptr_t>(this), reinterpret_cast<uintptr_t>(&sip_hash<1, 3>)};
+}
+
+Store::~Store() = default;
+
+void Store::configure(const Limits& limits, uint32_t lanes) {
+  if (lanes_ != nullptr) return;
+  limits_ = limits;
+  lane_count_ = lanes;
+  lanes_ = std::make_unique<Lane[]>(lanes);
+}
+
+// Tables are made for the first entry: a daemon that stores nothing does not pay for them.
+bool Store::make_shards() {
+  const std::lock_guard lock(making_);
+  if (ready_.load(std::memory_order_relaxed)) return true;
+  const size_t room = limits_.bytes / (kLeastEntries * (limits_.entry_bytes + sizeof(Entry)));
+  const size_t count = std::bit_floor(std::clamp<size_t>(room, 1, kMostShards));
+  try {
+    while (made_.size() < count) made_.push_back(std::make_unique<Shard>(limits_.bytes / count));
+  } catch (const std::bad_alloc&) {
+    made_.clear();
+    return false;
+  }
+  shard_mask_ = count - 1;
+  ready_.store(true, std::memory_order_release);
+  return true;
+}
+
+Store::Shard& Store::shard_of(uint64_t hash) const { return *made_[hash & shard_mask_]; }
+
+Pin Store::find(uint32_t lane, std::string_view key, uint64_t now_ms) {
+  if (lane >= lane_count_) return {};
+  Lane& mine = lanes_[lane];
+  const auto count = [](std::atomic<uint64_t>& number) {
+    number.store(number.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  };
+  if (!ready_.load(std::memory_order_acquire)) {
+    count(mine.misses);
+    return {};
+  }
+  const uint64_t hash = hash_(key, secret_);
+  mine.epoch.store(epoch_.load());
+  Entry* entry = shard_of(hash).find(hash, key);
+  if (entry != nullptr && now_ms >= entry->expires_ms) entry = nullptr;
+  if (entry != nullptr) entry->refs.fetch_add(1, std::memory_order_relaxed);
+  mine.epoch.store(0, std::memory_order_release);
+  count(entry != nullptr ? mine.hits : mine.misses);
+  if (entry == nullptr) return {};
+  // Two that count at once may count as one.
+  const uint8_t uses = entry->uses.load(std::memory_order_relaxed);
+  if (uses < kMostUses) entry->uses.store(uses + 1, std::memory_order_relaxed);
+  return Pin(entry);
+}
+
+// Frees what was removed, and what earlier calls left, as far as no reader may stand on it. Under the mutex.
+void Store::retire(Shard& shard) {
+  shard.publish();
+  const uint64_t stamp = shard.removed != nullptr ? epoch_.fetch_add(1) + 1 : 0;
+  while (Entry* entry = shard.removed) {
+    shard.removed = entry->newer;
+    entry->stamp = stamp;
+    entry->newer = std::exchange(shard.retired, entry);
+  }
+  if (shard.retired == nullptr) return;
+  uint64_t oldest = UINT64_MAX;  // epoch in which somebody reads
+  for (uint32_t i = 0; i < lane_count_; ++i)
+    if (const uint64_t epoch = lanes_[i].epoch.load(); epoch != 0) oldest = std::min(oldest, epoch);
+  for (Entry** link = &shard.retired; *link != nullptr;) {
+    Entry* const entry = *link;
+    if (entry->stamp > oldest) {
+      link = &entry->newer;
+    } else {
+      *link = entry->newer;
+      drop(entry);
+    }
+  }
+}
+
+Store::Result Store::put(std::string_view key, std::string_view value, uint64_t now_ms, uint64_t expires_ms,
+                         std::span<const std::string_view> tags) {
+  const size_t size = size_of(key, value, tags);
+  if (size - sizeof(Entry) > limits_.entry_bytes || size > limits_.bytes) return Result::TooLarge;
+  if (!ready_.load(std::memory_order_acquire) && !make_shards()) return Result::Memory;
+  const uint64_t hash = hash_(key, secret_);
+  Entry* entry = make_entry(hash, key, value, expires_ms, tags);
+  if (entry == nullptr) return Result::Memory;
+  Shard& shard = shard_of(hash);
+  const std::lock_guard lock(shard.mutex);
+  Entry* old = shard.find(hash, key);
+  bool to_main = shard.is_ghost(hash);
+  if (old != nullptr) {
+    to_main = old->in_main;
+    entry->uses.store(old->uses.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  }
+  // In front of the old one, which a reader finds until then.
+  shard.add(*entry, to_main);
+  if (old != nullptr) shard.remove(*old);
+  while (shard.bytes() > shard.budget) shard.make_room(now_ms);
+  shard.puts.fetch_add(1, std::memory_order_relaxed);
+  retire(shard);
+  return Result::Stored;
+}
+
+size_t Store::purge(std::string_view key) {
+  if (!ready_.load(std::memory_order_acquire)) return 0;
+  const uint64_t hash = hash_(key, secret_);
+  Shard& shard = shard_of(hash);
+  const std::lock_guard lock(shard.mutex);
+  Entry* entry = shard.find(hash, key);
+  if (entry != nullptr) shard.remove(*entry);
+  retire(shard);
+  return entry != nullptr ? 1 : 0;
+}
+
+size_t Store::purge_if(const std::function<bool(const Entry&)>& goes) {
+  if (!ready_.load(std::memory_order_acquire)) return 0;
+  size_t count = 0;
+  for (const auto& shard : made_) {
+    const std::lock_guard lock(shard->mutex);
+    for (const Queue* queue : {&shard->small, &shard->main})
+      for (Entry* entry = queue->oldest; entry != nullptr;) {
+        Entry* const next = entry->newer;
+        if (goes(*entry)) {
+          shard->remove(*entry);
+          ++count;
+        }
+        entry = next;
+      }
+    retire(*shard);
+  }
+  return count;
+}
+
+size_t Store::purge_prefix(std::string_view prefix) {
+  return purge_if([prefix](const Entry& entry) { return entry.key().starts_with(prefix); });
+}
+
+size_t Store::purge_tag(std::string_view tag) {
+  return purge_if([tag](const Entry& entry) { return entry.has_tag(tag); });
+}
+
+Statistics Store::statistics() const {
+  Statistics sum;
+  for (uint32_t i = 0; i < lane_count_; ++i) {
+    sum.hits += lanes_[i].hits.load(std::memory_order_relaxed);
+    sum.misses += lanes_[i].misses.load(std::memory_order_relaxed);
+  }
+  if (!ready_.load(std::memory_order_acquire)) return sum;
+  for (const auto& shard : made_) {
+    sum.puts += shard->puts.load(std::memory_order_relaxed);
+    sum.evictions += shard->evictions.load(std::memory_order_relaxed);
+    sum.entries += shard->entries.load(std::memory_order_relaxed);
+    sum.bytes += shard->shown_bytes.load(std::memory_order_relaxed);
+  }
+  return sum;
+}
+
+}  // namespace leat::cache

@@ -1,0 +1,144 @@
+// Store: values by key in memory, for all workers, within a budget of bytes.
+//
+// What always holds
+//  - A key is compared whole: two keys with one hash are two keys.
+//  - A value never changes. A new one under its key is another entry; who found the old one still has it.
+//  - A hit takes no lock. What it costs is one store, to say that this lane reads, a walk down a short chain,
+//  and
+//    one count on the entry.
+//  - All entries together take no more bytes than the budget, keys and book-keeping included. An entry that
+//  was
+//    evicted or purged while somebody had it pinned lives on outside of the budget until it is let go.
+//
+// How reading without a lock is safe. Entries hang in buckets, chained by `next`. Writers change chains under
+// their shard's mutex; an entry that is unlinked is freed no sooner than every reader that may stand on it
+// has left:
+//
+//   reader:  lane.epoch = epoch;   walks the chain, counts itself on the entry;   lane.epoch = 0
+//   writer:  unlinks;   stamp = ++epoch;   frees once every lane's epoch is 0 or not below the stamp
+//
+// All of these are sequentially consistent. So if the writer does not see that a reader has come, that reader
+// comes after the unlinking and does not meet the entry; and if the reader has read an epoch that is not
+// below the stamp, likewise. The chain's own reference is dropped only then, so that a reader's count never
+// starts at zero.
+//
+// What goes when there is no room is S3-FIFO's choice (Yang and others, SOSP 2023): a new entry waits in a
+// small queue, a tenth of the budget. If nobody asks for it meanwhile it goes, and only its hash is
+// remembered; if it comes back soon after, or was asked for while it waited, it moves to the main queue,
+// where entries get another round for each time they were asked for, up to three. A scan of things that are
+// asked for once passes through the small queue and leaves the rest alone. Rejected: LRU, which a scan
+// flushes, and which makes each hit a write to a list that all workers share.
+//
+// Thread: find() and statistics() anywhere, with a lane that no other thread uses at the time; all else
+// anywhere.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/siphash.h"
+
+namespace leat::cache {
+
+struct Limits {
+  size_t bytes = size_t{64} << 20;       // of all entries; 0: nothing is stored
+  size_t entry_bytes = size_t{1} << 20;  // of one: key, value and tags
+};
+
+struct Entry;
+
+// An entry that was found. Its bytes stay until this goes.
+class Pin {
+ public:
+  Pin() = default;
+  Pin(Pin&& other) noexcept : entry_(std::exchange(other.entry_, nullptr)) {}
+  Pin& operator=(Pin&& other) noexcept {
+    std::swap(entry_, other.entry_);
+    return *this;
+  }
+  ~Pin();
+
+  explicit operator bool() const { return entry_ != nullptr; }
+  [[nodiscard]] std::string_view value() const;
+  // Gives the pin up to whoever calls release() with the result, once. For C.
+  [[nodiscard]] void* detach() { return std::exchange(entry_, nullptr); }
+  static void release(void* detached) { Pin(static_cast<Entry*>(detached)); }
+
+ private:
+  friend class Store;
+  explicit Pin(Entry* entry) : entry_(entry) {}
+  Entry* entry_ = nullptr;
+};
+
+struct Statistics {
+  uint64_t hits = 0, misses = 0;
+  uint64_t puts = 0;       // that were stored
+  uint64_t evictions = 0;  // for want of room
+  size_t entries = 0;
+  size_t bytes = 0;
+};
+
+class Store {
+ public:
+  using Hash = uint64_t (*)(std::string_view key, const SipKey& secret);
+
+  // `hash` is for tests of what happens when it is bad.
+  explicit Store(Hash hash = sip_hash<1, 3>);
+  ~Store();  // every pin must be gone
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  // Before anything else; only the first call counts. `lanes` is how many threads may find().
+  void configure(const Limits& limits, uint32_t lanes);
+  [[nodiscard]] const Limits& limits() const { return limits_; }
+
+  // The entry of that key that has not expired. Times are milliseconds on a clock that only goes forward, the
+  // same for all calls.
+  [[nodiscard]] Pin find(uint32_t lane, std::string_view key, uint64_t now_ms);
+
+  enum class Result : uint8_t { Stored, TooLarge, Memory };
+  // Copies. Replaces what was stored under the key. `expires_ms` is the first moment at which it is not found
+  // any more; UINT64_MAX: it does not expire.
+  Result put(std::string_view key, std::string_view value, uint64_t now_ms, uint64_t expires_ms,
+             std::span<const std::string_view> tags = {});
+
+  // How many went. The last two look at every entry.
+  size_t purge(std::string_view key);
+  size_t purge_prefix(std::string_view prefix);
+  size_t purge_tag(std::string_view tag);
+
+  [[nodiscard]] Statistics statistics() const;
+
+ private:
+  struct Shard;
+  struct alignas(64) Lane {
+    std::atomic<uint64_t> epoch = 0;  // 0: does not read
+    std::atomic<uint64_t> hits = 0, misses = 0;
+  };
+
+  bool make_shards();
+  Shard& shard_of(uint64_t hash) const;
+  void retire(Shard& shard);
+  size_t purge_if(const std::function<bool(const Entry&)>& goes);
+
+  const Hash hash_;
+  SipKey secret_;
+  Limits limits_;
+  uint32_t lane_count_ = 0;
+  std::unique_ptr<Lane[]> lanes_;
+  std::mutex making_;
+  std::vector<std::unique_ptr<Shard>> made_;
+  size_t shard_mask_ = 0;
+  std::atomic<bool> ready_ = false;  // the shards are there: nothing of the above changes any more
+  std::atomic<uint64_t> epoch_ = 1;
+};
+
+}  // namespace leat::cache
