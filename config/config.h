@@ -60,6 +60,8 @@ struct Settings {
   uint32_t pool_threads = 0;  // 0: some for each usable CPU
   uint32_t pool_queue = 1024;
   uint32_t metrics_series = 10'000;
+  uint64_t cache_size = 64 << 20;
+  uint64_t cache_entry_size = 1 << 20;
 
   http::Limits limits;
   log::Options log;

@@ -154,6 +154,11 @@ constexpr Setting kSettings[] = {
         "Numbers that metrics of plugins may be shown as, all together; a plugin that declares more is not "
         "loaded."),
 
+    number("cache.size", Size, 0, 1024 * kGiB, AT(cache_size),
+           "Memory for what plugins keep in the cache, all together; 0: they cannot."),
+    number("cache.entry_size", Size, kKiB, kGiB, AT(cache_entry_size),
+           "The largest entry of the cache: its key, value and tags."),
+
     choice("log.level", "debug info warn error off", AT(log.level), "The least that is logged."),
     choice("log.format", "text json", AT(log.format), "The form of log lines."),
     text("log.file", 4096, AT(log.file), "Where to log; empty is standard error. SIGUSR1 opens it anew."),

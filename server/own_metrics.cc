@@ -33,6 +33,21 @@ OwnMetrics::OwnMetrics(plugin::Commons& commons, uint32_t workers)
         [&commons] { return static_cast<double>(commons.pool.load().busy); });
   gauge("leat_pool_queued", "Pieces of such work that wait for a thread.",
         [&commons] { return static_cast<double>(commons.pool.load().queued); });
+  const auto cache = [&commons, this](metrics::Type type, const char* name, const char* help, auto member) {
+    others_.push_back(declare(
+        {.type = type, .name = name, .help = help, .labels = {}, .bounds = {}, .read = [&commons, member] {
+           return static_cast<double>(commons.cache.statistics().*member);
+         }}));
+  };
+  using cache::Statistics;
+  cache(metrics::Type::Counter, "leat_cache_hits_total", "Values that were found in the cache.",
+        &Statistics::hits);
+  cache(metrics::Type::Counter, "leat_cache_misses_total", "Values that were not.", &Statistics::misses);
+  cache(metrics::Type::Counter, "leat_cache_puts_total", "Values that were stored.", &Statistics::puts);
+  cache(metrics::Type::Counter, "leat_cache_evictions_total", "Entries that had to go for others.",
+        &Statistics::evictions);
+  cache(metrics::Type::Gauge, "leat_cache_entries", "Entries in the cache.", &Statistics::entries);
+  cache(metrics::Type::Gauge, "leat_cache_bytes", "Memory of the cache's entries.", &Statistics::bytes);
   gauge("leat_workers", "Threads that serve.", [workers] { return static_cast<double>(workers); });
   gauge("leat_start_time_seconds", "When this process began to serve, in seconds since 1970.",
         [now = std::time(nullptr)] { return static_cast<double>(now); });

@@ -23,7 +23,7 @@ ARROWS = {
     "lib/cache": {"lib/base"},
     "lib/client": {"lib/base", "lib/net", "lib/http"},
     "lib/pipeline": {"lib/base", "lib/http", "lib/json"},
-    "lib/plugin": {"lib/base", "lib/http", "lib/json", "lib/client", "lib/pipeline"},
+    "lib/plugin": {"lib/base", "lib/http", "lib/json", "lib/cache", "lib/client", "lib/pipeline"},
     "config": {"lib/base", "lib/net", "lib/http", "lib/json", "lib/pipeline", "lib/plugin"},
     "server": {"lib/base", "lib/net", "lib/http", "lib/json", "lib/cache", "lib/client", "lib/pipeline", "lib/plugin",
                "config"},

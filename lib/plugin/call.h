@@ -26,6 +26,7 @@ struct Timer {
 };
 
 struct FetchRecord;     // extension_client.cc
+struct CachePin;        // extension_cache.cc
 struct ServiceContext;  // extension_services.cc
 
 // Kept for a request from the first moment that there is something to keep, in its arena, as
@@ -37,6 +38,7 @@ struct RequestState {
   Timer* free_timers = nullptr;
   uint32_t timers_running = 0;
   FetchRecord* fetches = nullptr;      // a list: those under way
+  CachePin* pins = nullptr;            // a list: values of the cache that it has seen
   ServiceContext* contexts = nullptr;  // a list: of services, the last opened first
   bool blocked = false;                // write() said so: on_writable will come
   bool body_paused = false;

@@ -5,6 +5,7 @@
 
 #include "base/metrics.h"
 #include "base/thread_pool.h"
+#include "cache/store.h"
 #include "plugin/sdk/plugin.h"
 
 namespace leat::plugin {
@@ -12,6 +13,7 @@ namespace leat::plugin {
 struct Commons {
   metrics::Registry metrics;  // leat.metrics/1
   ThreadPool pool;            // leat.pool/1
+  cache::Store cache;         // leat.cache/1
   // For tests, which answer fetches themselves: the names of upstreams are not looked up.
   bool scripted_upstreams = false;
   // What a plugin gets for the table of an extension (null: none of that name) in its place: the same one, or

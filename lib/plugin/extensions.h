@@ -18,6 +18,7 @@ extern const leat_timer_v1 kTimerExtension;        // extension_async.cc
 extern const leat_pool_v1 kPoolExtension;          // extension_pool.cc
 extern const leat_client_v1 kClientExtension;      // extension_client.cc
 extern const leat_metrics_v1 kMetricsExtension;    // extension_metrics.cc
+extern const leat_cache_v1 kCacheExtension;        // extension_cache.cc
 extern const leat_services_v1 kServicesExtension;  // extension_services.cc
 extern const leat_config_v1 kConfigExtension;      // extension_config.cc
 extern const leat_route_v1 kRouteExtension;        // extension_config.cc

@@ -187,10 +187,13 @@ void PluginHandler::on_done(http::Exchange& exchange) {
           return LEAT_DONE;
         },
         true);
-  if (RequestState* state = state_of(exchange); state != nullptr && state->contexts != nullptr) {
+  RequestState* state = state_of(exchange);
+  if (state == nullptr) return;
+  if (state->contexts != nullptr) {
     const CallScope call_scope(exchange, *this, true);
     close_contexts(exchange, *state);
   }
+  drop_pins(*state);
 }
 
 // A completion that was accepted and did not arrive in time is delivered without its request, so that the

@@ -28,6 +28,9 @@ void cancel_fetches(http::Exchange& exchange, RequestState& state);
 // Closes the contexts of services that the request has used. (extension_services.cc)
 void close_contexts(http::Exchange& exchange, RequestState& state);
 
+// Lets go of the cache's values that the request has seen. (extension_cache.cc)
+void drop_pins(RequestState& state);
+
 // A completion arrives: the `resume` of SuspensionTable::complete.
 void on_completion(http::Exchange& exchange, void* slot);
 

@@ -161,6 +161,12 @@ const leat_pool_v1 kPool = [] {
   stand_in<plugin::kPoolExtension, &leat_pool_v1::gather, LEAT_E_BUSY>(table);
   return table;
 }();
+const leat_cache_v1 kCache = [] {
+  leat_cache_v1 table = plugin::kCacheExtension;
+  stand_in<plugin::kCacheExtension, &leat_cache_v1::get, LEAT_E_MEMORY>(table);
+  stand_in<plugin::kCacheExtension, &leat_cache_v1::put, LEAT_E_MEMORY>(table);
+  return table;
+}();
 const leat_client_v1 kClient = [] {
   leat_client_v1 table = plugin::kClientExtension;
   stand_in<plugin::kClientExtension, &leat_client_v1::fetch, LEAT_E_BUSY>(table);
@@ -195,10 +201,10 @@ const void* exchange_table(leat_str name, const void* table) {
     std::string_view name;
     const void* table;
   };
-  static constexpr Standing kStanding[] = {{"leat.arena/1", &kArena},     {"leat.json/1", &kJson},
-                                           {"leat.request/1", &kRequest}, {"leat.response/1", &kResponse},
-                                           {"leat.async/1", &kAsync},     {"leat.timer/1", &kTimer},
-                                           {"leat.pool/1", &kPool},       {"leat.client/1", &kClient}};
+  static constexpr Standing kStanding[] = {
+      {"leat.arena/1", &kArena},       {"leat.json/1", &kJson},     {"leat.request/1", &kRequest},
+      {"leat.response/1", &kResponse}, {"leat.async/1", &kAsync},   {"leat.timer/1", &kTimer},
+      {"leat.pool/1", &kPool},         {"leat.client/1", &kClient}, {"leat.cache/1", &kCache}};
   const auto* found = std::ranges::find(kStanding, std::string_view(name.ptr, name.len), &Standing::name);
   return found == std::end(kStanding) ? table : found->table;
 }

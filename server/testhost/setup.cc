@@ -123,7 +123,13 @@ Loaded load(const PluginSource& source, const Setup& setup) {
   if (!whole) memory.emplace(configuration(setup, *library, library->path()));
   if (!setup.text.empty()) memory.emplace(setup.text);
   auto [config, diagnostics] = config::load(memory ? memory->path : setup.file);
-  if (config) libraries().commons().metrics.set_limit(config->settings.metrics_series);
+  if (config) {
+    plugin::Commons& commons = libraries().commons();
+    commons.metrics.set_limit(config->settings.metrics_series);
+    commons.cache.configure(
+        {.bytes = config->settings.cache_size, .entry_bytes = config->settings.cache_entry_size}, 1);
+    commons.cache.purge_prefix("");
+  }
   auto assembly =
       config ? server::assemble(*config, libraries(), std::move(folders), 1, diagnostics) : std::nullopt;
   if (!assembly) {

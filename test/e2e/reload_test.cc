@@ -326,4 +326,19 @@ TEST_CASE("reload: plugins that use each other begin and end in their order, in 
   CHECK(log.find("provider ann ends\n") != std::string::npos);
 }
 
+TEST_CASE("reload: what is in the cache stays") {
+  Wanted wanted;
+  wanted.more = "[[plugin]]\nname = \"c\"\nfile = \"" TEST_PLUGINS
+                "/cached.so\"\n[[route]]\npath = \"/remember/{name}\"\nhandler = \"c:remember\"\n"
+                "[[route]]\npath = \"/metrics\"\nhandler = \"leat:metrics\"\n";
+  Daemon daemon(demo_configuration(wanted));
+  CHECK(Client(daemon.address()).ask(get("/remember/a?text=one")).body == "stored: one");
+  daemon.signal(SIGHUP);
+  REQUIRE(daemon.logs("generation 1 has ended"));
+  CHECK(Client(daemon.address()).ask(get("/remember/a?text=two")).body == "found: one");
+  const std::string metrics = Client(daemon.address()).ask(get("/metrics")).body;
+  CHECK(metrics.contains("\nleat_cache_hits_total 1\n"));
+  CHECK(metrics.contains("\nleat_cache_entries 2\n"));
+}
+
 }  // namespace leat::e2e

@@ -195,6 +195,13 @@ AT(leat_fetch, timeout_ms, 64);
 SIZE(leat_fetched, 56);
 AT(leat_fetched, fields, 16);
 AT(leat_fetched, message, 40);
+FUNCTION(leat_cache_v1, get, 0);
+FUNCTION(leat_cache_v1, send, 1);
+FUNCTION(leat_cache_v1, put, 2);
+FUNCTION(leat_cache_v1, purge, 3);
+FUNCTION(leat_cache_v1, purge_prefix, 4);
+FUNCTION(leat_cache_v1, purge_tag, 5);
+
 FUNCTION(leat_services_v1, find, 0);
 FUNCTION(leat_services_v1, table, 1);
 FUNCTION(leat_services_v1, context, 2);

@@ -657,6 +657,32 @@ typedef struct leat_services_v1 {
   int32_t (*context)(leat_request* request, const leat_service_use* use, void** context);
 } leat_services_v1;
 
+/* "leat.cache/1": values by key, in memory, for all workers and instances of a name. Keys and tags are bytes
+ * of any kind, private to the instance's name, and what is stored outlives a reload. All of it takes no more
+ * than the setting cache.size; what is asked for seldom goes first. A value that is stored may be gone at any
+ * time.
+ */
+typedef struct leat_cache_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* [worker] The value, which stays where it is until the request ends, whatever becomes of its entry.
+   * LEAT_OK; LEAT_E_NOT_FOUND, and `*value` is absent; LEAT_E_MEMORY. */
+  int32_t (*get)(leat_request* request, leat_str key, leat_str* value);
+  /* [worker] Answers with the value, without copying it; as send() in all else. LEAT_E_NOT_FOUND, with
+   * nothing answered; LEAT_E_STATE when the request has been answered. */
+  int32_t (*send)(leat_request* request, leat_str key);
+  /* [any] Stores a copy, in place of what was there. `ttl_ms` from now it is not found any more (0: until it
+   * has to go). Tags, which may be NULL, are names by which many can be purged at once. LEAT_E_ARGUMENT: key,
+   * value and tags are more than cache.entry_size, or nothing is stored here; LEAT_E_MEMORY. */
+  int32_t (*put)(const leat_host* host, leat_str key, leat_str value, uint64_t ttl_ms, const leat_str* tags,
+                 uint32_t tag_count);
+  /* [any] Purge the entry of that key; those whose keys begin so; those with the tag. How many there were.
+   * The last two look at every entry of the daemon. */
+  uint64_t (*purge)(const leat_host* host, leat_str key);
+  uint64_t (*purge_prefix)(const leat_host* host, leat_str prefix);
+  uint64_t (*purge_tag)(const leat_host* host, leat_str tag);
+} leat_cache_v1;
+
 /* ----------------------------------------------------------------------------------- note and exported
  * symbol */
 

@@ -50,6 +50,7 @@
 #include "plugin.h"
 #include "plugin_answer.hpp"
 #include "plugin_base.hpp"
+#include "plugin_cache.hpp"
 #include "plugin_call.hpp"
 #include "plugin_client.hpp"
 #include "plugin_gather.hpp"
@@ -157,6 +158,7 @@ struct Entry {
     look_up(api.client, "leat.client/1");
     look_up(api.metrics, "leat.metrics/1");
     look_up(api.services, "leat.services/1");
+    look_up(api.cache, "leat.cache/1");
     return complete ? LEAT_OK : LEAT_E_NOT_FOUND;
   }
 

@@ -65,6 +65,12 @@ Reply html(T&& body) {
 }
 // A text that is JSON already, and there until the request ends.
 inline Reply json_text(std::string_view kept) { return Reply::kept("application/json", kept); }
+// One that is made for this answer.
+template <class T>
+  requires std::same_as<std::remove_cvref_t<T>, std::string>
+Reply json_text(T&& body) {
+  return {"application/json", std::forward<T>(body)};
+}
 // 204.
 inline Reply no_content() { return Reply(Reply::Kind::Empty); }
 inline Problem problem(int status, std::string detail) { return {status, std::move(detail)}; }

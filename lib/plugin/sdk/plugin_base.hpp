@@ -39,6 +39,7 @@ struct Api {
   const leat_client_v1* client = nullptr;
   const leat_metrics_v1* metrics = nullptr;
   const leat_services_v1* services = nullptr;
+  const leat_cache_v1* cache = nullptr;
 };
 inline constinit Api api;
 

@@ -182,6 +182,9 @@ class Setup {
     return metric;
   }
 
+  // For the C interface; lives as long as the plugin's object.
+  [[nodiscard]] const leat_host* host() const { return host_; }
+
   // For Service's constructor.
   [[nodiscard]] const leat_service_use* find_service(leat_str name) const {
     return detail::api.services->find(host_, name);

@@ -164,6 +164,7 @@ class Host {
   // program. Where a configuration is given, it must load that plugin: "notes.so", without a folder, is
   // looked for in the folder of `plugin`, and one that is compiled in is "static:" and the name it gives
   // itself. An object is loaded once, however many hosts use it; each has an instance of its own.
+  // The cache is the process's, and empty when a host is made.
   explicit Host(const std::string& plugin, const Setup& setup = {});
   explicit Host(const leat_plugin_entry& plugin, const Setup& setup = {});
   ~Host();  // close()

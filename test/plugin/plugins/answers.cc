@@ -110,6 +110,10 @@ class Answers : public leat::Plugin<Answers> {
     writer.StartArray();
     for (;;) writer.String("a text that is written until the memory of the request is used up");
   }
+  Reply made(leat::Query<std::string_view, "text"> text) {
+    const std::string kept = "[\"" + std::string(*text) + "\"]";
+    return leat::json_text(kept);  // copied
+  }
   Reply unfinished(leat::Request& request) {
     leat::RapidJsonWriter writer(request);
     writer.StartArray();
@@ -134,7 +138,7 @@ class Answers : public leat::Plugin<Answers> {
                       handler<&Answers::remove>("remove"), handler<&Answers::remove_all>("remove_all"),
                       handler<&Answers::chained>("chained"), handler<&Answers::sum>("sum"),
                       handler<&Answers::pretty>("pretty"), handler<&Answers::endless>("endless"),
-                      handler<&Answers::unfinished>("unfinished"),
+                      handler<&Answers::made>("made"), handler<&Answers::unfinished>("unfinished"),
                       handler<&Answers::wrong_order>("wrong_order"),
                       handler<&Answers::moved_onto_itself>("moved_onto_itself"));
   }

@@ -1,0 +1,69 @@
+// Part of plugin.hpp: values by key for all workers; see leat.cache/1.
+//
+//   explicit Shop(leat::Setup& setup) : prices_(setup) {}
+//
+//   leat::Reply price(leat::Path<std::string_view, "id"> id, leat::Request& request, leat::Json& json) {
+//     if (const auto cached = prices_.get(request, *id)) return leat::json_text(*cached);
+//     std::string text = work_it_out(*id);
+//     prices_.put(*id, text, std::chrono::minutes(5), {"prices"});
+//     return leat::json_text(std::move(text));
+//   }
+//
+//   leat::Cache prices_;
+#ifndef LEAT_PLUGIN_CACHE_HPP
+#define LEAT_PLUGIN_CACHE_HPP
+
+#include <chrono>
+#include <cstdint>
+#include <initializer_list>
+#include <new>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "plugin.h"
+#include "plugin_base.hpp"
+#include "plugin_request.hpp"
+
+namespace leat {
+inline namespace [[gnu::visibility("hidden")]] v1 {
+
+// A member of the plugin's class, made in its constructor. Several are views of one cache.
+class Cache {
+ public:
+  explicit Cache(const Setup& setup) : host_(setup.host()) {}
+
+  // The value, without a copy: it stays until the request ends.
+  [[nodiscard]] std::optional<std::string_view> get(const Request& request, std::string_view key) const {
+    leat_str value{};
+    const int32_t found = detail::api.cache->get(request.raw(), to_str(key), &value);
+    if (found == LEAT_E_MEMORY) throw std::bad_alloc();
+    return found == LEAT_OK ? std::optional(to_view(value)) : std::nullopt;
+  }
+
+  // Stores a copy; without a time it stays until it has to go. False: it is too large, or there is no memory,
+  // and nothing has changed. Any thread.
+  bool put(std::string_view key, std::string_view value, std::chrono::milliseconds ttl = {},
+           std::initializer_list<std::string_view> tags = {}) const {
+    std::vector<leat_str> texts;
+    for (const std::string_view tag : tags) texts.push_back(to_str(tag));
+    return detail::api.cache->put(host_, to_str(key), to_str(value),
+                                  ttl.count() > 0 ? static_cast<uint64_t>(ttl.count()) : 0, texts.data(),
+                                  static_cast<uint32_t>(texts.size())) == LEAT_OK;
+  }
+
+  // How many went. Any thread.
+  uint64_t purge(std::string_view key) const { return detail::api.cache->purge(host_, to_str(key)); }
+  uint64_t purge_prefix(std::string_view prefix) const {
+    return detail::api.cache->purge_prefix(host_, to_str(prefix));
+  }
+  uint64_t purge_tag(std::string_view tag) const { return detail::api.cache->purge_tag(host_, to_str(tag)); }
+
+ private:
+  const leat_host* host_;
+};
+
+}  // namespace v1
+}  // namespace leat
+
+#endif
