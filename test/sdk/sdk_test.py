@@ -138,6 +138,18 @@ if __name__""")
     def test_clang_builds_it_too(self):
         self.assertEqual(self.try_plugin("built", "clang-built", "c++", [MESON], CC="clang-19", CXX="clang++-19"), 1)
 
+    @unittest.skipUnless(shutil.which("g++-12"), "needs gcc 12")
+    def test_the_oldest_gcc_builds_it_too(self):
+        self.assertEqual(self.try_plugin("built", "gcc-12-built", "c++", [MESON], CC="gcc-12", CXX="g++-12"), 1)
+
+    @unittest.skipUnless(shutil.which("g++-12"), "needs gcc 12")
+    def test_the_oldest_gcc_is_refused_a_task(self):
+        project = self.new("built", "gcc-12-task", "c++")
+        replace(project / "gcc-12-task.cc", "  leat::Reply hello(", "  leat::Task<leat::Reply> hello(")
+        replace(project / "gcc-12-task.cc", "    return json.object", "    co_return json.object")
+        with self.assertRaisesRegex(AssertionError, "gcc 12 compiles coroutines wrongly"):
+            run("meson setup b && ninja -C b", project, CC="gcc-12", CXX="g++-12")
+
     def test_a_compiler_and_pkg_config_are_enough(self):
         project = self.new("installed", "by_hand", "c")
         run(f"{CC} -shared by_hand.c -o by_hand.so $(pkg-config --cflags --libs leat-plugin)", project,

@@ -148,6 +148,20 @@ Cases later() {
   };
 }
 
+// What plugins share: services of each other, and the cache.
+Cases shared() {
+  return {
+      {"services of three kinds", "GET", "/asks", {.body = "ann 1 1 2"}},
+      {"a worker's state stays, a request's does not", "GET", "/asks", {.body = "ann 2 1 2"}},
+      {"an optional service that is not there", "GET", "/missing", {.body = "missing"}},
+      {"a value is stored", "GET", "/remember/a?text=one", {.body = "stored: one"}},
+      {"and found", "GET", "/remember/a?text=two", {.body = "found: one"}},
+      {"it is the answer", "GET", "/serve/a", {.body = "one"}},
+      {"and was purged", "GET", "/serve/a", {.status = 404}},
+      {"misuse of the cache", "GET", "/misuse_of_cache", {.body = "-4 -1 -1 -1 -1 -1 -1 0 0"}},
+  };
+}
+
 // Mistakes of plugins, which harm their own request and no other.
 Cases mistakes() {
   return {
@@ -233,6 +247,11 @@ constexpr Route kOthers[] = {
     {kGet, "/late", "fetches:late"},
     {kGet, "/given_up", "fetches:given_up"},
     {kGet, "/unfit", "fetches:unfit"},
+    {kGet, "/asks", "consumer:asks"},
+    {kGet, "/missing", "provider:missing"},
+    {kGet, "/remember/{name}", "cached:remember"},
+    {kGet, "/serve/{name}", "cached:serve"},
+    {kGet, "/misuse_of_cache", "cached:misuse"},
 };
 
 template <class Routes>
@@ -254,7 +273,7 @@ std::string value_of(const ConformanceCase::Fields& fields, std::string_view nam
 const std::vector<ConformanceCase>& conformance_cases() {
   static const Cases all = [] {
     Cases cases;
-    for (const Cases& some : {answers(), parameters(), bodies(), state(), later(), mistakes()})
+    for (const Cases& some : {answers(), parameters(), bodies(), state(), later(), shared(), mistakes()})
       cases.insert(cases.end(), some.begin(), some.end());
     return cases;
   }();
@@ -283,7 +302,8 @@ std::string upstream_configuration(const std::string& listen, const std::string&
 std::string conformance_configuration(const std::string& listen, const std::string& plugins,
                                       const std::string& demo, const std::string& upstream) {
   std::string text = upstream_configuration(listen, demo);
-  for (const char* name : {"answers", "tasks", "gather", "pool", "misuse", "fetches"})
+  for (const char* name :
+       {"consumer", "provider", "cached", "answers", "tasks", "gather", "pool", "misuse", "fetches"})
     text += std::format("[[plugin]]\nname = \"{0}\"\nfile = \"{1}/{0}.so\"\n", name, plugins);
   text += std::format("[plugin.config]\nupstream = \"{}\"\n", upstream) + tables(kOthers);
   // Those of the misuse plugin go by their own names.

@@ -34,17 +34,19 @@ namespace detail {
 
 struct PluginTag {};
 
+// Outside of the class, for gcc 12 takes no partial specialization within.
+template <template <class> class Option, class T>
+inline constexpr bool is_option = false;
+template <template <class> class Option, class T>
+inline constexpr bool is_option<Option, Option<T>> = true;
+
 template <template <class> class Option, auto... options>
 struct FindOption {
-  template <class T>
-  static constexpr bool matches = false;
-  template <class T>
-  static constexpr bool matches<Option<T>> = true;
-  static constexpr bool exists = (matches<std::remove_const_t<decltype(options)>> || ...);
+  static constexpr bool exists = (is_option<Option, std::remove_const_t<decltype(options)>> || ...);
   static constexpr auto get() {
     if constexpr (exists) {
       return std::get<0>(std::tuple_cat([] {
-        if constexpr (matches<std::remove_const_t<decltype(options)>>)
+        if constexpr (is_option<Option, std::remove_const_t<decltype(options)>>)
           return std::tuple(options);
         else
           return std::tuple<>();

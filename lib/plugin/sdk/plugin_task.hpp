@@ -40,6 +40,15 @@
 #include "plugin_guard.hpp"
 #include "plugin_request.hpp"
 
+// gcc 12 makes coroutines that crash out of what later ones and clang compile rightly: it is told so where
+// one is made, and does for all else.
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+#define LEAT_MAKES_A_COROUTINE \
+  [[gnu::noinline, gnu::error("gcc 12 compiles coroutines wrongly: a leat::Task needs gcc 13 or clang")]]
+#else
+#define LEAT_MAKES_A_COROUTINE
+#endif
+
 namespace leat {
 inline namespace [[gnu::visibility("hidden")]] v1 {
 
@@ -186,7 +195,7 @@ struct PromiseBase {
 
 template <class T>
 struct Promise : PromiseBase {
-  Task<T> get_return_object() noexcept;
+  LEAT_MAKES_A_COROUTINE Task<T> get_return_object() noexcept;
   template <class U>
     requires std::constructible_from<T, U&&>
   void return_value(U&& result) {
@@ -201,7 +210,7 @@ struct Promise : PromiseBase {
 
 template <>
 struct Promise<void> : PromiseBase {
-  Task<void> get_return_object() noexcept;
+  LEAT_MAKES_A_COROUTINE Task<void> get_return_object() noexcept;
   static void return_void() noexcept {}
   void take() const {
     if (error != nullptr) std::rethrow_exception(error);
