@@ -332,10 +332,38 @@ TEST_CASE("known lines: far more lines than there is room for leave those that a
   }
 }
 
-// What a browser's head is like: `section` is the run, a cookie follows.
-const std::string kSection =
-    "Host: example.org\r\nConnection: keep-alive\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n"
-    "Accept: application/json\r\nAccept-Language: en-GB,en;q=0.9\r\n";
+// What a browser's head is like: a section that is a run; what varies, and what is in no run, follows. Which
+// lines a table remembers depends on the seed of this process: one in a hundred has two of the lines keep
+// each other out. So the section is one of several, whichever is remembered.
+std::string section_of(int number) {
+  const std::string n = std::to_string(number);
+  return "Host: example" + n +
+         ".org\r\nConnection: keep-alive\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; " + n +
+         ")\r\nAccept: application/json;v=" + n + "\r\nAccept-Language: en-GB,en;q=0." + n + "\r\n";
+}
+std::string behind(int number) { return "Cookie: id=" + std::to_string(number) + "\r\n"; }
+std::string longer_section_of(int number) {
+  return section_of(number) + "Sec-Fetch-Mode: mode" + std::to_string(number) + "\r\n";
+}
+
+int remembered_number() {
+  static const int kFound = [] {
+    for (int number = 1; number < 10; ++number) {
+      Bench bench;
+      KnownLines lines;
+      const std::string section = section_of(number), longer = longer_section_of(number);
+      for (int i = 0; i < 6; ++i)
+        for (const std::string& fields : {section + behind(number), section, longer})
+          REQUIRE(bench.status("GET / HTTP/1.1\r\n" + fields + "\r\n", &lines) == 0);
+      const http::KnownRun* run = lines.runs().match(section + behind(number));
+      const http::KnownRun* other = lines.runs().match(longer);
+      if (run != nullptr && other != nullptr && run != other) return number;
+    }
+    return 0;
+  }();
+  REQUIRE(kFound != 0);
+  return kFound;
+}
 
 // As text, so that readings can be compared.
 std::string described(const http::Head& head) {
@@ -348,34 +376,41 @@ std::string described(const http::Head& head) {
 }
 
 TEST_CASE("known runs: a head that begins with one is read as without") {
-  Bench with;
-  Bench without;
-  KnownLines lines;
-  CHECK(lines.runs().match(kSection) == nullptr);
-  for (int i = 0; i < 8; ++i) {
-    const std::string number = std::to_string(i * 1111);
-    const std::string text = "GET /" + number + " HTTP/1.1\r\n" + kSection +
-                             "Cookie: id=1\r\nX-Id: " + number + "\r\nExpect: 100-continue\r\n\r\n";
-    REQUIRE(with.status(text, &lines) == 0);
-    REQUIRE(without.status(text) == 0);
-    CHECK(described(with.parser.head()) == described(without.parser.head()));
-    CHECK(with.parser.head().expect_continue);
+  int remembered = 0;
+  for (int of = 1; of < 10; ++of) {
+    Bench with;
+    Bench without;
+    KnownLines lines;
+    const std::string section = section_of(of);
+    CHECK(lines.runs().match(section) == nullptr);
+    for (int i = 0; i < 8; ++i) {
+      const std::string number = std::to_string(i * 1111);
+      const bool last = i == 7;
+      const std::string text = "GET /" + number + " HTTP/1.1\r\n" + section + "X-Id: " + number + "\r\n" +
+                               behind(of) + (last ? "Expect: 100-continue\r\n" : "") + "\r\n";
+      REQUIRE(with.status(text, &lines) == 0);
+      REQUIRE(without.status(text) == 0);
+      CHECK(described(with.parser.head()) == described(without.parser.head()));
+      CHECK(with.parser.head().expect_continue == last);
+    }
+    const http::KnownRun* run = lines.runs().match(section + behind(of));
+    if (run == nullptr || run->count != 5) continue;
+    ++remembered;
+    CHECK(std::string_view(run->bytes, run->size) == section);
+    CHECK(lines.runs().match(section.substr(0, section.size() - 1)) == nullptr);
   }
-  const http::KnownRun* run = lines.runs().match(kSection + "Cookie: id=1\r\n");
-  REQUIRE(run != nullptr);
-  CHECK(std::string_view(run->bytes, run->size) == kSection);
-  CHECK(run->count == 5);
-  CHECK(lines.runs().match(kSection.substr(0, kSection.size() - 1)) == nullptr);
+  CHECK(remembered >= 1);
 }
 
 TEST_CASE("known runs: what they hold counts as what it is") {
+  const std::string section = section_of(remembered_number());
   Bench bench;
   KnownLines lines;
   const auto status = [&](const std::string& version, const std::string& more) {
-    return bench.status("GET / HTTP/" + version + "\r\n" + kSection + more + "\r\n", &lines);
+    return bench.status("GET / HTTP/" + version + "\r\n" + section + more + "\r\n", &lines);
   };
   for (int i = 0; i < 6; ++i) REQUIRE(status("1.1", "") == 0);
-  REQUIRE(lines.runs().match(kSection) != nullptr);
+  REQUIRE(lines.runs().match(section) != nullptr);
   // A second Host, persistence of HTTP/1.0, framing behind it.
   CHECK(status("1.1", "Host: example.org\r\n") == 400);
   CHECK(status("1.0", "") == 0);
@@ -393,30 +428,31 @@ TEST_CASE("known runs: what they hold counts as what it is") {
   bench.limits.header_count = 4;
   CHECK(status("1.1", "") == 431);
   bench.limits.header_count = 100;
-  bench.limits.header_bytes = static_cast<uint32_t>(kSection.size()) + 2;
+  bench.limits.header_bytes = static_cast<uint32_t>(section.size()) + 2;
   CHECK(status("1.1", "") == 0);
   --bench.limits.header_bytes;
   CHECK(status("1.1", "") == 431);
-  bench.limits.header_bytes = static_cast<uint32_t>(kSection.size()) - 1;
+  bench.limits.header_bytes = static_cast<uint32_t>(section.size()) - 1;
   CHECK(status("1.1", "") == 431);
 }
 
 TEST_CASE("known runs: the longest is taken, and far more than there is room for do no harm") {
+  const std::string section = section_of(remembered_number());
   Bench bench;
   KnownLines lines;
-  const std::string longer = kSection + "Sec-Fetch-Mode: cors\r\n";
+  const std::string longer = longer_section_of(remembered_number());
   for (int i = 0; i < 6; ++i) {
-    REQUIRE(bench.status("GET / HTTP/1.1\r\n" + kSection + "\r\n", &lines) == 0);
+    REQUIRE(bench.status("GET / HTTP/1.1\r\n" + section + "\r\n", &lines) == 0);
     REQUIRE(bench.status("GET / HTTP/1.1\r\n" + longer + "\r\n", &lines) == 0);
   }
   const http::KnownRun* run = lines.runs().match(longer);
   REQUIRE(run != nullptr);
   CHECK(run->size == longer.size());
   for (int i = 0; i < 1000; ++i) {
-    const std::string section =
-        "Host: " + std::to_string(i) + ".org\r\n" + kSection.substr(kSection.find('\n') + 1);
+    const std::string other =
+        "Host: " + std::to_string(i) + ".org\r\n" + section.substr(section.find('\n') + 1);
     for (int again = 0; again < 5; ++again) {
-      REQUIRE(bench.status("GET / HTTP/1.1\r\n" + section + "\r\n", &lines) == 0);
+      REQUIRE(bench.status("GET / HTTP/1.1\r\n" + other + "\r\n", &lines) == 0);
       REQUIRE(bench.parser.head().view(bench.parser.head().host) == std::to_string(i) + ".org");
     }
   }
