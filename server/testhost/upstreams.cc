@@ -43,8 +43,8 @@ Answered ScriptedUpstreams::ask(const client::Upstream& upstream, const client::
 
 bool ScriptedUpstreams::start(client::Fetch& fetch, const std::shared_ptr<const client::Upstream>& upstream,
                               const client::FetchRequest& request) {
-  std::erase_if(jobs_, [](const Job& each) { return each.fetch == nullptr; });
-  Job& job = jobs_.emplace_back(this, &fetch, ask(*upstream, request), client::FetchStatus::Answered, "");
+  const uintptr_t number = ++last_number_;
+  Job& job = jobs_[number] = {&fetch, ask(*upstream, request)};
   const uint64_t most_ms = request.timeout_ms != 0 ? request.timeout_ms : upstream->options().timeout_ms;
   auto after_ms = static_cast<uint64_t>(std::max<int64_t>(job.answer.after.count(), 0));
   if (after_ms >= most_ms) {
@@ -58,19 +58,18 @@ bool ScriptedUpstreams::start(client::Fetch& fetch, const std::shared_ptr<const 
     job.status = client::FetchStatus::TooLarge;
     job.message = std::format("the answer of {} is too large", upstream->url());
   }
-  fetch.job = &job;
-  return worker_.resume_after(fetch.exchange->ticket(), after_ms, arrive, &job);
+  fetch.job = reinterpret_cast<void*>(number);
+  return worker_.resume_after(fetch.exchange->ticket(), after_ms, arrive, fetch.job);
 }
 
-void ScriptedUpstreams::cancel(client::Fetch& fetch) {
-  for (Job& job : jobs_)
-    if (job.fetch == &fetch) job.fetch = nullptr;
-}
+void ScriptedUpstreams::cancel(client::Fetch& fetch) { jobs_.erase(reinterpret_cast<uintptr_t>(fetch.job)); }
 
-void ScriptedUpstreams::arrive(http::Exchange& exchange, void* argument) {
-  Job& job = *static_cast<Job*>(argument);
-  client::Fetch* fetch = std::exchange(job.fetch, nullptr);
-  if (fetch == nullptr) return;
+void ScriptedUpstreams::arrive(http::Exchange& exchange, void* number) {
+  auto& all = static_cast<ScriptedUpstreams*>(exchange.worker().fetcher())->jobs_;
+  const auto found = all.extract(reinterpret_cast<uintptr_t>(number));
+  if (found.empty()) return;
+  const Job& job = found.mapped();
+  client::Fetch* fetch = job.fetch;
   fetch->status = job.status;
   if (job.status == client::FetchStatus::Answered && !store(exchange, job.answer, *fetch))
     fetch->status = client::FetchStatus::Memory;

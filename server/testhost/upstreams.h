@@ -7,8 +7,8 @@
 // Thread: its worker's.
 #pragma once
 
+#include <cstdint>
 #include <functional>
-#include <list>
 #include <map>
 #include <string>
 
@@ -28,21 +28,21 @@ class ScriptedUpstreams final : public client::Fetcher {
   void cancel(client::Fetch& fetch) override;
 
  private:
-  // Until its answer arrives, also where nobody waits for that any more.
+  // A fetch under way. Its timer knows it by number: it may run when the fetch was given up.
   struct Job {
-    ScriptedUpstreams* owner;
-    client::Fetch* fetch;  // null: cancelled
+    client::Fetch* fetch;
     Answered answer;
-    client::FetchStatus status;
-    std::string message;
+    client::FetchStatus status = client::FetchStatus::Answered;
+    std::string message = {};
   };
 
   Answered ask(const client::Upstream& upstream, const client::FetchRequest& request) const;
-  static void arrive(http::Exchange& exchange, void* job);
+  static void arrive(http::Exchange& exchange, void* number);
 
   http::WorkerContext& worker_;
   std::map<std::string, Upstream> scripts_;
-  std::list<Job> jobs_;
+  std::map<uintptr_t, Job> jobs_;
+  uintptr_t last_number_ = 0;
 };
 
 }  // namespace leat::testing

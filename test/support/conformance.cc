@@ -144,6 +144,7 @@ Cases later() {
       {"and is not looked at", "GET", "/down_unhandled", {.status = 502}},
       {"one that is late", "GET", "/late", {.part = "-7 "}},
       {"one that is given up", "GET", "/given_up", {.body = "given up"}},
+      {"one that is given up, and another", "GET", "/given_up_and_on", {.body = "given up 200"}},
       {"a request that cannot be sent", "GET", "/unfit", {.status = 500}},
   };
 }
@@ -246,6 +247,7 @@ constexpr Route kOthers[] = {
     {kGet, "/down_unhandled", "fetches:down_unhandled"},
     {kGet, "/late", "fetches:late"},
     {kGet, "/given_up", "fetches:given_up"},
+    {kGet, "/given_up_and_on", "fetches:given_up_and_on"},
     {kGet, "/unfit", "fetches:unfit"},
     {kGet, "/asks", "consumer:asks"},
     {kGet, "/missing", "provider:missing"},

@@ -248,6 +248,18 @@ TEST_CASE("test host: what the plugin counts can be looked at, and each host beg
         }).contains("metrics.series allows 2"));
 }
 
+TEST_CASE("test host: an answer that was given up arrives nowhere") {
+  Host host(plugin("fetches"), {.options = "upstream = \"http://users.example:9000\"",
+                                .routes = {{"GET", "/", "given_up_and_on"}}});
+  host.upstream("http://users.example:9000", [](const Asked& asked) -> Answered {
+    return {.body = asked.target, .after = asked.target == "/sleep/100" ? 100ms : 200ms};
+  });
+  CHECK(host.request("GET", "/").send().body == "given up 200");
+  CHECK(host.for_each_suspension(host.request("GET", "/")) >= 2);
+  host.close();
+  CHECK(host.problems() == Problems{});
+}
+
 TEST_CASE("test host: mistakes are problems, in the words of the log") {
   Host host(plugin("misuse"));
   CHECK(host.request("GET", "/other_thread").send().body == "-4");

@@ -70,6 +70,15 @@ class Fetches : public leat::Plugin<Fetches> {
     const auto status = co_await leat::within(20ms, task(upstream_));
     co_return leat::text(std::string_view(status ? "answered" : "given up"));
   }
+  // The same, and another one is asked for, which takes longer than the first would have.
+  Task<Reply> given_up_and_on() {
+    auto task = [](const leat::Upstream& upstream) -> Task<int> {
+      co_return (co_await upstream.get("/sleep/100")).status();
+    };
+    const auto status = co_await leat::within(20ms, task(upstream_));
+    const Fetched next = co_await upstream_.get("/sleep/200");
+    co_return leat::text((status ? "answered " : "given up ") + std::to_string(next.status()));
+  }
   Task<Reply> unfit() { co_return leat::text((co_await upstream_.get("/a b")).body()); }
 
   Task<Reply> blocking(leat::Path<std::string_view, "how"> how) {
@@ -98,6 +107,7 @@ class Fetches : public leat::Plugin<Fetches> {
                       handler<&Fetches::many>("many"), handler<&Fetches::down>("down"),
                       handler<&Fetches::down_unhandled>("down_unhandled"), handler<&Fetches::late>("late"),
                       handler<&Fetches::given_up>("given_up"), handler<&Fetches::unfit>("unfit"),
+                      handler<&Fetches::given_up_and_on>("given_up_and_on"),
                       handler<&Fetches::blocking>("blocking"), handler<&Fetches::endless>("endless"),
                       handler<&Fetches::at_work>("at_work"));
   }
