@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/value.h"
+#include "cache/policy.h"
 #include "http/limits.h"
 #include "net/engine_choice.h"
 #include "net/listener.h"
@@ -63,6 +64,9 @@ struct Settings {
   uint64_t cache_size = 64 << 20;
   uint64_t cache_entry_size = 1 << 20;
 
+  uint32_t cache_refreshes = 64;  // of a worker
+  cache::Policy route_cache;      // what a route's cache is where it does not say
+
   http::Limits limits;
   log::Options log;
 };
@@ -85,6 +89,7 @@ struct RouteDecl {
   std::string plugin;        // "demo" of "demo:json"
   std::string handler;       // "json"
   Place handler_place;
+  std::optional<cache::Policy> cache;  // its responses are stored
 };
 
 struct Config {

@@ -174,6 +174,35 @@ void read_body_limit(Keys& keys, pipeline::RouteSpec& spec) {
   spec.body_limit = scratch.limits.body_bytes;
 }
 
+void read_query(Keys& keys, cache::Policy& policy) {
+  using Query = cache::Policy::Query;
+  const Value* value = keys.find("query");
+  if (value == nullptr) return;
+  if (value->array() != nullptr) {
+    policy.query = Query::Listed;
+    policy.parameters = keys.texts("query");
+  } else if (value->string() != nullptr && (*value->string() == "all" || *value->string() == "none")) {
+    policy.query = *value->string() == "all" ? Query::All : Query::None;
+  } else {
+    keys.wrong_type(*value, "query", R"("all", "none" or a list of parameters)");
+  }
+}
+
+void read_cache(Keys& keys, RouteDecl& route) {
+  const Value* value = keys.find("cache");
+  if (value == nullptr) return;
+  if (value->table() == nullptr) return keys.wrong_type(*value, "cache", "a table, written as [route.cache]");
+  if (!std::ranges::contains(route.spec.methods, "GET"))
+    keys.fail(kBadChoice, "`cache` is for routes with the method GET", value->place);
+  Keys own(*value, "route.cache", keys.diagnostics());
+  Settings scratch;
+  for (const Setting& row : route_cache_settings())
+    if (const Value* each = own.find(row.path)) apply(row, *each, scratch, keys.diagnostics());
+  read_query(own, scratch.route_cache);
+  own.refuse_others();
+  route.cache = std::move(scratch.route_cache);
+}
+
 }  // namespace
 
 bool read_plugin(const Value& table, Config& config, Diagnostics& diagnostics) {
@@ -228,6 +257,7 @@ bool read_route(const Value& table, Config& config, Diagnostics& diagnostics) {
   read_handler(keys, route);
   read_route_middleware(keys, route.spec);
   read_body_limit(keys, route.spec);
+  read_cache(keys, route);
   keys.refuse_others();
   if (keys.good()) config.routes.push_back(std::move(route));
   return keys.good();

@@ -56,7 +56,23 @@ constexpr std::string_view kDeclarations = R"(
 | `handler` | text, needed | `"PLUGIN:HANDLER"` |
 | `middleware` | list | names of declared instances, or tables like those of `[[middleware]]` |
 | `body_limit` | size | in place of `limits.body` |
+| `[route.cache]` | table | its responses are stored; see below |
+)";
 
+constexpr std::string_view kRouteCache = R"(
+## `[route.cache]`
+
+Responses of the route are stored, and sent to all who ask for the same. What they say themselves (Cache-Control,
+Expires, Vary) goes first; these keys say the rest. Never stored: responses with Set-Cookie, `private`, `no-store` or
+`no-cache`, those to requests with credentials unless they say `public` or the like, and those to other methods than
+GET. See [caching](caching.md).
+
+| key | type | default | meaning |
+|---|---|---|---|
+| `query` | "all", "none" or a list | `"all"` | the part of the query that makes two requests different: all of it, nothing, or the parameters that are listed |
+)";
+
+constexpr std::string_view kMiddleware = R"(
 ## `[[middleware]]`
 
 Instances run for every route, or, with `global = false`, for those that name them. Two of the same kind with the
@@ -87,6 +103,11 @@ std::string option_row(const pipeline::Option& option) {
                      option.sentence);
 }
 
+std::string setting_row(const Setting& setting, std::string_view key) {
+  return std::format("| `{}` | {} | `{}` | {} |\n", key, type_text(setting), default_text(setting),
+                     setting.sentence);
+}
+
 void describe_kind(std::string& page, const pipeline::MiddlewareKind& kind) {
   page += std::format("\n### `{}`\n\n{} Phase: {}.\n", kind.name, kind.sentence,
                       pipeline::phase_name(kind.phase));
@@ -105,10 +126,12 @@ std::string reference_markdown() {
     if (own != group)
       page +=
           std::format("\n## `[{}]`\n\n| key | type | default | meaning |\n|---|---|---|---|\n", group = own);
-    page += std::format("| `{}` | {} | `{}` | {} |\n", setting.path.substr(own.size() + 1),
-                        type_text(setting), default_text(setting), setting.sentence);
+    page += setting_row(setting, setting.path.substr(own.size() + 1));
   }
   page += kDeclarations;
+  page += kRouteCache;
+  for (const Setting& key : route_cache_settings()) page += setting_row(key, key.path);
+  page += kMiddleware;
   for (const pipeline::MiddlewareKind& kind : pipeline::middleware_kinds()) describe_kind(page, kind);
   page += "\n## Errors\n\n| code | |\n|---|---|\n";
   for (const Explanation& each : explanations())

@@ -155,15 +155,51 @@ constexpr Setting kSettings[] = {
         "loaded."),
 
     number("cache.size", Size, 0, 1024 * kGiB, AT(cache_size),
-           "Memory for what plugins keep in the cache, all together; 0: they cannot."),
+           "Memory for responses that are stored and for what plugins keep in the cache, all together; 0: "
+           "nothing is."),
     number("cache.entry_size", Size, kKiB, kGiB, AT(cache_entry_size),
            "The largest entry of the cache: its key, value and tags."),
+    number("cache.refreshes", Count, 0, 10'000, AT(cache_refreshes),
+           "Stale responses that a worker has made anew at the same time while it serves them; 0: whoever "
+           "meets one waits for the new one."),
 
     choice("log.level", "debug info warn error off", AT(log.level), "The least that is logged."),
     choice("log.format", "text json", AT(log.format), "The form of log lines."),
     text("log.file", 4096, AT(log.file), "Where to log; empty is standard error. SIGUSR1 opens it anew."),
     number("log.queue", Count, 16, 1'000'000, AT(log.queue_lines),
            "Lines waiting to be written; more are dropped and counted."),
+};
+
+constexpr uint64_t kYear = 365 * kDay;
+
+constexpr Setting kRouteCache[] = {
+    number(
+        "ttl", Duration, 0, kYear, AT(route_cache.ttl_ms),
+        "How long responses stay good that do not say so (Cache-Control, Expires) and have the status 200, "
+        "203, 204, 300, 301 or 308; 0 for not at all."),
+    number("negative_ttl", Duration, 0, kYear, AT(route_cache.negative_ttl_ms),
+           "The same for 404, 405, 410, 414 and 501."),
+    number("stale_while_revalidate", Duration, 0, kYear, AT(route_cache.stale_while_revalidate_ms),
+           "How long after that a response is still sent at once, while it is made anew in the background."),
+    number("stale_if_error", Duration, 0, kYear, AT(route_cache.stale_if_error_ms),
+           "How long after that a response still stands in where the handler fails (500, 502, 503, 504) or "
+           "does not answer in time."),
+    number("jitter", Count, 0, 100, AT(route_cache.jitter),
+           "Percent of its time that a response may lose, by chance, so that those stored together do not "
+           "end together."),
+    number("variants", Count, 1, 10'000, AT(route_cache.variants),
+           "Responses of one target that differ by Vary; the oldest of more is dropped."),
+    number("wait", Duration, 1, kHour, AT(route_cache.wait_ms),
+           "How long a request waits for the answer that another one's handler is making; then it tries "
+           "itself, or, if that was tried, gets a 504."),
+    number("pass_ttl", Duration, 0, kDay, AT(route_cache.pass_ms),
+           "How long nobody waits for another's answer after one that could not be stored."),
+    number("cookies", Boolean, 0, 1, AT(route_cache.cookies),
+           "Requests with cookies are answered from the cache too: the handler looks at none, or says Vary."),
+    number("etag", Boolean, 0, 1, AT(route_cache.etag), "Make an ETag for whole responses that have none."),
+    number("client_control", Boolean, 0, 1, AT(route_cache.client_control),
+           "Obey Cache-Control of requests: no-cache, no-store, max-age, min-fresh, max-stale, "
+           "only-if-cached. A client can then have the handler run each time."),
 };
 
 #undef AT
@@ -205,6 +241,7 @@ std::string range_text(const Setting& setting) {
                      quantity_text(setting, setting.least), quantity_text(setting, setting.most));
 }
 
+std::span<const Setting> route_cache_settings() { return kRouteCache; }
 std::span<const Setting> settings() { return kSettings; }
 
 const Setting* find_setting(std::string_view path) {

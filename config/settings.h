@@ -28,6 +28,8 @@ struct Setting {
 };
 
 std::span<const Setting> settings();
+// The keys of a route's `cache`, as settings of Settings::route_cache; all but `query`.
+std::span<const Setting> route_cache_settings();
 // nullptr when there is no such setting.
 const Setting* find_setting(std::string_view path);
 

@@ -4,6 +4,7 @@
 #include <format>
 #include <ranges>
 
+#include "cache/cached_handler.h"
 #include "leat_version.h"
 #include "plugin/codes.h"
 #include "plugin/commons.h"
@@ -15,6 +16,13 @@
 namespace leat::server {
 
 namespace {
+
+// "GET,POST /users/{id}", as pipeline::Route has it.
+std::string route_id(const config::RouteDecl& route) {
+  std::string id;
+  for (const std::string& method : route.spec.methods) id += (id.empty() ? "" : ",") + method;
+  return id + " " + route.spec.path;
+}
 
 class Assembler {
  public:
@@ -40,6 +48,7 @@ class Assembler {
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
     for (config::RouteDecl& route : config_.routes) {
       bind(route);
+      cache(route);
       builder.add_route(std::move(route.spec));
     }
     assembly_.site = builder.build(diagnostics_);
@@ -133,14 +142,30 @@ class Assembler {
     const auto pattern = pipeline::Pattern::parse(route.spec.path);
     if (found == names_.end() || !pattern) return;
     plugin::PluginInstance& instance = *assembly_.plugins[static_cast<size_t>(found - names_.begin())];
-    std::string id;
-    for (const std::string& method : route.spec.methods) id += (id.empty() ? "" : ",") + method;
-    const plugin::RouteInfo info{
-        .id = id + " " + route.spec.path, .pattern = route.spec.path, .params = pattern->params()};
+    const std::string id = route_id(route);
+    const plugin::RouteInfo info{.id = id, .pattern = route.spec.path, .params = pattern->params()};
     const LoadingScope scope(route.plugin);
     auto handler = plugin::make_handler(instance, route.handler, info);
     if (!handler) return fail(plugin::kCannotBind, handler.error(), route.handler_place);
     route.spec.handler = std::move(*handler);
+  }
+
+  // Puts the response cache before the handler.
+  void cache(config::RouteDecl& route) {
+    if (!route.cache || route.spec.handler == nullptr) return;
+    plugin::Commons& commons = libraries_.commons();
+    cache::CachedHandler::Counters counters;
+    for (size_t i = 0; i < counters.size(); ++i) {
+      auto counter = commons.metrics.declare(
+          {.name = "leat_response_cache_requests_total",
+           .help = "Requests to routes with a cache, by how they were answered.",
+           .labels = {{"route", route_id(route)}, {"result", std::string(cache::CachedHandler::kResults[i])}},
+           .limited = false},
+          options_.worker_count);
+      if (counter) counters[i] = std::move(*counter);
+    }
+    route.spec.handler = std::make_unique<cache::CachedHandler>(
+        std::move(route.spec.handler), std::move(*route.cache), commons.responses, std::move(counters));
   }
 
   config::Config& config_;

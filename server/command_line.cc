@@ -94,6 +94,25 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
                    Command::Kind::Reload));
   takes_socket(add("metrics", "Show what the daemon and its plugins count, in the text format of Prometheus",
                    Command::Kind::Metrics));
+  CLI::App* purge = app.add_subcommand("purge", "Make stored responses stale, so that they are made anew");
+  takes_socket(purge);
+  std::string target, folder, tag;
+  bool all = false, hard = false;
+  CLI::Option_group* what = purge->add_option_group("what", "One of");
+  what->add_option("target", target, "A path, with whatever query, or a path and its query")
+      ->type_name("/PATH");
+  what->add_option("--folder", folder, "A path and all below it")->type_name("/PATH");
+  what->add_option("--tag", tag, "What plugins or Cache-Tag gave this tag")->type_name("TAG");
+  what->add_flag("--all", all, "All of them");
+  what->require_option(1);
+  purge->add_flag("--hard", hard, "Do not even send them while they are made anew");
+  purge->callback([&] {
+    command.kind = Command::Kind::Purge;
+    command.purge = std::string(hard ? "hard" : "soft") + (all               ? " all"
+                                                           : !tag.empty()    ? " tag " + tag
+                                                           : !folder.empty() ? " folder " + folder
+                                                                             : " target " + target);
+  });
   CLI::App* plugin = app.add_subcommand("plugin", "Work with plugins");
   plugin->require_subcommand(1);
   add_plugin_new(*plugin, command);

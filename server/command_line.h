@@ -17,6 +17,7 @@ struct Command {
     Routes,
     Reload,
     Metrics,
+    Purge,
     PluginList,
     PluginRun,
     PluginCheck,
@@ -34,6 +35,7 @@ struct Command {
   bool supervise = true;                 // as far as the configuration says so too
   bool json = false;
   bool markdown = false;
+  std::string purge;  // the admin command's arguments
   std::string code;
   NewPlugin new_plugin;
 };

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -29,7 +30,8 @@ namespace {
 
 // A client of the admin socket that says nothing for this long, or takes nothing, is hung up on.
 constexpr int kClientTimeoutMs = 2000;
-constexpr size_t kMostCommand = 256;
+// The longest names a path to purge, which may be as long as a request line.
+constexpr size_t kMostCommand = size_t{72} * 1024;
 // What a checker says is passed on up to here.
 constexpr size_t kMostReport = size_t{64} * 1024;
 // How often watched files are looked at. Polling, because it sees changes on every kind of file system.
@@ -179,10 +181,16 @@ void Control::look_at_watched() {
 
 void Control::serve_client(int client, const std::stop_token& stopping) {
   set_timeouts(client, kClientTimeoutMs);
-  char line[kMostCommand];
-  const ssize_t got = ::recv(client, line, sizeof line, 0);
-  if (got <= 0) return;
-  const Answer answer = execute(trimmed({line, static_cast<size_t>(got)}), stopping);
+  std::string line;
+  char piece[4096];
+  while (!line.ends_with('\n') && line.size() < kMostCommand) {
+    const ssize_t got = ::recv(client, piece, sizeof piece, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    line.append(piece, static_cast<size_t>(got));
+  }
+  if (line.empty()) return;
+  const Answer answer = execute(trimmed(line), stopping);
   send_all(client, std::string(answer.good ? "ok\n" : "failed\n") + answer.text);
 }
 
@@ -191,7 +199,28 @@ Control::Answer Control::execute(std::string_view command, const std::stop_token
   if (command == "plugins") return {true, generations_.describe_text(workers_, stopping)};
   if (command == "plugins json") return {true, generations_.describe_json(workers_, stopping)};
   if (command == "metrics") return {true, options_.metrics()};
+  if (command.starts_with("purge ")) return purge(command.substr(6));
   return {false, std::format("there is no command `{}`\n", command)};
+}
+
+// "soft folder /users"
+Control::Answer Control::purge(std::string_view arguments) const {
+  const auto word = [&arguments] {
+    const std::string_view first = arguments.substr(0, arguments.find(' '));
+    arguments.remove_prefix(std::min(first.size() + 1, arguments.size()));
+    return first;
+  };
+  const std::string_view how = word(), by = word();
+  constexpr std::pair<std::string_view, cache::PurgeBy> kKinds[] = {{"target", cache::PurgeBy::Target},
+                                                                    {"folder", cache::PurgeBy::Folder},
+                                                                    {"tag", cache::PurgeBy::Tag},
+                                                                    {"all", cache::PurgeBy::All}};
+  const auto* kind = std::ranges::find(kKinds, by, &std::pair<std::string_view, cache::PurgeBy>::first);
+  if ((how != "soft" && how != "hard") || kind == std::end(kKinds))
+    return {false, "purge takes: soft or hard, then target, folder, tag or all, then a name\n"};
+  const std::string_view wrong = options_.purge(kind->second, arguments, how == "hard");
+  if (!wrong.empty()) return {false, std::format("cannot purge `{}`: {}\n", arguments, wrong)};
+  return {true, ""};
 }
 
 Control::Answer Control::reload(std::string_view why, const std::stop_token& stopping) {

@@ -8,6 +8,8 @@
 //                  and text
 //     reload             read the configuration and the plugins anew
 //     plugins [json]     the generations and their plugins
+//     purge soft|hard target|folder|tag|all [NAME]
+//                       the response cache: see cache::ResponseCache::purge
 //     metrics            what is counted and measured, in the text format of Prometheus
 //
 // Who may connect is the socket's permissions: its owner and group. A reload is loaded in a process of its
@@ -29,6 +31,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "cache/response_cache.h"
 #include "server/daemon.h"
 #include "server/generations.h"
 
@@ -45,6 +48,8 @@ class Control final : public DaemonClient {
     std::function<std::expected<Assembly, std::string>(std::string& remarks)> load;
     // What is counted and measured.
     std::function<std::string()> metrics;
+    // cache::ResponseCache::purge.
+    std::function<std::string_view(cache::PurgeBy by, std::string_view what, bool hard)> purge;
     // What a reload has loaded serves, as that generation.
     std::function<void(uint64_t)> replaced = [](uint64_t) {};
     // Reload when one of these changes. May name files that are not there yet.
@@ -79,6 +84,7 @@ class Control final : public DaemonClient {
   void look_at_watched();
   void serve_client(int client, const std::stop_token& stopping);
   Answer execute(std::string_view command, const std::stop_token& stopping);
+  [[nodiscard]] Answer purge(std::string_view arguments) const;
   Answer reload(std::string_view why, const std::stop_token& stopping);
   std::string check(const std::stop_token& stopping);
 

@@ -77,6 +77,7 @@ DaemonOptions daemon_options(const config::Settings& settings, uint32_t workers)
   worker.connections.linger_timeout_ms = settings.limits.linger_timeout_ms;
   worker.connections.doze_after_ms = settings.doze_after;
   worker.exchanges = settings.max_requests;
+  worker.self_requests.most = settings.cache_refreshes;
   worker.blocks = settings.memory / Block::kSize;
   worker.drain_timeout_ms = settings.drain_timeout;
   worker.server_name = settings.server_name;
@@ -164,7 +165,12 @@ Control::Options control_options(const Command& command, const config::Settings&
     return std::move(loaded->assembly);
   };
   options.metrics = [&libraries] { return libraries.commons().metrics.text(); };
-  options.replaced = [&own, signs](uint64_t generation) {
+  options.purge = [&libraries](cache::PurgeBy by, std::string_view what, bool hard) {
+    return libraries.commons().responses.purge(by, what, hard);
+  };
+  options.replaced = [&own, &libraries, signs](uint64_t generation) {
+    // What other code or settings would answer is not known: all is made anew while it is still served.
+    libraries.commons().responses.purge(cache::PurgeBy::All, {}, false);
     own.set_generation(generation);
     if (signs != nullptr) signs->pardoned = true;
   };
@@ -320,6 +326,8 @@ int execute(const Command& command) {
       return tell_daemon(command, "reload");
     case Command::Kind::Metrics:
       return tell_daemon(command, "metrics");
+    case Command::Kind::Purge:
+      return tell_daemon(command, "purge " + command.purge);
     case Command::Kind::PluginList:
       return tell_daemon(command, command.json ? "plugins json" : "plugins");
     case Command::Kind::Check:

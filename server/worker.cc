@@ -89,6 +89,7 @@ Expected<std::string> Worker::build() {
   loop_ = std::move(*loop);
   timers_ = std::make_unique<ExchangeTimers>(loop_->timers(), *this, options_.exchanges * kTimersPerExchange);
   connections_ = std::make_unique<Connections>(*loop_, http_, options_.connections);
+  self_requests_ = std::make_unique<SelfRequests>(*loop_, http_, options_.self_requests);
   client_ = std::make_unique<client::Client>(
       *loop_,
       [](void* owner, client::Fetch& fetch) {
@@ -120,6 +121,7 @@ void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
 
   for (const auto& acceptor : acceptors_) acceptor->stop();
   connections_->abandon_all();  // which ends the exchanges, and with them their fetches
+  self_requests_->abandon_all();
   client_->close_all();
   const uint64_t until = loop_->now_ns() + kAbandonNs;
   const auto busy = [&] {
@@ -132,6 +134,7 @@ void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
   if (hooks_.stop) hooks_.stop(options_.index);
   acceptors_.clear();
   loop_->timers().stop(*drain_deadline_);
+  self_requests_.reset();
   connections_.reset();
   client_.reset();
   timers_.reset();
@@ -191,9 +194,15 @@ bool Worker::resume_from_any_thread(http::Ticket ticket, Resume call, void* argu
 
 void Worker::resume(http::Exchange& exchange, Resume call, void* argument) {
   http::Session& session = exchange.session();
-  connections_->touch(session);
+  if (session.internal()) {
+    self_requests_->touch(session);
+  } else {
+    connections_->touch(session);
+  }
   session.resume(exchange, call, argument);
 }
+
+bool Worker::ask_self(std::string_view head) { return !draining_ && self_requests_->ask(head); }
 
 void Worker::give_up_on(const pipeline::Site& site) {
   // Ending one may let its session begin the next: the tickets are taken first.

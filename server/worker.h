@@ -29,6 +29,7 @@
 #include "server/acceptor.h"
 #include "server/connection.h"
 #include "server/exchange_timers.h"
+#include "server/self_requests.h"
 #include "server/stall.h"
 
 namespace leat::pipeline {
@@ -44,6 +45,7 @@ struct WorkerOptions {
   net::UringOptions ring;
   http::Limits limits;
   ConnectionOptions connections;
+  SelfRequestOptions self_requests;
   uint32_t exchanges = 16'384;  // requests in flight
   size_t blocks = 32'768;       // 16 KiB each: half a GiB at the worst
   size_t blocks_kept = 256;     // recycled without the allocator: 4 MiB
@@ -93,6 +95,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   [[nodiscard]] bool resume_after(http::Ticket ticket, uint64_t delay_ms, Resume resume,
                                   void* argument) override;
   [[nodiscard]] client::Fetcher* fetcher() override { return client_.get(); }
+  [[nodiscard]] bool ask_self(std::string_view head) override;
   void forget_timers(http::Exchange& exchange) override { timers_->forget(exchange); }
   [[nodiscard]] bool resume_from_any_thread(http::Ticket ticket, Resume resume, void* argument) override;
 
@@ -134,6 +137,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   std::unique_ptr<ExchangeTimers> timers_;
   std::unique_ptr<Connections> connections_;
   std::unique_ptr<client::Client> client_;
+  std::unique_ptr<SelfRequests> self_requests_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::unique_ptr<DrainDeadline> drain_deadline_;
   std::array<char, 29> date_{};

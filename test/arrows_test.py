@@ -20,11 +20,11 @@ ARROWS = {
     "lib/net": {"lib/base"},
     "lib/http": {"lib/base", "lib/json"},
     "lib/json": {"lib/base"},
-    "lib/cache": {"lib/base"},
+    "lib/cache": {"lib/base", "lib/http", "lib/pipeline"},
     "lib/client": {"lib/base", "lib/net", "lib/http"},
     "lib/pipeline": {"lib/base", "lib/http", "lib/json"},
     "lib/plugin": {"lib/base", "lib/http", "lib/json", "lib/cache", "lib/client", "lib/pipeline"},
-    "config": {"lib/base", "lib/net", "lib/http", "lib/json", "lib/pipeline", "lib/plugin"},
+    "config": {"lib/base", "lib/net", "lib/http", "lib/json", "lib/pipeline", "lib/cache", "lib/plugin"},
     "server": {"lib/base", "lib/net", "lib/http", "lib/json", "lib/cache", "lib/client", "lib/pipeline", "lib/plugin",
                "config"},
 }

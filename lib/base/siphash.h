@@ -14,6 +14,9 @@ struct SipKey {
   uint64_t low = 0, high = 0;
 };
 
+// One that nobody knows. Where the kernel has no randomness yet, addresses of this program have to do.
+SipKey random_sip_key();
+
 // `compressions` rounds for each eight bytes, `finalizations` at the end: 2 and 4 in the paper, 1 and 3 where
 // a table needs no more.
 template <int compressions = 1, int finalizations = 3>

@@ -1,7 +1,5 @@
 #include "cache/store.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
@@ -16,6 +14,7 @@ struct Entry {
   std::atomic<uint32_t> refs = 1;      // the chain's, and one for each pin
   std::atomic<uint8_t> uses = 0;       // hits since it was queued, up to kMostUses
   bool in_main = false;
+  std::atomic<uint64_t> claimed_until_ms = 0;
   uint32_t key_size = 0;
   uint64_t hash = 0;
   uint64_t expires_ms = 0;
@@ -117,6 +116,21 @@ Pin::~Pin() {
 
 std::string_view Pin::value() const { return entry_->value(); }
 
+Pin Pin::share() const {
+  if (entry_ != nullptr) entry_->refs.fetch_add(1, std::memory_order_relaxed);
+  return Pin(entry_);
+}
+
+bool Pin::claim(uint64_t now_ms, uint64_t until_ms) const {
+  uint64_t before = entry_->claimed_until_ms.load(std::memory_order_relaxed);
+  return before <= now_ms &&
+         entry_->claimed_until_ms.compare_exchange_strong(before, until_ms, std::memory_order_relaxed);
+}
+
+bool Pin::claimed(uint64_t now_ms) const {
+  return entry_->claimed_until_ms.load(std::memory_order_relaxed) > now_ms;
+}
+
 // A part of the entries, by hash. All but `buckets` and the counts is under the mutex.
 struct Store::Shard {
   explicit Shard(size_t bytes)
@@ -196,11 +210,7 @@ struct Store::Shard {
   std::atomic<uint64_t> puts = 0, evictions = 0;
 };
 
-Store::Store(Hash hash) : hash_(hash) {
-  // Where there is no randomness yet the addresses of this program have to do.
-  if (::getrandom(&secret_, sizeof secret_, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof secret_))
-    secret_ = {reinterpret_cast<uintptr_t>(this), reinterpret_cast<uintptr_t>(&sip_hash<1, 3>)};
-}
+Store::Store(Hash hash) : hash_(hash), secret_(random_sip_key()) {}
 
 Store::~Store() = default;
 

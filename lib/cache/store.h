@@ -68,6 +68,13 @@ class Pin {
 
   explicit operator bool() const { return entry_ != nullptr; }
   [[nodiscard]] std::string_view value() const;
+  // Another pin of the same entry.
+  [[nodiscard]] Pin share() const;
+  // True for the first who asks, and for the first after `until_ms` of the last to whom it was: who may do
+  // now what is to be done once for all that find the entry. Any thread.
+  [[nodiscard]] bool claim(uint64_t now_ms, uint64_t until_ms) const;
+  // Whether somebody's claim holds.
+  [[nodiscard]] bool claimed(uint64_t now_ms) const;
   // Gives the pin up to whoever calls release() with the result, once. For C.
   [[nodiscard]] void* detach() { return std::exchange(entry_, nullptr); }
   static void release(void* detached) { Pin(static_cast<Entry*>(detached)); }
@@ -130,7 +137,7 @@ class Store {
   size_t purge_if(const std::function<bool(const Entry&)>& goes);
 
   const Hash hash_;
-  SipKey secret_;
+  const SipKey secret_;
   Limits limits_;
   uint32_t lane_count_ = 0;
   std::unique_ptr<Lane[]> lanes_;

@@ -34,8 +34,10 @@ Exchange::Exchange(WorkerContext& worker, uint32_t slot)
 
 Exchange::~Exchange() { std::free(body_); }
 
-bool Exchange::start_answer() {
+// `body`: see AnswerTap.
+bool Exchange::start_answer(std::optional<std::string_view>& body) {
   if (state_ != State::Open || cancelled_) return false;
+  if (tap != nullptr) tap->on_answer(*this, body);
   session_->env_.service.on_response(*this);
   head_only_ = request.method() == Method::Head || !status_allows_body(response.status);
   return true;
@@ -62,17 +64,23 @@ bool Exchange::write_head(ResponseFraming framing, std::string_view body, bool& 
 }
 
 bool Exchange::send(std::string_view body) {
-  if (!start_answer()) return false;
+  std::optional<std::string_view> whole = body;
+  if (!start_answer(whole)) return false;
+  send_whole(*whole);
+  return true;
+}
+
+// Head and body of an answer that was started. Copies.
+void Exchange::send_whole(std::string_view body) {
   const bool allowed = status_allows_body(response.status);
   const ResponseFraming framing{.kind = allowed ? ResponseFraming::Kind::Length : ResponseFraming::Kind::None,
                                 .length = body.size()};
   if (head_only_) body = {};
   bool body_done = false;
   state_ = State::Finished;
-  if (!write_head(framing, body, body_done)) return true;
+  if (!write_head(framing, body, body_done)) return;
   if (!body_done && !session_->output_.append(body)) session_->cut_answer();
   body_bytes_out_ = body.size();
-  return true;
 }
 
 bool Exchange::send_pinned(std::string_view body, Release release) {
@@ -84,7 +92,13 @@ bool Exchange::send_pinned(std::string_view body, Release release) {
     let_go();
     return answered;
   }
-  if (!start_answer()) return false;
+  std::optional<std::string_view> whole = body;
+  if (!start_answer(whole)) return false;
+  if (whole->data() != body.data()) {
+    send_whole(*whole);
+    let_go();
+    return true;
+  }
   state_ = State::Finished;
   const bool allowed = status_allows_body(response.status);
   const ResponseFraming framing{.kind = allowed ? ResponseFraming::Kind::Length : ResponseFraming::Kind::None,
@@ -116,7 +130,12 @@ bool Exchange::send_problem(uint16_t status, std::string_view detail, std::strin
 }
 
 bool Exchange::begin(std::optional<uint64_t> length) {
-  if (!start_answer()) return false;
+  std::optional<std::string_view> whole;
+  if (!start_answer(whole)) return false;
+  if (whole) {
+    send_whole(*whole);
+    return true;
+  }
   state_ = State::Streaming;
   has_length_ = length.has_value();
   length_left_ = length.value_or(0);
@@ -156,6 +175,7 @@ bool Exchange::write(std::string_view bytes) {
     if (bytes.size() > length_left_) bytes = bytes.substr(0, length_left_);
     length_left_ -= bytes.size();
   }
+  if (tap != nullptr) tap->on_piece(*this, bytes);
   if (!head_only_ && !bytes.empty()) {
     if (!write_piece(bytes)) {
       session_->cut_answer();
@@ -178,6 +198,7 @@ bool Exchange::end() {
     return true;
   }
   state_ = State::Finished;
+  if (tap != nullptr) tap->on_end(*this);
   if (!chunked_ || head_only_) return true;
   Output& output = session_->output_;
   bool queued = output.append("0\r\n");
@@ -220,6 +241,7 @@ void Exchange::recycle() {
   trailers_.reset();
   route = nullptr;
   handler_state = nullptr;
+  tap = nullptr;
   chain_position = 0;
   started_ns = 0;
   close_after = false;

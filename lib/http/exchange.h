@@ -42,6 +42,21 @@ struct Release {
   void* context = nullptr;
 };
 
+class Exchange;
+
+// Listens to an answer as the handler gives it, before middleware sees it: for what stores answers.
+class AnswerTap {
+ public:
+  virtual ~AnswerTap() = default;
+  // An answer begins. `body` is all of it, or nothing where it comes in pieces. Head and body may be changed;
+  // where a body is put in place of one in pieces, those are refused. Its bytes are copied, and must stay
+  // until the call of the handler returns.
+  virtual void on_answer(Exchange& exchange, std::optional<std::string_view>& body) = 0;
+  // A piece of it; then the end, unless it is cut.
+  virtual void on_piece(Exchange& exchange, std::string_view bytes) = 0;
+  virtual void on_end(Exchange& exchange) = 0;
+};
+
 class Exchange {
  public:
   Exchange(WorkerContext& worker, uint32_t slot);
@@ -112,6 +127,7 @@ class Exchange {
   // --- For the pipeline and the plugin host; cleared when the exchange is recycled.
   const pipeline::Route* route = nullptr;
   void* handler_state = nullptr;  // whatever the handler keeps for this request
+  AnswerTap* tap = nullptr;       // set by whoever stands before the handler; it outlives the handler's calls
   uint32_t chain_position = 0;    // middleware steps already run forward
   uint64_t started_ns = 0;        // CLOCK_MONOTONIC of the turn in which the head was complete
   bool close_after = false;       // answer, then close
@@ -122,7 +138,8 @@ class Exchange {
   friend class ExchangePool;
   enum class State : uint8_t { Open, Streaming, Finished };
 
-  bool start_answer();
+  bool start_answer(std::optional<std::string_view>& body);
+  void send_whole(std::string_view body);
   [[nodiscard]] bool must_close() const;
   bool write_head(ResponseFraming framing, std::string_view body, bool& body_done);
   bool write_piece(std::string_view bytes);

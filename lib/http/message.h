@@ -85,6 +85,12 @@ class Response {
   [[nodiscard]] bool add(std::string_view name, std::string_view value);
   // The same, copying both into `arena`; false also when it is full.
   [[nodiscard]] bool add_copy(Arena& arena, std::string_view name, std::string_view value);
+  // Appends one that an add() took before, of this or another response. False: kMostFields are there already.
+  [[nodiscard]] bool add_checked(std::string_view name, std::string_view value) {
+    if (count_ == kMostFields) return false;
+    fields_[count_++] = {name, value};
+    return true;
+  }
   // Removes every field of that name and appends this one.
   [[nodiscard]] bool set(std::string_view name, std::string_view value);
   void remove(std::string_view name);

@@ -66,6 +66,14 @@ class WorkerContext {
   // Asks other servers on behalf of this worker's requests (client/fetch.h). Null where nobody can.
   [[nodiscard]] virtual client::Fetcher* fetcher() { return nullptr; }
 
+  // Answers a request that no client sent, in a later turn: `head` is a request's head with Connection: close
+  // and without a body. Its exchange is one like any other; nobody reads the answer. False: not now, too many
+  // are under way, or nobody can here.
+  [[nodiscard]] virtual bool ask_self(std::string_view head) {
+    (void)head;
+    return false;
+  }
+
   // Drops the timers of an exchange that ends; called for those that had any.
   virtual void forget_timers(Exchange& exchange) = 0;
 

@@ -92,6 +92,9 @@ class Session {
   [[nodiscard]] bool idle() const { return step_ == Step::Idle && input_.empty() && output_.empty(); }
   [[nodiscard]] uint64_t requests() const { return requests_; }
   [[nodiscard]] uint32_t owner() const { return owner_; }
+  // There is no client: what it is fed comes from WorkerContext::ask_self().
+  [[nodiscard]] bool internal() const { return internal_; }
+  void set_internal() { internal_ = true; }
 
  private:
   friend class Exchange;
@@ -144,6 +147,7 @@ class Session {
   bool held_by_output_ = false;
   bool cut_ = false;
   bool linger_ = false;
+  bool internal_ = false;
   bool body_begun_ = false;  // a byte of it, or 100 Continue, has been seen or sent
 };
 

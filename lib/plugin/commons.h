@@ -5,6 +5,8 @@
 
 #include "base/metrics.h"
 #include "base/thread_pool.h"
+#include "cache/cached_handler.h"
+#include "cache/response_cache.h"
 #include "cache/store.h"
 #include "plugin/sdk/plugin.h"
 
@@ -14,6 +16,8 @@ struct Commons {
   metrics::Registry metrics;  // leat.metrics/1
   ThreadPool pool;            // leat.pool/1
   cache::Store cache;         // leat.cache/1
+  // Of the routes that have one; leat.response_cache/1.
+  cache::ResponseCache responses{cache, cache::CachedHandler::wake};
   // For tests, which answer fetches themselves: the names of upstreams are not looked up.
   bool scripted_upstreams = false;
   // What a plugin gets for the table of an extension (null: none of that name) in its place: the same one, or

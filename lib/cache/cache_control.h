@@ -1,0 +1,63 @@
+// Cache-Control: what requests and responses say about being stored (RFC 9111, section 5.2; RFC 5861).
+//
+// Lenient as a shared cache should be: unknown directives mean nothing, and what is not understood about the
+// time a response stays good makes it stale, never fresh.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace leat::cache {
+
+// Times are seconds, at most kMostSeconds, which stands for anything longer (RFC 9111, section 1.2.2).
+inline constexpr uint32_t kMostSeconds = 0x7fff'ffff;
+
+struct ResponseControl {
+  bool no_store = false;
+  bool no_cache = false;    // also one that is for some fields only
+  bool is_private = false;  // likewise
+  bool is_public = false;
+  bool must_revalidate = false;  // or proxy-revalidate: never to be served stale
+  bool must_understand = false;
+  std::optional<uint32_t> max_age, s_maxage, stale_while_revalidate, stale_if_error;
+
+  // Adds what one Cache-Control field says; of two that contradict each other the stricter counts.
+  void add(std::string_view field);
+};
+
+struct RequestControl {
+  bool no_store = false;
+  bool no_cache = false;
+  bool only_if_cached = false;
+  std::optional<uint32_t> max_age, min_fresh, max_stale;  // max_stale without a time: kMostSeconds
+
+  void add(std::string_view field);
+};
+
+// Calls `visit(item)` for each item of a list with commas (RFC 9110, section 5.6.1), trimmed; commas in
+// quotes separate nothing, and empty items are none.
+template <class Visit>
+void for_each_item(std::string_view list, Visit visit) {
+  size_t begin = 0;
+  bool quoted = false;
+  const auto end_item = [&](size_t end) {
+    std::string_view item = list.substr(begin, end - begin);
+    while (!item.empty() && (item.front() == ' ' || item.front() == '\t')) item.remove_prefix(1);
+    while (!item.empty() && (item.back() == ' ' || item.back() == '\t')) item.remove_suffix(1);
+    if (!item.empty()) visit(item);
+    begin = end + 1;
+  };
+  for (size_t at = 0; at < list.size(); ++at) {
+    if (list[at] == '"') {
+      quoted = !quoted;
+    } else if (quoted && list[at] == '\\') {
+      ++at;
+    } else if (!quoted && list[at] == ',') {
+      end_item(at);
+    }
+  }
+  if (begin < list.size()) end_item(list.size());
+}
+
+}  // namespace leat::cache

@@ -1,0 +1,223 @@
+#include "cache/cached_call.h"
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+#include <format>
+
+#include "base/text.h"
+#include "cache/cache_control.h"
+#include "cache/conditions.h"
+#include "http/service.h"
+
+namespace leat::cache {
+
+namespace {
+
+uint64_t now_ms_of(http::Exchange& exchange) { return exchange.worker().now_ns() / 1'000'000; }
+
+// For jitter: need not be good, must not be the same on all workers.
+uint32_t any_number() {
+  thread_local uint64_t state = reinterpret_cast<uintptr_t>(&state);
+  state = state * 6364136223846793005u + 1442695040888963407u;
+  return static_cast<uint32_t>(state >> 33);
+}
+
+// `arena` text of up to 64 bytes.
+class Words {
+ public:
+  explicit Words(Arena& arena) : begin_(static_cast<char*>(arena.allocate(kRoom, 1))), at_(begin_) {}
+  explicit operator bool() const { return begin_ != nullptr; }
+  Words& put(std::string_view text) {
+    text = text.substr(0, static_cast<size_t>(begin_ + kRoom - at_));
+    std::ranges::copy(text, at_);
+    at_ += text.size();
+    return *this;
+  }
+  Words& put(int64_t number) {
+    at_ = std::to_chars(at_, begin_ + kRoom, number).ptr;
+    return *this;
+  }
+  // What was put since the last take().
+  std::string_view take() {
+    const std::string_view text(taken_ == nullptr ? begin_ : taken_,
+                                static_cast<size_t>(at_ - (taken_ == nullptr ? begin_ : taken_)));
+    taken_ = at_;
+    return text;
+  }
+
+ private:
+  static constexpr size_t kRoom = 96;
+  char* begin_;
+  char* at_;
+  char* taken_ = nullptr;
+};
+
+}  // namespace
+
+bool restore(http::Exchange& exchange, const StoredResponse& stored, uint64_t now_ms,
+             std::string_view status) {
+  http::Response& response = exchange.response;
+  const StoredResponse::Header& header = stored.header;
+  Words words(exchange.arena());
+  if (!words || response.fields().size() + header.field_count + 2 > http::Response::kMostFields) return false;
+  response.status = header.status;
+  response.content_type = stored.content_type;
+  stored.for_each_field(
+      [&](std::string_view name, std::string_view value) { (void)response.add_checked(name, value); });
+  const uint64_t age_s = header.age_s + (now_ms - header.stored_ms) / 1000;
+  const int64_t ttl_ms = static_cast<int64_t>(header.fresh_until_ms) - static_cast<int64_t>(now_ms);
+  (void)response.add_checked("Age", words.put(static_cast<int64_t>(age_s)).take());
+  // RFC 9211. Rounded down: what is stale by some milliseconds has not 0 seconds left.
+  const int64_t ttl_s = ttl_ms >= 0 ? ttl_ms / 1000 : (ttl_ms - 999) / 1000;
+  (void)response.add_checked("Cache-Status", words.put("leat; ").put(status).put("; ttl=").put(ttl_s).take());
+  return true;
+}
+
+bool CachedCall::is_own(const http::Response::Field& field) const {
+  return std::ranges::none_of(before, [&](const http::Response::Field& other) {
+    return other.name.data() == field.name.data() && other.value.data() == field.value.data();
+  });
+}
+
+void CachedCall::say(http::Exchange& exchange, std::string_view what) const {
+  Words words(exchange.arena());
+  if (words)
+    (void)exchange.response.add_checked("Cache-Status", words.put("leat; fwd=").put(missed).put(what).take());
+}
+
+void CachedCall::finish(http::Exchange& exchange, Outcome outcome) {
+  if (seat.taken()) owner.cache_.flights().finish(seat, outcome, exchange.worker());
+}
+
+bool CachedCall::keep_fields(http::Exchange& exchange) {
+  const auto fields = exchange.response.fields();
+  if (fields.empty()) return true;
+  auto* copy = exchange.arena().allocate_array<http::Response::Field>(fields.size());
+  if (copy == nullptr) return false;
+  std::ranges::copy(fields, copy);
+  before = {copy, fields.size()};
+  return true;
+}
+
+// The answer is not stored, and the next will not be.
+void CachedCall::pass(http::Exchange& exchange, uint64_t now_ms) {
+  if (!passing) owner.cache_.put_pass(key, now_ms, now_ms + owner.policy_.pass_ms);
+  finish(exchange, Outcome::Pass);
+}
+
+bool CachedCall::fall_back(http::Exchange& exchange, uint16_t status,
+                           std::optional<std::string_view>& bytes) {
+  const uint64_t now = now_ms_of(exchange);
+  if (!pin || now >= stale.header.error_until_ms) return false;
+  http::Response& response = exchange.response;
+  response.reset();
+  for (const auto& [name, value] : before) (void)response.add_checked(name, value);
+  const std::string code = std::format("fwd=stale; fwd-status={}", status);
+  if (!restore(exchange, stale, now, code)) return false;
+  bytes = stale.body;
+  return true;
+}
+
+void CachedCall::on_answer(http::Exchange& exchange, std::optional<std::string_view>& bytes) {
+  if (stage == Stage::Unsafe) {
+    // What was done to a resource may have changed it (RFC 9111, section 4.4).
+    if (exchange.response.status < 400) {
+      (void)owner.cache_.purge(PurgeBy::Target, exchange.request.path(), true);
+    }
+  } else if (stage == Stage::Leading) {
+    judge_answer(exchange, bytes);
+  }
+}
+
+void CachedCall::judge_answer(http::Exchange& exchange, std::optional<std::string_view>& bytes) {
+  http::Response& response = exchange.response;
+  const Policy& policy = owner.policy_;
+  const uint64_t now = now_ms_of(exchange);
+  stage = Stage::Judged;
+  judgement = judge(policy, response, wishes, authorized, any_number(), std::time(nullptr));
+  switch (judgement.kind) {
+    case Judgement::Kind::Failure: {
+      // For a while nobody tries again as long as the stale one will do.
+      if (pin) (void)pin.claim(now, now + policy.wait_ms);
+      const bool stands_in = fall_back(exchange, response.status, bytes);
+      finish(exchange, Outcome::Failed);
+      owner.count(stands_in ? CachedHandler::Result::Stale : CachedHandler::Result::Miss);
+      if (!stands_in) say(exchange, "");
+      return;
+    }
+    case Judgement::Kind::Neutral:
+      finish(exchange, Outcome::Gone);
+      break;
+    case Judgement::Kind::Pass:
+      pass(exchange, now);
+      break;
+    case Judgement::Kind::Store:
+      break;
+  }
+  owner.count(CachedHandler::Result::Miss);
+  if (judgement.kind != Judgement::Kind::Store) return say(exchange, "");
+  if (!bytes) {
+    stage = Stage::Storing;
+    return say(exchange, "; stored");
+  }
+  std::string_view etag = response.find("ETag");
+  if (etag.empty() && policy.etag && response.status == 200 &&
+      response.add_copy(exchange.arena(), "ETag", make_etag(*bytes)))
+    etag = response.find("ETag");
+  store(exchange, *bytes);
+  say(exchange, "; stored");
+  const std::string_view condition = exchange.request.header(http::HeaderId::IfNoneMatch);
+  if (response.status == 200 && condition.data() != nullptr && names_etag(condition, etag)) {
+    response.status = 304;
+    response.content_type = {};
+    bytes = std::string_view();
+  }
+}
+
+void CachedCall::on_piece(http::Exchange& exchange, std::string_view bytes) {
+  if (stage != Stage::Storing) return;
+  if (body.size() + bytes.size() <= owner.cache_.most_bytes()) {
+    body.append(bytes);
+    return;
+  }
+  // Too large to be stored, and so will the next be.
+  const uint64_t now = now_ms_of(exchange);
+  stage = Stage::Judged;
+  body = {};
+  pass(exchange, now);
+}
+
+void CachedCall::on_end(http::Exchange& exchange) {
+  if (stage == Stage::Storing) store(exchange, body);
+}
+
+void CachedCall::store(http::Exchange& exchange, std::string_view bytes) {
+  stage = Stage::Judged;
+  const uint64_t now = now_ms_of(exchange);
+  StoredResponse::Header header{.for_authorized = judgement.for_authorized,
+                                .status = exchange.response.status,
+                                .age_s = judgement.age_s,
+                                .stored_ms = now,
+                                .fresh_until_ms = now + judgement.fresh_ms,
+                                .moment = moment};
+  header.stale_until_ms = header.fresh_until_ms + judgement.stale_ms;
+  header.error_until_ms = header.fresh_until_ms + judgement.error_ms;
+  std::vector<http::Response::Field> fields;
+  for (const http::Response::Field& field : exchange.response.fields()) {
+    // A Cache-Status of an upstream's stays: it tells what happened there.
+    if (!is_own(field) || equal_ignoring_case(field.name, "Age")) continue;
+    fields.push_back(field);
+    if (equal_ignoring_case(field.name, "Cache-Tag"))
+      for_each_item(field.value, [&](std::string_view tag) { owner.cache_.add_tag(tag, slots); });
+  }
+  owner.cache_.add_slots(key.target, slots);
+  const auto result = owner.cache_.put(
+      exchange.worker().index(), key, exchange.request, owner.policy_.variants,
+      {.header = header, .response = exchange.response, .fields = fields, .body = bytes, .slots = slots},
+      now);
+  if (result == ResponseCache::Put::Stored) return finish(exchange, Outcome::Stored);
+  pass(exchange, now);
+}
+
+}  // namespace leat::cache

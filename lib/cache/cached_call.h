@@ -1,0 +1,71 @@
+// CachedCall: what a cached route knows of one request, in its arena, as its tap.
+//
+// Private to lib/cache. Made by CachedHandler, destroyed by its on_done().
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cache/cached_handler.h"
+
+namespace leat::cache {
+
+class CachedCall final : public http::AnswerTap {
+ public:
+  enum class Stage : uint8_t {
+    Hit,      // it was answered by `pin`
+    Waiting,  // in `seat`
+    Leading,  // the handler runs, and what it answers is judged
+    Judged,   // ... was, and is not to be stored, or was stored whole
+    Storing,  // its body comes in pieces
+    Unsafe    // a method that makes what is stored for its target invalid
+  };
+
+  explicit CachedCall(CachedHandler& handler) : owner(handler) {}
+
+  void on_answer(http::Exchange& exchange, std::optional<std::string_view>& body) override;
+  void on_piece(http::Exchange& exchange, std::string_view bytes) override;
+  void on_end(http::Exchange& exchange) override;
+
+  // Remembers which fields are there before the handler runs. False: memory is out.
+  [[nodiscard]] bool keep_fields(http::Exchange& exchange);
+  // Sends the stale response in place of `status`, where it may stand for it; into response and `body`.
+  bool fall_back(http::Exchange& exchange, uint16_t status, std::optional<std::string_view>& body);
+
+  CachedHandler& owner;
+  Stage stage = Stage::Leading;
+  bool handled = false;     // the handler's handle() was called
+  bool body_ended = false;  // while it was not
+  bool authorized = false;
+  bool refresh = false;  // no client has asked
+  bool waited = false;
+  bool passing = false;                  // it is known that nothing is stored
+  bool again = false;                    // it has waited, and found nothing
+  std::string_view missed = "uri-miss";  // as Cache-Status says it
+  RequestKey key;
+  Pin pin;  // of the response that was sent, or of a stale one for when the handler fails
+  StoredResponse stale;
+  Flights::Seat seat;
+  uint64_t moment = 0;  // of Invalidations, before the handler's run
+  Wishes wishes;
+  std::vector<uint32_t> slots;
+  std::span<http::Response::Field> before;  // middleware's fields, which are not the handler's
+  Judgement judgement;
+  std::string body;  // with Storing, as far as it has come
+
+ private:
+  void judge_answer(http::Exchange& exchange, std::optional<std::string_view>& body);
+  void store(http::Exchange& exchange, std::string_view bytes);
+  void pass(http::Exchange& exchange, uint64_t now_ms);
+  void finish(http::Exchange& exchange, Outcome outcome);
+  void say(http::Exchange& exchange, std::string_view what) const;
+  [[nodiscard]] bool is_own(const http::Response::Field& field) const;
+};
+
+// Fills `response` with a stored one: Age, Cache-Status and `status` text beside its fields, all of them
+// views of the entry and of the exchange's arena. False when there is no room.
+bool restore(http::Exchange& exchange, const StoredResponse& stored, uint64_t now_ms,
+             std::string_view status);
+
+}  // namespace leat::cache

@@ -1,0 +1,391 @@
+#include "cache/cached_handler.h"
+
+#include <algorithm>
+#include <format>
+#include <new>
+
+#include "base/text.h"
+#include "cache/cache_control.h"
+#include "cache/cached_call.h"
+#include "cache/conditions.h"
+#include "http/service.h"
+#include "http/session.h"
+#include "pipeline/pipeline.h"
+
+namespace leat::cache {
+
+using pipeline::Verdict;
+
+namespace {
+
+CachedCall* call_of(const http::Exchange& exchange) { return static_cast<CachedCall*>(exchange.tap); }
+
+// How long a request that is told to come again should wait.
+constexpr std::string_view kRetryAfterS = "1";
+
+bool is_safe(http::Method method) {
+  return method == http::Method::Get || method == http::Method::Head || method == http::Method::Options;
+}
+
+// What is not passed on with a request that is asked anew: what is about one connection or one client's copy.
+bool is_for_one(http::HeaderId id) {
+  using enum http::HeaderId;
+  switch (id) {
+    case Connection:
+    case KeepAlive:
+    case ProxyConnection:
+    case Te:
+    case Upgrade:
+    case Http2Settings:
+    case Expect:
+    case CacheControl:
+    case Pragma:
+    case IfNoneMatch:
+    case IfModifiedSince:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// The head of a request for what `request` asks for.
+std::string same_head(const http::Request& request) {
+  std::string head = std::format("GET {} HTTP/1.{}\r\n", request.target(), request.minor_version());
+  for (const http::HeaderSlot& slot : request.head().headers())
+    if (!is_for_one(slot.id))
+      head.append(request.head().view(slot.name))
+          .append(": ")
+          .append(request.head().view(slot.value))
+          .append("\r\n");
+  return head.append("Connection: close\r\n\r\n");
+}
+
+}  // namespace
+
+// What a request's head says to a cache, read in one go.
+struct CachedHandler::Asked {
+  bool body = false;
+  bool authorized = false;
+  bool cookies = false;
+  bool partial = false;  // a range, or a condition that only the handler can judge
+  bool pragma = false;
+  std::string_view if_none_match, if_modified_since;
+  RequestControl control;
+  uint64_t now_ms;
+
+  Asked(http::Exchange& exchange, bool obeyed) : now_ms(exchange.worker().now_ns() / 1'000'000) {
+    const http::Head& head = exchange.request.head();
+    body = head.framing != http::Framing::None;
+    bool has_control = false;
+    for (const http::HeaderSlot& slot : head.headers()) {
+      switch (slot.id) {
+        case http::HeaderId::Authorization:
+          authorized = true;
+          break;
+        case http::HeaderId::Cookie:
+          cookies = true;
+          break;
+        case http::HeaderId::Range:
+        case http::HeaderId::IfMatch:
+        case http::HeaderId::IfUnmodifiedSince:
+        case http::HeaderId::IfRange:
+          partial = true;
+          break;
+        case http::HeaderId::IfNoneMatch:
+          if_none_match = head.view(slot.value);
+          break;
+        case http::HeaderId::IfModifiedSince:
+          if_modified_since = head.view(slot.value);
+          break;
+        case http::HeaderId::CacheControl:
+          has_control = true;
+          if (obeyed) control.add(head.view(slot.value));
+          break;
+        case http::HeaderId::Pragma:
+          pragma = obeyed && equal_ignoring_case(head.view(slot.value), "no-cache");
+          break;
+        default:
+          break;
+      }
+    }
+    // Only where there is no Cache-Control (RFC 9111, section 5.4).
+    if (pragma && !has_control) control.no_cache = true;
+  }
+
+  // Whether a stored response that is that old, and fresh for so long (less than nothing: stale), is one that
+  // the client takes.
+  [[nodiscard]] bool takes(uint64_t age_s, int64_t left_ms) const {
+    if (control.max_age && age_s > *control.max_age) return false;
+    return !control.min_fresh || left_ms >= int64_t{*control.min_fresh} * 1000;
+  }
+};
+
+CachedHandler::CachedHandler(std::unique_ptr<pipeline::Handler> handler, Policy policy, ResponseCache& cache,
+                             Counters counters)
+    : handler_(std::move(handler)),
+      policy_(std::move(policy)),
+      cache_(cache),
+      counters_(std::move(counters)) {}
+
+Verdict CachedHandler::handle(http::Exchange& exchange) {
+  const Asked asked(exchange, policy_.client_control);
+  const http::Method method = exchange.request.method();
+  if (!is_safe(method)) {
+    void* memory = exchange.arena().allocate(sizeof(CachedCall), alignof(CachedCall));
+    if (memory == nullptr) return pass(exchange, "leat; fwd=method");
+    auto* call = new (memory) CachedCall(*this);
+    call->stage = CachedCall::Stage::Unsafe;
+    exchange.tap = call;
+    count(Result::Pass);
+    call->handled = true;
+    return handler_->handle(exchange);
+  }
+  if (method == http::Method::Options) return pass(exchange, "leat; fwd=method");
+  if (asked.body || asked.partial || asked.control.no_store || (asked.cookies && !policy_.cookies))
+    return pass(exchange, "leat; fwd=bypass");
+  const RequestKey key = make_key(policy_, exchange.request, exchange.arena());
+  if (key.key.data() == nullptr) return pass(exchange, "leat; fwd=bypass");
+  return look_up(exchange, asked, key);
+}
+
+Verdict CachedHandler::pass(http::Exchange& exchange, std::string_view why) {
+  count(Result::Pass);
+  (void)exchange.response.add_checked("Cache-Status", why);
+  return handler_->handle(exchange);
+}
+
+Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, const RequestKey& key) {
+  const bool refresh = exchange.session().internal();
+  ResponseCache::Found found;
+  if (!refresh) {
+    found = cache_.find(exchange.worker().index(), key, exchange.request, asked.now_ms);
+    if (found.pin && (!asked.authorized || found.stored.header.for_authorized) && !asked.control.no_cache &&
+        send_found(exchange, asked, found))
+      return Verdict::Done;
+    if (asked.control.only_if_cached) {
+      exchange.send_problem(504, "No stored response will do, and only one was asked for.");
+      return Verdict::Done;
+    }
+    // Whether there is a body is all that would be stored of the answer to HEAD.
+    if (exchange.request.method() == http::Method::Head) return pass(exchange, "leat; fwd=uri-miss");
+  }
+  void* memory = exchange.arena().allocate(sizeof(CachedCall), alignof(CachedCall));
+  if (memory == nullptr) return pass(exchange, "leat; fwd=bypass");
+  auto* call = new (memory) CachedCall(*this);
+  exchange.tap = call;
+  call->key = key;
+  call->refresh = refresh;
+  call->authorized = asked.authorized;
+  if (refresh || found.pin) {
+    call->missed = "stale";
+  } else if (found.variant) {
+    call->missed = "vary-miss";
+  }
+  if (asked.control.no_cache) call->missed = "request";
+  call->passing = found.pass;
+  call->stale = found.stored;
+  call->pin = std::move(found.pin);
+  if (!call->keep_fields(exchange)) {
+    exchange.send_problem(503, "The server is out of memory for this request.");
+    return Verdict::Done;
+  }
+  const bool alone = refresh || found.pass || asked.authorized || asked.control.no_cache;
+  if (alone) return lead(exchange, *call);
+  return join(exchange, *call, found.flight.empty() ? key.key : std::string_view(found.flight));
+}
+
+// Sends what was found if it will do now.
+bool CachedHandler::send_found(http::Exchange& exchange, const Asked& asked, ResponseCache::Found& found) {
+  StoredResponse::Header& header = found.stored.header;
+  const uint64_t now = asked.now_ms;
+  if (found.soft_purged) header.fresh_until_ms = std::min(header.fresh_until_ms, now);
+  const auto left_ms = static_cast<int64_t>(header.fresh_until_ms) - static_cast<int64_t>(now);
+  if (!asked.takes(header.age_s + (now - header.stored_ms) / 1000, left_ms)) return false;
+  if (left_ms > 0) {
+    send_stored(exchange, asked, found, Result::Hit);
+    return true;
+  }
+  if (now < header.stale_until_ms) {
+    // One of those who find it has it made anew; where that cannot be, it does so itself.
+    if (found.pin.claim(now, now + policy_.wait_ms) &&
+        !exchange.worker().ask_self(same_head(exchange.request)))
+      return false;
+  } else if (now >= header.error_until_ms || !found.pin.claimed(now)) {
+    const bool taken_stale =
+        asked.control.max_stale && static_cast<uint64_t>(-left_ms) / 1000 <= *asked.control.max_stale;
+    if (!taken_stale) return false;
+  }
+  send_stored(exchange, asked, found, Result::Stale);
+  return true;
+}
+
+void CachedHandler::send_stored(http::Exchange& exchange, const Asked& asked, ResponseCache::Found& found,
+                                Result result) {
+  const StoredResponse& stored = found.stored;
+  // Kept until on_done(): the fields are views of it.
+  auto* call = call_of(exchange);
+  if (call == nullptr) {
+    void* memory = exchange.arena().allocate(sizeof(CachedCall), alignof(CachedCall));
+    if (memory == nullptr) {
+      exchange.send_problem(503, "The server is out of memory for this request.");
+      return;
+    }
+    call = new (memory) CachedCall(*this);
+    exchange.tap = call;
+  }
+  call->stage = CachedCall::Stage::Hit;
+  call->pin = std::move(found.pin);
+  if (!restore(exchange, stored, asked.now_ms, "hit")) {
+    exchange.send_problem(503, "The server is out of memory for this request.");
+    return;
+  }
+  count(call->waited ? Result::Waited : result);
+  http::Response& response = exchange.response;
+  if (response.status == 200) [[likely]] {
+    bool same = false;
+    if (asked.if_none_match.data() != nullptr) {
+      same = names_etag(asked.if_none_match, stored.field("ETag"));
+    } else if (asked.if_modified_since.data() != nullptr) {
+      const auto since = parse_date(asked.if_modified_since);
+      const auto modified = parse_date(stored.field("Last-Modified"));
+      same = since && modified && *modified <= *since;
+    }
+    if (same) {
+      response.status = 304;
+      response.content_type = {};
+      exchange.send({});
+      return;
+    }
+  }
+  exchange.send_pinned(stored.body, {Pin::release, call->pin.share().detach()});
+}
+
+Verdict CachedHandler::join(http::Exchange& exchange, CachedCall& call, std::string_view flight) {
+  if (cache_.flights().join(flight, exchange.ticket(), call.seat)) return lead(exchange, call);
+  call.stage = CachedCall::Stage::Waiting;
+  call.waited = true;
+  exchange.suspend();
+  if (exchange.worker().resume_after(exchange.ticket(), policy_.wait_ms, deadline, nullptr))
+    return Verdict::Pending;
+  // Without a deadline nobody waits.
+  cache_.flights().leave(call.seat, exchange.worker());
+  return lead(exchange, call);
+}
+
+Verdict CachedHandler::lead(http::Exchange& exchange, CachedCall& call) {
+  call.stage = CachedCall::Stage::Leading;
+  call.moment = cache_.invalidations().moment();
+  call.handled = true;
+  const Verdict verdict = handler_->handle(exchange);
+  // The end of the body came while the request waited.
+  if (!call.body_ended || exchange.finished() || (verdict != Verdict::Done && verdict != Verdict::Pending))
+    return verdict;
+  return handler_->on_body_end(exchange);
+}
+
+void CachedHandler::wake(http::Exchange& exchange, void*) {
+  CachedCall& call = *call_of(exchange);
+  CachedHandler& self = call.owner;
+  const Flights::State state =
+      call.stage == CachedCall::Stage::Waiting ? self.cache_.flights().state(call.seat) : Flights::State{};
+  if (!state.over && !state.leads) {
+    exchange.suspend();  // it came too late: the request goes on in another way
+    return;
+  }
+  pipeline::apply_verdict(exchange, self,
+                          state.over ? self.woken(exchange, call) : self.lead(exchange, call));
+}
+
+// The flight is over.
+Verdict CachedHandler::woken(http::Exchange& exchange, CachedCall& call) {
+  const Outcome outcome = cache_.flights().state(call.seat).outcome;
+  cache_.flights().leave(call.seat, exchange.worker());
+  if (outcome == Outcome::Pass) return lead(exchange, call);
+  if (outcome != Outcome::Stored)
+    return waited_in_vain(exchange, call, 503, "The answer that this request waited for failed.");
+  const Asked asked(exchange, policy_.client_control);
+  ResponseCache::Found found =
+      cache_.find(exchange.worker().index(), call.key, exchange.request, asked.now_ms);
+  if (found.pin && send_found(exchange, asked, found)) return Verdict::Done;
+  // It was another variant, or is gone again.
+  if (std::exchange(call.again, true)) return lead(exchange, call);
+  return join(exchange, call, found.flight.empty() ? call.key.key : std::string_view(found.flight));
+}
+
+void CachedHandler::deadline(http::Exchange& exchange, void*) {
+  CachedCall& call = *call_of(exchange);
+  CachedHandler& self = call.owner;
+  Flights& flights = self.cache_.flights();
+  if (call.stage != CachedCall::Stage::Waiting || flights.state(call.seat).over ||
+      flights.state(call.seat).leads) {
+    exchange.suspend();  // wake() comes, or came
+    return;
+  }
+  Verdict verdict;
+  if (flights.take_over(call.seat)) {
+    verdict = self.lead(exchange, call);
+  } else {
+    flights.leave(call.seat, exchange.worker());
+    verdict = self.waited_in_vain(exchange, call, 504,
+                                  "The answer that this request waited for did not come in time.");
+  }
+  pipeline::apply_verdict(exchange, self, verdict);
+}
+
+Verdict CachedHandler::waited_in_vain(http::Exchange& exchange, CachedCall& call, uint16_t status,
+                                      std::string_view detail) {
+  call.stage = CachedCall::Stage::Hit;
+  std::optional<std::string_view> body;
+  if (call.fall_back(exchange, status, body)) {
+    count(Result::Stale);
+    exchange.send(*body);
+    return Verdict::Done;
+  }
+  count(Result::Waited);
+  (void)exchange.response.add("Retry-After", kRetryAfterS);
+  exchange.send_problem(status, detail);
+  return Verdict::Done;
+}
+
+Verdict CachedHandler::on_body(http::Exchange& exchange, std::string_view piece) {
+  return handler_->on_body(exchange, piece);  // of a request that passes: others have no body
+}
+
+Verdict CachedHandler::on_body_end(http::Exchange& exchange) {
+  CachedCall* call = call_of(exchange);
+  if (call == nullptr || call->handled) return handler_->on_body_end(exchange);
+  call->body_ended = true;
+  return Verdict::Pending;
+}
+
+Verdict CachedHandler::on_writable(http::Exchange& exchange) { return handler_->on_writable(exchange); }
+
+void CachedHandler::on_cancel(http::Exchange& exchange) {
+  const CachedCall* call = call_of(exchange);
+  if (call == nullptr || call->handled) handler_->on_cancel(exchange);
+}
+
+void CachedHandler::on_done(http::Exchange& exchange) {
+  CachedCall* call = call_of(exchange);
+  if (call == nullptr || call->handled) handler_->on_done(exchange);
+  if (call == nullptr) return;
+  cache_.flights().leave(call->seat, exchange.worker());
+  call->~CachedCall();
+  exchange.tap = nullptr;
+}
+
+bool wish(http::Exchange& exchange, const Wishes& wishes) {
+  CachedCall* call = call_of(exchange);
+  if (call == nullptr || call->stage != CachedCall::Stage::Leading) return false;
+  call->wishes = wishes;
+  return true;
+}
+
+bool add_tag(http::Exchange& exchange, std::string_view tag) {
+  CachedCall* call = call_of(exchange);
+  if (call == nullptr || call->stage != CachedCall::Stage::Leading) return false;
+  call->owner.cache().add_tag(tag, call->slots);
+  return true;
+}
+
+}  // namespace leat::cache

@@ -1,0 +1,84 @@
+// CachedHandler: a route's handler with the response cache before it.
+//
+//   Pipeline -> middleware -> CachedHandler -> the plugin's handler
+//
+// It stands behind the middleware, so that what that does (refusing, limiting, marking answers, logging) is
+// done for each request, and what is stored is the handler's answer as it was before middleware touched it.
+// A request either
+//   passes      it is one that the cache has nothing to do with; the handler answers
+//   hits        the stored response is sent from where it lies. No lock, no heap, no copy of a large body
+//   hits stale  the same, and a request that the worker makes to itself has it made anew
+//   leads       the handler answers, and its answer is stored while it is sent (CachedCall, an AnswerTap)
+//   waits       for the leader of the same response, and hits, leads or is told to come again (flights.h)
+//
+// Thread: any worker; a call belongs to its exchange.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string_view>
+
+#include "base/metrics.h"
+#include "cache/policy.h"
+#include "cache/response_cache.h"
+#include "pipeline/handler.h"
+
+namespace leat::cache {
+
+class CachedCall;
+
+class CachedHandler final : public pipeline::Handler {
+ public:
+  // How requests were answered, each counted once.
+  enum class Result : uint8_t { Hit, Stale, Miss, Waited, Pass };
+  static constexpr std::array<std::string_view, 5> kResults = {"hit", "stale", "miss", "waited", "pass"};
+  // A counter for each Result; null where nobody counts.
+  using Counters = std::array<std::shared_ptr<metrics::Metric>, kResults.size()>;
+
+  // `cache` must outlive it.
+  CachedHandler(std::unique_ptr<pipeline::Handler> handler, Policy policy, ResponseCache& cache,
+                Counters counters = {});
+
+  // Goes on with a request that waited: what a ResponseCache is made with.
+  static void wake(http::Exchange& exchange, void*);
+
+  [[nodiscard]] bool streams_body() const override { return handler_->streams_body(); }
+  [[nodiscard]] pipeline::Verdict handle(http::Exchange& exchange) override;
+  pipeline::Verdict on_body(http::Exchange& exchange, std::string_view piece) override;
+  pipeline::Verdict on_body_end(http::Exchange& exchange) override;
+  pipeline::Verdict on_writable(http::Exchange& exchange) override;
+  void on_cancel(http::Exchange& exchange) override;
+  void on_done(http::Exchange& exchange) override;
+  [[nodiscard]] std::string_view blame() const override { return handler_->blame(); }
+  [[nodiscard]] ResponseCache& cache() const { return cache_; }
+
+ private:
+  friend class CachedCall;
+  struct Asked;
+
+  pipeline::Verdict pass(http::Exchange& exchange, std::string_view why);
+  pipeline::Verdict look_up(http::Exchange& exchange, const Asked& asked, const RequestKey& key);
+  bool send_found(http::Exchange& exchange, const Asked& asked, ResponseCache::Found& found);
+  void send_stored(http::Exchange& exchange, const Asked& asked, ResponseCache::Found& found, Result result);
+  pipeline::Verdict join(http::Exchange& exchange, CachedCall& call, std::string_view flight);
+  pipeline::Verdict lead(http::Exchange& exchange, CachedCall& call);
+  pipeline::Verdict woken(http::Exchange& exchange, CachedCall& call);
+  pipeline::Verdict waited_in_vain(http::Exchange& exchange, CachedCall& call, uint16_t status,
+                                   std::string_view detail);
+  static void deadline(http::Exchange& exchange, void*);
+  void count(Result result) const {
+    if (const auto& counter = counters_[static_cast<size_t>(result)]; counter != nullptr) counter->add(1);
+  }
+
+  const std::unique_ptr<pipeline::Handler> handler_;
+  const Policy policy_;
+  ResponseCache& cache_;
+  const Counters counters_;
+};
+
+// What a plugin says about the response that is being made for `exchange`. False where it will not be stored
+// whatever is said: its route has no cache, or the request passes it.
+[[nodiscard]] bool wish(http::Exchange& exchange, const Wishes& wishes);
+[[nodiscard]] bool add_tag(http::Exchange& exchange, std::string_view tag);
+
+}  // namespace leat::cache

@@ -1,0 +1,103 @@
+#include "cache/key.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <set>
+
+#include "base/text.h"
+#include "cache/cache_control.h"
+
+namespace leat::cache {
+
+namespace {
+
+// Plugins' values lie in the same store under keys that begin with a name.
+constexpr std::string_view kBegin{"\0r", 2};
+
+// The parameters of `query` that `names` lists, as they came; or nothing where one cannot be told.
+std::optional<std::string_view> listed_part(const std::vector<std::string>& names, std::string_view query,
+                                            Arena& arena) {
+  char* const bytes = static_cast<char*>(arena.allocate(query.size() + 1, 1));
+  if (bytes == nullptr) return std::nullopt;
+  size_t size = 0;
+  while (!query.empty()) {
+    const std::string_view parameter = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(parameter.size() + 1, query.size()));
+    const std::string_view name = parameter.substr(0, parameter.find('='));
+    if (name.find_first_of("%+") != std::string_view::npos) return std::nullopt;
+    if (!std::ranges::contains(names, name)) continue;
+    if (size != 0) bytes[size++] = '&';
+    std::memcpy(bytes + size, parameter.data(), parameter.size());
+    size += parameter.size();
+  }
+  return std::string_view(bytes, size);
+}
+
+}  // namespace
+
+RequestKey make_key(const Policy& policy, const http::Request& request, Arena& arena) {
+  std::string_view query;
+  if (policy.query == Policy::Query::All) {
+    query = request.query();
+  } else if (policy.query == Policy::Query::Listed) {
+    const auto listed = listed_part(policy.parameters, request.query(), arena);
+    if (!listed) return {};
+    query = *listed;
+  }
+  // A handler can tell "/x?" from "/x".
+  const bool has_query = policy.query == Policy::Query::All ? request.head().has_query : !query.empty();
+  const std::string_view host = request.host(), path = request.path();
+  const size_t size = kBegin.size() + host.size() + 1 + path.size() + has_query + query.size();
+  char* const bytes = static_cast<char*>(arena.allocate(size, 1));
+  if (bytes == nullptr) return {};
+  char* at = bytes;
+  const auto put = [&at](std::string_view text) {
+    if (!text.empty()) std::memcpy(at, text.data(), text.size());
+    at += text.size();
+  };
+  put(kBegin);
+  put(host);
+  *at++ = '\0';
+  const char* const target = at;
+  put(path);
+  if (has_query) *at++ = '?';
+  put(query);
+  return {{bytes, size}, {target, static_cast<size_t>(at - target)}};
+}
+
+std::string vary_names(const http::Response& response) {
+  std::set<std::string> names;
+  for (const auto& [name, value] : response.fields()) {
+    if (!equal_ignoring_case(name, "Vary")) continue;
+    for_each_item(value, [&](std::string_view item) {
+      std::string lower(item);
+      std::ranges::transform(lower, lower.begin(), ascii_lower);
+      names.insert(std::move(lower));
+    });
+  }
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ",") + name;
+  return text;
+}
+
+std::string variant_of(std::string_view names, const http::Request& request) {
+  std::string text;
+  for_each_item(names, [&](std::string_view name) {
+    const http::HeaderId id = http::find_header(name);
+    const http::Head& head = request.head();
+    for (const http::HeaderSlot& slot : head.headers()) {
+      const bool same = id != http::HeaderId::Unknown
+                            ? slot.id == id
+                            : slot.id == id && equal_ignoring_case(head.view(slot.name), name);
+      // An empty field is not an absent one.
+      if (!same) continue;
+      text += ',';
+      for_each_item(head.view(slot.value), [&](std::string_view item) { text.append(item).append(","); });
+    }
+    text += '\n';
+  });
+  return text;
+}
+
+}  // namespace leat::cache

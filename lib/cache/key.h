@@ -1,0 +1,32 @@
+// Keys: what makes two requests ask for the same response (RFC 9111, sections 2 and 4.1).
+//
+// A key is the bytes that differ, whole: nothing is hashed down to something that two targets could share.
+// GET and HEAD share theirs; no other method has one.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/arena.h"
+#include "cache/policy.h"
+#include "http/message.h"
+
+namespace leat::cache {
+
+struct RequestKey {
+  std::string_view key;     // in the store; null where the request has none, or memory is out
+  std::string_view target;  // its path and that part of the query which is in the key
+};
+
+// In `arena`. A request has no key where the query is cut down to a list of parameters and a name in it is
+// percent-encoded, since a handler that decodes it could see one of the list.
+RequestKey make_key(const Policy& policy, const http::Request& request, Arena& arena);
+
+// The names of all Vary fields of a response, in lower case and order, each once: "accept,accept-encoding".
+std::string vary_names(const http::Response& response);
+
+// What `request` has in these fields, so that two that differ in any differ in this. White space around the
+// items of lists makes no difference.
+std::string variant_of(std::string_view names, const http::Request& request);
+
+}  // namespace leat::cache

@@ -1,0 +1,93 @@
+// ResponseCache: what the cached routes of a daemon share, on all workers and through all reloads.
+//
+// The responses lie in the Store, beside the values that plugins keep there and within the same budget.
+//
+// Thread: any.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache/flights.h"
+#include "cache/invalidations.h"
+#include "cache/key.h"
+#include "cache/store.h"
+#include "cache/stored_response.h"
+
+namespace leat::cache {
+
+// What purge() takes.
+enum class PurgeBy : uint8_t {
+  Target,  // "/path": with whatever query; "/path?query": that one
+  Folder,  // "/users": it and all below it, but not /users2
+  Tag,     // as the plugin or a Cache-Tag field gave it
+  All
+};
+
+class ResponseCache {
+ public:
+  // Paths of more segments are purged by their first ones.
+  static constexpr size_t kMostFolders = 16;
+
+  // `store` must outlive it. `wake` is what a request that waits for another's handler is resumed with.
+  ResponseCache(Store& store, http::WorkerContext::Resume wake) : store_(store), flights_(wake) {}
+  ResponseCache(const ResponseCache&) = delete;
+  ResponseCache& operator=(const ResponseCache&) = delete;
+
+  // Makes stale (soft) or unusable (hard) what has that name, on every host, what a handler is making now
+  // included. An empty result, or why `what` cannot be a name of that kind.
+  std::string_view purge(PurgeBy by, std::string_view what, bool hard);
+
+  // A body of more is not stored.
+  [[nodiscard]] size_t most_bytes() const { return store_.limits().entry_bytes; }
+
+  void add_tag(std::string_view tag, std::vector<uint32_t>& slots) const;
+  // Adds the slots by which `target` is purged.
+  void add_slots(std::string_view target, std::vector<uint32_t>& slots) const;
+
+  // What is stored for a request.
+  struct Found {
+    Pin pin;  // of the response; empty where none can be used
+    StoredResponse stored;
+    bool soft_purged = false;
+    bool pass = false;     // nobody needs to wait
+    bool variant = false;  // there are responses under that key, for other requests
+    std::string flight;    // what to join(), where that is not the key
+  };
+  [[nodiscard]] Found find(uint32_t worker, const RequestKey& key, const http::Request& request,
+                           uint64_t now_ms);
+
+  // Stores `header` and what goes with it for whoever asks as `request` did.
+  struct Response {
+    StoredResponse::Header header;
+    const http::Response& response;                 // its content type and Vary
+    std::span<const http::Response::Field> fields;  // that are stored
+    std::string_view body;
+    std::span<const uint32_t> slots;  // of Invalidations
+  };
+  enum class Put : uint8_t { Stored, TooLarge, Memory };
+  Put put(uint32_t worker, const RequestKey& key, const http::Request& request, uint32_t most_variants,
+          const Response& response, uint64_t now_ms);
+  void put_pass(const RequestKey& key, uint64_t now_ms, uint64_t expires_ms);
+  [[nodiscard]] Flights& flights() { return flights_; }
+  [[nodiscard]] Invalidations& invalidations() { return invalidations_; }
+
+ private:
+  [[nodiscard]] uint32_t hash(std::string_view variant) const {
+    return static_cast<uint32_t>(sip_hash(variant, secret_));
+  }
+  // The place of a variant in the list under `key`, which is made, extended or, when full, used in turn.
+  size_t place_of_variant(uint32_t worker, const RequestKey& key, std::string_view names,
+                          std::string_view variant, uint32_t most, uint64_t now_ms, uint64_t expires_ms);
+
+  Store& store_;
+  Invalidations invalidations_;
+  Flights flights_;
+  const SipKey secret_ = random_sip_key();
+  std::mutex variants_mutex_;  // one at a time changes a list of variants
+};
+
+}  // namespace leat::cache
