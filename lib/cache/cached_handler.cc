@@ -182,7 +182,8 @@ Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, con
     call->missed = "vary-miss";
   }
   if (asked.control.no_cache) call->missed = "request";
-  call->passing = found.pass;
+  // What is not stored for its credentials says nothing about the answers to others.
+  call->passing = found.pass || asked.authorized;
   call->stale = found.stored;
   call->pin = std::move(found.pin);
   if (!call->keep_fields(exchange)) {

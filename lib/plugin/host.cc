@@ -29,7 +29,7 @@ constexpr Extension kExtensions[] = {
     {"leat.async/1", &kAsyncExtension},       {"leat.timer/1", &kTimerExtension},
     {"leat.pool/1", &kPoolExtension},         {"leat.client/1", &kClientExtension},
     {"leat.metrics/1", &kMetricsExtension},   {"leat.services/1", &kServicesExtension},
-    {"leat.cache/1", &kCacheExtension},
+    {"leat.cache/1", &kCacheExtension},       {"leat.response_cache/1", &kResponseCacheExtension},
 };
 
 const void* find_extension(const leat_host* host, leat_str name) {

@@ -202,6 +202,15 @@ FUNCTION(leat_cache_v1, purge, 3);
 FUNCTION(leat_cache_v1, purge_prefix, 4);
 FUNCTION(leat_cache_v1, purge_tag, 5);
 
+SIZE(leat_response_wishes, 32);
+AT(leat_response_wishes, no_store, 4);
+AT(leat_response_wishes, ttl_ms, 8);
+AT(leat_response_wishes, stale_while_revalidate_ms, 16);
+AT(leat_response_wishes, stale_if_error_ms, 24);
+FUNCTION(leat_response_cache_v1, wish, 0);
+FUNCTION(leat_response_cache_v1, tag, 1);
+FUNCTION(leat_response_cache_v1, purge, 2);
+
 FUNCTION(leat_services_v1, find, 0);
 FUNCTION(leat_services_v1, table, 1);
 FUNCTION(leat_services_v1, context, 2);

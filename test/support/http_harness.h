@@ -20,9 +20,14 @@ class TestWorker final : public http::WorkerContext {
   [[nodiscard]] uint64_t now_ns() const override { return now_ms * 1'000'000; }
   [[nodiscard]] std::string_view date() const override { return kDate; }
   [[nodiscard]] BlockPool& blocks() override { return blocks_; }
-  [[nodiscard]] bool resume_after(http::Ticket ticket, uint64_t, Resume resume, void* argument) override {
-    waiting.push_back({ticket, resume, argument});
+  [[nodiscard]] bool resume_after(http::Ticket ticket, uint64_t delay_ms, Resume resume,
+                                  void* argument) override {
+    waiting.push_back({ticket, resume, argument, delay_ms});
     return true;
+  }
+  [[nodiscard]] bool ask_self(std::string_view head) override {
+    if (asks_self) asked.emplace_back(head);
+    return asks_self;
   }
   void forget_timers(http::Exchange&) override {}
   [[nodiscard]] bool resume_from_any_thread(http::Ticket ticket, Resume resume, void* argument) override {
@@ -35,9 +40,12 @@ class TestWorker final : public http::WorkerContext {
     http::Ticket ticket;
     Resume resume;
     void* argument;
+    uint64_t delay_ms;
   };
   std::vector<Waiting> waiting;
   uint64_t now_ms = 1'000'000;
+  std::vector<std::string> asked;  // of ask_self()
+  bool asks_self = false;
 
  private:
   BlockPool blocks_;
@@ -81,9 +89,21 @@ struct HttpHarness {
   void resume_all() {
     std::vector<TestWorker::Waiting> due;
     due.swap(worker.waiting);
-    for (const auto& [ticket, resume, argument] : due)
-      if (http::Exchange* exchange = exchanges.find(ticket))
-        exchange->session().resume(*exchange, resume, argument);
+    for (const auto& each : due) resume(each);
+  }
+  // The same for those that asked for it at once; timers keep waiting.
+  void resume_ready() {
+    std::vector<TestWorker::Waiting> due;
+    due.swap(worker.waiting);
+    for (const auto& each : due)
+      if (each.delay_ms == 0)
+        resume(each);
+      else
+        worker.waiting.push_back(each);
+  }
+  void resume(const TestWorker::Waiting& each) {
+    if (http::Exchange* exchange = exchanges.find(each.ticket))
+      exchange->session().resume(*exchange, each.resume, each.argument);
   }
 
   http::Limits limits;

@@ -683,6 +683,41 @@ typedef struct leat_cache_v1 {
   uint64_t (*purge_tag)(const leat_host* host, leat_str tag);
 } leat_cache_v1;
 
+/* What a time of leat_response_wishes is where nothing is wished. */
+#define LEAT_UNSAID UINT64_MAX
+
+/* How long a response may be sent to others. What is LEAT_UNSAID is for its Cache-Control to say, and then
+ * for the route's settings. Times are milliseconds; see `leat settings --markdown`, [route.cache]. */
+typedef struct leat_response_wishes {
+  uint32_t struct_size;
+  uint32_t no_store; /* not 0: it is for this client alone */
+  uint64_t ttl_ms;
+  uint64_t stale_while_revalidate_ms;
+  uint64_t stale_if_error_ms;
+} leat_response_wishes;
+
+/* By which name stored responses are purged. */
+#define LEAT_PURGE_TARGET 0u /* "/path", with whatever query; or "/path?query" */
+#define LEAT_PURGE_FOLDER 1u /* "/path" and all below it, as "/path/x", but not "/pathx" */
+#define LEAT_PURGE_TAG 2u    /* what tag() or a Cache-Tag field gave that tag */
+#define LEAT_PURGE_ALL 3u
+
+/* "leat.response_cache/1": the responses that routes with a [route.cache] store. */
+typedef struct leat_response_cache_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* [worker] Before the request is answered. The last wishes count. LEAT_OK; LEAT_E_NOT_FOUND where the
+   * answer is not stored whatever is wished, because the route has no cache or the request passes it;
+   * LEAT_E_ARGUMENT. */
+  int32_t (*wish)(leat_request* request, const leat_response_wishes* wishes);
+  /* [worker] Gives the answer a tag, one more. As wish(). Tags are the same for all plugins. */
+  int32_t (*tag)(leat_request* request, leat_str tag);
+  /* [any] Makes what has that name stale, on all hosts; hard (not 0): makes it as if it had never been
+   * stored. What a handler is making meanwhile is purged with it. LEAT_E_ARGUMENT, logged, where the name
+   * cannot be one of that kind. It costs next to nothing, however much has that name. */
+  int32_t (*purge)(const leat_host* host, uint32_t by, leat_str name, int32_t hard);
+} leat_response_cache_v1;
+
 /* ----------------------------------------------------------------------------------- note and exported
  * symbol */
 

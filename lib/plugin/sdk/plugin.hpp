@@ -159,6 +159,7 @@ struct Entry {
     look_up(api.metrics, "leat.metrics/1");
     look_up(api.services, "leat.services/1");
     look_up(api.cache, "leat.cache/1");
+    look_up(api.response_cache, "leat.response_cache/1");
     return complete ? LEAT_OK : LEAT_E_NOT_FOUND;
   }
 

@@ -40,6 +40,7 @@ struct Api {
   const leat_metrics_v1* metrics = nullptr;
   const leat_services_v1* services = nullptr;
   const leat_cache_v1* cache = nullptr;
+  const leat_response_cache_v1* response_cache = nullptr;
 };
 inline constinit Api api;
 

@@ -10,6 +10,15 @@
 //   }
 //
 //   leat::Cache prices_;
+//
+// and what the daemon stores of whole responses, on routes with a [route.cache]; see leat.response_cache/1.
+//
+//   leat::Reply user(leat::Path<uint32_t, "id"> id, leat::Request& request, leat::Json& json) {
+//     leat::cache_tag(request, "user-" + std::to_string(*id));
+//     ...
+//   leat::Reply save(leat::Path<uint32_t, "id"> id, ...) {
+//     ...
+//     responses_.purge_tag("user-" + std::to_string(*id));
 #ifndef LEAT_PLUGIN_CACHE_HPP
 #define LEAT_PLUGIN_CACHE_HPP
 
@@ -60,6 +69,49 @@ class Cache {
   uint64_t purge_tag(std::string_view tag) const { return detail::api.cache->purge_tag(host_, to_str(tag)); }
 
  private:
+  const leat_host* host_;
+};
+
+// What a plugin wishes for a response that others may get. What is not set is for its Cache-Control to say,
+// and then for the route's settings.
+struct CacheWishes {
+  bool no_store = false;
+  std::optional<std::chrono::milliseconds> ttl, stale_while_revalidate, stale_if_error;
+};
+
+// Before the request is answered. False: its answer is not stored whatever is wished.
+inline bool cache_wish(const Request& request, const CacheWishes& wishes) {
+  const auto said = [](const std::optional<std::chrono::milliseconds>& time) {
+    return time ? static_cast<uint64_t>(time->count() > 0 ? time->count() : 0) : LEAT_UNSAID;
+  };
+  const leat_response_wishes table{sizeof table, wishes.no_store ? 1u : 0u, said(wishes.ttl),
+                                   said(wishes.stale_while_revalidate), said(wishes.stale_if_error)};
+  return detail::api.response_cache->wish(request.raw(), &table) == LEAT_OK;
+}
+// The same for one more tag, which is not empty.
+inline bool cache_tag(const Request& request, std::string_view tag) {
+  return detail::api.response_cache->tag(request.raw(), to_str(tag)) == LEAT_OK;
+}
+
+// Makes stored responses stale: they are made anew, and sent until then where the route allows it. With Hard
+// they are as if they had never been stored. A member of the plugin's class. Any thread. False: the name can
+// be none of that kind.
+class Responses {
+ public:
+  enum How : int32_t { Soft, Hard };
+
+  explicit Responses(const Setup& setup) : host_(setup.host()) {}
+  // "/path", with whatever query; or "/path?query".
+  bool purge(std::string_view target, How how = Soft) const { return by(LEAT_PURGE_TARGET, target, how); }
+  // "/path" and all below it.
+  bool purge_folder(std::string_view path, How how = Soft) const { return by(LEAT_PURGE_FOLDER, path, how); }
+  bool purge_tag(std::string_view tag, How how = Soft) const { return by(LEAT_PURGE_TAG, tag, how); }
+  bool purge_all(How how = Soft) const { return by(LEAT_PURGE_ALL, {}, how); }
+
+ private:
+  bool by(uint32_t kind, std::string_view name, How how) const {
+    return detail::api.response_cache->purge(host_, kind, to_str(name), how) == LEAT_OK;
+  }
   const leat_host* host_;
 };
 
