@@ -19,6 +19,7 @@
 #include <ctime>
 #include <format>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "net/listener.h"
 #include "server/exit_code.h"
@@ -36,12 +37,6 @@ constexpr size_t kMostCommand = size_t{72} * 1024;
 constexpr size_t kMostReport = size_t{64} * 1024;
 // How often watched files are looked at. Polling, because it sees changes on every kind of file system.
 constexpr int kWatchMs = 200;
-
-uint64_t monotonic_ms() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
-}
 
 // What changes when one of the files does.
 std::string state_of(const std::vector<std::string>& files) {

@@ -7,6 +7,7 @@
 #include <ctime>
 #include <format>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "json/writer.h"
 
@@ -17,12 +18,6 @@ namespace {
 constexpr const char* kStopping = "the daemon is stopping";
 // The workers that are in a generation before it serves: none will leave it.
 constexpr uint32_t kNeverLeft = UINT32_MAX;
-
-uint64_t now_ms() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
-}
 
 std::string wall_clock() {
   const std::time_t now = std::time(nullptr);
@@ -127,7 +122,7 @@ std::string Generations::replace(Assembly next, Workers workers, const std::stop
   }
 
   made->workers_in = worker_count_;
-  old.deadline_ms = now_ms() + drain_timeout_ms_;
+  old.deadline_ms = monotonic_ms() + drain_timeout_ms_;
   {
     const std::lock_guard lock(mutex_);
     generations_.splice(generations_.begin(), generations_, std::next(generations_.begin()));
@@ -178,7 +173,7 @@ void Generations::tend(Workers workers) {
   for (const Generation& generation : ended) log::info("generation {} has ended", generation.number);
   ended.clear();  // destroy() of its plugins
   for (Generation& generation : generations_) {
-    if (generation.given_up || now_ms() < generation.deadline_ms) continue;
+    if (generation.given_up || monotonic_ms() < generation.deadline_ms) continue;
     generation.given_up = true;
     log::warn("generation {} still has requests at its deadline: they are given up", generation.number);
     for (const auto& worker : workers)

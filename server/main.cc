@@ -12,6 +12,7 @@
 #include <format>
 #include <string>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/codes.h"
 #include "config/config.h"
@@ -166,11 +167,11 @@ Control::Options control_options(const Command& command, const config::Settings&
   };
   options.metrics = [&libraries] { return libraries.commons().metrics.text(); };
   options.purge = [&libraries](cache::PurgeBy by, std::string_view what, bool hard) {
-    return libraries.commons().responses.purge(by, what, hard);
+    return libraries.commons().responses.purge(by, what, hard, monotonic_ms());
   };
   options.replaced = [&own, &libraries, signs](uint64_t generation) {
     // What other code or settings would answer is not known: all is made anew while it is still served.
-    libraries.commons().responses.purge(cache::PurgeBy::All, {}, false);
+    libraries.commons().responses.purge(cache::PurgeBy::All, {}, false, monotonic_ms());
     own.set_generation(generation);
     if (signs != nullptr) signs->pardoned = true;
   };

@@ -15,6 +15,7 @@
 #include <new>
 #include <optional>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "server/daemon.h"
 #include "server/exit_code.h"
@@ -24,12 +25,6 @@ namespace leat::server {
 namespace {
 
 constexpr uint64_t kFirstDelayMs = 100;
-
-uint64_t now_ms() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
-}
 
 // Text that the other process wrote and may have left without its end.
 template <size_t Size>
@@ -56,7 +51,7 @@ class Supervisor {
       if (child < 0) {
         log::error("cannot start a process that serves: fork: {}", std::strerror(errno));
         if (!restarting_) return kExitFailure;
-        crashes_.push_back({now_ms(), {}});
+        crashes_.push_back({monotonic_ms(), {}});
       } else {
         const int status = watch(child);
         if (const auto code = judge(status)) return *code;
@@ -118,13 +113,13 @@ class Supervisor {
     start_.former_end = "the process that served before " + how;
     log::error("the process that serves {}", how);
     if (stopping_) return kExitFailure;
-    crashes_.push_back({now_ms(), plugin});
+    crashes_.push_back({monotonic_ms(), plugin});
     count(plugin);
     return std::nullopt;
   }
 
   void count(const std::string& plugin) {
-    const uint64_t now = now_ms();
+    const uint64_t now = monotonic_ms();
     std::erase_if(crashes_, [&](const Crash& each) { return now - each.at_ms > options_.crash_window_ms; });
     // What is older than this many counts for nothing.
     if (crashes_.size() > kMostCrashes) crashes_.erase(crashes_.begin());
@@ -143,8 +138,8 @@ class Supervisor {
     if (beyond > 0)
       delay_ms = std::min(options_.restart_delay_ms, kFirstDelayMs << std::min<size_t>(beyond - 1, 20));
     if (delay_ms > 0) log::error("too many crashes: the next process starts in {} ms", delay_ms);
-    const uint64_t until = now_ms() + delay_ms;
-    for (uint64_t now = now_ms();; now = now_ms()) {
+    const uint64_t until = monotonic_ms() + delay_ms;
+    for (uint64_t now = monotonic_ms();; now = monotonic_ms()) {
       const uint64_t left = until > now ? until - now : 0;
       const timespec wait{static_cast<time_t>(left / 1000), static_cast<long>(left % 1000 * 1'000'000)};
       const int signal = ::sigtimedwait(&signals_, nullptr, &wait);

@@ -123,7 +123,7 @@ void CachedCall::on_answer(http::Exchange& exchange, std::optional<std::string_v
   if (stage == Stage::Unsafe) {
     // What was done to a resource may have changed it (RFC 9111, section 4.4).
     if (exchange.response.status < 400) {
-      (void)owner.cache_.purge(PurgeBy::Target, exchange.request.path(), true);
+      (void)owner.cache_.purge(PurgeBy::Target, exchange.request.path(), true, now_ms_of(exchange));
     }
   } else if (stage == Stage::Leading) {
     judge_answer(exchange, bytes);

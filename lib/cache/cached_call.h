@@ -40,7 +40,7 @@ class CachedCall final : public http::AnswerTap {
   bool authorized = false;
   bool refresh = false;  // no client has asked
   bool waited = false;
-  bool passing = false;  // no mark is left that nothing is stored
+  bool passing = false;                  // no mark is left that nothing is stored
   bool again = false;                    // it has waited, and found nothing
   std::string_view missed = "uri-miss";  // as Cache-Status says it
   RequestKey key;

@@ -197,9 +197,8 @@ Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, con
 
 // Sends what was found if it will do now.
 bool CachedHandler::send_found(http::Exchange& exchange, const Asked& asked, ResponseCache::Found& found) {
-  StoredResponse::Header& header = found.stored.header;
+  const StoredResponse::Header& header = found.stored.header;
   const uint64_t now = asked.now_ms;
-  if (found.soft_purged) header.fresh_until_ms = std::min(header.fresh_until_ms, now);
   const auto left_ms = static_cast<int64_t>(header.fresh_until_ms) - static_cast<int64_t>(now);
   if (!asked.takes(header.age_s + (now - header.stored_ms) / 1000, left_ms)) return false;
   if (left_ms > 0) {

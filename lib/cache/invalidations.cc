@@ -1,5 +1,6 @@
 #include "cache/invalidations.h"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 
@@ -31,36 +32,44 @@ Invalidations::Slot* Invalidations::table() {
   return made_.get();
 }
 
-void Invalidations::mark(Slot& slot, bool hard) {
-  const uint64_t moment = clock_.fetch_add(1) + 1;
+void Invalidations::mark(Slot& slot, bool hard, uint64_t now_ms) {
+  uint64_t before = clock_.load();
+  uint64_t moment = 0;
+  do {
+    moment = std::max(before + 1, now_ms << kCountBits);
+  } while (!clock_.compare_exchange_weak(before, moment));
   if (hard) raise(slot.hard, moment);
   raise(slot.any, moment);
   raise(last_, moment);
 }
 
-void Invalidations::purge(uint32_t slot, bool hard) {
+void Invalidations::purge(uint32_t slot, bool hard, uint64_t now_ms) {
   Slot* const made = table();
   // Without memory for the table too much goes rather than too little.
-  mark(made != nullptr ? made[slot] : all_, hard);
+  mark(made != nullptr ? made[slot] : all_, hard, now_ms);
 }
 
-void Invalidations::purge_all(bool hard) { mark(all_, hard); }
+void Invalidations::purge_all(bool hard, uint64_t now_ms) { mark(all_, hard, now_ms); }
 
-Invalidations::Verdict Invalidations::judge_slots(uint64_t moment, const char* slots, size_t count) const {
-  Verdict verdict = Verdict::Good;
+Invalidations::Judgement Invalidations::judge_slots(uint64_t moment, const char* slots, size_t count) const {
+  // A response is stale since the first purge after it; only the last of each name is known.
+  uint64_t first = UINT64_MAX;
+  bool gone = false;
   const auto look_at = [&](const Slot& slot) {
-    if (slot.any.load(std::memory_order_relaxed) > moment && verdict == Verdict::Good)
-      verdict = Verdict::Stale;
-    if (slot.hard.load(std::memory_order_relaxed) > moment) verdict = Verdict::Gone;
+    if (const uint64_t any = slot.any.load(std::memory_order_relaxed); any > moment)
+      first = std::min(first, any);
+    gone = gone || slot.hard.load(std::memory_order_relaxed) > moment;
   };
   look_at(all_);
   const Slot* const made = table_.load(std::memory_order_acquire);
-  for (size_t i = 0; made != nullptr && i < count && verdict != Verdict::Gone; ++i) {
+  for (size_t i = 0; made != nullptr && i < count; ++i) {
     uint32_t slot = 0;
     std::memcpy(&slot, slots + i * sizeof slot, sizeof slot);
     look_at(made[slot]);
   }
-  return verdict;
+  if (gone) return {Verdict::Gone};
+  if (first == UINT64_MAX) return {};
+  return {Verdict::Stale, first >> kCountBits};
 }
 
 }  // namespace leat::cache

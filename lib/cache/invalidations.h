@@ -32,6 +32,10 @@ class Invalidations {
   // What a name is of: a path with whatever query, a path and its query, a path and all below it, a tag.
   enum class Kind : uint8_t { Path, Target, Folder, Tag };
   enum class Verdict : uint8_t { Good, Stale, Gone };
+  struct Judgement {
+    Verdict verdict = Verdict::Good;
+    uint64_t since_ms = 0;  // of Stale: the time of the purge
+  };
 
   Invalidations();
   Invalidations(const Invalidations&) = delete;
@@ -41,26 +45,29 @@ class Invalidations {
   [[nodiscard]] uint64_t moment() const { return clock_.load(); }
   [[nodiscard]] uint32_t slot(Kind kind, std::string_view name) const;
 
-  void purge(uint32_t slot, bool hard);
-  void purge_all(bool hard);
+  // `now_ms` is CLOCK_MONOTONIC.
+  void purge(uint32_t slot, bool hard, uint64_t now_ms);
+  void purge_all(bool hard, uint64_t now_ms);
 
   // What has become of a response with that moment; `slots` are `count` numbers, at any alignment.
-  [[nodiscard]] Verdict judge(uint64_t moment, const char* slots, size_t count) const {
+  [[nodiscard]] Judgement judge(uint64_t moment, const char* slots, size_t count) const {
     if (last_.load(std::memory_order_acquire) <= moment) [[likely]]
-      return Verdict::Good;
+      return {};
     return judge_slots(moment, slots, count);
   }
 
  private:
   static constexpr uint32_t kSlots = 1U << 16;
+  // A moment is a time in milliseconds, and below that a count of those within one.
+  static constexpr unsigned kCountBits = 20;
   // The moments of the last purges, hard ones and all.
   struct Slot {
     std::atomic<uint64_t> hard = 0, any = 0;
   };
 
-  [[nodiscard]] Verdict judge_slots(uint64_t moment, const char* slots, size_t count) const;
+  [[nodiscard]] Judgement judge_slots(uint64_t moment, const char* slots, size_t count) const;
   Slot* table();
-  void mark(Slot& slot, bool hard);
+  void mark(Slot& slot, bool hard, uint64_t now_ms);
 
   const SipKey secret_;
   std::atomic<uint64_t> clock_ = 1;

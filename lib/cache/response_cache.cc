@@ -29,26 +29,26 @@ std::string key_of_variant(std::string_view key, size_t place) {
 
 }  // namespace
 
-std::string_view ResponseCache::purge(PurgeBy by, std::string_view what, bool hard) {
+std::string_view ResponseCache::purge(PurgeBy by, std::string_view what, bool hard, uint64_t now_ms) {
   if (by == PurgeBy::All) {
-    invalidations_.purge_all(hard);
+    invalidations_.purge_all(hard, now_ms);
     return {};
   }
   if (by == PurgeBy::Tag) {
     if (what.empty()) return "a tag has at least one character";
-    invalidations_.purge(invalidations_.slot(Kind::Tag, what), hard);
+    invalidations_.purge(invalidations_.slot(Kind::Tag, what), hard, now_ms);
     return {};
   }
   if (!what.starts_with('/')) return "a path begins with /";
   const bool has_query = what.contains('?');
   if (by == PurgeBy::Target) {
-    invalidations_.purge(invalidations_.slot(has_query ? Kind::Target : Kind::Path, what), hard);
+    invalidations_.purge(invalidations_.slot(has_query ? Kind::Target : Kind::Path, what), hard, now_ms);
     return {};
   }
   if (has_query) return "a folder has no query";
   if (folders_in(what) > kMostFolders) return "a folder is purged by its first 15 segments";
   while (what.size() > 1 && what.ends_with('/')) what.remove_suffix(1);
-  invalidations_.purge(invalidations_.slot(Kind::Folder, what), hard);
+  invalidations_.purge(invalidations_.slot(Kind::Folder, what), hard, now_ms);
   return {};
 }
 
@@ -82,11 +82,18 @@ ResponseCache::Found ResponseCache::find(uint32_t worker, const RequestKey& key,
     stored = StoredResponse::read(pin.value());
     if (stored.variant != variant) return found;
   }
-  const auto verdict = invalidations_.judge(stored.header.moment, stored.slots, stored.header.slot_count);
-  if (verdict == Invalidations::Verdict::Gone) return found;
-  found.soft_purged = verdict == Invalidations::Verdict::Stale;
-  if (stored.header.kind == StoredResponse::Kind::Pass) {
-    found.pass = !found.soft_purged;
+  StoredResponse::Header& header = stored.header;
+  const Invalidations::Judgement purged =
+      invalidations_.judge(header.moment, stored.slots, header.slot_count);
+  if (purged.verdict == Invalidations::Verdict::Gone) return found;
+  if (purged.verdict == Invalidations::Verdict::Stale && purged.since_ms < header.fresh_until_ms) {
+    const uint64_t earlier_ms = header.fresh_until_ms - purged.since_ms;
+    header.fresh_until_ms -= earlier_ms;
+    header.stale_until_ms -= std::min(earlier_ms, header.stale_until_ms);
+    header.error_until_ms -= std::min(earlier_ms, header.error_until_ms);
+  }
+  if (header.kind == StoredResponse::Kind::Pass) {
+    found.pass = purged.verdict == Invalidations::Verdict::Good;
     return found;
   }
   found.stored = stored;

@@ -39,7 +39,8 @@ class ResponseCache {
 
   // Makes stale (soft) or unusable (hard) what has that name, on every host, what a handler is making now
   // included. An empty result, or why `what` cannot be a name of that kind.
-  std::string_view purge(PurgeBy by, std::string_view what, bool hard);
+  // `now_ms` is CLOCK_MONOTONIC, as everywhere here.
+  std::string_view purge(PurgeBy by, std::string_view what, bool hard, uint64_t now_ms);
 
   // A body of more is not stored.
   [[nodiscard]] size_t most_bytes() const { return store_.limits().entry_bytes; }
@@ -52,7 +53,6 @@ class ResponseCache {
   struct Found {
     Pin pin;  // of the response; empty where none can be used
     StoredResponse stored;
-    bool soft_purged = false;
     bool pass = false;     // nobody needs to wait
     bool variant = false;  // there are responses under that key, for other requests
     std::string flight;    // what to join(), where that is not the key

@@ -78,6 +78,9 @@ inline leat_request* to_request(http::Exchange& exchange) {
   return reinterpret_cast<leat_request*>(&exchange);
 }
 
+// The time as the requests of this thread see it, milliseconds of CLOCK_MONOTONIC.
+uint64_t call_time_ms();
+
 // Logs that a plugin used the interface wrongly. Returns `code`.
 [[gnu::cold]] int32_t refuse(std::string_view function, std::string_view why, int32_t code);
 

@@ -4,7 +4,6 @@
 // meet in one, and a new generation finds what the old one has stored.
 #include <array>
 #include <cstring>
-#include <ctime>
 #include <expected>
 #include <memory>
 #include <new>
@@ -67,21 +66,13 @@ Caller caller_of(const leat_host* host, std::string_view function) {
   return {};
 }
 
-// As the requests of this host see the time.
-uint64_t now_ms() {
-  if (current_call.exchange != nullptr) return current_call.exchange->worker().now_ns() / 1'000'000;
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
-}
-
 std::expected<cache::Pin, int32_t> find(http::Exchange& exchange, leat_str key, std::string_view function) {
   PluginInstance& instance = current_call.handler->instance();
   const Caller caller = caller_of(&instance.host(), function);
   if (caller.store == nullptr) return std::unexpected(LEAT_E_NOT_FOUND);
   StoreKey whole(instance, view(key));
   if (!whole) return std::unexpected(LEAT_E_MEMORY);
-  cache::Pin pin = caller.store->find(exchange.worker().index(), whole.text(), now_ms());
+  cache::Pin pin = caller.store->find(exchange.worker().index(), whole.text(), call_time_ms());
   if (!pin) return std::unexpected(LEAT_E_NOT_FOUND);
   return pin;
 }
@@ -122,7 +113,7 @@ int32_t put(const leat_host* host, leat_str key, leat_str value, uint64_t ttl_ms
     return refuse(kFunction, "an argument is NULL", LEAT_E_ARGUMENT);
   const Caller caller = caller_of(host, kFunction);
   if (caller.store == nullptr) return LEAT_E_ARGUMENT;
-  const uint64_t now = now_ms();
+  const uint64_t now = call_time_ms();
   const uint64_t expires = ttl_ms == 0 || ttl_ms > UINT64_MAX - now ? UINT64_MAX : now + ttl_ms;
   try {
     std::vector<std::string> owned;

@@ -4,6 +4,7 @@
 #include <format>
 #include <new>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "pipeline/pipeline.h"
 #include "plugin/call.h"
@@ -31,6 +32,11 @@ std::optional<Running> running_now() {
   const std::string_view path = call.exchange != nullptr ? call.exchange->request.path() : "";
   return Running{instance.name(),    library.version(),        library.content(),
                  library.build_id(), call.handler->route().id, path};
+}
+
+uint64_t call_time_ms() {
+  if (current_call.exchange == nullptr) return monotonic_ms();
+  return current_call.exchange->worker().now_ns() / 1'000'000;
 }
 
 int32_t refuse(std::string_view function, std::string_view why, int32_t code) {

@@ -9,6 +9,7 @@
 #include <span>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "plugin/resumption.h"
 
@@ -19,12 +20,6 @@ namespace {
 constexpr uint64_t kMostDeadlineMs = UINT64_MAX / 1'000'000 / 2;
 
 thread_local const Work* current_work = nullptr;
-
-uint64_t now_ns() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-}
 
 }  // namespace
 
@@ -72,7 +67,7 @@ Work::Work(http::Exchange& exchange, const PluginHandler& handler, const Suspens
       desk_(handler.instance().desk(exchange.worker().index())),
       deadline_ns_(order.deadline_ms == 0 || order.deadline_ms > kMostDeadlineMs
                        ? UINT64_MAX
-                       : now_ns() + order.deadline_ms * 1'000'000) {}
+                       : monotonic_ns() + order.deadline_ms * 1'000'000) {}
 
 const Work* Work::current() { return current_work; }
 
@@ -118,7 +113,7 @@ int32_t Work::start(ThreadPool& pool, http::Exchange& exchange, const PluginHand
 bool Work::stopped() const {
   return !table_.waits(slot_, generation_) ||
          (order_.fail_fast && failed_.load(std::memory_order_relaxed) != 0) ||
-         (deadline_ns_ != UINT64_MAX && now_ns() >= deadline_ns_);
+         (deadline_ns_ != UINT64_MAX && monotonic_ns() >= deadline_ns_);
 }
 
 // One index, so that others have their turn between two.

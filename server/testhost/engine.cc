@@ -1,5 +1,7 @@
 #include "server/testhost/engine.h"
 
+#include "base/clock.h"
+
 #include <algorithm>
 #include <ctime>
 #include <format>
@@ -18,12 +20,6 @@ std::vector<LogListener*> listeners;
 std::string_view level_name(log::Level level) {
   constexpr std::string_view kNames[] = {"debug", "info", "warning", "error"};
   return kNames[std::min<size_t>(static_cast<size_t>(level), std::size(kNames) - 1)];
-}
-
-uint64_t monotonic_ms() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
 }
 
 }  // namespace

@@ -114,6 +114,9 @@ class Site {
     return client.take();
   }
   std::string body(std::string_view target, std::string_view fields = "") { return get(target, fields).body; }
+  std::string_view purge(PurgeBy by, std::string_view what, bool hard) {
+    return cache.purge(by, what, hard, harness->worker.now_ms);
+  }
   void pass(uint64_t ms) { harness->worker.now_ms += ms; }
   // Answers what the worker has asked itself.
   void refresh() {
@@ -211,7 +214,7 @@ TEST_CASE(
   CHECK(site.body("/value") == "1");
   content = "true";
   CHECK(site.body("/other") == "true");  // equal to 1 in some languages
-  CHECK(site.cache.purge(PurgeBy::Target, "/value", true).empty());
+  CHECK(site.purge(PurgeBy::Target, "/value", true).empty());
   CHECK(site.body("/value") == "true");
 }
 
@@ -593,7 +596,7 @@ TEST_CASE("response cache: purged by target, folder, tag or all, softly or hard"
   site.harness->worker.asks_self = true;
   site.script->fields = {{"Cache-Tag", "one, two words"}};
   const auto purge = [&](PurgeBy by, std::string_view what, bool hard) {
-    CHECK(site.cache.purge(by, what, hard).empty());
+    CHECK(site.purge(by, what, hard).empty());
     // 'g': as if never stored; 's': stale; 'h': untouched.
     const int runs = site.script->runs;
     const std::string before = site.harness->worker.asked.empty() ? "" : "?";
@@ -619,17 +622,17 @@ TEST_CASE("response cache: purged by target, folder, tag or all, softly or hard"
   CHECK(purge(PurgeBy::Tag, "two", true) == "h");
   CHECK(purge(PurgeBy::All, "", false) == "s");
   CHECK(purge(PurgeBy::All, "", true) == "g");
-  CHECK_FALSE(site.cache.purge(PurgeBy::Target, "users", true).empty());
-  CHECK_FALSE(site.cache.purge(PurgeBy::Folder, "/a?b", true).empty());
-  CHECK_FALSE(site.cache.purge(PurgeBy::Folder, "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16", true).empty());
-  CHECK_FALSE(site.cache.purge(PurgeBy::Tag, "", true).empty());
+  CHECK_FALSE(site.purge(PurgeBy::Target, "users", true).empty());
+  CHECK_FALSE(site.purge(PurgeBy::Folder, "/a?b", true).empty());
+  CHECK_FALSE(site.purge(PurgeBy::Folder, "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16", true).empty());
+  CHECK_FALSE(site.purge(PurgeBy::Tag, "", true).empty());
 }
 
 TEST_CASE("response cache: what a handler was making while it was purged is purged with it") {
   Site site;
   site.script->answer = [&](http::Exchange& exchange) {
     const std::string read = "old";
-    CHECK(site.cache.purge(PurgeBy::Target, "/a", false).empty());
+    CHECK(site.purge(PurgeBy::Target, "/a", false).empty());
     return site.script->say(exchange, read);
   };
   CHECK(site.body("/a") == "old");
