@@ -3,8 +3,8 @@
 #include <new>
 
 #include "base/check.h"
-#include "json/utf8.h"
 #include "json/valid.h"
+#include "plugin/sdk/plugin_text.hpp"
 
 // What RapidJSON asserts is the order of events, which json::Writer has seen to; its default would abort.
 // Under a namespace of our own, so that no other user's instances, with other assertions, are linked in their
@@ -57,7 +57,7 @@ using RapidWriter = rapid::Writer<Stream, rapid::UTF8<>, rapid::UTF8<>, Levels>;
 
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
-    const size_t size = utf8_sequence(text);
+    const size_t size = encoding::utf8_sequence(text);
     if (size == 0) return false;
     text.remove_prefix(size);
   }

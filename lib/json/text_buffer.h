@@ -30,6 +30,7 @@ class TextBuffer {
   }
 
   [[nodiscard]] Arena& arena() const { return arena_; }
+  [[nodiscard]] char* end() const { return end_; }
   [[nodiscard]] bool empty() const { return at == begin_; }
   [[nodiscard]] char last() const { return at[-1]; }
   [[nodiscard]] std::string_view text() const { return {begin_, static_cast<size_t>(at - begin_)}; }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "json/utf8.h"
+#include "plugin/sdk/plugin_text.hpp"
 
 namespace leat::json {
 
@@ -37,7 +37,7 @@ class Scanner {
         if (!take_escape()) return false;
         continue;
       }
-      const size_t size = utf8_sequence(left_);
+      const size_t size = encoding::utf8_sequence(left_);
       if (size == 0 || static_cast<unsigned char>(left_.front()) < 0x20) return false;
       left_.remove_prefix(size);
     }

@@ -94,6 +94,29 @@ class Writer {
       return rapid_->null();
     literal("null,");
   }
+  // Lends memory for one value that the caller writes itself: `room` bytes at the result, up to `end`.
+  // Nothing where no value may stand, or memory is out, or the backend is not Direct: then nothing has
+  // happened, and in the last case events do. Between this and end_text() nothing else may be called but
+  // more_room().
+  [[nodiscard]] char* begin_text(size_t room, char*& end) {
+    if (rapid_ != nullptr || !value_may_come() || !need(room + 1)) return nullptr;
+    (void)take_value();
+    end = out_.end() - 1;
+    return out_.at;
+  }
+  // The same memory, moved, with `room` bytes more from `at` on.
+  [[nodiscard]] char* more_room(char* at, size_t room, char*& end) {
+    out_.at = at;
+    if (!need(room + 1)) return nullptr;
+    end = out_.end() - 1;
+    return out_.at;
+  }
+  // The value ends at `at`; it is JSON, as the caller vouches. Null: it failed, `why` says of what.
+  void end_text(char* at, const char* why) {
+    if (at == nullptr) return fail(why);
+    out_.at = at;
+    out_.put(',');
+  }
   // One value that is JSON already, written as it stands once it was found to be so (is_json_value()): the
   // one event that costs a pass over the text to judge it.
   void raw(std::string_view json);
@@ -107,6 +130,9 @@ class Writer {
   // What may come next: a value at the top, as a member, as an element; a key; or nothing at all.
   enum class Expect : uint8_t { Top, Member, Element, Key, Nothing };
 
+  [[nodiscard]] bool value_may_come() const {
+    return expect_ == Expect::Member || expect_ == Expect::Element || expect_ == Expect::Top;
+  }
   // Takes the step that a value makes; false, and broken, where none may stand.
   [[nodiscard]] bool take_value() {
     if (expect_ == Expect::Member) {

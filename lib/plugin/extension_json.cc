@@ -35,6 +35,16 @@ void boolean(leat_json* json, int32_t truth) { json->writer.boolean(truth != 0);
 void null(leat_json* json) { json->writer.null(); }
 void raw(leat_json* json, leat_str text) { json->writer.raw(view(text)); }
 
+char* begin_text(leat_json* json, size_t room, char** end) { return json->writer.begin_text(room, *end); }
+char* more_room(leat_json* json, char* at, size_t room, char** end) {
+  return json->writer.more_room(at, room, *end);
+}
+void end_text(leat_json* json, char* at, int32_t why) {
+  json->writer.end_text(at, why == LEAT_JSON_NOT_UTF8     ? "text that is not UTF-8"
+                            : why == LEAT_JSON_NOT_FINITE ? "a number that is not finite"
+                                                          : "no memory left for this request");
+}
+
 int32_t finish(leat_json* json, leat_str* text) {
   constexpr std::string_view kFunction = "leat.json/1 finish";
   if (text == nullptr) return refuse(kFunction, "text is NULL", LEAT_E_ARGUMENT);
@@ -78,6 +88,9 @@ const leat_json_v1 kJsonExtension = {
     .raw = raw,
     .finish = finish,
     .send = send,
+    .begin_text = begin_text,
+    .more_room = more_room,
+    .end_text = end_text,
 };
 
 }  // namespace leat::plugin

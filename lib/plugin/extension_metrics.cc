@@ -6,11 +6,11 @@
 #include <format>
 
 #include "base/metrics.h"
-#include "json/utf8.h"
 #include "plugin/call.h"
 #include "plugin/commons.h"
 #include "plugin/extensions.h"
 #include "plugin/load_time.h"
+#include "plugin/sdk/plugin_text.hpp"
 
 namespace leat::plugin {
 namespace {
@@ -25,7 +25,7 @@ metrics::Metric* behind(leat_metric* metric) { return reinterpret_cast<metrics::
 
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
-    const size_t size = json::utf8_sequence(text);
+    const size_t size = encoding::utf8_sequence(text);
     if (size == 0) return false;
     text.remove_prefix(size);
   }

@@ -8,8 +8,8 @@
 #include <string>
 
 #include "json/support.h"
-#include "json/utf8.h"
 #include "json/writer.h"
+#include "plugin/sdk/plugin_text.hpp"
 
 namespace leat::test {
 namespace {
@@ -242,7 +242,7 @@ TEST_CASE("json writer: overlong and cut sequences are refused") {
        {"\xc0\x80"sv, "\xc1\xbf"sv, "\xe0\x80\x80"sv, "\xe0\x9f\xbf"sv, "\xf0\x8f\xbf\xbf"sv, "\x80"sv,
         "\xbf"sv, "\xc3"sv, "\xe2\x82"sv, "\xf0\x9f\x8e"sv, "\xc3("sv, "\xe2(\xa1"sv, "\xf0\x9f\x8e("sv,
         "\xf5\x80\x80\x80"sv, "\xfe"sv, "\xff"sv, "\xed\xa0\x80"sv})
-    CHECK(json::utf8_sequence(bytes) == 0);
+    CHECK(encoding::utf8_sequence(bytes) == 0);
 }
 
 TEST_CASE("json writer: random doubles read back as the same bits") {

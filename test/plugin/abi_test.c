@@ -158,6 +158,9 @@ FUNCTION(leat_json_v1, null, 11);
 FUNCTION(leat_json_v1, raw, 12);
 FUNCTION(leat_json_v1, finish, 13);
 FUNCTION(leat_json_v1, send, 14);
+FUNCTION(leat_json_v1, begin_text, 15);
+FUNCTION(leat_json_v1, more_room, 16);
+FUNCTION(leat_json_v1, end_text, 17);
 
 FUNCTION(leat_log_v1, enabled, 0);
 FUNCTION(leat_log_v1, write, 1);

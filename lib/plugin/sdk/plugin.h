@@ -406,7 +406,21 @@ typedef struct leat_json_v1 {
   int32_t (*finish)(leat_json* json, leat_str* text);
   /* finish(), and send it as application/json (unless another type was set). */
   int32_t (*send)(leat_request* request, leat_json* json);
+  /* For encoders that write a whole value themselves, as that of LEAT_JSON does. Between begin_text and
+   * end_text nothing else is called for `json`.
+   * A place for `room` bytes, and `*end` of what is there. NULL: memory, no value may stand here, or the
+   * daemon is set to another writer (json.backend); then events are the way. */
+  char* (*begin_text)(leat_json* json, size_t room, char** end);
+  /* When it is too little: the bytes up to `at` in a new place, with `room` more. NULL: memory. */
+  char* (*more_room)(leat_json* json, char* at, size_t room, char** end);
+  /* The value ends at `at`. What it is nobody looks at again: it must be JSON, in UTF-8. NULL: it could not
+   * be written, for the LEAT_JSON_ reason `why`. */
+  void (*end_text)(leat_json* json, char* at, int32_t why);
 } leat_json_v1;
+
+#define LEAT_JSON_NO_MEMORY 0
+#define LEAT_JSON_NOT_UTF8 1
+#define LEAT_JSON_NOT_FINITE 2
 
 #define LEAT_LOG_DEBUG 0u
 #define LEAT_LOG_INFO 1u

@@ -14,6 +14,7 @@
 
 #include "plugin.h"
 #include "plugin_base.hpp"
+#include "plugin_encode.hpp"
 #include "plugin_parameters.hpp"
 
 namespace leat {
@@ -106,6 +107,28 @@ class Json {
     call(json_);
     return *this;
   }
+  // Writes a struct of LEAT_JSON as one text. False: it has to be by events.
+  template <class T>
+  bool write_text(const T& value) {
+    char* end = nullptr;
+    char* at = api().begin_text(json_, Encoder::bound(value), &end);
+    if (at == nullptr) return false;
+    const auto grow = [](void* json, char*& to, char*& until, size_t size) {
+      to = api().more_room(static_cast<leat_json*>(json), to, size, &until);
+      return to != nullptr;
+    };
+    int32_t problem = 0;
+    try {
+      Encoder encoder(at, end, grow, json_);
+      encoder.value(value);
+      at = encoder.end();
+    } catch (const Encoder::Problem why) {
+      at = nullptr;
+      problem = static_cast<int32_t>(why);
+    }
+    api().end_text(json_, at, problem);
+    return true;
+  }
   template <class Tuple, size_t... I>
   void write_members(const Tuple& pairs, std::index_sequence<I...>) {
     begin_object();
@@ -118,7 +141,11 @@ class Json {
 
 template <class T>
 Json& Json::value(const T& value) {
-  if constexpr (detail::HasToJson<T>) {
+  if constexpr (detail::JsonStruct<T>) {
+    if constexpr (Encodable<T>)
+      if (write_text(value)) return *this;
+    to_json(*this, value);
+  } else if constexpr (detail::HasToJson<T>) {
     to_json(*this, value);
   } else if constexpr (detail::is_parameter<T>) {
     this->value(value.value);
@@ -169,8 +196,26 @@ Json& Json::value(const T& value) {
     LEAT_EACH_(LEAT_JSON_MEMBER_, __VA_ARGS__)                                            \
     leat_text.end_object();                                                               \
   }                                                                                       \
+  [[maybe_unused]] constexpr bool leat_is_encodable(const Type* leat_value) {             \
+    (void)leat_value;                                                                     \
+    return true LEAT_EACH_(LEAT_JSON_ENCODABLE_, __VA_ARGS__);                            \
+  }                                                                                       \
+  [[maybe_unused]] inline size_t leat_bound(const Type& leat_value) {                     \
+    (void)leat_value;                                                                     \
+    return 2 LEAT_EACH_(LEAT_JSON_BOUND_, __VA_ARGS__);                                   \
+  }                                                                                       \
+  template <class LeatEncoder>                                                            \
+  void leat_encode(LeatEncoder& leat_text, const Type& leat_value) {                      \
+    leat_text.open();                                                                     \
+    LEAT_EACH_(LEAT_JSON_ENCODE_, __VA_ARGS__)                                            \
+    leat_text.close();                                                                    \
+  }                                                                                       \
   static_assert(true)  // takes the semicolon
 #define LEAT_JSON_MEMBER_(member) leat_text.key(#member).value(leat_value.member);
+#define LEAT_JSON_ENCODABLE_(member) &&::leat::Encodable<std::remove_cvref_t<decltype(leat_value->member)>>
+// Its name between quotes, a colon and a comma.
+#define LEAT_JSON_BOUND_(member) +sizeof(#member) + 3 + ::leat::Encoder::bound(leat_value.member)
+#define LEAT_JSON_ENCODE_(field) leat_text.member("\"" #field "\":", leat_value.field);
 
 // macro(x) for each x. Each of the 85 scans of LEAT_SCAN_ does one more.
 #define LEAT_EACH_(macro, ...) __VA_OPT__(LEAT_SCAN_(LEAT_EACH_STEP_(macro, __VA_ARGS__)))
