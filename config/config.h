@@ -17,6 +17,7 @@
 #include "base/value.h"
 #include "cache/policy.h"
 #include "http/limits.h"
+#include "json/backend.h"
 #include "net/engine_choice.h"
 #include "net/listener.h"
 #include "pipeline/site.h"
@@ -68,6 +69,7 @@ struct Settings {
   cache::Policy route_cache;      // what a route's cache is where it does not say
 
   http::Limits limits;
+  json::Backend json_backend = json::Backend::Auto;
   log::Options log;
 };
 

@@ -55,6 +55,7 @@ class Loader {
       config_.settings.listen.push_back(
           {{.kind = net::Address::Kind::Ipv4, .host = "127.0.0.1", .port = 8080}, {}});
     check_limits();
+    check_backend();
     if (all_read_) check_routes();
     LoadResult result;
     if (!any_error(diagnostics_)) {
@@ -230,6 +231,17 @@ class Loader {
     const auto low = seen_.find("limits.output_low");
     fail(kOutOfRange, "`limits.output_low` is larger than `limits.output_high`",
          low != seen_.end() ? low->second : seen_["limits.output_high"]);
+  }
+
+  void check_backend() {
+    const json::Backend wanted = config_.settings.json_backend;
+    if (json::is_built(wanted)) return;
+    std::string built;
+    for (const json::Backend each : json::built_backends())
+      built += std::format("{}`{}`", built.empty() ? "" : ", ", json::backend_name(each));
+    fail(kBadChoice,
+         std::format("this daemon was built without the JSON writer `{}`", json::backend_name(wanted)),
+         seen_["json.backend"], "it has " + built);
   }
 
   void check_routes() {

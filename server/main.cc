@@ -18,8 +18,10 @@
 #include "config/config.h"
 #include "config/diagnostics.h"
 #include "config/reference.h"
+#include "json/backend.h"
 #include "leat_version.h"
 #include "plugin/commons.h"
+#include "plugin/sdk/plugin_text.hpp"
 #include "server/assemble.h"
 #include "server/command_line.h"
 #include "server/control.h"
@@ -198,6 +200,7 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   if (!start.former_end.empty()) log::error("{}", start.former_end);
   for (const std::string& name : start.quarantined)
     log::error("plugin {} is quarantined, its routes answer 503: it has crashed too often", name);
+  json::set_default_backend(loaded->settings.json_backend);
   libraries.commons().pool.set_limits(pool_limits(loaded->settings));
   DaemonOptions options = daemon_options(loaded->settings, loaded->workers);
   OwnMetrics own(libraries.commons(), loaded->workers);
@@ -289,11 +292,19 @@ int version(const Command& command) {
     names += (names.empty() ? "static plugins " : ", ") + name;
     quoted += (quoted.empty() ? "\"" : ",\"") + name + "\"";
   }
+  std::string writers, quoted_writers;
+  for (const json::Backend each : json::built_backends()) {
+    const std::string name(json::backend_name(each));
+    writers += (writers.empty() ? "" : ", ") + name;
+    quoted_writers += (quoted_writers.empty() ? "\"" : ",\"") + name + "\"";
+  }
+  const std::string scan(encoding::scan.name);
   print(command.json ? "{\"version\":\"" LEAT_VERSION "\",\"plugin_abi\":\"" + abi +
-                           "\",\"allocator\":\"" LEAT_ALLOCATOR "\",\"static_plugins\":[" + quoted + "]}\n"
+                           "\",\"allocator\":\"" LEAT_ALLOCATOR "\",\"json_backends\":[" + quoted_writers +
+                           "],\"json_scan\":\"" + scan + "\",\"static_plugins\":[" + quoted + "]}\n"
                      : "leat " LEAT_VERSION "\nplugin ABI " + abi +
-                           "\nallocator " LEAT_ALLOCATOR "\nplugins in " LEAT_PLUGIN_DIR "\n" + names +
-                           (names.empty() ? "" : "\n"));
+                           "\nallocator " LEAT_ALLOCATOR "\nJSON writers " + writers + "; strings by " +
+                           scan + "\nplugins in " LEAT_PLUGIN_DIR "\n" + names + (names.empty() ? "" : "\n"));
   return kExitFine;
 }
 

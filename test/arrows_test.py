@@ -39,6 +39,7 @@ LIBRARIES = {
     "toml++": "config/",
     "spdlog": "lib/base/log",
     "rapidjson": ("lib/json/", "lib/plugin/demo/"),
+    "yyjson": "lib/json/yyjson_backend",
     "CLI": "server/",
     "dlfcn.h": ("lib/plugin/", "server/testhost/"),
 }

@@ -1,10 +1,13 @@
-#include "json/rapidjson_backend.h"
-
+// RapidJSON's Writer behind json::Writer, over the same arena.
+//
+// Containers, commas, integers, literals and most strings are RapidJSON's own. It gets ready-made text
+// (RawValue) where its ways differ from ours: doubles, for which its algorithm does not always find the
+// fewest digits, and strings with a control character whose code it would write with capital digits.
 #include <new>
 
 #include "base/check.h"
+#include "json/backend.h"
 #include "json/valid.h"
-#include "plugin/sdk/plugin_text.hpp"
 
 // What RapidJSON asserts is the order of events, which json::Writer has seen to; its default would abort.
 // Under a namespace of our own, so that no other user's instances, with other assertions, are linked in their
@@ -55,76 +58,59 @@ class Levels {
 
 using RapidWriter = rapid::Writer<Stream, rapid::UTF8<>, rapid::UTF8<>, Levels>;
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const size_t size = encoding::utf8_sequence(text);
-    if (size == 0) return false;
-    text.remove_prefix(size);
-  }
-  return true;
-}
+class RapidJsonBackend final : public EventBackend {
+ public:
+  explicit RapidJsonBackend(TextBuffer& out) : stream_{out}, writer_(stream_, &levels_, kMostDepth) {}
 
-// Whether RapidJSON would write a capital digit: for U+000B, 0E, 0F and 1A to 1F.
-bool has_capital_code(std::string_view text) {
-  for (const char c : text)
-    if (static_cast<unsigned char>(c) < 0x20 && (c & 15) >= 10 && c != '\n' && c != '\f' && c != '\r')
-      return true;
-  return false;
-}
+  void begin_object() override { writer_.StartObject(); }
+  void end_object() override { writer_.EndObject(); }
+  void begin_array() override { writer_.StartArray(); }
+  void end_array() override { writer_.EndArray(); }
+  StringResult key(std::string_view name) override { return write(name, true); }
+  StringResult string(std::string_view text) override { return write(text, false); }
+  void integer(int64_t number) override { writer_.Int64(number); }
+  void unsigned_integer(uint64_t number) override { writer_.Uint64(number); }
+  void boolean(bool truth) override { writer_.Bool(truth); }
+  void null() override { writer_.Null(); }
+  void raw(std::string_view json) override { writer_.RawValue(json.data(), json.size(), rapid::kObjectType); }
+  void real(double number) override {
+    char text[kLongestReal];
+    writer_.RawValue(text, write_real(text, number), rapid::kNumberType);
+  }
+  [[nodiscard]] bool complete() const override { return !stream_.full; }
+  std::optional<std::string_view> finish() override { return stream_.out.text(); }
+
+ private:
+  StringResult write(std::string_view text, bool key) {
+    if (!is_utf8(text)) return StringResult::NotUtf8;
+    // RapidJSON counts in 32 bits, and asks for a pointer even to no bytes.
+    if (has_capital_code(text) || text.size() > UINT32_MAX) {
+      TextBuffer ready(stream_.out.arena());
+      const StringResult result = write_string(ready, text, '"');
+      if (result != StringResult::Fine) return result;
+      // Without the byte after the closing quote.
+      writer_.RawValue(ready.text().data(), ready.text().size() - 1, rapid::kStringType);
+      return StringResult::Fine;
+    }
+    const char* bytes = text.empty() ? "" : text.data();
+    const auto size = static_cast<rapid::SizeType>(text.size());
+    if (key)
+      writer_.Key(bytes, size);
+    else
+      writer_.String(bytes, size);
+    return StringResult::Fine;
+  }
+
+  Stream stream_;
+  Levels levels_;
+  RapidWriter writer_;
+};
 
 }  // namespace
 
-struct RapidJsonBackend::State {
-  explicit State(TextBuffer& out) : stream{out}, writer(stream, &levels, kMostDepth), backend(*this) {}
-
-  Stream stream;
-  Levels levels;
-  RapidWriter writer;
-  RapidJsonBackend backend;
-};
-
-RapidJsonBackend* RapidJsonBackend::make(TextBuffer& out) {
-  void* memory = out.arena().allocate(sizeof(State), alignof(State));
-  return memory == nullptr ? nullptr : &(new (memory) State(out))->backend;
-}
-
-void RapidJsonBackend::begin_object() { state_.writer.StartObject(); }
-void RapidJsonBackend::end_object() { state_.writer.EndObject(); }
-void RapidJsonBackend::begin_array() { state_.writer.StartArray(); }
-void RapidJsonBackend::end_array() { state_.writer.EndArray(); }
-StringResult RapidJsonBackend::key(std::string_view name) { return write(name, true); }
-StringResult RapidJsonBackend::string(std::string_view text) { return write(text, false); }
-void RapidJsonBackend::integer(int64_t number) { state_.writer.Int64(number); }
-void RapidJsonBackend::unsigned_integer(uint64_t number) { state_.writer.Uint64(number); }
-void RapidJsonBackend::boolean(bool truth) { state_.writer.Bool(truth); }
-void RapidJsonBackend::null() { state_.writer.Null(); }
-void RapidJsonBackend::raw(std::string_view json) {
-  state_.writer.RawValue(json.data(), json.size(), rapid::kObjectType);
-}
-void RapidJsonBackend::real(double number) {
-  char text[kLongestReal];
-  state_.writer.RawValue(text, write_real(text, number), rapid::kNumberType);
-}
-bool RapidJsonBackend::complete() const { return !state_.stream.full; }
-
-StringResult RapidJsonBackend::write(std::string_view text, bool key) {
-  if (!is_utf8(text)) return StringResult::NotUtf8;
-  // RapidJSON counts in 32 bits, and asks for a pointer even to no bytes.
-  if (has_capital_code(text) || text.size() > UINT32_MAX) {
-    TextBuffer ready(state_.stream.out.arena());
-    const StringResult result = write_string(ready, text, '"');
-    if (result != StringResult::Fine) return result;
-    // Without the byte after the closing quote.
-    state_.writer.RawValue(ready.text().data(), ready.text().size() - 1, rapid::kStringType);
-    return StringResult::Fine;
-  }
-  const char* bytes = text.empty() ? "" : text.data();
-  const auto size = static_cast<rapid::SizeType>(text.size());
-  if (key)
-    state_.writer.Key(bytes, size);
-  else
-    state_.writer.String(bytes, size);
-  return StringResult::Fine;
+EventBackend* make_rapidjson(TextBuffer& out) {
+  void* memory = out.arena().allocate(sizeof(RapidJsonBackend), alignof(RapidJsonBackend));
+  return memory == nullptr ? nullptr : new (memory) RapidJsonBackend(out);
 }
 
 }  // namespace leat::json

@@ -13,8 +13,9 @@
 //
 // The text is what Python's json.dumps(value, separators=(',', ':'), ensure_ascii=False) writes.
 //
-// Two backends, chosen at construction, write the same bytes. Direct is in this header. Each value leaves a
-// comma behind it, which the end of its container takes back: that way no event asks whether it is the first.
+// The backends (backend.h), chosen at construction, write the same bytes. Direct is in this header. Each
+// value leaves a comma behind it, which the end of its container takes back: that way no event asks whether
+// it is the first.
 //
 // Thread: its arena's.
 #pragma once
@@ -26,23 +27,19 @@
 #include <string_view>
 
 #include "base/arena.h"
+#include "json/backend.h"
 #include "json/format.h"
-#include "json/rapidjson_backend.h"
 #include "json/text_buffer.h"
 #include "json/valid.h"
 
 namespace leat::json {
 
-enum class Backend : uint8_t {
-  Auto,  // the fastest: Direct
-  Direct,
-  RapidJson
-};
-
 class Writer {
  public:
   explicit Writer(Arena& arena, Backend backend = Backend::Auto) : out_(arena) {
-    if (backend == Backend::RapidJson) use_rapidjson();
+    if (backend == Backend::Auto) backend = default_backend();
+    if (backend != Backend::Direct) [[unlikely]]
+      use(backend);
   }
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
@@ -57,41 +54,41 @@ class Writer {
     if (expect_ != Expect::Key) [[unlikely]]
       return fail("a key outside an object, or one after another");
     expect_ = Expect::Member;
-    if (rapid_ != nullptr) [[unlikely]]
-      return settle(rapid_->key(name));
+    if (other_ != nullptr) [[unlikely]]
+      return settle(other_->key(name));
     settle(write_string(out_, name, ':'));
   }
   // UTF-8.
   void string(std::string_view text) {
     if (!take_value()) return;
-    if (rapid_ != nullptr) [[unlikely]]
-      return settle(rapid_->string(text));
+    if (other_ != nullptr) [[unlikely]]
+      return settle(other_->string(text));
     settle(write_string(out_, text, ','));
   }
   void integer(int64_t number) {
     if (!take_value()) return;
-    if (rapid_ != nullptr) [[unlikely]]
-      return rapid_->integer(number);
+    if (other_ != nullptr) [[unlikely]]
+      return other_->integer(number);
     digits(number);
   }
   void unsigned_integer(uint64_t number) {
     if (!take_value()) return;
-    if (rapid_ != nullptr) [[unlikely]]
-      return rapid_->unsigned_integer(number);
+    if (other_ != nullptr) [[unlikely]]
+      return other_->unsigned_integer(number);
     digits(number);
   }
   // Finite numbers only. Whole ones end in ".0", so that a reader sees what they are.
   void real(double number);
   void boolean(bool truth) {
     if (!take_value()) return;
-    if (rapid_ != nullptr) [[unlikely]]
-      return rapid_->boolean(truth);
+    if (other_ != nullptr) [[unlikely]]
+      return other_->boolean(truth);
     literal(truth ? std::string_view("true,") : std::string_view("false,"));
   }
   void null() {
     if (!take_value()) return;
-    if (rapid_ != nullptr) [[unlikely]]
-      return rapid_->null();
+    if (other_ != nullptr) [[unlikely]]
+      return other_->null();
     literal("null,");
   }
   // Lends memory for one value that the caller writes itself: `room` bytes at the result, up to `end`.
@@ -99,7 +96,7 @@ class Writer {
   // happened, and in the last case events do. Between this and end_text() nothing else may be called but
   // more_room().
   [[nodiscard]] char* begin_text(size_t room, char*& end) {
-    if (rapid_ != nullptr || !value_may_come() || !need(room + 1)) return nullptr;
+    if (other_ != nullptr || !value_may_come() || !need(room + 1)) return nullptr;
     (void)take_value();
     end = out_.end() - 1;
     return out_.at;
@@ -153,8 +150,8 @@ class Writer {
     if (!take_value()) return;
     is_object_[depth_++] = object;
     expect_ = object ? Expect::Key : Expect::Element;
-    if (rapid_ != nullptr) [[unlikely]]
-      return object ? rapid_->begin_object() : rapid_->begin_array();
+    if (other_ != nullptr) [[unlikely]]
+      return object ? other_->begin_object() : other_->begin_array();
     if (need(1)) out_.put(bracket);
   }
   void close(char bracket, bool object) {
@@ -162,8 +159,8 @@ class Writer {
       return fail("an end that does not match what is open");
     --depth_;
     expect_ = depth_ == 0 ? Expect::Nothing : is_object_[depth_ - 1] ? Expect::Key : Expect::Element;
-    if (rapid_ != nullptr) [[unlikely]]
-      return object ? rapid_->end_object() : rapid_->end_array();
+    if (other_ != nullptr) [[unlikely]]
+      return object ? other_->end_object() : other_->end_array();
     if (!need(2)) return;
     if (out_.last() == ',') --out_.at;
     out_.put(bracket);
@@ -189,12 +186,12 @@ class Writer {
     if (result != StringResult::Fine) [[unlikely]]
       fail(result == StringResult::NotUtf8 ? "text that is not UTF-8" : "no memory left for this request");
   }
-  void use_rapidjson();
+  void use(Backend backend);
   void fail_value();
   void fail(const char* why);
 
   TextBuffer out_;
-  RapidJsonBackend* rapid_ = nullptr;
+  EventBackend* other_ = nullptr;
   const char* error_ = nullptr;
   uint32_t depth_ = 0;
   Expect expect_ = Expect::Top;

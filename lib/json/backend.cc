@@ -1,0 +1,72 @@
+#include "json/backend.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/check.h"
+#include "plugin/sdk/plugin_text.hpp"
+
+namespace leat::json {
+
+namespace {
+
+constexpr Backend kBuilt[] = {
+    Backend::Direct,
+#ifdef LEAT_JSON_YYJSON
+    Backend::Yyjson,
+#endif
+#ifdef LEAT_JSON_RAPIDJSON
+    Backend::RapidJson,
+#endif
+};
+
+Backend chosen = Backend::Direct;
+
+}  // namespace
+
+std::span<const Backend> built_backends() { return kBuilt; }
+
+bool is_built(Backend backend) {
+  return backend == Backend::Auto || std::ranges::find(kBuilt, backend) != std::end(kBuilt);
+}
+
+std::string_view backend_name(Backend backend) {
+  constexpr std::array<std::string_view, 4> kNames = {"auto", "direct", "rapidjson", "yyjson"};
+  return kNames[static_cast<size_t>(backend)];
+}
+
+void set_default_backend(Backend backend) {
+  ENSURE(is_built(backend));
+  chosen = backend == Backend::Auto ? kBuilt[0] : backend;
+}
+
+Backend default_backend() { return chosen; }
+
+EventBackend* make_backend(Backend backend, TextBuffer& out) {
+#ifdef LEAT_JSON_RAPIDJSON
+  if (backend == Backend::RapidJson) return make_rapidjson(out);
+#endif
+#ifdef LEAT_JSON_YYJSON
+  if (backend == Backend::Yyjson) return make_yyjson(out);
+#endif
+  ENSURE(backend == Backend::Direct);
+  (void)out;
+  return nullptr;
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t size = encoding::utf8_sequence(text);
+    if (size == 0) return false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
+bool has_capital_code(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 && (c & 15) >= 10 && c != '\n' && c != '\f' && c != '\r';
+  });
+}
+
+}  // namespace leat::json

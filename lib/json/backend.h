@@ -1,0 +1,70 @@
+// Backend: who puts the events of a json::Writer into text.
+//
+//   Direct     the writer itself, as the bytes go
+//   RapidJson  RapidJSON's Writer, for those who trust a well-worn one more
+//   Yyjson     yyjson's documents, built in the request's memory and then written
+//
+// All write the same bytes. Which of the last two are there is decided when Leat is built (meson's options
+// json_rapidjson and json_yyjson), which one is used when it starts (json.backend).
+//
+// Thread: set_default_backend() before others write; the rest anywhere.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "json/format.h"
+#include "json/text_buffer.h"
+
+namespace leat::json {
+
+enum class Backend : uint8_t { Auto, Direct, RapidJson, Yyjson };
+
+// Those that are built, the fastest first.
+std::span<const Backend> built_backends();
+[[nodiscard]] bool is_built(Backend backend);
+// "direct", as the setting has it.
+std::string_view backend_name(Backend backend);
+
+// What Auto is; at first, and where Auto is set, the fastest. One that is built.
+void set_default_backend(Backend backend);
+[[nodiscard]] Backend default_backend();
+
+// Takes events, of which json::Writer has seen to the order, and that texts are UTF-8 is for it to say. Lives
+// in the arena of its writer and is never destroyed.
+class EventBackend {
+ public:
+  virtual void begin_object() = 0;
+  virtual void end_object() = 0;
+  virtual void begin_array() = 0;
+  virtual void end_array() = 0;
+  virtual StringResult key(std::string_view name) = 0;
+  virtual StringResult string(std::string_view text) = 0;
+  virtual void integer(int64_t number) = 0;
+  virtual void unsigned_integer(uint64_t number) = 0;
+  virtual void real(double number) = 0;  // finite
+  virtual void boolean(bool truth) = 0;
+  virtual void null() = 0;
+  virtual void raw(std::string_view json) = 0;
+  // False once the arena was full.
+  [[nodiscard]] virtual bool complete() const = 0;
+  // All events have come: their text. Nothing where the arena gets full.
+  [[nodiscard]] virtual std::optional<std::string_view> finish() = 0;
+
+ protected:
+  ~EventBackend() = default;
+};
+
+// For a backend that is built, and not Direct. `out` must outlive it; nullptr when its arena is full.
+EventBackend* make_backend(Backend backend, TextBuffer& out);
+EventBackend* make_rapidjson(TextBuffer& out);
+EventBackend* make_yyjson(TextBuffer& out);
+
+// A text as it stands between quotes, escapes included; for what a library would write in another way.
+[[nodiscard]] bool is_utf8(std::string_view text);
+// Whether libraries would write a capital digit: for U+000B, 0E, 0F and 1A to 1F.
+[[nodiscard]] bool has_capital_code(std::string_view text);
+
+}  // namespace leat::json
