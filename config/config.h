@@ -83,6 +83,7 @@ struct PluginDecl {
     Place place;
   };
   std::vector<Choice> services;
+  uint32_t concurrency = 0;  // requests that its handlers have at the same time; 0: any number
   Place place;
 };
 
@@ -92,6 +93,7 @@ struct RouteDecl {
   std::string handler;       // "json"
   Place handler_place;
   std::optional<cache::Policy> cache;  // its responses are stored
+  uint32_t concurrency = 0;            // requests that its handler has at the same time; 0: any number
 };
 
 struct Config {

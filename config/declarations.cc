@@ -174,6 +174,18 @@ void read_body_limit(Keys& keys, pipeline::RouteSpec& spec) {
   spec.body_limit = scratch.limits.body_bytes;
 }
 
+// Of a route or a plugin; 0 where it is absent.
+uint32_t read_concurrency(Keys& keys) {
+  const Value* value = keys.find("concurrency");
+  if (value == nullptr) return 0;
+  Setting row = *find_setting("limits.requests_in_flight");
+  row.path = "concurrency";
+  Settings scratch;
+  scratch.max_requests = 0;
+  apply(row, *value, scratch, keys.diagnostics());
+  return scratch.max_requests;
+}
+
 void read_query(Keys& keys, cache::Policy& policy) {
   using Query = cache::Policy::Query;
   const Value* value = keys.find("query");
@@ -216,6 +228,7 @@ bool read_plugin(const Value& table, Config& config, Diagnostics& diagnostics) {
     if (own->table() == nullptr) keys.wrong_type(*own, "config", "a table, written as [plugin.config]");
     plugin.config = *own;
   }
+  plugin.concurrency = read_concurrency(keys);
   if (const Value* services = keys.find("services")) {
     if (services->table() == nullptr)
       keys.wrong_type(*services, "services", R"(a table, like {"users/1" = "directory"})");
@@ -257,6 +270,7 @@ bool read_route(const Value& table, Config& config, Diagnostics& diagnostics) {
   read_handler(keys, route);
   read_route_middleware(keys, route.spec);
   read_body_limit(keys, route.spec);
+  route.concurrency = read_concurrency(keys);
   read_cache(keys, route);
   keys.refuse_others();
   if (keys.good()) config.routes.push_back(std::move(route));

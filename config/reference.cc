@@ -45,6 +45,7 @@ constexpr std::string_view kDeclarations = R"(
 | `name` | text, needed | what routes call it |
 | `file` | text, needed | a path, or a name to be looked for in `server.plugin_path` and then in the installed folder; or `static:NAME` for one that is built in |
 | `services` | table | which plugin provides a service that this one needs, where several could: `{"users/1" = "directory"}` |
+| `concurrency` | number | how many requests its handlers have at the same time, on all workers; one more is answered 503 with `Retry-After` |
 | `[plugin.config]` | table | the plugin's own options |
 
 ## `[[route]]`
@@ -56,6 +57,7 @@ constexpr std::string_view kDeclarations = R"(
 | `handler` | text, needed | `"PLUGIN:HANDLER"` |
 | `middleware` | list | names of declared instances, or tables like those of `[[middleware]]` |
 | `body_limit` | size | in place of `limits.body` |
+| `concurrency` | number | the same for the route's handler; both may be given. What middleware or the cache answers does not count |
 | `[route.cache]` | table | its responses are stored; see below |
 )";
 

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <format>
+#include <map>
 #include <ranges>
 
 #include "cache/cached_handler.h"
 #include "leat_version.h"
+#include "pipeline/limited_handler.h"
 #include "plugin/codes.h"
 #include "plugin/commons.h"
 #include "server/crash_report.h"
@@ -41,13 +43,18 @@ class Assembler {
   }
 
   std::optional<Assembly> run() {
-    for (const config::PluginDecl& plugin : config_.plugins) load(plugin);
+    for (const config::PluginDecl& plugin : config_.plugins) {
+      load(plugin);
+      if (plugin.concurrency != 0)
+        places_of_.emplace(plugin.name, std::make_shared<pipeline::Places>(plugin.concurrency));
+    }
     create();
     check_metrics();
     pipeline::SiteBuilder builder;
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
     for (config::RouteDecl& route : config_.routes) {
       bind(route);
+      limit(route);
       cache(route);
       builder.add_route(std::move(route.spec));
     }
@@ -150,6 +157,24 @@ class Assembler {
     route.spec.handler = std::move(*handler);
   }
 
+  // Puts the bounds of the route and its plugin before the handler.
+  void limit(config::RouteDecl& route) {
+    if (route.spec.handler == nullptr) return;
+    std::vector<std::shared_ptr<pipeline::Places>> places;
+    if (const auto own = places_of_.find(route.plugin); own != places_of_.end())
+      places.push_back(own->second);
+    if (route.concurrency != 0) places.push_back(std::make_shared<pipeline::Places>(route.concurrency));
+    if (places.empty()) return;
+    auto refused = libraries_.commons().metrics.declare(
+        {.name = "leat_concurrency_refused_total",
+         .help = "Requests answered 503 because their route or plugin had as many as it may have.",
+         .labels = {{"route", route_id(route)}},
+         .limited = false},
+        options_.worker_count);
+    route.spec.handler = std::make_unique<pipeline::LimitedHandler>(
+        std::move(route.spec.handler), std::move(places), refused ? std::move(*refused) : nullptr);
+  }
+
   // Puts the response cache before the handler.
   void cache(config::RouteDecl& route) {
     if (!route.cache || route.spec.handler == nullptr) return;
@@ -176,8 +201,9 @@ class Assembler {
   std::vector<ServiceParty> parties_;
   std::vector<std::shared_ptr<plugin::PluginLibrary>> loaded_;  // of each party
   Assembly assembly_;
-  std::vector<std::string> names_;  // of assembly_.plugins
-  std::vector<Place> places_;       // where they are declared
+  std::vector<std::string> names_;                                                   // of assembly_.plugins
+  std::map<std::string, std::shared_ptr<pipeline::Places>, std::less<>> places_of_;  // plugins' concurrency
+  std::vector<Place> places_;  // where they are declared
 };
 
 }  // namespace

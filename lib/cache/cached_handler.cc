@@ -10,6 +10,7 @@
 #include "cache/conditions.h"
 #include "http/service.h"
 #include "http/session.h"
+#include "pipeline/limited_handler.h"
 #include "pipeline/pipeline.h"
 
 namespace leat::cache {
@@ -19,9 +20,6 @@ using pipeline::Verdict;
 namespace {
 
 CachedCall* call_of(const http::Exchange& exchange) { return static_cast<CachedCall*>(exchange.tap); }
-
-// How long a request that is told to come again should wait.
-constexpr std::string_view kRetryAfterS = "1";
 
 bool is_safe(http::Method method) {
   return method == http::Method::Get || method == http::Method::Head || method == http::Method::Options;
@@ -342,7 +340,7 @@ Verdict CachedHandler::waited_in_vain(http::Exchange& exchange, CachedCall& call
     return Verdict::Done;
   }
   count(Result::Waited);
-  (void)exchange.response.add("Retry-After", kRetryAfterS);
+  (void)exchange.response.add("Retry-After", pipeline::kRetryAfterS);
   exchange.send_problem(status, detail);
   return Verdict::Done;
 }

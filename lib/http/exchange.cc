@@ -245,6 +245,7 @@ void Exchange::recycle() {
   chain_position = 0;
   started_ns = 0;
   close_after = false;
+  has_place = false;
   state_ = State::Open;
   requested_ = cancelled_ = suspended_ = blocked_ = body_paused_ = chunked_ = head_only_ = has_length_ =
       false;

@@ -131,6 +131,7 @@ class Exchange {
   uint32_t chain_position = 0;    // middleware steps already run forward
   uint64_t started_ns = 0;        // CLOCK_MONOTONIC of the turn in which the head was complete
   bool close_after = false;       // answer, then close
+  bool has_place = false;         // among those that its handler may have at the same time
   void* timers = nullptr;         // the worker's: running timers of this exchange
 
  private:

@@ -1,0 +1,44 @@
+#include "pipeline/limited_handler.h"
+
+namespace leat::pipeline {
+
+LimitedHandler::LimitedHandler(std::unique_ptr<Handler> handler, std::vector<std::shared_ptr<Places>> places,
+                               std::shared_ptr<metrics::Metric> refused)
+    : handler_(std::move(handler)), places_(std::move(places)), refused_(std::move(refused)) {}
+
+Verdict LimitedHandler::handle(http::Exchange& exchange) {
+  for (size_t i = 0; i < places_.size(); ++i) {
+    if (places_[i]->take()) continue;
+    while (i > 0) places_[--i]->give();
+    if (refused_ != nullptr) refused_->add(1);
+    // There is room: a response takes 64 fields, and only middleware has had a chance to add some.
+    (void)exchange.response.add("Retry-After", kRetryAfterS);
+    exchange.send_problem(503, "Too many requests for this resource are being answered.");
+    return Verdict::Done;
+  }
+  exchange.has_place = true;
+  return handler_->handle(exchange);
+}
+
+// The rest is for requests that were let in; the others have been answered.
+
+Verdict LimitedHandler::on_body(http::Exchange& exchange, std::string_view piece) {
+  return exchange.has_place ? handler_->on_body(exchange, piece) : Verdict::Done;
+}
+Verdict LimitedHandler::on_body_end(http::Exchange& exchange) {
+  return exchange.has_place ? handler_->on_body_end(exchange) : Verdict::Done;
+}
+Verdict LimitedHandler::on_writable(http::Exchange& exchange) {
+  return exchange.has_place ? handler_->on_writable(exchange) : Verdict::Done;
+}
+void LimitedHandler::on_cancel(http::Exchange& exchange) {
+  if (exchange.has_place) handler_->on_cancel(exchange);
+}
+void LimitedHandler::on_done(http::Exchange& exchange) {
+  if (!exchange.has_place) return;
+  handler_->on_done(exchange);
+  exchange.has_place = false;
+  for (const auto& each : places_) each->give();
+}
+
+}  // namespace leat::pipeline

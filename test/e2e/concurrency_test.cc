@@ -1,0 +1,97 @@
+// Bounds on how many requests a handler has at the same time, on the real daemon.
+#include <catch2/catch_test_macros.hpp>
+#include <format>
+#include <string>
+#include <vector>
+
+#include "e2e/client.h"
+#include "e2e/daemon.h"
+
+namespace leat::e2e {
+
+namespace {
+
+std::string configuration(std::string_view plugin, std::string_view route) {
+  return std::format(
+      "[server]\nlisten = \"127.0.0.1:0\"\n[[plugin]]\nname = \"r\"\nfile = \"" TEST_PLUGINS
+      "/responses.so\"\n{}\n[[route]]\npath = \"/a\"\nhandler = \"r:make\"\n{}\n[[route]]\npath = \"/b\"\n"
+      "handler = \"r:make\"\n[[route]]\npath = \"/metrics\"\nhandler = \"leat:metrics\"\n",
+      plugin, route);
+}
+
+// How many of `count` clients are refused, each on a connection of its own, while all ask for `target`, which
+// takes a while.
+int refused(const Daemon& daemon, size_t count, std::string_view target) {
+  std::vector<Client> clients;
+  for (size_t i = 0; i < count; ++i) {
+    clients.emplace_back(daemon.address());
+    clients.back().send(get(target));
+  }
+  int refusals = 0;
+  for (Client& client : clients) {
+    const Response response = client.read_response();
+    if (response.status == 200) continue;
+    CHECK(response.is_problem(503));
+    CHECK(response.field("retry-after") == "1");
+    ++refusals;
+  }
+  return refusals;
+}
+
+}  // namespace
+
+TEST_CASE("concurrency: a route's handler has no more requests than it may, on all workers together") {
+  for (const char* engine : {"io_uring", "epoll"}) {
+    INFO(engine);
+    Daemon daemon(configuration("", "concurrency = 3"),
+                  {.arguments = {"--workers", "4", "--engine", engine}});
+    for (int round = 0; round < 2; ++round) CHECK(refused(daemon, 10, "/a?wait=300") == 7);
+    CHECK(refused(daemon, 10, "/b?wait=100") == 0);
+    CHECK(Client(daemon.address()).ask(get("/a")).status == 200);
+    CHECK(Client(daemon.address())
+              .ask(get("/metrics"))
+              .body.contains("leat_concurrency_refused_total{route=\"GET /a\"} 14\n"));
+  }
+}
+
+TEST_CASE("concurrency: a plugin's handlers share its bound") {
+  Daemon daemon(configuration("concurrency = 4", "concurrency = 2"), {.arguments = {"--workers", "2"}});
+  CHECK(refused(daemon, 6, "/b?wait=200") == 2);
+  CHECK(refused(daemon, 6, "/a?wait=200") == 4);
+  CHECK(Client(daemon.address()).ask(get("/b")).status == 200);
+}
+
+TEST_CASE("concurrency: places come back however a request ends") {
+  Daemon daemon(configuration("", "concurrency = 2"), {.arguments = {"--workers", "2"}});
+  for (int round = 0; round < 20; ++round) {
+    Client reset(daemon.address()), closed(daemon.address());
+    reset.send(get("/a?wait=5000"));
+    closed.send(get("/a?wait=20"));
+    reset.reset();
+    CHECK(closed.read_response().status == 200);
+    REQUIRE(wait_until([&] { return Client(daemon.address()).ask(get("/a")).status == 200; }));
+  }
+  CHECK(refused(daemon, 5, "/a?wait=200") == 3);
+}
+
+TEST_CASE("concurrency: what the cache answers does not count") {
+  Daemon daemon(configuration("", "concurrency = 1\n[route.cache]\nttl = \"1h\""),
+                {.arguments = {"--workers", "2"}});
+  CHECK(refused(daemon, 20, "/a?wait=100") == 0);
+  CHECK(refused(daemon, 20, "/a?wait=100") == 0);
+}
+
+TEST_CASE("concurrency: what is wrong with it is said") {
+  TempFolder folder;
+  for (const char* bad :
+       {"concurrency = 0", "concurrency = -1", "concurrency = \"many\"", "concurrency = 1.5"}) {
+    INFO(bad);
+    const Outcome route = run_leat({"check", "-c", folder.write("leat.toml", configuration("", bad))});
+    CHECK(route.status == 78);
+    CHECK(route.errors.contains("`concurrency`"));
+    const Outcome plugin = run_leat({"check", "-c", folder.write("leat.toml", configuration(bad, ""))});
+    CHECK(plugin.status == 78);
+  }
+}
+
+}  // namespace leat::e2e
