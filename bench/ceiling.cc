@@ -8,7 +8,7 @@
 //
 //   leat-ceiling --listen 127.0.0.1:9000 [--cpu N] [--engine auto|io_uring|epoll] [--task-run
 //   defer|cooperative|
-//                interrupt] [--buffers N] [--buffer-size BYTES]
+//                interrupt] [--buffers N] [--buffer-size BYTES] [--answer FILE]
 //
 // Runs until SIGTERM or SIGINT, then prints what it did.
 #include <sched.h>
@@ -20,6 +20,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <string>
 #include <string_view>
@@ -44,7 +46,10 @@ constexpr std::string_view kAnswer =
     "Content-Length: 27\r\n"
     "\r\n"
     R"({"message":"Hello, World!"})";
-constexpr size_t kCopies = 1024;  // in one send at most
+// In one send: a thousand of the usual answer, fewer of a large one, so that they stay in the CPU's cache as
+// they would for a server that makes each from one place.
+constexpr size_t kMostCopies = 1024;
+constexpr size_t kCopiedBytes = size_t{192} << 10;
 
 // Blank lines in bytes that come in pieces: `matched` is how much of one the pieces before ended with.
 class BlankLines {
@@ -98,8 +103,10 @@ class BlankLines {
 
 class Ceiling final : public net::LoopClient {
  public:
-  Ceiling(net::Engine& engine, int listener) : engine_(engine), listener_(listener) {
-    for (size_t i = 0; i < kCopies; ++i) answers_ += kAnswer;
+  Ceiling(net::Engine& engine, int listener, std::string_view answer)
+      : engine_(engine), listener_(listener), answer_size_(answer.size()) {
+    const size_t copies = std::clamp<size_t>(kCopiedBytes / answer_size_, 1, kMostCopies);
+    for (size_t i = 0; i < copies; ++i) answers_ += answer;
     accept();
   }
 
@@ -112,7 +119,7 @@ class Ceiling final : public net::LoopClient {
       connection.sending = false;
       if (completion.result > 0) {
         connection.owed -= static_cast<size_t>(completion.result);
-        connection.offset = (connection.offset + static_cast<size_t>(completion.result)) % kAnswer.size();
+        connection.offset = (connection.offset + static_cast<size_t>(completion.result)) % answer_size_;
         if (connection.owed == 0 && !connection.ending) [[likely]]
           return;
       } else {
@@ -124,7 +131,7 @@ class Ceiling final : public net::LoopClient {
     if (completion.result > 0) [[likely]] {
       const size_t requests = connection.lines.count({completion.buffer.data, completion.buffer.size});
       engine_.release(completion.buffer.id);
-      connection.owed += requests * kAnswer.size();
+      connection.owed += requests * answer_size_;
       answered_ += requests;
     } else if (completion.result != -ENOBUFS) {
       end(connection);
@@ -209,6 +216,7 @@ class Ceiling final : public net::LoopClient {
   net::Engine& engine_;
   int listener_;
   bool accepting_ = true;
+  const size_t answer_size_;
   std::string answers_;
   std::vector<Connection> connections_;
   std::vector<uint32_t> free_;
@@ -217,6 +225,7 @@ class Ceiling final : public net::LoopClient {
 };
 
 struct Arguments {
+  std::string answer;  // a file
   std::string listen = "127.0.0.1:9000";
   int cpu = -1;
   net::EngineChoice engine = net::EngineChoice::Auto;
@@ -231,6 +240,8 @@ void declare(CLI::App& app, Arguments& arguments) {
   const std::map<std::string, net::UringOptions::TaskRun> task_runs = {
       {"defer", Defer}, {"cooperative", Cooperative}, {"interrupt", Interrupt}};
   app.add_option("--listen", arguments.listen, "address to listen on");
+  app.add_option("--answer", arguments.answer,
+                 "a file with the answer, head and body, in place of the usual one");
   app.add_option("--cpu", arguments.cpu, "core to run on");
   app.add_option("--engine", arguments.engine)->transform(CLI::CheckedTransformer(engines));
   app.add_option("--task-run", arguments.options.task_run)->transform(CLI::CheckedTransformer(task_runs));
@@ -273,7 +284,13 @@ int main(int count, char** values) {
   const Fd listener = need(net::listen_on(*address, {}));
   const net::ChosenEngine chosen = need(net::create_engine(arguments.engine, arguments.options));
   const auto loop = need(net::Loop::create(*chosen.engine));
-  Ceiling ceiling(*chosen.engine, listener.get());
+  std::string answer(kAnswer);
+  if (!arguments.answer.empty()) {
+    std::ifstream file(arguments.answer, std::ios::binary);
+    answer.assign(std::istreambuf_iterator<char>(file), {});
+    if (answer.empty()) fail("cannot read the answer's file");
+  }
+  Ceiling ceiling(*chosen.engine, listener.get(), answer);
 
   running = loop.get();
   struct sigaction action{};

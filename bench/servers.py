@@ -67,9 +67,10 @@ def raise_descriptor_limit(wanted):
 class Server:
     """A running server; stop() ends it. `name` is what the tables call it."""
 
-    def __init__(self, name, command, port):
+    def __init__(self, name, command, port, expected=BODY):
         self.name = name
         self.port = port
+        self.expected = expected.encode()  # in its answer, once it is ready
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
                                         preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}))
@@ -85,7 +86,7 @@ class Server:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=2) as peer:
                     peer.sendall(b"GET /json HTTP/1.1\r\nHost: bench\r\n\r\n")
                     answer = b""
-                    while BODY.encode() not in answer:
+                    while not answer or self.expected not in answer:
                         piece = peer.recv(4096)
                         if not piece:
                             raise ConnectionError("closed before the answer was whole")
@@ -132,10 +133,12 @@ def start_leat():
                            "--listen", f"127.0.0.1:{port}"], port)
 
 
-def start_ceiling():
+def start_ceiling(answer=None):
+    """`answer`: a file with the bytes that it sends."""
     port = free_port()
+    more = [] if answer is None else ["--answer", answer]
     return Server("ceiling", [ROOT / "build/bench/leat-ceiling", "--listen", f"127.0.0.1:{port}",
-                              "--cpu", str(SERVER_CORE)], port)
+                              "--cpu", str(SERVER_CORE), *more], port, expected="" if answer else BODY)
 
 
 def start_nginx(folder):

@@ -62,6 +62,8 @@ class Workload:
     depth: int
     headers: tuple
     target: str = "/json"
+    connections: int = CONNECTIONS
+    targets: tuple = ()  # several, each asked for in turn within a batch
 
     @property
     def head(self):
@@ -72,6 +74,11 @@ class Workload:
         return COUNTER in self.head
 
     def script(self):
+        if self.targets:
+            heads = "".join(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n"
+                            for target in self.targets)
+            return f"local batch = string.rep({lua_string(heads)}, {self.depth})\n" \
+                   f"wrk.format = function() return batch end\n{REPORT}"
         if not self.distinct:
             return f"local batch = string.rep({lua_string(self.head)}, {self.depth})\n" \
                    f"wrk.format = function() return batch end\n{REPORT}"
@@ -123,7 +130,7 @@ def run_wrk(workload, port, seconds):
         script = Path(folder) / f"{workload.name}.lua"
         script.write_text(workload.script())
         result = subprocess.run(
-            ["taskset", "-c", str(CLIENT_CORE), "wrk", "-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds}s",
+            ["taskset", "-c", str(CLIENT_CORE), "wrk", "-t", "1", "-c", str(workload.connections), "-d", f"{seconds}s",
              "-s", script, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=False)
     totals = [line.split()[1:] for line in result.stdout.splitlines() if line.startswith("TOTAL ")]
     if result.returncode != 0 or len(totals) != 1:

@@ -247,9 +247,12 @@ inline char* write_escaped(char* at, std::string_view text) {
 // The number in decimal, with room for kLongestInteger.
 template <std::integral T>
 char* write_integer(char* at, T number) {
-  if (number >= 0 && number < 10) {
-    *at = static_cast<char>('0' + number);
-    return at + 1;
+  // Counts and small ids, as most numbers are.
+  if (number >= 0 && number < 100) {
+    const auto small = static_cast<unsigned>(number);
+    if (small >= 10) *at++ = static_cast<char>('0' + small / 10);
+    *at++ = static_cast<char>('0' + small % 10);
+    return at;
   }
   return std::to_chars(at, at + kLongestInteger, number).ptr;
 }

@@ -1,0 +1,260 @@
+// leat-encode-bench: what it costs to write the payloads as JSON, one thread, no HTTP.
+//
+//   struct      the encoder of LEAT_JSON structs, into a buffer that is there
+//   direct, yyjson, rapidjson   json::Writer's backends, by events from the same structs, into an arena
+//   peer_...    the libraries at their best use: yyjson writes a document that was built before (mutable, and
+//               parsed), with memory from a pool; RapidJSON's Writer has a StringBuffer that is used again
+//
+// "twice" makes the payload and encodes it twice in each iteration, as the seed's loop does; "once" encodes
+// one that is there. That all write the same bytes is checked at the start, but for peer_rapidjson, whose
+// doubles can have other last digits.
+#include <benchmark/benchmark.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <yyjson.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <string>
+#include <type_traits>
+
+#include "base/arena.h"
+#include "bench/payloads.h"
+#include "json/writer.h"
+
+namespace leat::bench {
+namespace {
+
+// --- Ways of writing
+
+class Structs {
+ public:
+  template <class T>
+  std::string_view operator()(const T& value) {
+    Encoder encoder(
+        room_, room_ + sizeof room_, [](void*, char*&, char*&, size_t) { return false; }, nullptr);
+    encoder.value(value);
+    return {room_, encoder.end()};
+  }
+
+ private:
+  char room_[1 << 16];
+};
+
+// Events from the members that LEAT_JSON names: what leat_encode() calls is a target for them, too.
+template <class Out>
+struct Events {
+  Out& out;
+  void open() { out.begin_object(); }
+  void close() { out.end_object(); }
+  template <size_t N, class T>
+  void member(const char (&name)[N], const T& value) {
+    out.key(std::string_view(name + 1, N - 4));  // between the quotes, before the colon
+    write(value);
+  }
+  template <class T>
+  void write(const T& value) {
+    if constexpr (detail::JsonStruct<T>) {
+      leat_encode(*this, value);
+    } else if constexpr (std::is_same_v<T, bool>) {
+      out.boolean(value);
+    } else if constexpr (std::is_integral_v<T>) {
+      out.integer(value);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      out.real(value);
+    } else if constexpr (std::convertible_to<const T&, std::string_view>) {
+      out.string(value);
+    } else {
+      out.begin_array();
+      for (const auto& item : value) write(item);
+      out.end_array();
+    }
+  }
+};
+
+class Backend {
+ public:
+  explicit Backend(json::Backend backend) : backend_(backend) {}
+  template <class T>
+  std::string_view operator()(const T& value) {
+    arena_.rewind();
+    json::Writer writer(arena_, backend_);
+    Events<json::Writer>{writer}.write(value);
+    return *writer.finish();
+  }
+
+ private:
+  json::Backend backend_;
+  BlockPool pool_{1024, 64};
+  Arena arena_{pool_, size_t{16} << 20};
+};
+
+class PeerRapidJson {
+ public:
+  template <class T>
+  std::string_view operator()(const T& value) {
+    buffer_.Clear();
+    writer_.Reset(buffer_);
+    Events<PeerRapidJson>{*this}.write(value);
+    return {buffer_.GetString(), buffer_.GetSize()};
+  }
+  void begin_object() { writer_.StartObject(); }
+  void end_object() { writer_.EndObject(); }
+  void begin_array() { writer_.StartArray(); }
+  void end_array() { writer_.EndArray(); }
+  void key(std::string_view name) { writer_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size())); }
+  void string(std::string_view text) {
+    writer_.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+  }
+  void integer(int64_t number) { writer_.Int64(number); }
+  void real(double number) { writer_.Double(number); }
+  void boolean(bool truth) { writer_.Bool(truth); }
+
+ private:
+  rapidjson::StringBuffer buffer_;
+  rapidjson::Writer<rapidjson::StringBuffer> writer_{buffer_};
+};
+
+// A document is yyjson's best use where the same one is written again; making it is counted in "twice".
+class PeerYyjson {
+ public:
+  template <class T>
+  std::string_view operator()(const T& value) {
+    const std::string_view text = Structs()(value);
+    yyjson_doc* parsed = yyjson_read(text.data(), text.size(), 0);
+    yyjson_mut_doc* document = yyjson_doc_mut_copy(parsed, nullptr);
+    yyjson_doc_free(parsed);
+    const std::string_view written = write(document);
+    yyjson_mut_doc_free(document);
+    return written;
+  }
+  std::string_view write(const yyjson_mut_doc* document) {
+    yyjson_alc allocator;
+    yyjson_alc_pool_init(&allocator, room_.get(), kRoom);
+    size_t size = 0;
+    const char* text = yyjson_mut_write_opts(document, 0, &allocator, &size, nullptr);
+    return {text, size};
+  }
+  std::string_view write(const yyjson_doc* document) {
+    yyjson_alc allocator;
+    yyjson_alc_pool_init(&allocator, room_.get(), kRoom);
+    size_t size = 0;
+    const char* text = yyjson_write_opts(document, 0, &allocator, &size, nullptr);
+    return {text, size};
+  }
+
+ private:
+  static constexpr size_t kRoom = 1 << 20;
+  std::unique_ptr<char[]> room_{new char[kRoom]};
+};
+
+// --- Rows
+
+void done(std::string_view text) {
+  benchmark::DoNotOptimize(text.data());
+  benchmark::ClobberMemory();
+}
+
+template <class T>
+T make(int number) {
+  if constexpr (requires(T value) {
+                  value.data[4];
+                  value.id;
+                } && sizeof(T) == sizeof(P1)) {
+    T value{};
+    value.id = number;
+    return value;
+  } else {
+    (void)number;
+    return T{};
+  }
+}
+
+template <class T, class Way>
+void rows(const std::string& payload, const std::string& name, Way make_way) {
+  benchmark::RegisterBenchmark((payload + "/twice/" + name).c_str(), [make_way](benchmark::State& state) {
+    auto way = make_way();
+    int number = 0;
+    for (auto _ : state) {
+      const T first = make<T>(number);
+      benchmark::DoNotOptimize(&first);
+      done((*way)(first));
+      done((*way)(first));
+      ++number;
+    }
+  });
+  benchmark::RegisterBenchmark((payload + "/once/" + name).c_str(), [make_way](benchmark::State& state) {
+    auto way = make_way();
+    const T value = make<T>(1);
+    for (auto _ : state) {
+      benchmark::DoNotOptimize(&value);
+      done((*way)(value));
+    }
+    state.counters["bytes"] = static_cast<double>((*way)(value).size());
+  });
+}
+
+template <class T>
+void yyjson_rows(const std::string& payload) {
+  benchmark::RegisterBenchmark((payload + "/once/peer_yyjson_built").c_str(), [](benchmark::State& state) {
+    PeerYyjson way;
+    const auto structs = std::make_unique<Structs>();
+    const std::string_view text = (*structs)(make<T>(1));
+    yyjson_doc* parsed = yyjson_read(text.data(), text.size(), 0);
+    yyjson_mut_doc* document = yyjson_doc_mut_copy(parsed, nullptr);
+    for (auto _ : state) done(way.write(document));
+    yyjson_mut_doc_free(document);
+    yyjson_doc_free(parsed);
+  });
+  benchmark::RegisterBenchmark((payload + "/once/peer_yyjson_parsed").c_str(), [](benchmark::State& state) {
+    PeerYyjson way;
+    const auto structs = std::make_unique<Structs>();
+    const std::string_view text = (*structs)(make<T>(1));
+    yyjson_doc* document = yyjson_read(text.data(), text.size(), 0);
+    for (auto _ : state) done(way.write(document));
+    yyjson_doc_free(document);
+  });
+}
+
+template <class T>
+void payload_rows(const std::string& payload) {
+  const auto structs = [] { return std::make_unique<Structs>(); };
+  const T value = make<T>(1);
+  const std::string expected((*structs())(value));
+  const auto check = [&](std::string_view text, std::string_view who) {
+    if (text == expected) return;
+    std::fprintf(stderr, "%s: %s writes\n%s\nand not\n%s\n", payload.c_str(), std::string(who).c_str(),
+                 std::string(text).c_str(), expected.c_str());
+    std::exit(1);
+  };
+  rows<T>(payload, "struct", structs);
+  for (const json::Backend each : json::built_backends()) {
+    check(Backend(each)(value), json::backend_name(each));
+    rows<T>(payload, std::string(json::backend_name(each)),
+            [each] { return std::make_unique<Backend>(each); });
+  }
+  PeerYyjson yyjson;
+  check(yyjson(value), "yyjson");
+  rows<T>(payload, "peer_rapidjson", [] { return std::make_unique<PeerRapidJson>(); });
+  yyjson_rows<T>(payload);
+}
+
+}  // namespace
+}  // namespace leat::bench
+
+int main(int count, char** arguments) {
+  using namespace leat::bench;
+  payload_rows<P1>("P1");
+  payload_rows<P2>("P2");
+  payload_rows<P3>("P3");
+  payload_rows<P4>("P4");
+  payload_rows<P6>("P6");
+  payload_rows<P7>("P7");
+  payload_rows<P8>("P8");
+  benchmark::Initialize(&count, arguments);
+  if (benchmark::ReportUnrecognizedArguments(count, arguments)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+}
