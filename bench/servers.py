@@ -91,7 +91,7 @@ class Server:
                         if not piece:
                             raise ConnectionError("closed before the answer was whole")
                         answer += piece
-                if answer.startswith(b"HTTP/1.1 200 "):
+                if answer.startswith(b"HTTP/1.1 200 " if self.expected else b"HTTP/1.1 "):
                     return
             except OSError:
                 time.sleep(0.05)
