@@ -74,23 +74,23 @@ bool restore(http::Exchange& exchange, const StoredResponse& stored, uint64_t no
   return true;
 }
 
-bool CachedCall::is_own(const http::Response::Field& field) const {
+bool LeadingCall::is_own(const http::Response::Field& field) const {
   return std::ranges::none_of(before, [&](const http::Response::Field& other) {
     return other.name.data() == field.name.data() && other.value.data() == field.value.data();
   });
 }
 
-void CachedCall::say(http::Exchange& exchange, std::string_view what) const {
+void LeadingCall::say(http::Exchange& exchange, std::string_view what) const {
   Words words(exchange.arena());
   if (words)
     (void)exchange.response.add_checked("Cache-Status", words.put("leat; fwd=").put(missed).put(what).take());
 }
 
-void CachedCall::finish(http::Exchange& exchange, Outcome outcome) {
+void LeadingCall::finish(http::Exchange& exchange, Outcome outcome) {
   if (seat.taken()) owner.cache_.flights().finish(seat, outcome, exchange.worker());
 }
 
-bool CachedCall::keep_fields(http::Exchange& exchange) {
+bool LeadingCall::keep_fields(http::Exchange& exchange) {
   const auto fields = exchange.response.fields();
   if (fields.empty()) return true;
   auto* copy = exchange.arena().allocate_array<http::Response::Field>(fields.size());
@@ -101,13 +101,13 @@ bool CachedCall::keep_fields(http::Exchange& exchange) {
 }
 
 // The answer is not stored, and the next will not be.
-void CachedCall::pass(http::Exchange& exchange, uint64_t now_ms) {
+void LeadingCall::pass(http::Exchange& exchange, uint64_t now_ms) {
   if (!passing) owner.cache_.put_pass(key, now_ms, now_ms + owner.policy_.pass_ms);
   finish(exchange, Outcome::Pass);
 }
 
-bool CachedCall::fall_back(http::Exchange& exchange, uint16_t status,
-                           std::optional<std::string_view>& bytes) {
+bool LeadingCall::fall_back(http::Exchange& exchange, uint16_t status,
+                            std::optional<std::string_view>& bytes) {
   const uint64_t now = now_ms_of(exchange);
   if (!pin || now >= stale.header.error_until_ms) return false;
   http::Response& response = exchange.response;
@@ -119,18 +119,17 @@ bool CachedCall::fall_back(http::Exchange& exchange, uint16_t status,
   return true;
 }
 
-void CachedCall::on_answer(http::Exchange& exchange, std::optional<std::string_view>& bytes) {
-  if (stage == Stage::Unsafe) {
-    // What was done to a resource may have changed it (RFC 9111, section 4.4).
-    if (exchange.response.status < 400) {
-      (void)owner.cache_.purge(PurgeBy::Target, exchange.request.path(), true, now_ms_of(exchange));
-    }
-  } else if (stage == Stage::Leading) {
-    judge_answer(exchange, bytes);
-  }
+void CachedCall::on_answer(http::Exchange& exchange, std::optional<std::string_view>&) {
+  // What was done to a resource may have changed it (RFC 9111, section 4.4).
+  if (stage == Stage::Unsafe && exchange.response.status < 400)
+    (void)owner.cache().purge(PurgeBy::Target, exchange.request.path(), true, now_ms_of(exchange));
 }
 
-void CachedCall::judge_answer(http::Exchange& exchange, std::optional<std::string_view>& bytes) {
+void LeadingCall::on_answer(http::Exchange& exchange, std::optional<std::string_view>& bytes) {
+  if (stage == Stage::Leading) judge_answer(exchange, bytes);
+}
+
+void LeadingCall::judge_answer(http::Exchange& exchange, std::optional<std::string_view>& bytes) {
   http::Response& response = exchange.response;
   const Policy& policy = owner.policy_;
   const uint64_t now = now_ms_of(exchange);
@@ -175,7 +174,7 @@ void CachedCall::judge_answer(http::Exchange& exchange, std::optional<std::strin
   }
 }
 
-void CachedCall::on_piece(http::Exchange& exchange, std::string_view bytes) {
+void LeadingCall::on_piece(http::Exchange& exchange, std::string_view bytes) {
   if (stage != Stage::Storing) return;
   if (body.size() + bytes.size() <= owner.cache_.most_bytes()) {
     body.append(bytes);
@@ -188,11 +187,11 @@ void CachedCall::on_piece(http::Exchange& exchange, std::string_view bytes) {
   pass(exchange, now);
 }
 
-void CachedCall::on_end(http::Exchange& exchange) {
+void LeadingCall::on_end(http::Exchange& exchange) {
   if (stage == Stage::Storing) store(exchange, body);
 }
 
-void CachedCall::store(http::Exchange& exchange, std::string_view bytes) {
+void LeadingCall::store(http::Exchange& exchange, std::string_view bytes) {
   stage = Stage::Judged;
   const uint64_t now = now_ms_of(exchange);
   StoredResponse::Header header{.for_authorized = judgement.for_authorized,

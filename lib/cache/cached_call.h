@@ -11,7 +11,8 @@
 
 namespace leat::cache {
 
-class CachedCall final : public http::AnswerTap {
+// The least of it: all that a hit has.
+class CachedCall : public http::AnswerTap {
  public:
   enum class Stage : uint8_t {
     Hit,      // it was answered by `pin`
@@ -22,7 +23,24 @@ class CachedCall final : public http::AnswerTap {
     Unsafe    // a method that makes what is stored for its target invalid
   };
 
-  explicit CachedCall(CachedHandler& handler) : owner(handler) {}
+  CachedCall(CachedHandler& handler, Stage begin) : owner(handler), stage(begin) {}
+
+  void on_answer(http::Exchange& exchange, std::optional<std::string_view>& body) override;
+  void on_piece(http::Exchange&, std::string_view) override {}
+  void on_end(http::Exchange&) override {}
+
+  CachedHandler& owner;
+  Pin pin;  // of the response that was sent, or of a stale one for when the handler fails
+  Stage stage;
+  bool handled = false;  // the handler's handle() was called
+  bool leads = false;    // it is a LeadingCall
+  bool waited = false;
+};
+
+// One whose answer is not there, or may have to be made.
+class LeadingCall final : public CachedCall {
+ public:
+  explicit LeadingCall(CachedHandler& handler) : CachedCall(handler, Stage::Leading) { leads = true; }
 
   void on_answer(http::Exchange& exchange, std::optional<std::string_view>& body) override;
   void on_piece(http::Exchange& exchange, std::string_view bytes) override;
@@ -33,18 +51,12 @@ class CachedCall final : public http::AnswerTap {
   // Sends the stale response in place of `status`, where it may stand for it; into response and `body`.
   bool fall_back(http::Exchange& exchange, uint16_t status, std::optional<std::string_view>& body);
 
-  CachedHandler& owner;
-  Stage stage = Stage::Leading;
-  bool handled = false;     // the handler's handle() was called
-  bool body_ended = false;  // while it was not
+  bool body_ended = false;  // before handle() was called
   bool authorized = false;
-  bool refresh = false;  // no client has asked
-  bool waited = false;
   bool passing = false;                  // no mark is left that nothing is stored
   bool again = false;                    // it has waited, and found nothing
   std::string_view missed = "uri-miss";  // as Cache-Status says it
   RequestKey key;
-  Pin pin;  // of the response that was sent, or of a stale one for when the handler fails
   StoredResponse stale;
   Flights::Seat seat;
   uint64_t moment = 0;  // of Invalidations, before the handler's run

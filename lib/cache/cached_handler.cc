@@ -20,6 +20,10 @@ using pipeline::Verdict;
 namespace {
 
 CachedCall* call_of(const http::Exchange& exchange) { return static_cast<CachedCall*>(exchange.tap); }
+LeadingCall* leading_call_of(const http::Exchange& exchange) {
+  CachedCall* call = call_of(exchange);
+  return call != nullptr && call->leads ? static_cast<LeadingCall*>(call) : nullptr;
+}
 
 bool is_safe(http::Method method) {
   return method == http::Method::Get || method == http::Method::Head || method == http::Method::Options;
@@ -131,8 +135,7 @@ Verdict CachedHandler::handle(http::Exchange& exchange) {
   if (!is_safe(method)) {
     void* memory = exchange.arena().allocate(sizeof(CachedCall), alignof(CachedCall));
     if (memory == nullptr) return pass(exchange, "leat; fwd=method");
-    auto* call = new (memory) CachedCall(*this);
-    call->stage = CachedCall::Stage::Unsafe;
+    auto* call = new (memory) CachedCall(*this, CachedCall::Stage::Unsafe);
     exchange.tap = call;
     count(Result::Pass);
     call->handled = true;
@@ -167,12 +170,11 @@ Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, con
     // Whether there is a body is all that would be stored of the answer to HEAD.
     if (exchange.request.method() == http::Method::Head) return pass(exchange, "leat; fwd=uri-miss");
   }
-  void* memory = exchange.arena().allocate(sizeof(CachedCall), alignof(CachedCall));
+  void* memory = exchange.arena().allocate(sizeof(LeadingCall), alignof(LeadingCall));
   if (memory == nullptr) return pass(exchange, "leat; fwd=bypass");
-  auto* call = new (memory) CachedCall(*this);
+  auto* call = new (memory) LeadingCall(*this);
   exchange.tap = call;
   call->key = key;
-  call->refresh = refresh;
   call->authorized = asked.authorized;
   if (refresh || found.pin) {
     call->missed = "stale";
@@ -228,7 +230,7 @@ void CachedHandler::send_stored(http::Exchange& exchange, const Asked& asked, Re
       exchange.send_problem(503, "The server is out of memory for this request.");
       return;
     }
-    call = new (memory) CachedCall(*this);
+    call = new (memory) CachedCall(*this, CachedCall::Stage::Hit);
     exchange.tap = call;
   }
   call->stage = CachedCall::Stage::Hit;
@@ -258,7 +260,7 @@ void CachedHandler::send_stored(http::Exchange& exchange, const Asked& asked, Re
   exchange.send_pinned(stored.body, {Pin::release, call->pin.share().detach()});
 }
 
-Verdict CachedHandler::join(http::Exchange& exchange, CachedCall& call, std::string_view flight) {
+Verdict CachedHandler::join(http::Exchange& exchange, LeadingCall& call, std::string_view flight) {
   if (cache_.flights().join(flight, exchange.ticket(), call.seat)) return lead(exchange, call);
   call.stage = CachedCall::Stage::Waiting;
   call.waited = true;
@@ -270,7 +272,7 @@ Verdict CachedHandler::join(http::Exchange& exchange, CachedCall& call, std::str
   return lead(exchange, call);
 }
 
-Verdict CachedHandler::lead(http::Exchange& exchange, CachedCall& call) {
+Verdict CachedHandler::lead(http::Exchange& exchange, LeadingCall& call) {
   call.stage = CachedCall::Stage::Leading;
   call.moment = cache_.invalidations().moment();
   call.handled = true;
@@ -282,7 +284,7 @@ Verdict CachedHandler::lead(http::Exchange& exchange, CachedCall& call) {
 }
 
 void CachedHandler::wake(http::Exchange& exchange, void*) {
-  CachedCall& call = *call_of(exchange);
+  LeadingCall& call = *leading_call_of(exchange);
   CachedHandler& self = call.owner;
   const Flights::State state =
       call.stage == CachedCall::Stage::Waiting ? self.cache_.flights().state(call.seat) : Flights::State{};
@@ -295,7 +297,7 @@ void CachedHandler::wake(http::Exchange& exchange, void*) {
 }
 
 // The flight is over.
-Verdict CachedHandler::woken(http::Exchange& exchange, CachedCall& call) {
+Verdict CachedHandler::woken(http::Exchange& exchange, LeadingCall& call) {
   const Outcome outcome = cache_.flights().state(call.seat).outcome;
   cache_.flights().leave(call.seat, exchange.worker());
   if (outcome == Outcome::Pass) return lead(exchange, call);
@@ -311,7 +313,7 @@ Verdict CachedHandler::woken(http::Exchange& exchange, CachedCall& call) {
 }
 
 void CachedHandler::deadline(http::Exchange& exchange, void*) {
-  CachedCall& call = *call_of(exchange);
+  LeadingCall& call = *leading_call_of(exchange);
   CachedHandler& self = call.owner;
   Flights& flights = self.cache_.flights();
   if (call.stage != CachedCall::Stage::Waiting || flights.state(call.seat).over ||
@@ -330,7 +332,7 @@ void CachedHandler::deadline(http::Exchange& exchange, void*) {
   pipeline::apply_verdict(exchange, self, verdict);
 }
 
-Verdict CachedHandler::waited_in_vain(http::Exchange& exchange, CachedCall& call, uint16_t status,
+Verdict CachedHandler::waited_in_vain(http::Exchange& exchange, LeadingCall& call, uint16_t status,
                                       std::string_view detail) {
   call.stage = CachedCall::Stage::Hit;
   std::optional<std::string_view> body;
@@ -352,7 +354,7 @@ Verdict CachedHandler::on_body(http::Exchange& exchange, std::string_view piece)
 Verdict CachedHandler::on_body_end(http::Exchange& exchange) {
   CachedCall* call = call_of(exchange);
   if (call == nullptr || call->handled) return handler_->on_body_end(exchange);
-  call->body_ended = true;
+  static_cast<LeadingCall*>(call)->body_ended = true;  // it waits: one that hit has been answered
   return Verdict::Pending;
 }
 
@@ -367,20 +369,20 @@ void CachedHandler::on_done(http::Exchange& exchange) {
   CachedCall* call = call_of(exchange);
   if (call == nullptr || call->handled) handler_->on_done(exchange);
   if (call == nullptr) return;
-  cache_.flights().leave(call->seat, exchange.worker());
+  if (call->leads) cache_.flights().leave(static_cast<LeadingCall*>(call)->seat, exchange.worker());
   call->~CachedCall();
   exchange.tap = nullptr;
 }
 
 bool wish(http::Exchange& exchange, const Wishes& wishes) {
-  CachedCall* call = call_of(exchange);
+  LeadingCall* call = leading_call_of(exchange);
   if (call == nullptr || call->stage != CachedCall::Stage::Leading) return false;
   call->wishes = wishes;
   return true;
 }
 
 bool add_tag(http::Exchange& exchange, std::string_view tag) {
-  CachedCall* call = call_of(exchange);
+  LeadingCall* call = leading_call_of(exchange);
   if (call == nullptr || call->stage != CachedCall::Stage::Leading) return false;
   call->owner.cache().add_tag(tag, call->slots);
   return true;

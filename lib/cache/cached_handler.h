@@ -26,6 +26,7 @@
 namespace leat::cache {
 
 class CachedCall;
+class LeadingCall;
 
 class CachedHandler final : public pipeline::Handler {
  public:
@@ -53,17 +54,17 @@ class CachedHandler final : public pipeline::Handler {
   [[nodiscard]] ResponseCache& cache() const { return cache_; }
 
  private:
-  friend class CachedCall;
+  friend class LeadingCall;
   struct Asked;
 
   pipeline::Verdict pass(http::Exchange& exchange, std::string_view why);
   pipeline::Verdict look_up(http::Exchange& exchange, const Asked& asked, const RequestKey& key);
   bool send_found(http::Exchange& exchange, const Asked& asked, ResponseCache::Found& found);
   void send_stored(http::Exchange& exchange, const Asked& asked, ResponseCache::Found& found, Result result);
-  pipeline::Verdict join(http::Exchange& exchange, CachedCall& call, std::string_view flight);
-  pipeline::Verdict lead(http::Exchange& exchange, CachedCall& call);
-  pipeline::Verdict woken(http::Exchange& exchange, CachedCall& call);
-  pipeline::Verdict waited_in_vain(http::Exchange& exchange, CachedCall& call, uint16_t status,
+  pipeline::Verdict join(http::Exchange& exchange, LeadingCall& call, std::string_view flight);
+  pipeline::Verdict lead(http::Exchange& exchange, LeadingCall& call);
+  pipeline::Verdict woken(http::Exchange& exchange, LeadingCall& call);
+  pipeline::Verdict waited_in_vain(http::Exchange& exchange, LeadingCall& call, uint16_t status,
                                    std::string_view detail);
   static void deadline(http::Exchange& exchange, void*);
   void count(Result result) const {

@@ -64,6 +64,18 @@ class Pages(unittest.TestCase):
                                for text in ((ROOT / "docs/examples" / file).read_text(), code))
             self.assertIn("\n" + snippet, source, f"{file} holds no longer, line by line:\n{code}")
 
+    def test_the_analysis_is_made_from_the_results(self):
+        sys.path.insert(0, str(ROOT / "bench"))
+        import analysis_page
+        import json
+        results = json.loads((ROOT / "bench/results/final_benchmark_results.json").read_text())
+        self.assertEqual((ROOT / "docs/performance-analysis.md").read_text(), analysis_page.page(results),
+                         "run: ./dev bench --full --page")
+        for payload in ("P1", "P2", "P3", "P4", "P6", "P7", "P8"):
+            for kind in ("once", "twice"):
+                self.assertIn(f"{payload}/{kind}/struct", results["encoding"]["rows"])
+        self.assertEqual(results["http"]["failures"], [])
+
     def test_the_reference_has_every_extension(self):
         self.assertGreater(len(list(extensions())), 8)
         self.assertTrue(all(tags and functions for _, _, tags, functions in extensions()))
