@@ -121,7 +121,8 @@ its backends; peers are the libraries alone, at their best use (yyjson writes a 
 
 One worker on one core, wrk on the other, {http['rounds']} alternating rounds of {http['seconds']} s. The ceiling is a
 program on the same loop that parses nothing and sends the same bytes. Names: payload, `d` requests in a batch, `c`
-connections (64 where nothing is said).
+connections (64 where nothing is said). Requests per second are bounded by what wrk's core can ask for wherever Leat's
+and the ceiling's are alike: CPU time is the figure to compare.
 
 ![CPU time a request](images/http.svg)
 
@@ -131,6 +132,13 @@ connections (64 where nothing is said).
                     f"{row['cpu_ratio_of_least']:.2f}",
                     *(f"{row[who]['requests_per_second']['max']:,.0f}" for who in ("leat", "ceiling")))
                    for name, row in http["rows"].items()])
+    text += """
+Where the ratio of a cached P4 is over 1.3: most of the ceiling's time at depth 16 is the kernel's, copying 5.6 KB an
+answer, and Leat's is the same and what HTTP costs it. That is spread flat (`valgrind --tool=callgrind` on a release
+build, epoll, 20,000 hits of P1 in batches of 16, shares of all instructions): filling in the stored fields with Age and
+Cache-Status 8.5 %, writing the head 7 %, the pipeline 7 %, routing by a pattern with a parameter 7.5 %, what the request
+says to a cache 6.5 %, hashing the key 4 %, finding the entry 5 %.
+"""
     for failure in http["failures"]:
         text += f"\nNot measured: {failure}\n"
     text += f"""
