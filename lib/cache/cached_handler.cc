@@ -160,9 +160,9 @@ Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, con
   ResponseCache::Found found;
   if (!refresh) {
     found = cache_.find(exchange.worker().index(), key, exchange.request, asked.now_ms);
-    if (found.pin && (!asked.authorized || found.stored.header.for_authorized) && !asked.control.no_cache &&
-        send_found(exchange, asked, found))
-      return Verdict::Done;
+    // What is not for requests with credentials is not there for them, when the handler fails neither.
+    if (asked.authorized && found.pin && !found.stored.header.for_authorized) found.pin = Pin();
+    if (found.pin && !asked.control.no_cache && send_found(exchange, asked, found)) return Verdict::Done;
     if (asked.control.only_if_cached) {
       exchange.send_problem(504, "No stored response will do, and only one was asked for.");
       return Verdict::Done;

@@ -6,7 +6,9 @@
 // done for each request, and what is stored is the handler's answer as it was before middleware touched it.
 // A request either
 //   passes      it is one that the cache has nothing to do with; the handler answers
-//   hits        the stored response is sent from where it lies. No lock, no heap, no copy of a large body
+//   hits        the stored response is sent from where it lies. No lock, no heap (but for the key of a
+//   variant), no
+//               copy of a large body
 //   hits stale  the same, and a request that the worker makes to itself has it made anew
 //   leads       the handler answers, and its answer is stored while it is sent (CachedCall, an AnswerTap)
 //   waits       for the leader of the same response, and hits, leads or is told to come again (flights.h)

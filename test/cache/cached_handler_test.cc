@@ -569,6 +569,7 @@ TEST_CASE("response cache: what is stale stands in for a handler that fails") {
   CHECK(site.body("/a") == "run 1");
   CHECK(site.script->runs == 2);
   site.pass(policy.wait_ms);
+  CHECK(site.get("/a", "Authorization: Basic eDp5\r\n").status == 503);
   // Nor does an answer in pieces get through.
   site.script->answer = [](http::Exchange& exchange) {
     exchange.response.status = 500;
@@ -578,7 +579,7 @@ TEST_CASE("response cache: what is stale stands in for a handler that fails") {
     return Verdict::Done;
   };
   CHECK(site.body("/a") == "run 1");
-  CHECK(site.script->runs == 3);
+  CHECK(site.script->runs == 4);
   site.pass(30'000);
   CHECK(site.get("/a").status == 500);
   // One that forgets to answer has failed as well.

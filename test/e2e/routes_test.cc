@@ -215,4 +215,34 @@ TEST_CASE("routes: HEAD is GET without the body") {
   CHECK(client.read_response().body == R"({"message":"Hello, World!"})");
 }
 
+TEST_CASE("routes: every writer of JSON that is built gives the same answers") {
+  const std::string version = run_leat({"version", "--json"}).output;
+  const auto answers = [](const std::string& backend) {
+    const Daemon daemon(demo_configuration({.more = "[json]\nbackend = \"" + backend + "\"\n"}));
+    Client client(daemon.address());
+    std::string bodies;
+    for (const char* target : {"/json", "/payload/p1", "/payload/p2", "/payload/p4", "/users/7", "/nowhere"})
+      bodies += client.ask(get(target)).body + "\n";
+    return bodies;
+  };
+  const std::string expected = answers("auto");
+  CHECK(expected.contains("\"timestamp\":1748358028.9037342"));
+  size_t built = 0;
+  for (const std::string backend : {"direct", "rapidjson", "yyjson"}) {
+    INFO(backend);
+    if (!version.contains('"' + backend + '"')) {
+      TempFolder folder;
+      const std::string file =
+          folder.write("leat.toml", demo_configuration({.more = "[json]\nbackend = \"" + backend + "\"\n"}));
+      const Outcome outcome = run_leat({"check", "-c", file});
+      CHECK(outcome.status == 78);
+      CHECK(outcome.errors.contains("built without the JSON writer"));
+      continue;
+    }
+    ++built;
+    CHECK(answers(backend) == expected);
+  }
+  CHECK(built >= 1);
+}
+
 }  // namespace leat::e2e
