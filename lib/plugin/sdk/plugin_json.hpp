@@ -14,6 +14,7 @@
 
 #include "plugin.h"
 #include "plugin_base.hpp"
+#include "plugin_decode.hpp"
 #include "plugin_encode.hpp"
 #include "plugin_parameters.hpp"
 
@@ -190,31 +191,49 @@ Json& Json::value(const T& value) {
 // Says which members of a struct are its JSON, in that order, by their own names; beside the struct, in its
 // namespace, once: LEAT_JSON(User, id, name, tags). The members, 80 at most, are values as above, structs
 // among them.
-#define LEAT_JSON(Type, ...)                                                              \
-  [[maybe_unused]] inline void to_json(::leat::Json& leat_text, const Type& leat_value) { \
-    leat_text.begin_object();                                                             \
-    LEAT_EACH_(LEAT_JSON_MEMBER_, __VA_ARGS__)                                            \
-    leat_text.end_object();                                                               \
-  }                                                                                       \
-  [[maybe_unused]] constexpr bool leat_is_encodable(const Type* leat_value) {             \
-    (void)leat_value;                                                                     \
-    return true LEAT_EACH_(LEAT_JSON_ENCODABLE_, __VA_ARGS__);                            \
-  }                                                                                       \
-  [[maybe_unused]] inline size_t leat_bound(const Type& leat_value) {                     \
-    (void)leat_value;                                                                     \
-    return 2 LEAT_EACH_(LEAT_JSON_BOUND_, __VA_ARGS__);                                   \
-  }                                                                                       \
-  template <class LeatEncoder>                                                            \
-  void leat_encode(LeatEncoder& leat_text, const Type& leat_value) {                      \
-    leat_text.open();                                                                     \
-    LEAT_EACH_(LEAT_JSON_ENCODE_, __VA_ARGS__)                                            \
-    leat_text.close();                                                                    \
-  }                                                                                       \
+#define LEAT_JSON(Type, ...)                                                                  \
+  [[maybe_unused]] inline void to_json(::leat::Json& leat_text, const Type& leat_value) {     \
+    leat_text.begin_object();                                                                 \
+    LEAT_EACH_(LEAT_JSON_MEMBER_, __VA_ARGS__)                                                \
+    leat_text.end_object();                                                                   \
+  }                                                                                           \
+  [[maybe_unused]] constexpr bool leat_is_encodable(const Type* leat_value) {                 \
+    (void)leat_value;                                                                         \
+    return true LEAT_EACH_(LEAT_JSON_ENCODABLE_, __VA_ARGS__);                                \
+  }                                                                                           \
+  [[maybe_unused]] inline size_t leat_bound(const Type& leat_value) {                         \
+    (void)leat_value;                                                                         \
+    return 2 LEAT_EACH_(LEAT_JSON_BOUND_, __VA_ARGS__);                                       \
+  }                                                                                           \
+  template <class LeatEncoder>                                                                \
+  void leat_encode(LeatEncoder& leat_text, const Type& leat_value) {                          \
+    leat_text.open();                                                                         \
+    LEAT_EACH_(LEAT_JSON_ENCODE_, __VA_ARGS__)                                                \
+    leat_text.close();                                                                        \
+  }                                                                                           \
+  template <class LeatDecoder>                                                                \
+  void leat_decode(LeatDecoder& leat_text, Type& leat_value) {                                \
+    const auto leat_seen = leat_text.object([&](std::string_view leat_name, auto& leat_all) { \
+      size_t leat_number = 0;                                                                 \
+      LEAT_EACH_(LEAT_JSON_DECODE_, __VA_ARGS__)                                              \
+      (void)leat_number;                                                                      \
+      return false;                                                                           \
+    });                                                                                       \
+    size_t leat_number = 0;                                                                   \
+    LEAT_EACH_(LEAT_JSON_NEED_, __VA_ARGS__)                                                  \
+  }                                                                                           \
   static_assert(true)  // takes the semicolon
 #define LEAT_JSON_MEMBER_(member) leat_text.key(#member).value(leat_value.member);
 #define LEAT_JSON_ENCODABLE_(member) &&::leat::Encodable<std::remove_cvref_t<decltype(leat_value->member)>>
 // Its name between quotes, a colon and a comma.
 #define LEAT_JSON_BOUND_(member) +sizeof(#member) + 3 + ::leat::Encoder::bound(leat_value.member)
+#define LEAT_JSON_DECODE_(field)                               \
+  if (leat_name == #field) {                                   \
+    leat_text.member(leat_all, leat_number, leat_value.field); \
+    return true;                                               \
+  }                                                            \
+  ++leat_number;
+#define LEAT_JSON_NEED_(field) leat_text.need(leat_seen, leat_number++, #field, leat_value.field);
 #define LEAT_JSON_ENCODE_(field) leat_text.member("\"" #field "\":", leat_value.field);
 
 // macro(x) for each x. Each of the 85 scans of LEAT_SCAN_ does one more.

@@ -58,6 +58,16 @@ struct Body {
   operator std::string_view() const { return text; }
 };
 
+// The body as a struct of LEAT_JSON, a std::vector of one, or whatever else plugin_decode.hpp reads. A
+// request whose body is not that is answered 400, with "offset" (of the byte in the body) and "pointer" (to
+// the value, RFC 6901) in the problem; 415 where its Content-Type is another.
+template <class T>
+struct JsonBody {
+  T value{};
+  const T& operator*() const { return value; }
+  const T* operator->() const { return &value; }
+};
+
 }  // namespace v1
 }  // namespace leat
 

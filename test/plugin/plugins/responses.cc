@@ -4,16 +4,35 @@
 //   /path?status=404&header=Cache-Control:max-age=5&header=Vary:Accept&wait=20&size=5000&pieces=3
 #include <leat/plugin.hpp>
 
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace {
 
 std::atomic<int> runs = 0;
 std::atomic<int> failing = 0;  // this status, instead of what is asked for
 std::atomic<bool> stuck = false;
+
+struct Point {
+  int x;
+  double y;
+};
+LEAT_JSON(Point, x, y);
+struct Shape {
+  std::string name;
+  std::string_view note;
+  uint8_t sides;
+  bool closed;
+  std::optional<int64_t> id;
+  std::vector<Point> points;
+  std::array<int, 2> size;
+};
+LEAT_JSON(Shape, name, note, sides, closed, id, points, size);
 
 class Responses : public leat::Plugin<Responses> {
  public:
@@ -53,11 +72,14 @@ class Responses : public leat::Plugin<Responses> {
     return leat::text(
         std::string(responses_.purge_tag(*tag) && !responses_.purge("no path") ? "purged" : "refused"));
   }
+  // What it was sent, as it was understood.
+  Shape read(leat::JsonBody<Shape> shape) { return *shape; }
   leat::Reply post() { return leat::text(std::string("posted")); }
 
   static constexpr auto handlers() {
     return leat::list(handler<&Responses::make>("make"), handler<&Responses::set>("set"),
-                      handler<&Responses::purge>("purge"), handler<&Responses::post>("post"));
+                      handler<&Responses::purge>("purge"), handler<&Responses::post>("post"),
+                      handler<&Responses::read>("read"));
   }
 
  private:
