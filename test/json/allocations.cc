@@ -1,11 +1,12 @@
 #include "json/allocations.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <new>
 
 namespace {
 
-size_t count = 0;
+std::atomic<size_t> count = 0;
 
 }  // namespace
 
