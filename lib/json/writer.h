@@ -91,10 +91,12 @@ class Writer {
       return other_->null();
     literal("null,");
   }
-  // Lends memory for one value that the caller writes itself: `room` bytes at the result, up to `end`.
-  // Nothing where no value may stand, or memory is out, or the backend is not Direct: then nothing has
-  // happened, and in the last case events do. Between this and end_text() nothing else may be called but
-  // more_room().
+  // How many containers may yet be begun in each other.
+  [[nodiscard]] uint32_t levels_left() const { return kMostDepth - depth_; }
+  // Lends memory for one value that the caller writes itself, with no more levels than are left: `room` bytes
+  // at the result, up to `end`. Nothing where no value may stand, or memory is out, or the backend is not
+  // Direct: then nothing has happened, and in the last case events do. Between this and end_text() nothing
+  // else may be called but more_room().
   [[nodiscard]] char* begin_text(size_t room, char*& end) {
     if (other_ != nullptr || !value_may_come() || !need(room + 1)) return nullptr;
     (void)take_value();

@@ -44,6 +44,7 @@ void end_text(leat_json* json, char* at, int32_t why) {
                             : why == LEAT_JSON_NOT_FINITE ? "a number that is not finite"
                                                           : "no memory left for this request");
 }
+uint32_t levels_left(const leat_json* json) { return json->writer.levels_left(); }
 
 int32_t finish(leat_json* json, leat_str* text) {
   constexpr std::string_view kFunction = "leat.json/1 finish";
@@ -91,6 +92,7 @@ const leat_json_v1 kJsonExtension = {
     .begin_text = begin_text,
     .more_room = more_room,
     .end_text = end_text,
+    .levels_left = levels_left,
 };
 
 }  // namespace leat::plugin

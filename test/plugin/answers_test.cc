@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <string>
 
+#include "json/backend.h"
 #include "plugin/harness.h"
 
 namespace leat::plugin::test {
@@ -11,7 +12,18 @@ class Answers : public Site {
  public:
   Answers() : Site("answers") {
     for (const char* name : {"item", "later", "remove", "chained"}) REQUIRE(route(name, {"id"}));
+    for (const char* name : {"tree", "within"}) REQUIRE(route(name, {"depth"}));
   }
+};
+
+// The writer that handlers get, for as long as it lives.
+class DefaultBackend {
+ public:
+  explicit DefaultBackend(json::Backend backend) { json::set_default_backend(backend); }
+  ~DefaultBackend() { json::set_default_backend(before_); }
+
+ private:
+  json::Backend before_ = json::default_backend();
 };
 
 constexpr std::string_view kItem =
@@ -29,6 +41,42 @@ TEST_CASE("answers: a struct that says which members are its JSON is an answer")
   CHECK(site.get("/item/2").body.contains(R"("owner":null)"));
   CHECK(site.get("/owners").body == R"([{"name":"ann","age":41},{"name":"bob","age":null}])");
   CHECK(site.get("/later/1").body == kItem);
+}
+
+TEST_CASE("answers: structs that hold more of themselves, or say themselves what they are, on every writer") {
+  for (const json::Backend backend : json::built_backends()) {
+    INFO(json::backend_name(backend));
+    const DefaultBackend chosen(backend);
+    Answers site;
+    CHECK(site.get("/item/1").body == kItem);
+    CHECK(site.get("/tree/3").body == R"({"id":3,"below":[{"id":2,"below":[{"id":1,"below":[]}]}]})");
+    CHECK(site.get("/house").body ==
+          R"({"name":"old","rooms":[{"models":[{"name":"new","rooms":[]}]},{"models":[]}]})");
+    CHECK(site.get("/own").body ==
+          R"({"route":{"stops":3},"secret":"***","tenants":[{"name":"dee","flat":7}]})");
+  }
+}
+
+TEST_CASE("answers: structs keep to the most levels there may be, on every writer") {
+  for (const json::Backend backend : json::built_backends()) {
+    INFO(json::backend_name(backend));
+    const DefaultBackend chosen(backend);
+    LogText log;
+    {
+      Answers site;
+      // A Tree takes two levels for each of its own; the struct alone takes two, and with all it holds three.
+      CHECK(site.get("/tree/64").status == 200);
+      CHECK(site.get("/tree/65").status == 500);
+      CHECK(site.get("/within/126?full=no").body ==
+            std::string(126, '[') + R"({"owners":[],"numbers":[]})" + std::string(126, ']'));
+      CHECK(site.get("/within/127?full=no").status == 500);
+      CHECK(site.get("/within/125?full=yes").body ==
+            std::string(125, '[') + R"({"owners":[{"name":"ann","age":41}],"numbers":[[1]]})" +
+                std::string(125, ']'));
+      CHECK(site.get("/within/126?full=yes").status == 500);
+    }
+    CHECK(log.take().contains("containers nested too deep"));
+  }
 }
 
 TEST_CASE("answers: a result is what it holds: the value, nothing, or the problem") {

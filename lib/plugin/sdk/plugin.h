@@ -413,9 +413,11 @@ typedef struct leat_json_v1 {
   char* (*begin_text)(leat_json* json, size_t room, char** end);
   /* When it is too little: the bytes up to `at` in a new place, with `room` more. NULL: memory. */
   char* (*more_room)(leat_json* json, char* at, size_t room, char** end);
-  /* The value ends at `at`. What it is nobody looks at again: it must be JSON, in UTF-8. NULL: it could not
-   * be written, for the LEAT_JSON_ reason `why`. */
+  /* The value ends at `at`. What it is nobody looks at again: it must be JSON, in UTF-8, with no more levels
+   * than were left. NULL: it could not be written, for the LEAT_JSON_ reason `why`. */
   void (*end_text)(leat_json* json, char* at, int32_t why);
+  /* How many containers may yet be begun in each other. */
+  uint32_t (*levels_left)(const leat_json* json);
 } leat_json_v1;
 
 #define LEAT_JSON_NO_MEMORY 0

@@ -5,7 +5,8 @@
 // one look at the room left serves all its members. No tree, no heap, no call for each value.
 //
 // The text is the same, byte for byte, as that of events (plugin_json.hpp). Values that are neither these nor
-// structs of these are written by events, with all around them.
+// structs of these are written by events, with all around them. So are structs that hold more of themselves:
+// how deep they go shows only as they are written, and the host counts that.
 #ifndef LEAT_PLUGIN_ENCODE_HPP
 #define LEAT_PLUGIN_ENCODE_HPP
 
@@ -13,6 +14,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <ranges>
 #include <string_view>
@@ -23,34 +25,64 @@
 namespace leat {
 inline namespace [[gnu::visibility("hidden")]] v1 {
 
+class Json;
+
 namespace detail {
 
+// Types that hold the one that is looked at.
+template <class... T>
+struct Holders {
+  template <class U>
+  static constexpr bool has = (std::is_same_v<T, U> || ...);
+  template <class U>
+  using With = Holders<T..., U>;
+};
+
+// Of exactly this type, since one derived from it may say something else.
 template <class T>
-concept JsonStruct = requires(const T* value) {
-  { leat_is_encodable(value) } -> std::same_as<bool>;
+concept JsonStruct = requires {
+  { leat_levels(std::type_identity<T>(), Holders<>()) } -> std::same_as<int>;
 };
 
 template <class T>
-constexpr bool is_encodable();
+concept HasToJson = requires(Json& json, const T& value) { to_json(json, value); };
 
 template <class T>
 inline constexpr bool is_optional_value = false;
 template <class T>
 inline constexpr bool is_optional_value<std::optional<T>> = true;
 
-template <class T>
-constexpr bool is_encodable() {
-  if constexpr (JsonStruct<T>) {
-    return leat_is_encodable(static_cast<const T*>(nullptr));
+// Not for an Encoder: it has a to_json of its own, or holds more of itself, or what Json alone knows.
+inline constexpr int kByEvents = -1;
+
+// How many containers can be open in each other while the members are written, with that around them.
+constexpr int enclose(std::initializer_list<int> members) {
+  int most = 0;
+  for (const int member : members) {
+    if (member == kByEvents) return kByEvents;
+    most = member > most ? member : most;
+  }
+  return most + 1;
+}
+
+// The same for a value, kByEvents for one that is not for an Encoder.
+template <class T, class Within = Holders<>>
+constexpr int levels() {
+  if constexpr (Within::template has<T>) {
+    return kByEvents;
+  } else if constexpr (JsonStruct<T>) {
+    return leat_levels(std::type_identity<T>(), Within());
+  } else if constexpr (HasToJson<T> || std::is_same_v<T, long double>) {
+    return kByEvents;
   } else if constexpr (std::is_same_v<T, std::nullptr_t> || std::is_arithmetic_v<T> ||
                        std::convertible_to<const T&, std::string_view>) {
-    return !std::is_same_v<T, long double>;
+    return 0;
   } else if constexpr (is_optional_value<T>) {
-    return is_encodable<typename T::value_type>();
+    return levels<typename T::value_type, Within>();
   } else if constexpr (std::ranges::input_range<const T>) {
-    return is_encodable<std::remove_cvref_t<std::ranges::range_reference_t<const T>>>();
+    return enclose({levels<std::remove_cvref_t<std::ranges::range_reference_t<const T>>, Within>()});
   } else {
-    return false;
+    return kByEvents;
   }
 }
 
@@ -58,7 +90,7 @@ constexpr bool is_encodable() {
 
 // A value that an Encoder can write.
 template <class T>
-concept Encodable = detail::is_encodable<T>();
+concept Encodable = (detail::levels<T>() != detail::kByEvents);
 
 // Writes one value into memory that its owner lends and enlarges.
 class Encoder {

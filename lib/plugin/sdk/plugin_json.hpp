@@ -21,8 +21,6 @@
 namespace leat {
 inline namespace [[gnu::visibility("hidden")]] v1 {
 
-class Json;
-
 // Members of an object inside another one: json.object("user", leat::members("id", 1)).
 template <class... Pairs>
 struct Members {
@@ -54,9 +52,6 @@ concept Pair = requires(const T& pair) {
   requires std::convertible_to<decltype((pair.first)), std::string_view>;
   pair.second;
 };
-
-template <class T>
-concept HasToJson = requires(Json& json, const T& value) { to_json(json, value); };
 
 }  // namespace detail
 
@@ -112,6 +107,8 @@ class Json {
   template <class T>
   bool write_text(const T& value) {
     char* end = nullptr;
+    // Events find out whether it has them all.
+    if (api().levels_left(json_) < uint32_t{detail::levels<T>()}) return false;
     char* at = api().begin_text(json_, Encoder::bound(value), &end);
     if (at == nullptr) return false;
     const auto grow = [](void* json, char*& to, char*& until, size_t size) {
@@ -197,9 +194,11 @@ Json& Json::value(const T& value) {
     LEAT_EACH_(LEAT_JSON_MEMBER_, __VA_ARGS__)                                                \
     leat_text.end_object();                                                                   \
   }                                                                                           \
-  [[maybe_unused]] constexpr bool leat_is_encodable(const Type* leat_value) {                 \
-    (void)leat_value;                                                                         \
-    return true LEAT_EACH_(LEAT_JSON_ENCODABLE_, __VA_ARGS__);                                \
+  template <class LeatWithin>                                                                 \
+  constexpr int leat_levels(std::type_identity<Type>, LeatWithin) {                           \
+    using LeatType = Type;                                                                    \
+    using LeatAll = typename LeatWithin::template With<LeatType>;                             \
+    return ::leat::detail::enclose({LEAT_EACH_(LEAT_JSON_LEVELS_, __VA_ARGS__)});             \
   }                                                                                           \
   [[maybe_unused]] inline size_t leat_bound(const Type& leat_value) {                         \
     (void)leat_value;                                                                         \
@@ -224,7 +223,8 @@ Json& Json::value(const T& value) {
   }                                                                                           \
   static_assert(true)  // takes the semicolon
 #define LEAT_JSON_MEMBER_(member) leat_text.key(#member).value(leat_value.member);
-#define LEAT_JSON_ENCODABLE_(member) &&::leat::Encodable<std::remove_cvref_t<decltype(leat_value->member)>>
+#define LEAT_JSON_LEVELS_(member) \
+  ::leat::detail::levels<std::remove_cvref_t<decltype(LeatType::member)>, LeatAll>(),
 // Its name between quotes, a colon and a comma.
 #define LEAT_JSON_BOUND_(member) +sizeof(#member) + 3 + ::leat::Encoder::bound(leat_value.member)
 #define LEAT_JSON_DECODE_(field)                               \

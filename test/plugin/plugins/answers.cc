@@ -35,6 +35,62 @@ struct Item {
 };
 LEAT_JSON(Item, id, title, weight, fragile, tags, owner, earlier, counts);
 
+// It holds more of itself.
+struct Tree {
+  int id;
+  std::vector<Tree> below;
+};
+LEAT_JSON(Tree, id, below);
+
+Tree tree_of(int depth) {
+  Tree tree{.id = depth};
+  if (depth > 1) tree.below.push_back(tree_of(depth - 1));
+  return tree;
+}
+
+// Two that hold each other.
+struct Room;
+struct House {
+  std::string name;
+  std::vector<Room> rooms;
+};
+struct Room {
+  std::vector<House> models;
+};
+LEAT_JSON(House, name, rooms);
+LEAT_JSON(Room, models);
+
+// Two levels when it is empty, three when it is not.
+struct Levels {
+  std::vector<Owner> owners;
+  std::vector<std::vector<int>> numbers;
+};
+LEAT_JSON(Levels, owners, numbers);
+
+// Ranges and texts by their looks, which say themselves what their JSON is.
+struct Route : std::vector<int> {
+  using std::vector<int>::vector;
+};
+void to_json(leat::Json& json, const Route& route) { json.object("stops", route.size()); }
+struct Secret {
+  std::string text;
+  operator std::string_view() const { return text; }
+};
+void to_json(leat::Json& json, const Secret&) { json.value("***"); }
+// As its base, and more.
+struct Tenant : Owner {
+  int flat;
+};
+void to_json(leat::Json& json, const Tenant& tenant) {
+  json.object("name", tenant.name, "flat", tenant.flat);
+}
+struct Own {
+  Route route;
+  Secret secret;
+  std::vector<Tenant> tenants;
+};
+LEAT_JSON(Own, route, secret, tenants);
+
 Result<Item> find(uint64_t id) {
   if (id == 0) return leat::problem(404, "There is no item 0.");
   return Item{.id = id,
@@ -78,6 +134,22 @@ class Answers : public leat::Plugin<Answers> {
                             return title + "!";
                           })
                           .value_or("none"));
+  }
+
+  Tree tree(leat::Path<int, "depth"> depth) { return tree_of(*depth); }
+  House house() { return {.name = "old", .rooms = {{.models = {{.name = "new", .rooms = {}}}}, {}}}; }
+  Own own() {
+    Tenant tenant{};
+    tenant.name = "dee";
+    tenant.flat = 7;
+    return {.route = {1, 2, 3}, .secret = {"word"}, .tenants = {tenant}};
+  }
+  // A Levels within so many arrays.
+  Reply within(leat::Path<int, "depth"> depth, leat::Query<bool, "full"> full, leat::Json& json) {
+    for (int i = 0; i < *depth; ++i) json.begin_array();
+    json.value(*full ? Levels{.owners = {{"ann", 41}}, .numbers = {{1}}} : Levels{});
+    for (int i = 0; i < *depth; ++i) json.end_array();
+    return json;
   }
 
   // {"sum": of the body's array}, in RapidJSON.
@@ -135,6 +207,8 @@ class Answers : public leat::Plugin<Answers> {
   static constexpr auto handlers() {
     return leat::list(handler<&Answers::item>("item"), handler<&Answers::owners>("owners"),
                       handler<&Answers::later>("later"), handler<&Answers::all>("all"),
+                      handler<&Answers::tree>("tree"), handler<&Answers::house>("house"),
+                      handler<&Answers::own>("own"), handler<&Answers::within>("within"),
                       handler<&Answers::remove>("remove"), handler<&Answers::remove_all>("remove_all"),
                       handler<&Answers::chained>("chained"), handler<&Answers::sum>("sum"),
                       handler<&Answers::pretty>("pretty"), handler<&Answers::endless>("endless"),
