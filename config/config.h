@@ -21,6 +21,7 @@
 #include "net/engine_choice.h"
 #include "net/listener.h"
 #include "pipeline/site.h"
+#include "plugin/host.h"
 
 namespace leat::config {
 
@@ -94,6 +95,7 @@ struct RouteDecl {
   Place handler_place;
   std::optional<cache::Policy> cache;  // its responses are stored
   uint32_t concurrency = 0;            // requests that its handler has at the same time; 0: any number
+  plugin::Executor executor = plugin::Executor::Worker;
 };
 
 struct Config {

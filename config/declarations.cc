@@ -186,6 +186,18 @@ uint32_t read_concurrency(Keys& keys) {
   return scratch.max_requests;
 }
 
+void read_executor(Keys& keys, RouteDecl& route) {
+  const Value* value = keys.find("executor");
+  if (value == nullptr) return;
+  const std::string name = keys.text("executor");
+  if (route.plugin == kOwnHandlers)
+    keys.fail(kBadChoice, "`executor` is for handlers of plugins", value->place);
+  else if (name == "pool")
+    route.executor = plugin::Executor::Pool;
+  else if (name != "worker" && value->string() != nullptr)
+    keys.fail(kBadChoice, "there is no executor `" + name + "`", value->place, R"(it is "worker" or "pool")");
+}
+
 void read_query(Keys& keys, cache::Policy& policy) {
   using Query = cache::Policy::Query;
   const Value* value = keys.find("query");
@@ -271,6 +283,7 @@ bool read_route(const Value& table, Config& config, Diagnostics& diagnostics) {
   read_route_middleware(keys, route.spec);
   read_body_limit(keys, route.spec);
   route.concurrency = read_concurrency(keys);
+  read_executor(keys, route);
   read_cache(keys, route);
   keys.refuse_others();
   if (keys.good()) config.routes.push_back(std::move(route));

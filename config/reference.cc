@@ -58,6 +58,7 @@ constexpr std::string_view kDeclarations = R"(
 | `middleware` | list | names of declared instances, or tables like those of `[[middleware]]` |
 | `body_limit` | size | in place of `limits.body` |
 | `concurrency` | number | the same for the route's handler; both may be given. What middleware or the cache answers does not count |
+| `executor` | `"worker"`, `"pool"` | where the handler runs: on the worker, which it must not block, or, for one that does, on a thread of the pool (`pool.threads`, `pool.queue`); when the queue is full a request is answered 503 with `Retry-After` |
 | `[route.cache]` | table | its responses are stored; see below |
 )";
 

@@ -152,7 +152,7 @@ class Assembler {
     const std::string id = route_id(route);
     const plugin::RouteInfo info{.id = id, .pattern = route.spec.path, .params = pattern->params()};
     const LoadingScope scope(route.plugin);
-    auto handler = plugin::make_handler(instance, route.handler, info);
+    auto handler = plugin::make_handler(instance, route.handler, info, route.executor);
     if (!handler) return fail(plugin::kCannotBind, handler.error(), route.handler_place);
     route.spec.handler = std::move(*handler);
   }

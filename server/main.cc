@@ -117,9 +117,10 @@ std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libr
   if (config) {
     const config::Settings& kept = running != nullptr ? *running : config->settings;
     const uint32_t workers = worker_count(kept);
+    const uint32_t threads = pool_limits(kept).threads;
     libraries.commons().metrics.set_limit(kept.metrics_series);
     libraries.commons().cache.configure({.bytes = kept.cache_size, .entry_bytes = kept.cache_entry_size},
-                                        workers);
+                                        workers + threads);
     if (auto assembly =
             assemble(*config, libraries, plugin_folders(command), workers, diagnostics, quarantined))
       loaded.emplace(std::move(config->settings), workers, std::move(*assembly));

@@ -9,6 +9,12 @@
 
 namespace leat {
 
+namespace {
+
+constinit thread_local uint32_t this_thread = 0;
+
+}  // namespace
+
 ThreadPool::~ThreadPool() {
   {
     const std::lock_guard lock(mutex_);
@@ -24,10 +30,17 @@ bool ThreadPool::submit(Job& job) {
   push(job);
   // More wait than threads do: those that were started just now count as busy, with what they will take.
   if (idle_ < queued_ && threads_.size() < limits_.threads && !start_thread() && threads_.empty()) {
-    pop();  // this one: without threads nothing else waits
+    remove(job);
     return false;
   }
   wake_.notify_one();
+  return true;
+}
+
+bool ThreadPool::withdraw(Job& job) {
+  const std::lock_guard lock(mutex_);
+  if (!job.waits_) return false;
+  remove(job);
   return true;
 }
 
@@ -37,23 +50,26 @@ ThreadPool::Load ThreadPool::load() {
 }
 
 void ThreadPool::push(Job& job) {
+  job.waits_ = true;
   job.next_ = nullptr;
+  job.previous_ = last_;
   (last_ == nullptr ? first_ : last_->next_) = &job;
   last_ = &job;
   ++queued_;
 }
 
-ThreadPool::Job* ThreadPool::pop() {
-  Job* job = first_;
-  first_ = job->next_;
-  if (first_ == nullptr) last_ = nullptr;
+void ThreadPool::remove(Job& job) {
+  job.waits_ = false;
+  (job.previous_ == nullptr ? first_ : job.previous_->next_) = job.next_;
+  (job.next_ == nullptr ? last_ : job.next_->previous_) = job.previous_;
   --queued_;
-  return job;
 }
+
+uint32_t ThreadPool::current_thread() { return this_thread; }
 
 bool ThreadPool::start_thread() {
   try {
-    threads_.emplace_back([this] { serve(); });
+    threads_.emplace_back([this, number = static_cast<uint32_t>(threads_.size())] { serve(number); });
     return true;
   } catch (const std::system_error& error) {
     log::warn("the pool cannot start thread {}: {}", threads_.size() + 1, error.what());
@@ -61,7 +77,8 @@ bool ThreadPool::start_thread() {
   }
 }
 
-void ThreadPool::serve() {
+void ThreadPool::serve(uint32_t number) {
+  this_thread = number;
   ::pthread_setname_np(::pthread_self(), "leat-pool");
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -71,7 +88,8 @@ void ThreadPool::serve() {
       wake_.wait(lock);
       --idle_;
     }
-    Job* job = pop();
+    Job* job = first_;
+    remove(*job);
     lock.unlock();
     const bool again = job->run();
     lock.lock();

@@ -38,6 +38,8 @@ class ThreadPool {
    private:
     friend class ThreadPool;
     Job* next_ = nullptr;
+    Job* previous_ = nullptr;
+    bool waits_ = false;  // in the queue
   };
 
   ThreadPool() = default;
@@ -54,6 +56,12 @@ class ThreadPool {
   // Has `job` run, once. False, and it will not run, when the queue is full or no thread can be had. Any
   // thread.
   [[nodiscard]] bool submit(Job& job);
+  // Takes back what was submitted and still waits: true, and it will not run (again). Any thread, as long as
+  // `job` lives.
+  [[nodiscard]] bool withdraw(Job& job);
+
+  // The number of this thread, 0 to Limits::threads - 1; only on a thread of a pool.
+  [[nodiscard]] static uint32_t current_thread();
 
   struct Load {
     size_t threads;  // started
@@ -64,9 +72,9 @@ class ThreadPool {
 
  private:
   void push(Job& job);
-  Job* pop();
+  void remove(Job& job);
   bool start_thread();
-  void serve();
+  void serve(uint32_t number);
 
   Limits limits_;
   std::mutex mutex_;  // of all below

@@ -1,9 +1,11 @@
 #include "http/exchange.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "http/problem.h"
@@ -38,7 +40,7 @@ Exchange::~Exchange() { std::free(body_); }
 bool Exchange::start_answer(std::optional<std::string_view>& body) {
   if (state_ != State::Open || cancelled_) return false;
   if (tap != nullptr) tap->on_answer(*this, body);
-  session_->env_.service.on_response(*this);
+  if (!detached()) session_->env_.service.on_response(*this);
   head_only_ = request.method() == Method::Head || !status_allows_body(response.status);
   return true;
 }
@@ -78,7 +80,7 @@ void Exchange::send_whole(std::string_view body) {
   if (head_only_) body = {};
   bool body_done = false;
   state_ = State::Finished;
-  if (!write_head(framing, body, body_done)) return;
+  if (detached() || !write_head(framing, body, body_done)) return;
   if (!body_done && !session_->output_.append(body)) session_->cut_answer();
   body_bytes_out_ = body.size();
 }
@@ -94,7 +96,7 @@ bool Exchange::send_pinned(std::string_view body, Release release) {
   }
   std::optional<std::string_view> whole = body;
   if (!start_answer(whole)) return false;
-  if (whole->data() != body.data()) {
+  if (whole->data() != body.data() || detached()) {
     send_whole(*whole);
     let_go();
     return true;
@@ -138,7 +140,8 @@ bool Exchange::begin(std::optional<uint64_t> length) {
   }
   state_ = State::Streaming;
   has_length_ = length.has_value();
-  length_left_ = length.value_or(0);
+  length_ = length_left_ = length.value_or(0);
+  if (detached()) return true;
   ResponseFraming framing;
   if (!status_allows_body(response.status)) {
     framing.kind = ResponseFraming::Kind::None;
@@ -176,6 +179,7 @@ bool Exchange::write(std::string_view bytes) {
     length_left_ -= bytes.size();
   }
   if (tap != nullptr) tap->on_piece(*this, bytes);
+  if (detached()) return !cancelled_;
   if (!head_only_ && !bytes.empty()) {
     if (!write_piece(bytes)) {
       session_->cut_answer();
@@ -211,7 +215,10 @@ bool Exchange::end() {
 
 void Exchange::abort() {
   if (cancelled_ || state_ == State::Finished) return;
-  session_->cut_answer();
+  if (detached())
+    state_ = State::Finished;
+  else
+    session_->cut_answer();
 }
 
 void Exchange::pause_body() { body_paused_ = true; }
@@ -223,6 +230,7 @@ bool Exchange::body_over_limit() const {
 }
 
 Ticket Exchange::ticket() const {
+  ENSURE(!detached());
   return {worker_.index(), slot_,
           session_->env_.exchanges.generations_[slot_].load(std::memory_order_relaxed)};
 }
@@ -230,6 +238,56 @@ Ticket Exchange::ticket() const {
 Ticket Exchange::suspend() {
   suspended_ = true;
   return ticket();
+}
+
+uint64_t Exchange::answer_deadline_ms() const {
+  if (!detached()) return session_->answer_deadline_ms();
+  return started() ? UINT64_MAX : deadline_ms_;
+}
+
+std::optional<uint64_t> Exchange::announced_length() const {
+  return has_length_ ? std::optional(length_) : std::nullopt;
+}
+
+bool Exchange::take_request(Exchange& original) {
+  const Request& theirs = original.request;
+  const Head& head = theirs.head();
+  arena_.set_limit(original.arena_.limit());
+  void* const place = arena_.allocate(sizeof(Head), alignof(Head));
+  auto* const slots = arena_.allocate_array<HeaderSlot>(std::max<size_t>(head.slot_count, 1));
+  auto* const trailers = arena_.allocate_array<HeaderSlot>(std::max<size_t>(theirs.trailers().size(), 1));
+  if (place == nullptr || slots == nullptr || trailers == nullptr) return false;
+  bool whole = true;
+  const auto copy = [&](std::string_view text) {
+    const std::string_view copied = arena_.copy(text);
+    whole = whole && copied.data() != nullptr;
+    return text.data() == nullptr ? std::string_view() : copied;
+  };
+  Head* const own = new (place) Head(head);
+  own->bytes = copy({head.bytes, head.size}).data();
+  own->slots = slots;
+  std::ranges::copy(head.headers(), slots);
+  std::ranges::copy(theirs.trailers(), trailers);
+
+  request.reset(*own);
+  request.peer_ = copy(theirs.peer());
+  request.id_ = copy(theirs.id());
+  request.trailer_bytes_ = copy(theirs.trailer_bytes_);
+  request.trailers_ = {trailers, theirs.trailers().size()};
+  std::array<std::string_view, Request::kMostParams> params;
+  std::ranges::transform(theirs.params(), params.begin(), copy);
+  request.set_params({params.data(), theirs.params().size()});
+  route = original.route;
+  started_ns = original.started_ns;
+  deadline_ms_ = original.answer_deadline_ms();
+  if (!whole) return false;
+
+  std::free(body_);
+  body_ = std::exchange(original.body_, nullptr);
+  body_size_ = std::exchange(original.body_size_, 0);
+  body_room_ = std::exchange(original.body_room_, 0);
+  request.body_ = std::exchange(original.request.body_, {});
+  return true;
 }
 
 void Exchange::recycle() {
@@ -249,7 +307,7 @@ void Exchange::recycle() {
   state_ = State::Open;
   requested_ = cancelled_ = suspended_ = blocked_ = body_paused_ = chunked_ = head_only_ = has_length_ =
       false;
-  length_left_ = body_bytes_out_ = 0;
+  length_ = length_left_ = body_bytes_out_ = 0;
   std::free(body_);
   body_ = nullptr;
   body_size_ = body_room_ = 0;

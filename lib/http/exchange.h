@@ -4,7 +4,10 @@
 // pointer to one across turns, only a Ticket, which is checked. An exchange is given back by its session
 // alone, never while a handler is on the stack.
 //
-// Thread: its worker's. Only Ticket values travel.
+// One can also be detached: it belongs to no session, holds a copy of another one's request, and all that is
+// answered goes to its tap. So a handler can run on another thread, with an exchange that is its own alone.
+//
+// Thread: its worker's. Only Ticket values travel. A detached one's is whichever thread its owner is on.
 #pragma once
 
 #include <atomic>
@@ -120,6 +123,21 @@ class Exchange {
   [[nodiscard]] bool suspended() const { return suspended_; }
   [[nodiscard]] Ticket ticket() const;
   [[nodiscard]] Session& session() { return *session_; }
+  // When it is answered with a 504, on the clock of WorkerContext::now_ns() in milliseconds; UINT64_MAX while
+  // the request is not complete, and once its answer has begun.
+  [[nodiscard]] uint64_t answer_deadline_ms() const;
+
+  // --- Detached ones: made by themselves and not by a pool, with `tap` set. They cannot be suspended.
+
+  [[nodiscard]] bool detached() const { return session_ == nullptr; }
+  // Takes over the request of `original`, with its route and its collected body: all of it a copy but the
+  // body, which `original` is without from then on. False: memory is out.
+  [[nodiscard]] bool take_request(Exchange& original);
+  // Nobody will see what is answered from here on.
+  void cancel() { cancelled_ = true; }
+  // How its answer in pieces was begun.
+  [[nodiscard]] std::optional<uint64_t> announced_length() const;
+  [[nodiscard]] const Response& trailers() const { return trailers_; }
 
   // Where the request's head has been recognised, its entry, which many requests share; else nullptr.
   [[nodiscard]] KnownHead* known_head() const { return known_; }
@@ -164,6 +182,8 @@ class Exchange {
   bool head_only_ = false;    // HEAD, or a status without a body
   uint64_t length_left_ = 0;  // of an answer begun with a length
   bool has_length_ = false;
+  uint64_t length_ = 0;
+  uint64_t deadline_ms_ = UINT64_MAX;  // of a detached one
   uint64_t body_bytes_out_ = 0;
   uint64_t body_limit_ = 0;
   Response trailers_;  // fields only

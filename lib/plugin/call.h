@@ -28,6 +28,7 @@ struct Timer {
 struct FetchRecord;     // extension_client.cc
 struct CachePin;        // extension_cache.cc
 struct ServiceContext;  // extension_services.cc
+class Errand;
 
 // Kept for a request from the first moment that there is something to keep, in its arena, as
 // exchange.handler_state.
@@ -40,6 +41,7 @@ struct RequestState {
   FetchRecord* fetches = nullptr;      // a list: those under way
   CachePin* pins = nullptr;            // a list: values of the cache that it has seen
   ServiceContext* contexts = nullptr;  // a list: of services, the last opened first
+  Errand* errand = nullptr;            // that is out on the pool for it
   bool blocked = false;                // write() said so: on_writable will come
   bool body_paused = false;
   bool body_ended = false;   // on_body_end was called

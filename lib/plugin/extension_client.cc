@@ -138,7 +138,7 @@ int32_t open(const leat_host* host, leat_str url, const leat_upstream_options* o
 
 // What is left of the request's own time; at least a millisecond.
 uint64_t left_ms(http::Exchange& exchange) {
-  const uint64_t deadline_ms = exchange.session().answer_deadline_ms();
+  const uint64_t deadline_ms = exchange.answer_deadline_ms();
   if (deadline_ms == UINT64_MAX) return UINT64_MAX;
   const uint64_t now_ms = exchange.worker().now_ns() / 1'000'000;
   return deadline_ms > now_ms ? deadline_ms - now_ms : 1;

@@ -146,7 +146,7 @@ int32_t query_at(const leat_request* request, uint32_t index, leat_str* name, le
 
 uint64_t deadline_ns(const leat_request* request) {
   http::Exchange* exchange = exchange_of(request, "leat.request/1 deadline_ns");
-  const uint64_t deadline_ms = exchange == nullptr ? UINT64_MAX : exchange->session().answer_deadline_ms();
+  const uint64_t deadline_ms = exchange == nullptr ? UINT64_MAX : exchange->answer_deadline_ms();
   return deadline_ms == UINT64_MAX ? UINT64_MAX : deadline_ms * 1'000'000;
 }
 

@@ -2,11 +2,14 @@
 #include "cache/cached_handler.h"
 #include "plugin/call.h"
 #include "plugin/commons.h"
+#include "plugin/errand.h"
 #include "plugin/extensions.h"
 
 namespace leat::plugin {
 
 namespace {
+
+Errand& errand_of(const http::Exchange& exchange) { return *static_cast<Errand*>(exchange.tap); }
 
 int32_t wish(leat_request* request, const leat_response_wishes* wishes) {
   constexpr std::string_view kFunction = "leat.response_cache/1 wish";
@@ -19,7 +22,9 @@ int32_t wish(leat_request* request, const leat_response_wishes* wishes) {
                              .ttl_ms = said(wishes->ttl_ms),
                              .stale_while_revalidate_ms = said(wishes->stale_while_revalidate_ms),
                              .stale_if_error_ms = said(wishes->stale_if_error_ms)};
-  return cache::wish(*exchange, wanted) ? LEAT_OK : LEAT_E_NOT_FOUND;
+  const bool taken =
+      exchange->detached() ? errand_of(*exchange).wish(wanted) : cache::wish(*exchange, wanted);
+  return taken ? LEAT_OK : LEAT_E_NOT_FOUND;
 }
 
 int32_t tag(leat_request* request, leat_str name) {
@@ -27,7 +32,9 @@ int32_t tag(leat_request* request, leat_str name) {
   http::Exchange* exchange = exchange_of(request, kFunction);
   if (exchange == nullptr) return LEAT_E_THREAD;
   if (!is_text(name) || name.len == 0) return refuse(kFunction, "the tag is empty", LEAT_E_ARGUMENT);
-  return cache::add_tag(*exchange, view(name)) ? LEAT_OK : LEAT_E_NOT_FOUND;
+  const bool taken =
+      exchange->detached() ? errand_of(*exchange).add_tag(view(name)) : cache::add_tag(*exchange, view(name));
+  return taken ? LEAT_OK : LEAT_E_NOT_FOUND;
 }
 
 int32_t purge(const leat_host* host, uint32_t by, leat_str name, int32_t hard) {

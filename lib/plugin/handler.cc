@@ -10,6 +10,7 @@
 #include "plugin/call.h"
 #include "plugin/resumption.h"
 #include "plugin/running.h"
+#include "plugin/work.h"
 
 namespace leat::plugin {
 
@@ -212,6 +213,8 @@ void PluginHandler::end_suspensions(http::Exchange& exchange) const {
     Completion completion;
     if (instance_.suspensions(worker)->release(*slot, &completion))
       deliver_without_request(worker, completion);
+    else if (slot->work != nullptr)
+      slot->work->withdraw();
   }
 }
 

@@ -43,6 +43,8 @@ class PluginHandler final : public pipeline::Handler {
   void resume(http::Exchange& exchange, leat_resume callback, void* argument) const;
   // Calls back a completion whose request has ended.
   void deliver_without_request(uint32_t worker, const Completion& completion) const;
+  // The request ends: so does what it waits for.
+  void end_suspensions(http::Exchange& exchange) const;
 
  private:
   [[nodiscard]] leat_scope scope(uint32_t worker) const;
@@ -52,7 +54,6 @@ class PluginHandler final : public pipeline::Handler {
   [[nodiscard]] bool body_comes(const RequestState* state) const;
   [[nodiscard]] bool goes_on(const RequestState* state) const;
   void complain(std::string_view what) const;
-  void end_suspensions(http::Exchange& exchange) const;
 
   PluginInstance& instance_;
   const leat_handler handler_;

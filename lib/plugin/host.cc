@@ -3,6 +3,7 @@
 #include <atomic>
 #include <format>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "base/suggest.h"
 #include "plugin/call.h"
@@ -11,6 +12,7 @@
 #include "plugin/extensions.h"
 #include "plugin/handler.h"
 #include "plugin/load_time.h"
+#include "plugin/pooled_handler.h"
 #include "plugin/work.h"
 
 namespace leat::plugin {
@@ -222,9 +224,11 @@ void PluginInstance::worker_fini(uint32_t index) {
   worker.state = nullptr;
 }
 
-std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(PluginInstance& instance,
-                                                                          std::string_view name,
-                                                                          const RouteInfo& route) {
+namespace {
+
+// The plugin's handler of that name, or what is wrong with it for that executor.
+std::expected<const leat_handler*, LoadError> choose_handler(const PluginInstance& instance,
+                                                             std::string_view name, Executor executor) {
   const leat_handler* chosen = nullptr;
   std::vector<std::string> names;
   for (const leat_handler& handler : instance.library().handlers()) {
@@ -240,21 +244,55 @@ std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(Plugin
     return std::unexpected(
         LoadError{std::format("{} has no handler `{}`", instance.blame(), name), std::move(hint)});
   }
+  if (executor == Executor::Worker || (chosen->flags & LEAT_HANDLER_ANY_THREAD) != 0) return chosen;
+  return std::unexpected(
+      LoadError{std::format("{}: handler `{}` cannot run on the pool", instance.blame(), name),
+                (chosen->flags & LEAT_HANDLER_STREAM_BODY) != 0
+                    ? "it takes its body in pieces, as its worker gets them"
+                    : "it does not say that it can (LEAT_HANDLER_ANY_THREAD): it may be a coroutine, or "
+                      "need what each worker has of its own"});
+}
+
+// Puts the pool before a handler.
+std::unique_ptr<pipeline::Handler> on_pool(std::unique_ptr<PluginHandler> handler) {
+  const LibraryOptions& options = handler->instance().library().options();
+  ENSURE(options.commons != nullptr);
+  auto refused = options.commons->metrics.declare(
+      {.name = "leat_executor_refused_total",
+       .help = "Requests answered 503 because as many wait for a thread of the pool as may.",
+       .labels = {{"route", handler->route().id}},
+       .limited = false},
+      options.worker_count);
+  return std::make_unique<PooledHandler>(std::move(handler), options.commons->pool,
+                                         refused ? std::move(*refused) : nullptr);
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(PluginInstance& instance,
+                                                                          std::string_view name,
+                                                                          const RouteInfo& route,
+                                                                          Executor executor) {
+  const auto chosen = choose_handler(instance, name, executor);
+  if (!chosen) return std::unexpected(chosen.error());
+  const leat_handler& handler = **chosen;
   void* bound = nullptr;
-  if (chosen->bind != nullptr) {
+  if (handler.bind != nullptr) {
     const leat_route bound_route{route};
     leat_error error;
     const int32_t answer = guarded(error, [&] {
-      return chosen->bind(&instance.host(), instance.state(), &bound_route, &bound, &error);
+      return handler.bind(&instance.host(), instance.state(), &bound_route, &bound, &error);
     });
     if (answer != LEAT_OK || !error.failures.empty()) {
-      if (answer == LEAT_OK && chosen->unbind != nullptr) chosen->unbind(instance.state(), bound);
+      if (answer == LEAT_OK && handler.unbind != nullptr) handler.unbind(instance.state(), bound);
       return std::unexpected(LoadError{std::format("{}: handler `{}` cannot serve {}: {}", instance.blame(),
                                                    name, route.pattern, error.text()),
                                        ""});
     }
   }
-  return std::make_unique<PluginHandler>(instance, *chosen, route, bound);
+  auto made = std::make_unique<PluginHandler>(instance, handler, route, bound);
+  if (executor == Executor::Pool) return on_pool(std::move(made));
+  return made;
 }
 
 leat_upstream* PluginInstance::add_upstream(std::shared_ptr<client::Upstream> upstream) {

@@ -197,7 +197,10 @@ class PluginInstance {
   [[nodiscard]] const Host& host() const { return host_; }
   [[nodiscard]] PluginLibrary& library() const { return library_; }
   [[nodiscard]] void* state() const { return state_; }
-  [[nodiscard]] void* worker_state(uint32_t index) const { return workers_[index]->state; }
+  // Null for a thread of the pool, whose numbers come after those of the workers.
+  [[nodiscard]] void* worker_state(uint32_t index) const {
+    return index < workers_.size() ? workers_[index]->state : nullptr;
+  }
   // While its create() runs: a server that its requests may ask. The object stays as long as the instance.
   leat_upstream* add_upstream(std::shared_ptr<client::Upstream> upstream);
   // While its create() runs: holds `metric` until it goes; or returns the one that it contradicts.
@@ -245,9 +248,15 @@ class PluginInstance {
   std::vector<leat_service_use> uses_;
 };
 
+// Where handle() runs.
+enum class Executor : uint8_t {
+  Worker,  // on the request's worker: it must not block
+  Pool     // on a thread of the process's pool (pooled_handler.h)
+};
+
 // The handler of that name for one route. `instance` must outlive it.
-std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(PluginInstance& instance,
-                                                                          std::string_view name,
-                                                                          const RouteInfo& route);
+std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(
+    PluginInstance& instance, std::string_view name, const RouteInfo& route,
+    Executor executor = Executor::Worker);
 
 }  // namespace leat::plugin

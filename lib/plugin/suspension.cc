@@ -53,6 +53,7 @@ SuspensionTable::Slot* SuspensionTable::suspend(http::WorkerContext& worker, htt
   free_ = slot->next;
   slot->ticket = ticket;
   slot->worker = &worker;
+  slot->work = nullptr;
   const uint64_t next = generation(*slot) + 1;
   slot->word.store(word_of(next, kWaiting), std::memory_order_release);
   return slot;

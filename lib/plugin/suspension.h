@@ -23,6 +23,8 @@
 
 namespace leat::plugin {
 
+class Work;
+
 // What a completion brings.
 struct Completion {
   leat_resume resume = nullptr;
@@ -37,6 +39,7 @@ class SuspensionTable {
     http::Ticket ticket;                    // of the exchange
     http::WorkerContext* worker = nullptr;  // that it belongs to
     Completion completion;
+    Work* work = nullptr;  // on the pool, that is to complete it
     Slot* next = nullptr;  // of the free ones, or of those of the same request
   };
 

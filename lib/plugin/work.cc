@@ -56,9 +56,10 @@ void WorkDesk::delivered() {
   then();
 }
 
-Work::Work(http::Exchange& exchange, const PluginHandler& handler, const SuspensionTable::Slot& slot,
-           const WorkOrder& order)
-    : order_(order),
+Work::Work(ThreadPool& pool, http::Exchange& exchange, const PluginHandler& handler,
+           const SuspensionTable::Slot& slot, const WorkOrder& order)
+    : pool_(pool),
+      order_(order),
       handler_(handler),
       worker_(exchange.worker()),
       table_(*handler.instance().suspensions(exchange.worker().index())),
@@ -72,12 +73,13 @@ Work::Work(http::Exchange& exchange, const PluginHandler& handler, const Suspens
 const Work* Work::current() { return current_work; }
 
 int32_t Work::start(ThreadPool& pool, http::Exchange& exchange, const PluginHandler& handler,
-                    const SuspensionTable::Slot& slot, const WorkOrder& order) {
-  std::unique_ptr<Work> made(new (std::nothrow) Work(exchange, handler, slot, order));
+                    SuspensionTable::Slot& slot, const WorkOrder& order) {
+  std::unique_ptr<Work> made(new (std::nothrow) Work(pool, exchange, handler, slot, order));
   if (made == nullptr) return LEAT_E_MEMORY;
   const size_t lanes = std::min({order.count, order.limit, pool.limits().threads});
   made->lanes_.reset(new (std::nothrow) Lane[lanes]);
   if (made->lanes_ == nullptr) return LEAT_E_MEMORY;
+  made->lane_count_ = lanes;
   Work* work = made.release();
   WorkDesk& desk = *work->desk_;
   ++desk.undelivered_;
@@ -106,8 +108,16 @@ int32_t Work::start(ThreadPool& pool, http::Exchange& exchange, const PluginHand
     delete work;
     return LEAT_E_BUSY;
   }
+  slot.work = work;
   work->leave();
   return LEAT_OK;
+}
+
+// The last lane to leave puts it on the desk, and nothing of it is touched after that. It stays until the
+// worker gets there, so that all of this loop finds it.
+void Work::withdraw() {
+  for (Lane& lane : std::span(lanes_.get(), lane_count_))
+    if (pool_.withdraw(lane)) leave();
 }
 
 bool Work::stopped() const {

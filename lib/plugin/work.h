@@ -12,6 +12,9 @@
 // goes before what they lent to other threads has come back: finish() is done under the desk's mutex, and
 // close() waits under it.
 //
+// What still waits for a thread when its request ends is taken back, so that a full queue is one of requests
+// that somebody waits for.
+//
 // Private to the plugin host.
 #pragma once
 
@@ -73,8 +76,11 @@ class Work {
   // Gives `order` to the pool for the suspended request; LEAT_OK, LEAT_E_MEMORY, or LEAT_E_BUSY when the pool
   // takes none of it. Worker's thread.
   static int32_t start(ThreadPool& pool, http::Exchange& exchange, const PluginHandler& handler,
-                       const SuspensionTable::Slot& slot, const WorkOrder& order);
+                       SuspensionTable::Slot& slot, const WorkOrder& order);
 
+  // Its request has ended: what of it waits for a thread will not run. Worker's thread, before it was
+  // delivered.
+  void withdraw();
   // Whether it is of no use any more: the request has ended, the deadline is past, or one of those that all
   // must succeed has failed. Any thread, while it runs.
   [[nodiscard]] bool stopped() const;
@@ -87,8 +93,8 @@ class Work {
     Work* work = nullptr;
   };
 
-  Work(http::Exchange& exchange, const PluginHandler& handler, const SuspensionTable::Slot& slot,
-       const WorkOrder& order);
+  Work(ThreadPool& pool, http::Exchange& exchange, const PluginHandler& handler,
+       const SuspensionTable::Slot& slot, const WorkOrder& order);
 
   bool step();
   void run(uint32_t index);
@@ -100,6 +106,7 @@ class Work {
 
   friend class WorkDesk;
 
+  ThreadPool& pool_;
   const WorkOrder order_;
   const PluginHandler& handler_;
   http::WorkerContext& worker_;
@@ -109,6 +116,7 @@ class Work {
   const std::shared_ptr<WorkDesk> desk_;
   const uint64_t deadline_ns_;  // CLOCK_MONOTONIC
   std::unique_ptr<Lane[]> lanes_;
+  size_t lane_count_ = 0;
   std::atomic<uint64_t> next_ = 0;  // index to run
   std::atomic<uint32_t> begun_ = 0;
   std::atomic<uint32_t> failed_ = 0;

@@ -127,7 +127,8 @@ Loaded load(const PluginSource& source, const Setup& setup) {
     plugin::Commons& commons = libraries().commons();
     commons.metrics.set_limit(config->settings.metrics_series);
     commons.cache.configure(
-        {.bytes = config->settings.cache_size, .entry_bytes = config->settings.cache_entry_size}, 1);
+        {.bytes = config->settings.cache_size, .entry_bytes = config->settings.cache_entry_size},
+        1 + commons.pool.limits().threads);
     commons.cache.purge_prefix("");
   }
   auto assembly =

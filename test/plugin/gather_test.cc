@@ -10,10 +10,6 @@ namespace {
 
 constexpr std::string_view kNoneLeft = R"({"left":0})";
 
-std::string request_for(std::string_view target) {
-  return "GET " + std::string(target) + " HTTP/1.1\r\nHost: test\r\n\r\n";
-}
-
 }  // namespace
 
 TEST_CASE("gather: results come in the order of the items, however long each takes") {

@@ -71,7 +71,7 @@ Site::~Site() {
 std::expected<void, LoadError> Site::route(const std::string& name, std::vector<std::string> params) {
   RouteInfo info{.id = "route-" + name, .pattern = "/" + name, .params = std::move(params)};
   for (const std::string& param : info.params) info.pattern += "/{" + param + "}";
-  auto handler = make_handler(*instance_, name, info);
+  auto handler = make_handler(*instance_, name, info, executor);
   if (!handler) return std::unexpected(handler.error());
   handlers_[name] = std::move(*handler);
   return {};
@@ -92,6 +92,18 @@ Answer parse_answer(std::string_view wire) {
   } else {
     answer.body = wire;
   }
+  return answer;
+}
+
+std::string request_for(std::string_view target) {
+  return "GET " + std::string(target) + " HTTP/1.1\r\nHost: test\r\n\r\n";
+}
+
+Answer ask_at_once(Site& site, std::string_view target) {
+  http::Session session(site.environment(), "192.0.2.7", 0);
+  session.feed(request_for(target));
+  Answer answer = parse_answer(take_output(session));
+  session.disconnect();
   return answer;
 }
 

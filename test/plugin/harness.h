@@ -3,11 +3,13 @@
 // path parameters that route() named.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "base/node_pool.h"
@@ -74,7 +76,8 @@ class Site : public http::Service {
   bool resume_all();
 
   http::Limits limits;
-  uint64_t handled = 0, ended = 0;  // handle() calls, on_done() calls
+  Executor executor = Executor::Worker;  // of routes from here on
+  uint64_t handled = 0, ended = 0;       // handle() calls, on_done() calls
 
   // --- http::Service, as the pipeline does it
   BodyMode on_request(http::Exchange& exchange) override;
@@ -105,5 +108,18 @@ class Site : public http::Service {
 
 using testing::take_output;
 Answer parse_answer(std::string_view wire);
+std::string request_for(std::string_view target);
+// What is answered at once, while other requests wait for their work: Site::get would wait for them too.
+Answer ask_at_once(Site& site, std::string_view target);
+
+// Runs what comes back until `done`; nothing may take ten seconds.
+template <class Done>
+bool turn_until(Site& site, Done&& done) {
+  for (int i = 0; i < 100'000; ++i) {
+    if (done()) return true;
+    if (!site.resume_all()) std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  return false;
+}
 
 }  // namespace leat::plugin::test

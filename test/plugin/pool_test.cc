@@ -13,29 +13,6 @@
 namespace leat::plugin::test {
 namespace {
 
-std::string request_for(std::string_view target) {
-  return "GET " + std::string(target) + " HTTP/1.1\r\nHost: test\r\n\r\n";
-}
-
-// Runs what comes back until `done`; nothing may take ten seconds.
-template <class Done>
-bool turn_until(Site& site, Done&& done) {
-  for (int i = 0; i < 100'000; ++i) {
-    if (done()) return true;
-    if (!site.resume_all()) std::this_thread::sleep_for(std::chrono::microseconds(100));
-  }
-  return false;
-}
-
-// What is answered at once, while other requests wait for their work: Site::get would wait for them too.
-Answer ask_at_once(Site& site, std::string_view target) {
-  http::Session session(site.environment(), "192.0.2.7", 0);
-  session.feed(request_for(target));
-  Answer answer = parse_answer(take_output(session));
-  session.disconnect();
-  return answer;
-}
-
 bool counts_become(Site& site, std::string_view counts) {
   const bool became = turn_until(site, [&] { return ask_at_once(site, "/counts").body == counts; });
   if (!became) UNSCOPED_INFO(ask_at_once(site, "/counts").body);

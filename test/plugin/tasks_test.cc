@@ -21,10 +21,6 @@ class Tasks : public Site {
 
 constexpr std::string_view kNoneAlive = R"({"alive":0})";
 
-std::string request_for(std::string_view target) {
-  return "GET " + std::string(target) + " HTTP/1.1\r\nHost: test\r\n\r\n";
-}
-
 }  // namespace
 
 TEST_CASE("task: one that waits for nothing answers like any other handler") {

@@ -111,10 +111,11 @@ struct leat_host {
 /* What every request callback gets; it is the host's and valid during the call. */
 typedef struct leat_scope {
   uint32_t struct_size;
-  uint32_t worker; /* number of the worker that runs the callback */
+  uint32_t
+      worker; /* number of the worker that runs the callback; of a thread of the pool: one of those after */
   const leat_host* host;
   void* instance;     /* from create() */
-  void* worker_state; /* from worker_init() */
+  void* worker_state; /* from worker_init(); NULL on the pool */
   void* bound;        /* from bind() */
 } leat_scope;
 
@@ -123,6 +124,11 @@ typedef struct leat_scope {
 /* The handler sees the body as it arrives: handle() is called with the head, then on_body for each piece and
  * on_body_end. Without the flag handle() is called when the body is complete (leat.request/1 body). */
 #define LEAT_HANDLER_STREAM_BODY 1u
+/* The handler can do without a worker, as routes with executor = "pool" want it: handle() may run on a thread
+ * that it may block, and on_done right after it. There worker_state is NULL, nothing can be waited for but by
+ * blocking (no suspension, timer, fetch or leat.pool/1 work), and write() waits for the client. Not with
+ * STREAM_BODY. */
+#define LEAT_HANDLER_ANY_THREAD 2u
 
 /* Every member but handle may be NULL. Callbacks of different requests run at the same time on different
  * workers; those of one request never do. */

@@ -88,7 +88,7 @@ class Plugin : public detail::PluginTag {
     using Handler = detail::FunctionHandler<Derived, function>;
     using Binder = detail::Binder<typename Handler::Args>;
     return {sizeof(leat_handler),
-            0,
+            Handler::kAnyThread ? LEAT_HANDLER_ANY_THREAD : 0u,
             {name, N - 1},
             Binder::bind,
             Binder::unbind,

@@ -307,6 +307,7 @@ template <class... Args>
 struct Arguments {
   using Bindings = std::tuple<typename Source<std::remove_cvref_t<Args>>::Binding...>;
   using Sources = std::tuple<Source<std::remove_cvref_t<Args>>...>;
+  static constexpr bool kPerWorker = (std::derived_from<std::remove_cvref_t<Args>, PerWorker> || ...);
 
   static bool bind(Bindings& bindings, const leat_host* host, const leat_route* route, leat_error* error) {
     return std::apply([&](auto&... each) { return (each.bind(host, route, error) & ... & true); }, bindings);

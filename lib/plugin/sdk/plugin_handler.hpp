@@ -129,6 +129,7 @@ template <class Plugin, auto function>
 struct FunctionHandler {
   using Args = typename Signature<decltype(function)>::Args;
   static constexpr bool kTask = is_task<typename Signature<decltype(function)>::Answer>;
+  static constexpr bool kAnyThread = !kTask && !Args::kPerWorker;
 
   static int32_t handle(const leat_scope* scope, leat_request* request) noexcept {
     const Frame frame{scope, request, {}};

@@ -1,0 +1,234 @@
+#include "plugin/errand.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <new>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/thread_pool.h"
+#include "pipeline/pipeline.h"
+
+namespace leat::plugin {
+
+namespace {
+
+// How far a thread may be ahead of its client. Half of it would wake the worker twice as often for what goes
+// out in one send all the same; twice it is twice the memory of each answer that waits.
+constexpr size_t kAhead = size_t{64} * 1024;
+
+// When a thread that waits looks whether the worker could not be told for want of memory.
+constexpr std::chrono::milliseconds kLookAgain{20};
+
+// The arena's, and as many again for what its limit does not count: the tail of a block.
+size_t most_blocks(size_t bytes) { return 2 * (bytes / Block::kSize) + 2; }
+
+}  // namespace
+
+uint64_t Errand::Context::now_ns() const { return monotonic_ns(); }
+
+Errand::Errand(http::Exchange& original, PluginHandler& handler)
+    : handler_(handler),
+      worker_(original.worker()),
+      ticket_(original.ticket()),
+      cached_(original.tap != nullptr),
+      context_(most_blocks(original.arena().limit())),
+      exchange_(context_, 0) {
+  exchange_.tap = this;
+}
+
+std::unique_ptr<Errand> Errand::make(http::Exchange& original, PluginHandler& handler) {
+  std::unique_ptr<Errand> errand(new (std::nothrow) Errand(original, handler));
+  if (errand == nullptr || !errand->take(original)) return nullptr;
+  return errand;
+}
+
+bool Errand::take(http::Exchange& original) {
+  if (!exchange_.take_request(original)) return false;
+  Arena& arena = exchange_.arena();
+  const auto fields = original.response.fields();
+  const size_t count = std::max<size_t>(fields.size(), 1);
+  auto* const before = arena.allocate_array<http::Response::Field>(count);
+  auto* const copies = arena.allocate_array<http::Response::Field>(count);
+  if (before == nullptr || copies == nullptr) return false;
+  for (size_t i = 0; i < fields.size(); ++i) {
+    before[i] = fields[i];
+    copies[i] = {arena.copy(fields[i].name), arena.copy(fields[i].value)};
+    if (copies[i].name.data() == nullptr || copies[i].value.data() == nullptr) return false;
+    if (!exchange_.response.add_checked(copies[i].name, copies[i].value)) return false;
+  }
+  before_ = {before, fields.size()};
+  copies_ = {copies, fields.size()};
+  exchange_.response.status = original.response.status;
+  exchange_.response.content_type = arena.copy(original.response.content_type);
+  return exchange_.response.content_type.data() != nullptr;
+}
+
+// --- The thread of the pool
+
+void Errand::run() noexcept {
+  try {
+    // The numbers of the pool's threads come after those of the workers.
+    const PluginInstance& instance = handler_.instance();
+    context_.set_index(instance.library().options().worker_count + ThreadPool::current_thread());
+    pipeline::apply_verdict(exchange_, handler_, handler_.handle(exchange_));
+    handler_.on_done(exchange_);
+  } catch (...) {
+    // A line of the log that found no memory.
+  }
+}
+
+void Errand::on_answer(http::Exchange&, std::optional<std::string_view>& body) {
+  answer_ = body ? Answer::Whole : Answer::Pieces;
+  if (!body) return;
+  body_.reset(new (std::nothrow) char[std::max<size_t>(body->size(), 1)]);
+  if (body_ == nullptr) {
+    answer_ = Answer::NoMemory;
+    return;
+  }
+  std::memcpy(body_.get(), body->data(), body->size());
+  body_size_ = body->size();
+}
+
+void Errand::on_piece(http::Exchange& exchange, std::string_view bytes) {
+  std::unique_lock lock(mutex_);
+  if (ahead_ == nullptr) ahead_.reset(new (std::nothrow) char[kAhead]);
+  if (ahead_ == nullptr) {
+    exchange.abort();
+    return;
+  }
+  while (!left_) {
+    const size_t size = std::min(bytes.size(), kAhead - ahead_size_);
+    std::memcpy(ahead_.get() + ahead_size_, bytes.data(), size);
+    ahead_size_ += size;
+    bytes.remove_prefix(size);
+    post();
+    if (bytes.empty()) return;
+    room_.wait_for(lock, kLookAgain);
+  }
+  exchange.cancel();
+}
+
+void Errand::on_end(http::Exchange&) { complete_ = true; }
+
+// Under the mutex. Where it fails the request has ended, which leave() tells, or the next one may succeed.
+void Errand::post() {
+  if (posted_ || ahead_size_ == 0) return;
+  posted_ = worker_.resume_from_any_thread(
+      ticket_, [](http::Exchange& original, void* errand) { static_cast<Errand*>(errand)->flow(original); },
+      this);
+}
+
+bool Errand::wish(const cache::Wishes& wishes) {
+  if (!cached_ || answer_ != Answer::None) return false;
+  wishes_ = wishes;
+  return true;
+}
+
+bool Errand::add_tag(std::string_view tag) {
+  if (!cached_ || answer_ != Answer::None) return false;
+  try {
+    tags_.emplace_back(tag);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  return true;
+}
+
+// --- The worker
+
+void Errand::flow(http::Exchange& original) {
+  original.suspend();
+  const std::lock_guard lock(mutex_);
+  give_pieces(original);
+  posted_ = blocked_;
+  if (!blocked_) room_.notify_one();
+}
+
+void Errand::writable(http::Exchange& original) {
+  blocked_ = false;
+  flow(original);
+}
+
+// What the plugin has said and the head of its answer. False: it was answered otherwise.
+bool Errand::give_head(http::Exchange& original) {
+  if (wishes_) (void)cache::wish(original, *wishes_);
+  for (const std::string& tag : tags_) (void)cache::add_tag(original, tag);
+  Arena& arena = original.arena();
+  http::Response& response = original.response;
+  response.reset();
+  response.status = exchange_.response.status;
+  response.content_type = arena.copy(exchange_.response.content_type);
+  bool whole = response.content_type.data() != nullptr;
+  for (const http::Response::Field& field : exchange_.response.fields()) {
+    // Those of middleware are the same ones again, by which the cache knows them.
+    const auto own = std::ranges::find_if(copies_, [&](const http::Response::Field& copy) {
+      return copy.name.data() == field.name.data() && copy.value.data() == field.value.data();
+    });
+    if (own != copies_.end()) {
+      const http::Response::Field& former = before_[static_cast<size_t>(own - copies_.begin())];
+      whole = response.add_checked(former.name, former.value) && whole;
+      continue;
+    }
+    const std::string_view name = arena.copy(field.name), value = arena.copy(field.value);
+    whole = name.data() != nullptr && value.data() != nullptr && response.add_checked(name, value) && whole;
+  }
+  if (whole) return true;
+  response.reset();
+  original.send_problem(503, "The server is out of memory for this request.");
+  return false;
+}
+
+// Under the mutex.
+void Errand::give_pieces(http::Exchange& original) {
+  if (blocked_) return;
+  if (!begun_) {
+    begun_ = true;
+    if (give_head(original)) original.begin(exchange_.announced_length());
+  }
+  const size_t size = std::exchange(ahead_size_, 0);
+  // False where the answer was given otherwise, too.
+  if (size != 0 && !original.write({ahead_.get(), size})) blocked_ = !original.finished();
+}
+
+void Errand::end_pieces(http::Exchange& original) {
+  {
+    const std::lock_guard lock(mutex_);
+    blocked_ = false;  // there is no more to come than this
+    give_pieces(original);
+  }
+  if (original.finished()) return;
+  if (!complete_) return original.abort();
+  for (const http::Response::Field& field : exchange_.trailers().fields())
+    (void)original.add_trailer(field.name, field.value);
+  original.end();
+}
+
+void Errand::finish(std::unique_ptr<Errand> errand, http::Exchange& original) {
+  switch (errand->answer_) {
+    case Answer::None:
+      original.send_problem(500, "The server failed to answer this request.");
+      break;
+    case Answer::NoMemory:
+      original.send_problem(503, "The server is out of memory for this request.");
+      break;
+    case Answer::Whole:
+      if (errand->give_head(original)) {
+        const std::string_view body(errand->body_.get(), errand->body_size_);
+        original.send_pinned(body, {[](void* kept) { delete static_cast<Errand*>(kept); }, errand.release()});
+      }
+      break;
+    case Answer::Pieces:
+      errand->end_pieces(original);
+      break;
+  }
+}
+
+void Errand::leave() {
+  const std::lock_guard lock(mutex_);
+  left_ = true;
+  room_.notify_one();
+}
+
+}  // namespace leat::plugin

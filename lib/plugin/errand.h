@@ -1,0 +1,113 @@
+// Errand: one request while a thread of the pool answers it.
+//
+// The worker's exchange is the worker's alone, and may end at any moment. So the handler gets a detached one:
+// a copy of the request with memory of its own, and this as its tap. An answer that comes whole is kept until
+// the worker sends it. One in pieces flows: the thread appends to a buffer, the worker empties it into the
+// exchange, and a thread that is a full buffer ahead of its client waits, as a blocking write to a socket
+// would.
+//
+//   worker   make() -> [queue] ............ flow() ... flow() ...... finish(), or left() where the client
+//   goes pool                       run(): handler -> pieces -> pieces -> end
+//
+// It belongs to its Work until that is delivered, and while the exchange lasts to whoever holds it there.
+//
+// Private to the plugin host.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/block_pool.h"
+#include "cache/cached_handler.h"
+#include "http/service.h"
+#include "plugin/handler.h"
+
+namespace leat::plugin {
+
+class Errand final : public http::AnswerTap {
+ public:
+  // --- On the worker.
+
+  // For a request whose handler is to be called now. Null: memory is out.
+  static std::unique_ptr<Errand> make(http::Exchange& original, PluginHandler& handler);
+  // What has come of an answer in pieces goes out, as far as the client takes it.
+  void flow(http::Exchange& original);
+  // It takes more again.
+  void writable(http::Exchange& original);
+  // It is back: the answer goes out, or the rest of it. `original` waits for it no longer.
+  static void finish(std::unique_ptr<Errand> errand, http::Exchange& original);
+  // The request has ended before: nobody waits for what comes.
+  void leave();
+
+  // --- On a thread of the pool. Throws nothing.
+
+  void run() noexcept;
+  void on_answer(http::Exchange& exchange, std::optional<std::string_view>& body) override;
+  void on_piece(http::Exchange& exchange, std::string_view bytes) override;
+  void on_end(http::Exchange& exchange) override;
+  // What the plugin says to the response cache before it answers, which the worker passes on. False: it has
+  // answered, the route has no cache, or memory is out.
+  [[nodiscard]] bool wish(const cache::Wishes& wishes);
+  [[nodiscard]] bool add_tag(std::string_view tag);
+
+ private:
+  // A worker as the detached exchange sees it: nobody who could go on with anything later.
+  class Context final : public http::WorkerContext {
+   public:
+    explicit Context(size_t most_blocks) : blocks_(most_blocks, 0) {}
+    [[nodiscard]] uint32_t index() const override { return index_; }
+    [[nodiscard]] uint64_t now_ns() const override;
+    [[nodiscard]] std::string_view date() const override { return {}; }
+    [[nodiscard]] BlockPool& blocks() override { return blocks_; }
+    [[nodiscard]] bool resume_after(http::Ticket, uint64_t, Resume, void*) override { return false; }
+    void forget_timers(http::Exchange&) override {}
+    [[nodiscard]] bool resume_from_any_thread(http::Ticket, Resume, void*) override { return false; }
+    void run_soon(std::function<void()>) override {}
+    void set_index(uint32_t index) { index_ = index; }
+
+   private:
+    BlockPool blocks_;
+    uint32_t index_ = 0;
+  };
+  enum class Answer : uint8_t { None, Whole, Pieces, NoMemory };
+
+  Errand(http::Exchange& original, PluginHandler& handler);
+  bool take(http::Exchange& original);
+  void post();
+  bool give_head(http::Exchange& original);
+  void give_pieces(http::Exchange& original);
+  void end_pieces(http::Exchange& original);
+
+  PluginHandler& handler_;
+  http::WorkerContext& worker_;
+  const http::Ticket ticket_;  // of the request
+  const bool cached_;          // its route has a cache
+  Context context_;
+  http::Exchange exchange_;
+  std::span<http::Response::Field> before_, copies_;  // fields that middleware has set, and their copies
+  Answer answer_ = Answer::None;
+  std::unique_ptr<char[]> body_;  // of a whole answer
+  size_t body_size_ = 0;
+  bool complete_ = false;  // all pieces have come
+  std::optional<cache::Wishes> wishes_;
+  std::vector<std::string> tags_;
+
+  // The worker's.
+  bool begun_ = false;
+  bool blocked_ = false;  // on_writable will come
+
+  std::mutex mutex_;  // of all below
+  std::condition_variable room_;
+  std::unique_ptr<char[]> ahead_;  // pieces on their way
+  size_t ahead_size_ = 0;
+  bool posted_ = false;  // flow() or writable() will be called
+  bool left_ = false;
+};
+
+}  // namespace leat::plugin
