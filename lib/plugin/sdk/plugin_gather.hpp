@@ -1,6 +1,6 @@
 // Part of plugin.hpp: tasks that wait for several others at a time.
 //
-//   std::vector<User> users = co_await leat::gather_with_limit(ids, 8, [&](uint64_t id) { return fetch(id);
+//   leat::Vector<User> users = co_await leat::gather_with_limit(ids, 8, [&](uint64_t id) { return fetch(id);
 //   });
 //
 // The items are shared out among `limit` lanes: coroutines that each take the next item when they have come
@@ -98,7 +98,7 @@ Task<> run_lanes(Items& items, size_t limit, Each& each) {
     }
     co_return true;
   };
-  std::vector<Task<>> lanes;
+  Vector<Task<>> lanes;
   while (lanes.size() < std::max<size_t>(limit, 1) && next != end && !join.stopped())
     join.start(lanes.emplace_back(lane(join, body)));
   co_await join;
@@ -109,8 +109,8 @@ template <class Function, class Items>
 using Gathered = typename std::invoke_result_t<Function&, std::ranges::range_reference_t<Items>>::Value;
 
 template <class T>
-std::vector<T> values_of(std::vector<std::optional<T>>&& places) {
-  std::vector<T> values;
+Vector<T> values_of(Vector<std::optional<T>>&& places) {
+  Vector<T> values;
   values.reserve(places.size());
   for (std::optional<T>& each : places) values.push_back(std::move(*each));
   return values;
@@ -132,8 +132,8 @@ Task<R> gather_nothing(Items items, size_t limit, Function function) {
 }
 
 template <class T, class Items, class Function>
-Task<std::vector<T>> gather_values(Items items, size_t limit, Function function) {
-  std::vector<std::optional<T>> places(static_cast<size_t>(std::ranges::distance(items)));
+Task<Vector<T>> gather_values(Items items, size_t limit, Function function) {
+  Vector<std::optional<T>> places(static_cast<size_t>(std::ranges::distance(items)));
   auto each = [&](auto&& item, size_t place) -> Task<bool> {
     places[place].emplace(co_await function(item));
     co_return true;
@@ -143,8 +143,8 @@ Task<std::vector<T>> gather_values(Items items, size_t limit, Function function)
 }
 
 template <class T, class Items, class Function>
-Task<Result<std::vector<T>>> gather_results(Items items, size_t limit, Function function) {
-  std::vector<std::optional<T>> places(static_cast<size_t>(std::ranges::distance(items)));
+Task<Result<Vector<T>>> gather_results(Items items, size_t limit, Function function) {
+  Vector<std::optional<T>> places(static_cast<size_t>(std::ranges::distance(items)));
   std::optional<Problem> problem;
   auto each = [&](auto&& item, size_t place) -> Task<bool> {
     Result<T> result = co_await function(item);
@@ -160,8 +160,8 @@ Task<Result<std::vector<T>>> gather_results(Items items, size_t limit, Function 
 }
 
 template <class T, class Items, class Function>
-Task<std::vector<Result<T>>> collect(Items items, size_t limit, Function function) {
-  std::vector<std::optional<Result<T>>> places(static_cast<size_t>(std::ranges::distance(items)));
+Task<Vector<Result<T>>> collect(Items items, size_t limit, Function function) {
+  Vector<std::optional<Result<T>>> places(static_cast<size_t>(std::ranges::distance(items)));
   auto each = [&](auto&& item, size_t place) -> Task<bool> {
     try {
       places[place].emplace(co_await function(item));
@@ -176,10 +176,10 @@ Task<std::vector<Result<T>>> collect(Items items, size_t limit, Function functio
 
 }  // namespace detail
 
-// Awaits `function(item)`, a Task<R>, for each item, at most `limit` of them at a time: a std::vector<R> in
-// the order of the items. The first that fails ends it: what it has thrown is thrown, and the tasks that
-// still wait are destroyed. Where R is Result<T>, the outcome is a Result<std::vector<T>>, with the first
-// problem.
+// Awaits `function(item)`, a Task<R>, for each item, at most `limit` of them at a time: a Vector<R> in the
+// order of the items, in the request's memory. The first that fails ends it: what it has thrown is thrown,
+// and the tasks that still wait are destroyed. Where R is Result<T>, the outcome is a Result<Vector<T>>, with
+// the first problem.
 //
 // A range that is a temporary is kept, any other must outlive the task, as must what `function` refers to.
 template <std::ranges::forward_range Items, class Function>
@@ -195,7 +195,7 @@ auto gather_with_limit(Items&& items, size_t limit, Function function) {
     return detail::gather_values<R>(std::move(view), limit, std::move(function));
 }
 
-// The same, but a Problem, returned or thrown, is an outcome like others: a std::vector<Result<R>>. Other
+// The same, but a Problem, returned or thrown, is an outcome like others: a Vector<Result<R>>. Other
 // exceptions end it.
 template <std::ranges::forward_range Items, class Function>
 auto collect_with_limit(Items&& items, size_t limit, Function function) {

@@ -28,12 +28,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <optional>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "plugin.h"
 #include "plugin_answer.hpp"
@@ -171,6 +173,25 @@ class TaskRun {
   size_t spare_size_ = kSpare;
 };
 
+// The run's memory, for containers of its coroutines.
+template <class T>
+struct RunAllocator {
+  static_assert(alignof(T) <= TaskRun::kAlign);
+  using value_type = T;
+  RunAllocator() = default;
+  template <class U>
+  RunAllocator(const RunAllocator<U>&) noexcept {}
+  T* allocate(size_t count) {
+    if (count > SIZE_MAX / sizeof(T)) throw std::bad_array_new_length();
+    return static_cast<T*>(TaskRun::current().allocate(count * sizeof(T)));
+  }
+  void deallocate(T* memory, size_t count) noexcept { TaskRun::release_frame(memory, count * sizeof(T)); }
+  template <class U>
+  bool operator==(const RunAllocator<U>&) const noexcept {
+    return true;
+  }
+};
+
 struct PromiseBase {
   struct Final {
     static bool await_ready() noexcept { return false; }
@@ -218,6 +239,16 @@ struct Promise<void> : PromiseBase {
 };
 
 }  // namespace detail
+
+// A std::vector in the request's memory, for coroutines: it ends with its request, and in its callbacks. What
+// is to outlive that is a std::vector<T>, which it becomes by itself.
+template <class T>
+struct Vector : std::vector<T, detail::RunAllocator<T>> {
+  using std::vector<T, detail::RunAllocator<T>>::vector;
+  operator std::vector<T>() && {
+    return {std::make_move_iterator(this->begin()), std::make_move_iterator(this->end())};
+  }
+};
 
 // A coroutine that comes to a T. It begins when it is awaited, or, as a handler, when that is called; it
 // ends, wherever it is, with the Task.

@@ -113,7 +113,7 @@ class Answers : public leat::Plugin<Answers> {
     co_await leat::sleep(std::chrono::milliseconds(1));
     co_return find(id).value();  // or the problem is thrown
   }
-  Task<Result<std::vector<Item>>> all(leat::Query<uint64_t, "from"> from) {
+  Task<Result<leat::Vector<Item>>> all(leat::Query<uint64_t, "from"> from) {
     co_return co_await leat::gather_with_limit(std::views::iota(*from, *from + 2), 2,
                                                [](uint64_t id) -> Task<Result<Item>> { co_return find(id); });
   }

@@ -130,6 +130,14 @@ class Gather : public leat::Plugin<Gather> {
     co_return json.value(*got);
   }
 
+  // Nothing of its own on the heap.
+  Task<Reply> numbers(N n, Limit limit, Json& json) {
+    co_return json.value(co_await leat::gather_with_limit(iota(0, *n), limit, [&](int item) -> Task<int> {
+      co_await leat::sleep(milliseconds(item % 2));
+      co_return item* item;
+    }));
+  }
+
   static Reply left(Json& json) { return json.object("left", running.load()); }
 
   static constexpr auto handlers() {
@@ -137,7 +145,7 @@ class Gather : public leat::Plugin<Gather> {
                       handler<&Gather::collected>("collected"), handler<&Gather::effects>("effects"),
                       handler<&Gather::nested>("nested"), handler<&Gather::threads>("threads"),
                       handler<&Gather::within>("within"), handler<&Gather::within_all>("within_all"),
-                      handler<&Gather::left>("left"));
+                      handler<&Gather::numbers>("numbers"), handler<&Gather::left>("left"));
   }
 
  private:
