@@ -207,6 +207,7 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   OwnMetrics own(libraries.commons(), loaded->workers);
   options.worker.connections.opened = &own.connections_opened();
   options.worker.connections.closed = &own.connections_closed();
+  options.worker.metrics = &own;
   Generations generations(std::move(loaded->assembly), loaded->workers, loaded->settings.drain_timeout,
                           &own.requests());
   Control control(control_options(command, loaded->settings, libraries, own, start.signs), generations);

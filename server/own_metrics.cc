@@ -1,5 +1,6 @@
 #include "server/own_metrics.h"
 
+#include <algorithm>
 #include <ctime>
 #include <format>
 #include <utility>
@@ -39,6 +40,7 @@ OwnMetrics::OwnMetrics(plugin::Commons& commons, uint32_t workers)
            return static_cast<double>(commons.cache.statistics().*member);
          }}));
   };
+  declare_memory();
   using cache::Statistics;
   cache(metrics::Type::Counter, "leat_cache_hits_total", "Values that were found in the cache.",
         &Statistics::hits);
@@ -56,6 +58,51 @@ OwnMetrics::OwnMetrics(plugin::Commons& commons, uint32_t workers)
                              .help = "1, with the daemon's version as a label.",
                              .labels = {{"version", LEAT_VERSION}},
                              .read = [] { return 1.0; }}));
+}
+
+void OwnMetrics::declare_memory() {
+  // The sum, or the largest, of what the workers' pools say.
+  const auto show = [this](metrics::Type type, const char* name, const char* help, auto read,
+                           bool largest = false) {
+    others_.push_back(declare(
+        {.type = type, .name = name, .help = help, .labels = {}, .bounds = {}, .read = [this, read, largest] {
+           const std::lock_guard lock(mutex_);
+           size_t all = 0;
+           for (const BlockPool* pool : pools_)
+             all = largest ? std::max<size_t>(all, read(*pool)) : all + read(*pool);
+           return static_cast<double>(all);
+         }}));
+  };
+  using metrics::Type;
+  show(Type::Gauge, "leat_memory_used_bytes",
+       "Memory that requests and answers have now, against limits.memory of each worker.",
+       [](const BlockPool& pool) { return pool.out() * Block::kSize; });
+  show(Type::Gauge, "leat_memory_kept_bytes", "Memory that is kept for the next ones.",
+       [](const BlockPool& pool) { return pool.idle() * Block::kSize; });
+  show(Type::Gauge, "leat_memory_peak_bytes", "The most that each worker has had in use at a time, added up.",
+       [](const BlockPool& pool) { return pool.peak() * Block::kSize; });
+  show(Type::Counter, "leat_arena_blocks_total",
+       "Blocks of 16 KiB that requests have taken for what is made for them.",
+       [](const BlockPool& pool) -> size_t { return pool.arenas().blocks; });
+  show(Type::Counter, "leat_arena_large_total", "Allocations of requests that were larger than a block.",
+       [](const BlockPool& pool) -> size_t { return pool.arenas().large; });
+  show(Type::Counter, "leat_arena_refused_total",
+       "Allocations of requests that were refused, at limits.request_memory or for want of memory.",
+       [](const BlockPool& pool) -> size_t { return pool.arenas().refused; });
+  show(
+      Type::Gauge, "leat_arena_largest_bytes",
+      "The most memory that one request has had, against limits.request_memory.",
+      [](const BlockPool& pool) -> size_t { return pool.arenas().largest; }, true);
+}
+
+void OwnMetrics::watch(const BlockPool& pool) {
+  const std::lock_guard lock(mutex_);
+  pools_.push_back(&pool);
+}
+
+void OwnMetrics::forget(const BlockPool& pool) {
+  const std::lock_guard lock(mutex_);
+  std::erase(pools_, &pool);
 }
 
 std::shared_ptr<metrics::Metric> OwnMetrics::declare(metrics::Description description) {

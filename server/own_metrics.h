@@ -8,9 +8,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
+#include "base/block_pool.h"
 #include "base/metrics.h"
 #include "pipeline/request_counts.h"
 #include "plugin/commons.h"
@@ -25,18 +28,24 @@ class OwnMetrics {
   [[nodiscard]] const pipeline::RequestCounts& requests() const { return requests_; }
   [[nodiscard]] metrics::Metric& connections_opened() const { return *opened_; }
   [[nodiscard]] metrics::Metric& connections_closed() const { return *closed_; }
+  // Of a worker, which shows its memory from then on until it is forgotten.
+  void watch(const BlockPool& pool);
+  void forget(const BlockPool& pool);
   // That which serves.
   void set_generation(uint64_t number) { generation_->set(static_cast<double>(number)); }
 
  private:
   std::shared_ptr<metrics::Metric> declare(metrics::Description description);
   void gauge(const char* name, const char* help, std::function<double()> read);
+  void declare_memory();
 
   metrics::Registry& registry_;
   uint32_t workers_;
   pipeline::RequestCounts requests_;
   std::shared_ptr<metrics::Metric> opened_, closed_, generation_;
   std::vector<std::shared_ptr<metrics::Metric>> others_;
+  std::mutex mutex_;
+  std::vector<const BlockPool*> pools_;
 };
 
 }  // namespace leat::server

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "pipeline/site.h"
+#include "server/own_metrics.h"
 
 namespace leat::server {
 
@@ -65,9 +66,12 @@ Worker::Worker(WorkerOptions options, std::vector<Fd> listeners, http::Service& 
             .exchanges = exchanges_,
             .writer = writer_,
             .heads = options_.known_heads ? &heads_ : nullptr,
-            .lines = options_.known_heads ? &lines_ : nullptr} {}
+            .lines = options_.known_heads ? &lines_ : nullptr} {
+  if (options_.metrics != nullptr) options_.metrics->watch(blocks_);
+}
 
 Worker::~Worker() {
+  if (options_.metrics != nullptr) options_.metrics->forget(blocks_);
   // Runs what was posted last, which may still look for its exchange.
   loop_.reset();
 }

@@ -38,6 +38,8 @@ class Site;
 
 namespace leat::server {
 
+class OwnMetrics;
+
 struct WorkerOptions {
   uint32_t index = 0;
   int cpu = -1;  // pinned to it; -1: not pinned
@@ -53,6 +55,7 @@ struct WorkerOptions {
   std::string server_name = "leat";  // empty: no Server field
   bool known_heads = true;           // recognise heads and header lines that come again
   uint64_t stall_warning_ms = 5;     // a turn that takes longer is logged; 0: never
+  OwnMetrics* metrics = nullptr;     // that show its memory; it outlives the worker
 };
 
 class Worker final : public net::LoopClient, public http::WorkerContext, public ExchangeResumer {

@@ -22,6 +22,8 @@ Block* Arena::take_block() noexcept {
   block->next = blocks_;
   blocks_ = block;
   footprint_ += Block::kSize;
+  pool_.arenas().blocks += 1;
+  pool_.arenas().largest.raise_to(footprint_);
   return block;
 }
 
@@ -32,21 +34,25 @@ void* Arena::take_large(size_t size) noexcept {
   if (memory == nullptr) return nullptr;
   large_ = new (memory) Large{large_, total};
   footprint_ += total;
+  pool_.arenas().large += 1;
+  pool_.arenas().largest.raise_to(footprint_);
   return large_ + 1;
+}
+
+void* Arena::refuse() noexcept {
+  refused_ = true;
+  pool_.arenas().refused += 1;
+  return nullptr;
 }
 
 void* Arena::allocate_slow(size_t size, size_t align) noexcept {
   ENSURE(align <= alignof(std::max_align_t));
   if (size > Block::capacity()) {
     void* memory = take_large(size);
-    refused_ |= memory == nullptr;
-    return memory;
+    return memory != nullptr ? memory : refuse();
   }
   Block* block = take_block();
-  if (block == nullptr) {
-    refused_ = true;
-    return nullptr;
-  }
+  if (block == nullptr) return refuse();
   if (size > kLargestShared && cursor_ != 0) return block->bytes();  // the block in use stays in use
   cursor_ = reinterpret_cast<uintptr_t>(block->bytes());
   end_ = cursor_ + Block::capacity();

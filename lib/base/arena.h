@@ -77,6 +77,7 @@ class Arena {
 
   Block* take_block() noexcept;
   void* take_large(size_t size) noexcept;
+  void* refuse() noexcept;
   void* allocate_slow(size_t size, size_t align) noexcept;
 
   BlockPool& pool_;

@@ -22,20 +22,21 @@ Block* BlockPool::take_fresh() noexcept {
   if (out_ >= most_) return nullptr;
   void* memory = std::malloc(Block::kSize);
   if (memory == nullptr) return nullptr;
-  ++out_;
+  out_ += 1;
+  peak_.raise_to(out_);
   return new (memory) Block;
 }
 
 void BlockPool::give(Block* block) noexcept {
   ENSURE(out_ > 0);
-  --out_;
+  out_ -= 1;
   if (idle_ >= keep_) {
     std::free(block);
     return;
   }
   block->next = free_;
   free_ = block;
-  ++idle_;
+  idle_ += 1;
 }
 
 void BlockPool::give_all(Block* first) noexcept {

@@ -6,9 +6,10 @@
 // reading, not a reason to allocate. Blocks given back stay in the pool up to `keep`, the rest return to
 // the allocator.
 //
-// One pool belongs to one worker and is used on its thread only.
+// One pool belongs to one worker and is used on its thread only; what it counts can be read from any.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -29,6 +30,24 @@ struct Block {
   [[nodiscard]] size_t room() const { return capacity() - end; }
 };
 
+// A number that one thread changes and all may read.
+class OwnCount {
+ public:
+  operator size_t() const { return value_.load(std::memory_order_relaxed); }
+  OwnCount& operator+=(size_t by) { return set(*this + by); }
+  OwnCount& operator-=(size_t by) { return set(*this - by); }
+  void raise_to(size_t value) {
+    if (value > *this) set(value);
+  }
+
+ private:
+  OwnCount& set(size_t value) {
+    value_.store(value, std::memory_order_relaxed);
+    return *this;
+  }
+  std::atomic<size_t> value_ = 0;
+};
+
 class BlockPool {
  public:
   // `most` blocks can be out at once; `keep` stay in the pool when given back.
@@ -41,8 +60,9 @@ class BlockPool {
   [[nodiscard]] Block* take() noexcept {
     if (Block* block = free_) {
       free_ = block->next;
-      --idle_;
-      ++out_;
+      idle_ -= 1;
+      out_ += 1;
+      peak_.raise_to(out_);
       block->next = nullptr;
       block->begin = block->end = 0;
       return block;
@@ -53,7 +73,16 @@ class BlockPool {
   // Gives back a list linked by `next`.
   void give_all(Block* first) noexcept;
 
+  // What the arenas on it have taken from it since the start; of allocations larger than a block, how many;
+  // how many of either were refused; and the most that one had at a time, in bytes.
+  struct ArenaCounts {
+    OwnCount blocks, large, refused, largest;
+  };
+  [[nodiscard]] ArenaCounts& arenas() { return arenas_; }
+  [[nodiscard]] const ArenaCounts& arenas() const { return arenas_; }
+
   [[nodiscard]] size_t out() const { return out_; }
+  [[nodiscard]] size_t peak() const { return peak_; }  // of out()
   [[nodiscard]] size_t idle() const { return idle_; }
   [[nodiscard]] size_t most() const { return most_; }
 
@@ -61,8 +90,8 @@ class BlockPool {
   Block* take_fresh() noexcept;
 
   Block* free_ = nullptr;
-  size_t out_ = 0;
-  size_t idle_ = 0;
+  OwnCount out_, idle_, peak_;
+  ArenaCounts arenas_;
   size_t most_;
   size_t keep_;
 };

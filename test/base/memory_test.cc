@@ -23,6 +23,7 @@ TEST_CASE("block pool: gives up to its bound, keeps what it was told to, and cou
   pool.give(blocks[2]);  // one more than it keeps
   CHECK(pool.out() == 0);
   CHECK(pool.idle() == 2);
+  CHECK(pool.peak() == 3);
   Block* again = pool.take();
   CHECK(again == blocks[1]);  // the last that came back, which is warm
   CHECK(again->begin == 0);
@@ -88,16 +89,21 @@ TEST_CASE("arena: past its limit, or the pool's, it says so, and what it gave st
     CHECK_FALSE(arena.refused());
     CHECK(arena.allocate(Block::capacity()) == nullptr);
     CHECK(arena.refused());
+    CHECK(pool.arenas().refused == 1);
     CHECK(arena.allocate(size_t{1} << 40) == nullptr);
     CHECK(arena.allocate(SIZE_MAX) == nullptr);
     CHECK(arena.allocate_array<uint64_t>(SIZE_MAX / 4) == nullptr);
     CHECK(arena.allocate(10) != nullptr);
     CHECK(kept == "kept");
     CHECK(arena.refused());
+    CHECK(pool.arenas().refused == 3);
+    CHECK(pool.arenas().blocks == 1);
+    CHECK(pool.arenas().largest == Block::kSize);
     arena.rewind();
     CHECK_FALSE(arena.refused());
     CHECK(arena.allocate(size_t{1} << 40) == nullptr);
     CHECK(arena.refused());
+    CHECK(pool.arenas().refused == 4);
   }
   SECTION("the pool's") {
     Arena arena(pool, SIZE_MAX);

@@ -106,6 +106,12 @@ TEST_CASE("metrics: the daemon tells of itself") {
     CHECK(text.contains("\nleat_log_lines_dropped_total 0\n"));
     CHECK(text.contains("\nleat_pool_queued 0\n"));
     CHECK(text.contains("\nleat_workers 2\n"));
+    // The connection is between two requests, or gone: what they had is kept for the next ones.
+    CHECK(text.contains("\nleat_memory_used_bytes 0\n"));
+    CHECK_FALSE(text.contains("\nleat_memory_kept_bytes 0\n"));
+    CHECK_FALSE(text.contains("\nleat_memory_peak_bytes 0\n"));
+    CHECK(text.contains("\nleat_arena_largest_bytes 16384\n"));
+    CHECK(text.contains("\nleat_arena_refused_total 0\n"));
     CHECK(text.contains("\nleat_build_info{version=\""));
   }
   CHECK(wait_until([&] { return site.metrics().contains("\nleat_connections_closed_total 1\n"); }));
