@@ -304,6 +304,7 @@ void Exchange::recycle() {
   started_ns = 0;
   close_after = false;
   has_place = false;
+  place_of = nullptr;
   state_ = State::Open;
   requested_ = cancelled_ = suspended_ = blocked_ = body_paused_ = chunked_ = head_only_ = has_length_ =
       false;

@@ -23,8 +23,9 @@
 #include "http/parser.h"
 
 namespace leat::pipeline {
+class LimitedHandler;
 struct Route;
-}
+}  // namespace leat::pipeline
 
 namespace leat::http {
 
@@ -150,7 +151,9 @@ class Exchange {
   uint64_t started_ns = 0;        // CLOCK_MONOTONIC of the turn in which the head was complete
   bool close_after = false;       // answer, then close
   bool has_place = false;         // among those that its handler may have at the same time
-  void* timers = nullptr;         // the worker's: running timers of this exchange
+  pipeline::LimitedHandler* place_of =
+      nullptr;             // who gets that back at its end; none where the handler does it
+  void* timers = nullptr;  // the worker's: running timers of this exchange
 
  private:
   friend class Session;

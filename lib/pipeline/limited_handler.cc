@@ -1,5 +1,7 @@
 #include "pipeline/limited_handler.h"
 
+#include <utility>
+
 namespace leat::pipeline {
 
 LimitedHandler::LimitedHandler(std::unique_ptr<Handler> handler, std::vector<std::shared_ptr<Places>> places,
@@ -17,6 +19,7 @@ Verdict LimitedHandler::handle(http::Exchange& exchange) {
     return Verdict::Done;
   }
   exchange.has_place = true;
+  exchange.place_of = this;
   return handler_->handle(exchange);
 }
 
@@ -38,6 +41,9 @@ void LimitedHandler::on_done(http::Exchange& exchange) {
   if (!exchange.has_place) return;
   handler_->on_done(exchange);
   exchange.has_place = false;
+  if (std::exchange(exchange.place_of, nullptr) != nullptr) give_place();
+}
+void LimitedHandler::give_place() {
   for (const auto& each : places_) each->give();
 }
 

@@ -3,7 +3,9 @@
 //
 // One more is answered 503 at once, with Retry-After, so that what the handler stands for (a database, a
 // licence) is not asked for more than it can do, and whoever asks learns it while it can still go elsewhere.
-// A request counts from its handler's call until it has ended, suspended or not, in whatever way it ends.
+// A request counts from its handler's call until it has ended, suspended or not, in whatever way it ends. A
+// handler that may be busy with it for longer, on another thread, takes Exchange::place_of over and gives the
+// place back itself.
 //
 // It stands behind middleware and the response cache: what these answer does not count.
 //
@@ -57,6 +59,9 @@ class LimitedHandler final : public Handler {
   void on_cancel(http::Exchange& exchange) override;
   void on_done(http::Exchange& exchange) override;
   [[nodiscard]] std::string_view blame() const override { return handler_->blame(); }
+
+  // One that had a place has it no longer.
+  void give_place();
 
  private:
   const std::unique_ptr<Handler> handler_;

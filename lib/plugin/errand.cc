@@ -4,10 +4,12 @@
 #include <chrono>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread_pool.h"
+#include "pipeline/limited_handler.h"
 #include "pipeline/pipeline.h"
 
 namespace leat::plugin {
@@ -223,6 +225,10 @@ void Errand::finish(std::unique_ptr<Errand> errand, http::Exchange& original) {
       errand->end_pieces(original);
       break;
   }
+}
+
+void Errand::give_place() {
+  if (auto* place_of = std::exchange(place_of_, nullptr)) place_of->give_place();
 }
 
 void Errand::leave() {

@@ -44,6 +44,10 @@ class Errand final : public http::AnswerTap {
   static void finish(std::unique_ptr<Errand> errand, http::Exchange& original);
   // The request has ended before: nobody waits for what comes.
   void leave();
+  // What is given back when the handler is through (pipeline::LimitedHandler), also where its client has
+  // left.
+  void keep_place(pipeline::LimitedHandler* place_of) { place_of_ = place_of; }
+  void give_place();
 
   // --- On a thread of the pool. Throws nothing.
 
@@ -99,6 +103,7 @@ class Errand final : public http::AnswerTap {
   std::vector<std::string> tags_;
 
   // The worker's.
+  pipeline::LimitedHandler* place_of_ = nullptr;
   bool begun_ = false;
   bool blocked_ = false;  // on_writable will come
 

@@ -1,5 +1,7 @@
 #include "plugin/pooled_handler.h"
 
+#include <utility>
+
 #include "pipeline/limited_handler.h"
 #include "plugin/call.h"
 #include "plugin/errand.h"
@@ -15,6 +17,7 @@ void run(void* errand) { static_cast<Errand*>(errand)->run(); }
 // The work is delivered, without a request where that has ended.
 int32_t came_back(const leat_scope*, leat_request* request, void* argument) {
   std::unique_ptr<Errand> errand(static_cast<Errand*>(argument));
+  errand->give_place();
   if (request == nullptr) return LEAT_DONE;
   http::Exchange& exchange = *current_call.exchange;
   state_of(exchange)->errand = nullptr;
@@ -40,6 +43,7 @@ pipeline::Verdict PooledHandler::handle(http::Exchange& exchange) {
     }
   }
   if (started == LEAT_OK) {
+    errand->keep_place(std::exchange(exchange.place_of, nullptr));
     state_of(exchange)->errand = errand.release();
     return pipeline::Verdict::Pending;
   }

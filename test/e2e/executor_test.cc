@@ -119,6 +119,24 @@ TEST_CASE("executor: the cache before a handler on the pool has it run once, and
   CHECK(Client(daemon.address()).ask(get("/count")).body == "run 2");
 }
 
+TEST_CASE("executor: a place among those of `concurrency` is taken until the thread is through") {
+  Daemon daemon(configuration(route("sleep", "executor = \"pool\"\nconcurrency = 1\n")),
+                {.arguments = {"--workers", "1"}});
+  Client first(daemon.address());
+  first.send(get("/sleep?ms=700"));
+  CHECK(wait_until([&] { return count(daemon, "begun") == 1; }));
+  first.reset();
+  int refused = 0;
+  const bool let_in = wait_until([&] {
+    const int status = Client(daemon.address()).ask(get("/sleep?ms=0")).status;
+    if (status == 503) ++refused;
+    return status == 200;
+  });
+  CHECK(let_in);
+  CHECK(refused > 0);
+  CHECK(count(daemon, "ended") == 2);
+}
+
 TEST_CASE("executor: a stop waits for what is on the pool") {
   Daemon daemon(configuration(route("sleep")), {.arguments = {"--workers", "1"}});
   std::vector<Client> clients = ask(daemon, 3, "/sleep?ms=300");

@@ -66,6 +66,7 @@ Site::Site(std::string_view plugin, const Value& options)
 Site::~Site() {
   instance_->worker_fini(0);
   handlers_.clear();
+  instance_.reset();  // with its threads, which may still be on their way into the worker
 }
 
 std::expected<void, LoadError> Site::route(const std::string& name, std::vector<std::string> params) {
