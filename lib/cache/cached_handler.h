@@ -53,6 +53,10 @@ class CachedHandler final : public pipeline::Handler {
   void on_cancel(http::Exchange& exchange) override;
   void on_done(http::Exchange& exchange) override;
   [[nodiscard]] std::string_view blame() const override { return handler_->blame(); }
+  void list_steps(std::vector<std::string_view>& steps) const override {
+    steps.emplace_back("cache");
+    handler_->list_steps(steps);
+  }
   [[nodiscard]] ResponseCache& cache() const { return cache_; }
 
  private:

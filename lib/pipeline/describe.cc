@@ -11,6 +11,13 @@ namespace {
 
 std::string methods_of(const Route& route) { return route.id.substr(0, route.id.find(' ')); }
 
+// Between the middleware and the handler.
+std::vector<std::string_view> steps_of(const Route& route) {
+  std::vector<std::string_view> steps;
+  if (route.handler != nullptr) route.handler->list_steps(steps);
+  return steps;
+}
+
 }  // namespace
 
 std::string describe_text(const Site& site) {
@@ -28,6 +35,7 @@ std::string describe_text(const Site& site) {
   };
   const auto chain = [&](const Route& route) {
     for (const Step& step : route.chain) text += display_name(*step.spec) + " > ";
+    for (const std::string_view step : steps_of(route)) text.append(step) += " > ";
     text += route.handler == nullptr ? "(404)" : route.handler_name;
     for (const Step& step : route.chain)
       for (const MiddlewareSpec* merged : step.merged)
@@ -64,6 +72,10 @@ std::string describe_json(const Site& site) {
     json.end_array();
     json.key("handler");
     json.string(route->handler_name);
+    json.key("before_handler");
+    json.begin_array();
+    for (const std::string_view step : steps_of(*route)) json.string(step);
+    json.end_array();
     json.key("middleware");
     json.begin_array();
     for (const Step& step : route->chain) {

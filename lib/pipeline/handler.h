@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "http/exchange.h"
 
@@ -40,6 +41,8 @@ class Handler {
   virtual void on_done(http::Exchange&) {}
   // Who is to blame in logs and 500s: "plugin demo".
   [[nodiscard]] virtual std::string_view blame() const = 0;
+  // Adds what stands before it on its route, in order, for people: "cache", "concurrency", "pool".
+  virtual void list_steps(std::vector<std::string_view>&) const {}
 };
 
 // One configured instance of a middleware kind. What it does not override is left out of the compiled chain.

@@ -59,6 +59,10 @@ class LimitedHandler final : public Handler {
   void on_cancel(http::Exchange& exchange) override;
   void on_done(http::Exchange& exchange) override;
   [[nodiscard]] std::string_view blame() const override { return handler_->blame(); }
+  void list_steps(std::vector<std::string_view>& steps) const override {
+    steps.emplace_back("concurrency");
+    handler_->list_steps(steps);
+  }
 
   // One that had a place has it no longer.
   void give_place();

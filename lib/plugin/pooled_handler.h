@@ -13,6 +13,7 @@
 
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "base/metrics.h"
 #include "base/thread_pool.h"
@@ -31,6 +32,10 @@ class PooledHandler final : public pipeline::Handler {
   pipeline::Verdict on_writable(http::Exchange& exchange) override;
   void on_done(http::Exchange& exchange) override;
   [[nodiscard]] std::string_view blame() const override { return handler_->blame(); }
+  void list_steps(std::vector<std::string_view>& steps) const override {
+    steps.emplace_back("pool");
+    handler_->list_steps(steps);
+  }
 
  private:
   const std::unique_ptr<PluginHandler> handler_;

@@ -146,6 +146,14 @@ TEST_CASE("executor: a stop waits for what is on the pool") {
   CHECK(daemon.wait() == 0);
 }
 
+TEST_CASE("executor: what stands before a handler is listed with its route") {
+  TempFolder folder;
+  const std::string routes = route("count", "executor = \"pool\"\nconcurrency = 2\n[route.cache]\n");
+  const Outcome listed = run_leat({"routes", "-c", folder.write("leat.toml", configuration(routes))});
+  CHECK(listed.status == 0);
+  CHECK(listed.output.contains("request_id > cache > concurrency > pool > b:count\n"));
+}
+
 TEST_CASE("executor: what is wrong with it is said") {
   TempFolder folder;
   const auto check = [&](std::string_view routes) {

@@ -318,6 +318,7 @@ TEST_CASE("site: routes are described with methods, handler, chain and merges") 
   CHECK(
       describe_json(*site) ==
       R"json([{"id":"GET,PUT /users/{id}","path":"/users/{id}","methods":["GET","PUT"],"handler":"test:handler",)json"
+      R"json("before_handler":[],)json"
       R"json("middleware":[{"kind":"observe","name":"","phase":"observe","merged":[]},)json"
       R"json({"kind":"identify","name":"","phase":"identify","merged":["identify(again)"]}]}])json");
 }
