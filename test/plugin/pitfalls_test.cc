@@ -24,6 +24,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
+fs::path make_folder() {
+  fs::path folder = fs::temp_directory_path() / ("leat-pitfall-" + std::to_string(::getpid()));
+  fs::create_directory(folder);
+  return folder;
+}
+
 std::string build(const std::string& name) { return std::string(TEST_PLUGINS) + "/" + name + ".so"; }
 
 }  // namespace
@@ -39,8 +45,7 @@ TEST_CASE("pitfall: two builds of a plugin share no variable, not even an inline
 }
 
 TEST_CASE("pitfall: a path that another build was loaded from gives the build that is there now") {
-  const fs::path folder = fs::temp_directory_path() / ("leat-pitfall-" + std::to_string(::getpid()));
-  fs::create_directory(folder);
+  const fs::path folder = make_folder();
   const std::string path = folder / "plugin.so";
   fs::copy_file(build("generation_1"), path);
   Site first(path);
@@ -63,14 +68,17 @@ TEST_CASE("pitfall: a thread that a plugin leaves behind runs on in code that is
 }
 
 TEST_CASE("pitfall: a symbol that nothing defines does not link with the plugin flags") {
-  const std::string command =
-      std::string(PLUGIN_LINK) + " -o /dev/null " + PLUGIN_SOURCES "/missing_symbol.c 2>&1";
+  // Into a folder of its own: what fails is deleted, and of /dev/null root would be deprived.
+  const fs::path folder = make_folder();
+  const std::string command = std::string(PLUGIN_LINK) + " -o " + (folder / "plugin.so").string() + " " +
+                              PLUGIN_SOURCES "/missing_symbol.c 2>&1";
   std::FILE* output = ::popen(command.c_str(), "r");
   REQUIRE(output != nullptr);
   std::string said;
   char piece[512];
   while (std::fgets(piece, sizeof piece, output) != nullptr) said += piece;
   const int status = ::pclose(output);
+  fs::remove_all(folder);
   INFO(command << "\n" << said);
   CHECK(status != 0);
   CHECK(said.contains("undefined reference to"));
