@@ -3,7 +3,8 @@
 //   struct      the encoder of LEAT_JSON structs, into a buffer that is there
 //   direct, yyjson, rapidjson   json::Writer's backends, by events from the same structs, into an arena
 //   peer_...    the libraries at their best use: yyjson writes a document that was built before (mutable, and
-//               parsed), with memory from a pool; RapidJSON's Writer has a StringBuffer that is used again
+//               parsed), with memory from a pool; RapidJSON's Writer has a StringBuffer that is used again;
+//               simdjson, which up to 3.12 builds no texts, writes a document that was parsed before
 //
 // "twice" makes the payload and encodes it twice in each iteration, as the seed's loop does; "once" encodes
 // one that is there. That all write the same bytes is checked at the start, but for peer_rapidjson, whose
@@ -12,6 +13,10 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 #include <yyjson.h>
+
+#ifdef LEAT_BENCH_SIMDJSON
+#include <simdjson.h>
+#endif
 
 #include <cstdio>
 #include <cstdlib>
@@ -151,6 +156,23 @@ class PeerYyjson {
   std::unique_ptr<char[]> room_{new char[kRoom]};
 };
 
+#ifdef LEAT_BENCH_SIMDJSON
+class PeerSimdjson {
+ public:
+  explicit PeerSimdjson(std::string_view text) : document_(parser_.parse(text.data(), text.size())) {}
+  std::string_view write() {
+    builder_.clear();
+    builder_.append(document_);
+    return builder_.str();
+  }
+
+ private:
+  simdjson::dom::parser parser_;
+  simdjson::dom::element document_;
+  simdjson::internal::string_builder<> builder_;
+};
+#endif
+
 // --- Rows
 
 void done(std::string_view text) {
@@ -219,6 +241,16 @@ void yyjson_rows(const std::string& payload) {
   });
 }
 
+#ifdef LEAT_BENCH_SIMDJSON
+void simdjson_rows(const std::string& payload, const std::string& text) {
+  benchmark::RegisterBenchmark((payload + "/once/peer_simdjson_parsed").c_str(),
+                               [text](benchmark::State& state) {
+                                 PeerSimdjson way(text);
+                                 for (auto _ : state) done(way.write());
+                               });
+}
+#endif
+
 template <class T>
 void payload_rows(const std::string& payload) {
   const auto structs = [] { return std::make_unique<Structs>(); };
@@ -240,6 +272,10 @@ void payload_rows(const std::string& payload) {
   check(yyjson(value), "yyjson");
   rows<T>(payload, "peer_rapidjson", [] { return std::make_unique<PeerRapidJson>(); });
   yyjson_rows<T>(payload);
+#ifdef LEAT_BENCH_SIMDJSON
+  check(PeerSimdjson(expected).write(), "simdjson");
+  simdjson_rows(payload, expected);
+#endif
 }
 
 }  // namespace

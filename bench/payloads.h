@@ -1,10 +1,14 @@
-// The payloads of the comparison, as structs that are declared once: P1 to P4 and P6 to P8.
+// The payloads of the comparison, as structs that are declared once: P1 to P8. Those that a handler makes
+// anew for each request (P5, ListedP4) need no heap.
 #pragma once
 
 #include <leat/plugin.hpp>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <numeric>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -79,6 +83,46 @@ struct P4 {
   }
 };
 LEAT_JSON(P4, users, total, page);
+
+// "User 7".
+class Numbered {
+ public:
+  Numbered(std::string_view word, int number) {
+    char* const at = std::ranges::copy(word.substr(0, kMostWord), text_).out;
+    size_ = static_cast<size_t>(std::to_chars(at, text_ + sizeof text_, number).ptr - text_);
+  }
+  operator std::string_view() const { return {text_, size_}; }
+
+ private:
+  static constexpr size_t kMostWord = 12;
+  char text_[kMostWord + 11];  // and any int
+  size_t size_;
+};
+
+// P4 again, its users made while they are written.
+struct ListedUser {
+  int id;
+  Numbered name = {"User ", id};
+  bool active = true;
+  double score = 95.5;
+};
+LEAT_JSON(ListedUser, id, name, active, score);
+inline auto listed_users() {
+  return std::views::iota(0, 100) | std::views::transform([](int id) { return ListedUser{id}; });
+}
+struct ListedP4 {
+  decltype(listed_users()) users = listed_users();
+  int total = 100;
+  int page = 1;
+};
+LEAT_JSON(ListedP4, users, total, page);
+
+struct P5 {
+  int id;
+  Numbered message = {"Message ", id};
+  std::ranges::iota_view<int, int> data = std::views::iota(0, id % 10);
+};
+LEAT_JSON(P5, id, message, data);
 
 struct P6 {
   int id = 123;
