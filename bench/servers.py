@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+CONFIGURATION = ROOT / "bench/leat.toml"
+SUITE = ROOT / "bench/suite.toml"  # of the whole suite
 SERVER_CORE = 0
 CLIENT_CORE = 1
 BODY = '{"message":"Hello, World!"}'
@@ -126,9 +128,10 @@ class Server:
                 self.process.wait()
 
 
-def start_leat():
+def start_leat(configuration=CONFIGURATION):
     port = free_port()
-    return Server("leat", [ROOT / "build/server/leat", "run", "-c", ROOT / "bench/leat.toml", "--workers", "1",
+    return Server("leat", [ROOT / "build/server/leat", "run", "-c", configuration, "--workers", "1",
+                           "--plugin-path", ROOT / "build/bench",
                            "--no-supervise",  # its memory and time are read by its process id
                            "--listen", f"127.0.0.1:{port}"], port)
 

@@ -74,6 +74,7 @@ class Pages(unittest.TestCase):
         for payload in ("P1", "P2", "P3", "P4", "P6", "P7", "P8"):
             for kind in ("once", "twice"):
                 self.assertIn(f"{payload}/{kind}/struct", results["encoding"]["rows"])
+        self.assertEqual({name: part["failed"] for name, part in results.items() if "failed" in part}, {})
         self.assertEqual(results["http"]["failures"], [])
 
     def test_the_reference_has_every_extension(self):
