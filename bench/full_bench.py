@@ -3,8 +3,8 @@
 
     ./dev bench --full [--quick] [--only PART]... [--page]
 
-The parts: encoding, reading, requests and pools (programs of Google Benchmark), hit_rates (of the cache), waiting,
-http (beside the ceiling program that sends the same bytes) and soak (resident memory over millions of requests).
+The parts: encoding, reading, requests and pools (programs of Google Benchmark), allocations (of requests, on the heap),
+hit_rates (of the cache), waiting, http (beside the ceiling program that sends the same bytes) and soak (resident memory over millions of requests).
 A row or part that fails is reported and left out; the others are kept. The results go to
 bench/results/final_benchmark_results.json, and docs/performance-analysis.md with its plots is made from that file
 alone: --page makes it again without measuring, --only measures these parts again and keeps the others. --quick
@@ -38,6 +38,12 @@ def program(*names):
         parts = {name: micro.run(name, 2 if options.quick else 7) for name in names}
         return parts[names[0]] if len(names) == 1 else {"programs": parts}
     return measure
+
+
+def measure_allocations(_):
+    command = ["build/bench/leat-allocation-count"]
+    output = subprocess.run(command, cwd=servers.ROOT, capture_output=True, text=True, check=True).stdout
+    return {"unit": "allocations a request", "command": command[0], "rows": json.loads(output)}
 
 
 def measure_hit_rates(_):
@@ -88,6 +94,7 @@ PARTS = {
     "reading": program("leat-read-bench", "leat-read-bench-native"),
     "requests": program("leat-request-bench"),
     "pools": program("leat-pool-bench"),
+    "allocations": measure_allocations,
     "hit_rates": measure_hit_rates,
     "waiting": http_suite.measure_waiting,
     "http": http_suite.measure,
@@ -139,7 +146,7 @@ def main():
         if not {servers.SERVER_CORE, servers.CLIENT_CORE} <= os.sched_getaffinity(0):
             raise SystemExit("the suite needs cores 0 and 1: one for the server, one for wrk")
         kept = json.loads(RESULTS.read_text()) if options.only and not options.quick and RESULTS.exists() else {}
-        results = kept | {"machine": machine()}
+        results = {"machine": machine()} | kept
         for name in options.only or PARTS:
             results[name] = measure(name, options)
         if options.quick:

@@ -2,7 +2,7 @@
 """That the whole suite can run: each of its programs for a moment, without looking at the times, its routes, and the
 page of results that lack everything.
 
-    programs_test.py LEAT PLUGIN_FOLDER... -- PROGRAM...
+    programs_test.py LEAT ALLOCATION_COUNT PLUGIN_FOLDER... -- PROGRAM...
 """
 
 import json
@@ -35,7 +35,7 @@ ROWS = {
 
 
 class Suite(unittest.TestCase):
-    leat, folders, programs = "", [], []
+    leat, allocation_count, folders, programs = "", "", [], []
 
     def test_each_program_measures_its_rows(self):
         if not self.programs:
@@ -47,6 +47,14 @@ class Suite(unittest.TestCase):
             self.assertEqual([row["error_message"] for row in rows if row.get("error_occurred")], [], program)
             for name in ROWS[Path(program).name]:
                 self.assertIn(name, [row["name"] for row in rows], program)
+
+    def test_allocations_are_counted(self):
+        output = subprocess.run([self.allocation_count], check=True, capture_output=True, text=True).stdout
+        counts = json.loads(output)
+        self.assertEqual({name: counts[name] for name in ("json", "p4", "p4_events", "cached_p4", "p11")},
+                         dict.fromkeys(("json", "p4", "p4_events", "cached_p4", "p11"), 0))
+        self.assertIn("gather_10", counts)
+        self.assertIn("gather_10_waiting", counts)
 
     def test_the_daemon_takes_the_suite_and_its_104_routes(self):
         folders = [word for folder in self.folders for word in ("--plugin-path", folder)]
@@ -76,6 +84,6 @@ class Suite(unittest.TestCase):
 
 if __name__ == "__main__":
     split = sys.argv.index("--")
-    Suite.leat, *Suite.folders = sys.argv[1:split]
+    Suite.leat, Suite.allocation_count, *Suite.folders = sys.argv[1:split]
     Suite.programs = sys.argv[split + 1:]
     unittest.main(argv=sys.argv[:1])
