@@ -32,11 +32,16 @@ BUILD = servers.ROOT / "build"
 SOAK_TARGETS = ("/json", "/payload/p1", "/payload/p2", "/cached/payload/p4", "/plaintext", "/users/7", "/nowhere")
 
 
-def program(*names):
-    """A part that is the rows of these programs; those of all but the first are named after their programs."""
+def program(name):
+    """A part that is the rows of one program."""
+    return lambda options: micro.run(name, 2 if options.quick else 7)
+
+
+def programs(*names):
+    """A part that is several programs with the same rows."""
     def measure(options):
-        parts = {name: micro.run(name, 2 if options.quick else 7) for name in names}
-        return parts[names[0]] if len(names) == 1 else {"programs": parts}
+        parts = {name: program(name)(options) for name in names}
+        return {"programs": parts, "failures": [failure for part in parts.values() for failure in part["failures"]]}
     return measure
 
 
@@ -91,7 +96,7 @@ def measure_soak(options):
 
 PARTS = {
     "encoding": program("leat-encode-bench"),
-    "reading": program("leat-read-bench", "leat-read-bench-native"),
+    "reading": programs("leat-read-bench", "leat-read-bench-native"),
     "requests": program("leat-request-bench"),
     "pools": program("leat-pool-bench"),
     "allocations": measure_allocations,
