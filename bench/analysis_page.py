@@ -314,8 +314,7 @@ def allocations(figures):
 
 {figures.command("allocations")}
 Calls of the allocator for each of 10,000 requests, once 1,000 came before, anywhere in a process that is a daemon without
-sockets; `test/server/allocation_test.cc` counts those of a real one. What gather_with_limit asks for are lists: of its lanes, of
-the outcomes by place, and the one that it returns.
+sockets. `test/e2e/allocations_test.cc` counts those of the daemon itself, from outside.
 
 {table(["request", "allocations"], [(what, f"{counts[name]:g}") for name, what in names.items() if name in counts])}
 """
