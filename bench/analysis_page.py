@@ -32,9 +32,12 @@ def head(figures):
                 f"{machine['kernel']}, {machine['compiler']}{', ' + packages if packages else ''}. The machine is shared with "
                 "others. Figures are CPU time, the least of all rounds, where nothing else is said; least, median and most "
                 "of each are in the results. Each section names its command; `./dev bench --full --only PART` measures one "
-                "part again." + "".join(
-                    f" The part {name} was measured at commit {part['commit']}." for name, part in figures.results.items()
-                    if name != "machine" and part.get("commit", machine["commit"]) != machine["commit"]))
+                "part again.")
+    others = {}
+    for name, part in figures.results.items():
+        if name != "machine" and part.get("commit", machine["commit"]) != machine["commit"]:
+            others.setdefault(part["commit"], []).append(name)
+    measured += "".join(f" Measured at commit {commit}: {', '.join(names)}." for commit, names in others.items())
     return f"""# Performance analysis
 
 Made by `./dev bench --full` from [the results](../bench/results/final_benchmark_results.json); do not edit it here.
@@ -105,7 +108,7 @@ def goals(figures):
     def allocations():
         counts = figures.part("allocations")["rows"]
         measured = [counts[name] for name in ("json", "p4", "cached_p4", "gather_10", "gather_10_waiting")]
-        text = "{:g}, {:g}, {:g}, {:g} ({:g} where the tasks wait)".format(*measured)
+        text = ", ".join(f"{count:g}" for count in measured[:3]) + f", {max(measured[3:]):g}"
         return text, "0, 0, 0, 0", "", "met" if not any(measured) else "**missed**"
 
     def memory():
