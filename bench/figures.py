@@ -5,6 +5,15 @@ A part or row that was not measured is a LookupError, which try_() turns into wh
 
 import textwrap
 
+# Ways of writing and of reading, as rows are named, and what people are told of them.
+WAYS = ["struct", "direct", "yyjson", "rapidjson"]
+PEERS = ["peer_yyjson_built", "peer_yyjson_parsed", "peer_rapidjson", "peer_simdjson_parsed"]
+READERS = ["peer_simdjson", "peer_yyjson", "peer_rapidjson_reader", "peer_rapidjson_dom"]
+NAMES = {"struct": "struct", "direct": "events", "yyjson": "over yyjson", "rapidjson": "over RapidJSON",
+         "peer_yyjson_built": "yyjson, built", "peer_yyjson_parsed": "yyjson, parsed", "peer_rapidjson": "RapidJSON",
+         "peer_simdjson_parsed": "simdjson, parsed", "leat": "Leat", "peer_simdjson": "simdjson on-demand",
+         "peer_yyjson": "yyjson", "peer_rapidjson_reader": "RapidJSON Reader", "peer_rapidjson_dom": "RapidJSON DOM"}
+
 
 class Figures:
     def __init__(self, results):
