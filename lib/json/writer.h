@@ -21,7 +21,6 @@
 #pragma once
 
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -31,6 +30,7 @@
 #include "json/format.h"
 #include "json/text_buffer.h"
 #include "json/valid.h"
+#include "plugin/sdk/plugin_number.hpp"
 
 namespace leat::json {
 
@@ -170,10 +170,7 @@ class Writer {
   }
   template <class T>
   void digits(T number) {
-    constexpr size_t kLongest = 20;
-    if (!need(kLongest + 1)) return;
-    out_.at = std::to_chars(out_.at, out_.at + kLongest, number).ptr;
-    out_.put(',');
+    if (need(encoding::kLongestInteger + 1)) out_.at = encoding::write_element(out_.at, number);
   }
   void literal(std::string_view text) {
     if (need(text.size())) out_.put(text);

@@ -1,4 +1,5 @@
-// Values as JSON text: strings and numbers, into memory whose room the caller has seen to.
+// Values as JSON text: strings, and numbers (plugin_number.hpp), into memory whose room the caller has seen
+// to.
 //
 // The one place that says how they look, for the daemon's writer as for the encoder of plugins' structs
 // (plugin_encode.hpp). It needs nothing but the standard library.
@@ -9,13 +10,12 @@
 #define LEAT_PLUGIN_TEXT_HPP
 
 #include <array>
-#include <charconv>
-#include <cmath>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+
+#include "plugin_number.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -25,10 +25,6 @@ namespace leat {
 inline namespace [[gnu::visibility("hidden")]] v1 {
 namespace encoding {
 
-// "-9223372036854775808" and "18446744073709551615".
-inline constexpr size_t kLongestInteger = 20;
-// "-2.2250738585072014e-308" is 24 bytes; what is written on the way there may be more.
-inline constexpr size_t kLongestReal = 32;
 // What a byte of a string may become: \u001f.
 inline constexpr size_t kMostEscaped = 6;
 
@@ -93,6 +89,15 @@ inline unsigned special_bytes(__m128i bytes) {
   const __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
   const __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
   return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(low, _mm_or_si128(quote, backslash))));
+}
+
+// The same for `size` bytes of which `bytes` holds the first `half` and the last `half`: how many are plain.
+inline size_t end_of_plain(__m128i bytes, size_t half, size_t size) {
+  const unsigned special = special_bytes(bytes) & ((1U << 2 * half) - 1);
+  if (special == 0) [[likely]]
+    return size;
+  const auto found = static_cast<size_t>(__builtin_ctz(special));
+  return found < half ? found : size - 2 * half + found;
 }
 
 // The last step of each width overlaps the one before, so that no bytes are left over.
@@ -175,25 +180,19 @@ inline size_t copy_plain(char* to, const char* from, size_t size) {
     return scan.copy(to, from, size);
 #if defined(__x86_64__)
   if (size >= 16) return copy_sse2(to, from, size);
+  // Both ends at once, which overlap.
   if (size >= 8) {
-    for (size_t i = 0;;) {
-      const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from + i));
-      _mm_storel_epi64(reinterpret_cast<__m128i*>(to + i), bytes);
-      if (const unsigned special = special_bytes(bytes) & 0xffU)
-        return i + static_cast<size_t>(__builtin_ctz(special));
-      if (i + 8 == size) return size;
-      i = size - 8;
-    }
+    const __m128i first = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
+    const __m128i last = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from + size - 8));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to), first);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to + size - 8), last);
+    return end_of_plain(_mm_unpacklo_epi64(first, last), 8, size);
   }
   if (size >= 4) {
-    for (size_t i = 0;;) {
-      const __m128i bytes = _mm_loadu_si32(from + i);
-      _mm_storeu_si32(to + i, bytes);
-      if (const unsigned special = special_bytes(bytes) & 0xfU)
-        return i + static_cast<size_t>(__builtin_ctz(special));
-      if (i + 4 == size) return size;
-      i = size - 4;
-    }
+    const __m128i first = _mm_loadu_si32(from), last = _mm_loadu_si32(from + size - 4);
+    _mm_storeu_si32(to, first);
+    _mm_storeu_si32(to + size - 4, last);
+    return end_of_plain(_mm_unpacklo_epi32(first, last), 4, size);
   }
 #endif
   return copy_scalar(to, from, size);
@@ -242,54 +241,6 @@ inline char* write_escaped(char* at, std::string_view text) {
   if (plain == text.size()) [[likely]]
     return at;
   return detail::write_rest(at, text.data() + plain, text.size() - plain);
-}
-
-// The number in decimal, with room for kLongestInteger.
-template <std::integral T>
-char* write_integer(char* at, T number) {
-  // Counts and small ids, as most numbers are.
-  if (number >= 0 && number < 100) {
-    const auto small = static_cast<unsigned>(number);
-    if (small >= 10) *at++ = static_cast<char>('0' + small / 10);
-    *at++ = static_cast<char>('0' + small % 10);
-    return at;
-  }
-  return std::to_chars(at, at + kLongestInteger, number).ptr;
-}
-
-// A finite number, with room for kLongestReal. The fewest digits that read back the same, with a point or an
-// exponent always; an exponent below 1e-4 and from 1e16 on, where Python's json has one too.
-inline char* write_real(char* at, double number) {
-  // Prices, percentages and the like have four decimals at most. If a decimal of 15 digits or fewer is this
-  // number's, it is the only such one, and without its zeros at the end the shortest: no search is needed.
-  constexpr double kScale = 1e4;
-  constexpr uint64_t kWholeScale = 10000;
-  constexpr double kMostScaled = 1e11;
-  const double magnitude = std::fabs(number);
-  char* const end = at + kLongestReal;
-  if (magnitude < kMostScaled) {
-    const auto scaled = static_cast<uint64_t>(magnitude * kScale + 0.5);
-    if (static_cast<double>(scaled) / kScale == magnitude) {
-      if (std::signbit(number)) *at++ = '-';
-      at = write_integer(at, scaled / kWholeScale);
-      *at++ = '.';
-      // At least one decimal.
-      uint64_t decimals = scaled % kWholeScale;
-      do {
-        *at++ = static_cast<char>('0' + decimals / (kWholeScale / 10));
-        decimals = decimals % (kWholeScale / 10) * 10;
-      } while (decimals != 0);
-      return at;
-    }
-  }
-  const bool plain = magnitude >= 1e-4 && magnitude < 1e16;
-  at = std::to_chars(at, end, number, plain ? std::chars_format::fixed : std::chars_format::scientific).ptr;
-  // From 2^53 on and below 1e16 none of a whole number's 16 digits can be left out, so fixed prints no other.
-  if (plain && magnitude == std::trunc(magnitude)) {
-    *at++ = '.';
-    *at++ = '0';
-  }
-  return at;
 }
 
 }  // namespace encoding
