@@ -52,18 +52,21 @@ class Structs {
 // Events from the members that LEAT_JSON names: what leat_encode() calls is a target for them, too.
 template <class Out>
 struct Events {
+  // The place to write at is the events' own.
+  struct Place {};
   Out& out;
-  void open() { out.begin_object(); }
-  void close() { out.end_object(); }
+  Place open(Place) { return out.begin_object(), Place(); }
+  Place close(Place) { return out.end_object(), Place(); }
   template <size_t N, class T>
-  void member(const char (&name)[N], const T& value) {
+  Place member(Place, const char (&name)[N], const T& value) {
     out.key(std::string_view(name + 1, N - 4));  // between the quotes, before the colon
     write(value);
+    return {};
   }
   template <class T>
   void write(const T& value) {
     if constexpr (detail::JsonStruct<T>) {
-      leat_encode(*this, value);
+      leat_encode(*this, Place(), value);
     } else if constexpr (std::is_same_v<T, bool>) {
       out.boolean(value);
     } else if constexpr (std::is_integral_v<T>) {

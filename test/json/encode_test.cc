@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -207,6 +208,23 @@ TEST_CASE("encoder: structs give the bytes that events give, on every backend") 
     for (const json::Backend other : json::built_backends()) REQUIRE(by_events(outer, other) == expected);
     REQUIRE(encoded(outer, random.below(3000)) == expected);
   }
+}
+
+TEST_CASE("encoder: members() gives the bytes of a struct") {
+  const std::vector<std::string> texts = {"a", std::string(600, 'b'), ""};
+  const Query<std::optional<int>, "limit"> given{7}, absent{};
+  // It refers to what it is given, so it is used where it stands.
+  CHECK(encoded(members("id", 1, std::string("na\nme"), "x", "inner",
+                        members("none", nullptr, "nothing", std::nullopt), "texts", texts, "given", given,
+                        "absent", absent, "empty", members())) ==
+        R"({"id":1,"na\nme":"x","inner":{"none":null,"nothing":null},"texts":["a",")" + texts[1] +
+            R"(",""],"given":7,"absent":null,"empty":{}})");
+  const auto halves = std::views::transform(std::views::iota(0, 3), [](int each) { return each / 2.0; });
+  CHECK(encoded(members(std::string(300, 'k'), halves)) ==
+        "{\"" + std::string(300, 'k') + "\":[0.0,0.5,1.0]}");
+  // What only events can show.
+  const auto writes = [](Json&) {};
+  static_assert(!Encodable<Members<const char(&)[2], decltype(writes)>>);
 }
 
 TEST_CASE("encoder: the edges of numbers") {

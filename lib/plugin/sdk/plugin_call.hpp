@@ -148,7 +148,7 @@ struct Source<Parameter<where, T, name, options...>> {
     if (found.ptr == nullptr) {
       if constexpr (DefaultOption::exists)
         parameter.value = static_cast<Value>(DefaultOption::get().value);
-      else if constexpr (!is_optional<T>)
+      else if constexpr (!is_optional_value<T>)
         return refuse(frame, " is missing.");
       return true;
     }

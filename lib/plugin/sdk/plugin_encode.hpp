@@ -1,7 +1,8 @@
-// Structs as JSON, without events: what LEAT_JSON declares becomes code that writes the whole text.
+// Structs as JSON, without events: what LEAT_JSON declares becomes code that writes the whole text, and so
+// does what members() names.
 //
-// Names are literals with their quotes, colons and commas, joined when the plugin is compiled. How long a
-// struct's text can be is known before it is written, but for what its ranges and long strings hold, so that
+// A struct's names are literals with their quotes, colons and commas, joined when the plugin is compiled. How
+// long its text can be is known before it is written, but for what its ranges and long strings hold, so that
 // one look at the room left serves all its members. No tree, no heap, no call for each value.
 //
 // The text is the same, byte for byte, as that of events (plugin_json.hpp). Values that are neither these nor
@@ -18,8 +19,11 @@
 #include <optional>
 #include <ranges>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 
+#include "plugin_parameters.hpp"
 #include "plugin_text.hpp"
 
 namespace leat {
@@ -27,7 +31,27 @@ inline namespace [[gnu::visibility("hidden")]] v1 {
 
 class Json;
 
+// Members of an object inside another one: json.object("user", leat::members("id", 1)).
+template <class... Pairs>
+struct Members {
+  std::tuple<Pairs...> pairs;
+};
+template <class... Pairs>
+Members<Pairs&&...> members(Pairs&&... pairs) {
+  static_assert(sizeof...(Pairs) % 2 == 0, "names and values in turn");
+  return {std::tuple<Pairs&&...>(std::forward<Pairs>(pairs)...)};
+}
+
 namespace detail {
+
+template <class T>
+inline constexpr bool is_members = false;
+template <class... Pairs>
+inline constexpr bool is_members<Members<Pairs...>> = true;
+template <class T>
+inline constexpr bool is_parameter = false;
+template <Where where, class T, Name name, auto... options>
+inline constexpr bool is_parameter<Parameter<where, T, name, options...>> = true;
 
 // Types that hold the one that is looked at.
 template <class... T>
@@ -51,6 +75,8 @@ template <class T>
 inline constexpr bool is_optional_value = false;
 template <class T>
 inline constexpr bool is_optional_value<std::optional<T>> = true;
+template <class T>
+inline constexpr bool is_null = std::is_same_v<T, std::nullptr_t> || std::is_same_v<T, std::nullopt_t>;
 
 // Not for an Encoder: it has a to_json of its own, or holds more of itself, or what Json alone knows.
 inline constexpr int kByEvents = -1;
@@ -72,9 +98,16 @@ constexpr int levels() {
     return kByEvents;
   } else if constexpr (JsonStruct<T>) {
     return leat_levels(std::type_identity<T>(), Within());
+  } else if constexpr (is_members<T>) {
+    using Pairs = decltype(T::pairs);
+    return []<size_t... I>(std::index_sequence<I...>) {
+      return enclose({levels<std::remove_cvref_t<std::tuple_element_t<2 * I + 1, Pairs>>, Within>()...});
+    }(std::make_index_sequence<std::tuple_size_v<Pairs> / 2>());
+  } else if constexpr (is_parameter<T>) {
+    return levels<std::remove_cvref_t<decltype(T::value)>, Within>();
   } else if constexpr (HasToJson<T> || std::is_same_v<T, long double>) {
     return kByEvents;
-  } else if constexpr (std::is_same_v<T, std::nullptr_t> || std::is_arithmetic_v<T> ||
+  } else if constexpr (is_null<T> || std::is_arithmetic_v<T> ||
                        std::convertible_to<const T&, std::string_view>) {
     return 0;
   } else if constexpr (is_optional_value<T>) {
@@ -106,34 +139,47 @@ class Encoder {
   template <Encodable T>
   void value(const T& value) {
     const size_t most = bound(value);
-    need(most);
+    char* const at = need(at_, most);
     owed_ += most;
-    put(value);
+    at_ = put(at, value);
     owed_ -= most;
   }
   [[nodiscard]] char* end() const { return at_; }
 
-  // --- For LEAT_JSON.
+  // --- For LEAT_JSON. The place to write at is handed on from one to the next, not kept here: text that is
+  // written could change what lies in memory, as far as a compiler can tell.
 
-  void open() { *at_++ = '{'; }
+  static char* open(char* at) {
+    *at = '{';
+    return at + 1;
+  }
   // In place of the comma after the last member.
-  void close() { at_[-1] = '}'; }
+  static char* close(char* at) {
+    at[-1] = '}';
+    return at;
+  }
   // `name` is `"name":`.
   template <size_t N, class T>
-  void member(const char (&name)[N], const T& value) {
-    std::memcpy(at_, name, N - 1);
-    at_ += N - 1;
-    put(value);
-    *at_++ = ',';
+  char* member(char* at, const char (&name)[N], const T& value) {
+    std::memcpy(at, name, N - 1);
+    at = put(at + N - 1, value);
+    *at = ',';
+    return at + 1;
   }
   // The most that put() writes without asking for room itself.
   template <class T>
   static size_t bound(const T& value) {
     if constexpr (detail::JsonStruct<T>) {
       return leat_bound(value);
+    } else if constexpr (detail::is_members<T>) {
+      return std::apply(
+          [](const auto&... each) { return 2 + (sizeof...(each)) + (size_t{0} + ... + bound(each)); },
+          value.pairs);
+    } else if constexpr (detail::is_parameter<T>) {
+      return bound(value.value);
     } else if constexpr (std::is_floating_point_v<T>) {
       return encoding::kLongestReal;
-    } else if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::nullptr_t>) {
+    } else if constexpr (std::is_arithmetic_v<T> || detail::is_null<T>) {
       return encoding::kLongestInteger;
     } else if constexpr (std::convertible_to<const T&, std::string_view>) {
       const size_t size = std::string_view(value).size();
@@ -149,93 +195,118 @@ class Encoder {
   // Longer strings are written in pieces of so many bytes.
   static constexpr size_t kPiece = 256;
 
-  // `size` bytes, and what was promised to the structs that this is a part of.
-  void need(size_t size) {
-    if (static_cast<size_t>(end_ - at_) < size + owed_) [[unlikely]] {
-      if (!grow_(owner_, at_, end_, size + owed_)) throw Problem::Memory;
-    }
+  // Room at `at` for `size` bytes, and what was promised to the structs that this is a part of.
+  char* need(char* at, size_t size) {
+    if (static_cast<size_t>(end_ - at) >= size + owed_) [[likely]]
+      return at;
+    if (!grow_(owner_, at, end_, size + owed_)) throw Problem::Memory;
+    return at;
   }
 
-  void put_string(std::string_view string) {
-    *at_++ = '"';
-    if (string.size() > kPiece) {
-      put_long(string);
-    } else {
-      at_ = encoding::write_escaped(at_, string);
-      if (at_ == nullptr) [[unlikely]]
-        throw Problem::NotUtf8;
-    }
-    *at_++ = '"';
+  char* put_string(char* at, std::string_view string) {
+    *at++ = '"';
+    at = string.size() > kPiece ? put_long(at, string) : encoding::write_escaped(at, string);
+    if (at == nullptr) [[unlikely]]
+      throw Problem::NotUtf8;
+    *at = '"';
+    return at + 1;
   }
-  [[gnu::noinline]] void put_long(std::string_view string) {
-    while (!string.empty()) {
+  [[gnu::noinline]] char* put_long(char* at, std::string_view string) {
+    while (!string.empty() && at != nullptr) {
       size_t size = string.size() < kPiece ? string.size() : kPiece;
       // Not in the midst of a character.
       while (size < string.size() && size > kPiece - 4 && (string[size] & 0xc0) == 0x80) --size;
-      need(size * encoding::kMostEscaped);
-      at_ = encoding::write_escaped(at_, string.substr(0, size));
-      if (at_ == nullptr) throw Problem::NotUtf8;
+      at = encoding::write_escaped(need(at, size * encoding::kMostEscaped), string.substr(0, size));
       string.remove_prefix(size);
     }
+    return at;
   }
 
   template <class T>
-  void put(const T& value) {
+  char* put(char* at, const T& value) {
     if constexpr (detail::JsonStruct<T>) {
-      leat_encode(*this, value);
+      return leat_encode(*this, at, value);
+    } else if constexpr (detail::is_members<T>) {
+      return put_members(at, value.pairs,
+                         std::make_index_sequence<std::tuple_size_v<decltype(T::pairs)> / 2>());
+    } else if constexpr (detail::is_parameter<T>) {
+      return put(at, value.value);
     } else if constexpr (std::is_same_v<T, bool>) {
-      std::memcpy(at_, value ? "true " : "false", 5);
-      at_ += value ? 4 : 5;
+      std::memcpy(at, value ? "true " : "false", 5);
+      return at + (value ? 4 : 5);
     } else if constexpr (std::is_integral_v<T>) {
-      at_ = encoding::write_integer(at_, value);
+      return encoding::write_integer(at, value);
     } else if constexpr (std::is_floating_point_v<T>) {
       if (!std::isfinite(value)) [[unlikely]]
         throw Problem::NotFinite;
-      at_ = encoding::write_real(at_, value);
-    } else if constexpr (std::is_same_v<T, std::nullptr_t>) {
-      put_null();
+      return encoding::write_real(at, value);
+    } else if constexpr (detail::is_null<T>) {
+      return put_null(at);
     } else if constexpr (std::convertible_to<const T&, std::string_view>) {
-      put_string(value);
+      return put_string(at, value);
     } else if constexpr (detail::is_optional_value<T>) {
-      if (value)
-        put(*value);
-      else
-        put_null();
+      return value ? put(at, *value) : put_null(at);
     } else {
-      put_range(value);
+      return put_range(at, value);
     }
   }
-  void put_null() {
-    std::memcpy(at_, "null", 4);
-    at_ += 4;
+  static char* put_null(char* at) {
+    std::memcpy(at, "null", 4);
+    return at + 4;
+  }
+  template <class Pairs, size_t... I>
+  char* put_members(char* at, const Pairs& pairs, std::index_sequence<I...>) {
+    *at++ = '{';
+    [[maybe_unused]] const auto put_member = [&](std::string_view name, const auto& value) {
+      at = put_string(at, name);
+      *at = ':';
+      at = put(at + 1, value);
+      *at++ = ',';
+    };
+    (put_member(std::get<2 * I>(pairs), std::get<2 * I + 1>(pairs)), ...);
+    if constexpr (sizeof...(I) == 0)
+      *at++ = '}';
+    else
+      at[-1] = '}';
+    return at;
+  }
+  template <class T>
+  char* put_element(char* at, const T& value) {
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+      return encoding::write_element(at, value);
+    } else {
+      at = put(at, value);
+      *at = ',';
+      return at + 1;
+    }
   }
   template <class Range>
-  void put_range(const Range& range) {
+  char* put_range(char* at, const Range& range) {
     using Item = std::remove_cvref_t<std::ranges::range_reference_t<const Range>>;
-    *at_++ = '[';
+    *at++ = '[';
     bool any = false;
     if constexpr (std::is_arithmetic_v<Item> && std::ranges::sized_range<const Range>) {
-      need(std::ranges::size(range) * (encoding::kLongestReal + 1));
+      at = need(at, std::ranges::size(range) * (encoding::kLongestReal + 1));
       for (const Item item : range) {
-        put(item);
-        *at_++ = ',';
+        at = put_element(at, item);
         any = true;
       }
     } else {
       for (const Item& item : range) {
         const size_t most = bound(item) + 1;
-        need(most);
+        at = need(at, most);
         owed_ += most;
-        put(item);
+        at = put_element(at, item);
         owed_ -= most;
-        *at_++ = ',';
         any = true;
       }
     }
-    if (any)
-      at_[-1] = ']';
-    else
-      *at_++ = ']';
+    if (any) {
+      at[-1] = ']';
+      return at;
+    }
+    *at = ']';
+    return at + 1;
   }
 
   char* at_;

@@ -21,31 +21,7 @@
 namespace leat {
 inline namespace [[gnu::visibility("hidden")]] v1 {
 
-// Members of an object inside another one: json.object("user", leat::members("id", 1)).
-template <class... Pairs>
-struct Members {
-  std::tuple<Pairs...> pairs;
-};
-template <class... Pairs>
-Members<Pairs&&...> members(Pairs&&... pairs) {
-  static_assert(sizeof...(Pairs) % 2 == 0, "names and values in turn");
-  return {std::tuple<Pairs&&...>(std::forward<Pairs>(pairs)...)};
-}
-
 namespace detail {
-
-template <class T>
-inline constexpr bool is_members = false;
-template <class... Pairs>
-inline constexpr bool is_members<Members<Pairs...>> = true;
-template <class T>
-inline constexpr bool is_optional = false;
-template <class T>
-inline constexpr bool is_optional<std::optional<T>> = true;
-template <class T>
-inline constexpr bool is_parameter = false;
-template <Where where, class T, Name name, auto... options>
-inline constexpr bool is_parameter<Parameter<where, T, name, options...>> = true;
 
 template <class T>
 concept Pair = requires(const T& pair) {
@@ -103,7 +79,7 @@ class Json {
     call(json_);
     return *this;
   }
-  // Writes a struct of LEAT_JSON as one text. False: it has to be by events.
+  // Writes a value as one text. False: it has to be by events.
   template <class T>
   bool write_text(const T& value) {
     char* end = nullptr;
@@ -139,17 +115,16 @@ class Json {
 
 template <class T>
 Json& Json::value(const T& value) {
-  if constexpr (detail::JsonStruct<T>) {
-    if constexpr (Encodable<T>)
-      if (write_text(value)) return *this;
-    to_json(*this, value);
-  } else if constexpr (detail::HasToJson<T>) {
+  // A single number or text is one event.
+  if constexpr (Encodable<T> && detail::levels<T>() > 0)
+    if (write_text(value)) return *this;
+  if constexpr (detail::JsonStruct<T> || detail::HasToJson<T>) {
     to_json(*this, value);
   } else if constexpr (detail::is_parameter<T>) {
     this->value(value.value);
   } else if constexpr (detail::is_members<T>) {
     write_members(value.pairs, std::make_index_sequence<std::tuple_size_v<decltype(value.pairs)> / 2>());
-  } else if constexpr (std::is_same_v<T, std::nullptr_t> || std::is_same_v<T, std::nullopt_t>) {
+  } else if constexpr (detail::is_null<T>) {
     api().null(json_);
   } else if constexpr (std::is_same_v<T, bool>) {
     api().boolean(json_, value ? 1 : 0);
@@ -161,7 +136,7 @@ Json& Json::value(const T& value) {
     api().real(json_, value);
   } else if constexpr (std::convertible_to<const T&, std::string_view>) {
     api().string(json_, to_str(value));
-  } else if constexpr (detail::is_optional<T>) {
+  } else if constexpr (detail::is_optional_value<T>) {
     if (value)
       this->value(*value);
     else
@@ -204,11 +179,11 @@ Json& Json::value(const T& value) {
     (void)leat_value;                                                                         \
     return 2 LEAT_EACH_(LEAT_JSON_BOUND_, __VA_ARGS__);                                       \
   }                                                                                           \
-  template <class LeatEncoder>                                                                \
-  void leat_encode(LeatEncoder& leat_text, const Type& leat_value) {                          \
-    leat_text.open();                                                                         \
+  template <class LeatEncoder, class LeatPlace>                                               \
+  LeatPlace leat_encode(LeatEncoder& leat_text, LeatPlace leat_at, const Type& leat_value) {  \
+    leat_at = leat_text.open(leat_at);                                                        \
     LEAT_EACH_(LEAT_JSON_ENCODE_, __VA_ARGS__)                                                \
-    leat_text.close();                                                                        \
+    return leat_text.close(leat_at);                                                          \
   }                                                                                           \
   template <class LeatDecoder>                                                                \
   void leat_decode(LeatDecoder& leat_text, Type& leat_value) {                                \
@@ -234,7 +209,7 @@ Json& Json::value(const T& value) {
   }                                                            \
   ++leat_number;
 #define LEAT_JSON_NEED_(field) leat_text.need(leat_seen, leat_number++, #field, leat_value.field);
-#define LEAT_JSON_ENCODE_(field) leat_text.member("\"" #field "\":", leat_value.field);
+#define LEAT_JSON_ENCODE_(field) leat_at = leat_text.member(leat_at, "\"" #field "\":", leat_value.field);
 
 // macro(x) for each x. Each of the 85 scans of LEAT_SCAN_ does one more.
 #define LEAT_EACH_(macro, ...) __VA_OPT__(LEAT_SCAN_(LEAT_EACH_STEP_(macro, __VA_ARGS__)))
