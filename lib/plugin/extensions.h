@@ -13,6 +13,7 @@ extern const leat_body_v1 kBodyExtension;                     // extension_reque
 extern const leat_arena_v1 kArenaExtension;                   // extension_request.cc
 extern const leat_response_v1 kResponseExtension;             // extension_response.cc
 extern const leat_json_v1 kJsonExtension;                     // extension_json.cc
+extern const leat_json_reader_v1 kJsonReaderExtension;        // extension_json_reader.cc
 extern const leat_async_v1 kAsyncExtension;                   // extension_async.cc
 extern const leat_timer_v1 kTimerExtension;                   // extension_async.cc
 extern const leat_pool_v1 kPoolExtension;                     // extension_pool.cc

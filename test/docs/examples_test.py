@@ -85,6 +85,23 @@ class Example(unittest.TestCase):
         self.assertEqual(self.ask("GET", "/")[2], b"Hello, World!\n")
         self.assertEqual(self.json("GET", "/Ada%20L%22"), (200, {"hello": 'Ada L"'}))
 
+    def test_orders(self):
+        self.serve("orders")
+        line = {"item": "millet", "count": 3, "price": 250}
+        order = {"lines": [line, {"price": 1, "count": 2}], "customer": "Ada", "note": [None]}
+        self.assertEqual(self.json("POST", "/orders", json.dumps(order)), (200, {"customer": "Ada", "cents": 752}))
+        express = json.dumps({**order, "express": True})
+        self.assertEqual(self.json("POST", "/orders", express), (200, {"customer": "Ada", "cents": 1252}))
+        for change, pointer, detail in (({"customer": ""}, "/customer", "must not be empty"),
+                                        ({"lines": [line, {"count": 1}]}, "/lines/1/price", "is missing"),
+                                        ({"lines": [{**line, "count": 0}]}, "/lines/0/count", "from 1 to 1000"),
+                                        ({"express": 1}, "/express", "must be true or false")):
+            status, problem = self.json("POST", "/orders", json.dumps({**order, **change}))
+            self.assertEqual((status, problem["pointer"]), (400, pointer))
+            self.assertIn(detail, problem["detail"])
+        self.assertEqual(self.json("POST", "/orders", "{")[1]["offset"], 1)
+        self.assertEqual(self.json("POST", "/orders", express, headers={"Content-Type": "text/csv"})[0], 415)
+
     def test_crud(self):
         self.serve("crud")
         millet = {"id": 1, "title": "buy 5 millet\n2 0 1 x", "done": False}  # looks like what is handed over

@@ -1,50 +1,17 @@
 // The grammar of JSON by examples: corpus.txt, each judged by its category.
 #include <catch2/catch_test_macros.hpp>
-#include <charconv>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 
+#include "json/corpus.h"
 #include "json/support.h"
 #include "json/valid.h"
 #include "plugin/sdk/plugin_json.hpp"
 
 namespace leat::test {
 namespace {
-
-// The text that a line stands for.
-std::string expand(std::string_view text) {
-  std::string bytes;
-  while (!text.empty()) {
-    if (text.starts_with("\\x") && text.size() >= 4) {
-      unsigned value = 0;
-      const auto [end, error] = std::from_chars(text.data() + 2, text.data() + 4, value, 16);
-      REQUIRE(error == std::errc{});
-      REQUIRE(end == text.data() + 4);
-      bytes += static_cast<char>(value);
-      text.remove_prefix(4);
-      continue;
-    }
-    unsigned times = 0;
-    const char* const last = text.data() + text.size();
-    const auto [star, error] =
-        text[0] == '{' ? std::from_chars(text.data() + 1, last, times) : std::from_chars_result{};
-    if (text[0] == '{' && error == std::errc{} && star != last && *star == '*') {
-      const auto begin = static_cast<size_t>(star + 1 - text.data());
-      const size_t end = text.find('}', begin + 1);
-      REQUIRE(end != std::string_view::npos);
-      const std::string part = expand(text.substr(begin, end - begin));
-      for (unsigned i = 0; i < times; ++i) bytes += part;
-      text.remove_prefix(end + 1);
-      continue;
-    }
-    bytes += text[0];
-    text.remove_prefix(1);
-  }
-  return bytes;
-}
 
 struct Any {
   std::optional<int> none;
@@ -68,17 +35,10 @@ bool decodes(const std::string& text) {
 }  // namespace
 
 TEST_CASE("json corpus: what must be taken is, what must be refused is, the rest as it says") {
-  std::ifstream file(TEST_CORPUS);
-  REQUIRE(file.is_open());
   std::map<std::string, int> counts;
   std::set<std::string> names;
-  for (std::string line; std::getline(file, line);) {
-    if (line.empty() || line[0] == '#') continue;
-    const size_t first = line.find(' '), second = line.find(' ', first + 1);
-    REQUIRE(second != std::string::npos);
-    const std::string category = line.substr(0, first), name = line.substr(first + 1, second - first - 1);
-    INFO(line.substr(0, 200));
-    const std::string text = expand(std::string_view(line).substr(second + 1));
+  for (const auto& [category, name, text] : read_corpus(TEST_CORPUS)) {
+    INFO(category << " " << name);
     REQUIRE((category == "y" || category == "n" || category == "i+" || category == "i-"));
     CHECK(json::is_json_value(text) == (category == "y" || category == "i+"));
     // The reader of structs keeps to the same grammar, less deep and without halves of surrogate pairs.

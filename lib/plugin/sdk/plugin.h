@@ -87,6 +87,7 @@ typedef struct leat_config leat_config;   /* one table of the plugin's configura
 typedef struct leat_route leat_route; /* a route that names a handler of the plugin; valid during bind() */
 typedef struct leat_error leat_error; /* why a load-time callback fails; valid during the callback */
 typedef struct leat_json leat_json;   /* a JSON text under construction; valid as long as its request */
+typedef struct leat_json_reader leat_json_reader; /* a JSON text that is read; likewise */
 
 /* The host as one configured instance of a plugin sees it. It lives until destroy() (or, given to load(),
  * until unload()) has returned. */
@@ -429,6 +430,94 @@ typedef struct leat_json_v1 {
 #define LEAT_JSON_NO_MEMORY 0
 #define LEAT_JSON_NOT_UTF8 1
 #define LEAT_JSON_NOT_FINITE 2
+
+/* What stands next in a JSON text. */
+#define LEAT_JSON_IS_NOTHING 0u /* no value begins here, or something was wrong before */
+#define LEAT_JSON_IS_NULL 1u
+#define LEAT_JSON_IS_BOOLEAN 2u
+#define LEAT_JSON_IS_NUMBER 3u
+#define LEAT_JSON_IS_STRING 4u
+#define LEAT_JSON_IS_ARRAY 5u
+#define LEAT_JSON_IS_OBJECT 6u
+
+/* What is wrong with a JSON text. Texts are the request's. */
+typedef struct leat_json_error {
+  uint32_t struct_size; /* sizeof(leat_json_error), set by the plugin */
+  uint32_t reserved;
+  uint64_t offset;  /* of the byte in the text where it was seen */
+  leat_str message; /* "must be a whole number from 0 to 255" */
+  leat_str pointer; /* to the value (RFC 6901), "/users/3/age"; empty for the whole text */
+} leat_json_error;
+
+/* "leat.json_reader/1": reads JSON, strictly, value by value. [worker] A draft: it may change until it is
+ * released. Only RFC 8259's grammar in UTF-8 is taken, with 64 levels at most; how large a body may be is its
+ * route's limit, past which there is a 413.
+ *
+ * Nothing has to be checked on the way. After the first thing that is wrong, in the text or in the order of
+ * calls, everything answers 0, an empty text or the end of its loop, and finish() says so. `reader` may be
+ * NULL, which is "no memory". A value that was not read when the next step is taken is read over, and must be
+ * well-formed all the same. The C++ wrapper's JsonBody refuses the same texts with the same answers.
+ *
+ *   leat_json_reader* in = reader_api->body(request);
+ *   if (reader_api->object(in, names, 2, 1))
+ *     for (int32_t which; (which = reader_api->member(in)) >= 0;)
+ *       if (which == 0) title = reader_api->string(in); else done = reader_api->boolean(in);
+ *   if (reader_api->finish(in) != LEAT_OK)
+ *     return reader_api->refuse(request, in) == LEAT_OK ? LEAT_DONE : LEAT_ERROR;
+ */
+typedef struct leat_json_reader_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* A text's one value comes next. The text must stay as it is for as long as the reader is used. NULL:
+   * memory. */
+  leat_json_reader* (*start)(leat_request* request, leat_str text);
+  /* The same for the request's body, which must not be streamed. One that says to be of another type than
+   * JSON is wrong at once, and refuse() answers 415. */
+  leat_json_reader* (*body)(leat_request* request);
+
+  /* LEAT_JSON_IS_*, by its first byte. */
+  uint32_t (*kind)(const leat_json_reader* reader);
+
+  /* Enters an object, of which `names` are known, 64 at most; they must stay until it is left. Bit i of
+   * `required`: names[i] must be there. 0: it is none. With no names all are known; each is then number 0,
+   * and may come twice. */
+  int32_t (*object)(leat_json_reader* reader, const leat_str* names, uint32_t count, uint64_t required);
+  /* The number of the next known member, whose value comes next; others are read over. A known one that comes
+   * twice is wrong. -1: there is no other one, and the object is left. */
+  int32_t (*member)(leat_json_reader* reader);
+  /* The name of the member, or absent. */
+  leat_str (*name)(const leat_json_reader* reader);
+  /* Enters an array; 0: it is none. Then 1 for each element, which comes next; 0 after the last, and it is
+   * left. */
+  int32_t (*array)(leat_json_reader* reader);
+  int32_t (*element)(leat_json_reader* reader);
+  /* Reads over the rest of the innermost object or array that was entered, and leaves it. */
+  void (*leave)(leat_json_reader* reader);
+
+  /* Take the value; one of another kind, or beyond its bounds, is wrong. */
+  int32_t (*boolean)(leat_json_reader* reader);
+  int64_t (*integer)(leat_json_reader* reader, int64_t least, int64_t most);
+  uint64_t (*unsigned_integer)(leat_json_reader* reader, uint64_t least, uint64_t most);
+  double (*real)(leat_json_reader* reader);
+  /* In UTF-8, without its escapes: a part of the text, or in the request's memory. */
+  leat_str (*string)(leat_json_reader* reader);
+  /* A value of any kind as it stands in the text. */
+  leat_str (*raw)(leat_json_reader* reader);
+  /* 1, and it is taken, if it is null; else 0, and it comes next still. */
+  int32_t (*null)(leat_json_reader* reader);
+
+  /* Says that the value which was read last is wrong: `message` goes on from "The body's `/title` ": "must
+   * not be empty". Copied. */
+  void (*reject)(leat_json_reader* reader, leat_str message);
+  /* Nothing must follow the value. LEAT_OK; LEAT_E_ARGUMENT: the text is wrong; LEAT_E_STATE: calls came in a
+   * wrong order, which was logged; LEAT_E_MEMORY. */
+  int32_t (*finish)(leat_json_reader* reader);
+  /* What is wrong with the text; LEAT_E_NOT_FOUND, and `*error` is as it was, if nothing is. */
+  int32_t (*error)(const leat_json_reader* reader, leat_json_error* error);
+  /* Answers the request with it: a 400 as problem+json with the members "offset" and "pointer", or a 415.
+   * Where it is not the client's mistake nothing is answered, and it is what finish() answered. */
+  int32_t (*refuse)(leat_request* request, leat_json_reader* reader);
+} leat_json_reader_v1;
 
 #define LEAT_LOG_DEBUG 0u
 #define LEAT_LOG_INFO 1u

@@ -198,7 +198,7 @@ struct Source<JsonBody<T>> {
     // One that says nothing is taken at its word.
     const leat_str type = api.request->header(frame.request, LEAT_STR("Content-Type"));
     if (type.ptr != nullptr && !says_json(to_view(type))) {
-      api.response->send_problem(frame.request, 415, LEAT_STR("The body must be application/json."), {});
+      api.response->send_problem(frame.request, 415, to_str(kNotJson), {});
       return false;
     }
     const auto lend = [](void* request, size_t size) {
@@ -208,32 +208,13 @@ struct Source<JsonBody<T>> {
       Decoder(to_view(api.request->body(frame.request)), lend, frame.request).read(body.value);
       return true;
     } catch (const Decoder::Error& error) {
-      refuse(frame, error);
+      api.response->send_problem(frame.request, 400, to_str(problem_detail(error)),
+                                 to_str(problem_members(error)));
       return false;
     }
   }
   const JsonBody<T>& pass() { return body; }
   JsonBody<T> body;
-
- private:
-  // application/json, or one of the types that end in +json (RFC 6839, section 3.1).
-  static bool says_json(std::string_view type) {
-    type = type.substr(0, type.find(';'));
-    while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
-    std::string lower(type);
-    for (char& c : lower)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
-    return lower == "application/json" || lower.ends_with("+json");
-  }
-  static void refuse(const Frame& frame, const Decoder::Error& error) {
-    const std::string where = error.pointer.empty() ? "The body " : "The body's `" + error.pointer + "` ";
-    std::string pointer(error.pointer.size() * encoding::kMostEscaped, '\0');
-    char* const end = encoding::write_escaped(pointer.data(), error.pointer);
-    pointer.resize(end == nullptr ? 0 : static_cast<size_t>(end - pointer.data()));
-    const std::string extra =
-        "\"offset\":" + std::to_string(error.offset) + ",\"pointer\":\"" + pointer + "\"";
-    api.response->send_problem(frame.request, 400, to_str(where + error.message + "."), to_str(extra));
-  }
 };
 
 template <>
