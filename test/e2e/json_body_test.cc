@@ -76,7 +76,14 @@ TEST_CASE("json body: what does not fit is a 400 that says where and why") {
   refused("\"x\"", "1", "/points/0/x", "whole number");
   refused("99999999999", "1", "/points/0/x", "whole number");
   refused("1e999", "2.5", "/points/0/y", "number that fits");
+  refused("1e-999", "2.5", "/points/0/y", "number that fits");
   refused("NaN", "2.5", "/points/0/y", "must be a number");
+  refused("-Infinity", "2.5", "/points/0/y", "must have a digit here");
+  refused("18446744073709551616", "1", "/points/0/x", "whole number");
+  refused(std::string("\"a\0b\"", 5), "\"plain\"", "/note", "control character");
+  refused("\"\xed\xa0\x80\"", "\"plain\"", "/note", "must be UTF-8");
+  refused("\"\xc0\xaf\"", "\"plain\"", "/note", "must be UTF-8");
+  refused("\xef\xbb\xbf{", "{", "", "must be an object");
   refused("{}", "{\"x\":1,\"y\":2.5}", "/points/0/x", "is missing");
   refused("[]", "{\"x\":1,\"y\":2.5}", "/points/0", "must be an object");
   refused("[3]", "[3,4]", "/size", "must have 2 elements");
@@ -104,7 +111,20 @@ TEST_CASE("json body: hostile ones are refused, and the daemon goes on") {
   CHECK(status("{\"a\":1e" + std::string(3'000'000, '9') + "}") == 400);
   CHECK(status("{\"" + std::string(100'000, '\\') + "\":1}") == 400);
   CHECK(status(std::string(kGood), "Content-Type: text/plain\r\n") == 415);
+  // Members that nobody knows may come as often as they like; they take time, and no memory.
+  std::string many = "{";
+  for (int i = 0; i < 200'000; ++i) many += i % 2 == 0 ? "\"a\":[]," : "\"\\u0061\":{},";
+  CHECK(status(many + std::string(kGood.substr(1))) == 200);
+  CHECK(status("{\"" + std::string(3'000'000, 'k') + "\":1," + std::string(kGood.substr(1))) == 200);
   CHECK(status(std::string(5 << 20, ' ')) == 413);
+  // Its size was not said before.
+  std::string chunks;
+  for (int i = 0; i < 5; ++i) chunks += "100000\r\n" + std::string(1 << 20, ' ') + "\r\n";
+  CHECK(Client(daemon.address())
+            .ask("POST /read HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nTransfer-Encoding: "
+                 "chunked\r\n\r\n" +
+                 chunks + "0\r\n\r\n")
+            .status == 413);
   for (size_t size = 0; size < kGood.size(); ++size) CHECK(status(std::string(kGood.substr(0, size))) == 400);
   CHECK(status(std::string(kGood)) == 200);
 }
