@@ -96,7 +96,6 @@ bool JsonReader::step(bool is_object) {
     return misused(is_object ? "this is not in an object" : "this is not in an array"), false;
   if (next_ == Next::Value) skip_value();
   next_ = Next::Step;
-  place_ = frame_->place.outer;
   return true;
 }
 void JsonReader::enter(Frame begun) {
@@ -137,6 +136,7 @@ int32_t JsonReader::member() {
 int32_t JsonReader::next_member() {
   while (!object_ends(frame_->first)) {
     frame_->first = false;
+    place_ = frame_->place.outer;
     std::string storage;
     size_t begin = 0;
     const std::string_view name = take_name(storage, begin);
@@ -147,8 +147,8 @@ int32_t JsonReader::next_member() {
       return number;
     }
     skip_value();
-    place_ = frame_->place.outer;
   }
+  place_ = frame_->place.outer;
   for (uint64_t missing = frame_->required & ~frame_->seen; missing != 0; missing &= missing - 1) {
     const auto number = static_cast<size_t>(std::countr_zero(missing));
     if (number >= frame_->names.size()) break;
@@ -187,6 +187,7 @@ bool JsonReader::element() {
   return ask(false, [&] { return step(false) && next_element(); });
 }
 bool JsonReader::next_element() {
+  place_ = frame_->place.outer;
   if (array_ends(frame_->first)) return left(), false;
   skip_space();
   const size_t index = frame_->first ? 0 : frame_->place.index + 1;

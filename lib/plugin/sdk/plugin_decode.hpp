@@ -74,13 +74,14 @@ class Decoder : private Scanner {
   Seen object(Member&& member) {
     Seen seen;
     begin_object();
-    for (bool first = true; !object_ends(first); first = false) {
+    for (bool more = !object_ends(true); more;) {
       std::string storage;
       size_t begin = 0;
       const std::string_view name = take_name(storage, begin);
       const Within place(*this, name);
       name_at_ = begin;
       if (!member(name, seen)) skip_value();
+      more = !object_ends(false);
     }
     end_container();
     return seen;

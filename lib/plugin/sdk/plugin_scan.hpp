@@ -126,7 +126,8 @@ class Scanner {
     go_down();
   }
   void end_container() { --depth_; }
-  // Whether the object ends here; else the next member's name is to come.
+  // Whether the object ends here, else the next member's name is to come; what else is there is told of the
+  // member before.
   bool object_ends(bool first) {
     skip_space();
     if (skip('}')) return true;
@@ -251,12 +252,12 @@ class Scanner {
  private:
   void skip_object() {
     begin_object();
-    for (bool first = true; !object_ends(first); first = false) {
+    for (bool more = !object_ends(true); more;) {
       std::string storage;
       size_t begin = 0;
-      const std::string_view name = take_name(storage, begin);
-      const Within place(*this, name);
+      const Within place(*this, take_name(storage, begin));
       skip_value();
+      more = !object_ends(false);
     }
     end_container();
   }
