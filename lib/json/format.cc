@@ -1,31 +1,47 @@
 #include "json/format.h"
 
+#include <algorithm>
+
 #include "plugin/sdk/plugin_text.hpp"
 
 namespace leat::json {
 
-StringResult write_string(TextBuffer& out, std::string_view text, char after) {
-  // What has to be escaped is seldom: room for that is asked for when it is met.
-  constexpr size_t kShort = 256;
-  const size_t room = text.size() <= kShort ? text.size() * encoding::kMostEscaped : 0;
-  if (!out.room(room + 3)) return StringResult::NoMemory;
+namespace {
+
+// What has to be escaped is seldom: room for that is asked for when it is met.
+constexpr size_t kShort = 256;
+
+[[gnu::noinline]] StringResult write_long(TextBuffer& out, std::string_view text, char after) {
+  if (!out.room(1)) return StringResult::NoMemory;
   out.put('"');
-  while (text.size() > kShort) {
-    size_t size = kShort;
+  while (!text.empty()) {
+    size_t size = std::min(kShort, text.size());
     // Not in the midst of a character.
-    while (size > kShort - 4 && (text[size] & 0xc0) == 0x80) --size;
-    if (!out.room(size * encoding::kMostEscaped)) return StringResult::NoMemory;
+    while (size < text.size() && size > kShort - 4 && (text[size] & 0xc0) == 0x80) --size;
+    if (!out.room(size * encoding::kMostEscaped + 2)) return StringResult::NoMemory;
     char* const end = encoding::write_escaped(out.at, text.substr(0, size));
     if (end == nullptr) return StringResult::NotUtf8;
     out.at = end;
     text.remove_prefix(size);
   }
-  if (!out.room(text.size() * encoding::kMostEscaped + 2)) return StringResult::NoMemory;
-  char* const end = encoding::write_escaped(out.at, text);
-  if (end == nullptr) return StringResult::NotUtf8;
-  out.at = end;
   out.put('"');
   out.put(after);
+  return StringResult::Fine;
+}
+
+}  // namespace
+
+StringResult write_string(TextBuffer& out, std::string_view text, char after) {
+  if (text.size() > kShort) return write_long(out, text, after);
+  if (!out.room(text.size() * encoding::kMostEscaped + 3)) return StringResult::NoMemory;
+  char* at = out.at;
+  *at = '"';
+  at = encoding::write_escaped(at + 1, text);
+  if (at == nullptr) [[unlikely]]
+    return StringResult::NotUtf8;
+  at[0] = '"';
+  at[1] = after;
+  out.at = at + 2;
   return StringResult::Fine;
 }
 

@@ -178,7 +178,7 @@ TEST_CASE("json reader: what is not read is read over, and must be well-formed")
     CHECK(answer.status == 400);
     CHECK(answer.body.contains(members));
   };
-  refused(R"({"a":[{"b":01}],"from":["yes"]})", R"("offset":12,"pointer":"/a/0")");
+  refused(R"({"a":[{"b":01}],"from":["yes"]})", R"("offset":12,"pointer":"/a/0/b")");
   refused(R"({"from":["yes",x]})", R"("offset":15,"pointer":"/from/1")");
   refused(R"({"from":["yes"],"b":{"c":nul}})", R"("offset":25,"pointer":"/b/c")");
   refused(R"({"from":["yes"]} x)", R"("offset":17,"pointer":"")");
