@@ -237,18 +237,25 @@ sockets. `test/e2e/allocations_test.cc` counts those of the daemon itself, from 
 """
 
 
+TRACES = {"scan": "Zipf(0.9) over 10,000 keys, a scan of 10,000 more in its midst", "flat": "Zipf(0.7)",
+          "steep": "Zipf(1.1)", "shift": "Zipf(0.9), all popular keys change half way",
+          "news": "Zipf(0.9) of how new a key is", "loop": "Zipf(0.9), every other request in a loop of 1,500",
+          "recent": "new keys, each asked for some times soon after"}
+
+
 def hit_rates(figures):
-    hits = figures.part("hit_rates")
+    rows = figures.part("hit_rates")["rows"]
+    lines = [(said, *(f"{rows[trace][cache]['median']:.1f}" for cache in ("leat", "s3fifo", "tinylfu", "lru")))
+             for trace, said in TRACES.items()]
     return f"""## What goes when the cache is full
 
 {figures.command("hit_rates")}
-{hits['trace']}. Percent of requests found, median of five traces:
+Room for 1,000 values, 100,000 requests. Percent of them found, median of five traces each:
 
-{table(["", "hit rate"], [(name, f"{hits['rows'][row]['median']:.1f}") for name, row in
-                          (("Leat's store (S3-FIFO)", "leat"), ("W-TinyLFU", "tinylfu"), ("LRU", "lru"))])}
-W-TinyLFU finds a little more. It is not what Leat has, because there each hit changes a list and a sketch that all
-workers share, where S3-FIFO's is one look without a lock and a count on the entry.
-
+{table(["", "Leat", "S3-FIFO", "W-TinyLFU", "LRU"], lines)}
+Leat's store is S3-FIFO with frequencies remembered, as W-TinyLFU does, and a small queue that finds its own size
+(`lib/cache/eviction.h`). A hit is one look without a lock and a count on the entry; with W-TinyLFU it changes a list and
+a sketch that all workers share. Knowing the popular keys beforehand would find 59.7 % of the first trace.
 """
 
 

@@ -53,10 +53,13 @@ def measure_allocations(_):
 
 def measure_hit_rates(_):
     output = subprocess.run([BUILD / "bench/leat-hit-rates"], capture_output=True, text=True, check=True).stdout
-    seeds = json.loads(output)
-    return {"unit": "%", "trace": "Zipf(0.9) over 10,000 keys, room for 1,000, a scan of 10,000 in its midst",
-            "command": "build/bench/leat-hit-rates",
-            "rows": {name: micro.spread([seed[name] for seed in seeds]) for name in ("leat", "lru", "tinylfu")}}
+    rows = {}
+    for row in json.loads(output):
+        for cache in ("leat", "s3fifo", "tinylfu", "lru"):
+            rows.setdefault(row["trace"], {}).setdefault(cache, []).append(row[cache])
+    return {"unit": "%", "command": "build/bench/leat-hit-rates",
+            "rows": {trace: {cache: micro.spread(values) for cache, values in caches.items()}
+                     for trace, caches in rows.items()}}
 
 
 def ask_first(port, count):

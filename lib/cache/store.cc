@@ -6,49 +6,19 @@
 #include <cstring>
 #include <new>
 
+#include "cache/entry.h"
+#include "cache/eviction.h"
+
 namespace leat::cache {
-
-// One allocation: this, then the key, the value, and the tags, each with its size in front.
-struct Entry {
-  std::atomic<Entry*> next = nullptr;  // in its bucket
-  std::atomic<uint32_t> refs = 1;      // the chain's, and one for each pin
-  std::atomic<uint8_t> uses = 0;       // hits since it was queued, up to kMostUses
-  bool in_main = false;
-  std::atomic<uint64_t> claimed_until_ms = 0;
-  uint32_t key_size = 0;
-  uint64_t hash = 0;
-  uint64_t expires_ms = 0;
-  size_t value_size = 0;
-  size_t size = 0;         // of all
-  Entry* newer = nullptr;  // in its queue, or the next of those that were removed
-  Entry* older = nullptr;
-  uint64_t stamp = 0;  // once it was removed
-
-  [[nodiscard]] const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
-  [[nodiscard]] char* bytes() { return reinterpret_cast<char*>(this + 1); }
-  [[nodiscard]] std::string_view key() const { return {bytes(), key_size}; }
-  [[nodiscard]] std::string_view value() const { return {bytes() + key_size, value_size}; }
-  [[nodiscard]] bool has_tag(std::string_view tag) const {
-    const char* const end = reinterpret_cast<const char*>(this) + size;
-    for (const char* at = bytes() + key_size + value_size; at != end;) {
-      uint32_t length = 0;
-      std::memcpy(&length, at, sizeof length);
-      at += sizeof length;
-      if (std::string_view(at, length) == tag) return true;
-      at += length;
-    }
-    return false;
-  }
-};
 
 namespace {
 
-constexpr uint8_t kMostUses = 3;
 constexpr size_t kMostShards = 16;
-// A shard has room for at least so many of the largest entries, so that one does not empty it.
+// A shard has room for at least so many of the largest entries, so that one does not empty it, and so many
+// bytes: what is left of a small budget had better be judged as a whole.
 constexpr size_t kLeastEntries = 8;
-constexpr size_t kBytesPerBucket = 512;
-constexpr size_t kSmallPart = 10;  // of the budget, as a divisor
+constexpr size_t kLeastShardBytes = size_t{1} << 20;
+constexpr size_t kBytesPerBucket = 512, kLeastBuckets = 16;
 
 void drop(Entry* entry) {
   if (entry->refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
@@ -88,26 +58,6 @@ Entry* make_entry(uint64_t hash, std::string_view key, std::string_view value, u
   return entry;
 }
 
-// Entries in the order in which they came.
-struct Queue {
-  Entry* newest = nullptr;
-  Entry* oldest = nullptr;
-  size_t bytes = 0;
-
-  void add(Entry& entry) {
-    entry.newer = nullptr;
-    entry.older = newest;
-    (newest != nullptr ? newest->newer : oldest) = &entry;
-    newest = &entry;
-    bytes += entry.size;
-  }
-  void remove(Entry& entry) {
-    (entry.newer != nullptr ? entry.newer->older : newest) = entry.older;
-    (entry.older != nullptr ? entry.older->newer : oldest) = entry.newer;
-    bytes -= entry.size;
-  }
-};
-
 }  // namespace
 
 Pin::~Pin() {
@@ -133,11 +83,9 @@ bool Pin::claimed(uint64_t now_ms) const {
 
 // A part of the entries, by hash. All but `buckets` and the counts is under the mutex.
 struct Store::Shard {
+  // `bytes` for everything: tables and entries.
   explicit Shard(size_t bytes)
-      : budget(bytes),
-        bucket_count(std::bit_ceil(std::max<size_t>(bytes / kBytesPerBucket, 16))),
-        buckets(bucket_count),
-        ghosts(bucket_count) {}
+      : bucket_count(buckets_for(bytes)), buckets(bucket_count), eviction(room_of(bytes), bucket_count) {}
   ~Shard() {
     for (auto& bucket : buckets)
       for (Entry* entry = bucket.load(); entry != nullptr;) drop(std::exchange(entry, entry->next.load()));
@@ -146,9 +94,17 @@ struct Store::Shard {
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
-  // The lowest bits choose the shard, the highest a ghost's fingerprint.
+  static size_t buckets_for(size_t bytes) {
+    return std::bit_floor(std::max<size_t>(bytes / kBytesPerBucket, kLeastBuckets));
+  }
+  // For entries.
+  static size_t room_of(size_t bytes) {
+    const size_t tables = buckets_for(bytes) * (sizeof(std::atomic<Entry*>) + Eviction::kBytesPerGhost);
+    return bytes - std::min(bytes, tables);
+  }
+
+  // The lowest bits choose the shard.
   [[nodiscard]] size_t place(uint64_t hash) const { return hash / kMostShards & (bucket_count - 1); }
-  static uint32_t fingerprint(uint64_t hash) { return static_cast<uint32_t>(hash >> 32) | 1; }
 
   [[nodiscard]] Entry* find(uint64_t hash, std::string_view key) const {
     Entry* entry = buckets[place(hash)].load();
@@ -156,57 +112,43 @@ struct Store::Shard {
     return entry;
   }
 
-  void add(Entry& entry, bool to_main) {
+  // In front of `replaced`, which a reader finds until then.
+  void add(Entry& entry, Entry* replaced) {
     std::atomic<Entry*>& bucket = buckets[place(entry.hash)];
     entry.next.store(bucket.load());
+    eviction.add(entry, replaced);
     bucket.store(&entry);
-    entry.in_main = to_main;
-    (to_main ? main : small).add(entry);
-    entries.fetch_add(1, std::memory_order_relaxed);
+    if (replaced != nullptr) remove(*replaced);
   }
-
-  // Unlinks it; retire() frees it.
+  // retire() frees it.
   void remove(Entry& entry) {
+    eviction.remove(entry);
+    unlink(entry);
+  }
+  void make_room(uint64_t now_ms) {
+    while (Entry* entry = eviction.next_to_go(now_ms)) {
+      unlink(*entry);
+      evictions.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
+  void unlink(Entry& entry) {
     std::atomic<Entry*>* link = &buckets[place(entry.hash)];
     while (link->load() != &entry) link = &link->load()->next;
     link->store(entry.next.load());
-    (entry.in_main ? main : small).remove(entry);
-    entries.fetch_sub(1, std::memory_order_relaxed);
     entry.newer = std::exchange(removed, &entry);
   }
-
-  // Takes the next step to more room: an entry goes, or moves on.
-  void make_room(uint64_t now_ms) {
-    const bool from_small = main.oldest == nullptr || small.bytes > budget / kSmallPart;
-    Queue& queue = from_small ? small : main;
-    Entry& entry = *queue.oldest;
-    const uint8_t uses = entry.uses.load(std::memory_order_relaxed);
-    if (uses == 0 || entry.expires_ms <= now_ms) {
-      if (!entry.in_main) ghosts[place(entry.hash)] = fingerprint(entry.hash);
-      remove(entry);
-      evictions.fetch_add(1, std::memory_order_relaxed);
-      return;
-    }
-    queue.remove(entry);
-    entry.uses.store(entry.in_main ? uses - 1 : 0, std::memory_order_relaxed);
-    entry.in_main = true;
-    main.add(entry);
+  void publish() {
+    shown_bytes.store(eviction.bytes(), std::memory_order_relaxed);
+    shown_entries.store(eviction.count(), std::memory_order_relaxed);
   }
 
-  [[nodiscard]] size_t bytes() const { return small.bytes + main.bytes; }
-  [[nodiscard]] bool is_ghost(uint64_t hash) const { return ghosts[place(hash)] == fingerprint(hash); }
-  void publish() { shown_bytes.store(bytes(), std::memory_order_relaxed); }
-
-  const size_t budget;
   const size_t bucket_count;
   std::vector<std::atomic<Entry*>> buckets;
   std::mutex mutex;
-  Queue small, main;
-  // Hashes that went from the small queue, each until another one takes its place.
-  std::vector<uint32_t> ghosts;
+  Eviction eviction;
   Entry* removed = nullptr;  // by the call that has the mutex
   Entry* retired = nullptr;  // by those before, with their stamps
-  std::atomic<size_t> entries = 0, shown_bytes = 0;
+  std::atomic<size_t> shown_entries = 0, shown_bytes = 0;
   std::atomic<uint64_t> puts = 0, evictions = 0;
 };
 
@@ -217,6 +159,10 @@ Store::~Store() = default;
 void Store::configure(const Limits& limits, uint32_t lanes) {
   if (lanes_ != nullptr) return;
   limits_ = limits;
+  const size_t largest = kLeastEntries * (limits.entry_bytes + sizeof(Entry));
+  const size_t room = limits.bytes / std::max(largest, kLeastShardBytes);
+  shard_count_ = std::bit_floor(std::clamp<size_t>(room, 1, kMostShards));
+  shard_room_ = Shard::room_of(limits.bytes / shard_count_);
   lane_count_ = lanes;
   lanes_ = std::make_unique<Lane[]>(lanes);
 }
@@ -225,20 +171,18 @@ void Store::configure(const Limits& limits, uint32_t lanes) {
 bool Store::make_shards() {
   const std::lock_guard lock(making_);
   if (ready_.load(std::memory_order_relaxed)) return true;
-  const size_t room = limits_.bytes / (kLeastEntries * (limits_.entry_bytes + sizeof(Entry)));
-  const size_t count = std::bit_floor(std::clamp<size_t>(room, 1, kMostShards));
   try {
-    while (made_.size() < count) made_.push_back(std::make_unique<Shard>(limits_.bytes / count));
+    while (made_.size() < shard_count_)
+      made_.push_back(std::make_unique<Shard>(limits_.bytes / shard_count_));
   } catch (const std::bad_alloc&) {
     made_.clear();
     return false;
   }
-  shard_mask_ = count - 1;
   ready_.store(true, std::memory_order_release);
   return true;
 }
 
-Store::Shard& Store::shard_of(uint64_t hash) const { return *made_[hash & shard_mask_]; }
+Store::Shard& Store::shard_of(uint64_t hash) const { return *made_[hash & (shard_count_ - 1)]; }
 
 Pin Store::find(uint32_t lane, std::string_view key, uint64_t now_ms) {
   if (lane >= lane_count_) return {};
@@ -260,7 +204,7 @@ Pin Store::find(uint32_t lane, std::string_view key, uint64_t now_ms) {
   if (entry == nullptr) return {};
   // Two that count at once may count as one.
   const uint8_t uses = entry->uses.load(std::memory_order_relaxed);
-  if (uses < kMostUses) entry->uses.store(uses + 1, std::memory_order_relaxed);
+  if (uses < Entry::kMostUses) entry->uses.store(uses + 1, std::memory_order_relaxed);
   return Pin(entry);
 }
 
@@ -291,23 +235,15 @@ void Store::retire(Shard& shard) {
 Store::Result Store::put(std::string_view key, std::string_view value, uint64_t now_ms, uint64_t expires_ms,
                          std::span<const std::string_view> tags) {
   const size_t size = size_of(key, value, tags);
-  if (size - sizeof(Entry) > limits_.entry_bytes || size > limits_.bytes) return Result::TooLarge;
+  if (size - sizeof(Entry) > limits_.entry_bytes || size > shard_room_) return Result::TooLarge;
   if (!ready_.load(std::memory_order_acquire) && !make_shards()) return Result::Memory;
   const uint64_t hash = hash_(key, secret_);
   Entry* entry = make_entry(hash, key, value, expires_ms, tags);
   if (entry == nullptr) return Result::Memory;
   Shard& shard = shard_of(hash);
   const std::lock_guard lock(shard.mutex);
-  Entry* old = shard.find(hash, key);
-  bool to_main = shard.is_ghost(hash);
-  if (old != nullptr) {
-    to_main = old->in_main;
-    entry->uses.store(old->uses.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  }
-  // In front of the old one, which a reader finds until then.
-  shard.add(*entry, to_main);
-  if (old != nullptr) shard.remove(*old);
-  while (shard.bytes() > shard.budget) shard.make_room(now_ms);
+  shard.add(*entry, shard.find(hash, key));
+  shard.make_room(now_ms);
   shard.puts.fetch_add(1, std::memory_order_relaxed);
   retire(shard);
   return Result::Stored;
@@ -329,15 +265,11 @@ size_t Store::purge_if(const std::function<bool(const Entry&)>& goes) {
   size_t count = 0;
   for (const auto& shard : made_) {
     const std::lock_guard lock(shard->mutex);
-    for (const Queue* queue : {&shard->small, &shard->main})
-      for (Entry* entry = queue->oldest; entry != nullptr;) {
-        Entry* const next = entry->newer;
-        if (goes(*entry)) {
-          shard->remove(*entry);
-          ++count;
-        }
-        entry = next;
-      }
+    shard->eviction.for_each([&](Entry& entry) {
+      if (!goes(entry)) return;
+      shard->remove(entry);
+      ++count;
+    });
     retire(*shard);
   }
   return count;
@@ -361,7 +293,7 @@ Statistics Store::statistics() const {
   for (const auto& shard : made_) {
     sum.puts += shard->puts.load(std::memory_order_relaxed);
     sum.evictions += shard->evictions.load(std::memory_order_relaxed);
-    sum.entries += shard->entries.load(std::memory_order_relaxed);
+    sum.entries += shard->shown_entries.load(std::memory_order_relaxed);
     sum.bytes += shard->shown_bytes.load(std::memory_order_relaxed);
   }
   return sum;

@@ -4,11 +4,11 @@
 //  - A key is compared whole: two keys with one hash are two keys.
 //  - A value never changes. A new one under its key is another entry; who found the old one still has it.
 //  - A hit takes no lock. What it costs is one store, to say that this lane reads, a walk down a short chain,
-//  and
-//    one count on the entry.
-//  - All entries together take no more bytes than the budget, keys and book-keeping included. An entry that
-//  was
-//    evicted or purged while somebody had it pinned lives on outside of the budget until it is let go.
+//    and one count on the entry.
+//  - All entries together take no more bytes than the budget, keys, book-keeping and tables included. An
+//  entry
+//    that was evicted or purged while somebody had it pinned lives on outside of the budget until it is let
+//    go.
 //
 // How reading without a lock is safe. Entries hang in buckets, chained by `next`. Writers change chains under
 // their shard's mutex; an entry that is unlinked is freed no sooner than every reader that may stand on it
@@ -22,12 +22,7 @@
 // below the stamp, likewise. The chain's own reference is dropped only then, so that a reader's count never
 // starts at zero.
 //
-// What goes when there is no room is S3-FIFO's choice (Yang and others, SOSP 2023): a new entry waits in a
-// small queue, a tenth of the budget. If nobody asks for it meanwhile it goes, and only its hash is
-// remembered; if it comes back soon after, or was asked for while it waited, it moves to the main queue,
-// where entries get another round for each time they were asked for, up to three. A scan of things that are
-// asked for once passes through the small queue and leaves the rest alone. Rejected: LRU, which a scan
-// flushes, and which makes each hit a write to a list that all workers share.
+// What goes when there is no room is the choice of Eviction (eviction.h).
 //
 // Thread: find() and statistics() anywhere, with a lane that no other thread uses at the time; all else
 // anywhere.
@@ -49,7 +44,7 @@
 namespace leat::cache {
 
 struct Limits {
-  size_t bytes = size_t{64} << 20;       // of all entries; 0: nothing is stored
+  size_t bytes = size_t{64} << 20;       // of all entries, and of what finds them; 0: nothing is stored
   size_t entry_bytes = size_t{1} << 20;  // of one: key, value and tags
 };
 
@@ -140,10 +135,10 @@ class Store {
   const SipKey secret_;
   Limits limits_;
   uint32_t lane_count_ = 0;
+  size_t shard_count_ = 1, shard_room_ = 0;
   std::unique_ptr<Lane[]> lanes_;
   std::mutex making_;
   std::vector<std::unique_ptr<Shard>> made_;
-  size_t shard_mask_ = 0;
   std::atomic<bool> ready_ = false;  // the shards are there: nothing of the above changes any more
   std::atomic<uint64_t> epoch_ = 1;
 };
