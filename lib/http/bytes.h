@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -67,6 +68,39 @@ inline uint64_t hash_bytes(const char* data, size_t size, uint64_t seed) {
   uint64_t last[2] = {0, 0};
   std::memcpy(last, data + i, size - i);
   return fold(last[0] ^ kB ^ hash, last[1] ^ kA ^ (hash >> 32));
+}
+
+// Copies `text` to `at`; returns the end. A head is made of short texts, for which a call costs more than the
+// copy: two words that overlap do for all up to 16 bytes.
+inline char* put_bytes(char* at, std::string_view text) {
+  const size_t size = text.size();
+  const char* const from = text.data();
+  const auto put_ends = [&](auto word) {
+    auto last = word;
+    std::memcpy(&word, from, sizeof word);
+    std::memcpy(&last, from + size - sizeof last, sizeof last);
+    std::memcpy(at, &word, sizeof word);
+    std::memcpy(at + size - sizeof last, &last, sizeof last);
+  };
+  if (size > 16) {
+    std::memcpy(at, from, size);
+  } else if (size >= 8) {
+    put_ends(uint64_t{});
+  } else if (size >= 4) {
+    put_ends(uint32_t{});
+  } else if (size >= 2) {
+    put_ends(uint16_t{});
+  } else if (size == 1) {
+    *at = *from;
+  }
+  return at + size;
+}
+
+// The same for a literal, whose size the compiler knows.
+template <size_t size>
+char* put_bytes(char* at, const char (&literal)[size]) {
+  std::memcpy(at, literal, size - 1);
+  return at + size - 1;
 }
 
 // A seed that differs from process to process.

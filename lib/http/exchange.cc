@@ -20,9 +20,6 @@ namespace {
 // What an exchange shows that was refused before its head was understood.
 constexpr Head kNoHead{.bytes = ""};
 
-// Below this a pinned body is copied behind its head: one contiguous send is cheaper than a gathered one.
-constexpr size_t kLeastPinned = 4096;
-
 // A request body that was not wanted is read over up to here, so that the connection can go on; past it, it
 // is closed.
 constexpr uint64_t kMostDiscarded = 64 * 1024;

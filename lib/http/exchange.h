@@ -76,6 +76,9 @@ class Exchange {
   // --- Answering whole. Call once, with response.status and fields set. Runs the service's on_response,
   // then queues head and body; framing is the writer's. The exchange stays valid until the handler returns.
 
+  // Below this a pinned body is copied behind its head: one contiguous send is cheaper than a gathered one.
+  static constexpr size_t kLeastPinned = 4096;
+
   // All answering functions return false, and do nothing, when the exchange was answered or cancelled before.
 
   // Copies `body`.

@@ -15,9 +15,13 @@
 // Thread: its worker's.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string_view>
+#include <type_traits>
 
 #include "http/head.h"
 
@@ -30,6 +34,8 @@ namespace leat::http {
 struct KnownHead {
   static constexpr size_t kMostBytes = 2048;
   static constexpr size_t kMostSlots = 32;
+  static constexpr size_t kMostParams = 4;
+  static constexpr size_t kNoteBytes = 320;
   uint64_t hash = 0;  // of the first bytes, see KnownHeads::kHashed
   Head head;          // points into this entry
   uint32_t pins = 0;
@@ -37,8 +43,26 @@ struct KnownHead {
   // 0 for a head that was just entered.
   uint64_t route_epoch = 0;
   const pipeline::Route* route = nullptr;
+  uint32_t param_count = 0;
+  std::array<std::string_view, kMostParams> params;  // into `bytes`
+  // The handler's, likewise: who left `note` here. 0: nobody.
+  uint64_t note_owner = 0;
+  alignas(std::max_align_t) std::array<std::byte, kNoteBytes> note;
   HeaderSlot slots[kMostSlots];
   char bytes[kMostBytes];
+
+  // What `owner`, a number that nobody else has had, left here about this head; it may point into the entry.
+  template <class T>
+  [[nodiscard]] const T* note_of(uint64_t owner) const {
+    return note_owner == owner ? std::launder(reinterpret_cast<const T*>(note.data())) : nullptr;
+  }
+  // A new one, in the place of any other.
+  template <class T>
+  T& leave_note(uint64_t owner) {
+    static_assert(sizeof(T) <= kNoteBytes && std::is_trivially_destructible_v<T>);
+    note_owner = owner;
+    return *new (note.data()) T;
+  }
 };
 
 class KnownHeads {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "http/bytes.h"
 #include "http/status.h"
 
 namespace leat::http {
@@ -13,15 +14,15 @@ namespace {
 // Copies onto the end of a run of bytes whose room was reserved beforehand.
 struct Cursor {
   char* at;
-  void put(std::string_view text) {
-    if (text.empty()) return;  // its data() may be null
-    std::memcpy(at, text.data(), text.size());
-    at += text.size();
+  void put(std::string_view text) { at = put_bytes(at, text); }
+  template <size_t size>
+  void put(const char (&literal)[size]) {
+    at = put_bytes(at, literal);
   }
   void put(uint64_t number) { at = std::to_chars(at, at + 20, number).ptr; }
 };
 
-constexpr std::string_view kEnd = "\r\n";
+constexpr char kEnd[] = "\r\n";
 constexpr size_t kMostFraming = 96;  // the status line of an unlisted code and all framing fields together
 
 }  // namespace

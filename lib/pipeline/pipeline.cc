@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
+#include <span>
 
 #include "base/log.h"
 
@@ -110,14 +112,15 @@ uint64_t Pipeline::next_epoch() {
   return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
-// A head that comes again leads to the same route again, so that is remembered with it; not parameters, which
-// lie in the arena of one request.
+// A head that comes again leads to the same route again, so that is remembered with it.
 void Pipeline::find_route(http::Exchange& exchange, Router::Match& match) const {
   const http::Request& request = exchange.request;
   http::KnownHead* known = exchange.known_head();
   if (known != nullptr && known->route_epoch == epoch_) {
     match.kind = Router::Match::Kind::Found;
     match.route = known->route;
+    match.params = known->params.data();
+    match.param_count = known->param_count;
     return;
   }
   if (request.path() == "*") {
@@ -127,9 +130,22 @@ void Pipeline::find_route(http::Exchange& exchange, Router::Match& match) const 
     return;
   }
   site().router().find(request.method(), request.path(), exchange.arena(), match);
-  if (known == nullptr || match.kind != Router::Match::Kind::Found || match.param_count != 0) return;
-  known->route = match.route;
-  known->route_epoch = epoch_;
+  if (known != nullptr && match.kind == Router::Match::Kind::Found) remember_route(*known, match);
+}
+
+// Not with parameters that had to be decoded: those lie in the arena of one request.
+void Pipeline::remember_route(http::KnownHead& known, const Router::Match& match) const {
+  const std::span params(match.params, match.param_count);
+  const std::less_equal<> before;
+  const auto is_in_head = [&](std::string_view param) {
+    return before(known.bytes, param.data()) &&
+           before(param.data() + param.size(), known.bytes + known.head.size);
+  };
+  if (params.size() > known.params.size() || !std::ranges::all_of(params, is_in_head)) return;
+  std::ranges::copy(params, known.params.begin());
+  known.param_count = static_cast<uint32_t>(params.size());
+  known.route = match.route;
+  known.route_epoch = epoch_;
 }
 
 http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {

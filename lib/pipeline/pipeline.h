@@ -56,6 +56,7 @@ class Pipeline final : public http::Service {
   // A number that no site of any pipeline has had before.
   static uint64_t next_epoch();
   void find_route(http::Exchange& exchange, Router::Match& match) const;
+  void remember_route(http::KnownHead& known, const Router::Match& match) const;
   [[nodiscard]] const Site& site() const { return *uses_.front().site; }
   void leave(const Site& site);
   void leave_former(const Site& site);

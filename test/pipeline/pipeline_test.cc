@@ -351,6 +351,27 @@ TEST_CASE("pipeline: what is remembered of heads that come again is forgotten wi
   CHECK(stage.left() == std::vector<size_t>{0});
 }
 
+TEST_CASE("pipeline: heads that come again have their own parameters, also those that had to be decoded") {
+  Stage stage;
+  stage.route("/{a}/{b}").on_handle = [](http::Exchange& exchange) {
+    std::string text;
+    for (const std::string_view param : exchange.request.params()) text.append("<").append(param).append(">");
+    exchange.send(text);
+    return Verdict::Done;
+  };
+  stage.route("/{a}/{b}/{c}/{d}/{e...}").on_handle = [](http::Exchange& exchange) {
+    exchange.send(exchange.request.params()[4]);
+    return Verdict::Done;
+  };
+  for (int i = 0; i < 100; ++i) {
+    REQUIRE(stage.get("/one/two").ends_with("\r\n<one><two>"));
+    REQUIRE(stage.get("/one/tow").ends_with("\r\n<one><tow>"));
+    REQUIRE(stage.get("/one/t%77o").ends_with("\r\n<one><two>"));
+    REQUIRE(stage.get("/x/../one/two").ends_with("\r\n<one><two>"));
+    REQUIRE(stage.get("/1/2/3/4/5/6").ends_with("\r\n5/6"));
+  }
+}
+
 TEST_CASE("pipeline: an idle site that is replaced is left at once, and each is left once") {
   Stage stage;
   stage.route("/");
