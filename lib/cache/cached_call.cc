@@ -8,13 +8,12 @@
 #include "base/text.h"
 #include "cache/cache_control.h"
 #include "cache/conditions.h"
+#include "http/bytes.h"
 #include "http/service.h"
 
 namespace leat::cache {
 
 namespace {
-
-uint64_t now_ms_of(http::Exchange& exchange) { return exchange.worker().now_ns() / 1'000'000; }
 
 // For jitter: need not be good, must not be the same on all workers.
 uint32_t any_number() {
@@ -23,34 +22,37 @@ uint32_t any_number() {
   return static_cast<uint32_t>(state >> 33);
 }
 
-// `arena` text of up to 64 bytes.
+// The short values that are made here, in an arena.
 class Words {
  public:
-  explicit Words(Arena& arena) : begin_(static_cast<char*>(arena.allocate(kRoom, 1))), at_(begin_) {}
-  explicit operator bool() const { return begin_ != nullptr; }
+  explicit Words(Arena& arena) : taken_(static_cast<char*>(arena.allocate(kRoom, 1))), at_(taken_) {}
+  explicit operator bool() const { return taken_ != nullptr; }
   Words& put(std::string_view text) {
-    text = text.substr(0, static_cast<size_t>(begin_ + kRoom - at_));
-    std::ranges::copy(text, at_);
-    at_ += text.size();
+    at_ = http::put_bytes(at_, text);
+    return *this;
+  }
+  template <size_t size>
+  Words& put(const char (&literal)[size]) {
+    at_ = http::put_bytes(at_, literal);
     return *this;
   }
   Words& put(int64_t number) {
-    at_ = std::to_chars(at_, begin_ + kRoom, number).ptr;
+    at_ = std::to_chars(at_, at_ + kMostDigits, number).ptr;
     return *this;
   }
   // What was put since the last take().
   std::string_view take() {
-    const std::string_view text(taken_ == nullptr ? begin_ : taken_,
-                                static_cast<size_t>(at_ - (taken_ == nullptr ? begin_ : taken_)));
+    const std::string_view text(taken_, static_cast<size_t>(at_ - taken_));
     taken_ = at_;
     return text;
   }
 
  private:
-  static constexpr size_t kRoom = 96;
-  char* begin_;
+  static constexpr size_t kMostDigits = 20;
+  // Age and Cache-Status of a restored response: three numbers, and the words around them.
+  static constexpr size_t kRoom = 3 * kMostDigits + 64;
+  char* taken_;
   char* at_;
-  char* taken_ = nullptr;
 };
 
 }  // namespace
@@ -212,7 +214,7 @@ void LeadingCall::store(http::Exchange& exchange, std::string_view bytes) {
   }
   owner.cache_.add_slots(key.target, slots);
   const auto result = owner.cache_.put(
-      exchange.worker().index(), key, exchange.request, owner.policy_.variants,
+      exchange.worker().index(), key, exchange.request, exchange.arena(), owner.policy_.variants,
       {.header = header, .response = exchange.response, .fields = fields, .body = bytes, .slots = slots},
       now);
   if (result == ResponseCache::Put::Stored) return finish(exchange, Outcome::Stored);

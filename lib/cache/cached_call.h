@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cache/cached_handler.h"
+#include "http/service.h"
 
 namespace leat::cache {
 
@@ -74,6 +75,9 @@ class LeadingCall final : public CachedCall {
   void say(http::Exchange& exchange, std::string_view what) const;
   [[nodiscard]] bool is_own(const http::Response::Field& field) const;
 };
+
+// CLOCK_MONOTONIC, of its turn.
+inline uint64_t now_ms_of(http::Exchange& exchange) { return exchange.worker().now_ns() / 1'000'000; }
 
 // Fills `response` with a stored one: Age, Cache-Status and `status` text beside its fields, all of them
 // views of the entry and of the exchange's arena. False when there is no room.

@@ -1,6 +1,7 @@
 #include "cache/cached_handler.h"
 
 #include <algorithm>
+#include <atomic>
 #include <format>
 #include <new>
 
@@ -73,9 +74,10 @@ struct CachedHandler::Asked {
   bool pragma = false;
   std::string_view if_none_match, if_modified_since;
   RequestControl control;
-  uint64_t now_ms;
+  uint64_t now_ms = 0;
 
-  Asked(http::Exchange& exchange, bool obeyed) : now_ms(exchange.worker().now_ns() / 1'000'000) {
+  Asked() = default;
+  Asked(http::Exchange& exchange, bool obeyed) : now_ms(now_ms_of(exchange)) {
     const http::Head& head = exchange.request.head();
     body = head.framing != http::Framing::None;
     bool has_control = false;
@@ -122,6 +124,20 @@ struct CachedHandler::Asked {
   }
 };
 
+// What is left with a head that comes again, of a request that is looked up: the same head asks the same.
+struct CachedHandler::Note {
+  static constexpr size_t kMostKey = 192;
+
+  Asked asked;
+  RequestKey key;
+  char bytes[kMostKey];  // of the key
+};
+
+uint64_t CachedHandler::next_number() {
+  static std::atomic<uint64_t> last = 0;
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 CachedHandler::CachedHandler(std::unique_ptr<pipeline::Handler> handler, Policy policy, ResponseCache& cache,
                              Counters counters)
     : handler_(std::move(handler)),
@@ -130,6 +146,12 @@ CachedHandler::CachedHandler(std::unique_ptr<pipeline::Handler> handler, Policy 
       counters_(std::move(counters)) {}
 
 Verdict CachedHandler::handle(http::Exchange& exchange) {
+  http::KnownHead* const known = exchange.known_head();
+  if (const Note* note = known != nullptr ? known->note_of<Note>(number_) : nullptr) {
+    Asked asked = note->asked;
+    asked.now_ms = now_ms_of(exchange);
+    return look_up(exchange, asked, note->key);
+  }
   const Asked asked(exchange, policy_.client_control);
   const http::Method method = exchange.request.method();
   if (!is_safe(method)) {
@@ -144,8 +166,16 @@ Verdict CachedHandler::handle(http::Exchange& exchange) {
   if (method == http::Method::Options) return pass(exchange, "leat; fwd=method");
   if (asked.body || asked.partial || asked.control.no_store || (asked.cookies && !policy_.cookies))
     return pass(exchange, "leat; fwd=bypass");
-  const RequestKey key = make_key(policy_, exchange.request, exchange.arena());
+  RequestKey key = make_key(policy_, exchange.request, exchange.arena());
   if (key.key.data() == nullptr) return pass(exchange, "leat; fwd=bypass");
+  key.hash = cache_.hash(key.key);
+  if (known != nullptr && key.key.size() <= Note::kMostKey) {
+    Note& note = known->leave_note<Note>(number_);
+    note.asked = asked;
+    std::ranges::copy(key.key, note.bytes);
+    const size_t target_at = key.key.size() - key.target.size();
+    note.key = {{note.bytes, key.key.size()}, {note.bytes + target_at, key.target.size()}, key.hash};
+  }
   return look_up(exchange, asked, key);
 }
 
@@ -157,9 +187,9 @@ Verdict CachedHandler::pass(http::Exchange& exchange, std::string_view why) {
 
 Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, const RequestKey& key) {
   const bool refresh = exchange.session().internal();
-  ResponseCache::Found found;
+  ResponseCache::Found found{.flight = key.key};
   if (!refresh) {
-    found = cache_.find(exchange.worker().index(), key, exchange.request, asked.now_ms);
+    found = cache_.find(exchange.worker().index(), key, exchange.request, exchange.arena(), asked.now_ms);
     // What is not for requests with credentials is not there for them, when the handler fails neither.
     if (asked.authorized && found.pin && !found.stored.header.for_authorized) found.pin = Pin();
     if (found.pin && !asked.control.no_cache && send_found(exchange, asked, found)) return Verdict::Done;
@@ -171,7 +201,7 @@ Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, con
     if (exchange.request.method() == http::Method::Head) return pass(exchange, "leat; fwd=uri-miss");
   }
   void* memory = exchange.arena().allocate(sizeof(LeadingCall), alignof(LeadingCall));
-  if (memory == nullptr) return pass(exchange, "leat; fwd=bypass");
+  if (memory == nullptr || found.flight.data() == nullptr) return pass(exchange, "leat; fwd=bypass");
   auto* call = new (memory) LeadingCall(*this);
   exchange.tap = call;
   call->key = key;
@@ -192,7 +222,7 @@ Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, con
   }
   const bool alone = refresh || found.pass || asked.authorized || asked.control.no_cache;
   if (alone) return lead(exchange, *call);
-  return join(exchange, *call, found.flight.empty() ? key.key : std::string_view(found.flight));
+  return join(exchange, *call, found.flight);
 }
 
 // Sends what was found if it will do now.
@@ -257,6 +287,11 @@ void CachedHandler::send_stored(http::Exchange& exchange, const Asked& asked, Re
       return;
     }
   }
+  // A short one is copied anyway.
+  if (stored.body.size() < http::Exchange::kLeastPinned) {
+    exchange.send(stored.body);
+    return;
+  }
   exchange.send_pinned(stored.body, {Pin::release, call->pin.share().detach()});
 }
 
@@ -305,11 +340,11 @@ Verdict CachedHandler::woken(http::Exchange& exchange, LeadingCall& call) {
     return waited_in_vain(exchange, call, 503, "The answer that this request waited for failed.");
   const Asked asked(exchange, policy_.client_control);
   ResponseCache::Found found =
-      cache_.find(exchange.worker().index(), call.key, exchange.request, asked.now_ms);
+      cache_.find(exchange.worker().index(), call.key, exchange.request, exchange.arena(), asked.now_ms);
   if (found.pin && send_found(exchange, asked, found)) return Verdict::Done;
   // It was another variant, or is gone again.
-  if (std::exchange(call.again, true)) return lead(exchange, call);
-  return join(exchange, call, found.flight.empty() ? call.key.key : std::string_view(found.flight));
+  if (std::exchange(call.again, true) || found.flight.data() == nullptr) return lead(exchange, call);
+  return join(exchange, call, found.flight);
 }
 
 void CachedHandler::deadline(http::Exchange& exchange, void*) {

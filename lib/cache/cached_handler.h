@@ -6,9 +6,7 @@
 // done for each request, and what is stored is the handler's answer as it was before middleware touched it.
 // A request either
 //   passes      it is one that the cache has nothing to do with; the handler answers
-//   hits        the stored response is sent from where it lies. No lock, no heap (but for the key of a
-//   variant), no
-//               copy of a large body
+//   hits        the stored response is sent from where it lies. No lock, no heap, no copy of a large body
 //   hits stale  the same, and a request that the worker makes to itself has it made anew
 //   leads       the handler answers, and its answer is stored while it is sent (CachedCall, an AnswerTap)
 //   waits       for the leader of the same response, and hits, leads or is told to come again (flights.h)
@@ -62,6 +60,7 @@ class CachedHandler final : public pipeline::Handler {
  private:
   friend class LeadingCall;
   struct Asked;
+  struct Note;
 
   pipeline::Verdict pass(http::Exchange& exchange, std::string_view why);
   pipeline::Verdict look_up(http::Exchange& exchange, const Asked& asked, const RequestKey& key);
@@ -77,10 +76,14 @@ class CachedHandler final : public pipeline::Handler {
     if (const auto& counter = counters_[static_cast<size_t>(result)]; counter != nullptr) counter->add(1);
   }
 
+  // A number that no handler has had before.
+  static uint64_t next_number();
+
   const std::unique_ptr<pipeline::Handler> handler_;
   const Policy policy_;
   ResponseCache& cache_;
   const Counters counters_;
+  const uint64_t number_ = next_number();  // of its notes on known heads
 };
 
 // What a plugin says about the response that is being made for `exchange`. False where it will not be stored

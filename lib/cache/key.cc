@@ -81,23 +81,34 @@ std::string vary_names(const http::Response& response) {
   return text;
 }
 
-std::string variant_of(std::string_view names, const http::Request& request) {
-  std::string text;
-  for_each_item(names, [&](std::string_view name) {
+std::string_view variant_of(std::string_view names, const http::Request& request, Arena& arena) {
+  const http::Head& head = request.head();
+  const auto for_each_value = [&head](std::string_view name, auto visit) {
     const http::HeaderId id = http::find_header(name);
-    const http::Head& head = request.head();
-    for (const http::HeaderSlot& slot : head.headers()) {
-      const bool same = id != http::HeaderId::Unknown
-                            ? slot.id == id
-                            : slot.id == id && equal_ignoring_case(head.view(slot.name), name);
-      // An empty field is not an absent one.
-      if (!same) continue;
-      text += ',';
-      for_each_item(head.view(slot.value), [&](std::string_view item) { text.append(item).append(","); });
-    }
-    text += '\n';
+    for (const http::HeaderSlot& slot : head.headers())
+      if (slot.id == id && (id != http::HeaderId::Unknown || equal_ignoring_case(head.view(slot.name), name)))
+        visit(head.view(slot.value));
+  };
+  // Each item is followed by a comma, as all but the last are in the field.
+  size_t room = 0;
+  for_each_item(names, [&](std::string_view name) {
+    ++room;
+    for_each_value(name, [&](std::string_view value) { room += value.size() + 2; });
   });
-  return text;
+  char* const bytes = static_cast<char*>(arena.allocate(room + 1, 1));
+  if (bytes == nullptr) return {};
+  char* at = bytes;
+  for_each_item(names, [&](std::string_view name) {
+    for_each_value(name, [&](std::string_view value) {
+      *at++ = ',';  // an empty field is not an absent one
+      for_each_item(value, [&](std::string_view item) {
+        at = std::ranges::copy(item, at).out;
+        *at++ = ',';
+      });
+    });
+    *at++ = '\n';
+  });
+  return {bytes, static_cast<size_t>(at - bytes)};
 }
 
 }  // namespace leat::cache

@@ -16,6 +16,7 @@ namespace leat::cache {
 struct RequestKey {
   std::string_view key;     // in the store; null where the request has none, or memory is out
   std::string_view target;  // its path and that part of the query which is in the key
+  uint64_t hash = 0;        // the store's, of `key`; not set by make_key()
 };
 
 // In `arena`. A request has no key where the query is cut down to a list of parameters and a name in it is
@@ -26,7 +27,7 @@ RequestKey make_key(const Policy& policy, const http::Request& request, Arena& a
 std::string vary_names(const http::Response& response);
 
 // What `request` has in these fields, so that two that differ in any differ in this. White space around the
-// items of lists makes no difference.
-std::string variant_of(std::string_view names, const http::Request& request);
+// items of lists makes no difference. In `arena`; null where that is out.
+std::string_view variant_of(std::string_view names, const http::Request& request, Arena& arena);
 
 }  // namespace leat::cache

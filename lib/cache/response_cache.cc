@@ -1,6 +1,7 @@
 #include "cache/response_cache.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace leat::cache {
 
@@ -23,8 +24,21 @@ size_t folders_in(std::string_view path) {
   return 1 + static_cast<size_t>(std::ranges::count(path.substr(0, path.find_last_not_of('/') + 1), '/'));
 }
 
-std::string key_of_variant(std::string_view key, size_t place) {
-  return std::string(key).append(1, '\0').append(std::to_string(place));
+// `key` and `rest` with a NUL between, which no target contains; null where `arena` is out.
+std::string_view longer_key(std::string_view key, std::string_view rest, Arena& arena) {
+  const size_t size = key.size() + 1 + rest.size();
+  char* const bytes = static_cast<char*>(arena.allocate(size, 1));
+  if (bytes == nullptr) return {};
+  char* const at = std::ranges::copy(key, bytes).out;
+  *at = '\0';
+  std::ranges::copy(rest, at + 1);
+  return {bytes, size};
+}
+
+std::string_view key_of_variant(std::string_view key, size_t place, Arena& arena) {
+  char digits[20];
+  char* const end = std::to_chars(digits, digits + sizeof digits, place).ptr;
+  return longer_key(key, {digits, end}, arena);
 }
 
 }  // namespace
@@ -65,20 +79,22 @@ void ResponseCache::add_slots(std::string_view target, std::vector<uint32_t>& sl
 }
 
 ResponseCache::Found ResponseCache::find(uint32_t worker, const RequestKey& key, const http::Request& request,
-                                         uint64_t now_ms) {
-  Found found;
-  Pin pin = store_.find(worker, key.key, now_ms);
+                                         Arena& arena, uint64_t now_ms) {
+  Found found{.flight = key.key};
+  Pin pin = store_.find(worker, key.key, key.hash, now_ms);
   if (!pin) return found;
   StoredResponse stored = StoredResponse::read(pin.value());
   if (stored.header.kind == StoredResponse::Kind::Variants) {
     found.variant = true;
-    const std::string variant = variant_of(stored.variant, request);
-    found.flight.assign(key.key).append(1, '\0').append(variant);
+    const std::string_view variant = variant_of(stored.variant, request, arena);
+    if (variant.data() == nullptr) return found;
+    found.flight = longer_key(key.key, variant, arena);
     size_t place = 0;
-    while (place < stored.header.slot_count && stored.slot(place) != hash(variant)) ++place;
+    while (place < stored.header.slot_count && stored.slot(place) != hash_of_variant(variant)) ++place;
     if (place == stored.header.slot_count) return found;
-    pin = store_.find(worker, key_of_variant(key.key, place), now_ms);
-    if (!pin) return found;
+    const std::string_view own_key = key_of_variant(key.key, place, arena);
+    if (own_key.data() != nullptr) pin = store_.find(worker, own_key, now_ms);
+    if (own_key.data() == nullptr || !pin) return found;
     stored = StoredResponse::read(pin.value());
     if (stored.variant != variant) return found;
   }
@@ -108,20 +124,20 @@ size_t ResponseCache::place_of_variant(uint32_t worker, const RequestKey& key, s
   const std::lock_guard lock(variants_mutex_);
   StoredResponse::Header header{.kind = StoredResponse::Kind::Variants};
   std::vector<uint32_t> hashes;
-  if (const Pin pin = store_.find(worker, key.key, now_ms)) {
+  if (const Pin pin = store_.find(worker, key.key, key.hash, now_ms)) {
     const StoredResponse stored = StoredResponse::read(pin.value());
     if (stored.header.kind == header.kind && stored.variant == names) {
       header = stored.header;
       for (size_t i = 0; i < header.slot_count; ++i) hashes.push_back(stored.slot(i));
     }
   }
-  auto place = static_cast<size_t>(std::ranges::find(hashes, hash(variant)) - hashes.begin());
+  auto place = static_cast<size_t>(std::ranges::find(hashes, hash_of_variant(variant)) - hashes.begin());
   if (place == hashes.size() && place < most) {
-    hashes.push_back(hash(variant));
+    hashes.push_back(hash_of_variant(variant));
   } else if (place == hashes.size()) {
     // The oldest one's place is the next in turn; the turn is kept as the list's moment.
     place = header.moment++ % most;
-    hashes[place] = hash(variant);
+    hashes[place] = hash_of_variant(variant);
   }
   header.fresh_until_ms = std::max(header.fresh_until_ms, expires_ms);
   store_.put(key.key, pack(header, hashes, {}, names, {}, {}), now_ms, header.fresh_until_ms);
@@ -129,18 +145,21 @@ size_t ResponseCache::place_of_variant(uint32_t worker, const RequestKey& key, s
 }
 
 ResponseCache::Put ResponseCache::put(uint32_t worker, const RequestKey& key, const http::Request& request,
-                                      uint32_t most_variants, const Response& response, uint64_t now_ms) {
+                                      Arena& arena, uint32_t most_variants, const Response& response,
+                                      uint64_t now_ms) {
   const std::string names = vary_names(response.response);
-  const std::string variant = names.empty() ? "" : variant_of(names, request);
+  const std::string_view variant = names.empty() ? "" : variant_of(names, request, arena);
+  if (variant.data() == nullptr) return Put::Memory;
   const std::string bytes = pack(response.header, response.slots, response.response.content_type, variant,
                                  response.fields, response.body);
   const uint64_t expires = response.header.expires_ms();
-  std::string own_key;
+  std::string_view own_key = key.key;
   if (!names.empty()) {
     const size_t place = place_of_variant(worker, key, names, variant, most_variants, now_ms, expires);
-    own_key = key_of_variant(key.key, place);
+    own_key = key_of_variant(key.key, place, arena);
+    if (own_key.data() == nullptr) return Put::Memory;
   }
-  switch (store_.put(names.empty() ? key.key : own_key, bytes, now_ms, expires)) {
+  switch (store_.put(own_key, bytes, now_ms, expires)) {
     case Store::Result::Stored:
       return Put::Stored;
     case Store::Result::TooLarge:

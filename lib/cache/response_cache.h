@@ -49,15 +49,19 @@ class ResponseCache {
   // Adds the slots by which `target` is purged.
   void add_slots(std::string_view target, std::vector<uint32_t>& slots) const;
 
+  // What a key's `hash` has to be.
+  [[nodiscard]] uint64_t hash(std::string_view key) const { return store_.hash(key); }
+
   // What is stored for a request.
   struct Found {
     Pin pin;  // of the response; empty where none can be used
     StoredResponse stored;
-    bool pass = false;     // nobody needs to wait
-    bool variant = false;  // there are responses under that key, for other requests
-    std::string flight;    // what to join(), where that is not the key
+    bool pass = false;        // nobody needs to wait
+    bool variant = false;     // there are responses under that key, for other requests
+    std::string_view flight;  // what to join()
   };
-  [[nodiscard]] Found find(uint32_t worker, const RequestKey& key, const http::Request& request,
+  // All that it needs beside the key is made in `arena`; where that is out, nothing is found.
+  [[nodiscard]] Found find(uint32_t worker, const RequestKey& key, const http::Request& request, Arena& arena,
                            uint64_t now_ms);
 
   // Stores `header` and what goes with it for whoever asks as `request` did.
@@ -69,14 +73,14 @@ class ResponseCache {
     std::span<const uint32_t> slots;  // of Invalidations
   };
   enum class Put : uint8_t { Stored, TooLarge, Memory };
-  Put put(uint32_t worker, const RequestKey& key, const http::Request& request, uint32_t most_variants,
-          const Response& response, uint64_t now_ms);
+  Put put(uint32_t worker, const RequestKey& key, const http::Request& request, Arena& arena,
+          uint32_t most_variants, const Response& response, uint64_t now_ms);
   void put_pass(const RequestKey& key, uint64_t now_ms, uint64_t expires_ms);
   [[nodiscard]] Flights& flights() { return flights_; }
   [[nodiscard]] Invalidations& invalidations() { return invalidations_; }
 
  private:
-  [[nodiscard]] uint32_t hash(std::string_view variant) const {
+  [[nodiscard]] uint32_t hash_of_variant(std::string_view variant) const {
     return static_cast<uint32_t>(sip_hash(variant, secret_));
   }
   // The place of a variant in the list under `key`, which is made, extended or, when full, used in turn.

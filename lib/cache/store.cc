@@ -152,7 +152,7 @@ struct Store::Shard {
   std::atomic<uint64_t> puts = 0, evictions = 0;
 };
 
-Store::Store(Hash hash) : hash_(hash), secret_(random_sip_key()) {}
+Store::Store(Hash hash_of) : hash_(hash_of), secret_(random_sip_key()) {}
 
 Store::~Store() = default;
 
@@ -184,7 +184,7 @@ bool Store::make_shards() {
 
 Store::Shard& Store::shard_of(uint64_t hash) const { return *made_[hash & (shard_count_ - 1)]; }
 
-Pin Store::find(uint32_t lane, std::string_view key, uint64_t now_ms) {
+Pin Store::find(uint32_t lane, std::string_view key, uint64_t key_hash, uint64_t now_ms) {
   if (lane >= lane_count_) return {};
   Lane& mine = lanes_[lane];
   const auto count = [](std::atomic<uint64_t>& number) {
@@ -194,9 +194,8 @@ Pin Store::find(uint32_t lane, std::string_view key, uint64_t now_ms) {
     count(mine.misses);
     return {};
   }
-  const uint64_t hash = hash_(key, secret_);
   mine.epoch.store(epoch_.load());
-  Entry* entry = shard_of(hash).find(hash, key);
+  Entry* entry = shard_of(key_hash).find(key_hash, key);
   if (entry != nullptr && now_ms >= entry->expires_ms) entry = nullptr;
   if (entry != nullptr) entry->refs.fetch_add(1, std::memory_order_relaxed);
   mine.epoch.store(0, std::memory_order_release);
@@ -237,12 +236,12 @@ Store::Result Store::put(std::string_view key, std::string_view value, uint64_t 
   const size_t size = size_of(key, value, tags);
   if (size - sizeof(Entry) > limits_.entry_bytes || size > shard_room_) return Result::TooLarge;
   if (!ready_.load(std::memory_order_acquire) && !make_shards()) return Result::Memory;
-  const uint64_t hash = hash_(key, secret_);
-  Entry* entry = make_entry(hash, key, value, expires_ms, tags);
+  const uint64_t key_hash = hash(key);
+  Entry* entry = make_entry(key_hash, key, value, expires_ms, tags);
   if (entry == nullptr) return Result::Memory;
-  Shard& shard = shard_of(hash);
+  Shard& shard = shard_of(key_hash);
   const std::lock_guard lock(shard.mutex);
-  shard.add(*entry, shard.find(hash, key));
+  shard.add(*entry, shard.find(key_hash, key));
   shard.make_room(now_ms);
   shard.puts.fetch_add(1, std::memory_order_relaxed);
   retire(shard);
@@ -251,10 +250,10 @@ Store::Result Store::put(std::string_view key, std::string_view value, uint64_t 
 
 size_t Store::purge(std::string_view key) {
   if (!ready_.load(std::memory_order_acquire)) return 0;
-  const uint64_t hash = hash_(key, secret_);
-  Shard& shard = shard_of(hash);
+  const uint64_t key_hash = hash(key);
+  Shard& shard = shard_of(key_hash);
   const std::lock_guard lock(shard.mutex);
-  Entry* entry = shard.find(hash, key);
+  Entry* entry = shard.find(key_hash, key);
   if (entry != nullptr) shard.remove(*entry);
   retire(shard);
   return entry != nullptr ? 1 : 0;

@@ -92,8 +92,8 @@ class Store {
  public:
   using Hash = uint64_t (*)(std::string_view key, const SipKey& secret);
 
-  // `hash` is for tests of what happens when it is bad.
-  explicit Store(Hash hash = sip_hash<1, 3>);
+  // `hash_of` is for tests of what happens when it is bad.
+  explicit Store(Hash hash_of = sip_hash<1, 3>);
   ~Store();  // every pin must be gone
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -104,7 +104,12 @@ class Store {
 
   // The entry of that key that has not expired. Times are milliseconds on a clock that only goes forward, the
   // same for all calls.
-  [[nodiscard]] Pin find(uint32_t lane, std::string_view key, uint64_t now_ms);
+  [[nodiscard]] Pin find(uint32_t lane, std::string_view key, uint64_t now_ms) {
+    return find(lane, key, hash(key), now_ms);
+  }
+  // The same for who has the key's hash() already.
+  [[nodiscard]] Pin find(uint32_t lane, std::string_view key, uint64_t key_hash, uint64_t now_ms);
+  [[nodiscard]] uint64_t hash(std::string_view key) const { return hash_(key, secret_); }
 
   enum class Result : uint8_t { Stored, TooLarge, Memory };
   // Copies. Replaces what was stored under the key. `expires_ms` is the first moment at which it is not found

@@ -3,6 +3,7 @@
 #include "cache/cached_handler.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <format>
 #include <functional>
 #include <map>
@@ -708,17 +709,19 @@ TEST_CASE("response cache: a full budget evicts, and everything goes on") {
   CHECK(site.statistics().evictions > 0);
 }
 
-TEST_CASE("response cache: a hit allocates nothing") {
+TEST_CASE("response cache: a hit allocates nothing, of a variant neither") {
   Site site;
   site.script->answer = [&](http::Exchange& exchange) {
     return site.script->say(exchange, std::string(5412, 'x'));
   };
+  if (GENERATE(false, true)) site.script->fields = {{"Vary", "Accept-Language, X-Client, Accept-Encoding"}};
   Site::Client client(site);
+  const std::string request =
+      "GET /a HTTP/1.1\r\nHost: a\r\nAccept-Language: de-CH, de;q=0.9,  en;q=0.5\r\nX-Client: seven\r\n\r\n";
   for (int i = 0; i < 20; ++i) {
-    client.ask("/a");
+    client.session().feed(request);
     CHECK(client.take().status == 200);
   }
-  const std::string request = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
   const size_t before = leat::test::allocations();
   for (int i = 0; i < 100; ++i) {
     client.session().feed(request);
@@ -726,6 +729,28 @@ TEST_CASE("response cache: a hit allocates nothing") {
   }
   CHECK(leat::test::allocations() == before);
   CHECK(site.script->runs == 1);
+}
+
+TEST_CASE("response cache: of a head that comes again no more is remembered than what it says") {
+  Site site;
+  site.script->fields = {{"ETag", "\"1\""}, {"Cache-Control", "public"}};
+  Site::Client client(site);
+  const auto ask = [&](std::string_view target, std::string_view fields = "") {
+    client.ask(target, fields);
+    return client.take();
+  };
+  // So often that each is known, and lies beside others that differ in one thing.
+  for (int i = 0; i < 100; ++i) {
+    CHECK(ask("/a").body == "run 1");
+    CHECK(ask("/a?b").body == "run 2");
+    CHECK(ask("/a", "If-None-Match: \"1\"\r\n").status == 304);
+    CHECK(ask("/a", "If-None-Match: \"2\"\r\n").status == 200);
+    CHECK(ask("/a", "Authorization: Basic eA==\r\n").body == "run 1");
+    CHECK(ask("/a", "Host: b\r\n").body == "run 3");
+    CHECK(ask("/a", "Cookie: a=b\r\n").field("Cache-Status") == "leat; fwd=bypass");
+    --site.script->runs;
+  }
+  CHECK(site.script->runs == 3);
 }
 
 }  // namespace leat::cache

@@ -18,8 +18,8 @@ namespace {
 constexpr uint64_t kNever = UINT64_MAX;
 
 struct Small : Store {
-  explicit Small(size_t bytes = 1 << 20, size_t entry_bytes = 1 << 16, Hash hash = sip_hash<1, 3>)
-      : Store(hash) {
+  explicit Small(size_t bytes = 1 << 20, size_t entry_bytes = 1 << 16, Hash hash_of = sip_hash<1, 3>)
+      : Store(hash_of) {
     configure({bytes, entry_bytes}, 4);
   }
   std::string get(std::string_view key, uint64_t now_ms = 0) {
