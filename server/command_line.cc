@@ -94,6 +94,14 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
                    Command::Kind::Reload));
   takes_socket(add("metrics", "Show what the daemon and its plugins count, in the text format of Prometheus",
                    Command::Kind::Metrics));
+  CLI::App* cache = app.add_subcommand("cache", "Look at the cache");
+  cache->require_subcommand(1);
+  takes_socket(cache);
+  CLI::App* stats = cache->add_subcommand(
+      "stats", "Show what is stored, and how the requests of each route with a cache were answered");
+  stats->fallthrough();  // options of `cache` may stand behind it
+  stats->callback([&command] { command.kind = Command::Kind::CacheStatistics; });
+  stats->add_flag("--json", command.json, "As JSON");
   CLI::App* purge = app.add_subcommand("purge", "Make stored responses stale, so that they are made anew");
   takes_socket(purge);
   std::string target, folder, tag;

@@ -18,6 +18,7 @@ struct Command {
     Reload,
     Metrics,
     Purge,
+    CacheStatistics,
     PluginList,
     PluginRun,
     PluginCheck,

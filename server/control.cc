@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/listener.h"
+#include "server/cache_statistics.h"
 #include "server/exit_code.h"
 #include "server/notify.h"
 
@@ -193,6 +194,8 @@ Control::Answer Control::execute(std::string_view command, const std::stop_token
   if (command == "reload") return reload("an operator asked for it", stopping);
   if (command == "plugins") return {true, generations_.describe_text(workers_, stopping)};
   if (command == "plugins json") return {true, generations_.describe_json(workers_, stopping)};
+  if (command == "cache stats") return {true, describe_cache(options_.metrics(), false)};
+  if (command == "cache stats json") return {true, describe_cache(options_.metrics(), true)};
   if (command == "metrics") return {true, options_.metrics()};
   if (command.starts_with("purge ")) return purge(command.substr(6));
   return {false, std::format("there is no command `{}`\n", command)};

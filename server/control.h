@@ -10,6 +10,7 @@
 //     plugins [json]     the generations and their plugins
 //     purge soft|hard target|folder|tag|all [NAME]
 //                       the response cache: see cache::ResponseCache::purge
+//     cache stats [json] the store, and the requests of each route with a cache
 //     metrics            what is counted and measured, in the text format of Prometheus
 //
 // Who may connect is the socket's permissions: its owner and group. A reload is loaded in a process of its

@@ -340,6 +340,8 @@ int execute(const Command& command) {
       return tell_daemon(command, "reload");
     case Command::Kind::Metrics:
       return tell_daemon(command, "metrics");
+    case Command::Kind::CacheStatistics:
+      return tell_daemon(command, command.json ? "cache stats json" : "cache stats");
     case Command::Kind::Purge:
       return tell_daemon(command, "purge " + command.purge);
     case Command::Kind::PluginList:

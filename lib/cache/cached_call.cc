@@ -1,6 +1,7 @@
 #include "cache/cached_call.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <ctime>
 #include <format>
@@ -14,6 +15,10 @@
 namespace leat::cache {
 
 namespace {
+
+// What can be validated is kept for as long again as it was fresh, and so long: who comes seldom is who gains
+// most by a 304. The store lets it go before that where there is no room.
+constexpr uint64_t kLeastKeptMs = 3'600'000;
 
 // For jitter: need not be good, must not be the same on all workers.
 uint32_t any_number() {
@@ -127,6 +132,47 @@ void CachedCall::on_answer(http::Exchange& exchange, std::optional<std::string_v
     (void)owner.cache().purge(PurgeBy::Target, exchange.request.path(), true, now_ms_of(exchange));
 }
 
+// RFC 9111, section 4.3.1. A tag that was made here says nothing to the handler.
+void LeadingCall::offer_validators(http::Exchange& exchange) {
+  if (!pin || stale.header.status != 200) return;
+  const std::string_view etag = stale.header.own_etag ? "" : stale.field("ETag");
+  const std::string_view modified = stale.field("Last-Modified");
+  if (etag.empty() && modified.empty()) return;
+  const http::Head& head = exchange.request.head();
+  const http::Head* shown = with_conditions(head, etag, modified, exchange.arena());
+  if (shown == nullptr) return;
+  asked = &head;
+  exchange.request.show_head(*shown);
+}
+
+// The handler has answered 304 to the stale response's validators: what is stored is good, with the fields
+// that came in place of its own (RFC 9111, sections 3.2 and 4.3.4). Its tag stays, and what is said of its
+// body.
+void LeadingCall::freshen(http::Exchange& exchange, std::optional<std::string_view>& bytes) {
+  http::Response& response = exchange.response;
+  std::array<http::Response::Field, http::Response::kMostFields> newer;
+  size_t count = 0;
+  for (const http::Response::Field& field : response.fields()) {
+    const bool of_body = equal_ignoring_case(field.name.substr(0, 8), "Content-");
+    if (is_own(field) && !of_body && !equal_ignoring_case(field.name, "ETag")) newer[count++] = field;
+  }
+  const std::span fields(newer.data(), count);
+  response.reset();
+  for (const auto& [name, value] : before) (void)response.add_checked(name, value);
+  stale.for_each_field([&](std::string_view name, std::string_view value) {
+    const bool replaced = std::ranges::any_of(
+        fields, [&](const http::Response::Field& field) { return equal_ignoring_case(field.name, name); });
+    if (!replaced) (void)response.add_checked(name, value);
+  });
+  for (const auto& [name, value] : fields) (void)response.add_checked(name, value);
+  response.status = stale.header.status;
+  response.content_type = stale.content_type;
+  bytes = stale.body;
+  made_etag = stale.header.own_etag;
+  missed = "stale; fwd-status=304";
+  for (size_t i = 0; i < stale.header.slot_count; ++i) slots.push_back(stale.slot(i));
+}
+
 void LeadingCall::on_answer(http::Exchange& exchange, std::optional<std::string_view>& bytes) {
   if (stage == Stage::Leading) judge_answer(exchange, bytes);
 }
@@ -136,6 +182,10 @@ void LeadingCall::judge_answer(http::Exchange& exchange, std::optional<std::stri
   const Policy& policy = owner.policy_;
   const uint64_t now = now_ms_of(exchange);
   stage = Stage::Judged;
+  if (asked != nullptr) {
+    exchange.request.show_head(*std::exchange(asked, nullptr));
+    if (response.status == 304) freshen(exchange, bytes);
+  }
   judgement = judge(policy, response, wishes, authorized, any_number(), std::time(nullptr));
   switch (judgement.kind) {
     case Judgement::Kind::Failure: {
@@ -164,12 +214,16 @@ void LeadingCall::judge_answer(http::Exchange& exchange, std::optional<std::stri
   }
   std::string_view etag = response.find("ETag");
   if (etag.empty() && policy.etag && response.status == 200 &&
-      response.add_copy(exchange.arena(), "ETag", make_etag(*bytes)))
+      response.add_copy(exchange.arena(), "ETag", make_etag(*bytes))) {
     etag = response.find("ETag");
-  store(exchange, *bytes);
-  say(exchange, "; stored");
-  const std::string_view condition = exchange.request.header(http::HeaderId::IfNoneMatch);
-  if (response.status == 200 && condition.data() != nullptr && names_etag(condition, etag)) {
+    made_etag = true;
+  }
+  const bool stored = store(exchange, *bytes);
+  say(exchange, stored ? "; stored" : "");
+  const http::Request& request = exchange.request;
+  if (response.status == 200 && is_not_modified(request.header(http::HeaderId::IfNoneMatch),
+                                                request.header(http::HeaderId::IfModifiedSince), etag,
+                                                response.find("Last-Modified"))) {
     response.status = 304;
     response.content_type = {};
     bytes = std::string_view();
@@ -190,13 +244,20 @@ void LeadingCall::on_piece(http::Exchange& exchange, std::string_view bytes) {
 }
 
 void LeadingCall::on_end(http::Exchange& exchange) {
-  if (stage == Stage::Storing) store(exchange, body);
+  if (stage == Stage::Storing) (void)store(exchange, body);
 }
 
-void LeadingCall::store(http::Exchange& exchange, std::string_view bytes) {
+// Whether the handler can be asked if it is still good.
+bool LeadingCall::is_validatable(const http::Response& response) const {
+  return response.status == 200 &&
+         (!response.find("Last-Modified").empty() || (!made_etag && !response.find("ETag").empty()));
+}
+
+bool LeadingCall::store(http::Exchange& exchange, std::string_view bytes) {
   stage = Stage::Judged;
   const uint64_t now = now_ms_of(exchange);
   StoredResponse::Header header{.for_authorized = judgement.for_authorized,
+                                .own_etag = made_etag,
                                 .status = exchange.response.status,
                                 .age_s = judgement.age_s,
                                 .stored_ms = now,
@@ -204,6 +265,8 @@ void LeadingCall::store(http::Exchange& exchange, std::string_view bytes) {
                                 .moment = moment};
   header.stale_until_ms = header.fresh_until_ms + judgement.stale_ms;
   header.error_until_ms = header.fresh_until_ms + judgement.error_ms;
+  if (is_validatable(exchange.response))
+    header.kept_until_ms = header.fresh_until_ms + std::max(judgement.fresh_ms, kLeastKeptMs);
   std::vector<http::Response::Field> fields;
   for (const http::Response::Field& field : exchange.response.fields()) {
     // A Cache-Status of an upstream's stays: it tells what happened there.
@@ -213,12 +276,19 @@ void LeadingCall::store(http::Exchange& exchange, std::string_view bytes) {
       for_each_item(field.value, [&](std::string_view tag) { owner.cache_.add_tag(tag, slots); });
   }
   owner.cache_.add_slots(key.target, slots);
+  // Of one that was freshened those of before are there as well.
+  std::ranges::sort(slots);
+  slots.erase(std::ranges::unique(slots).begin(), slots.end());
   const auto result = owner.cache_.put(
       exchange.worker().index(), key, exchange.request, exchange.arena(), owner.policy_.variants,
       {.header = header, .response = exchange.response, .fields = fields, .body = bytes, .slots = slots},
       now);
-  if (result == ResponseCache::Put::Stored) return finish(exchange, Outcome::Stored);
+  if (result == ResponseCache::Put::Stored) {
+    finish(exchange, Outcome::Stored);
+    return true;
+  }
   pass(exchange, now);
+  return false;
 }
 
 }  // namespace leat::cache

@@ -47,6 +47,9 @@ class LeadingCall final : public CachedCall {
   void on_piece(http::Exchange& exchange, std::string_view bytes) override;
   void on_end(http::Exchange& exchange) override;
 
+  // Has the handler see the stale response's validators instead of the client's own conditions, until it
+  // answers.
+  void offer_validators(http::Exchange& exchange);
   // Remembers which fields are there before the handler runs. False: memory is out.
   [[nodiscard]] bool keep_fields(http::Exchange& exchange);
   // Sends the stale response in place of `status`, where it may stand for it; into response and `body`.
@@ -56,7 +59,9 @@ class LeadingCall final : public CachedCall {
   bool authorized = false;
   bool passing = false;                  // no mark is left that nothing is stored
   bool again = false;                    // it has waited, and found nothing
+  bool made_etag = false;                // the handler gave none
   std::string_view missed = "uri-miss";  // as Cache-Status says it
+  const http::Head* asked = nullptr;     // the client's, while the handler sees another
   RequestKey key;
   StoredResponse stale;
   Flights::Seat seat;
@@ -69,7 +74,9 @@ class LeadingCall final : public CachedCall {
 
  private:
   void judge_answer(http::Exchange& exchange, std::optional<std::string_view>& body);
-  void store(http::Exchange& exchange, std::string_view bytes);
+  void freshen(http::Exchange& exchange, std::optional<std::string_view>& body);
+  [[nodiscard]] bool is_validatable(const http::Response& response) const;
+  bool store(http::Exchange& exchange, std::string_view bytes);
   void pass(http::Exchange& exchange, uint64_t now_ms);
   void finish(http::Exchange& exchange, Outcome outcome);
   void say(http::Exchange& exchange, std::string_view what) const;

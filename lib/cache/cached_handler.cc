@@ -187,11 +187,11 @@ Verdict CachedHandler::pass(http::Exchange& exchange, std::string_view why) {
 
 Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, const RequestKey& key) {
   const bool refresh = exchange.session().internal();
-  ResponseCache::Found found{.flight = key.key};
+  ResponseCache::Found found =
+      cache_.find(exchange.worker().index(), key, exchange.request, exchange.arena(), asked.now_ms);
+  // What is not for requests with credentials is not there for them, when the handler fails neither.
+  if (asked.authorized && found.pin && !found.stored.header.for_authorized) found.pin = Pin();
   if (!refresh) {
-    found = cache_.find(exchange.worker().index(), key, exchange.request, exchange.arena(), asked.now_ms);
-    // What is not for requests with credentials is not there for them, when the handler fails neither.
-    if (asked.authorized && found.pin && !found.stored.header.for_authorized) found.pin = Pin();
     if (found.pin && !asked.control.no_cache && send_found(exchange, asked, found)) return Verdict::Done;
     if (asked.control.only_if_cached) {
       exchange.send_problem(504, "No stored response will do, and only one was asked for.");
@@ -241,8 +241,9 @@ bool CachedHandler::send_found(http::Exchange& exchange, const Asked& asked, Res
         !exchange.worker().ask_self(same_head(exchange.request)))
       return false;
   } else if (now >= header.error_until_ms || !found.pin.claimed(now)) {
-    const bool taken_stale =
-        asked.control.max_stale && static_cast<uint64_t>(-left_ms) / 1000 <= *asked.control.max_stale;
+    const bool taken_stale = asked.control.max_stale &&
+                             static_cast<uint64_t>(-left_ms) / 1000 <= *asked.control.max_stale &&
+                             now < std::max(header.stale_until_ms, header.error_until_ms);
     if (!taken_stale) return false;
   }
   send_stored(exchange, asked, found, Result::Stale);
@@ -271,21 +272,14 @@ void CachedHandler::send_stored(http::Exchange& exchange, const Asked& asked, Re
   }
   count(call->waited ? Result::Waited : result);
   http::Response& response = exchange.response;
-  if (response.status == 200) [[likely]] {
-    bool same = false;
-    if (asked.if_none_match.data() != nullptr) {
-      same = names_etag(asked.if_none_match, stored.field("ETag"));
-    } else if (asked.if_modified_since.data() != nullptr) {
-      const auto since = parse_date(asked.if_modified_since);
-      const auto modified = parse_date(stored.field("Last-Modified"));
-      same = since && modified && *modified <= *since;
-    }
-    if (same) {
-      response.status = 304;
-      response.content_type = {};
-      exchange.send({});
-      return;
-    }
+  const bool conditional = asked.if_none_match.data() != nullptr || asked.if_modified_since.data() != nullptr;
+  if (conditional && response.status == 200 &&
+      is_not_modified(asked.if_none_match, asked.if_modified_since, stored.field("ETag"),
+                      stored.field("Last-Modified"))) {
+    response.status = 304;
+    response.content_type = {};
+    exchange.send({});
+    return;
   }
   // A short one is copied anyway.
   if (stored.body.size() < http::Exchange::kLeastPinned) {
@@ -311,6 +305,7 @@ Verdict CachedHandler::lead(http::Exchange& exchange, LeadingCall& call) {
   call.stage = CachedCall::Stage::Leading;
   call.moment = cache_.invalidations().moment();
   call.handled = true;
+  call.offer_validators(exchange);
   const Verdict verdict = handler_->handle(exchange);
   // The end of the body came while the request waited.
   if (!call.body_ended || exchange.finished() || (verdict != Verdict::Done && verdict != Verdict::Pending))

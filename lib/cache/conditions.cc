@@ -1,7 +1,10 @@
 #include "cache/conditions.h"
 
+#include <algorithm>
 #include <ctime>
 #include <format>
+#include <iterator>
+#include <new>
 
 #include "base/siphash.h"
 #include "base/text.h"
@@ -28,6 +31,52 @@ bool names_etag(std::string_view if_none_match, std::string_view etag) {
     for_each_item(if_none_match,
                   [&](std::string_view item) { found = found || opaque(item) == opaque(etag); });
   return found;
+}
+
+bool is_not_modified(std::string_view if_none_match, std::string_view if_modified_since,
+                     std::string_view etag, std::string_view last_modified) {
+  if (if_none_match.data() != nullptr) return names_etag(if_none_match, etag);
+  if (if_modified_since.data() == nullptr) return false;
+  const auto since = parse_date(if_modified_since), modified = parse_date(last_modified);
+  return since && modified && *modified <= *since;
+}
+
+const http::Head* with_conditions(const http::Head& head, std::string_view etag, std::string_view modified,
+                                  Arena& arena) {
+  struct Condition {
+    http::HeaderId id;
+    std::string_view name, value;
+  };
+  const Condition conditions[] = {{http::HeaderId::IfNoneMatch, "If-None-Match", etag},
+                                  {http::HeaderId::IfModifiedSince, "If-Modified-Since", modified}};
+  size_t more = 0;
+  for (const Condition& each : conditions) more += each.name.size() + each.value.size();
+  auto* const slots = arena.allocate_array<http::HeaderSlot>(head.slot_count + std::size(conditions));
+  auto* const bytes = static_cast<char*>(arena.allocate(head.size + more, 1));
+  void* const memory = arena.allocate(sizeof(http::Head), alignof(http::Head));
+  if (slots == nullptr || bytes == nullptr || memory == nullptr) return nullptr;
+  // Behind the head's own bytes, so that its spans stay right.
+  char* at = std::ranges::copy_n(head.bytes, head.size, bytes).out;
+  const auto put = [&](std::string_view text) {
+    const http::Span span{static_cast<uint32_t>(at - bytes), static_cast<uint32_t>(text.size())};
+    at = std::ranges::copy(text, at).out;
+    return span;
+  };
+  const auto is_condition = [&](const http::HeaderSlot& slot) {
+    return std::ranges::contains(conditions, slot.id, &Condition::id);
+  };
+  http::HeaderSlot* slot = std::ranges::remove_copy_if(head.headers(), slots, is_condition).out;
+  for (const Condition& each : conditions) {
+    if (each.value.empty()) continue;
+    const http::Span name = put(each.name);
+    *slot++ = {.name = name, .value = put(each.value), .id = each.id};
+  }
+  auto* const made = new (memory) http::Head(head);
+  made->bytes = bytes;
+  made->size = static_cast<uint32_t>(at - bytes);
+  made->slots = slots;
+  made->slot_count = static_cast<uint32_t>(slot - slots);
+  return made;
 }
 
 // The keys are no secret: whoever makes the body decides about its tag anyway, and two instances of Leat

@@ -39,6 +39,7 @@ struct StoredResponse {
     uint64_t fresh_until_ms = 0;
     uint64_t stale_until_ms = 0;  // meanwhile stale, and made anew in the background
     uint64_t error_until_ms = 0;  // meanwhile stale, where the handler fails
+    uint64_t kept_until_ms = 0;   // meanwhile never sent unless its handler finds it good
     uint64_t moment = 0;          // of Invalidations
     uint32_t slot_count = 0, field_count = 0;
     uint32_t content_type_size = 0, variant_size = 0;
@@ -46,7 +47,7 @@ struct StoredResponse {
 
     // When nobody can use it any more.
     [[nodiscard]] uint64_t expires_ms() const {
-      return std::max({fresh_until_ms, stale_until_ms, error_until_ms});
+      return std::max({fresh_until_ms, stale_until_ms, error_until_ms, kept_until_ms});
     }
   };
 

@@ -27,6 +27,9 @@ class Request {
   [[nodiscard]] std::string_view query() const { return head_->view(head_->query); }
   [[nodiscard]] std::string_view host() const { return head_->view(head_->host); }
   [[nodiscard]] const Head& head() const { return *head_; }
+  // Shows `head` from now on, which must stay as long as the exchange: one like the request's own but for
+  // fields that say nothing about framing. For who stands before a handler.
+  void show_head(const Head& head) { head_ = &head; }
 
   // The first field of that name, or a view with a null data() when there is none.
   [[nodiscard]] std::string_view header(HeaderId id) const;

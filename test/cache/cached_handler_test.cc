@@ -591,6 +591,105 @@ TEST_CASE("response cache: what is stale stands in for a handler that fails") {
   CHECK(site.body("/b") == "fine");
 }
 
+TEST_CASE(
+    "response cache: what is stale is validated by the handler's tag and date, and good again by its 304") {
+  Policy policy = minute();
+  policy.stale_while_revalidate_ms = 30'000;
+  Site site(policy);
+  site.harness->worker.asks_self = true;
+  const std::string date = "Tue, 14 Nov 2023 22:13:20 GMT";
+  site.script->fields = {{"ETag", "\"one\""}, {"Last-Modified", date}, {"X-Kept", "a"}, {"X-Run", "1"}};
+  std::string seen;
+  site.script->answer = [&](http::Exchange& exchange) {
+    const http::Request& request = exchange.request;
+    seen = std::format("{} {} {}", request.header(http::HeaderId::IfNoneMatch),
+                       request.header(http::HeaderId::IfModifiedSince), request.header("X-Asked"));
+    CHECK(add_tag(exchange, std::format("run-{}", site.script->runs)));
+    const bool same = request.header(http::HeaderId::IfNoneMatch) == "\"one\"";
+    return site.script->say(exchange, same ? "" : "body", same ? 304 : 200);
+  };
+  CHECK(site.body("/a", "X-Asked: yes\r\n") == "body");
+  CHECK(seen == "  yes");
+  site.pass(91'000);
+  site.script->fields = {{"X-Run", "2"}, {"Cache-Control", "max-age=120"}, {"Content-Language", "de"}};
+
+  SECTION("for the client who finds it stale") {
+    const Answer fresh = site.get("/a", "X-Asked: yes\r\n");
+    CHECK(seen == "\"one\" " + date + " yes");
+    CHECK(fresh.status == 200);
+    CHECK(fresh.body == "body");
+    CHECK(fresh.field("Cache-Status") == "leat; fwd=stale; fwd-status=304; stored");
+    CHECK(fresh.field("Content-Type") == "text/plain");
+    CHECK(fresh.field("ETag") == "\"one\"");
+    CHECK(fresh.field("X-Kept") == "a");
+    CHECK(fresh.field("X-Run") == "2");
+    CHECK(fresh.field("Content-Language").empty());  // of the body, which is the stored one
+    site.pass(119'000);
+    const Answer hit = site.get("/a");
+    CHECK(hit.body == "body");
+    CHECK(hit.field("Cache-Status") == "leat; hit; ttl=1");
+    CHECK(hit.field("X-Run") == "2");
+    CHECK(site.script->runs == 2);
+  }
+  SECTION("and the client's own conditions are judged by it") {
+    CHECK(site.get("/a", "If-None-Match: \"zero\", \"one\"\r\n").status == 304);
+    CHECK(seen == "\"one\" " + date + " ");
+    site.pass(200'000);
+    CHECK(site.get("/a", "If-None-Match: \"zero\"\r\n").body == "body");
+    CHECK(seen == "\"one\" " + date + " ");
+    site.pass(200'000);
+    CHECK(site.get("/a", "If-Modified-Since: " + date + "\r\n").status == 304);
+    CHECK(site.script->runs == 4);
+  }
+  SECTION("in the background") {
+    site.pass(200'000);
+    CHECK(site.body("/a") == "body");  // now good for two minutes
+    site.pass(130'000);
+    CHECK(site.get("/a").field("Cache-Status") == "leat; hit; ttl=-10");
+    site.refresh();
+    CHECK(seen == "\"one\" " + date + " ");
+    CHECK(site.get("/a").field("Cache-Status") == "leat; hit; ttl=120");
+    CHECK(site.script->runs == 3);
+  }
+  SECTION("and keeps the tags by which it is purged, beside new ones") {
+    CHECK(site.body("/a") == "body");
+    CHECK(site.body("/a") == "body");
+    CHECK(site.script->runs == 2);
+    CHECK(site.purge(PurgeBy::Tag, GENERATE("run-1", "run-2"), true).empty());
+    CHECK(site.body("/a") == "body");
+    CHECK(seen == "  ");  // there is nothing to be validated
+    CHECK(site.script->runs == 3);
+  }
+  SECTION("unless it has another by now") {
+    site.script->answer = [&](http::Exchange& exchange) { return site.script->say(exchange, "other"); };
+    CHECK(site.body("/a") == "other");
+    CHECK(site.body("/a") == "other");
+    CHECK(site.script->runs == 2);
+  }
+  SECTION("or fails") {
+    site.script->answer = [&](http::Exchange& exchange) { return site.script->say(exchange, "", 500); };
+    CHECK(site.get("/a").status == 500);
+  }
+}
+
+TEST_CASE(
+    "response cache: a tag that was made here is not shown to the handler, and its 304 not taken for more") {
+  Site site;
+  std::string seen = "nothing";
+  const std::string etag = site.get("/a").field("ETag");
+  CHECK(etag.size() == 34);
+  site.script->answer = [&](http::Exchange& exchange) {
+    seen = exchange.request.header(http::HeaderId::IfNoneMatch);
+    return site.script->say(exchange, "", 304);
+  };
+  site.pass(60'000);
+  CHECK(site.get("/a").status == 304);
+  CHECK(seen.empty());
+  CHECK(site.get("/a", "If-None-Match: \"z\"\r\n").status == 304);
+  CHECK(seen == "\"z\"");
+  CHECK(site.script->runs == 3);
+}
+
 TEST_CASE("response cache: purged by target, folder, tag or all, softly or hard") {
   Policy policy = minute();
   policy.stale_while_revalidate_ms = 30'000;
@@ -707,6 +806,42 @@ TEST_CASE("response cache: a full budget evicts, and everything goes on") {
   }
   CHECK(site.statistics().bytes <= 64 << 10);
   CHECK(site.statistics().evictions > 0);
+}
+
+TEST_CASE("response cache: thousands of variants take turns in the places of one target, and nobody else's") {
+  Policy policy = minute();
+  policy.variants = 16;
+  Site site(policy);
+  site.script->answer = [&](http::Exchange& exchange) {
+    return site.script->say(exchange, exchange.request.header("X-Kind"));
+  };
+  CHECK(site.body("/other", "X-Kind: mine\r\n") == "mine");
+  site.script->fields = {{"Vary", "X-Kind"}};
+  for (int i = 0; i < 5000; ++i) {
+    const std::string kind = std::to_string(i);
+    REQUIRE(site.body("/a", "X-Kind: " + kind + "\r\n") == kind);
+    REQUIRE(site.body("/a", "X-Kind: " + kind + "\r\n") == kind);
+    REQUIRE(site.statistics().entries <= 2 + policy.variants);
+  }
+  CHECK(site.script->runs == 5001);
+  CHECK(site.body("/a", "X-Kind: 4990\r\n") == "4990");
+  CHECK(site.body("/other", "X-Kind: mine\r\n") == "mine");
+  CHECK(site.script->runs == 5001);
+}
+
+TEST_CASE(
+    "response cache: what is larger than an entry may be is sent, not stored, and waited for by nobody") {
+  Site site(minute(), {.bytes = 1 << 20, .entry_bytes = 2000});
+  site.script->answer = [&](http::Exchange& exchange) {
+    return site.script->say(exchange, std::string(3000, 'x'));
+  };
+  for (int i = 1; i <= 3; ++i) {
+    const Answer answer = site.get("/a");
+    CHECK(answer.body.size() == 3000);
+    CHECK(answer.field("Cache-Status") == "leat; fwd=uri-miss");
+    CHECK(site.script->runs == i);
+  }
+  CHECK(site.statistics().entries == 1);  // the mark that says so
 }
 
 TEST_CASE("response cache: a hit allocates nothing, of a variant neither") {

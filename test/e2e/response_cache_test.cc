@@ -50,6 +50,47 @@ class Site {
 
 }  // namespace
 
+TEST_CASE(
+    "response cache: a plugin's 304 makes what is stale good again, for a client and in the background") {
+  Site site(route("/client/{name}", "make", "ttl = \"1h\"") +
+            route("/behind/{name}", "make", "ttl = \"1h\"\nstale_while_revalidate = \"1h\""));
+  const auto pause = [] { std::this_thread::sleep_for(std::chrono::milliseconds(60)); };
+  CHECK(site.ask("/client/a?etag=one&ttl=50").field("x-run") == "1");
+  pause();
+  const Response fresh = site.ask("/client/a?etag=one&ttl=50");
+  CHECK(fresh.status == 200);
+  CHECK(fresh.body.starts_with("run 1"));
+  CHECK(fresh.field("etag") == "\"one\"");
+  CHECK(fresh.field("x-run") == "2");
+  CHECK(fresh.field("cache-status") == "leat; fwd=stale; fwd-status=304; stored");
+
+  CHECK(site.ask("/behind/a?etag=one&ttl=50").field("x-run") == "3");
+  // Until what was made in the background is seen.
+  Response answer;
+  for (int tries = 0; tries < 500 && answer.field("x-run") != "5"; ++tries) {
+    pause();
+    answer = site.ask("/behind/a?etag=one&ttl=50");
+    CHECK(answer.body.starts_with("run 3"));
+  }
+  CHECK(answer.field("x-run") == "5");
+}
+
+TEST_CASE("response cache: its statistics are shown by route") {
+  Site site(route("/a/{name}", "make", "ttl = \"1h\"") + route("/b", "make", "ttl = \"1h\""));
+  for (int i = 0; i < 3; ++i) CHECK(site.ask("/a/x").status == 200);
+  CHECK(site.ask("/a/y?header=Cache-Control:no-store").status == 200);
+  const Outcome json = site.admin({"cache", "stats", "--json"});
+  CHECK(json.status == 0);
+  CHECK(json.output.contains("\"entries\":2"));  // and a mark that y is not stored
+  CHECK(json.output.contains(R"({"route":"GET /a/{name}","hit":2,"stale":0,"miss":2,"waited":0,"pass":0})"));
+  CHECK(json.output.contains(R"({"route":"GET /b","hit":0,"stale":0,"miss":0,"waited":0,"pass":0})"));
+  const Outcome text = site.admin({"cache", "stats"});
+  CHECK(text.status == 0);
+  CHECK(text.output.starts_with("store: bytes "));
+  CHECK(text.output.contains(
+      "GET /a/{name}            2            0            2            0            0\n"));
+}
+
 TEST_CASE("response cache: clients of all workers share one run of the handler", "[engines]") {
   for (const char* engine : {"io_uring", "epoll"}) {
     INFO(engine);

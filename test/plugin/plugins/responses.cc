@@ -1,7 +1,7 @@
 // Answers as its query says, and with how often it has answered, so that a test sees whether an answer was
 // made or had been stored.
 //
-//   /path?status=404&header=Cache-Control:max-age=5&header=Vary:Accept&wait=20&size=5000&pieces=3
+//   /path?status=404&header=Cache-Control:max-age=5&header=Vary:Accept&wait=20&size=5000&pieces=3&etag=a
 #include <leat/plugin.hpp>
 
 #include <array>
@@ -56,6 +56,16 @@ class Responses : public leat::Plugin<Responses> {
       const size_t colon = field.find(':');
       response.header(field.substr(0, colon), field.substr(colon + 1));
     });
+    bool same = false;
+    each(query, "etag", [&](std::string_view text) {
+      const std::string tag = "\"" + std::string(text) + "\"";
+      response.header("ETag", tag).header("X-Run", std::to_string(run));
+      same = request.header("If-None-Match") == tag;
+    });
+    if (same) {
+      response.status(304);
+      co_return leat::text("");
+    }
     std::string body =
         "run " + std::to_string(run) + " " + std::string(request.header("X-Echo").value_or(""));
     body.resize(std::max<size_t>(body.size(), static_cast<size_t>(number(query, "size", 0))), '.');
