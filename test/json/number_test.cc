@@ -108,7 +108,13 @@ TEST_CASE("numbers: doubles at and beside short decimals have the standard libra
 TEST_CASE("numbers: whole, scaled and random doubles have the standard library's digits") {
   INFO("seed " << Catch::getSeed());
   std::mt19937_64 random(Catch::getSeed());
-  for (int number = 0; number < 200'000; ++number) check(number);
+  for (int number = 0; number < 200'000; ++number) {
+    check(number);
+    check(number / 4.0);
+    check(-number / 100.0);
+  }
+  for (const double number : {1e11, 1e11 - 0.25, 1e11 - 1, 25e9, 2.5e10 + 0.25, 9007199254740993.0 / 4})
+    check_near(number);
   for (int i = 0; i < 1'000'000; ++i) {
     check_bits(random());
     check(static_cast<double>(random() >> random() % 64));

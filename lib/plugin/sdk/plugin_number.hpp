@@ -108,6 +108,14 @@ inline char* write_decimals(char* at, uint64_t decimals) {
   return at;
 }
 
+// So many quarters of one.
+inline char* write_quarters(char* at, uint64_t quarters) {
+  constexpr char kDecimals[][4] = {{'.', '0'}, {'.', '2', '5'}, {'.', '5'}, {'.', '7', '5'}};
+  at = write_digits(at, quarters / 4);
+  std::memcpy(at, kDecimals[quarters % 4], 4);
+  return at + 2 + quarters % 2;
+}
+
 // --- Powers of ten
 
 // The first 192 bits of 10^-297, 10^-270, and so on up to 10^324.
@@ -304,6 +312,11 @@ inline char* write_real(char* at, double number) {
   const double magnitude = std::fabs(number);
   if (std::signbit(number)) *at++ = '-';
   if (magnitude < kMostScaled) {
+    // Whole numbers, halves and quarters need no division to be found.
+    const double fourfold = magnitude * 4;
+    const auto quarters = static_cast<int64_t>(fourfold);
+    if (static_cast<double>(quarters) == fourfold)
+      return detail::write_quarters(at, static_cast<uint64_t>(quarters));
     // Signed, as CPUs convert.
     const auto rounded = static_cast<int64_t>(magnitude * kScale + 0.5);
     if (static_cast<double>(rounded) / kScale == magnitude) {
