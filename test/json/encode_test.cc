@@ -245,6 +245,21 @@ TEST_CASE("encoder: the edges of numbers") {
   CHECK(encoded(std::vector<bool>{true, false}) == "[true,false]");
 }
 
+TEST_CASE("encoder: long ranges of numbers take little more memory than their text") {
+  for (const size_t size : {63, 64, 65, 127, 128, 129, 100'000}) {
+    const std::vector<uint8_t> small(size, 7);
+    std::string expected = "[";
+    for (size_t i = 0; i < size; ++i) expected += "7,";
+    expected.back() = ']';
+    Exact memory(0);
+    memory.most = expected.size() + 2048;
+    Encoder encoder(memory.bytes.get(), memory.bytes.get(), Exact::grow, &memory);
+    encoder.value(small);
+    REQUIRE(std::string_view(memory.bytes.get(), encoder.end()) == expected);
+    REQUIRE(encoded(std::vector<double>(size, -2.2250738585072014e-308)).size() == size * 25 + 1);
+  }
+}
+
 TEST_CASE("encoder: what has no JSON stops it, and so does a lack of memory") {
   const auto problem = [](const auto& value, size_t most = SIZE_MAX) -> std::optional<Encoder::Problem> {
     Exact memory(0);

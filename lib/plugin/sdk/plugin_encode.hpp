@@ -286,8 +286,18 @@ class Encoder {
     *at++ = '[';
     bool any = false;
     if constexpr (std::is_arithmetic_v<Item> && std::ranges::sized_range<const Range>) {
-      at = need(at, std::ranges::size(range) * (encoding::kLongestReal + 1));
+      // In runs, since few numbers are as long as they could be.
+      constexpr size_t kRun = 64;
+      constexpr size_t kMost =
+          (std::is_integral_v<Item> ? encoding::kLongestInteger : encoding::kLongestReal) + 1;
+      size_t left = std::ranges::size(range), room = 0;
       for (const Item item : range) {
+        if (room == 0) {
+          room = left < kRun ? left : kRun;
+          left -= room;
+          at = need(at, room * kMost);
+        }
+        --room;
         at = put_element(at, item);
         any = true;
       }
