@@ -62,6 +62,7 @@ struct Settings {
 
   uint32_t pool_threads = 0;  // 0: some for each usable CPU
   uint32_t pool_queue = 1024;
+  uint64_t pool_client_wait = 60'000;
   uint32_t metrics_series = 10'000;
   uint64_t cache_size = 64 << 20;
   uint64_t cache_entry_size = 1 << 20;

@@ -148,6 +148,9 @@ constexpr Setting kSettings[] = {
            "64 at most."),
     number("pool.queue", Count, 1, 1'000'000, AT(pool_queue),
            "Pieces of such work that wait for a thread; plugins are told that more is too much."),
+    number(
+        "pool.client_wait", Duration, 1, kDay, AT(pool_client_wait),
+        "How long, all in all, a thread waits for a client to read an answer in pieces; then that is cut."),
 
     number(
         "metrics.series", Count, 1, 10'000'000, AT(metrics_series),

@@ -58,7 +58,8 @@ ThreadPool::Limits pool_limits(const config::Settings& settings) {
   constexpr uint32_t kMostByItself = 64;
   const uint32_t threads = std::min(granted_cpus() * kThreadsPerCpu, kMostByItself);
   return {.threads = settings.pool_threads != 0 ? settings.pool_threads : threads,
-          .queue = settings.pool_queue};
+          .queue = settings.pool_queue,
+          .on_start = [] { give_crash_stack(); }};
 }
 
 DaemonOptions daemon_options(const config::Settings& settings, uint32_t workers) {
@@ -203,6 +204,7 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
     log::error("plugin {} is quarantined, its routes answer 503: it has crashed too often", name);
   json::set_default_backend(loaded->settings.json_backend);
   libraries.commons().pool.set_limits(pool_limits(loaded->settings));
+  libraries.commons().client_wait_ms = loaded->settings.pool_client_wait;
   DaemonOptions options = daemon_options(loaded->settings, loaded->workers);
   OwnMetrics own(libraries.commons(), loaded->workers);
   options.worker.connections.opened = &own.connections_opened();

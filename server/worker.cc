@@ -34,7 +34,7 @@ struct Worker::RemoteResume : net::Task {
   void* argument = nullptr;
 };
 
-struct Worker::Errand : net::Task {
+struct Worker::SoonTask : net::Task {
   std::function<void()> work;
 };
 
@@ -145,14 +145,14 @@ void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
 }
 
 void Worker::run_soon(std::function<void()> work) {
-  auto* errand = new Errand;
-  errand->work = std::move(work);
-  errand->run = [](net::Task& base) {
-    auto& self = static_cast<Errand&>(base);
+  auto* task = new SoonTask;
+  task->work = std::move(work);
+  task->run = [](net::Task& base) {
+    auto& self = static_cast<SoonTask&>(base);
     self.work();
     delete &self;
   };
-  loop_->post(*errand);
+  loop_->post(*task);
 }
 
 void Worker::drain() {

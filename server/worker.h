@@ -111,7 +111,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
 
  private:
   struct RemoteResume;
-  struct Errand;
+  struct SoonTask;
   struct DrainDeadline : net::Timer {
     explicit DrainDeadline(Worker& owner);
     Worker& owner;

@@ -77,6 +77,13 @@ class BlockPool {
   // how many of either were refused; and the most that one had at a time, in bytes.
   struct ArenaCounts {
     OwnCount blocks, large, refused, largest;
+
+    void add(const ArenaCounts& others) {
+      blocks += others.blocks;
+      large += others.large;
+      refused += others.refused;
+      largest.raise_to(others.largest);
+    }
   };
   [[nodiscard]] ArenaCounts& arenas() { return arenas_; }
   [[nodiscard]] const ArenaCounts& arenas() const { return arenas_; }

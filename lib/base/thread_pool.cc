@@ -2,7 +2,7 @@
 
 #include <pthread.h>
 
-#include <system_error>
+#include <exception>
 #include <utility>
 
 #include "base/log.h"
@@ -71,7 +71,7 @@ bool ThreadPool::start_thread() {
   try {
     threads_.emplace_back([this, number = static_cast<uint32_t>(threads_.size())] { serve(number); });
     return true;
-  } catch (const std::system_error& error) {
+  } catch (const std::exception& error) {
     log::warn("the pool cannot start thread {}: {}", threads_.size() + 1, error.what());
     return false;
   }
@@ -80,6 +80,7 @@ bool ThreadPool::start_thread() {
 void ThreadPool::serve(uint32_t number) {
   this_thread = number;
   ::pthread_setname_np(::pthread_self(), "leat-pool");
+  if (limits_.on_start != nullptr) limits_.on_start();
   std::unique_lock lock(mutex_);
   for (;;) {
     while (first_ == nullptr) {

@@ -23,6 +23,7 @@ class ThreadPool {
   struct Limits {
     uint32_t threads = 4;
     size_t queue = 1024;  // jobs that wait; as many again as 1024 tell a client sooner that it is too much
+    void (*on_start)() = nullptr;  // called by each thread before its first job
   };
 
   class Job {

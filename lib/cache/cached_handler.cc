@@ -404,17 +404,26 @@ void CachedHandler::on_done(http::Exchange& exchange) {
   exchange.tap = nullptr;
 }
 
+bool takes_wishes(const http::Exchange& exchange) {
+  const LeadingCall* call = leading_call_of(exchange);
+  return call != nullptr && call->stage == CachedCall::Stage::Leading;
+}
+
 bool wish(http::Exchange& exchange, const Wishes& wishes) {
-  LeadingCall* call = leading_call_of(exchange);
-  if (call == nullptr || call->stage != CachedCall::Stage::Leading) return false;
-  call->wishes = wishes;
+  if (!takes_wishes(exchange)) return false;
+  leading_call_of(exchange)->wishes = wishes;
   return true;
 }
 
+bool is_unsafe(const http::Exchange& exchange) {
+  const CachedCall* call = call_of(exchange);
+  return call != nullptr && call->stage == CachedCall::Stage::Unsafe;
+}
+
 bool add_tag(http::Exchange& exchange, std::string_view tag) {
-  LeadingCall* call = leading_call_of(exchange);
-  if (call == nullptr || call->stage != CachedCall::Stage::Leading) return false;
-  call->owner.cache().add_tag(tag, call->slots);
+  if (!takes_wishes(exchange)) return false;
+  LeadingCall& call = *leading_call_of(exchange);
+  call.owner.cache().add_tag(tag, call.slots);
   return true;
 }
 

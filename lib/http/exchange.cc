@@ -138,7 +138,10 @@ bool Exchange::begin(std::optional<uint64_t> length) {
   state_ = State::Streaming;
   has_length_ = length.has_value();
   length_ = length_left_ = length.value_or(0);
-  if (detached()) return true;
+  if (detached()) {
+    tap->on_piece(*this, {});
+    return true;
+  }
   ResponseFraming framing;
   if (!status_allows_body(response.status)) {
     framing.kind = ResponseFraming::Kind::None;

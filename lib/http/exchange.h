@@ -56,7 +56,7 @@ class AnswerTap {
   // where a body is put in place of one in pieces, those are refused. Its bytes are copied, and must stay
   // until the call of the handler returns.
   virtual void on_answer(Exchange& exchange, std::optional<std::string_view>& body) = 0;
-  // A piece of it; then the end, unless it is cut.
+  // A piece of it; then the end, unless it is cut. An empty piece when a detached exchange's answer begins.
   virtual void on_piece(Exchange& exchange, std::string_view bytes) = 0;
   virtual void on_end(Exchange& exchange) = 0;
 };
@@ -137,7 +137,7 @@ class Exchange {
   // Takes over the request of `original`, with its route and its collected body: all of it a copy but the
   // body, which `original` is without from then on. False: memory is out.
   [[nodiscard]] bool take_request(Exchange& original);
-  // Nobody will see what is answered from here on.
+  // Nobody will see what is answered from here on. (Other exchanges are cancelled by their sessions.)
   void cancel() { cancelled_ = true; }
   // How its answer in pieces was begun.
   [[nodiscard]] std::optional<uint64_t> announced_length() const;

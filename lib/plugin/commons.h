@@ -14,8 +14,10 @@ namespace leat::plugin {
 
 struct Commons {
   metrics::Registry metrics;  // leat.metrics/1
-  ThreadPool pool;            // leat.pool/1
-  cache::Store cache;         // leat.cache/1
+  ThreadPool pool;            // leat.pool/1, and routes with executor = "pool"
+  // How long a thread of the pool waits for a client to read one answer, all in all.
+  uint64_t client_wait_ms = 60'000;
+  cache::Store cache;  // leat.cache/1
   // Of the routes that have one; leat.response_cache/1.
   cache::ResponseCache responses{cache, cache::CachedHandler::wake};
   // For tests, which answer fetches themselves: the names of upstreams are not looked up.

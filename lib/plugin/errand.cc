@@ -30,18 +30,20 @@ size_t most_blocks(size_t bytes) { return 2 * (bytes / Block::kSize) + 2; }
 
 uint64_t Errand::Context::now_ns() const { return monotonic_ns(); }
 
-Errand::Errand(http::Exchange& original, PluginHandler& handler)
+Errand::Errand(http::Exchange& original, PluginHandler& handler, Commons& commons)
     : handler_(handler),
+      commons_(commons),
       worker_(original.worker()),
       ticket_(original.ticket()),
-      cached_(original.tap != nullptr),
+      takes_wishes_(cache::takes_wishes(original)),
+      unsafe_(cache::is_unsafe(original)),
       context_(most_blocks(original.arena().limit())),
       exchange_(context_, 0) {
   exchange_.tap = this;
 }
 
-std::unique_ptr<Errand> Errand::make(http::Exchange& original, PluginHandler& handler) {
-  std::unique_ptr<Errand> errand(new (std::nothrow) Errand(original, handler));
+std::unique_ptr<Errand> Errand::make(http::Exchange& original, PluginHandler& handler, Commons& commons) {
+  std::unique_ptr<Errand> errand(new (std::nothrow) Errand(original, handler, commons));
   if (errand == nullptr || !errand->take(original)) return nullptr;
   return errand;
 }
@@ -70,18 +72,26 @@ bool Errand::take(http::Exchange& original) {
 // --- The thread of the pool
 
 void Errand::run() noexcept {
+  // The numbers of the pool's threads come after those of the workers.
+  context_.set_index(handler_.instance().library().options().worker_count + ThreadPool::current_thread());
+  answer();
   try {
-    // The numbers of the pool's threads come after those of the workers.
-    const PluginInstance& instance = handler_.instance();
-    context_.set_index(instance.library().options().worker_count + ThreadPool::current_thread());
-    pipeline::apply_verdict(exchange_, handler_, handler_.handle(exchange_));
     handler_.on_done(exchange_);
-  } catch (...) {
-    // A line of the log that found no memory.
+  } catch (...) {  // a line of the log that found no memory
   }
 }
 
-void Errand::on_answer(http::Exchange&, std::optional<std::string_view>& body) {
+void Errand::answer() noexcept {
+  try {
+    pipeline::apply_verdict(exchange_, handler_, handler_.handle(exchange_));
+  } catch (...) {  // likewise
+  }
+}
+
+void Errand::on_answer(http::Exchange& exchange, std::optional<std::string_view>& body) {
+  // Here and not with the worker's answer, which nobody may wait for any more: what is done is done.
+  if (unsafe_ && exchange.response.status < 400)
+    (void)commons_.responses.purge(cache::PurgeBy::Target, exchange.request.path(), true, monotonic_ms());
   answer_ = body ? Answer::Whole : Answer::Pieces;
   if (!body) return;
   body_.reset(new (std::nothrow) char[std::max<size_t>(body->size(), 1)]);
@@ -100,36 +110,48 @@ void Errand::on_piece(http::Exchange& exchange, std::string_view bytes) {
     exchange.abort();
     return;
   }
-  while (!left_) {
+  do {
     const size_t size = std::min(bytes.size(), kAhead - ahead_size_);
     std::memcpy(ahead_.get() + ahead_size_, bytes.data(), size);
     ahead_size_ += size;
     bytes.remove_prefix(size);
     post();
     if (bytes.empty()) return;
-    room_.wait_for(lock, kLookAgain);
-  }
+  } while (wait_for_room(lock));
   exchange.cancel();
+}
+
+// False: nobody reads it.
+bool Errand::wait_for_room(std::unique_lock<std::mutex>& lock) {
+  const std::chrono::milliseconds most(commons_.client_wait_ms);
+  const auto since = std::chrono::steady_clock::now();
+  const auto before = waited_;
+  while (!left_ && waited_ < most && ahead_size_ == kAhead) {
+    room_.wait_for(lock, kLookAgain);
+    post();
+    waited_ = before + (std::chrono::steady_clock::now() - since);
+  }
+  return !left_ && waited_ < most;
 }
 
 void Errand::on_end(http::Exchange&) { complete_ = true; }
 
 // Under the mutex. Where it fails the request has ended, which leave() tells, or the next one may succeed.
 void Errand::post() {
-  if (posted_ || ahead_size_ == 0) return;
-  posted_ = worker_.resume_from_any_thread(
+  if (posted_ || (told_ && ahead_size_ == 0)) return;
+  told_ = posted_ = worker_.resume_from_any_thread(
       ticket_, [](http::Exchange& original, void* errand) { static_cast<Errand*>(errand)->flow(original); },
       this);
 }
 
 bool Errand::wish(const cache::Wishes& wishes) {
-  if (!cached_ || answer_ != Answer::None) return false;
+  if (!takes_wishes_ || answer_ != Answer::None) return false;
   wishes_ = wishes;
   return true;
 }
 
 bool Errand::add_tag(std::string_view tag) {
-  if (!cached_ || answer_ != Answer::None) return false;
+  if (!takes_wishes_ || answer_ != Answer::None) return false;
   try {
     tags_.emplace_back(tag);
   } catch (const std::bad_alloc&) {
@@ -144,7 +166,7 @@ void Errand::flow(http::Exchange& original) {
   original.suspend();
   const std::lock_guard lock(mutex_);
   give_pieces(original);
-  posted_ = blocked_;
+  posted_ = blocked_;  // then writable() comes without being asked for
   if (!blocked_) room_.notify_one();
 }
 
@@ -210,16 +232,15 @@ void Errand::end_pieces(http::Exchange& original) {
 void Errand::finish(std::unique_ptr<Errand> errand, http::Exchange& original) {
   switch (errand->answer_) {
     case Answer::None:
+      if (errand->exchange_.finished()) return original.abort();  // as its handler wished
       original.send_problem(500, "The server failed to answer this request.");
       break;
     case Answer::NoMemory:
       original.send_problem(503, "The server is out of memory for this request.");
       break;
     case Answer::Whole:
-      if (errand->give_head(original)) {
-        const std::string_view body(errand->body_.get(), errand->body_size_);
-        original.send_pinned(body, {[](void* kept) { delete static_cast<Errand*>(kept); }, errand.release()});
-      }
+      // Copied, for what a client is slow to read is to count against limits.memory.
+      if (errand->give_head(original)) original.send({errand->body_.get(), errand->body_size_});
       break;
     case Answer::Pieces:
       errand->end_pieces(original);

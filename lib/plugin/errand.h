@@ -4,16 +4,17 @@
 // a copy of the request with memory of its own, and this as its tap. An answer that comes whole is kept until
 // the worker sends it. One in pieces flows: the thread appends to a buffer, the worker empties it into the
 // exchange, and a thread that is a full buffer ahead of its client waits, as a blocking write to a socket
-// would.
+// would; for pool.client_wait all in all, or clients that read slowly could have all threads of the pool.
 //
-//   worker   make() -> [queue] ............ flow() ... flow() ...... finish(), or left() where the client
-//   goes pool                       run(): handler -> pieces -> pieces -> end
+//   worker   make() -> [queue] ........ flow() ... flow() ...... finish(); leave() if the client goes
+//   pool                run(): handler -> pieces -> pieces -> end
 //
 // It belongs to its Work until that is delivered, and while the exchange lasts to whoever holds it there.
 //
 // Private to the plugin host.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -26,6 +27,7 @@
 #include "base/block_pool.h"
 #include "cache/cached_handler.h"
 #include "http/service.h"
+#include "plugin/commons.h"
 #include "plugin/handler.h"
 
 namespace leat::plugin {
@@ -35,7 +37,7 @@ class Errand final : public http::AnswerTap {
   // --- On the worker.
 
   // For a request whose handler is to be called now. Null: memory is out.
-  static std::unique_ptr<Errand> make(http::Exchange& original, PluginHandler& handler);
+  static std::unique_ptr<Errand> make(http::Exchange& original, PluginHandler& handler, Commons& commons);
   // What has come of an answer in pieces goes out, as far as the client takes it.
   void flow(http::Exchange& original);
   // It takes more again.
@@ -48,6 +50,8 @@ class Errand final : public http::AnswerTap {
   // left.
   void keep_place(pipeline::LimitedHandler* place_of) { place_of_ = place_of; }
   void give_place();
+  // Adds what its memory was to the worker's figures. When the thread is through.
+  void count_memory() const { worker_.blocks().arenas().add(context_.arenas()); }
 
   // --- On a thread of the pool. Throws nothing.
 
@@ -74,6 +78,7 @@ class Errand final : public http::AnswerTap {
     [[nodiscard]] bool resume_from_any_thread(http::Ticket, Resume, void*) override { return false; }
     void run_soon(std::function<void()>) override {}
     void set_index(uint32_t index) { index_ = index; }
+    [[nodiscard]] const BlockPool::ArenaCounts& arenas() const { return blocks_.arenas(); }
 
    private:
     BlockPool blocks_;
@@ -81,17 +86,21 @@ class Errand final : public http::AnswerTap {
   };
   enum class Answer : uint8_t { None, Whole, Pieces, NoMemory };
 
-  Errand(http::Exchange& original, PluginHandler& handler);
+  Errand(http::Exchange& original, PluginHandler& handler, Commons& commons);
   bool take(http::Exchange& original);
+  void answer() noexcept;
+  bool wait_for_room(std::unique_lock<std::mutex>& lock);
   void post();
   bool give_head(http::Exchange& original);
   void give_pieces(http::Exchange& original);
   void end_pieces(http::Exchange& original);
 
   PluginHandler& handler_;
+  Commons& commons_;
   http::WorkerContext& worker_;
   const http::Ticket ticket_;  // of the request
-  const bool cached_;          // its route has a cache
+  const bool takes_wishes_;    // the response may be stored
+  const bool unsafe_;          // its success makes a stored one invalid
   Context context_;
   http::Exchange exchange_;
   std::span<http::Response::Field> before_, copies_;  // fields that middleware has set, and their copies
@@ -111,8 +120,10 @@ class Errand final : public http::AnswerTap {
   std::condition_variable room_;
   std::unique_ptr<char[]> ahead_;  // pieces on their way
   size_t ahead_size_ = 0;
+  bool told_ = false;    // the worker knows that it has begun
   bool posted_ = false;  // flow() or writable() will be called
   bool left_ = false;
+  std::chrono::steady_clock::duration waited_{};  // for the client
 };
 
 }  // namespace leat::plugin

@@ -253,7 +253,8 @@ std::expected<const leat_handler*, LoadError> choose_handler(const PluginInstanc
     return std::unexpected(
         LoadError{std::format("{} has no handler `{}`", instance.blame(), name), std::move(hint)});
   }
-  if (executor == Executor::Worker || (chosen->flags & LEAT_HANDLER_ANY_THREAD) != 0) return chosen;
+  constexpr uint32_t kBoth = LEAT_HANDLER_ANY_THREAD | LEAT_HANDLER_STREAM_BODY;
+  if (executor == Executor::Worker || (chosen->flags & kBoth) == LEAT_HANDLER_ANY_THREAD) return chosen;
   return std::unexpected(
       LoadError{std::format("{}: handler `{}` cannot run on the pool", instance.blame(), name),
                 (chosen->flags & LEAT_HANDLER_STREAM_BODY) != 0
@@ -272,7 +273,7 @@ std::unique_ptr<pipeline::Handler> on_pool(std::unique_ptr<PluginHandler> handle
        .labels = {{"route", handler->route().id}},
        .limited = false},
       options.worker_count);
-  return std::make_unique<PooledHandler>(std::move(handler), options.commons->pool,
+  return std::make_unique<PooledHandler>(std::move(handler), *options.commons,
                                          refused ? std::move(*refused) : nullptr);
 }
 

@@ -352,8 +352,8 @@ std::expected<void, LoadError> PluginLibrary::read_services() {
     if (service.table == nullptr || *static_cast<const uint32_t*>(service.table) < sizeof(uint32_t))
       return fail(std::format("its service `{}` has no table", view(service.name)),
                   "a table of functions begins with its size in bytes, a uint32_t");
-    if (service.kind > LEAT_SERVICE_REQUEST ||
-        (service.kind == LEAT_SERVICE_REQUEST) != (service.open != nullptr))
+    if (service.kind > LEAT_SERVICE_REQUEST_ANY_THREAD ||
+        (service.kind >= LEAT_SERVICE_REQUEST) != (service.open != nullptr))
       return fail(std::format("its service `{}` is of no kind", view(service.name)),
                   "kind is one of LEAT_SERVICE_*; open() belongs to LEAT_SERVICE_REQUEST and to no other");
   }

@@ -18,8 +18,9 @@ void run(void* errand) { static_cast<Errand*>(errand)->run(); }
 int32_t came_back(const leat_scope*, leat_request* request, void* argument) {
   std::unique_ptr<Errand> errand(static_cast<Errand*>(argument));
   errand->give_place();
+  errand->count_memory();
   if (request == nullptr) return LEAT_DONE;
-  http::Exchange& exchange = *current_call.exchange;
+  http::Exchange& exchange = *current_call.exchange;  // whose callback this is
   state_of(exchange)->errand = nullptr;
   Errand::finish(std::move(errand), exchange);
   return LEAT_DONE;
@@ -27,17 +28,17 @@ int32_t came_back(const leat_scope*, leat_request* request, void* argument) {
 
 }  // namespace
 
-PooledHandler::PooledHandler(std::unique_ptr<PluginHandler> handler, ThreadPool& pool,
+PooledHandler::PooledHandler(std::unique_ptr<PluginHandler> handler, Commons& commons,
                              std::shared_ptr<metrics::Metric> refused)
-    : handler_(std::move(handler)), pool_(pool), refused_(std::move(refused)) {}
+    : handler_(std::move(handler)), commons_(commons), refused_(std::move(refused)) {}
 
 pipeline::Verdict PooledHandler::handle(http::Exchange& exchange) {
   const CallScope call_scope(exchange, *handler_, false);
-  std::unique_ptr<Errand> errand = Errand::make(exchange, *handler_);
+  std::unique_ptr<Errand> errand = Errand::make(exchange, *handler_, commons_);
   int32_t started = LEAT_E_MEMORY;
   if (errand != nullptr) {
     if (const auto slot = begin_suspension(exchange)) {
-      started = Work::start(pool_, exchange, *handler_, **slot,
+      started = Work::start(commons_.pool, exchange, *handler_, **slot,
                             {.one = run, .resume = came_back, .argument = errand.get()});
       if (started != LEAT_OK) drop_suspension(exchange, **slot);
     }

@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "base/metrics.h"
-#include "base/thread_pool.h"
 #include "pipeline/handler.h"
+#include "plugin/commons.h"
 #include "plugin/handler.h"
 
 namespace leat::plugin {
@@ -25,7 +25,7 @@ namespace leat::plugin {
 class PooledHandler final : public pipeline::Handler {
  public:
   // `refused` counts the requests for which there was no room; it may be null.
-  PooledHandler(std::unique_ptr<PluginHandler> handler, ThreadPool& pool,
+  PooledHandler(std::unique_ptr<PluginHandler> handler, Commons& commons,
                 std::shared_ptr<metrics::Metric> refused);
 
   [[nodiscard]] pipeline::Verdict handle(http::Exchange& exchange) override;
@@ -39,7 +39,7 @@ class PooledHandler final : public pipeline::Handler {
 
  private:
   const std::unique_ptr<PluginHandler> handler_;
-  ThreadPool& pool_;
+  Commons& commons_;
   const std::shared_ptr<metrics::Metric> refused_;
 };
 

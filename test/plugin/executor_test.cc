@@ -13,7 +13,7 @@ class Pooled : public Site {
  public:
   explicit Pooled(ThreadPool::Limits pool = {.threads = 2, .queue = 16}) : Site("blocking") {
     commons().pool.set_limits(pool);
-    for (const char* name : {"open", "counts"}) REQUIRE(route(name));  // on the worker
+    for (const char* name : {"open", "close", "counts"}) REQUIRE(route(name));  // on the worker
     executor = Executor::Pool;
   }
   // What the handlers count is the library's, and so goes on from test to test.
@@ -83,14 +83,78 @@ TEST_CASE("executor: a body may come at once or in pieces, and be larger than wh
   CHECK(with_length.head.contains("Content-Length: 1500000\r\n"));
   const Answer chunked = site.get("/pieces?pieces=7&size=100000&length=false&cut=false", "TE: trailers\r\n");
   CHECK(dechunk(chunked.body) == letters(7, 100'000) + "X-Pieces: 7\r\n\r\n");
-  CHECK(site.ask("HEAD /pieces?pieces=300&size=5000&length=true&cut=false HTTP/1.1\r\nHost: a\r\n\r\n")
-            .status == 200);
+  const Answer head =
+      site.ask("HEAD /pieces?pieces=300&size=5000&length=true&cut=false HTTP/1.1\r\nHost: a\r\n\r\n");
+  CHECK(head.status == 200);
+  CHECK(head.head.contains("Content-Length: 1500000\r\n"));
+  CHECK(head.body.empty());
+  CHECK(site.get("/nothing").status == 204);
+}
+
+TEST_CASE("executor: a body comes whole, however it was framed") {
+  Pooled site;
+  REQUIRE(site.route("show", {"id"}));
+  const std::string large(200'000, 'b');
+  CHECK(site.post("/show/1", large).body.contains("\"body\":\"" + large + "\""));
+  CHECK(
+      site.ask("POST /show/1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n"
+               "0\r\nX-Trailer: t\r\n\r\n")
+          .body.contains(R"("body":"abcde")"));
+}
+
+TEST_CASE("executor: what a handler in C keeps for a request it lets go of on the same thread") {
+  Pooled site;
+  const int ended = site.count("raw_ended");
+  CHECK(site.get("/raw").status == 200);
+  CHECK(site.count("raw_ended") == ended + 1);
+}
+
+TEST_CASE("executor: an answer that has begun has begun for its client") {
+  Pooled site;
+  REQUIRE(ask_at_once(site, "/close").status == 204);
+  http::Session session(site.environment(), "192.0.2.7", 0);
+  session.feed(request_for("/slow_begin"));
+  std::string out;
+  CHECK(turn_until(site, [&] { return (out += take_output(session)).contains("\r\n\r\n"); }));
+  CHECK(out.starts_with("HTTP/1.1 200 OK\r\n"));
+  CHECK(ask_at_once(site, "/open").status == 204);
+  CHECK(turn_until(site, [&] { return (out += take_output(session)).ends_with("0\r\n\r\n"); }));
+  CHECK(dechunk(parse_answer(out).body).starts_with("at last"));
+  session.disconnect();
+}
+
+TEST_CASE("executor: a request that takes too long is answered, and its thread learns it") {
+  Pooled site;
+  REQUIRE(ask_at_once(site, "/close").status == 204);
+  const int begun = site.count("begun"), seen = site.count("cancels_seen");
+  http::Session session(site.environment(), "192.0.2.7", 0);
+  session.feed(request_for("/wait"));
+  REQUIRE(turn_until(site, [&] { return site.count("begun") == begun + 1; }));
+  site.worker().set_now_ms(session.deadline_ms());
+  session.deadline_passed();
+  CHECK(parse_answer(take_output(session)).status == 504);
+  CHECK(turn_until(site, [&] { return site.count("cancels_seen") == seen + 1; }));
+  session.disconnect();
+}
+
+TEST_CASE("executor: a client that reads too slowly does not keep its thread") {
+  Pooled site;
+  site.commons().client_wait_ms = 100;
+  const int failed = site.count("failed_writes");
+  http::Session slow(site.environment(), "192.0.2.7", 0);
+  slow.feed(request_for("/pieces?pieces=200&size=10000&length=true&cut=false"));
+  CHECK(turn_until(site, [&] { return slow.cut(); }));
+  CHECK(site.count("failed_writes") == failed + 1);
+  slow.disconnect();
 }
 
 TEST_CASE("executor: an answer that is given up half-way is cut for the client, too") {
   Pooled site;
   const Answer answer = site.get("/pieces?pieces=3&size=10&length=false&cut=true");
   CHECK(answer.cut);
+  const Answer none = site.get("/gives_up");
+  CHECK(none.cut);
+  CHECK(none.status == 0);
 }
 
 TEST_CASE("executor: a thread waits for a client that does not read, and goes on when it does") {
@@ -131,6 +195,7 @@ TEST_CASE("executor: a thread that waits for its client is free when that leaves
 
 TEST_CASE("executor: when the queue is full clients are told to come again, and who leaves makes room") {
   Pooled site({.threads = 1, .queue = 3});
+  REQUIRE(ask_at_once(site, "/close").status == 204);
   const int begun = site.count("begun"), ended = site.count("ended"), seen = site.count("cancels_seen");
   std::list<http::Session> waiting;
   const auto ask = [&](std::string_view target) -> http::Session& {
@@ -176,6 +241,12 @@ TEST_CASE("executor: a handler that needs its worker is not bound to a route of 
   }
   site.executor = Executor::Worker;
   CHECK(site.get("/per_worker").body == "same");
+
+  Site other("misuse");
+  other.executor = Executor::Pool;
+  const auto bound = other.route("streams_and_never_answers");
+  REQUIRE_FALSE(bound);
+  CHECK(bound.error().hint.contains("its body in pieces"));
 }
 
 }  // namespace leat::plugin::test

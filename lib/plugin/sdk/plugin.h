@@ -168,6 +168,9 @@ typedef struct leat_handler {
 #define LEAT_SERVICE_SINGLETON 0u  /* one: the provider's instance. Its functions are [any] */
 #define LEAT_SERVICE_PER_WORKER 1u /* one for each worker: the provider's worker_state there */
 #define LEAT_SERVICE_REQUEST 2u    /* one for each request that uses it: what open() makes */
+/* The same for those whose open(), close() and functions can do without a worker: handlers on the pool have
+ * them too (LEAT_HANDLER_ANY_THREAD), and the scope is as there. */
+#define LEAT_SERVICE_REQUEST_ANY_THREAD 3u
 
 /* What a plugin does for others: a table of functions, in a header that both include. The name says what it
  * is and the major version of the table, "users/1"; a table grows by appending, and begins with its own size
@@ -179,9 +182,9 @@ typedef struct leat_service {
   uint32_t kind;        /* LEAT_SERVICE_* */
   leat_str name;        /* 1..63 visible characters, with a '/' and the number at the end */
   const void* table;    /* unchanged for as long as the plugin is loaded */
-  /* LEAT_SERVICE_REQUEST only, both [worker]; `scope` is the provider's. The first use of the service in a
-   * request makes a context; LEAT_OK, or an error of its own choice that the caller gets. close() comes
-   * after the request's on_done, the last one opened first; nothing may be answered then. */
+  /* LEAT_SERVICE_REQUEST and _ANY_THREAD only, both [worker]; `scope` is the provider's. The first use of the
+   * service in a request makes a context; LEAT_OK, or an error of its own choice that the caller gets.
+   * close() comes after the request's on_done, the last one opened first; nothing may be answered then. */
   int32_t (*open)(const leat_scope* scope, leat_request* request, void** context);
   void (*close)(const leat_scope* scope, leat_request* request, void* context);
 } leat_service;

@@ -237,7 +237,7 @@ Reply Request::after(std::chrono::milliseconds delay, Callback callback) {
   const int32_t answer =
       detail::api.timer->resume_after(request_, delay_ms, detail::Resumption<Callback>::timer, &kept);
   if (answer == LEAT_E_MEMORY) throw std::bad_alloc();
-  if (answer != LEAT_OK) throw std::logic_error("a timer for a request that was answered");
+  if (answer != LEAT_OK) throw std::logic_error("a timer for a request that was answered, or on the pool");
   return pending();
 }
 
@@ -247,7 +247,8 @@ Completer<T> Request::suspend(Callback callback) {
   leat_ticket ticket{};
   const int32_t answer = detail::api.async->suspend(request_, &ticket);
   if (answer == LEAT_E_MEMORY) throw std::bad_alloc();
-  if (answer != LEAT_OK) throw std::logic_error("a suspension of a request that is suspended or answered");
+  if (answer != LEAT_OK)
+    throw std::logic_error("a suspension of a request that is suspended or answered, or on the pool");
   return Completer<T>(host_, ticket, detail::Resumption<Callback>::template completion<T>, &kept);
 }
 

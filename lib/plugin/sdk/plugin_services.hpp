@@ -121,7 +121,7 @@ template <const auto& table, class S>
 constexpr leat_service request_service() {
   static_assert(alignof(S) <= 16, "the request's memory is aligned to 16 bytes");
   return {sizeof(leat_service),
-          LEAT_SERVICE_REQUEST,
+          LEAT_SERVICE_REQUEST_ANY_THREAD,
           detail::service_name<std::remove_cvref_t<decltype(table)>>(),
           &table,
           detail::RequestContext<S>::open,

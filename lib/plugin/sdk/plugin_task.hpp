@@ -303,7 +303,7 @@ namespace detail {
 
 [[noreturn]] inline void throw_refusal(int32_t answer) {
   if (answer == LEAT_E_MEMORY) throw std::bad_alloc();
-  throw std::logic_error("waiting in a request that was answered");
+  throw std::logic_error("waiting in a request that was answered, or on the pool");
 }
 
 // A place where a task waits for an operation of the host. In the request's memory and not in the frame: a

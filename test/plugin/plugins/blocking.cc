@@ -12,8 +12,22 @@ namespace {
 
 using leat::Reply;
 
-std::atomic<int> begun, ended, cancels_seen, failed_writes, counted;
+std::atomic<int> begun, ended, cancels_seen, failed_writes, counted, raw_ended;
 std::atomic<bool> gate;
+
+// In C, with a state that its on_done frees on the same thread.
+int32_t raw(const leat_scope* scope, leat_request* request) noexcept {
+  const auto& api = leat::detail::api;
+  if (scope->worker_state != nullptr || scope->worker < scope->host->worker_count) return LEAT_ERROR;
+  api.request->set_state(request, new std::thread::id(std::this_thread::get_id()));
+  api.response->begin(request, -1);
+  return api.response->end(request) == LEAT_OK ? LEAT_DONE : LEAT_ERROR;
+}
+void end_raw(const leat_scope*, leat_request* request) noexcept {
+  auto* const thread = static_cast<std::thread::id*>(leat::detail::api.request->state(request));
+  if (thread != nullptr && *thread == std::this_thread::get_id()) ++raw_ended;
+  delete thread;
+}
 
 class Blocking : public leat::Plugin<Blocking> {
  public:
@@ -53,9 +67,13 @@ class Blocking : public leat::Plugin<Blocking> {
     gate = true;
     return leat::no_content();
   }
+  Reply close() {
+    gate = false;
+    return leat::no_content();
+  }
   Reply counts(leat::Json& json) {
     return json.object("begun", begun.load(), "ended", ended.load(), "cancels_seen", cancels_seen.load(),
-                       "failed_writes", failed_writes.load());
+                       "failed_writes", failed_writes.load(), "raw_ended", raw_ended.load());
   }
 
   // `pieces` of `size` bytes each, with a length or without; `cut` ends it half-way.
@@ -88,8 +106,18 @@ class Blocking : public leat::Plugin<Blocking> {
   Reply later(leat::Request& request) {
     return request.after(std::chrono::milliseconds(1), [] { return leat::text("late"); });
   }
+  Reply nothing() { return leat::no_content(); }
+  // Begins at once, and goes on when the gate opens.
+  void slow_begin(leat::Response& response) {
+    response.begin();
+    while (!gate && !leat::cancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    (void)response.write("at last");
+    response.end();
+  }
+  void gives_up(leat::Response& response) { response.abort(); }
   // How often it ran, for a cache in front of it.
-  Reply count(leat::Request& request) {
+  Reply count(leat::Request& request, leat::Query<std::optional<int>, "ms"> ms) {
+    if (*ms) std::this_thread::sleep_for(std::chrono::milliseconds(**ms));
     leat::cache_tag(request, "count");
     leat::cache_wish(request, {.ttl = std::chrono::minutes(1)});
     return leat::text("run " + std::to_string(++counted));
@@ -113,10 +141,23 @@ class Blocking : public leat::Plugin<Blocking> {
   static constexpr auto handlers() {
     return leat::list(handler<&Blocking::show>("show"), handler<&Blocking::sleep>("sleep"),
                       handler<&Blocking::wait>("wait"), handler<&Blocking::open>("open"),
-                      handler<&Blocking::counts>("counts"), handler<&Blocking::pieces>("pieces"),
-                      handler<&Blocking::large>("large"), handler<&Blocking::throws>("throws"),
-                      handler<&Blocking::missing>("missing"), handler<&Blocking::refused>("refused"),
-                      handler<&Blocking::later>("later"), handler<&Blocking::count>("count"),
+                      handler<&Blocking::close>("close"), handler<&Blocking::counts>("counts"),
+                      handler<&Blocking::pieces>("pieces"), handler<&Blocking::large>("large"),
+                      handler<&Blocking::throws>("throws"), handler<&Blocking::missing>("missing"),
+                      handler<&Blocking::refused>("refused"), handler<&Blocking::later>("later"),
+                      handler<&Blocking::count>("count"), handler<&Blocking::nothing>("nothing"),
+                      handler<&Blocking::slow_begin>("slow_begin"), handler<&Blocking::gives_up>("gives_up"),
+                      leat_handler{.struct_size = sizeof(leat_handler),
+                                   .flags = LEAT_HANDLER_ANY_THREAD,
+                                   .name = LEAT_STR("raw"),
+                                   .bind = nullptr,
+                                   .unbind = nullptr,
+                                   .handle = raw,
+                                   .on_body = nullptr,
+                                   .on_body_end = nullptr,
+                                   .on_writable = nullptr,
+                                   .on_cancel = nullptr,
+                                   .on_done = end_raw},
                       handler<&Blocking::purge>("purge"), handler<&Blocking::task>("task"),
                       handler<&Blocking::per_worker>("per_worker"), stream<Stream>("stream"));
   }

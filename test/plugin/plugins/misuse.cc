@@ -330,7 +330,7 @@ const leat_handler handlers[] = {
     HANDLER(ticks),
     HANDLER(forges_a_log_line),
     {.struct_size = sizeof(leat_handler),
-     .flags = LEAT_HANDLER_STREAM_BODY,
+     .flags = LEAT_HANDLER_STREAM_BODY | LEAT_HANDLER_ANY_THREAD,  // which contradict each other
      .name = LEAT_STR_INIT("streams_and_never_answers"),
      .handle = waits_for_body,
      .on_cancel = answers_in_cancel,
