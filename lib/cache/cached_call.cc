@@ -212,8 +212,14 @@ void LeadingCall::judge_answer(http::Exchange& exchange, std::optional<std::stri
     stage = Stage::Storing;
     return say(exchange, "; stored");
   }
+  store_whole(exchange, bytes);
+}
+
+// The answer is here and to be stored.
+void LeadingCall::store_whole(http::Exchange& exchange, std::optional<std::string_view>& bytes) {
+  http::Response& response = exchange.response;
   std::string_view etag = response.find("ETag");
-  if (etag.empty() && policy.etag && response.status == 200 &&
+  if (etag.empty() && owner.policy_.etag && response.status == 200 &&
       response.add_copy(exchange.arena(), "ETag", make_etag(*bytes))) {
     etag = response.find("ETag");
     made_etag = true;

@@ -74,6 +74,7 @@ class LeadingCall final : public CachedCall {
 
  private:
   void judge_answer(http::Exchange& exchange, std::optional<std::string_view>& body);
+  void store_whole(http::Exchange& exchange, std::optional<std::string_view>& body);
   void freshen(http::Exchange& exchange, std::optional<std::string_view>& body);
   [[nodiscard]] bool is_validatable(const http::Response& response) const;
   bool store(http::Exchange& exchange, std::string_view bytes);

@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <format>
 #include <new>
 
-#include "base/text.h"
-#include "cache/cache_control.h"
+#include "cache/asked.h"
 #include "cache/cached_call.h"
 #include "cache/conditions.h"
 #include "http/service.h"
@@ -30,99 +28,7 @@ bool is_safe(http::Method method) {
   return method == http::Method::Get || method == http::Method::Head || method == http::Method::Options;
 }
 
-// What is not passed on with a request that is asked anew: what is about one connection or one client's copy.
-bool is_for_one(http::HeaderId id) {
-  using enum http::HeaderId;
-  switch (id) {
-    case Connection:
-    case KeepAlive:
-    case ProxyConnection:
-    case Te:
-    case Upgrade:
-    case Http2Settings:
-    case Expect:
-    case CacheControl:
-    case Pragma:
-    case IfNoneMatch:
-    case IfModifiedSince:
-      return true;
-    default:
-      return false;
-  }
-}
-
-// The head of a request for what `request` asks for.
-std::string same_head(const http::Request& request) {
-  std::string head = std::format("GET {} HTTP/1.{}\r\n", request.target(), request.minor_version());
-  for (const http::HeaderSlot& slot : request.head().headers())
-    if (!is_for_one(slot.id))
-      head.append(request.head().view(slot.name))
-          .append(": ")
-          .append(request.head().view(slot.value))
-          .append("\r\n");
-  return head.append("Connection: close\r\n\r\n");
-}
-
 }  // namespace
-
-// What a request's head says to a cache, read in one go.
-struct CachedHandler::Asked {
-  bool body = false;
-  bool authorized = false;
-  bool cookies = false;
-  bool partial = false;  // a range, or a condition that only the handler can judge
-  bool pragma = false;
-  std::string_view if_none_match, if_modified_since;
-  RequestControl control;
-  uint64_t now_ms = 0;
-
-  Asked() = default;
-  Asked(http::Exchange& exchange, bool obeyed) : now_ms(now_ms_of(exchange)) {
-    const http::Head& head = exchange.request.head();
-    body = head.framing != http::Framing::None;
-    bool has_control = false;
-    for (const http::HeaderSlot& slot : head.headers()) {
-      switch (slot.id) {
-        case http::HeaderId::Authorization:
-          authorized = true;
-          break;
-        case http::HeaderId::Cookie:
-          cookies = true;
-          break;
-        case http::HeaderId::Range:
-        case http::HeaderId::IfMatch:
-        case http::HeaderId::IfUnmodifiedSince:
-        case http::HeaderId::IfRange:
-          partial = true;
-          break;
-        case http::HeaderId::IfNoneMatch:
-          if_none_match = head.view(slot.value);
-          break;
-        case http::HeaderId::IfModifiedSince:
-          if_modified_since = head.view(slot.value);
-          break;
-        case http::HeaderId::CacheControl:
-          has_control = true;
-          if (obeyed) control.add(head.view(slot.value));
-          break;
-        case http::HeaderId::Pragma:
-          pragma = obeyed && equal_ignoring_case(head.view(slot.value), "no-cache");
-          break;
-        default:
-          break;
-      }
-    }
-    // Only where there is no Cache-Control (RFC 9111, section 5.4).
-    if (pragma && !has_control) control.no_cache = true;
-  }
-
-  // Whether a stored response that is that old, and fresh for so long (less than nothing: stale), is one that
-  // the client takes.
-  [[nodiscard]] bool takes(uint64_t age_s, int64_t left_ms) const {
-    if (control.max_age && age_s > *control.max_age) return false;
-    return !control.min_fresh || left_ms >= int64_t{*control.min_fresh} * 1000;
-  }
-};
 
 // What is left with a head that comes again, of a request that is looked up: the same head asks the same.
 struct CachedHandler::Note {

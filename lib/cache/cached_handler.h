@@ -26,6 +26,7 @@
 namespace leat::cache {
 
 class CachedCall;
+struct Asked;
 class LeadingCall;
 
 class CachedHandler final : public pipeline::Handler {
@@ -59,7 +60,6 @@ class CachedHandler final : public pipeline::Handler {
 
  private:
   friend class LeadingCall;
-  struct Asked;
   struct Note;
 
   pipeline::Verdict pass(http::Exchange& exchange, std::string_view why);

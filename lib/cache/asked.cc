@@ -1,0 +1,85 @@
+#include "cache/asked.h"
+
+#include <format>
+
+#include "base/text.h"
+#include "cache/cached_call.h"
+
+namespace leat::cache {
+
+Asked::Asked(http::Exchange& exchange, bool obeyed) : now_ms(now_ms_of(exchange)) {
+  const http::Head& head = exchange.request.head();
+  body = head.framing != http::Framing::None;
+  bool has_control = false;
+  for (const http::HeaderSlot& slot : head.headers()) {
+    switch (slot.id) {
+      case http::HeaderId::Authorization:
+        authorized = true;
+        break;
+      case http::HeaderId::Cookie:
+        cookies = true;
+        break;
+      case http::HeaderId::Range:
+      case http::HeaderId::IfMatch:
+      case http::HeaderId::IfUnmodifiedSince:
+      case http::HeaderId::IfRange:
+        partial = true;
+        break;
+      case http::HeaderId::IfNoneMatch:
+        if_none_match = head.view(slot.value);
+        break;
+      case http::HeaderId::IfModifiedSince:
+        if_modified_since = head.view(slot.value);
+        break;
+      case http::HeaderId::CacheControl:
+        has_control = true;
+        if (obeyed) control.add(head.view(slot.value));
+        break;
+      case http::HeaderId::Pragma:
+        pragma = obeyed && equal_ignoring_case(head.view(slot.value), "no-cache");
+        break;
+      default:
+        break;
+    }
+  }
+  // Only where there is no Cache-Control (RFC 9111, section 5.4).
+  if (pragma && !has_control) control.no_cache = true;
+}
+
+namespace {
+
+// What is not passed on with a request that is asked anew: what is about one connection or one client's copy.
+bool is_for_one(http::HeaderId id) {
+  using enum http::HeaderId;
+  switch (id) {
+    case Connection:
+    case KeepAlive:
+    case ProxyConnection:
+    case Te:
+    case Upgrade:
+    case Http2Settings:
+    case Expect:
+    case CacheControl:
+    case Pragma:
+    case IfNoneMatch:
+    case IfModifiedSince:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+std::string same_head(const http::Request& request) {
+  std::string head = std::format("GET {} HTTP/1.{}\r\n", request.target(), request.minor_version());
+  for (const http::HeaderSlot& slot : request.head().headers())
+    if (!is_for_one(slot.id))
+      head.append(request.head().view(slot.name))
+          .append(": ")
+          .append(request.head().view(slot.value))
+          .append("\r\n");
+  return head.append("Connection: close\r\n\r\n");
+}
+
+}  // namespace leat::cache

@@ -1,0 +1,41 @@
+// Asked: what a request says to a cache, and the head of one that asks for the same on nobody's behalf.
+//
+// Private to lib/cache. Its views are of the request's head, and as good as that.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "cache/cache_control.h"
+#include "http/exchange.h"
+
+namespace leat::cache {
+
+// What a request's head says to a cache, read in one go.
+struct Asked {
+  bool body = false;
+  bool authorized = false;
+  bool cookies = false;
+  bool partial = false;  // a range, or a condition that only the handler can judge
+  bool pragma = false;
+  std::string_view if_none_match, if_modified_since;
+  RequestControl control;
+  uint64_t now_ms = 0;  // CLOCK_MONOTONIC, of its turn
+
+  Asked() = default;
+  // `obeyed`: Cache-Control counts.
+  Asked(http::Exchange& exchange, bool obeyed);
+
+  // Whether a stored response that is that old, and fresh for so long (less than nothing: stale), is one that
+  // the client takes.
+  [[nodiscard]] bool takes(uint64_t age_s, int64_t left_ms) const {
+    if (control.max_age && age_s > *control.max_age) return false;
+    return !control.min_fresh || left_ms >= int64_t{*control.min_fresh} * 1000;
+  }
+};
+
+// The head of a request for what `request` asks for.
+std::string same_head(const http::Request& request);
+
+}  // namespace leat::cache
