@@ -290,16 +290,14 @@ class Encoder {
       constexpr size_t kRun = 64;
       constexpr size_t kMost =
           (std::is_integral_v<Item> ? encoding::kLongestInteger : encoding::kLongestReal) + 1;
-      size_t left = std::ranges::size(range), room = 0;
-      for (const Item item : range) {
-        if (room == 0) {
-          room = left < kRun ? left : kRun;
-          left -= room;
-          at = need(at, room * kMost);
-        }
-        --room;
-        at = put_element(at, item);
-        any = true;
+      auto each = std::ranges::begin(range);
+      size_t left = std::ranges::size(range);
+      any = left != 0;
+      while (left != 0) {
+        size_t run = left < kRun ? left : kRun;
+        left -= run;
+        at = need(at, run * kMost);
+        for (; run != 0; --run, ++each) at = put_element(at, Item(*each));
       }
     } else {
       for (const Item& item : range) {
