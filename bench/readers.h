@@ -49,17 +49,24 @@ void fill(List& list, Next next) {
   }
 }
 
+// What leat_encode() shows members to, where no text is written and there is no place in it.
+struct Visitor {
+  struct Place {};
+  static Place open(Place) { return {}; }
+  static Place close(Place) { return {}; }
+};
+
 // Calls `reader.take(found, member)` for each member of a struct with what `object` has under its name.
 template <class Reader, class Object>
-struct Members {
+struct Members : Visitor {
+  Members(Reader& by, Object& of) : reader(by), object(of) {}
   Reader& reader;
   Object& object;
-  void open() {}
-  void close() {}
   template <size_t N, class T>
-  void member(const char (&name)[N], const T& value) {
+  Place member(Place, const char (&name)[N], const T& value) {
     const std::string_view plain(name + 1, N - 4);  // between the quotes, before the colon
     reader.take(reader.look_up(object, plain), const_cast<T&>(value));
+    return {};
   }
 };
 
@@ -108,8 +115,8 @@ class Simdjson {
       });
     } else {
       simdjson::ondemand::object object = found.get_object();
-      Members<Simdjson, simdjson::ondemand::object> members{*this, object};
-      leat_encode(members, std::as_const(value));
+      Members<Simdjson, simdjson::ondemand::object> members(*this, object);
+      leat_encode(members, Visitor::Place(), std::as_const(value));
     }
   }
 
@@ -190,29 +197,28 @@ class RapidJsonReader {
     return open.wanted == SIZE_MAX || open.count == open.wanted;
   }
 
-  struct Finder {
+  struct Finder : Visitor {
+    Finder(RapidJsonReader& by, std::string_view name) : reader(by), wanted(name) {}
     RapidJsonReader& reader;
     std::string_view wanted;
-    void open() {}
-    void close() {}
     template <size_t N, class T>
-    void member(const char (&name)[N], const T& value) {
+    Place member(Place, const char (&name)[N], const T& value) {
       if (wanted == std::string_view(name + 1, N - 4)) reader.next_ = {const_cast<T*>(&value), take<T>};
+      return {};
     }
   };
-  struct Counter {
+  struct Counter : Visitor {
     size_t count = 0;
-    void open() {}
-    void close() {}
     template <size_t N, class T>
-    void member(const char (&)[N], const T&) {
+    Place member(Place, const char (&)[N], const T&) {
       ++count;
+      return {};
     }
   };
   template <class T>
   static void find(RapidJsonReader& reader, void* place, std::string_view name) {
     Finder finder{reader, name};
-    leat_encode(finder, *static_cast<const T*>(place));
+    leat_encode(finder, Visitor::Place(), *static_cast<const T*>(place));
   }
   template <class List>
   static bool take_item(RapidJsonReader& reader, void* place, const Event& event) {
@@ -246,7 +252,7 @@ class RapidJsonReader {
       return event.kind == Kind::Array && reader.open({place, take_item<T>, nullptr, 0, value.size()});
     } else {
       Counter members;
-      leat_encode(members, std::as_const(value));
+      leat_encode(members, Visitor::Place(), std::as_const(value));
       return event.kind == Kind::Object && reader.open({place, nullptr, find<T>, 0, members.count});
     }
   }
@@ -296,8 +302,8 @@ class RapidJsonDom {
       fill(value, [&](auto& item) { return at != found.End() && (take(*at++, item), true); });
     } else {
       need(found.IsObject());
-      Members<RapidJsonDom, const Found> members{*this, found};
-      leat_encode(members, std::as_const(value));
+      Members<RapidJsonDom, const Found> members(*this, found);
+      leat_encode(members, Visitor::Place(), std::as_const(value));
     }
   }
 
@@ -348,8 +354,8 @@ class Yyjson {
     } else {
       yyjson_obj_iter object;
       need(yyjson_obj_iter_init(found, &object));
-      Members<Yyjson, yyjson_obj_iter> members{*this, object};
-      leat_encode(members, std::as_const(value));
+      Members<Yyjson, yyjson_obj_iter> members(*this, object);
+      leat_encode(members, Visitor::Place(), std::as_const(value));
     }
   }
 
