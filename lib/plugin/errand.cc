@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <new>
 #include <utility>
 
@@ -99,7 +98,7 @@ void Errand::on_answer(http::Exchange& exchange, std::optional<std::string_view>
     answer_ = Answer::NoMemory;
     return;
   }
-  std::memcpy(body_.get(), body->data(), body->size());
+  body->copy(body_.get(), body->size());
   body_size_ = body->size();
 }
 
@@ -112,7 +111,7 @@ void Errand::on_piece(http::Exchange& exchange, std::string_view bytes) {
   }
   do {
     const size_t size = std::min(bytes.size(), kAhead - ahead_size_);
-    std::memcpy(ahead_.get() + ahead_size_, bytes.data(), size);
+    bytes.copy(ahead_.get() + ahead_size_, size);
     ahead_size_ += size;
     bytes.remove_prefix(size);
     post();
