@@ -213,7 +213,7 @@ numbers that are answered, and a 404:
 {cpu(["p1_events_d16", "p2_events_d16", "p4_events_d16",
       *(f"route_{kind}_d{depth}" for kind in ("static", "parameters", "missing") for depth in (1, 16))])}
 Most of the ceiling's time for a P4 at depth 16 is the kernel's, copying 5.6 KB an answer, and Leat's is the same and what
-HTTP costs it. For a hit of the cache the latter is 2,340 instructions (`valgrind --tool=callgrind` on a release build, epoll,
+HTTP costs it. For a hit of the cache the latter is some 2,300 instructions (`valgrind --tool=callgrind` on a release build, epoll,
 20,000 hits of P1 in batches of 16): 570 write the head, 250 fill in the stored fields with Age and Cache-Status, 230 find the
 entry. Route, parameters, key and hash come with a head that was seen before; without that it is 3,710. The kernel's part
 cannot be made cheaper by another shape of the send: 32 pieces, 16 of them bodies where they lie, take it 0.62 us an answer,
@@ -257,6 +257,7 @@ Room for 1,000 values, 100,000 requests. Percent of them found, median of five t
 Leat's store is S3-FIFO with frequencies remembered, as W-TinyLFU does, and a small queue that finds its own size
 (`lib/cache/eviction.h`). A hit is one look without a lock and a count on the entry; with W-TinyLFU it changes a list and
 a sketch that all workers share. Knowing the popular keys beforehand would find 59.7 % of the first trace.
+
 """
 
 
