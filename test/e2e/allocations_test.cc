@@ -52,6 +52,9 @@ constexpr std::string_view kConfiguration =
     "\"\n"
     "[[plugin]]\nname = \"gather\"\nfile = \"" TEST_PLUGINS
     "/gather.so\"\n"
+    "[[plugin]]\nname = \"r\"\nfile = \"" TEST_PLUGINS
+    "/responses.so\"\n"
+    "[[route]]\npath = \"/varied\"\nhandler = \"r:make\"\n[route.cache]\nttl = \"1d\"\n"
     "[[route]]\npath = \"/json\"\nhandler = \"demo:json\"\n"
     "[[route]]\npath = \"/payload/{id}\"\nhandler = \"demo:payload\"\n"
     "[[route]]\npath = \"/cached/{id}\"\nhandler = \"demo:payload\"\n[route.cache]\nttl = \"1d\"\n"
@@ -84,8 +87,8 @@ TEST_CASE("allocations: a request in steady state makes none on the heap") {
   for (const char* engine : {"io_uring", "epoll"}) {
     Daemon daemon(kConfiguration, {.arguments = {"--workers", "1", "--engine", engine}});
     Client client(daemon.address());
-    for (const char* target :
-         {"/json", "/payload/p4", "/cached/p4", "/cached/p1", "/nowhere", "/numbers?n=10&limit=10"}) {
+    for (const char* target : {"/json", "/payload/p4", "/cached/p4", "/cached/p1",
+                               "/varied?header=Vary:Accept", "/nowhere", "/numbers?n=10&limit=10"}) {
       INFO(engine << " " << target);
       CHECK(allocations(counter, client, target) == 0);
     }
