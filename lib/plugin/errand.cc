@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/thread_pool.h"
 #include "pipeline/limited_handler.h"
 #include "pipeline/pipeline.h"
@@ -138,9 +137,10 @@ void Errand::on_end(http::Exchange&) { complete_ = true; }
 // Under the mutex. Where it fails the request has ended, which leave() tells, or the next one may succeed.
 void Errand::post() {
   if (posted_ || (told_ && ahead_size_ == 0)) return;
-  told_ = posted_ = worker_.resume_from_any_thread(
+  posted_ = worker_.resume_from_any_thread(
       ticket_, [](http::Exchange& original, void* errand) { static_cast<Errand*>(errand)->flow(original); },
       this);
+  told_ = told_ || posted_;  // once told it stays so, whatever becomes of a later one
 }
 
 bool Errand::wish(const cache::Wishes& wishes) {
