@@ -1,5 +1,6 @@
+#include <fmt/core.h>
+
 #include <algorithm>
-#include <format>
 
 #include "base/suggest.h"
 #include "base/text.h"
@@ -66,7 +67,7 @@ class Applier {
   }
   void in_range(uint64_t number) {
     if (number >= setting_.least && number <= setting_.most) return setting_.set_number(into_, number);
-    fail(kOutOfRange, std::format("`{}` is {}", setting_.path, range_text(setting_)),
+    fail(kOutOfRange, fmt::format("`{}` is {}", setting_.path, range_text(setting_)),
          setting_.type == Type::Mode ? "an octal number begins with 0o" : "");
   }
   void count() {
@@ -83,20 +84,20 @@ class Applier {
         time ? "a time like \"10s\" or \"500ms\"" : "a size like \"64KiB\" or \"1MiB\"";
     if (value_.string() == nullptr) {
       const std::string hint = value_.integer() != nullptr && *value_.integer() >= 0
-                                   ? std::format("did you mean \"{}{}\"?", *value_.integer(), time ? "s" : "")
+                                   ? fmt::format("did you mean \"{}{}\"?", *value_.integer(), time ? "s" : "")
                                    : "";
-      return fail(kBadUnit, std::format("`{}` is {}", setting_.path, example), hint);
+      return fail(kBadUnit, fmt::format("`{}` is {}", setting_.path, example), hint);
     }
     const auto parsed = time ? parse_duration(*value_.string()) : parse_size(*value_.string());
-    if (!parsed) return fail(kBadUnit, std::format("`{}` is {}", setting_.path, example));
+    if (!parsed) return fail(kBadUnit, fmt::format("`{}` is {}", setting_.path, example));
     in_range(*parsed);
   }
   void text() {
     if (value_.string() == nullptr) return wrong_type("text in quotes");
     if (value_.string()->size() > setting_.most)
-      return fail(kOutOfRange, std::format("`{}` has at most {} characters", setting_.path, setting_.most));
+      return fail(kOutOfRange, fmt::format("`{}` has at most {} characters", setting_.path, setting_.most));
     if (std::ranges::any_of(*value_.string(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
-      return fail(kOutOfRange, std::format("`{}` has no control characters", setting_.path));
+      return fail(kOutOfRange, fmt::format("`{}` has no control characters", setting_.path));
     setting_.text(into_) = *value_.string();
   }
   void choice() {
@@ -104,7 +105,7 @@ class Applier {
     if (value_.string() == nullptr) return wrong_type("one of " + quoted_words(setting_.choices));
     const auto found = std::ranges::find(known, std::string_view(*value_.string()));
     if (found == known.end())
-      return fail(kBadChoice, std::format("`{}` is one of {}", setting_.path, quoted_words(setting_.choices)),
+      return fail(kBadChoice, fmt::format("`{}` is one of {}", setting_.path, quoted_words(setting_.choices)),
                   did_you_mean(*value_.string(), known));
     setting_.set_number(into_, static_cast<uint64_t>(found - known.begin()));
   }

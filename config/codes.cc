@@ -1,7 +1,8 @@
 #include "config/codes.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
-#include <format>
 #include <iterator>
 
 #include "pipeline/codes.h"
@@ -129,6 +130,6 @@ const Explanation* explain(int code) {
   return found == std::end(kExplanations) ? nullptr : found;
 }
 
-std::string code_text(int code) { return std::format("LT{:04}", code); }
+std::string code_text(int code) { return fmt::format("LT{:04}", code); }
 
 }  // namespace leat::config

@@ -1,7 +1,8 @@
 #include "config/declarations.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
-#include <format>
 #include <iterator>
 
 #include "base/suggest.h"
@@ -33,9 +34,9 @@ class Keys {
   }
   std::string needed_text(std::string_view key) {
     const Value* value = table_.find(key);
-    if (value == nullptr) fail(kMissingKey, std::format("[[{}]] needs `{}`", header_, key), table_.place);
+    if (value == nullptr) fail(kMissingKey, fmt::format("[[{}]] needs `{}`", header_, key), table_.place);
     if (value != nullptr && value->string() != nullptr && value->string()->empty())
-      fail(kMissingKey, std::format("`{}` is empty", key), value->place);
+      fail(kMissingKey, fmt::format("`{}` is empty", key), value->place);
     return text(key);
   }
   // A list of texts, or one text.

@@ -1,7 +1,8 @@
 #include "config/diagnostics.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
-#include <format>
 #include <map>
 #include <string_view>
 #include <vector>
@@ -106,13 +107,13 @@ void render_source(std::string& out, const std::string& line, const Diagnostic& 
 void render_one(std::string& out, const Diagnostic& diagnostic, Sources& sources, const Colors& colors) {
   const bool error = diagnostic.severity == Diagnostic::Severity::Error;
   const char* color = error ? colors.error : colors.warning;
-  out += std::format("{}{}[{}]{}{}: {}{}\n", color, error ? "error" : "warning", code_text(diagnostic.code),
+  out += fmt::format("{}{}[{}]{}{}: {}{}\n", color, error ? "error" : "warning", code_text(diagnostic.code),
                      colors.off, colors.bold, clean(diagnostic.message), colors.off);
   const Place& place = diagnostic.place;
   const bool has_file = place.file && !place.file->empty();
   const std::string* line = nullptr;
   if (has_file && place.line != 0) {
-    out += std::format("  --> {}:{}:{}\n", clean(*place.file), place.line, place.column);
+    out += fmt::format("  --> {}:{}:{}\n", clean(*place.file), place.line, place.column);
     line = sources.line(place);
   } else if (has_file) {
     out += "  --> " + clean(*place.file) + "\n";
@@ -122,7 +123,7 @@ void render_one(std::string& out, const Diagnostic& diagnostic, Sources& sources
 }
 
 std::string counted(size_t count, std::string_view what) {
-  return std::format("{} {}{}", count, what, count == 1 ? "" : "s");
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
 }  // namespace

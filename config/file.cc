@@ -1,12 +1,12 @@
 #include "config/file.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <format>
 #include <system_error>
 
 #include "base/fd.h"
@@ -46,7 +46,7 @@ std::expected<std::string, FileError> read_binary(const std::string& path, size_
   }
   if (text.size() > most)
     return std::unexpected(
-        FileError{kTooLarge, std::format("`{}` is larger than {}", path, size_text(most))});
+        FileError{kTooLarge, fmt::format("`{}` is larger than {}", path, size_text(most))});
   return text;
 }
 

@@ -1,11 +1,11 @@
 // Files into a Config: reads the main file, what it includes and conf.d, puts settings where they belong, and
 // has declarations read. Goes on after every mistake, so that all are reported at once.
+#include <fmt/core.h>
 #include <glob.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <format>
 #include <map>
 #include <tuple>
 
@@ -188,7 +188,7 @@ class Loader {
     const auto [first, fresh] = seen_.try_emplace(path, value.key_place);
     if (!fresh)
       return fail(kDefinedTwice, "`" + path + "` is defined twice", value.key_place,
-                  std::format("the other is at {}:{}", *first->second.file, first->second.line));
+                  fmt::format("the other is at {}:{}", *first->second.file, first->second.line));
     const size_t before = diagnostics_.size();
     apply(*setting, value, config_.settings, diagnostics_);
     if (path == "server.listen") listen_failed_ = diagnostics_.size() != before;
@@ -203,7 +203,7 @@ class Loader {
       const std::string_view owner = each.path.substr(0, each.path.find('.'));
       const std::string_view leaf = each.path.substr(owner.size() + 1);
       if (group.empty() || owner == group) known.push_back(group.empty() ? owner : leaf);
-      if (leaf == name) elsewhere = std::format("`{}` belongs under [{}]", name, owner);
+      if (leaf == name) elsewhere = fmt::format("`{}` belongs under [{}]", name, owner);
     }
     fail(kUnknownKey, "unknown key `" + name + "`", value.key_place,
          elsewhere.empty() ? did_you_mean(name, known) : elsewhere);
@@ -238,9 +238,9 @@ class Loader {
     if (json::is_built(wanted)) return;
     std::string built;
     for (const json::Backend each : json::built_backends())
-      built += std::format("{}`{}`", built.empty() ? "" : ", ", json::backend_name(each));
+      built += fmt::format("{}`{}`", built.empty() ? "" : ", ", json::backend_name(each));
     fail(kBadChoice,
-         std::format("this daemon was built without the JSON writer `{}`", json::backend_name(wanted)),
+         fmt::format("this daemon was built without the JSON writer `{}`", json::backend_name(wanted)),
          seen_["json.backend"], "it has " + built);
   }
 

@@ -1,7 +1,8 @@
 // Diagnostics that several readers of configuration values give, worded once.
 #pragma once
 
-#include <format>
+#include <fmt/core.h>
+
 #include <string>
 #include <string_view>
 
@@ -15,7 +16,7 @@ inline Diagnostic wrong_type(const Value& value, std::string_view key, std::stri
   const std::string_view name = value.type_name();
   const bool vowel = std::string_view("aeiou").contains(name[0]);
   return {.code = kWrongType,
-          .message = std::format("`{}` is {}, not {} {}", key, wanted, vowel ? "an" : "a", name),
+          .message = fmt::format("`{}` is {}, not {} {}", key, wanted, vowel ? "an" : "a", name),
           .place = value.place};
 }
 

@@ -1,6 +1,7 @@
 #include "config/reference.h"
 
-#include <format>
+
+#include <fmt/core.h>
 
 #include "config/codes.h"
 #include "config/settings.h"
@@ -99,20 +100,20 @@ std::string option_row(const pipeline::Option& option) {
   if (option.type == pipeline::Option::Type::Choice) {
     type.clear();
     for (const std::string_view choice : option.choices)
-      if (!choice.empty()) type += std::format("{}\"{}\"", type.empty() ? "" : ", ", choice);
+      if (!choice.empty()) type += fmt::format("{}\"{}\"", type.empty() ? "" : ", ", choice);
   }
   const std::string_view quote = option.type == pipeline::Option::Type::Boolean ? "" : "\"";
-  return std::format("| `{}` | {} | `{}{}{}` | {} |\n", option.name, type, quote, option.otherwise, quote,
+  return fmt::format("| `{}` | {} | `{}{}{}` | {} |\n", option.name, type, quote, option.otherwise, quote,
                      option.sentence);
 }
 
 std::string setting_row(const Setting& setting, std::string_view key) {
-  return std::format("| `{}` | {} | `{}` | {} |\n", key, type_text(setting), default_text(setting),
+  return fmt::format("| `{}` | {} | `{}` | {} |\n", key, type_text(setting), default_text(setting),
                      setting.sentence);
 }
 
 void describe_kind(std::string& page, const pipeline::MiddlewareKind& kind) {
-  page += std::format("\n### `{}`\n\n{} Phase: {}.\n", kind.name, kind.sentence,
+  page += fmt::format("\n### `{}`\n\n{} Phase: {}.\n", kind.name, kind.sentence,
                       pipeline::phase_name(kind.phase));
   if (kind.options.empty()) return;
   page += "\n| option | type | default | meaning |\n|---|---|---|---|\n";
@@ -128,7 +129,7 @@ std::string reference_markdown() {
     const std::string_view own = setting.path.substr(0, setting.path.find('.'));
     if (own != group)
       page +=
-          std::format("\n## `[{}]`\n\n| key | type | default | meaning |\n|---|---|---|---|\n", group = own);
+          fmt::format("\n## `[{}]`\n\n| key | type | default | meaning |\n|---|---|---|---|\n", group = own);
     page += setting_row(setting, setting.path.substr(own.size() + 1));
   }
   page += kDeclarations;
@@ -138,14 +139,14 @@ std::string reference_markdown() {
   for (const pipeline::MiddlewareKind& kind : pipeline::middleware_kinds()) describe_kind(page, kind);
   page += "\n## Errors\n\n| code | |\n|---|---|\n";
   for (const Explanation& each : explanations())
-    page += std::format("| {} | {} |\n", code_text(each.code), each.title);
+    page += fmt::format("| {} | {} |\n", code_text(each.code), each.title);
   return page;
 }
 
 std::string reference_text() {
   std::string text;
   for (const Setting& setting : settings())
-    text += std::format("{} = {}\n    {}\n    {}\n", setting.path, default_text(setting), setting.sentence,
+    text += fmt::format("{} = {}\n    {}\n    {}\n", setting.path, default_text(setting), setting.sentence,
                         type_text(setting));
   return text;
 }

@@ -1,7 +1,8 @@
 #include "config/settings.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
-#include <format>
 #include <limits>
 #include <type_traits>
 
@@ -218,7 +219,7 @@ std::string quantity_text(const Setting& setting, uint64_t quantity) {
     case Size:
       return size_text(quantity);
     case Mode:
-      return std::format("0o{:o}", quantity);
+      return fmt::format("0o{:o}", quantity);
     default:
       return std::to_string(quantity);
   }
@@ -244,7 +245,7 @@ std::string quoted_words(std::string_view text) {
 }
 
 std::string range_text(const Setting& setting) {
-  return std::format("{}{} to {}", setting.type == Workers ? "\"auto\" or a number, " : "",
+  return fmt::format("{}{} to {}", setting.type == Workers ? "\"auto\" or a number, " : "",
                      quantity_text(setting, setting.least), quantity_text(setting, setting.most));
 }
 

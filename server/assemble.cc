@@ -1,7 +1,8 @@
 #include "server/assemble.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
-#include <format>
 #include <map>
 #include <ranges>
 
@@ -129,7 +130,7 @@ class Assembler {
       for (const auto& metric : assembly_.plugins[i]->metrics())
         if (const metrics::Metric* other = names.take(*metric))
           fail(plugin::kRefused,
-               {std::format("plugin {}: {}", names_[i], metrics::contradiction(*metric, *other)), ""},
+               {fmt::format("plugin {}: {}", names_[i], metrics::contradiction(*metric, *other)), ""},
                places_[i]);
   }
 

@@ -1,8 +1,9 @@
 #include "server/cache_statistics.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
-#include <format>
 #include <map>
 #include <span>
 
@@ -26,7 +27,7 @@ struct Cache {
 // The value of a label as it is written, which is as JSON would write it: a quote, a backslash and a line's
 // end have a backslash before them.
 std::string_view label(std::string_view line, std::string_view name) {
-  const size_t begin = line.find(std::format("{}=\"", name)) + name.size() + 2;
+  const size_t begin = line.find(fmt::format("{}=\"", name)) + name.size() + 2;
   size_t end = begin;
   while (end < line.size() && line[end] != '"') end += line[end] == '\\' ? 2 : 1;
   return line.substr(begin, end - begin);
@@ -59,21 +60,21 @@ std::string describe_cache(std::string_view metrics, bool json) {
   const Cache cache = read(metrics);
   std::string store, routes;
   for (const auto& [name, number] : cache.store)
-    store += json ? std::format("{}\"{}\":{}", store.empty() ? "" : ",", name, number)
-                  : std::format("{}{} {}", store.empty() ? "" : ", ", name, number);
+    store += json ? fmt::format("{}\"{}\":{}", store.empty() ? "" : ",", name, number)
+                  : fmt::format("{}{} {}", store.empty() ? "" : ", ", name, number);
   size_t width = 5;
   for (const auto& [route, counts] : cache.routes) width = std::max(width, route.size());
   for (const auto& [route, counts] : cache.routes) {
-    routes += json ? std::format("{}{{\"route\":\"{}\"", routes.empty() ? "" : ",", route)
-                   : std::format("{:{}}", route, width);
+    routes += json ? fmt::format("{}{{\"route\":\"{}\"", routes.empty() ? "" : ",", route)
+                   : fmt::format("{:{}}", route, width);
     for (size_t i = 0; i < counts.size(); ++i)
-      routes += json ? std::format(",\"{}\":{}", kResults[i], counts[i]) : std::format(" {:>12}", counts[i]);
+      routes += json ? fmt::format(",\"{}\":{}", kResults[i], counts[i]) : fmt::format(" {:>12}", counts[i]);
     routes += json ? "}" : "\n";
   }
-  if (json) return std::format("{{\"store\":{{{}}},\"routes\":[{}]}}\n", store, routes);
-  std::string head = std::format("{:{}}", "route", width);
-  for (const std::string_view result : kResults) head += std::format(" {:>12}", result);
-  return std::format("store: {}\n{}\n{}", store, head, routes);
+  if (json) return fmt::format("{{\"store\":{{{}}},\"routes\":[{}]}}\n", store, routes);
+  std::string head = fmt::format("{:{}}", "route", width);
+  for (const std::string_view result : kResults) head += fmt::format(" {:>12}", result);
+  return fmt::format("store: {}\n{}\n{}", store, head, routes);
 }
 
 }  // namespace leat::server

@@ -1,6 +1,7 @@
 #include "server/control.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/eventfd.h>
@@ -17,7 +18,6 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
-#include <format>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -45,7 +45,7 @@ std::string state_of(const std::vector<std::string>& files) {
   for (const std::string& file : files) {
     struct stat status{};
     if (::stat(file.c_str(), &status) != 0) status = {};
-    state += std::format("{}:{}:{}:{}.{} ", status.st_dev, status.st_ino, status.st_size,
+    state += fmt::format("{}:{}:{}:{}.{} ", status.st_dev, status.st_ino, status.st_size,
                          status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
   }
   return state;
@@ -198,7 +198,7 @@ Control::Answer Control::execute(std::string_view command, const std::stop_token
   if (command == "cache stats json") return {true, describe_cache(options_.metrics(), true)};
   if (command == "metrics") return {true, options_.metrics()};
   if (command.starts_with("purge ")) return purge(command.substr(6));
-  return {false, std::format("there is no command `{}`\n", command)};
+  return {false, fmt::format("there is no command `{}`\n", command)};
 }
 
 // "soft folder /users"
@@ -217,13 +217,13 @@ Control::Answer Control::purge(std::string_view arguments) const {
   if ((how != "soft" && how != "hard") || kind == std::end(kKinds))
     return {false, "purge takes: soft or hard, then target, folder, tag or all, then a name\n"};
   const std::string_view wrong = options_.purge(kind->second, arguments, how == "hard");
-  if (!wrong.empty()) return {false, std::format("cannot purge `{}`: {}\n", arguments, wrong)};
+  if (!wrong.empty()) return {false, fmt::format("cannot purge `{}`: {}\n", arguments, wrong)};
   return {true, ""};
 }
 
 Control::Answer Control::reload(std::string_view why, const std::stop_token& stopping) {
   log::info("reloading: {}", why);
-  notify_manager(std::format("RELOADING=1\nMONOTONIC_USEC={}", monotonic_ms() * 1000));
+  notify_manager(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", monotonic_ms() * 1000));
   const auto answer = [this](bool good, std::string text) {
     notify_manager("READY=1");
     if (!text.ends_with('\n')) text += '\n';
@@ -242,13 +242,13 @@ Control::Answer Control::reload(std::string_view why, const std::stop_token& sto
   if (!wrong.empty()) return answer(false, std::move(wrong));
   options_.replaced(generations_.number());
   generations_.tend(workers_);
-  return answer(true, remarks + std::format("generation {} serves", generations_.number()));
+  return answer(true, remarks + fmt::format("generation {} serves", generations_.number()));
 }
 
 // What a process of its own finds wrong with the configuration; empty when it loads there.
 std::string Control::check(const std::stop_token& stopping) {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return std::format("cannot check it: pipe: {}", std::strerror(errno));
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fmt::format("cannot check it: pipe: {}", std::strerror(errno));
   const Fd out(ends[0]);
   Fd in(ends[1]);
   std::vector<char*> arguments;
@@ -269,7 +269,7 @@ std::string Control::check(const std::stop_token& stopping) {
       ::posix_spawn(&child, options_.checker[0].c_str(), &actions, &attributes, arguments.data(), environ);
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
-  if (failed != 0) return std::format("cannot check it: {}: {}", options_.checker[0], std::strerror(failed));
+  if (failed != 0) return fmt::format("cannot check it: {}: {}", options_.checker[0], std::strerror(failed));
   in.reset();
 
   std::string report;
@@ -281,14 +281,14 @@ std::string Control::check(const std::stop_token& stopping) {
   }
   if (stopping.stop_requested()) return "the daemon is stopping";
   if (!ended)
-    return std::format("loading it in a process of its own took longer than {} ms",
+    return fmt::format("loading it in a process of its own took longer than {} ms",
                        options_.checker_timeout_ms);
   if (WIFSIGNALED(status))
-    return std::format("loading it in a process of its own ended with the signal {} ({})\n{}",
+    return fmt::format("loading it in a process of its own ended with the signal {} ({})\n{}",
                        WTERMSIG(status), ::strsignal(WTERMSIG(status)), report);
   if (WEXITSTATUS(status) == kExitFine) return {};
   return report.empty()
-             ? std::format("loading it in a process of its own ended with status {}", WEXITSTATUS(status))
+             ? fmt::format("loading it in a process of its own ended with status {}", WEXITSTATUS(status))
              : report;
 }
 

@@ -1,11 +1,11 @@
 #include "server/generations.h"
 
+#include <fmt/core.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <condition_variable>
 #include <ctime>
-#include <format>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -205,16 +205,16 @@ std::string Generations::describe_text(Workers workers, const std::stop_token& s
   std::string text;
   for (const Generation& generation : generations_) {
     const bool serves = &generation == &generations_.front();
-    text += std::format("generation {}, {} since {}, {} request{} under way\n", generation.number,
+    text += fmt::format("generation {}, {} since {}, {} request{} under way\n", generation.number,
                         serves ? "serving" : "draining; served", generation.since, generation.requests,
                         generation.requests == 1 ? "" : "s");
     for (const auto& plugin : generation.assembly.plugins) {
       const plugin::PluginLibrary& library = plugin->library();
-      text += std::format("  {}  {} {}  content {}  {}\n", plugin->name(), library.name(), library.version(),
+      text += fmt::format("  {}  {} {}  content {}  {}\n", plugin->name(), library.name(), library.version(),
                           library.content(), library.path());
       for (const leat_service_use& use : plugin->uses())
         text +=
-            std::format("    uses {} of {}\n", std::string_view(use.service->name.ptr, use.service->name.len),
+            fmt::format("    uses {} of {}\n", std::string_view(use.service->name.ptr, use.service->name.len),
                         use.provider->name());
     }
   }

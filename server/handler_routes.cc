@@ -1,6 +1,7 @@
 #include "server/handler_routes.h"
 
-#include <format>
+#include <fmt/core.h>
+
 
 namespace leat::server {
 
@@ -17,9 +18,9 @@ std::string handler_routes(const plugin::PluginLibrary& library, std::string_vie
   std::string text;
   for (const leat_handler& handler : library.handlers()) {
     const std::string name(handler.name.ptr, handler.name.len);
-    text += std::format(
+    text += fmt::format(
         "[[route]]\npath = {}\nmethods = [\"GET\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\"]\nhandler = {}\n",
-        toml_text("/" + name), toml_text(std::format("{}:{}", plugin, name)));
+        toml_text("/" + name), toml_text(fmt::format("{}:{}", plugin, name)));
   }
   return text;
 }

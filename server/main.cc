@@ -2,6 +2,7 @@
 //
 // The parts list: a command line gives a configuration, that an assembly (plugins and site), that a pipeline,
 // and that a daemon with its workers. Each is made here, in this order, and nowhere else.
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,7 +10,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <format>
 #include <string>
 
 #include "base/clock.h"
@@ -165,7 +165,7 @@ Control::Options control_options(const Command& command, const config::Settings&
     if (!loaded) return std::unexpected(std::move(report));
     remarks += report;
     for (const std::string& path : config::changed_settings(running, loaded->settings))
-      remarks += std::format("`{}` has changed: it takes effect at the next start\n", path);
+      remarks += fmt::format("`{}` has changed: it takes effect at the next start\n", path);
     note_loaded_objects();
     return std::move(loaded->assembly);
   };

@@ -1,6 +1,7 @@
 #include "server/own_handlers.h"
 
-#include <format>
+#include <fmt/core.h>
+
 
 namespace leat::server {
 
@@ -29,7 +30,7 @@ class Metrics final : public pipeline::Handler {
 std::expected<std::unique_ptr<pipeline::Handler>, plugin::LoadError> make_own_handler(
     std::string_view name, metrics::Registry& metrics) {
   if (name == kMetrics) return std::make_unique<Metrics>(metrics);
-  return std::unexpected(plugin::LoadError{std::format("the daemon has no handler `{}` of its own", name),
+  return std::unexpected(plugin::LoadError{fmt::format("the daemon has no handler `{}` of its own", name),
                                            "it has leat:metrics"});
 }
 

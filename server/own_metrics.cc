@@ -1,8 +1,9 @@
 #include "server/own_metrics.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <ctime>
-#include <format>
 #include <utility>
 
 #include "base/check.h"
@@ -18,7 +19,7 @@ OwnMetrics::OwnMetrics(plugin::Commons& commons, uint32_t workers)
         declare({.name = "leat_requests_total",
                  .help = "Requests that have ended, by the status of their answer; 499 where "
                          "the client left before there was one.",
-                 .labels = {{"status", std::format("{}xx", i + pipeline::RequestCounts::kFirst)}}});
+                 .labels = {{"status", fmt::format("{}xx", i + pipeline::RequestCounts::kFirst)}}});
   opened_ = declare({.name = "leat_connections_opened_total", .help = "Connections that were accepted."});
   closed_ = declare({.name = "leat_connections_closed_total", .help = "Those of them that have ended."});
   generation_ = declare({.type = metrics::Type::Gauge,

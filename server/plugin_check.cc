@@ -1,10 +1,10 @@
 #include "server/plugin_check.h"
 
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <format>
 
 #include "base/arena.h"
 #include "config/file.h"
@@ -32,7 +32,7 @@ std::string as_text(const std::string& file, const Trial& trial, bool color) {
     text += "needs " + need.service + (need.optional ? ", if it is there\n" : "\n");
   for (const Finding& each : findings) {
     const char* paint = !color ? "" : is_error(each) ? "\033[1;31m" : "\033[1;33m";
-    text += std::format("{}{}[{}]{}: {}\n", paint, is_error(each) ? "error" : "warning", each.rule,
+    text += fmt::format("{}{}[{}]{}: {}\n", paint, is_error(each) ? "error" : "warning", each.rule,
                         color ? "\033[0m" : "", each.found);
     if (!each.reason.empty()) text += "  why: " + each.reason + "\n";
     if (!each.fix.empty()) text += "  fix: " + each.fix + "\n";
@@ -40,7 +40,7 @@ std::string as_text(const std::string& file, const Trial& trial, bool color) {
   const auto errors = std::ranges::count_if(findings, is_error);
   const auto warnings = static_cast<std::ptrdiff_t>(findings.size()) - errors;
   if (findings.empty()) return text + file + ": nothing is wrong\n";
-  return text + std::format("{}: {} error{}, {} warning{}\n", file, errors, errors == 1 ? "" : "s", warnings,
+  return text + fmt::format("{}: {} error{}, {} warning{}\n", file, errors, errors == 1 ? "" : "s", warnings,
                             warnings == 1 ? "" : "s");
 }
 

@@ -9,6 +9,7 @@
 #include "server/plugin_new.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,7 +19,6 @@
 #include <cstring>
 #include <expected>
 #include <filesystem>
-#include <format>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -52,7 +52,7 @@ std::string complaint(std::string_view name) {
   const auto inside = [&](char c) { return kLetter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_'; };
   if (name.empty() || !kLetter(name.front()) || !std::ranges::all_of(name, inside))
     return "a name begins with a letter and is made of letters, digits, - and _";
-  if (name.size() > kMostNameBytes) return std::format("a name has at most {} characters", kMostNameBytes);
+  if (name.size() > kMostNameBytes) return fmt::format("a name has at most {} characters", kMostNameBytes);
   if (std::ranges::contains(kTaken, name)) return "build systems use that name for a target of their own";
   return {};
 }
@@ -88,7 +88,7 @@ std::expected<Words, std::string> find_sdk() {
     for (const auto& [word, path] : words)
       if (path.find_first_of(" \t\n'\"\\$;#") != std::string::npos)
         return std::unexpected(
-            std::format("build files cannot name the SDK in `{}`: a space, a quote or one of "
+            fmt::format("build files cannot name the SDK in `{}`: a space, a quote or one of "
                         "\\ $ ; # is in the path",
                         path));
     return words;
@@ -110,7 +110,7 @@ std::string fill_in(std::string_view text, const Words& words) {
 
 std::expected<void, std::string> write_file(const fs::path& path, std::string_view text) {
   const auto failure = [&] {
-    return std::unexpected(std::format("cannot write `{}`: {}", path.string(), std::strerror(errno)));
+    return std::unexpected(fmt::format("cannot write `{}`: {}", path.string(), std::strerror(errno)));
   };
   const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (!fd) return failure();
@@ -132,7 +132,7 @@ std::expected<void, std::string> write_project(const fs::path& folder, const std
     fs::create_directories(path.parent_path(), failed);
     if (failed)
       return std::unexpected(
-          std::format("cannot make `{}`: {}", path.parent_path().string(), failed.message()));
+          fmt::format("cannot make `{}`: {}", path.parent_path().string(), failed.message()));
     if (auto written = write_file(path, fill_in(each.text, words)); !written) return written;
   }
   return {};
@@ -146,14 +146,14 @@ int make_plugin(const NewPlugin& plugin) {
     return code;
   };
   if (const std::string wrong = complaint(plugin.name); !wrong.empty())
-    return complain(std::format("`{}` is no name for a plugin: {}", plugin.name, wrong), kExitUsage);
+    return complain(fmt::format("`{}` is no name for a plugin: {}", plugin.name, wrong), kExitUsage);
   auto words = find_sdk();
   if (!words) return complain(words.error(), kExitFailure);
   const std::string folder = plugin.folder.empty() ? plugin.name : plugin.folder;
   if (::mkdir(folder.c_str(), 0777) != 0)
     return complain(errno == EEXIST
-                        ? std::format("`{}` is there already; name another folder with --dir", folder)
-                        : std::format("cannot make the folder `{}`: {}", folder, std::strerror(errno)),
+                        ? fmt::format("`{}` is there already; name another folder with --dir", folder)
+                        : fmt::format("cannot make the folder `{}`: {}", folder, std::strerror(errno)),
                     kExitFailure);
   if (const auto written = write_project(folder, plugin.name, plugin.language, std::move(*words)); !written) {
     std::error_code ignored;

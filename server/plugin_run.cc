@@ -1,11 +1,11 @@
 #include "server/plugin_run.h"
 
+#include <fmt/core.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
-#include <format>
 #include <optional>
 #include <string>
 
@@ -35,7 +35,7 @@ std::expected<std::string, std::string> make_configuration(const fs::path& plugi
   if (!library)
     return std::unexpected(library.error().message +
                            (library.error().hint.empty() ? "" : "\n  " + library.error().hint));
-  std::string text = std::format("[[plugin]]\nname = \"plugin\"\nfile = {}\n", toml_text(plugin.string()));
+  std::string text = fmt::format("[[plugin]]\nname = \"plugin\"\nfile = {}\n", toml_text(plugin.string()));
   text += handler_routes(**library, "plugin");
   for (const leat_handler& handler : (*library)->handlers())
     std::printf("  /%.*s\n", static_cast<int>(handler.name.len), handler.name.ptr);
@@ -43,7 +43,7 @@ std::expected<std::string, std::string> make_configuration(const fs::path& plugi
   const int file = ::memfd_create("leat-plugin-run.toml", MFD_CLOEXEC);
   if (file < 0 || ::write(file, text.data(), text.size()) != static_cast<ssize_t>(text.size()))
     return std::unexpected(std::string("cannot keep a configuration in memory"));
-  return std::format("/proc/{}/fd/{}", ::getpid(), file);
+  return fmt::format("/proc/{}/fd/{}", ::getpid(), file);
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
 #include "server/service_order.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
-#include <format>
 #include <string_view>
 
 #include "base/suggest.h"
@@ -88,7 +89,7 @@ class Orderer {
     for (const leat_need& need : parties_[party].needs) needed.push_back(text(need.name));
     for (const Choice& each : parties_[party].declared->services)
       if (!std::ranges::contains(needed, each.service))
-        fail(each.place, std::format("plugin {} does not need a service `{}`", name(party), each.service),
+        fail(each.place, fmt::format("plugin {} does not need a service `{}`", name(party), each.service),
              did_you_mean(each.service, needed));
   }
 
@@ -103,7 +104,7 @@ class Orderer {
       diagnostics_.push_back(
           {.severity = Diagnostic::Severity::Warning,
            .code = plugin::kNoService,
-           .message = std::format("plugin {} is out of service too: it needs `{}`, which no "
+           .message = fmt::format("plugin {} is out of service too: it needs `{}`, which no "
                                   "plugin in service provides",
                                   name(party), service),
            .place = parties_[party].declared->place});
@@ -133,16 +134,16 @@ class Orderer {
     std::string names;
     for (const size_t each : found) names += (names.empty() ? "" : ", ") + name(each);
     fail(parties_[party].declared->place,
-         std::format("plugin {} needs the service `{}`, which several plugins provide: {}", name(party),
+         fmt::format("plugin {} needs the service `{}`, which several plugins provide: {}", name(party),
                      service, names),
-         std::format("say which: services = {{\"{}\" = \"{}\"}}", service, name(found[0])));
+         fmt::format("say which: services = {{\"{}\" = \"{}\"}}", service, name(found[0])));
   }
 
   void complain_of_choice(const Choice& chosen) {
     std::vector<std::string_view> providing;
     for (size_t i = 0; i < parties_.size(); ++i)
       if (provided(i, chosen.service) != nullptr) providing.push_back(name(i));
-    fail(chosen.place, std::format("no plugin `{}` provides `{}`", chosen.provider, chosen.service),
+    fail(chosen.place, fmt::format("no plugin `{}` provides `{}`", chosen.provider, chosen.service),
          did_you_mean(chosen.provider, providing));
   }
 
@@ -153,9 +154,9 @@ class Orderer {
         for (const leat_service& each : parties_[i].services) known.push_back(text(each.name));
     std::string hint;
     if (const std::string_view close = closest(service, known); !close.empty())
-      hint = std::format("`{}` is there: another version of it, or of the plugin, is needed", close);
+      hint = fmt::format("`{}` is there: another version of it, or of the plugin, is needed", close);
     fail(parties_[party].declared->place,
-         std::format("plugin {} needs the service `{}`, which no plugin provides", name(party), service),
+         fmt::format("plugin {} needs the service `{}`, which no plugin provides", name(party), service),
          hint);
   }
 
@@ -177,7 +178,7 @@ class Orderer {
       const size_t next = each + 1 == path_.end() ? party : *(each + 1);
       const auto& uses = result_.uses[*each];
       const auto use = std::ranges::find(uses, next, &ServiceOrder::Use::provider);
-      circle += std::format("{}{} needs `{}` of {}", circle.empty() ? "" : ", ", name(*each),
+      circle += fmt::format("{}{} needs `{}` of {}", circle.empty() ? "" : ", ", name(*each),
                             text(use->service->name), name(next));
     }
     fail(parties_[party].declared->place, "plugins need each other in a circle: " + circle,

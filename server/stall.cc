@@ -1,7 +1,8 @@
 #include "server/stall.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
-#include <format>
 #include <utility>
 
 #include "base/log.h"
@@ -18,8 +19,8 @@ constexpr uint64_t kSecondNs = 1000 * kMsNs;
 constexpr uint64_t kQuietNs = kSecondNs;
 
 std::string duration(uint64_t ns) {
-  return ns < kSecondNs ? std::format("{:.1f} ms", static_cast<double>(ns) / kMsNs)
-                        : std::format("{:.1f} s", static_cast<double>(ns) / kSecondNs);
+  return ns < kSecondNs ? fmt::format("{:.1f} ms", static_cast<double>(ns) / kMsNs)
+                        : fmt::format("{:.1f} s", static_cast<double>(ns) / kSecondNs);
 }
 
 // The coarse clock lags by one of its ticks at most, 1 to 10 ms, so that it passes the begin of each turn
@@ -49,10 +50,10 @@ std::string StallMeter::judge(uint64_t begin_ns, uint64_t end_ns) {
     return {};
   }
   quiet_until_ns_ = end_ns + kQuietNs;
-  std::string line = std::format("worker {} did not turn for {}: {}", worker_, duration(end_ns - begin_ns),
+  std::string line = fmt::format("worker {} did not turn for {}: {}", worker_, duration(end_ns - begin_ns),
                                  culprit(begin_ns));
   if (const uint64_t left_out = std::exchange(left_out_, 0))
-    line += std::format(" ({} more since the last such line)", left_out);
+    line += fmt::format(" ({} more since the last such line)", left_out);
   return line;
 }
 
@@ -60,7 +61,7 @@ std::string StallMeter::culprit(uint64_t begin_ns) const {
   if (suspect_turn_.load(std::memory_order_acquire) == begin_ns)
     return *suspect_.load(std::memory_order_relaxed);
   if (activity_.ran() == nullptr) return "no plugin's code ran";
-  if (activity_.several()) return std::format("one of several; the last was {}", *activity_.ran());
+  if (activity_.several()) return fmt::format("one of several; the last was {}", *activity_.ran());
   return *activity_.ran();
 }
 
@@ -90,7 +91,7 @@ std::string StallWatch::look(uint64_t begin_ns, const std::string* title, uint64
   const uint64_t age_ns = now_ns - begin_ns;
   if (age_ns < next_hang_ns_) return {};
   next_hang_ns_ = std::max(next_hang_ns_, age_ns) * 2;
-  return std::format("worker {} has not turned for {} and still does not: {}", meter_.worker(),
+  return fmt::format("worker {} has not turned for {} and still does not: {}", meter_.worker(),
                      duration(age_ns), title != nullptr ? *title : "no plugin's code runs");
 }
 

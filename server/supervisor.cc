@@ -1,5 +1,6 @@
 #include "server/supervisor.h"
 
+#include <fmt/core.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -10,7 +11,6 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
-#include <format>
 #include <memory>
 #include <new>
 #include <optional>
@@ -106,8 +106,8 @@ class Supervisor {
     const std::string plugin = crashed ? text_of(signs_.crash.plugin) : "";
     const std::string route = text_of(signs_.crash.route);
     std::string how =
-        crashed ? std::format("was ended by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))
-                : std::format("could not start: status {}", WEXITSTATUS(status));
+        crashed ? fmt::format("was ended by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))
+                : fmt::format("could not start: status {}", WEXITSTATUS(status));
     if (!plugin.empty()) how += " in plugin " + plugin;
     if (!plugin.empty() && !route.empty()) how += " on route " + route;
     start_.former_end = "the process that served before " + how;

@@ -5,9 +5,10 @@
 // Thread: any.
 #pragma once
 
+#include <fmt/core.h>
+
 #include <cstdint>
 #include <expected>
-#include <format>
 #include <string>
 #include <string_view>
 
@@ -41,20 +42,20 @@ void divert(void (*to)(Level level, std::string_view line), Level least = Level:
 [[nodiscard]] uint64_t dropped();
 
 template <class... Args>
-void debug(std::format_string<Args...> format, Args&&... args) {
-  if (enabled(Level::Debug)) write(Level::Debug, std::format(format, std::forward<Args>(args)...));
+void debug(fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(Level::Debug)) write(Level::Debug, fmt::format(format, std::forward<Args>(args)...));
 }
 template <class... Args>
-void info(std::format_string<Args...> format, Args&&... args) {
-  if (enabled(Level::Info)) write(Level::Info, std::format(format, std::forward<Args>(args)...));
+void info(fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(Level::Info)) write(Level::Info, fmt::format(format, std::forward<Args>(args)...));
 }
 template <class... Args>
-void warn(std::format_string<Args...> format, Args&&... args) {
-  if (enabled(Level::Warn)) write(Level::Warn, std::format(format, std::forward<Args>(args)...));
+void warn(fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(Level::Warn)) write(Level::Warn, fmt::format(format, std::forward<Args>(args)...));
 }
 template <class... Args>
-void error(std::format_string<Args...> format, Args&&... args) {
-  if (enabled(Level::Error)) write(Level::Error, std::format(format, std::forward<Args>(args)...));
+void error(fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(Level::Error)) write(Level::Error, fmt::format(format, std::forward<Args>(args)...));
 }
 
 }  // namespace leat::log

@@ -1,6 +1,7 @@
 #include "base/metrics.h"
 
-#include <format>
+#include <fmt/core.h>
+
 #include <utility>
 
 namespace leat::metrics {
@@ -35,33 +36,33 @@ void append_escaped(std::string& text, std::string_view raw, bool quotes) {
 std::string number(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
-  return std::format("{}", value);
+  return fmt::format("{}", value);
 }
 
 // What is wrong with it; empty for nothing.
 std::string judge(const Description& wanted) {
   if (!is_metric_name(wanted.name))
-    return std::format("`{}` is no name for a metric: letters, digits, _ and :, no digit first", wanted.name);
+    return fmt::format("`{}` is no name for a metric: letters, digits, _ and :, no digit first", wanted.name);
   for (size_t i = 0; i < wanted.labels.size(); ++i) {
     const std::string& name = wanted.labels[i].name;
     if (!is_label_name(name))
-      return std::format(
+      return fmt::format(
           "metric `{}`: `{}` is no name for a label: letters, digits and _, neither a digit nor __ first",
           wanted.name, name);
     if (name == "le" && wanted.type == Type::Histogram)
-      return std::format("metric `{}`: the label `le` is what a histogram's buckets have", wanted.name);
+      return fmt::format("metric `{}`: the label `le` is what a histogram's buckets have", wanted.name);
     // They are sorted.
     if (i > 0 && name == wanted.labels[i - 1].name)
-      return std::format("metric `{}`: the label `{}` is given twice", wanted.name, name);
+      return fmt::format("metric `{}`: the label `{}` is given twice", wanted.name, name);
   }
   if (wanted.type != Type::Histogram)
     return wanted.bounds.empty() ? ""
-                                 : std::format("metric `{}`: only a histogram has bounds, and this is a {}",
+                                 : fmt::format("metric `{}`: only a histogram has bounds, and this is a {}",
                                                wanted.name, type_name(wanted.type));
   if (!std::ranges::all_of(wanted.bounds, [](double each) { return std::isfinite(each); }))
-    return std::format("metric `{}`: a bound is not a finite number", wanted.name);
+    return fmt::format("metric `{}`: a bound is not a finite number", wanted.name);
   if (std::ranges::adjacent_find(wanted.bounds, std::greater_equal()) != wanted.bounds.end())
-    return std::format("metric `{}`: each bound must be greater than the one before it", wanted.name);
+    return fmt::format("metric `{}`: each bound must be greater than the one before it", wanted.name);
   return {};
 }
 
@@ -124,9 +125,9 @@ double Metric::sum_in(size_t slot) const {
 std::string Metric::sample(std::string_view suffix, std::string_view bound) const {
   const std::string& name = description_.name;
   std::string labels = key_.substr(name.size() + 1, key_.size() - name.size() - 2);
-  if (!bound.empty()) labels += std::format("{}le=\"{}\"", labels.empty() ? "" : ",", bound);
-  return labels.empty() ? std::format("{}{} ", name, suffix)
-                        : std::format("{}{}{{{}}} ", name, suffix, labels);
+  if (!bound.empty()) labels += fmt::format("{}le=\"{}\"", labels.empty() ? "" : ",", bound);
+  return labels.empty() ? fmt::format("{}{} ", name, suffix)
+                        : fmt::format("{}{}{{{}}} ", name, suffix, labels);
 }
 
 void Metric::write(std::string& text) const {
@@ -165,8 +166,8 @@ const Metric* Names::take(const Metric& metric) {
 
 std::string contradiction(const Metric& metric, const Metric& other) {
   if (metric.key() == other.key() && metric.type() == other.type())
-    return std::format("metric `{}` is declared twice, with different bounds", metric.key());
-  return std::format(
+    return fmt::format("metric `{}` is declared twice, with different bounds", metric.key());
+  return fmt::format(
       "metric `{}` (a {}) cannot stand beside `{}` (a {}): a name has one type, and that of a histogram also "
       "takes NAME_bucket, NAME_sum and NAME_count",
       metric.key(), type_name(metric.type()), other.key(), type_name(other.type()));
@@ -196,7 +197,7 @@ std::expected<std::shared_ptr<Metric>, std::string> Registry::declare(Descriptio
   if (series_ + more > limit_) forget_gone();
   if (more > 0 && series_ + more > limit_)
     return std::unexpected(
-        std::format("metric `{}` would make it {} series, and the setting metrics.series allows {}", key,
+        fmt::format("metric `{}` would make it {} series, and the setting metrics.series allows {}", key,
                     series_ + more, limit_));
   auto made = std::make_shared<Metric>(std::move(description), key, lanes, made_++);
   metrics_.emplace(std::move(key), made);
@@ -231,9 +232,9 @@ std::string Registry::text() {
   for (const auto& metric : all) {
     const Description& description = metric->description();
     if (std::exchange(family, description.name) != description.name) {
-      text += std::format("# HELP {} ", description.name);
+      text += fmt::format("# HELP {} ", description.name);
       append_escaped(text, description.help, false);
-      text += std::format("\n# TYPE {} {}\n", description.name, type_name(description.type));
+      text += fmt::format("\n# TYPE {} {}\n", description.name, type_name(description.type));
     }
     metric->write(text);
   }

@@ -1,6 +1,7 @@
 #include "cache/asked.h"
 
-#include <format>
+
+#include <fmt/core.h>
 
 #include "base/text.h"
 #include "cache/cached_call.h"
@@ -72,7 +73,7 @@ bool is_for_one(http::HeaderId id) {
 }  // namespace
 
 std::string same_head(const http::Request& request) {
-  std::string head = std::format("GET {} HTTP/1.{}\r\n", request.target(), request.minor_version());
+  std::string head = fmt::format("GET {} HTTP/1.{}\r\n", request.target(), request.minor_version());
   for (const http::HeaderSlot& slot : request.head().headers())
     if (!is_for_one(slot.id))
       head.append(request.head().view(slot.name))

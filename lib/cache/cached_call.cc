@@ -1,10 +1,11 @@
 #include "cache/cached_call.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <ctime>
-#include <format>
 
 #include "base/text.h"
 #include "cache/cache_control.h"
@@ -120,7 +121,7 @@ bool LeadingCall::fall_back(http::Exchange& exchange, uint16_t status,
   http::Response& response = exchange.response;
   response.reset();
   for (const auto& [name, value] : before) (void)response.add_checked(name, value);
-  const std::string code = std::format("fwd=stale; fwd-status={}", status);
+  const std::string code = fmt::format("fwd=stale; fwd-status={}", status);
   if (!restore(exchange, stale, now, code)) return false;
   bytes = stale.body;
   return true;

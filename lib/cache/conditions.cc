@@ -1,8 +1,9 @@
 #include "cache/conditions.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <ctime>
-#include <format>
 #include <iterator>
 #include <new>
 
@@ -83,7 +84,7 @@ const http::Head* with_conditions(const http::Head& head, std::string_view etag,
 // behind one proxy must agree.
 std::string make_etag(std::string_view body) {
   constexpr SipKey kFirst{0x6c65617420657461, 0x672d31}, kSecond{0x6c65617420657461, 0x672d32};
-  return std::format("\"{:016x}{:016x}\"", sip_hash<2, 4>(body, kFirst), sip_hash<2, 4>(body, kSecond));
+  return fmt::format("\"{:016x}{:016x}\"", sip_hash<2, 4>(body, kFirst), sip_hash<2, 4>(body, kSecond));
 }
 
 }  // namespace leat::cache

@@ -1,5 +1,6 @@
 #include "client/client.h"
 
+#include <fmt/core.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -8,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <format>
 #include <string>
 
 #include "base/check.h"
@@ -229,7 +229,7 @@ class Client::Connection {
       return;
     client_.run_waiting(pool_);
     client_.finish(job, FetchStatus::Failed,
-                   std::format("cannot connect to {}: {}", pool_.upstream->url(), why));
+                   fmt::format("cannot connect to {}: {}", pool_.upstream->url(), why));
   }
 
   void send() {
@@ -304,7 +304,7 @@ class Client::Connection {
     client_.run_waiting(pool_);
     client_.finish(
         job, status,
-        status == FetchStatus::Failed ? std::format("{}: {}", pool_.upstream->url(), why) : std::string(why));
+        status == FetchStatus::Failed ? fmt::format("{}: {}", pool_.upstream->url(), why) : std::string(why));
   }
 
   Client& client_;
@@ -445,7 +445,7 @@ void Client::fail_soon(Job& job, std::string_view message) {
 void Client::on_job_timer(Job& job) {
   if (!job.failure.empty()) return finish(job, FetchStatus::Failed, job.failure);
   const std::string late =
-      std::format("{}: no answer within {} ms", job.pool->upstream->url(), job.timeout_ms);
+      fmt::format("{}: no answer within {} ms", job.pool->upstream->url(), job.timeout_ms);
   take_back(job);
   finish(job, FetchStatus::Timeout, late);
 }

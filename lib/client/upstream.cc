@@ -1,11 +1,11 @@
 #include "client/upstream.h"
 
 #include <arpa/inet.h>
+#include <fmt/core.h>
 #include <netinet/in.h>
 #include <sys/un.h>
 
 #include <cstring>
-#include <format>
 #include <optional>
 
 #include "base/text.h"
@@ -22,7 +22,7 @@ std::expected<Upstream::Addresses, std::string> look_up(const std::string& host,
   hints.ai_flags = AI_NUMERICSERV;
   addrinfo* found = nullptr;
   if (const int failed = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found); failed != 0)
-    return std::unexpected(std::format("`{}` has no address: {}", host, ::gai_strerror(failed)));
+    return std::unexpected(fmt::format("`{}` has no address: {}", host, ::gai_strerror(failed)));
   Upstream::Addresses addresses;
   for (const addrinfo* each = found; each != nullptr && addresses.size() < kMostAddresses;
        each = each->ai_next) {
@@ -32,7 +32,7 @@ std::expected<Upstream::Addresses, std::string> look_up(const std::string& host,
     address.size = each->ai_addrlen;
   }
   ::freeaddrinfo(found);
-  if (addresses.empty()) return std::unexpected(std::format("`{}` has no address", host));
+  if (addresses.empty()) return std::unexpected(fmt::format("`{}` has no address", host));
   return addresses;
 }
 
@@ -84,7 +84,7 @@ std::expected<std::shared_ptr<Upstream>, std::string> Upstream::parse(std::strin
     upstream->authority_ = "localhost";
     upstream->path_ = url.substr(kUnix.size());
     if (upstream->path_.empty() || upstream->path_.size() > kMostPath)
-      return std::unexpected(std::format("the path of a unix socket has 1 to {} bytes", kMostPath));
+      return std::unexpected(fmt::format("the path of a unix socket has 1 to {} bytes", kMostPath));
     return upstream;
   }
   if (url.starts_with("https://"))
@@ -106,11 +106,11 @@ std::expected<std::shared_ptr<Upstream>, std::string> Upstream::parse(std::strin
     port = rest.substr(colon);
   }
   if (!is_host(host) || (host.contains(':') && !rest.starts_with('[')))
-    return std::unexpected(std::format("`{}` is no host", host));
+    return std::unexpected(fmt::format("`{}` is no host", host));
   std::optional<uint16_t> number = 80;
   if (!port.empty()) number = port[0] == ':' ? parse_number<uint16_t>(port.substr(1)) : std::nullopt;
   if (!number || *number == 0)
-    return std::unexpected(std::format("`{}` is no port", port.substr(port[0] == ':' ? 1 : 0)));
+    return std::unexpected(fmt::format("`{}` is no port", port.substr(port[0] == ':' ? 1 : 0)));
   upstream->authority_ = rest;
   upstream->port_ = std::to_string(*number);
   upstream->host_ = host;

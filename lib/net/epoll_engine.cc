@@ -14,6 +14,7 @@
 // waits.
 #include "net/epoll_engine.h"
 
+#include <fmt/core.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -22,7 +23,6 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
-#include <format>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -46,7 +46,7 @@ class EpollEngine final : public Engine {
   EpollEngine(Fd epoll, BufferPool pool)
       : epoll_(std::move(epoll)),
         pool_(std::move(pool)),
-        description_(std::format("epoll ({} buffers of {} bytes)", pool_.count(), pool_.size())) {}
+        description_(fmt::format("epoll ({} buffers of {} bytes)", pool_.count(), pool_.size())) {}
 
   void accept(Token token, int listener) override { start_input(token, listener, true); }
   void connect(Token token, int fd, const sockaddr* address, socklen_t size) override;

@@ -1,6 +1,7 @@
 #include "net/listener.h"
 
 #include <arpa/inet.h>
+#include <fmt/core.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -10,7 +11,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
-#include <format>
 #include <utility>
 
 #include "base/text.h"
@@ -43,7 +43,7 @@ std::expected<Address, std::string> parse_unix(std::string_view path) {
   if (path.empty()) return refuse("`unix:` needs the path of a socket, such as unix:/run/leat/http.sock");
   if (path.contains('\0')) return refuse("the path of a unix socket cannot hold a NUL byte");
   if (path.size() > kLongestPath)
-    return refuse(std::format("the path of a unix socket is {} bytes at most, this one has {}", kLongestPath,
+    return refuse(fmt::format("the path of a unix socket is {} bytes at most, this one has {}", kLongestPath,
                               path.size()));
   return Address{Address::Kind::Unix, std::string(path), 0};
 }
@@ -161,33 +161,33 @@ std::expected<Address, std::string> Address::parse(std::string_view text) {
   const size_t colon = text.rfind(':');
   if (colon == text.npos || text.ends_with(']'))
     return refuse(
-        std::format("`{}` lacks a port: write 127.0.0.1:8080, [::1]:8080, *:8080 or unix:/path", quoted()));
+        fmt::format("`{}` lacks a port: write 127.0.0.1:8080, [::1]:8080, *:8080 or unix:/path", quoted()));
 
   const std::string_view digits = text.substr(colon + 1);
   const auto port = parse_number<uint16_t>(digits);
-  if (!port) return refuse(std::format("`{}` is not a port: write a number from 0 to 65535", digits));
+  if (!port) return refuse(fmt::format("`{}` is not a port: write a number from 0 to 65535", digits));
 
   Address address{Kind::Ipv4, std::string(text.substr(0, colon)), *port};
   if (address.host.empty())
-    return refuse(std::format("`{}` lacks an address: write *:{} for every address", quoted(), *port));
+    return refuse(fmt::format("`{}` lacks an address: write *:{} for every address", quoted(), *port));
   if (address.host == "*") return Address{Kind::Ipv6, "", *port};
   if (address.host.starts_with('[') && address.host.ends_with(']')) {
     address.kind = Kind::Ipv6;
     address.host = address.host.substr(1, address.host.size() - 2);
     if (normalise(AF_INET6, address.host)) return address;
-    return refuse(std::format("`{}` is not an IPv6 address", address.host));
+    return refuse(fmt::format("`{}` is not an IPv6 address", address.host));
   }
   if (normalise(AF_INET, address.host)) return address;
   if (address.host.contains(':'))
-    return refuse(std::format("`{}`: an IPv6 address goes in brackets, as in [::1]:8080", quoted()));
-  return refuse(std::format("`{}` is not an IP address (names are not looked up): write 127.0.0.1:{} or *:{}",
+    return refuse(fmt::format("`{}`: an IPv6 address goes in brackets, as in [::1]:8080", quoted()));
+  return refuse(fmt::format("`{}` is not an IP address (names are not looked up): write 127.0.0.1:{} or *:{}",
                             address.host, *port, *port));
 }
 
 std::string Address::text() const {
   if (kind == Kind::Unix) return std::string(kUnixPrefix) + host;
-  if (host.empty()) return std::format("*:{}", port);
-  return kind == Kind::Ipv6 ? std::format("[{}]:{}", host, port) : std::format("{}:{}", host, port);
+  if (host.empty()) return fmt::format("*:{}", port);
+  return kind == Kind::Ipv6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
 }
 
 Expected<Fd> listen_on(const Address& address, const ListenOptions& options) {

@@ -18,6 +18,7 @@
 // skipping the completions of sends that succeed.
 #include "net/uring_engine.h"
 
+#include <fmt/core.h>
 #include <liburing.h>
 #include <poll.h>
 #include <sys/mman.h>
@@ -27,7 +28,6 @@
 #include <array>
 #include <bit>
 #include <cerrno>
-#include <format>
 #include <string>
 #include <utility>
 
@@ -307,7 +307,7 @@ Expected<void> UringEngine::set_up(const UringOptions& options) {
   absolute_deadlines_ = takes_absolute_deadlines();
   if (auto works = try_out(); !works) return works;
   description_ =
-      std::format("io_uring ({}, {} buffers of {} bytes)", (*mode)->name, pool_.count(), pool_.size());
+      fmt::format("io_uring ({}, {} buffers of {} bytes)", (*mode)->name, pool_.count(), pool_.size());
   return {};
 }
 

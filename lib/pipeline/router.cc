@@ -1,8 +1,9 @@
 #include "pipeline/router.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <bit>
-#include <format>
 #include <set>
 
 #include "base/check.h"
@@ -286,7 +287,7 @@ void Router::freeze() {
     // with a percent sign is received with %25: only the walk by segments finds those.
     if (fixed && !node.leaf.empty()) paths.emplace_back(path, &node.leaf);
     for (auto& [text, child] : node.children)
-      self(self, *child, std::format("{}/{}", path, text),
+      self(self, *child, fmt::format("{}/{}", path, text),
            fixed && text.find_first_of("/%") == std::string::npos);
     if (node.param) self(self, *node.param, path, false);
   };

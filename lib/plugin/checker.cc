@@ -1,6 +1,7 @@
 #include "plugin/checker.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -11,7 +12,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <format>
 #include <optional>
 
 #include "base/fd.h"
@@ -67,7 +67,7 @@ class Checker {
     std::string text;
     for (size_t i = 0; i < std::min(found.size(), kMostNamed); ++i)
       text += (i == 0 ? "`" : ", `") + std::string(found[i]) + "`";
-    if (found.size() > kMostNamed) text += std::format(" and {} more", found.size() - kMostNamed);
+    if (found.size() > kMostNamed) text += fmt::format(" and {} more", found.size() - kMostNamed);
     return text;
   }
 
@@ -78,7 +78,7 @@ class Checker {
                    note.error().hint);
     if (note->abi_major != LEAT_ABI_MAJOR || note->abi_minor > LEAT_ABI_MINOR)
       error("version",
-            std::format("it needs plugin interface {}.{}, and this daemon has {}.{}", note->abi_major,
+            fmt::format("it needs plugin interface {}.{}, and this daemon has {}.{}", note->abi_major,
                         note->abi_minor, LEAT_ABI_MAJOR, LEAT_ABI_MINOR),
             "the major numbers must be the same, and the daemon's minor number not smaller",
             "build it with the plugin.h of this daemon");
@@ -169,7 +169,7 @@ class Checker {
     for (const int64_t tag : {DT_RPATH, DT_RUNPATH})
       for (const std::string_view path : file_.dynamic_text(tag))
         if (path.contains("$ORIGIN"))
-          warn("run-path", std::format("its run path is `{}`", path),
+          warn("run-path", fmt::format("its run path is `{}`", path),
                "the plugin is loaded from a private copy: $ORIGIN is not its folder",
                "link those libraries statically, or install them where the system looks");
   }
@@ -256,13 +256,13 @@ Trial try_to_load(const std::string& path, const LibraryOptions& options, uint32
   };
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
-    return finding(std::format("it could not be tried: {}", std::strerror(errno)),
+    return finding(fmt::format("it could not be tried: {}", std::strerror(errno)),
                    "a process of its own is needed", "");
   const Fd out(ends[0]);
   Fd in(ends[1]);
   const pid_t child = ::fork();
   if (child < 0)
-    return finding(std::format("it could not be tried: {}", std::strerror(errno)),
+    return finding(fmt::format("it could not be tried: {}", std::strerror(errno)),
                    "a process of its own is needed", "");
   if (child == 0) load_and_tell(path, options, timeout_ms, in.get());
   in.reset();
@@ -272,11 +272,11 @@ Trial try_to_load(const std::string& path, const LibraryOptions& options, uint32
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (!said)
-    return finding(std::format("loading it takes longer than {} ms", timeout_ms),
+    return finding(fmt::format("loading it takes longer than {} ms", timeout_ms),
                    "the daemon would not come to serve",
                    "do nothing slow in constructors of static objects and in load()");
   if (WIFSIGNALED(status))
-    return finding(std::format("loading it ends the process with signal {} ({})", WTERMSIG(status),
+    return finding(fmt::format("loading it ends the process with signal {} ({})", WTERMSIG(status),
                                ::strsignal(WTERMSIG(status))),
                    "the daemon would end with it", "run it in a debugger: gdb --args leat plugin check FILE");
   if (WEXITSTATUS(status) == 0) return read_telling(*said);

@@ -1,7 +1,8 @@
 #include "plugin/elf_file.h"
 
+#include <fmt/core.h>
+
 #include <cstring>
-#include <format>
 
 namespace leat::plugin {
 namespace {
@@ -29,7 +30,7 @@ std::string machine_name(uint16_t machine) {
     case EM_RISCV:
       return "riscv";
     default:
-      return std::format("ELF machine {}", machine);
+      return fmt::format("ELF machine {}", machine);
   }
 }
 
@@ -58,7 +59,7 @@ std::expected<Elf64_Ehdr, LoadError> check_header(std::string_view bytes) {
   if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB ||
       header->e_machine != kThisMachine)
     return std::unexpected(LoadError{
-        std::format("it is built for {}{}, and this daemon runs on {}", machine_name(header->e_machine),
+        fmt::format("it is built for {}{}, and this daemon runs on {}", machine_name(header->e_machine),
                     header->e_ident[EI_CLASS] == ELFCLASS64 ? "" : " (32 bits)", machine_name(kThisMachine)),
         "build the plugin for this machine"});
   if (header->e_type != ET_DYN)

@@ -1,7 +1,8 @@
 #include "plugin/elf_note.h"
 
+#include <fmt/core.h>
+
 #include <cstring>
-#include <format>
 
 #include "plugin/sdk/plugin.h"
 
@@ -18,7 +19,7 @@ std::expected<ElfNote, LoadError> read_elf_note(const ElfFile& file) {
   std::memcpy(reinterpret_cast<char*>(&note) + kHeader, description->data(), sizeof note - kHeader);
   std::string build_id;
   const std::string_view id = file.note("GNU", NT_GNU_BUILD_ID).value_or(std::string_view());
-  for (const char c : id) build_id += std::format("{:02x}", static_cast<unsigned char>(c));
+  for (const char c : id) build_id += fmt::format("{:02x}", static_cast<unsigned char>(c));
   return ElfNote{note.abi_major, note.abi_minor, std::string(note.name, strnlen(note.name, sizeof note.name)),
                  std::move(build_id)};
 }

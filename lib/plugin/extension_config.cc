@@ -1,7 +1,8 @@
 // leat.config/1 and leat.route/1: what a plugin reads while the configuration is loaded.
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cmath>
-#include <format>
 
 #include "base/suggest.h"
 #include "plugin/call.h"
@@ -31,9 +32,9 @@ void leat_config::report_unknown() const {
       if (std::find(known.begin(), known.end(), key) != known.end()) continue;
       const std::string_view close = leat::closest(key, known);
       diagnostics.push_back({leat::Diagnostic::Severity::Error, leat::plugin::kUnknownOption,
-                             std::format("unknown key `{}`", key),
+                             fmt::format("unknown key `{}`", key),
                              entry.key_place.line != 0 ? entry.key_place : entry.place,
-                             close.empty() ? "" : std::format("did you mean `{}`?", close)});
+                             close.empty() ? "" : fmt::format("did you mean `{}`?", close)});
     }
   for (const leat_config& each : children) each.report_unknown();
 }
@@ -42,7 +43,7 @@ namespace leat::plugin {
 namespace {
 
 int32_t wrong_type(const leat_config* config, leat_str key, const Value& value, std::string_view wanted) {
-  config->report(value, std::format("`{}` must be {}, and is {}", view(key), wanted, value.type_name()));
+  config->report(value, fmt::format("`{}` must be {}, and is {}", view(key), wanted, value.type_name()));
   return LEAT_E_ARGUMENT;
 }
 
@@ -53,7 +54,7 @@ int32_t in_range(const leat_config* config, leat_str key, const Value& value, T 
     *out = number;
     return LEAT_OK;
   }
-  config->report(value, std::format("`{}` is {}, and must be from {} to {}", view(key), number, least, most));
+  config->report(value, fmt::format("`{}` is {}, and must be from {} to {}", view(key), number, least, most));
   return LEAT_E_ARGUMENT;
 }
 

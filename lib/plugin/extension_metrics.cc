@@ -2,8 +2,9 @@
 //
 // A leat_metric is the metrics::Metric itself, which the instance holds as long as it lives: counting follows
 // one pointer.
+#include <fmt/core.h>
+
 #include <algorithm>
-#include <format>
 
 #include "base/metrics.h"
 #include "plugin/call.h"
@@ -45,15 +46,15 @@ bool is_whole(const leat_metric_options& options) {
 // What only a plugin's may not be; the rest is the registry's to judge.
 std::string judge(const leat_metric_options& options) {
   const std::string_view name = view(options.name);
-  if (options.type > LEAT_METRIC_HISTOGRAM) return std::format("there is no metric type {}", options.type);
+  if (options.type > LEAT_METRIC_HISTOGRAM) return fmt::format("there is no metric type {}", options.type);
   if (name.starts_with("leat_"))
-    return std::format("metric `{}`: names that begin with leat_ are the daemon's", name);
-  if (!is_utf8(view(options.help))) return std::format("metric `{}`: its help is not UTF-8", name);
+    return fmt::format("metric `{}`: names that begin with leat_ are the daemon's", name);
+  if (!is_utf8(view(options.help))) return fmt::format("metric `{}`: its help is not UTF-8", name);
   for (uint32_t i = 0; i < options.label_count; ++i) {
     const std::string_view label = view(options.labels[i].name);
-    if (label == "plugin") return std::format("metric `{}`: the label `plugin` is the daemon's", name);
+    if (label == "plugin") return fmt::format("metric `{}`: the label `plugin` is the daemon's", name);
     if (!is_utf8(view(options.labels[i].value)))
-      return std::format("metric `{}`: the value of its label `{}` is not UTF-8", name, label);
+      return fmt::format("metric `{}`: the value of its label `{}` is not UTF-8", name, label);
   }
   return {};
 }

@@ -5,7 +5,6 @@
 // and is closed with it.
 #include <algorithm>
 #include <exception>
-#include <format>
 #include <new>
 
 #include "base/log.h"

@@ -1,7 +1,8 @@
 #include "plugin/handler.h"
 
+#include <fmt/core.h>
+
 #include <exception>
-#include <format>
 #include <new>
 
 #include "base/clock.h"
@@ -52,7 +53,7 @@ PluginHandler::PluginHandler(PluginInstance& instance, const leat_handler& handl
       handler_(handler),
       route_(std::move(route)),
       title_(instance.library().keep(
-          std::format("{}: handler {} on route {}", instance.blame(), view(handler.name), route_.id))),
+          fmt::format("{}: handler {} on route {}", instance.blame(), view(handler.name), route_.id))),
       bound_(bound) {}
 
 PluginHandler::~PluginHandler() {
@@ -84,7 +85,7 @@ int32_t PluginHandler::call(http::Exchange& exchange, Callback&& callback, bool 
   try {
     return callback(&seen, to_request(exchange));
   } catch (const std::exception& error) {
-    complain(std::format("threw an exception: {}", error.what()));
+    complain(fmt::format("threw an exception: {}", error.what()));
   } catch (...) {
     complain("threw something that is not a std::exception");
   }
@@ -138,7 +139,7 @@ Verdict PluginHandler::judge(http::Exchange& exchange, int32_t verdict) const {
       exchange.send_problem(503, "The server is out of memory for this request.");
       return Verdict::Done;
     default:
-      complain(std::format("returned {}, which is no verdict", verdict));
+      complain(fmt::format("returned {}, which is no verdict", verdict));
       return exchange.finished() ? Verdict::Done : Verdict::Error;
   }
 }

@@ -1,7 +1,8 @@
 #include "plugin/host.h"
 
+#include <fmt/core.h>
+
 #include <atomic>
-#include <format>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -63,7 +64,7 @@ int32_t log_enabled(const leat_host*, uint32_t level) {
 void log_write(const leat_host* host, uint32_t level, leat_str message) {
   if (host == nullptr || log_enabled(host, level) == 0) return;
   // A line break in a message would forge a line of the log.
-  std::string line = std::format("{}: {}", static_cast<const Host*>(host)->blame, view(message));
+  std::string line = fmt::format("{}: {}", static_cast<const Host*>(host)->blame, view(message));
   for (char& c : line)
     if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = '?';
   log::write(static_cast<log::Level>(level), line);
@@ -101,7 +102,7 @@ Host::Host(std::string_view plugin, const LibraryOptions& options, PluginInstanc
                 to_str(options.daemon_version),
                 find_extension,
                 add_failure},
-      blame(std::format("plugin {}", plugin)),
+      blame(fmt::format("plugin {}", plugin)),
       instance(owner),
       commons(options.commons) {}
 
@@ -136,11 +137,11 @@ std::expected<std::unique_ptr<PluginInstance>, Diagnostics> PluginInstance::crea
   if (instance->created_) table.report_unknown();
   for (const Failure& failure : error.failures)
     found.push_back({Diagnostic::Severity::Error, kRefused,
-                     std::format("{}: {}", instance->blame(), failure.message), place_of(config, failure.key),
+                     fmt::format("{}: {}", instance->blame(), failure.message), place_of(config, failure.key),
                      ""});
   if (!instance->created_ && found.empty())
     found.push_back({Diagnostic::Severity::Error, kRefused,
-                     std::format("{}: create() failed with {} and no reason", instance->blame(), answer),
+                     fmt::format("{}: create() failed with {} and no reason", instance->blame(), answer),
                      config.place, "the plugin should say why with host->fail"});
   if (!found.empty()) return std::unexpected(std::move(found));
   return instance;
@@ -162,7 +163,7 @@ std::expected<void, LoadError> PluginInstance::self_test() {
   leat_error error;
   const int32_t answer = guarded(error, [&] { return test(&host_, state_, &error); });
   if (answer == LEAT_OK && error.failures.empty()) return {};
-  return std::unexpected(LoadError{std::format("{}: its self-test failed: {}", blame(), error.text()), ""});
+  return std::unexpected(LoadError{fmt::format("{}: its self-test failed: {}", blame(), error.text()), ""});
 }
 
 std::expected<void, LoadError> PluginInstance::import_from(PluginInstance& former) {
@@ -181,7 +182,7 @@ std::expected<void, LoadError> PluginInstance::import_from(PluginInstance& forme
   if (answer == LEAT_OK)
     answer = guarded(error, [&] { return importer(&host_, state_, to_str(state), &error); });
   if (answer == LEAT_OK && error.failures.empty()) return {};
-  return std::unexpected(LoadError{std::format("{}: {} failed: {}", blame(), step, error.text()), ""});
+  return std::unexpected(LoadError{fmt::format("{}: {} failed: {}", blame(), step, error.text()), ""});
 }
 
 void PluginInstance::on_drain(uint64_t deadline_ns) {
@@ -207,7 +208,7 @@ std::expected<void, LoadError> PluginInstance::worker_init(uint32_t index) {
   if (worker.ready && error.failures.empty()) return {};
   worker_fini(index);
   return std::unexpected(
-      LoadError{std::format("{}: worker_init() refused on worker {}: {}", blame(), index, error.text()), ""});
+      LoadError{fmt::format("{}: worker_init() refused on worker {}: {}", blame(), index, error.text()), ""});
 }
 
 bool PluginInstance::idle(uint32_t index) const { return workers_[index]->desk->idle(); }
@@ -249,14 +250,14 @@ std::expected<const leat_handler*, LoadError> choose_handler(const PluginInstanc
     for (const std::string& each : names) all += (all.empty() ? "" : ", ") + each;
     const std::string_view close = closest(name, names);
     std::string hint = all.empty() ? "it has none at all" : "it has " + all;
-    if (!close.empty()) hint = std::format("did you mean `{}`?", close);
+    if (!close.empty()) hint = fmt::format("did you mean `{}`?", close);
     return std::unexpected(
-        LoadError{std::format("{} has no handler `{}`", instance.blame(), name), std::move(hint)});
+        LoadError{fmt::format("{} has no handler `{}`", instance.blame(), name), std::move(hint)});
   }
   constexpr uint32_t kBoth = LEAT_HANDLER_ANY_THREAD | LEAT_HANDLER_STREAM_BODY;
   if (executor == Executor::Worker || (chosen->flags & kBoth) == LEAT_HANDLER_ANY_THREAD) return chosen;
   return std::unexpected(
-      LoadError{std::format("{}: handler `{}` cannot run on the pool", instance.blame(), name),
+      LoadError{fmt::format("{}: handler `{}` cannot run on the pool", instance.blame(), name),
                 (chosen->flags & LEAT_HANDLER_STREAM_BODY) != 0
                     ? "it takes its body in pieces, as its worker gets them"
                     : "it does not say that it can (LEAT_HANDLER_ANY_THREAD): it may be a coroutine, or "
@@ -295,7 +296,7 @@ std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(Plugin
     });
     if (answer != LEAT_OK || !error.failures.empty()) {
       if (answer == LEAT_OK && handler.unbind != nullptr) handler.unbind(instance.state(), bound);
-      return std::unexpected(LoadError{std::format("{}: handler `{}` cannot serve {}: {}", instance.blame(),
+      return std::unexpected(LoadError{fmt::format("{}: handler `{}` cannot serve {}: {}", instance.blame(),
                                                    name, route.pattern, error.text()),
                                        ""});
     }

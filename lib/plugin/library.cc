@@ -6,13 +6,13 @@
 // lead to the plugin's folder.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
-#include <format>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -53,34 +53,34 @@ std::expected<std::string, LoadError> find_file(std::string_view file,
   for (const std::string& directory : directories)
     for (const std::string_view ending : {"", ".so"}) {
       if (file.ends_with(".so") != ending.empty()) continue;
-      std::string path = std::format("{}/{}{}", directory, file, ending);
+      std::string path = fmt::format("{}/{}{}", directory, file, ending);
       if (is_there(path)) return path;
       looked += (looked.empty() ? "" : ", ") + path;
     }
-  return fail(std::format("there is no plugin `{}`", file),
+  return fail(fmt::format("there is no plugin `{}`", file),
               looked.empty() ? "name it by its path, or set the folders to search" : "looked for " + looked);
 }
 
 std::expected<std::string, LoadError> read_file(const std::string& path) {
   // Not blocking: the path may be a FIFO that nobody writes to.
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) return fail(std::format("cannot open `{}`: {}", path, std::strerror(errno)), "");
+  if (!fd) return fail(fmt::format("cannot open `{}`: {}", path, std::strerror(errno)), "");
   struct stat info{};
   if (::fstat(fd.get(), &info) != 0)
-    return fail(std::format("cannot stat `{}`: {}", path, std::strerror(errno)), "");
+    return fail(fmt::format("cannot stat `{}`: {}", path, std::strerror(errno)), "");
   if (!S_ISREG(info.st_mode))
-    return fail(std::format("`{}` is {}, not a regular file", path,
+    return fail(fmt::format("`{}` is {}, not a regular file", path,
                             S_ISDIR(info.st_mode) ? "a folder" : "a device, a pipe or a socket"),
                 "name the shared object itself");
   if (info.st_size > kMostFileBytes)
-    return fail(std::format("`{}` is larger than 1 GiB", path),
+    return fail(fmt::format("`{}` is larger than 1 GiB", path),
                 "strip its debug information into a file of its own");
   std::string bytes(static_cast<size_t>(info.st_size), '\0');
   size_t size = 0;
   while (size < bytes.size()) {
     const ssize_t got = ::read(fd.get(), bytes.data() + size, bytes.size() - size);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(std::format("cannot read `{}`: {}", path, std::strerror(errno)), "");
+    if (got < 0) return fail(fmt::format("cannot read `{}`: {}", path, std::strerror(errno)), "");
     if (got == 0) break;
     size += static_cast<size_t>(got);
   }
@@ -117,7 +117,7 @@ std::expected<Fd, Error> private_copy(const std::string& name, std::string_view 
 std::string content_name(std::string_view bytes) {
   uint64_t hash = 0xcbf29ce484222325u;
   for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return std::format("{:016x}", hash);
+  return fmt::format("{:016x}", hash);
 }
 
 // What the dynamic linker said, without the name of the private copy.
@@ -127,14 +127,14 @@ LoadError linker_error(std::string_view text, const std::string& copy) {
   if (text.starts_with(kUndefined)) {
     std::string_view symbol = text.substr(kUndefined.size());
     symbol = symbol.substr(0, symbol.find_first_of(" ,"));
-    return {std::format("it needs the symbol `{}`, which nothing defines", symbol),
+    return {fmt::format("it needs the symbol `{}`, which nothing defines", symbol),
             "link the library that defines it, and link with -Wl,-z,defs, which finds this at build time"};
   }
   constexpr std::string_view kCannotOpen = ": cannot open shared object file";
   if (const size_t at = text.find(kCannotOpen); at != std::string_view::npos)
-    return {std::format("it needs the library `{}`, which cannot be loaded", text.substr(0, at)),
+    return {fmt::format("it needs the library `{}`, which cannot be loaded", text.substr(0, at)),
             "install that library, or link the plugin with it statically"};
-  return {std::format("it cannot be loaded: {}", text), ""};
+  return {fmt::format("it cannot be loaded: {}", text), ""};
 }
 
 // The first `size` bytes of what `theirs` points to, the rest zero: a table of an older plugin in today's
@@ -161,7 +161,7 @@ bool is_service_name(leat_str text) {
          std::ranges::all_of(name, [](char c) { return c > ' ' && c < 0x7f; });
 }
 std::unexpected<LoadError> bad_service_name(leat_str name) {
-  return fail(std::format("`{}` is no name for a service", view(name)),
+  return fail(fmt::format("`{}` is no name for a service", view(name)),
               "it is 1 to 63 visible ASCII characters with the version of its table, as in `users/1`");
 }
 
@@ -170,23 +170,23 @@ template <class T>
 std::expected<std::vector<T>, LoadError> read_list(const T* theirs, uint32_t count, size_t least,
                                                    std::string_view what) {
   if (count > kMostElements || (count > 0 && theirs == nullptr))
-    return fail(std::format("its table of {}s is broken", what),
-                std::format("set the table and the number of {}s in leat_plugin", what));
+    return fail(fmt::format("its table of {}s is broken", what),
+                fmt::format("set the table and the number of {}s in leat_plugin", what));
   std::vector<T> list;
   if (count == 0) return list;
   const uint32_t stride = theirs->struct_size;
   const auto* bytes = reinterpret_cast<const char*>(theirs);
   if (stride < least || stride % alignof(T) != 0)
-    return fail(std::format("its table of {}s is broken", what),
-                std::format("set struct_size in each {} to the size of it", what));
+    return fail(fmt::format("its table of {}s is broken", what),
+                fmt::format("set struct_size in each {} to the size of it", what));
   for (uint32_t i = 0; i < count; ++i) {
     list.push_back(adopt<T>(bytes + size_t{i} * stride, stride));
     if (list.back().struct_size != stride)
-      return fail(std::format("its {} number {} lacks its struct_size", what, i + 1),
+      return fail(fmt::format("its {} number {} lacks its struct_size", what, i + 1),
                   "it is the same for all");
     const auto same = [&](const T& other) { return view(other.name) == view(list.back().name); };
     if (std::ranges::count_if(list, same) > 1)
-      return fail(std::format("it has two {}s named `{}`", what, view(list.back().name)),
+      return fail(fmt::format("it has two {}s named `{}`", what, view(list.back().name)),
                   "give them different names");
   }
   return list;
@@ -194,11 +194,11 @@ std::expected<std::vector<T>, LoadError> read_list(const T* theirs, uint32_t cou
 
 std::expected<void, LoadError> check_version(uint32_t abi_major, uint32_t abi_minor) {
   if (abi_major != LEAT_ABI_MAJOR)
-    return fail(std::format("it was built for plugin interface {}.{}, and this daemon has {}.{}", abi_major,
+    return fail(fmt::format("it was built for plugin interface {}.{}, and this daemon has {}.{}", abi_major,
                             abi_minor, LEAT_ABI_MAJOR, LEAT_ABI_MINOR),
                 "build the plugin with the plugin.h that came with this daemon");
   if (abi_minor > LEAT_ABI_MINOR)
-    return fail(std::format("it needs plugin interface {}.{} or later, and this daemon has {}.{}", abi_major,
+    return fail(fmt::format("it needs plugin interface {}.{} or later, and this daemon has {}.{}", abi_major,
                             abi_minor, LEAT_ABI_MAJOR, LEAT_ABI_MINOR),
                 "update the daemon, or build the plugin with an older plugin.h");
   return {};
@@ -222,7 +222,7 @@ std::expected<std::unique_ptr<PluginLibrary>, LoadError> PluginLibrary::load_byt
   const auto opened =
       read_elf_note(bytes).and_then([&](const ElfNote& note) { return library->open(bytes, note); });
   if (!opened)
-    return fail(std::format("cannot use the plugin `{}`: {}", library->path_, opened.error().message),
+    return fail(fmt::format("cannot use the plugin `{}`: {}", library->path_, opened.error().message),
                 opened.error().hint);
   return library;
 }
@@ -231,7 +231,7 @@ std::expected<std::unique_ptr<PluginLibrary>, LoadError> PluginLibrary::from_ent
     const leat_plugin_entry& entry, const LibraryOptions& options) {
   std::unique_ptr<PluginLibrary> library(new PluginLibrary(std::string(kBuiltIn), options));
   if (const auto adopted = library->adopt_entry(&entry); !adopted)
-    return fail(std::format("cannot use a built-in plugin: {}", adopted.error().message),
+    return fail(fmt::format("cannot use a built-in plugin: {}", adopted.error().message),
                 adopted.error().hint);
   library->path_ += library->name_;
   library->content_ = content_name(library->path_ + " " + library->version_);
@@ -283,19 +283,19 @@ std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load_b
     if (!library) return std::unexpected(std::move(library.error()));
     return each.library = std::move(*library);
   }
-  return fail(std::format("no plugin `{}` is built into this program", name),
+  return fail(fmt::format("no plugin `{}` is built into this program", name),
               known.empty() ? "none is; name the file of a shared object" : "there are: " + known);
 }
 
 std::expected<void, LoadError> PluginLibrary::open(std::string_view bytes, const ElfNote& note) {
   if (auto fits = check_version(note.abi_major, note.abi_minor); !fits) return fits;
   build_id_ = note.build_id;
-  auto copy = private_copy(std::format("leat-{}-{}", note.name, content_), bytes);
+  auto copy = private_copy(fmt::format("leat-{}-{}", note.name, content_), bytes);
   if (!copy)
     return fail("a private copy of it cannot be made: " + copy.error().text(),
                 "the daemon must be allowed to make executable memory files (memfd_create)");
   // By process id and not /proc/self, so that debuggers and profilers can open the name too.
-  const std::string name = std::format("/proc/{}/fd/{}", ::getpid(), copy->get());
+  const std::string name = fmt::format("/proc/{}/fd/{}", ::getpid(), copy->get());
   // NOW: a missing symbol is an error here, not a crash at the first request. LOCAL: plugins don't see each
   // other. Never DEEPBIND: the object would free with another allocator than the daemon's.
   void* object = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -325,7 +325,7 @@ std::expected<void, LoadError> PluginLibrary::read_entry(const leat_plugin_entry
   if (auto fits = check_version(theirs->abi_major, theirs->abi_minor); !fits) return fits;
   entry_ = adopt<leat_plugin_entry>(theirs, theirs->struct_size);
   if (!is_name(entry_.name) || !is_name(entry_.version))
-    return fail(std::format("its name or version is not 1 to {} visible ASCII characters", kMostNameBytes),
+    return fail(fmt::format("its name or version is not 1 to {} visible ASCII characters", kMostNameBytes),
                 kHint);
   name_.assign(entry_.name.ptr, entry_.name.len);
   version_.assign(entry_.version.ptr, entry_.version.len);
@@ -338,7 +338,7 @@ std::expected<void, LoadError> PluginLibrary::read_handlers() {
   handlers_ = std::move(*read);
   for (size_t i = 0; i < handlers_.size(); ++i)
     if (!is_name(handlers_[i].name) || handlers_[i].handle == nullptr)
-      return fail(std::format("its handler number {} lacks its name or its handle function", i + 1),
+      return fail(fmt::format("its handler number {} lacks its name or its handle function", i + 1),
                   "set both");
   return {};
 }
@@ -350,11 +350,11 @@ std::expected<void, LoadError> PluginLibrary::read_services() {
   for (const leat_service& service : services_) {
     if (!is_service_name(service.name)) return bad_service_name(service.name);
     if (service.table == nullptr || *static_cast<const uint32_t*>(service.table) < sizeof(uint32_t))
-      return fail(std::format("its service `{}` has no table", view(service.name)),
+      return fail(fmt::format("its service `{}` has no table", view(service.name)),
                   "a table of functions begins with its size in bytes, a uint32_t");
     if (service.kind > LEAT_SERVICE_REQUEST_ANY_THREAD ||
         (service.kind >= LEAT_SERVICE_REQUEST) != (service.open != nullptr))
-      return fail(std::format("its service `{}` is of no kind", view(service.name)),
+      return fail(fmt::format("its service `{}` is of no kind", view(service.name)),
                   "kind is one of LEAT_SERVICE_*; open() belongs to LEAT_SERVICE_REQUEST and to no other");
   }
   return {};
@@ -367,7 +367,7 @@ std::expected<void, LoadError> PluginLibrary::read_needs() {
   for (const leat_need& need : needs_) {
     if (!is_service_name(need.name)) return bad_service_name(need.name);
     if ((need.flags & ~LEAT_NEED_OPTIONAL) != 0)
-      return fail(std::format("its need `{}` has unknown flags", view(need.name)), "flags are LEAT_NEED_*");
+      return fail(fmt::format("its need `{}` has unknown flags", view(need.name)), "flags are LEAT_NEED_*");
   }
   return {};
 }
@@ -381,7 +381,7 @@ std::expected<void, LoadError> PluginLibrary::run_load() {
   leat_error error;
   const int32_t answer = guarded(error, [&] { return entry_.load(host_.get(), &error); });
   if (answer != LEAT_OK || !error.failures.empty())
-    return fail(std::format("its load() refused: {}", error.text()), "");
+    return fail(fmt::format("its load() refused: {}", error.text()), "");
   loaded_ = true;
   return {};
 }

@@ -5,9 +5,10 @@
 // the callback.
 #pragma once
 
+#include <fmt/core.h>
+
 #include <deque>
 #include <exception>
-#include <format>
 #include <string>
 #include <vector>
 
@@ -70,7 +71,7 @@ int32_t guarded(leat_error& error, Callback&& callback) {
   try {
     return callback();
   } catch (const std::exception& thrown) {
-    error.failures.push_back({"", std::format("threw an exception: {}", thrown.what())});
+    error.failures.push_back({"", fmt::format("threw an exception: {}", thrown.what())});
   } catch (...) {
     error.failures.push_back({"", "threw something that is not a std::exception"});
   }

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <ctime>
 #include <exception>
-#include <format>
 #include <new>
 #include <span>
 #include <thread>

@@ -2,9 +2,10 @@
 
 #include "base/clock.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <ctime>
-#include <format>
 
 #include "plugin/call.h"
 
@@ -37,7 +38,7 @@ LogListener::~LogListener() {
 }
 
 void LogListener::on_line(log::Level level, std::string_view line) {
-  const std::string text = std::format("{}: {}", level_name(level), line);
+  const std::string text = fmt::format("{}: {}", level_name(level), line);
   const std::lock_guard lock(listeners_mutex);
   for (LogListener* each : listeners) {
     each->lines_.push_back(text);
@@ -132,7 +133,7 @@ void Pending::Run::finish(client::ResponseParser::Step step) {
     for (const client::Field& field : parser_.fields())
       reply.headers.emplace_back(std::string(field.name), std::string(field.value));
   } else if (!session->finished()) {
-    host->log.add_problem(std::format("{}: {}", title, parser_.message()));
+    host->log.add_problem(fmt::format("{}: {}", title, parser_.message()));
   }
   reply_ = std::move(reply);
   session->disconnect();
@@ -251,7 +252,7 @@ void Host::Impl::wait_for_work() {
       settle();
       if (plugin->idle(0)) break;
       if (std::chrono::steady_clock::now() >= until)
-        return log.add_problem(std::format(
+        return log.add_problem(fmt::format(
             "{}: work on the pool has not ended {} ms after its client had left; ask cancelled() in it",
             plugin->blame(), patience.count()));
       worker.wait_for_posts(std::chrono::milliseconds(10));

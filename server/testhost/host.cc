@@ -1,5 +1,6 @@
+#include <fmt/core.h>
+
 #include <algorithm>
-#include <format>
 
 #include "base/text.h"
 #include "server/testhost/engine.h"
@@ -80,12 +81,12 @@ std::vector<std::string> Request::pieces() const {
   for (const auto& each : headers_) head += field_line(each);
   const bool framed = given("Content-Length") || given("Transfer-Encoding");
   if (chunked_ && !framed) head += "Transfer-Encoding: chunked\r\n";
-  if (has_body_ && !chunked_ && !framed) head += std::format("Content-Length: {}\r\n", body_.size());
+  if (has_body_ && !chunked_ && !framed) head += fmt::format("Content-Length: {}\r\n", body_.size());
   std::vector<std::string> pieces = {head + "\r\n"};
 
   const auto add = [&](std::string_view bytes) {
     if (!bytes.empty())
-      pieces.push_back(chunked_ ? std::format("{:x}\r\n{}\r\n", bytes.size(), bytes) : std::string(bytes));
+      pieces.push_back(chunked_ ? fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes) : std::string(bytes));
   };
   std::string_view left = body_;
   if (split_at_ != 0) {
@@ -198,7 +199,7 @@ size_t Host::for_each_allocation(const Request& request, const std::function<voi
     const bool any = testing::allow_allocations() != 0;
     host.log.expect_problems(false);
     if (reply.status == 0 && any)
-      host.log.add_problem(std::format("{} {}: no answer when allocation {}{} failed", request.method_,
+      host.log.add_problem(fmt::format("{} {}: no answer when allocation {}{} failed", request.method_,
                                        request.target_, first, last == first ? "" : " and all later ones"));
     if (any && answered) answered(reply);
     return any;

@@ -1,11 +1,11 @@
 #include "server/testhost/setup.h"
 
+#include <fmt/core.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <format>
 #include <utility>
 
 #include "base/fd.h"
@@ -39,7 +39,7 @@ std::shared_ptr<plugin::PluginLibrary> load_library(const PluginSource& source) 
   if (const auto* entry = std::get_if<const leat_plugin_entry*>(&source)) {
     const std::string name((*entry)->name.ptr, (*entry)->name.len);
     if (!libraries().add(**entry))
-      throw Error(std::format("two plugins in this program are named `{}`", name));
+      throw Error(fmt::format("two plugins in this program are named `{}`", name));
     auto added = libraries().load("static:" + name, library_options());
     if (!added) fail(added.error());
     return *added;
@@ -47,7 +47,7 @@ std::shared_ptr<plugin::PluginLibrary> load_library(const PluginSource& source) 
   const auto& file = std::get<std::string>(source);
   std::error_code failed;
   const fs::path path = fs::canonical(file, failed);
-  if (failed) throw Error(std::format("cannot open the plugin `{}`: {}", file, failed.message()));
+  if (failed) throw Error(fmt::format("cannot open the plugin `{}`: {}", file, failed.message()));
   auto loaded = libraries().load(path.string(), library_options());
   if (!loaded) fail(loaded.error());
   return *loaded;
@@ -79,11 +79,11 @@ std::string methods_list(const std::string& methods) {
 // Options and routes as a configuration.
 std::string configuration(const Setup& setup, const plugin::PluginLibrary& library, const std::string& file) {
   const std::string name = instance_name(library);
-  std::string text = std::format("[[plugin]]\nname = {}\nfile = {}\n[plugin.config]\n{}\n",
+  std::string text = fmt::format("[[plugin]]\nname = {}\nfile = {}\n[plugin.config]\n{}\n",
                                  server::toml_text(name), server::toml_text(file), setup.options);
   if (setup.routes.empty()) text += server::handler_routes(library, name);
   for (const Route& route : setup.routes)
-    text += std::format("[[route]]\npath = {}\nmethods = {}\nhandler = {}\n", server::toml_text(route.path),
+    text += fmt::format("[[route]]\npath = {}\nmethods = {}\nhandler = {}\n", server::toml_text(route.path),
                         methods_list(route.methods), server::toml_text(name + ":" + route.handler));
   return text;
 }
@@ -93,7 +93,7 @@ struct MemoryFile {
   explicit MemoryFile(std::string_view text) : fd(::memfd_create("configuration", MFD_CLOEXEC)) {
     if (!fd || ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
       throw Error("cannot keep a configuration in memory");
-    path = std::format("/proc/{}/fd/{}", ::getpid(), fd.get());
+    path = fmt::format("/proc/{}/fd/{}", ::getpid(), fd.get());
   }
   Fd fd;
   std::string path;
@@ -138,7 +138,7 @@ Loaded load(const PluginSource& source, const Setup& setup) {
     throw Error(memory ? replace_all(report, memory->path, "configuration") : report);
   }
   if (!std::ranges::contains(assembly->libraries, library))
-    throw Error(std::format("the configuration does not load the plugin {}", library->name()));
+    throw Error(fmt::format("the configuration does not load the plugin {}", library->name()));
   return {std::move(*config), std::move(*assembly)};
 }
 

@@ -1,7 +1,8 @@
 #include "server/testhost/upstreams.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
-#include <format>
 
 #include "client/upstream.h"
 #include "http/exchange.h"
@@ -50,13 +51,13 @@ bool ScriptedUpstreams::start(client::Fetch& fetch, const std::shared_ptr<const 
   if (after_ms >= most_ms) {
     after_ms = most_ms;
     job.status = client::FetchStatus::Timeout;
-    job.message = std::format("no answer from {} within {} ms", upstream->url(), most_ms);
+    job.message = fmt::format("no answer from {} within {} ms", upstream->url(), most_ms);
   } else if (!job.answer.failure.empty()) {
     job.status = client::FetchStatus::Failed;
-    job.message = std::format("cannot connect to {}: {}", upstream->url(), job.answer.failure);
+    job.message = fmt::format("cannot connect to {}: {}", upstream->url(), job.answer.failure);
   } else if (job.answer.body.size() > upstream->options().body_bytes) {
     job.status = client::FetchStatus::TooLarge;
-    job.message = std::format("the answer of {} is too large", upstream->url());
+    job.message = fmt::format("the answer of {} is too large", upstream->url());
   }
   fetch.job = reinterpret_cast<void*>(number);
   return worker_.resume_after(fetch.exchange->ticket(), after_ms, arrive, fetch.job);

@@ -1,10 +1,11 @@
 // A cached route behind real sessions, with a clock that the test moves: who has the handler run, and who
 // gets what.
+#include <fmt/core.h>
+
 #include "cache/cached_handler.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
-#include <format>
 #include <functional>
 #include <map>
 #include <optional>
@@ -32,7 +33,7 @@ class Script final : public pipeline::Handler {
   int runs = 0, ended = 0;
   std::map<std::string, std::string> fields;  // of every answer
   std::function<Verdict(http::Exchange&)> answer = [this](http::Exchange& exchange) {
-    return say(exchange, std::format("run {}", runs));
+    return say(exchange, fmt::format("run {}", runs));
   };
   Verdict say(http::Exchange& exchange, std::string_view body, uint16_t status = 200) {
     exchange.response.status = status;
@@ -88,7 +89,7 @@ class Site {
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
     void ask(std::string_view target, std::string_view fields = "", std::string_view method = "GET") {
-      session_.feed(std::format("{} {} HTTP/1.1\r\n{}{}\r\n", method, target,
+      session_.feed(fmt::format("{} {} HTTP/1.1\r\n{}{}\r\n", method, target,
                                 fields.contains("Host:") ? "" : "Host: a\r\n", fields));
     }
     // What has come of the answer; status 0 where nothing has.
@@ -200,7 +201,7 @@ TEST_CASE("response cache: no two targets share an answer, even where all hashes
     for (int round = 0; round < 2; ++round)
       for (size_t i = 0; i < targets.size(); ++i) {
         INFO(targets[i].first);
-        CHECK(site.body(targets[i].first, targets[i].second) == std::format("run {}", i + 1));
+        CHECK(site.body(targets[i].first, targets[i].second) == fmt::format("run {}", i + 1));
       }
     CHECK(site.script->runs == static_cast<int>(targets.size()));
   }
@@ -249,7 +250,7 @@ TEST_CASE("response cache: credentials, cookies, ranges and bodies pass it by") 
        {"Authorization: Basic eDp5\r\n", "Cookie: a=b\r\n", "Range: bytes=0-1\r\n", "If-Match: \"x\"\r\n",
         "If-Range: \"x\"\r\n", "If-Unmodified-Since: Tue, 14 Nov 2023 22:13:20 GMT\r\n"}) {
     INFO(field);
-    CHECK(site.body("/a", field) == std::format("run {}", ++run));
+    CHECK(site.body("/a", field) == fmt::format("run {}", ++run));
   }
   CHECK(site.body("/a") == "run 1");
   // What says that it is for all is sent to those with credentials too.
@@ -332,7 +333,7 @@ struct Held {
       Script* script;
       std::string body, field;
       uint16_t status;
-    } what{site.script, std::format("answer {}", run), std::string(field), status};
+    } what{site.script, fmt::format("answer {}", run), std::string(field), status};
     exchange->session().resume(
         *exchange,
         [](http::Exchange& resumed, void* argument) {
@@ -602,9 +603,9 @@ TEST_CASE(
   std::string seen;
   site.script->answer = [&](http::Exchange& exchange) {
     const http::Request& request = exchange.request;
-    seen = std::format("{} {} {}", request.header(http::HeaderId::IfNoneMatch),
+    seen = fmt::format("{} {} {}", request.header(http::HeaderId::IfNoneMatch),
                        request.header(http::HeaderId::IfModifiedSince), request.header("X-Asked"));
-    CHECK(add_tag(exchange, std::format("run-{}", site.script->runs)));
+    CHECK(add_tag(exchange, fmt::format("run-{}", site.script->runs)));
     const bool same = request.header(http::HeaderId::IfNoneMatch) == "\"one\"";
     return site.script->say(exchange, same ? "" : "body", same ? 304 : 200);
   };
@@ -777,7 +778,7 @@ TEST_CASE("response cache: Cache-Control of requests counts where the route says
   policy.client_control = true;
   Site site(policy);
   const auto body = [&](std::string_view directive) {
-    return site.body("/a", std::format("Cache-Control: {}\r\n", directive));
+    return site.body("/a", fmt::format("Cache-Control: {}\r\n", directive));
   };
   CHECK(site.get("/a", "Cache-Control: only-if-cached\r\n").status == 504);
   CHECK(site.body("/a") == "run 1");
@@ -801,7 +802,7 @@ TEST_CASE("response cache: a full budget evicts, and everything goes on") {
     return site.script->say(exchange, std::string(4000, exchange.request.path().back()));
   };
   for (int i = 0; i < 2000; ++i) {
-    const std::string path = std::format("/{}/{}", i % 200, static_cast<char>('a' + i % 26));
+    const std::string path = fmt::format("/{}/{}", i % 200, static_cast<char>('a' + i % 26));
     CHECK(site.body(path) == std::string(4000, path.back()));
   }
   CHECK(site.statistics().bytes <= 64 << 10);

@@ -2,12 +2,12 @@
 // one thread.
 #include "client/client.h"
 
+#include <fmt/core.h>
 #include <poll.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <deque>
-#include <format>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,7 +22,7 @@ namespace {
 constexpr uint64_t kPatienceNs = 10'000'000'000;  // turns a hang into a failure
 
 std::string answer(std::string_view body, std::string_view fields = "") {
-  return std::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{}\r\n{}", body.size(), fields, body);
+  return fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{}\r\n{}", body.size(), fields, body);
 }
 
 // A connection of the upstream's side.

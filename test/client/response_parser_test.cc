@@ -1,8 +1,9 @@
 // Answers of upstreams: what is taken, what is refused, and that pieces change nothing.
+#include <fmt/core.h>
+
 #include "client/response_parser.h"
 
 #include <catch2/catch_test_macros.hpp>
-#include <format>
 #include <string>
 
 namespace leat::client {
@@ -86,7 +87,7 @@ std::string read(const Script& script, size_t piece) {
   if (step == ResponseParser::Step::More && script.ended) step = parser.end();
   if (step == ResponseParser::Step::More) return "more";
   if (step == ResponseParser::Step::Failed) return "failed: " + std::string(parser.message());
-  return std::format("{} [{}] fields={} {}", parser.code(), parser.body(), parser.fields().size(),
+  return fmt::format("{} [{}] fields={} {}", parser.code(), parser.body(), parser.fields().size(),
                      parser.reusable() ? "keep" : "close");
 }
 

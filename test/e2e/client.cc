@@ -1,6 +1,7 @@
 #include "e2e/client.h"
 
 #include <arpa/inet.h>
+#include <fmt/core.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -14,7 +15,6 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <format>
 
 #include "e2e/daemon.h"
 
@@ -109,7 +109,7 @@ std::optional<std::string> Response::field(std::string_view name) const {
 
 bool Response::is_problem(int expected) const {
   return status == expected && field("content-type") == "application/problem+json" && body.starts_with('{') &&
-         body.ends_with('}') && body.contains(std::format("\"status\":{}", expected)) &&
+         body.ends_with('}') && body.contains(fmt::format("\"status\":{}", expected)) &&
          body.contains("\"title\":");
 }
 
@@ -278,12 +278,12 @@ void Client::reset() {
 }
 
 std::string get(std::string_view target) {
-  return std::format("GET {} HTTP/1.1\r\nHost: test\r\n\r\n", target);
+  return fmt::format("GET {} HTTP/1.1\r\nHost: test\r\n\r\n", target);
 }
 
 std::string with_body(std::string_view method, std::string_view target, std::string_view body,
                       std::string_view fields) {
-  return std::format("{} {} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n{}\r\n{}", method, target,
+  return fmt::format("{} {} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n{}\r\n{}", method, target,
                      body.size(), fields, body);
 }
 

@@ -1,6 +1,7 @@
 // Bounds on how many requests a handler has at the same time, on the real daemon.
+#include <fmt/core.h>
+
 #include <catch2/catch_test_macros.hpp>
-#include <format>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,7 @@ namespace leat::e2e {
 namespace {
 
 std::string configuration(std::string_view plugin, std::string_view route) {
-  return std::format(
+  return fmt::format(
       "[server]\nlisten = \"127.0.0.1:0\"\n[[plugin]]\nname = \"r\"\nfile = \"" TEST_PLUGINS
       "/responses.so\"\n{}\n[[route]]\npath = \"/a\"\nhandler = \"r:make\"\n{}\n[[route]]\npath = \"/b\"\n"
       "handler = \"r:make\"\n[[route]]\npath = \"/metrics\"\nhandler = \"leat:metrics\"\n",

@@ -3,7 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
-#include <format>
+#include <fmt/core.h>
 
 #include "e2e/client.h"
 #include "e2e/daemon.h"
@@ -15,13 +15,13 @@ using test::ConformanceAnswer;
 using test::ConformanceCase;
 
 std::string wire(const ConformanceCase& asked) {
-  std::string text = std::format("{} {} HTTP/1.1\r\nHost: test\r\n", asked.method, asked.target);
+  std::string text = fmt::format("{} {} HTTP/1.1\r\nHost: test\r\n", asked.method, asked.target);
   for (const auto& [name, value] : asked.headers) text += name + ": " + value + "\r\n";
   if (!asked.chunked)
-    return text + (asked.body.empty() ? "" : std::format("Content-Length: {}\r\n", asked.body.size())) +
+    return text + (asked.body.empty() ? "" : fmt::format("Content-Length: {}\r\n", asked.body.size())) +
            "\r\n" + asked.body;
   text += "Transfer-Encoding: chunked\r\n\r\n";
-  for (const char byte : asked.body) text += std::format("1\r\n{}\r\n", byte);
+  for (const char byte : asked.body) text += fmt::format("1\r\n{}\r\n", byte);
   return text + "0\r\n\r\n";
 }
 
@@ -50,7 +50,7 @@ ConformanceAnswer ask(const std::string& address, const ConformanceCase& asked) 
 TEST_CASE("conformance: the daemon keeps to the list") {
   const std::string engine = GENERATE("io_uring", "epoll");
   INFO(engine);
-  const std::string server = std::format("[server]\nlisten = [\"127.0.0.1:0\"]\nengine = \"{}\"\n", engine);
+  const std::string server = fmt::format("[server]\nlisten = [\"127.0.0.1:0\"]\nengine = \"{}\"\n", engine);
   const Daemon upstream(test::upstream_configuration(server, "demo.so"));
   const Daemon daemon(
       test::conformance_configuration(server, TEST_PLUGINS, "demo.so", "http://" + upstream.address()));

@@ -1,7 +1,8 @@
 // executor = "pool" on the real daemon: handlers that block keep nobody waiting who does not need them.
+#include <fmt/core.h>
+
 #include <catch2/catch_test_macros.hpp>
 #include <csignal>
-#include <format>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,12 +15,12 @@ namespace leat::e2e {
 namespace {
 
 std::string route(std::string_view name, std::string_view more = "executor = \"pool\"\n") {
-  return std::format("[[route]]\npath = \"/{0}\"\nmethods = [\"GET\", \"POST\"]\nhandler = \"b:{0}\"\n{1}",
+  return fmt::format("[[route]]\npath = \"/{0}\"\nmethods = [\"GET\", \"POST\"]\nhandler = \"b:{0}\"\n{1}",
                      name, more);
 }
 
 std::string configuration(std::string_view routes, std::string_view pool = "threads = 4\nqueue = 8") {
-  return std::format(
+  return fmt::format(
       "[server]\nlisten = \"127.0.0.1:0\"\n[pool]\n{}\n[[middleware]]\nkind = \"request_id\"\n"
       "[[plugin]]\nname = \"b\"\nfile = \"" TEST_PLUGINS
       "/blocking.so\"\n{}{}{}[[route]]\npath = \"/metrics\"\nhandler = \"leat:metrics\"\n",

@@ -1,9 +1,9 @@
 // A plugin asks another server: one Leat asks a second one, over real sockets and both engines.
+#include <fmt/core.h>
 #include <signal.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
-#include <format>
 #include <string>
 
 #include "e2e/client.h"
@@ -15,7 +15,7 @@ namespace {
 
 std::string asking(const std::string& upstream, const std::string& options = "",
                    const std::string& engine = "auto") {
-  std::string text = std::format(
+  std::string text = fmt::format(
       "[server]\nlisten = [\"127.0.0.1:0\"]\nengine = \"{}\"\n[[plugin]]\nname = \"f\"\nfile = "
       "\"" TEST_PLUGINS "/fetches.so\"\n[plugin.config]\nupstream = \"{}\"\n{}",
       engine, upstream, options);
@@ -23,7 +23,7 @@ std::string asking(const std::string& upstream, const std::string& options = "",
                             "/given_up", "/unfit", "/blocking/{how}", "/endless", "/at_work"}) {
     const std::string name(std::string_view(route).substr(1));
     text +=
-        std::format("[[route]]\npath = \"{}\"\nhandler = \"f:{}\"\n", route, name.substr(0, name.find('/')));
+        fmt::format("[[route]]\npath = \"{}\"\nhandler = \"f:{}\"\n", route, name.substr(0, name.find('/')));
   }
   return text + "[[route]]\npath = \"/post\"\nmethods = [\"POST\"]\nhandler = \"f:post\"\n";
 }

@@ -1,7 +1,8 @@
 // HTTP/1.1 over a real socket: framing, persistence, order, and bytes that arrive in every possible way.
+#include <fmt/core.h>
+
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
-#include <format>
 #include <string>
 #include <thread>
 
@@ -36,11 +37,11 @@ TEST_CASE("http: pipelined requests are answered in order, however many") {
   Client client(daemon.address());
   std::string batch;
   constexpr int kCount = 2000;
-  for (int i = 0; i < kCount; ++i) batch += get(std::format("/users/{}", i));
+  for (int i = 0; i < kCount; ++i) batch += get(fmt::format("/users/{}", i));
   std::jthread sender([&] { client.try_send(batch); });
   for (int i = 0; i < kCount; ++i) {
     const Response response = client.read_response();
-    CHECK((response.status == 200 && response.body.contains(std::format("\"id\":{}", i))));
+    CHECK((response.status == 200 && response.body.contains(fmt::format("\"id\":{}", i))));
   }
 }
 

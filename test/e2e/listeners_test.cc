@@ -7,7 +7,6 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <cstring>
-#include <format>
 #include <string>
 
 #include "e2e/client.h"

@@ -1,10 +1,10 @@
 // Peers that leave, stall, stay silent or come in great numbers, and what others notice of them: nothing.
+#include <fmt/core.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
-#include <format>
 #include <string>
 #include <thread>
 #include <vector>
@@ -101,7 +101,7 @@ TEST_CASE("peers: a slow reader of 64 MiB costs little memory and gets every byt
   const uint64_t before = daemon.resident_kib();
   Client client(daemon.address(), 16 * 1024);
   constexpr size_t kBytes = size_t{64} << 20;
-  client.send(get(std::format("/bytes/{}", kBytes)));
+  client.send(get(fmt::format("/bytes/{}", kBytes)));
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   uint64_t most = daemon.resident_kib();
   check_serves(daemon);

@@ -1,7 +1,8 @@
 // Every way to be refused: one clear problem+json answer, then a close, and the daemon goes on serving
 // others.
+#include <fmt/core.h>
+
 #include <catch2/catch_test_macros.hpp>
-#include <format>
 #include <string>
 #include <vector>
 
@@ -20,12 +21,12 @@ struct Refusal {
 
 std::string lines(size_t count) {
   std::string text;
-  for (size_t i = 0; i < count; ++i) text += std::format("X-{}: 1\r\n", i);
+  for (size_t i = 0; i < count; ++i) text += fmt::format("X-{}: 1\r\n", i);
   return text;
 }
 
 std::string head(std::string_view fields) {
-  return std::format("GET /json HTTP/1.1\r\nHost: test\r\n{}\r\n", fields);
+  return fmt::format("GET /json HTTP/1.1\r\nHost: test\r\n{}\r\n", fields);
 }
 
 std::vector<Refusal> malformed() {

@@ -1,8 +1,9 @@
 // Routes with a cache on the real daemon: several workers, both engines, purges from outside and from
 // plugins.
+#include <fmt/core.h>
+
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
-#include <format>
 #include <set>
 #include <string>
 #include <thread>
@@ -16,8 +17,8 @@ namespace leat::e2e {
 namespace {
 
 std::string route(std::string_view path, std::string_view handler, std::string_view cache = "") {
-  return std::format("[[route]]\npath = \"{}\"\nhandler = \"r:{}\"\n{}", path, handler,
-                     cache.empty() ? "" : std::format("[route.cache]\njitter = 0\n{}\n", cache));
+  return fmt::format("[[route]]\npath = \"{}\"\nhandler = \"r:{}\"\n{}", path, handler,
+                     cache.empty() ? "" : fmt::format("[route.cache]\njitter = 0\n{}\n", cache));
 }
 
 class Site {
@@ -186,7 +187,7 @@ TEST_CASE("response cache: a storm of purges during load changes no answer and b
       Client& client = clients[t];
       for (size_t i = 0; !stop; ++i) {
         const size_t size = 100 + (i * 7 + t) % 50 * 400;
-        if (!client.try_send(get(std::format("/a/{}?tag=t{}&size={}", i % 50, i % 5, size)))) return;
+        if (!client.try_send(get(fmt::format("/a/{}?tag=t{}&size={}", i % 50, i % 5, size)))) return;
         const std::string body = client.try_read_body();
         if (!body.starts_with("run ") || body.size() != size) ++bad;
         ++asked;
@@ -195,7 +196,7 @@ TEST_CASE("response cache: a storm of purges during load changes no answer and b
   threads.emplace_back([&] {
     Client& client = clients[3];
     for (int i = 0; !stop; ++i) {
-      if (!client.try_send(get(std::format("/purge?tag=t{}", i % 7)))) return;
+      if (!client.try_send(get(fmt::format("/purge?tag=t{}", i % 7)))) return;
       if (client.try_read_body() != "purged") ++bad;
       ++purged;
     }

@@ -1,6 +1,7 @@
 // Each route of the demo plugin, asked over a real socket of the daemon as it ships.
+#include <fmt/core.h>
+
 #include <catch2/catch_test_macros.hpp>
-#include <format>
 #include <numeric>
 #include <string>
 
@@ -15,7 +16,7 @@ namespace {
 std::string numbers(int first, int last) {
   std::string text = "[";
   for (int number = first; number <= last; ++number)
-    text += std::format("{}{}", number > first ? "," : "", number);
+    text += fmt::format("{}{}", number > first ? "," : "", number);
   return text + "]";
 }
 
@@ -23,21 +24,21 @@ std::string hundred_users() {
   std::string users;
   for (int i = 0; i < 100; ++i) {
     users +=
-        std::format(R"({}{{"id":{},"name":"User {}","active":true,"score":95.5}})", i > 0 ? "," : "", i, i);
+        fmt::format(R"({}{{"id":{},"name":"User {}","active":true,"score":95.5}})", i > 0 ? "," : "", i, i);
   }
-  return std::format(R"({{"users":[{}],"total":100,"page":1}})", users);
+  return fmt::format(R"({{"users":[{}],"total":100,"page":1}})", users);
 }
 
 constexpr std::string_view kTime = "1748358028.9037342";
 
 std::string mixed_payload() {
-  return std::format(
+  return fmt::format(
       R"({{"message":"Hello World","timestamp":{},"data":{},"nested":{{"key1":"value1","key2":[1,2,3,4,5],"key3":{{"sub":"data"}}}}}})",
       kTime, numbers(0, 19));
 }
 
 std::string numbers_payload() {
-  return std::format(
+  return fmt::format(
       R"({{"message":"Hello World","timestamp":{},"numbers":{},"nested":{{"data":{{"key":"value","count":42}},"array":[1,2,3,4,5]}}}})",
       kTime, numbers(0, 49));
 }
@@ -77,7 +78,7 @@ TEST_CASE("routes: payloads have the bytes that were agreed on") {
   Daemon daemon(demo_configuration());
   Client client(daemon.address());
   const auto payload = [&](std::string_view id) {
-    const Response response = client.ask(get(std::format("/payload/{}", id)));
+    const Response response = client.ask(get(fmt::format("/payload/{}", id)));
     CHECK(response.status == 200);
     CHECK(response.field("content-type") == "application/json");
     return response.body;
@@ -89,9 +90,9 @@ TEST_CASE("routes: payloads have the bytes that were agreed on") {
   CHECK(payload("p3").size() == 273);
   CHECK(payload("p4") == hundred_users());
   CHECK(payload("p4").size() == 5412);
-  CHECK(payload("p6") == std::format(R"({{"id":123,"message":"test response","data":{}}})", numbers(0, 9)));
+  CHECK(payload("p6") == fmt::format(R"({{"id":123,"message":"test response","data":{}}})", numbers(0, 9)));
   CHECK(payload("p7") == R"({"message":"cached response","id":123})");
-  CHECK(payload("p8") == std::format(R"({{"message":"Hello World","timestamp":{}}})", kTime));
+  CHECK(payload("p8") == fmt::format(R"({{"message":"Hello World","timestamp":{}}})", kTime));
   CHECK(client.ask(get("/payload/p5")).is_problem(404));
   CHECK(client.ask(get("/payload/p10")).is_problem(404));
 }
@@ -130,7 +131,7 @@ TEST_CASE("routes: users have typed parameters and a bad one is named") {
     INFO(target);
     const Response response = client.ask(get(target));
     CHECK(response.is_problem(400));
-    CHECK(response.body.contains(std::format("\"{}\"", parameter)));
+    CHECK(response.body.contains(fmt::format("\"{}\"", parameter)));
   }
 }
 
@@ -138,13 +139,13 @@ TEST_CASE("routes: bytes come in the number asked for") {
   Daemon daemon(demo_configuration());
   Client client(daemon.address());
   for (const size_t size : {size_t{0}, size_t{1}, size_t{65'537}, size_t{3} << 20}) {
-    const Response response = client.ask(get(std::format("/bytes/{}", size)));
+    const Response response = client.ask(get(fmt::format("/bytes/{}", size)));
     CHECK(response.status == 200);
     CHECK((response.body == std::string(size, 'x')));
   }
   for (const std::string_view bad : {"67108865", "-1", "many", "99999999999999999999999"}) {
     INFO(bad);
-    CHECK(client.ask(get(std::format("/bytes/{}", bad))).is_problem(400));
+    CHECK(client.ask(get(fmt::format("/bytes/{}", bad))).is_problem(400));
   }
 }
 

@@ -1,7 +1,8 @@
 #include "support/conformance.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
-#include <format>
 
 namespace leat::test {
 
@@ -261,7 +262,7 @@ std::string tables(const Routes& routes) {
   std::string text;
   for (const auto& [methods, path, handler] : routes)
     text +=
-        std::format("[[route]]\npath = \"{}\"\nmethods = [{}]\nhandler = \"{}\"\n", path, methods, handler);
+        fmt::format("[[route]]\npath = \"{}\"\nmethods = [{}]\nhandler = \"{}\"\n", path, methods, handler);
   return text;
 }
 
@@ -286,19 +287,19 @@ std::string judge(const ConformanceCase& asked, const ConformanceAnswer& answer)
   const auto& expected = asked.expected;
   std::string wrong;
   if (answer.status != expected.status)
-    wrong += std::format("status {}, not {}; ", answer.status, expected.status);
+    wrong += fmt::format("status {}, not {}; ", answer.status, expected.status);
   if (answer.cut != expected.cut) wrong += answer.cut ? "it is cut; " : "it is whole; ";
   if (!expected.body.empty() && answer.body != expected.body) wrong += "the body is another; ";
-  if (!answer.body.contains(expected.part)) wrong += std::format("the body has no `{}`; ", expected.part);
+  if (!answer.body.contains(expected.part)) wrong += fmt::format("the body has no `{}`; ", expected.part);
   for (const auto& [name, value] : expected.headers)
     if (value_of(answer.headers, name) != value)
-      wrong += std::format("{} is `{}`, not `{}`; ", name, value_of(answer.headers, name), value);
+      wrong += fmt::format("{} is `{}`, not `{}`; ", name, value_of(answer.headers, name), value);
   return wrong.empty() ? ""
-                       : std::format("{}: {}its body: {}", asked.title, wrong, answer.body.substr(0, 300));
+                       : fmt::format("{}: {}its body: {}", asked.title, wrong, answer.body.substr(0, 300));
 }
 
 std::string upstream_configuration(const std::string& listen, const std::string& demo) {
-  return std::format("{}[[plugin]]\nname = \"demo\"\nfile = \"{}\"\n", listen, demo) + tables(kDemo);
+  return fmt::format("{}[[plugin]]\nname = \"demo\"\nfile = \"{}\"\n", listen, demo) + tables(kDemo);
 }
 
 std::string conformance_configuration(const std::string& listen, const std::string& plugins,
@@ -306,13 +307,13 @@ std::string conformance_configuration(const std::string& listen, const std::stri
   std::string text = upstream_configuration(listen, demo);
   for (const char* name :
        {"consumer", "provider", "cached", "answers", "tasks", "gather", "pool", "misuse", "fetches"})
-    text += std::format("[[plugin]]\nname = \"{0}\"\nfile = \"{1}/{0}.so\"\n", name, plugins);
-  text += std::format("[plugin.config]\nupstream = \"{}\"\n", upstream) + tables(kOthers);
+    text += fmt::format("[[plugin]]\nname = \"{0}\"\nfile = \"{1}/{0}.so\"\n", name, plugins);
+  text += fmt::format("[plugin.config]\nupstream = \"{}\"\n", upstream) + tables(kOthers);
   // Those of the misuse plugin go by their own names.
   for (const ConformanceCase& each : mistakes()) {
     const std::string_view name = each.target.substr(1);
     if (name != "plaintext" && name != "unfinished")
-      text += std::format("[[route]]\npath = \"/{0}\"\nhandler = \"misuse:{0}\"\n", name);
+      text += fmt::format("[[route]]\npath = \"/{0}\"\nhandler = \"misuse:{0}\"\n", name);
   }
   return text + "[[route]]\npath = \"/by_number\"\nhandler = \"misuse:by_number\"\n";
 }

@@ -1,7 +1,8 @@
 // Plugins that use each other's services: what the configuration must say, and when which code runs.
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
-#include <format>
 #include <leat/testhost.hpp>
 
 namespace leat::testing {
@@ -10,10 +11,10 @@ namespace {
 const std::string kConsumer = TEST_PLUGINS "/consumer.so";
 
 std::string plugin(std::string_view name, std::string_view file, std::string_view more = "") {
-  return std::format("[[plugin]]\nname = \"{}\"\nfile = \"{}.so\"\n{}\n", name, file, more);
+  return fmt::format("[[plugin]]\nname = \"{}\"\nfile = \"{}.so\"\n{}\n", name, file, more);
 }
 std::string route(std::string_view path, std::string_view handler) {
-  return std::format("[[route]]\npath = \"{}\"\nhandler = \"{}\"\n", path, handler);
+  return fmt::format("[[route]]\npath = \"{}\"\nhandler = \"{}\"\n", path, handler);
 }
 const std::string kRoutes = route("/asks", "c:asks") + route("/misuses", "c:misuses");
 
@@ -88,7 +89,7 @@ TEST_CASE("services: needs that are not met are told at their plugin's line") {
   const std::string missing = failure_of(plugin("c", "consumer") + kRoutes);
   for (const char* service : {"users/1", "counter/1", "visit/1"})
     CHECK(
-        missing.contains(std::format("plugin c needs the service `{}`, which no plugin provides", service)));
+        missing.contains(fmt::format("plugin c needs the service `{}`, which no plugin provides", service)));
   CHECK(missing.contains("--> configuration:3:8"));
   CHECK_FALSE(missing.contains("extra/1"));
   CHECK(
