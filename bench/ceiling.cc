@@ -6,9 +6,8 @@
 // so what the daemon costs above this is what HTTP costs it. Copies of the answer lie side by side in memory,
 // so that a send is one part however many answers it holds.
 //
-//   leat-ceiling --listen 127.0.0.1:9000 [--cpu N] [--engine auto|io_uring|epoll] [--task-run
-//   defer|cooperative|
-//                interrupt] [--buffers N] [--buffer-size BYTES] [--answer FILE]
+//   leat-ceiling --listen 127.0.0.1:9000 [--cpu N] [--engine auto|io_uring|epoll]
+//                [--task-run defer|cooperative|interrupt] [--buffers N] [--buffer-size BYTES] [--answer FILE]
 //
 // Runs until SIGTERM or SIGINT, then prints what it did.
 #include <sched.h>

@@ -2,8 +2,7 @@
 //
 // Room is for 1,000 values of one size, and popular keys are Zipf's over ten times as many. The traces:
 //
-//   scan     Zipf(0.9), with a scan of ten times the room in its midst, during which the popular keys are
-//   asked
+//   scan     Zipf(0.9), with a scan of ten times the room in its midst, during which the popular keys are asked
 //            for as well
 //   flat     Zipf(0.7)
 //   steep    Zipf(1.1)
@@ -18,8 +17,7 @@
 //   lru      least recently used
 //   s3fifo   S3-FIFO (Yang and others, 2023), as Leat's store was before it remembered frequencies
 //   tinylfu  W-TinyLFU: a window of 1 % before a segmented LRU, and a sketch of how often keys were asked for
-//   that
-//            decides who may pass from the one to the other (Einziger, Friedman, Manes: TinyLFU, 2017)
+//            that decides who may pass from the one to the other (Einziger, Friedman, Manes: TinyLFU, 2017)
 //
 // Prints one line of JSON, with a row for each trace and seed.
 #include <algorithm>

@@ -1,5 +1,4 @@
-// leat-request-bench: what a request costs without sockets: session, parser, routes, middleware, plugin,
-// cache.
+// leat-request-bench: what a request costs without sockets: session, parser, routes, middleware, plugin, cache.
 //
 //   application   /json as it is asked for again and again, and with heads of which no two are equal
 //   chain         the same handler behind so many middleware instances that do nothing

@@ -6,7 +6,7 @@
 //   ${file:PATH}        a secret: the text of a file, without its last line end; PATH is relative to the
 //                       file that names it
 //   ${credential:NAME}  a secret: the file NAME in $CREDENTIALS_DIRECTORY, as systemd's LoadCredential= fills
-//   it
+//                       it
 //   $$                  a dollar sign; so is a $ before anything else
 //
 // One syntax for all, rather than tables like { file = "..." } for secrets: such a table may as well be an

@@ -1,6 +1,5 @@
 #include "config/reference.h"
 
-
 #include <fmt/core.h>
 
 #include "config/codes.h"

@@ -4,8 +4,7 @@
 // tends to generations that drain. One command at a time: a second reload waits for the first.
 //
 //   admin socket   one line in, then an answer up to the end of the stream: "ok" or "failed" on a line of its
-//   own,
-//                  and text
+//                  own, and text
 //     reload             read the configuration and the plugins anew
 //     plugins [json]     the generations and their plugins
 //     purge soft|hard target|folder|tag|all [NAME]

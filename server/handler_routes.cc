@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 
-
 namespace leat::server {
 
 std::string toml_text(std::string_view text) {

@@ -1,6 +1,5 @@
 #include "cache/asked.h"
 
-
 #include <fmt/core.h>
 
 #include "base/text.h"

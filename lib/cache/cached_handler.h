@@ -4,6 +4,7 @@
 //
 // It stands behind the middleware, so that what that does (refusing, limiting, marking answers, logging) is
 // done for each request, and what is stored is the handler's answer as it was before middleware touched it.
+//
 // A request either
 //   passes      it is one that the cache has nothing to do with; the handler answers
 //   hits        the stored response is sent from where it lies. No lock, no heap, no copy of a large body

@@ -31,9 +31,8 @@ enum class ParameterError : uint8_t {
 std::string_view error_text(ParameterError error);
 
 // The first value of that name, decoded: in the query where nothing had to be, else in the arena. A name
-// without
-// '=' has an empty value. Missing, BadEscape (in that value; other pairs are not judged) or NoMemory. A name
-// with a broken escape is no name.
+// without '=' has an empty value. Missing, BadEscape (in that value; other pairs are not judged) or NoMemory.
+// A name with a broken escape is no name.
 std::expected<std::string_view, ParameterError> first_query(Arena& arena, std::string_view query,
                                                             std::string_view name);
 // The same; a view with a null data() whatever the error.

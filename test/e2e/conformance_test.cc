@@ -1,9 +1,9 @@
 // The daemon keeps to the conformance list.
 #include "support/conformance.h"
 
+#include <fmt/core.h>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
-#include <fmt/core.h>
 
 #include "e2e/client.h"
 #include "e2e/daemon.h"

@@ -1,8 +1,7 @@
 // Requests must mean the same whatever way they are read. The same bytes go through
 //  - the parser as it is without tables, whole,
 //  - the same in random pieces, each in memory of its own,
-//  - the parser with a table of lines that all earlier inputs of this process have filled, whole and in
-//  pieces,
+//  - the parser with a table of lines that all earlier inputs of this process have filled, whole and in pieces,
 //  - the table of whole heads, filled likewise,
 //  - llhttp alone, whole.
 // The four ways of Leat must agree in everything: the verdict, the status of a refusal, every field, every

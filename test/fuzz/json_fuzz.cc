@@ -1,7 +1,7 @@
 // JSON that strangers send must mean the same whoever reads it, and however. The same text goes through
 //  - json::is_json_value, which shares no code with the others but what UTF-8 is,
 //  - JsonReader: read over in one step; value by value; and by a walk that leaves out, leaves early and takes
-//  whole what it likes,
+//    whole what it likes,
 //  - the reader of structs, and JsonReader asked for the same members.
 // They must agree on what is JSON, but for halves of surrogate pairs, which the readers refuse; and the
 // readers, on the byte, the place and the words of what is wrong. What a struct has understood must be the

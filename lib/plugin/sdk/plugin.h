@@ -13,12 +13,12 @@
  *    [worker] in a callback on a worker's thread, for the request of that callback, [any] everywhere.
  *    A call from elsewhere changes nothing and answers LEAT_E_THREAD (or 0, NULL or an empty text).
  *  - Requests. A `leat_request*` is good during the callback that it was given to. Between callbacks a
- * request is known by a ticket or by the state set for it; the pointer itself stays the same for the
- * request's life.
+ *    request is known by a ticket or by the state set for it; the pointer itself stays the same for the
+ *    request's life.
  *  - Memory. Neither side ever frees the other's. Texts given to the host are copied before the function
  *    returns, except by functions whose name ends in `_static`, whose bytes must stay unchanged for as long
- * as the plugin is loaded (a literal). Texts taken from a request are valid until it ends (on_done); they are
- *    never terminated by a NUL.
+ *    as the plugin is loaded (a literal). Texts taken from a request are valid until it ends (on_done); they
+ *    are never terminated by a NUL.
  *  - Absent is not empty. An absent text has ptr == NULL, an empty one has len == 0 and ptr != NULL. Given to
  *    the host both are empty.
  *  - Errors are values: LEAT_OK, or a negative LEAT_E_*. Misuse never harms the daemon: it is refused, and
@@ -832,8 +832,7 @@ typedef struct leat_response_cache_v1 {
   int32_t (*purge)(const leat_host* host, uint32_t by, leat_str name, int32_t hard);
 } leat_response_cache_v1;
 
-/* ----------------------------------------------------------------------------------- note and exported
- * symbol */
+/* ----------------------------------------------------------------------------- note and exported symbol */
 
 #if defined(__GNUC__)
 #define LEAT_EXPORT __attribute__((visibility("default")))

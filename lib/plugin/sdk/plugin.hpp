@@ -67,14 +67,14 @@ namespace leat {
 inline namespace [[gnu::visibility("hidden")]] v1 {
 
 // Base of a plugin's class. One object is made for each instance in the configuration, from Setup& or from
-// nothing; what its constructor throws is why the plugin is not loaded. All workers share it. For reloads it
-// may have
+// nothing; what its constructor throws is why the plugin is not loaded. All workers share it.
+//
+// For reloads it may have
 //   void self_test()                        throws what is wrong, before the object serves
 //   std::string export_state()              what the next object is to begin with; requests run meanwhile
 //   void import_state(std::string_view)     takes it; throws to refuse
 //   void on_drain(uint64_t deadline_ns)     no new request will come
-// and, for plugins that work with it (plugin_services.hpp), static constexpr functions services() and
-// needs().
+// and, for plugins that work with it (plugin_services.hpp), static constexpr functions services() and needs().
 template <class Derived>
 class Plugin : public detail::PluginTag {
  public:
@@ -100,11 +100,9 @@ class Plugin : public detail::PluginTag {
             Handler::kTask ? Handler::on_done : nullptr};
   }
 
-  // A class S: an object of it is made for each request, in the request's memory, and destroyed when that
-  // ends.
+  // A class S: an object of it is made for each request, in the request's memory, and destroyed when that ends.
   //   on_request(parameters...)   required; a handler like any other. With on_body it runs when the head is
-  //   there,
-  //                               and may return void to go on with the body
+  //                               there, and may return void to go on with the body
   //   on_body(std::string_view piece, ...), on_body_end(...), on_writable(...), on_cancel(...)
   //                               may take Request&, Response&, Json&, the plugin and its Worker
   template <class S, size_t N>

@@ -1,7 +1,7 @@
 // Part of plugin.hpp: tasks that wait for several others at a time.
 //
-//   leat::Vector<User> users = co_await leat::gather_with_limit(ids, 8, [&](uint64_t id) { return fetch(id);
-//   });
+//   leat::Vector<User> users =
+//       co_await leat::gather_with_limit(ids, 8, [&](uint64_t id) { return fetch(id); });
 //
 // The items are shared out among `limit` lanes: coroutines that each take the next item when they have come
 // to the end of one. A lane that fails, or is the last to end, wakes the one that gathers; that destroys the

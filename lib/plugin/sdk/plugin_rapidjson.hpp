@@ -3,8 +3,11 @@
 //
 //   leat::Reply sum(leat::Request& request) {
 //     leat::RapidJsonDocument body(request);
-//     if (!body.read(request.body()) || !body.IsArray()) return leat::problem(400, "The body must be an
-//     array."); leat::RapidJsonWriter writer(request); writer.StartObject();
+//     if (!body.read(request.body()) || !body.IsArray()) {
+//       return leat::problem(400, "The body must be an array.");
+//     }
+//     leat::RapidJsonWriter writer(request);
+//     writer.StartObject();
 //     ...
 //     return writer;
 //   }

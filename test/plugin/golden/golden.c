@@ -4,8 +4,8 @@
  * again: every later daemon of that major version must load it and answer as the test says. A version that
  * adds to the interface adds a source and a binary of its own beside these. Made by
  *   gcc-14 -std=c11 -O2 -s -shared -fPIC -fvisibility=hidden -Ilib/plugin/sdk -Ibuild/lib/plugin/sdk \
- *     -Wl,--version-script,lib/plugin/sdk/plugin.map,-z,defs,-z,now,--build-id,-z,separate-code,-z,max-page-size=4096
- * \ -o test/plugin/golden/golden-1.0.so test/plugin/golden/golden.c
+ *     -Wl,--version-script,lib/plugin/sdk/plugin.map,-z,defs,-z,now,--build-id,-z,separate-code,-z,max-page-size=4096 \
+ *     -o test/plugin/golden/golden-1.0.so test/plugin/golden/golden.c
  */
 #include <leat/plugin.h>
 
