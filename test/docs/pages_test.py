@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What the pages say that can be looked up: links lead somewhere, the cookbook's code is that of the examples, and
-the reference has every extension of plugin.h.
+"""What the pages say that can be looked up: links lead somewhere, the cookbook's code is that of the examples,
+the reference has every extension of plugin.h, and the architecture's tables have every field of their classes.
 
     pages_test.py [--write]    --write: makes the reference's table of extensions anew
 """
@@ -42,7 +42,31 @@ def anchor(heading):
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
+def members(name):
+    """The data members of a class of the daemon, as its header has them."""
+    headers = [path for path in ROOT.glob("**/*.h") if re.search(rf"^class {name} [^;]*\{{$", path.read_text(), re.M)]
+    assert len(headers) == 1, f"{name} is defined in {headers}"
+    text = re.sub(r"//[^\n]*", "", headers[0].read_text())
+    body = re.search(rf"^class {name} [^;]*\{{\n(.*?)^\}};", text, re.M | re.S)[1]
+    # Bodies of functions, nested types and initialisers leave nothing; then a member is a declaration without arguments.
+    while re.search(r"\{[^{}]*\}", body):
+        body = re.sub(r"\{[^{}]*\}", ";", body)
+    for declaration in re.sub(r"^ (public|private|protected):$", "", body, flags=re.M).split(";"):
+        found = re.fullmatch(r"(?!using|friend|enum|struct|class|static)[\w:<>,*& ]+?[\s*&](\w+)\s*(=[^;]*)?",
+                             declaration.strip())
+        if found and found[1] != "operator":
+            yield found[1]
+
+
 class Pages(unittest.TestCase):
+    def test_the_architecture_has_every_field_of_its_classes(self):
+        page = (ROOT / "docs/ARCHITECTURE.md").read_text()
+        tables = re.findall(r"^\| fields of `(\w+)` \|.*?\n\|.*?\n((?:\|.*\n)+)", page, re.M)
+        self.assertEqual([name for name, _ in tables], ["Connection", "Session", "Exchange"])
+        for name, rows in tables:
+            told = {field for row in rows.splitlines() for field in re.findall(r"`(\w+)`", row.split("|")[1])}
+            self.assertEqual(told, set(members(name)), f"docs/ARCHITECTURE.md: fields of {name}")
+
     def test_links_lead_somewhere(self):
         for page in PAGES:
             text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
