@@ -28,7 +28,7 @@ import servers
 import workloads
 
 RESULTS = servers.ROOT / "bench/results/final_benchmark_results.json"
-BUILD = servers.ROOT / "build"
+BUILD = servers.ROOT / "build-bench"
 SOAK_TARGETS = ("/json", "/payload/p1", "/payload/p2", "/cached/payload/p4", "/plaintext", "/users/7", "/nowhere")
 
 
@@ -46,7 +46,7 @@ def programs(*names):
 
 
 def measure_allocations(_):
-    command = ["build/bench/leat-allocation-count"]
+    command = ["build-bench/bench/leat-allocation-count"]
     output = subprocess.run(command, cwd=servers.ROOT, capture_output=True, text=True, check=True).stdout
     return {"unit": "allocations a request", "command": command[0], "rows": json.loads(output)}
 
@@ -57,7 +57,7 @@ def measure_hit_rates(_):
     for row in json.loads(output):
         for cache in ("leat", "s3fifo", "tinylfu", "lru"):
             rows.setdefault(row["trace"], {}).setdefault(cache, []).append(row[cache])
-    return {"unit": "%", "command": "build/bench/leat-hit-rates",
+    return {"unit": "%", "command": "build-bench/bench/leat-hit-rates",
             "rows": {trace: {cache: micro.spread(values) for cache, values in caches.items()}
                      for trace, caches in rows.items()}}
 

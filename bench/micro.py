@@ -6,7 +6,7 @@ import subprocess
 
 import servers
 
-BUILD = servers.ROOT / "build"
+BUILD = servers.ROOT / "build-bench"
 
 
 def spread(values):
@@ -17,7 +17,7 @@ def run(program, repetitions):
     """{"command", "rows": {name: spread}, "sizes": {name before the first slash: bytes}, "failures": [text]}
 
     Repetitions of all rows are interleaved at random, so that a noisy moment does not fall on one row alone."""
-    command = ["taskset", "-c", str(servers.CLIENT_CORE), f"build/bench/{program}", "--benchmark_format=json",
+    command = ["taskset", "-c", str(servers.CLIENT_CORE), f"build-bench/bench/{program}", "--benchmark_format=json",
                f"--benchmark_repetitions={repetitions}", "--benchmark_min_time=0.02",
                "--benchmark_enable_random_interleaving=true"]
     if not (BUILD / "bench" / program).exists():

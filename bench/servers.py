@@ -130,8 +130,8 @@ class Server:
 
 def start_leat(configuration=CONFIGURATION):
     port = free_port()
-    return Server("leat", [ROOT / "build/server/leat", "run", "-c", configuration, "--workers", "1",
-                           "--plugin-path", ROOT / "build/bench",
+    return Server("leat", [ROOT / "build-bench/server/leat", "run", "-c", configuration, "--workers", "1",
+                           "--plugin-path", ROOT / "build-bench/bench",
                            "--no-supervise",  # its memory and time are read by its process id
                            "--listen", f"127.0.0.1:{port}"], port)
 
@@ -140,7 +140,7 @@ def start_ceiling(answer=None):
     """`answer`: a file with the bytes that it sends."""
     port = free_port()
     more = [] if answer is None else ["--answer", answer]
-    return Server("ceiling", [ROOT / "build/bench/leat-ceiling", "--listen", f"127.0.0.1:{port}",
+    return Server("ceiling", [ROOT / "build-bench/bench/leat-ceiling", "--listen", f"127.0.0.1:{port}",
                               "--cpu", str(SERVER_CORE), *more], port, expected="" if answer else BODY)
 
 

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Runs every test that the given build directories registered, and counts test cases.
 
-    test/run_all.py [--fuzz DIR] [--seconds N] [--only NAME] DIR...
+    test/run_all.py [--fuzz DIR] [--seconds N] [--only NAME] [--tally FILE] DIR...
 
 Meson knows the programs (`meson introspect --tests`); Catch2 knows its cases (the XML reporter). A program
 that crashes, hangs or leaves no whole report counts as one failed case, whatever it managed to print. A
 Python test counts as one case, and so does each fuzz target, run for N seconds over its kept inputs.
-The last line is `N passed, N failed`; the exit status is 0 only if nothing failed and something passed.
+The last line is `N passed, N failed`; the exit status is 0 only if nothing failed and something passed. With --tally
+the counts begin with those that an earlier run left in FILE.
 """
 
 import argparse
@@ -159,12 +160,17 @@ def main():
     parser.add_argument("--fuzz", metavar="DIR", help="a build directory with fuzz targets")
     parser.add_argument("--seconds", type=int, default=30, help="for each fuzz target (%(default)s)")
     parser.add_argument("--only", metavar="NAME", help="run only the test of this name")
+    parser.add_argument("--tally", metavar="FILE", type=Path, help="counts of the runs before this one")
     options = parser.parse_args()
     tally = Tally()
+    if options.tally and options.tally.is_file() and options.tally.stat().st_size:
+        tally.passed, tally.failed = json.loads(options.tally.read_text())
     for build in options.builds:
         run_build(tally, build, options.only)
     if options.fuzz:
         fuzz(tally, options.fuzz, options.seconds)
+    if options.tally:
+        options.tally.write_text(json.dumps([tally.passed, tally.failed]))
     print(f"{tally.passed} passed, {tally.failed} failed")
     return 0 if tally.passed and not tally.failed else 1
 
