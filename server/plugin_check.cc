@@ -81,8 +81,7 @@ std::string as_json(const std::string& file, const Trial& trial) {
   }
   json.end_array();
   json.end_object();
-  // A symbol's name may be any bytes.
-  return std::string(json.finish().value_or("{\"error\":\"a name in the file is not UTF-8\"}")) + "\n";
+  return std::string(json.finish().value_or("{\"error\":\"there are too many names in the file\"}")) + "\n";
 }
 
 }  // namespace

@@ -47,10 +47,11 @@ constexpr bool is_token(std::string_view text) {
   return true;
 }
 
-// A field value that is safe to write: no CR, LF or NUL, by which a header could smuggle a second one.
+// A field value that is safe to write: no control character but the tab (RFC 9110, section 5.5). With a line
+// break a header could smuggle a second one, and what other programs make of the rest nobody knows.
 constexpr bool is_field_value(std::string_view text) {
   for (const char c : text)
-    if (c == '\r' || c == '\n' || c == '\0') return false;
+    if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == '\x7f') return false;
   return true;
 }
 

@@ -55,7 +55,7 @@ std::string_view refuse_request(const FetchRequest& request) {
     return "the target has white space, a control character or a fragment";
   for (const Field& field : request.fields) {
     if (!is_token(field.name)) return "a field's name is no token";
-    if (!is_field_value(field.value)) return "a field's value has CR, LF or NUL";
+    if (!is_field_value(field.value)) return "a field's value has a control character";
     for (const std::string_view own :
          {"Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "TE",
           "Trailer", "Expect", "Proxy-Connection"})

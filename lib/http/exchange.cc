@@ -19,10 +19,19 @@ namespace {
 
 // What an exchange shows that was refused before its head was understood.
 constexpr Head kNoHead{.bytes = ""};
+constexpr Head kNoHeadButMethod{.bytes = "", .method = Method::Head};
+
+constexpr Refusal kNoMemory{503, "The server is out of memory for this request."};
 
 // A request body that was not wanted is read over up to here, so that the connection can go on; past it, it
 // is closed.
 constexpr uint64_t kMostDiscarded = 64 * 1024;
+
+// Of an answer whose size is known.
+ResponseFraming framing_of(uint16_t status, uint64_t size) {
+  if (!status_allows_framing(status)) return {};
+  return {.kind = ResponseFraming::Kind::Length, .length = status_allows_body(status) ? size : 0};
+}
 
 }  // namespace
 
@@ -36,11 +45,33 @@ Exchange::~Exchange() { std::free(body_); }
 // `body`: see AnswerTap.
 bool Exchange::start_answer(std::optional<std::string_view>& body) {
   if (state_ != State::Open || cancelled_) return false;
-  if (tap != nullptr) tap->on_answer(*this, body);
+  if (tap != nullptr) {
+    // Whoever stores answers shall not store one that cannot be sent.
+    if (!detached() && !session_->env_.writer.fits(response)) body = replace_head();
+    tap->on_answer(*this, body);
+  }
   if (!detached()) session_->env_.service.on_response(*this);
   head_only_ = request.method() == Method::Head || !status_allows_body(response.status);
   return true;
 }
+
+// The head is larger than can be sent, by the mistake of who gave it: a problem takes the answer's place,
+// whose body this is.
+std::string_view Exchange::replace_head() {
+  session_->env_.service.on_large_head(*this);
+  response.reset();
+  response.status = 500;
+  response.content_type = kProblemType;
+  return problem_body(arena_, 500, "The server failed to answer this request.", request.id(), {});
+}
+
+// More of the request's body is still to come than is read over for an answer's sake.
+bool Exchange::much_body_left() const {
+  const Head& head = request.head();
+  return head.framing == Framing::Length && head.content_length - session_->body_bytes_ > kMostDiscarded;
+}
+
+void Exchange::show_head_request() { request.head_ = &kNoHeadButMethod; }
 
 // Whether the answer under way has to be the connection's last.
 bool Exchange::must_close() const {
@@ -50,15 +81,28 @@ bool Exchange::must_close() const {
   if (head.framing == Framing::None) return false;
   // The client may be waiting for a 100 that will not come: nobody knows whether the body follows.
   if (head.expect_continue && !session_->body_begun_) return true;
-  return head.framing == Framing::Length && head.content_length - session_->body_bytes_ > kMostDiscarded;
+  // One in pieces may well be as long as the body; how much of that is left is asked at its end.
+  return state_ != State::Streaming && much_body_left();
 }
 
 bool Exchange::write_head(ResponseFraming framing, std::string_view body, bool& body_done) {
   close_after = framing.close = framing.close || must_close();
   framing.say_keep_alive = !framing.close && request.minor_version() == 0;
-  if (session_->env_.writer.write_head(session_->output_, response, framing, body, body_done)) return true;
-  // Out of memory, or a head of more than a block: there is no honest answer but to cut.
-  session_->cut_answer();
+  const Writer& writer = session_->env_.writer;
+  if (writer.write_head(session_->output_, response, framing, body, body_done)) return true;
+  if (!writer.fits(response)) {
+    state_ = State::Finished;
+    body = replace_head();
+    framing.kind = ResponseFraming::Kind::Length;
+    framing.length = body.size();
+    if (request.method() == Method::Head) body = {};
+    if (writer.write_head(session_->output_, response, framing, body, body_done) && body_done) {
+      body_bytes_out_ = body.size();
+      return false;
+    }
+  }
+  // Out of memory: there is no honest answer but to cut.
+  session_->cut_answer(kNoMemory);
   return false;
 }
 
@@ -71,14 +115,12 @@ bool Exchange::send(std::string_view body) {
 
 // Head and body of an answer that was started. Copies.
 void Exchange::send_whole(std::string_view body) {
-  const bool allowed = status_allows_body(response.status);
-  const ResponseFraming framing{.kind = allowed ? ResponseFraming::Kind::Length : ResponseFraming::Kind::None,
-                                .length = body.size()};
+  const ResponseFraming framing = framing_of(response.status, body.size());
   if (head_only_) body = {};
   bool body_done = false;
   state_ = State::Finished;
   if (detached() || !write_head(framing, body, body_done)) return;
-  if (!body_done && !session_->output_.append(body)) session_->cut_answer();
+  if (!body_done && !session_->output_.append(body)) return session_->cut_answer(kNoMemory);
   body_bytes_out_ = body.size();
 }
 
@@ -99,17 +141,15 @@ bool Exchange::send_pinned(std::string_view body, Release release) {
     return true;
   }
   state_ = State::Finished;
-  const bool allowed = status_allows_body(response.status);
-  const ResponseFraming framing{.kind = allowed ? ResponseFraming::Kind::Length : ResponseFraming::Kind::None,
-                                .length = body.size()};
   bool body_done = false;
+  const ResponseFraming framing = framing_of(response.status, body.size());
   if (!write_head(framing, {}, body_done)) {
     let_go();
   } else if (head_only_) {
     let_go();
   } else if (!session_->output_.append_pinned(body, release)) {
     let_go();
-    session_->cut_answer();
+    session_->cut_answer(kNoMemory);
   } else {
     body_bytes_out_ = body.size();
   }
@@ -144,7 +184,7 @@ bool Exchange::begin(std::optional<uint64_t> length) {
   }
   ResponseFraming framing;
   if (!status_allows_body(response.status)) {
-    framing.kind = ResponseFraming::Kind::None;
+    framing = framing_of(response.status, 0);
   } else if (length) {
     framing.kind = ResponseFraming::Kind::Length;
     framing.length = *length;
@@ -182,7 +222,7 @@ bool Exchange::write(std::string_view bytes) {
   if (detached()) return !cancelled_;
   if (!head_only_ && !bytes.empty()) {
     if (!write_piece(bytes)) {
-      session_->cut_answer();
+      session_->cut_answer(kNoMemory);
       return false;
     }
     body_bytes_out_ += bytes.size();
@@ -198,7 +238,7 @@ bool Exchange::add_trailer(std::string_view name, std::string_view value) {
 bool Exchange::end() {
   if (state_ != State::Streaming || cancelled_) return false;
   if (has_length_ && length_left_ != 0 && !head_only_) {
-    abort();
+    give_up("The answer ended before the length that was announced.");
     return true;
   }
   state_ = State::Finished;
@@ -209,16 +249,20 @@ bool Exchange::end() {
   for (const Response::Field& field : trailers_.fields())
     queued = queued && output.append(field.name) && output.append(": ") && output.append(field.value) &&
              output.append("\r\n");
-  if (!queued || !output.append("\r\n")) session_->cut_answer();
+  if (!queued || !output.append("\r\n")) session_->cut_answer(kNoMemory);
   return true;
 }
 
 void Exchange::abort() {
   if (cancelled_ || state_ == State::Finished) return;
+  give_up("The server gave the answer up half-way.");
+}
+
+void Exchange::give_up(std::string_view why) {
   if (detached())
     state_ = State::Finished;
   else
-    session_->cut_answer();
+    session_->cut_answer({500, why});
 }
 
 void Exchange::pause_body() { body_paused_ = true; }
@@ -309,6 +353,7 @@ void Exchange::recycle() {
   requested_ = cancelled_ = suspended_ = blocked_ = body_paused_ = chunked_ = head_only_ = has_length_ =
       false;
   length_ = length_left_ = body_bytes_out_ = 0;
+  cut_ = {};
   std::free(body_);
   body_ = nullptr;
   body_size_ = body_room_ = 0;

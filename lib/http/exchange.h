@@ -21,6 +21,7 @@
 #include "http/known_heads.h"
 #include "http/message.h"
 #include "http/parser.h"
+#include "http/refusal.h"
 
 namespace leat::pipeline {
 class LimitedHandler;
@@ -107,6 +108,9 @@ class Exchange {
 
   [[nodiscard]] bool started() const { return state_ != State::Open; }  // something was answered
   [[nodiscard]] bool finished() const { return state_ == State::Finished; }
+  // Why its answer was cut, or will never be: what its client would be told if it still could be, and 499 for
+  // a client that left. No status for one that is whole or under way.
+  [[nodiscard]] const Refusal& cut() const { return cut_; }
   [[nodiscard]] bool cancelled() const { return cancelled_; }            // nobody will see what is answered
   [[nodiscard]] uint64_t bytes_sent() const { return body_bytes_out_; }  // body bytes queued
 
@@ -166,6 +170,11 @@ class Exchange {
   bool start_answer(std::optional<std::string_view>& body);
   void send_whole(std::string_view body);
   [[nodiscard]] bool must_close() const;
+  [[nodiscard]] bool much_body_left() const;
+  std::string_view replace_head();
+  void give_up(std::string_view why);
+  // Its head was refused, but asks for no more than the head of an answer.
+  void show_head_request();
   bool write_head(ResponseFraming framing, std::string_view body, bool& body_done);
   bool write_piece(std::string_view bytes);
   // Back to the state of a new one, but for what is in the arena.
@@ -179,6 +188,7 @@ class Exchange {
   KnownHead* known_ = nullptr;  // where the head lives, if not in the arena
 
   State state_ = State::Open;
+  Refusal cut_;
   bool requested_ = false;  // the service knows of it
   bool cancelled_ = false;
   bool suspended_ = false;

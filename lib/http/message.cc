@@ -42,6 +42,7 @@ bool is_framing_field(std::string_view name) {
     case HeaderId::ContentLength:
     case HeaderId::Date:
     case HeaderId::KeepAlive:
+    case HeaderId::Server:
     case HeaderId::TransferEncoding:
     case HeaderId::Upgrade:
       return true;

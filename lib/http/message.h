@@ -67,8 +67,8 @@ class Request {
   size_t param_count_ = 0;
 };
 
-// Response head under construction. Framing fields (Content-Length, Transfer-Encoding, Connection, Date)
-// belong to the writer; add() refuses them. Content-Type given as a field becomes content_type.
+// Response head under construction. Framing fields (Content-Length, Transfer-Encoding, Connection), Date and
+// Server belong to the writer; add() refuses them. Content-Type given as a field becomes content_type.
 class Response {
  public:
   struct Field {
@@ -83,7 +83,7 @@ class Response {
   std::string_view content_type;
 
   // Appends a field. Name and value must outlive the exchange (a literal, a view into the request, arena
-  // memory). False, and nothing added: not a token, CR, LF or NUL in the value, a framing field, or
+  // memory). False, and nothing added: not a token, a control character in the value, one of the writer's, or
   // kMostFields are there already.
   [[nodiscard]] bool add(std::string_view name, std::string_view value);
   // The same, copying both into `arena`; false also when it is full.

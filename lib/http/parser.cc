@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "http/authority.h"
 
 namespace leat::http {
 
@@ -14,7 +15,7 @@ struct ParserCallbacks {
   static Parser& self(llhttp_t* llhttp) { return *static_cast<Parser*>(llhttp->data); }
 
   static void extend(Parser& parser, Span& span, const char* at, size_t size) {
-    if (span.size == 0) span.offset = static_cast<uint32_t>(at - parser.base_);
+    if (span.size == 0) span.offset = parser.base_at_ + static_cast<uint32_t>(at - parser.base_);
     span.size += static_cast<uint32_t>(size);
   }
   static int url(llhttp_t* llhttp, const char* at, size_t size) {
@@ -91,37 +92,27 @@ static_assert(static_cast<int>(Method::Delete) == HTTP_DELETE &&
 
 constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-// uri-host and port of RFC 3986, section 3.2, without judging names: what could be taken for another part of
-// a URI or a second header is refused.
-bool is_authority(std::string_view text) {
-  std::string_view port;
-  if (text.starts_with('[')) {
-    const size_t end = text.find(']');
-    if (end == std::string_view::npos) return false;
-    for (const char c : text.substr(1, end - 1)) {
-      const char lower = ascii_lower(c);
-      if (!(c >= '0' && c <= '9') && !(lower >= 'a' && lower <= 'z') && c != ':' && c != '.') return false;
-    }
-    port = text.substr(end + 1);
-    if (!port.empty() && port.front() != ':') return false;
-  } else {
-    const size_t colon = text.find(':');
-    const std::string_view host = text.substr(0, colon);
-    constexpr std::string_view kRefused = " \t\"#/<>?@[\\]^`{|},";
-    for (const char c : host)
-      if (static_cast<unsigned char>(c) < 0x21 || static_cast<unsigned char>(c) > 0x7e ||
-          kRefused.find(c) != std::string_view::npos)
-        return false;
-    if (colon != std::string_view::npos) port = text.substr(colon);
+constexpr std::string_view kBareNewline = "A line does not end with CR LF.";
+constexpr std::string_view kForeignMethod = "The request method belongs to another protocol.";
+constexpr std::string_view kForeignProtocol = "The request line does not name the protocol HTTP.";
+
+// The tokens of a Connection field that mean something here.
+void read_connection(std::string_view value, bool& close, bool& keep_alive) {
+  while (!value.empty()) {
+    const size_t end = std::min(value.find(','), value.size());
+    const std::string_view option = trim(value.substr(0, end));
+    value.remove_prefix(std::min(end + 1, value.size()));
+    close = close || equal_ignoring_case(option, "close");
+    keep_alive = keep_alive || equal_ignoring_case(option, "keep-alive");
   }
-  if (!port.empty()) port.remove_prefix(1);
-  return port.size() <= 5 && std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
 }
 
 }  // namespace
 
 void Parser::reset(Arena& arena, const Limits& limits, KnownLines* lines) {
   llhttp_init(&llhttp_, HTTP_REQUEST, &settings());
+  // It knows a few versions; which of all there could be is served is judged here.
+  llhttp_set_lenient_version(&llhttp_, 1);
   llhttp_.data = this;
   arena_ = &arena;
   limits_ = &limits;
@@ -129,7 +120,9 @@ void Parser::reset(Arena& arena, const Limits& limits, KnownLines* lines) {
   hint_ = nullptr;
   run_lines_ = 0;
   hosts_ = 0;
-  fed_ = scanned_ = request_line_ = 0;
+  base_at_ = fed_ = scanned_ = request_line_ = 0;
+  chunks_ = {};
+  absolute_target_ = in_trailers_ = false;
   part_ = Part::RequestLine;
   in_value_ = true;
   head_complete_ = message_complete_ = false;
@@ -147,22 +140,32 @@ Parser::Step Parser::refuse(uint16_t status, std::string_view detail) {
   return Step::Refused;
 }
 
+// Whether llhttp stopped behind a line feed without a carriage return, of which it tells in many ways.
+bool Parser::stopped_at_bare_newline() const {
+  const auto end = static_cast<size_t>(llhttp_get_error_pos(&llhttp_) - base_);
+  if (end == 0 || end > base_size_ || base_[end - 1] != '\n') return false;
+  // Of a head, the bytes before what is shown are there as well.
+  return (end > 1 || base_at_ > 0) && *(base_ + end - 2) != '\r';
+}
+
 Parser::Step Parser::refuse_llhttp() {
   if (refusal_) return Step::Refused;  // a callback has said why
+  if (stopped_at_bare_newline()) return refuse(400, kBareNewline);
   switch (llhttp_get_errno(&llhttp_)) {
     case HPE_PAUSED_H2_UPGRADE:
       return refuse(505, "HTTP/2 is not spoken on this port.");
     case HPE_INVALID_METHOD:
       // A word that could be a method is one that is not implemented; anything else is not HTTP at all.
-      if (part_ == Part::RequestLine && base_[0] >= 'A' && base_[0] <= 'Z')
+      if (const char first = *(base_ - base_at_); part_ == Part::RequestLine && first >= 'A' && first <= 'Z')
         return refuse(501, "The request method is not implemented.");
       return refuse(400, "The request does not begin with an HTTP method.");
     case HPE_INVALID_URL:
       return refuse(400, "The request target has a character that must be percent-encoded.");
     case HPE_INVALID_VERSION:
-      return refuse(505, "The protocol version is not supported; use HTTP/1.1 or HTTP/1.0.");
+      return refuse(400, "The request line does not end with the protocol version.");
     case HPE_INVALID_CONSTANT:
-      return refuse(400, "The request line does not name the protocol HTTP.");
+      if (!to_method(llhttp_.method)) return refuse(501, kForeignMethod);
+      return refuse(400, kForeignProtocol);
     case HPE_INVALID_HEADER_TOKEN:
       return refuse(400, "A header field has a character that is not allowed.");
     case HPE_INVALID_CONTENT_LENGTH:
@@ -171,26 +174,43 @@ Parser::Step Parser::refuse_llhttp() {
       return refuse(400, "Content-Length is repeated or stands beside Transfer-Encoding.");
     case HPE_INVALID_TRANSFER_ENCODING:
       return refuse(400, "Transfer-Encoding does not end in chunked or stands beside Content-Length.");
-    case HPE_INVALID_CHUNK_SIZE:
-      return refuse(400, "A chunk of the body has a malformed size.");
-    case HPE_UNEXPECTED_SPACE:
-      return refuse(400, "There is white space where HTTP allows none.");
     case HPE_CR_EXPECTED:
     case HPE_LF_EXPECTED:
     case HPE_STRICT:
-      return refuse(400, "A line does not end with CR LF.");
+      return refuse(400, kBareNewline);
     default:
       return refuse(400, "The request is not well-formed HTTP.");
   }
 }
 
+// Shows `text`, which stands `at` bytes from the head's beginning, to llhttp. False: it does not go on.
+bool Parser::show(std::string_view text, uint32_t at) {
+  base_ = text.data();
+  base_size_ = text.size();
+  base_at_ = at;
+  const auto error = llhttp_execute(&llhttp_, text.data(), text.size());
+  return error == HPE_OK || (error == HPE_PAUSED && head_complete_);
+}
+
 // Feeds the head up to `end`. False: refused or malformed, refuse_llhttp() tells.
 bool Parser::feed(const char* base, size_t end) {
+  // llhttp knows no tab behind the value of Content-Length or Transfer-Encoding, where it is as good as a
+  // space (RFC 9110, section 5.6.3). Within the header section it is everywhere as good as one.
+  while (part_ == Part::Headers && end > fed_) {
+    const void* const tab = std::memchr(base + fed_, '\t', end - fed_);
+    if (tab == nullptr) break;
+    const auto at = static_cast<uint32_t>(static_cast<const char*>(tab) - base);
+    if (!feed_plainly(base, at) || !show(" ", at)) return false;
+    fed_ = at + 1;
+  }
+  return feed_plainly(base, end);
+}
+
+bool Parser::feed_plainly(const char* base, size_t end) {
   if (end <= fed_) return true;
-  base_ = base;
-  const auto error = llhttp_execute(&llhttp_, base + fed_, end - fed_);
+  const uint32_t from = fed_;
   fed_ = static_cast<uint32_t>(end);
-  return error == HPE_OK || (error == HPE_PAUSED && head_complete_);
+  return show({base + from, end - from}, from);
 }
 
 bool Parser::add_slot() {
@@ -251,6 +271,8 @@ bool Parser::take_known_lines(std::string_view text) {
   while (const KnownLine* line = lines_->match(text.substr(scanned_), hint_)) {
     if (line->http11_only && llhttp_.http_minor == 0) break;
     if (!feed(text.data(), scanned_)) return false;
+    // What goes past a limit is told by the same means whether it is known or not.
+    if (scanned_ + line->size - request_line_ > limits_->header_bytes) break;
     if (slot_count_ == slot_room_ && !grow_slots()) return false;
     slots_[slot_count_++] = {.name = {scanned_, line->name_size},
                              .value = {scanned_ + line->value_offset, line->value_size},
@@ -260,7 +282,6 @@ bool Parser::take_known_lines(std::string_view text) {
     in_value_ = true;
     hint_ = line;
     if (!within_count()) return false;
-    if (scanned_ - request_line_ > limits_->header_bytes) break;
   }
   return true;
 }
@@ -277,15 +298,20 @@ Parser::Step Parser::parse_head(std::string_view text) {
     if (!feed(base, std::min<size_t>(line_end, limits_->request_line_bytes))) return refuse_llhttp();
     if (line_end > limits_->request_line_bytes) return refuse(414, "The request line is too long.");
     if (newline == nullptr) return Step::More;
-    if (llhttp_.http_major == 0) return refuse(400, "The request line names no protocol version.");
-    // llhttp says so when it sees more, which it may never do: known lines are not shown to it.
-    if (llhttp_.method == HTTP_PRI) return refuse(505, "HTTP/2 is not spoken on this port.");
+    if (check_protocol({base, line_end}) == Step::Refused) return Step::Refused;
     request_line_ = scanned_ = fed_;
     part_ = Part::Headers;
     if (lines_ != nullptr && !take_known_run(text)) return refuse_llhttp();
   }
   while (true) {
     if (lines_ != nullptr && fed_ <= scanned_ && !take_known_lines(text)) return refuse_llhttp();
+    // A line that begins with white space goes on with the one before, or would (RFC 9112, section 5.2). Said
+    // here, since what llhttp says of it depends on whether it was shown that one.
+    if (scanned_ < text.size() && scanned_ - request_line_ < limits_->header_bytes &&
+        is_blank(base[scanned_])) {
+      if (!feed(base, scanned_)) return refuse_llhttp();
+      return refuse(400, "A line of the header section begins with white space.");
+    }
     const size_t from = std::max(fed_, scanned_);
     const void* newline = from < text.size() ? std::memchr(base + from, '\n', text.size() - from) : nullptr;
     const size_t line_end =
@@ -304,14 +330,25 @@ Parser::Step Parser::parse_head(std::string_view text) {
   return refuse(431, "The request's header fields are too large.");
 }
 
-Parser::Step Parser::finish_head(std::string_view text) {
-  const auto method = to_method(llhttp_.method);
-  if (!method) return refuse(501, "The request method belongs to another protocol.");
-  head_.method = *method;
-  if (llhttp_.http_major != 1 || llhttp_.http_minor > 1)
+// The request line is whole. llhttp takes RTSP and ICE as well, and finds some of what is wrong here only
+// when it sees more, which it may never do: known lines are not shown to it.
+Parser::Step Parser::check_protocol(std::string_view line) {
+  constexpr std::string_view kVersion = "HTTP/1.1\r\n";
+  const bool is_http =
+      line.size() > kVersion.size() && line.substr(line.size() - kVersion.size()).starts_with("HTTP/");
+  if (!is_http && llhttp_.http_major == 0) return refuse(400, "The request line names no protocol version.");
+  if (!is_http) return refuse(400, kForeignProtocol);
+  if (llhttp_.method == HTTP_PRI) return refuse(505, "HTTP/2 is not spoken on this port.");
+  if (!to_method(llhttp_.method)) return refuse(501, kForeignMethod);
+  if (llhttp_.http_major != 1)
     return refuse(505, "The protocol version is not supported; use HTTP/1.1 or HTTP/1.0.");
-  head_.minor_version = llhttp_.http_minor;
-  head_.keep_alive = llhttp_should_keep_alive(&llhttp_) != 0;
+  return Step::More;
+}
+
+Parser::Step Parser::finish_head(std::string_view text) {
+  head_.method = *to_method(llhttp_.method);
+  // A later HTTP/1 is one that whoever speaks 1.1 understands (RFC 9110, section 2.5).
+  head_.minor_version = std::min<uint8_t>(llhttp_.http_minor, 1);
   const std::string_view bytes = arena_->copy(text);
   if (bytes.data() == nullptr) return refuse(503, "The server is out of memory for this request.");
   head_.bytes = bytes.data();
@@ -323,6 +360,7 @@ Parser::Step Parser::finish_head(std::string_view text) {
     offer_lines();
     offer_run();
   }
+  if (absolute_target_) show_target_as_host();
   slots_ = nullptr;  // what follows are trailers
   slot_count_ = slot_room_ = 0;
   in_value_ = true;
@@ -332,6 +370,7 @@ Parser::Step Parser::finish_head(std::string_view text) {
 
 Parser::Step Parser::check_fields() {
   unsigned codings = 0;
+  bool close = false, keep_alive = false;
   // None of a run's lines has anything to say here but its Host.
   for (uint32_t i = run_lines_; i < slot_count_; ++i) {
     HeaderSlot& slot = slots_[i];
@@ -345,7 +384,7 @@ Parser::Step Parser::check_fields() {
     const std::string_view value = head_.view(slot.value);
     if (slot.id == HeaderId::Host) {
       ++hosts_;
-      if (!slot.known && !is_authority(value))
+      if (!slot.known && !value.empty() && !is_authority(value))
         return refuse(400, "The Host field is not a host with an optional port.");
       head_.host = slot.value;
     } else if (slot.id == HeaderId::TransferEncoding) {
@@ -353,12 +392,16 @@ Parser::Step Parser::check_fields() {
       if (head_.minor_version == 0) return refuse(400, "Transfer-Encoding is not part of HTTP/1.0.");
       if (!equal_ignoring_case(value, "chunked"))
         return refuse(501, "No transfer coding but chunked is implemented.");
+    } else if (slot.id == HeaderId::Connection) {
+      read_connection(value, close, keep_alive);
     } else if (slot.id == HeaderId::Expect && head_.minor_version > 0) {
       if (!equal_ignoring_case(value, "100-continue"))
         return refuse(417, "The only expectation known is 100-continue.");
       head_.expect_continue = true;
     }
   }
+  // Whatever else it says, who says close means it (RFC 9112, section 9.3).
+  head_.keep_alive = !close && (keep_alive || head_.minor_version > 0);
   if (hosts_ > 1) return refuse(400, "The request has more than one Host field.");
   if (hosts_ == 0 && head_.minor_version > 0)
     return refuse(400, "An HTTP/1.1 request must have a Host field.");
@@ -395,6 +438,7 @@ Parser::Step Parser::check_target() {
     if (path == host || !is_authority(target.substr(host, path - host)))
       return refuse(400, "The request target's authority is not a host with an optional port.");
     head_.host = span(host, path - host);
+    absolute_target_ = true;
     if (path == target.size() || target[path] == '?') {
       // No path means "/": there is one to point at in "://".
       head_.path = span(scheme + 1, 1);
@@ -412,6 +456,13 @@ Parser::Step Parser::check_target() {
     head_.query = span(question + 1, target.size() - question - 1);
   }
   return Step::Head;
+}
+
+// For whom a request in absolute form is, its target alone says; what Host says is to be ignored (RFC 9112,
+// section 3.2.2), and is therefore shown to nobody.
+void Parser::show_target_as_host() {
+  for (uint32_t i = 0; i < slot_count_; ++i)
+    if (slots_[i].id == HeaderId::Host) slots_[i].value = head_.host;
 }
 
 void Parser::offer_lines() const {
@@ -443,10 +494,32 @@ void Parser::offer_run() const {
 }
 
 Parser::Step Parser::parse_body(std::string_view text, size_t& used) {
+  used = 0;
+  if (head_.framing == Framing::Chunked && !in_trailers_) {
+    const ChunkReader::Step step = chunks_.read(text, used);
+    piece_ = chunks_.piece();
+    if (step == ChunkReader::Step::Refused) return refuse(400, chunks_.wrong());
+    if (step == ChunkReader::Step::Data) return Step::Body;
+    if (step == ChunkReader::Step::More) return Step::More;
+    // To llhttp the body had no chunks: it goes on with the trailer section.
+    in_trailers_ = true;
+    size_t shown = 0;
+    ENSURE(judge_body("0\r\n", shown) == Step::More);
+    text.remove_prefix(used);
+  }
+  size_t judged = 0;
+  const Step step = judge_body(text, judged);
+  used += judged;
+  return step;
+}
+
+Parser::Step Parser::judge_body(std::string_view text, size_t& used) {
   // llhttp keeps a pointer to where a piece began, and takes a null one for none.
   if (text.data() == nullptr) text = std::string_view("", 0);
   piece_ = {};
   base_ = text.data();
+  base_size_ = text.size();
+  base_at_ = 0;
   if (llhttp_get_errno(&llhttp_) == HPE_PAUSED) llhttp_resume(&llhttp_);
   const auto error = llhttp_execute(&llhttp_, text.data(), text.size());
   if (error == HPE_OK) {

@@ -4,7 +4,10 @@
 // telling (a complete head, a piece of body, the end), so that its owner runs at its own pace: nothing is
 // called back. llhttp decides what is well-formed. What it lets through and a server must refuse (libraries
 // change; RFC 9110 and 9112 do not) is refused here: no HTTP/0.9, no missing or second Host, no
-// Transfer-Encoding in HTTP/1.0, no coding but chunked, no methods of other protocols, and limits.
+// Transfer-Encoding in HTTP/1.0, no coding but chunked, no other protocols and their methods, and limits.
+// What it refuses and a server should take is little, and read here: later versions of HTTP/1, tabs where
+// they are white space, and the chunks of a body (http/chunk_reader.h). Connection is read here, too, as
+// llhttp takes Proxy-Connection for it.
 //
 // The head is fed line by line so that header lines known from earlier requests can be left out
 // (http/known_lines.h, http/known_runs.h). Results are offsets into the head, so the owner may move the bytes
@@ -19,6 +22,7 @@
 #include <string_view>
 
 #include "base/arena.h"
+#include "http/chunk_reader.h"
 #include "http/head.h"
 #include "http/known_lines.h"
 #include "http/limits.h"
@@ -60,17 +64,23 @@ class Parser {
 
   Step refuse(uint16_t status, std::string_view detail);
   Step refuse_llhttp();
+  [[nodiscard]] bool stopped_at_bare_newline() const;
+  bool show(std::string_view text, uint32_t at);
   bool feed(const char* base, size_t end);
+  bool feed_plainly(const char* base, size_t end);
   bool take_known_run(std::string_view text);
   bool take_known_lines(std::string_view text);
   bool add_slot();
   bool grow_slots();
   bool within_count();
+  Step check_protocol(std::string_view line);
   Step finish_head(std::string_view text);
   Step check_fields();
   Step check_target();
+  void show_target_as_host();
   void offer_lines() const;
   void offer_run() const;
+  Step judge_body(std::string_view text, size_t& used);
   void finish_trailers();
   bool append_trailer(const char* at, size_t size, Span HeaderSlot::* span);
 
@@ -82,14 +92,19 @@ class Parser {
   uint32_t run_lines_ = 0;           // how many were taken as one run
   uint32_t hosts_ = 0;               // how many of the lines are Host
 
-  const char* base_ = nullptr;  // of the text being fed, for offsets
-  uint32_t fed_ = 0;            // bytes of the head that are behind us
-  uint32_t scanned_ = 0;        // bytes of the head searched for a line's end
-  uint32_t request_line_ = 0;   // its length with the line ending
+  const char* base_ = nullptr;  // the text being shown, for offsets
+  size_t base_size_ = 0;
+  uint32_t base_at_ = 0;       // its offset in the head
+  uint32_t fed_ = 0;           // bytes of the head that are behind us
+  uint32_t scanned_ = 0;       // bytes of the head searched for a line's end
+  uint32_t request_line_ = 0;  // its length with the line ending
   Part part_ = Part::RequestLine;
   bool in_value_ = false;  // the last span was a value: a name begins a new field
   bool head_complete_ = false;
   bool message_complete_ = false;
+  bool absolute_target_ = false;
+  bool in_trailers_ = false;  // of a chunked body
+  ChunkReader chunks_;
 
   Head head_;
   HeaderSlot* slots_ = nullptr;

@@ -16,6 +16,11 @@ namespace {
 // them, and eight for each byte of payload: a chunk of one byte takes six.
 constexpr uint64_t kMostOverhead = 16 * 1024;
 
+constexpr Refusal kNoMemory{503, "The server is out of memory for this request."};
+
+// A client may send an empty line too many behind a request, and some did (RFC 9112, section 2.2).
+constexpr uint8_t kMostBlankLines = 3;
+
 constexpr bool is_line_end(char c) { return c == '\r' || c == '\n'; }
 
 }  // namespace
@@ -38,10 +43,9 @@ void Session::feed(std::string_view bytes) {
   if (step_ == Step::Body) body_read_ms_ = now_ms();
   if (input_.empty() && !wants_turn_ && !held_by_output_) {
     const size_t used = run(bytes);
-    if (step_ != Step::Closing && !input_.append(bytes.substr(used)))
-      refuse({503, "The server is out of memory for this request."});
+    if (step_ != Step::Closing && !input_.append(bytes.substr(used))) refuse(kNoMemory);
   } else if (!input_.append(bytes)) {
-    refuse({503, "The server is out of memory for this request."});
+    refuse(kNoMemory);
   } else if (!wants_turn_) {
     run_input();
   }
@@ -157,8 +161,10 @@ size_t Session::run(std::string_view in) {
   while (go_on) {
     switch (step_) {
       case Step::Idle:
-        // Blank lines before a request are to be ignored (RFC 9112, section 2.2).
-        while (at < in.size() && is_line_end(in[at])) ++at;
+        if (at < in.size() && (is_line_end(in[at]) || blank_bytes_ != 0)) [[unlikely]] {
+          read_blank_lines(in, at);
+          if (step_ != Step::Idle) break;
+        }
         if (at == in.size()) {
           if (ended_ || draining_) close(!ended_);
           go_on = false;
@@ -195,6 +201,19 @@ size_t Session::run(std::string_view in) {
   return at;
 }
 
+// Blank lines before a request are to be ignored, but not without end: the head's time begins with them.
+void Session::read_blank_lines(std::string_view in, size_t& used) {
+  asks_head_ = false;
+  for (; used < in.size() && is_line_end(in[used]); ++used) {
+    if (blank_bytes_ == 2 * kMostBlankLines)
+      return refuse({400, "There are too many blank lines before the request."});
+    if (blank_bytes_ == 0) head_since_ms_ = now_ms();
+    if (in[used] != (blank_bytes_++ % 2 == 0 ? '\r' : '\n')) break;
+  }
+  const bool between = used < in.size() && !is_line_end(in[used]) && blank_bytes_ % 2 == 0;
+  if (used < in.size() && !between) refuse({400, "A line does not end with CR LF."});
+}
+
 bool Session::start_request(std::string_view in, size_t& used) {
   if (exchange_ == nullptr) {
     exchange_ = env_.exchanges.take(*this, env_.limits.request_memory_bytes);
@@ -208,7 +227,9 @@ bool Session::start_request(std::string_view in, size_t& used) {
   body_begun_ = false;
   body_bytes_ = body_overhead_ = 0;
   step_ = Step::Head;
-  head_since_ms_ = now_ms();
+  asks_head_ = false;
+  if (blank_bytes_ == 0) head_since_ms_ = now_ms();
+  blank_bytes_ = 0;
   if (env_.heads != nullptr) {
     if (KnownHead* known = env_.heads->match_and_pin(in.substr(used), hint_)) {
       hint_ = exchange_->known_ = known;
@@ -224,6 +245,7 @@ bool Session::start_request(std::string_view in, size_t& used) {
 
 bool Session::parse_head(std::string_view in, size_t& used) {
   Parser& parser = exchange_->parser_;
+  asks_head_ = in.substr(used).starts_with("HEAD ");
   switch (parser.parse_head(in.substr(used))) {
     case Parser::Step::More:
       if (!ended_) return false;
@@ -279,11 +301,11 @@ void Session::continue_body() {
   const Head& head = exchange_->request.head();
   if (!head.expect_continue || head.framing == Framing::None || body_begun_) return;
   body_begun_ = true;
-  if (!output_.append("HTTP/1.1 100 Continue\r\n\r\n")) cut_answer();
+  if (!output_.append("HTTP/1.1 100 Continue\r\n\r\n")) cut_answer(kNoMemory);
 }
 
 bool Session::parse_body(std::string_view in, size_t& used) {
-  if (exchange_->finished() && exchange_->close_after) {
+  if (exchange_->finished() && (exchange_->close_after || exchange_->much_body_left())) {
     close(true);
     return true;
   }
@@ -319,7 +341,7 @@ void Session::take_piece(std::string_view piece) {
   if (body_mode_ == Service::BodyMode::Stream) {
     env_.service.on_body(*exchange_, piece);
   } else if (body_mode_ == Service::BodyMode::Buffer && !buffer_piece(piece)) {
-    refuse({503, "The server is out of memory for this request."});
+    refuse(kNoMemory);
   }
 }
 
@@ -392,9 +414,10 @@ void Session::refuse(const Refusal& refusal) {
     exchange.cancelled_ = false;
   }
   if (exchange.started()) {
-    cut_answer();
+    cut_answer(refusal);
     return;
   }
+  if (!exchange.requested_ && asks_head_) exchange.show_head_request();
   exchange.close_after = true;
   exchange.send_problem(refusal.status, refusal.detail);
   close(true);
@@ -407,10 +430,12 @@ void Session::close(bool linger) {
 }
 
 // An answer that cannot be completed: what is queued is sent, then the connection is reset.
-void Session::cut_answer() {
+void Session::cut_answer(const Refusal& why) {
   cut_ = true;
   step_ = Step::Closing;
-  if (exchange_ != nullptr) exchange_->state_ = Exchange::State::Finished;
+  if (exchange_ == nullptr) return;
+  exchange_->state_ = Exchange::State::Finished;
+  exchange_->cut_ = why;
 }
 
 void Session::end_exchange() {
@@ -418,7 +443,10 @@ void Session::end_exchange() {
   Exchange& exchange = *exchange_;
   exchange_ = nullptr;
   exchange.cancelled_ = true;
-  if (exchange.requested_ && !exchange.finished()) env_.service.on_cancel(exchange);
+  if (!exchange.finished()) {
+    exchange.cut_ = {499, "The client left before the answer was complete."};
+    if (exchange.requested_) env_.service.on_cancel(exchange);
+  }
   env_.service.on_done(exchange);
   env_.exchanges.give(exchange);
 }
@@ -431,6 +459,10 @@ void Session::settle() {
   const Limits& limits = env_.limits;
   switch (step_) {
     case Step::Idle:
+      if (blank_bytes_ != 0) {
+        deadline_ms_ = head_since_ms_ + limits.head_timeout_ms;
+        break;
+      }
       // While the peer takes an answer it is not idle; how long that may take is for its connection to say.
       deadline_ms_ = output_.empty() ? now_ms() + limits.idle_timeout_ms : UINT64_MAX;
       break;

@@ -102,6 +102,7 @@ class Session {
 
   void run_input();
   size_t run(std::string_view in);
+  void read_blank_lines(std::string_view in, size_t& used);
   bool start_request(std::string_view in, size_t& used);
   bool parse_head(std::string_view in, size_t& used);
   void begin_request();
@@ -113,7 +114,7 @@ class Session {
   bool end_answer();
   void refuse(const Refusal& refusal);
   void close(bool linger);
-  void cut_answer();
+  void cut_answer(const Refusal& why);
   void end_exchange();
   void settle();
   [[nodiscard]] bool over_high_water() const { return output_.size() >= env_.limits.output_high_bytes; }
@@ -148,6 +149,8 @@ class Session {
   bool cut_ = false;
   bool linger_ = false;
   bool internal_ = false;
+  bool asks_head_ = false;   // the head that is read begins like a HEAD request
+  uint8_t blank_bytes_ = 0;  // of blank lines before the next request
   bool body_begun_ = false;  // a byte of it, or 100 Continue, has been seen or sent
 };
 

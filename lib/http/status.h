@@ -51,7 +51,10 @@ constexpr std::string_view reason_phrase(uint16_t status) {
 constexpr bool is_final_status(uint16_t status) { return status >= 200 && status <= 599; }
 
 // 1xx, 204 and 304 have neither a body nor framing fields for one (RFC 9110, section 6.4.1; a 304's
-// Content-Length is optional and left out).
-constexpr bool status_allows_body(uint16_t status) { return status >= 200 && status != 204 && status != 304; }
+// Content-Length is optional and left out). A 205 has no body either, but says so (section 15.3.6).
+constexpr bool status_allows_framing(uint16_t status) {
+  return status >= 200 && status != 204 && status != 304;
+}
+constexpr bool status_allows_body(uint16_t status) { return status_allows_framing(status) && status != 205; }
 
 }  // namespace leat::http

@@ -39,11 +39,20 @@ void Writer::set_date(std::string_view date) {
   std::memcpy(shared_.data() + date_at_, date.data(), date.size());
 }
 
+// Of the head; it may take a little less.
+size_t Writer::most_bytes(const Response& response) const {
+  size_t size =
+      status_line(response.status).size() + shared_.size() + response.content_type.size() + kMostFraming;
+  for (const Response::Field& field : response.fields()) size += field.name.size() + field.value.size() + 4;
+  return size;
+}
+
+bool Writer::fits(const Response& response) const { return most_bytes(response) <= Block::capacity(); }
+
 bool Writer::write_head(Output& output, const Response& response, const ResponseFraming& framing,
                         std::string_view body, bool& body_done) const {
   const std::string_view line = status_line(response.status);
-  size_t size = line.size() + shared_.size() + response.content_type.size() + kMostFraming;
-  for (const Response::Field& field : response.fields()) size += field.name.size() + field.value.size() + 4;
+  const size_t size = most_bytes(response);
   if (size > Block::capacity()) return false;
   body_done = size + body.size() <= Block::capacity();
   char* start = output.reserve(body_done ? size + body.size() : size);

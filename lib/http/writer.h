@@ -30,12 +30,17 @@ class Writer {
   // The Date of the answers from now on: an IMF-fixdate of 29 bytes.
   void set_date(std::string_view date);
 
+  // Whether the head can be written at all: it goes into one block.
+  [[nodiscard]] bool fits(const Response& response) const;
+
   // Queues the head and, where it fits beside it, `body`, in one piece. `body_done` tells whether it did.
-  // False when memory is out or the head is larger than a block; nothing is queued then.
+  // False when memory is out or the head does not fit; nothing is queued then.
   [[nodiscard]] bool write_head(Output& output, const Response& response, const ResponseFraming& framing,
                                 std::string_view body, bool& body_done) const;
 
  private:
+  [[nodiscard]] size_t most_bytes(const Response& response) const;
+
   std::string shared_;  // "Server: x\r\nDate: ...\r\n"
   size_t date_at_ = 0;
 };

@@ -54,6 +54,8 @@ EventBackend* make_backend(Backend backend, TextBuffer& out) {
   return nullptr;
 }
 
+namespace {
+
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
     const size_t size = encoding::utf8_sequence(text);
@@ -68,5 +70,9 @@ bool has_capital_code(std::string_view text) {
     return static_cast<unsigned char>(c) < 0x20 && (c & 15) >= 10 && c != '\n' && c != '\f' && c != '\r';
   });
 }
+
+}  // namespace
+
+bool needs_help(std::string_view text) { return has_capital_code(text) || !is_utf8(text); }
 
 }  // namespace leat::json

@@ -32,7 +32,7 @@ std::string_view backend_name(Backend backend);
 void set_default_backend(Backend backend);
 [[nodiscard]] Backend default_backend();
 
-// Takes events, of which json::Writer has seen to the order, and that texts are UTF-8 is for it to say. Lives
+// Takes events, of which json::Writer has seen to the order. Texts are any bytes, see write_string(). Lives
 // in the arena of its writer and is never destroyed.
 class EventBackend {
  public:
@@ -40,8 +40,9 @@ class EventBackend {
   virtual void end_object() = 0;
   virtual void begin_array() = 0;
   virtual void end_array() = 0;
-  virtual StringResult key(std::string_view name) = 0;
-  virtual StringResult string(std::string_view text) = 0;
+  // False: the arena is full.
+  [[nodiscard]] virtual bool key(std::string_view name) = 0;
+  [[nodiscard]] virtual bool string(std::string_view text) = 0;
   virtual void integer(int64_t number) = 0;
   virtual void unsigned_integer(uint64_t number) = 0;
   virtual void real(double number) = 0;  // finite
@@ -62,9 +63,8 @@ EventBackend* make_backend(Backend backend, TextBuffer& out);
 EventBackend* make_rapidjson(TextBuffer& out);
 EventBackend* make_yyjson(TextBuffer& out);
 
-// A text as it stands between quotes, escapes included; for what a library would write in another way.
-[[nodiscard]] bool is_utf8(std::string_view text);
-// Whether libraries would write a capital digit: for U+000B, 0E, 0F and 1A to 1F.
-[[nodiscard]] bool has_capital_code(std::string_view text);
+// Whether libraries would write the text in another way, or not at all: with capital digits for U+000B, 0E,
+// 0F and 1A to 1F, and what is not UTF-8.
+[[nodiscard]] bool needs_help(std::string_view text);
 
 }  // namespace leat::json

@@ -9,11 +9,10 @@
 
 namespace leat::json {
 
-enum class StringResult : uint8_t { Fine, NotUtf8, NoMemory };
-
 // `text` between quotes and then `after`. Escapes only what RFC 8259, section 7, asks for: the quote, the
-// backslash and what is below U+0020, in the short form where there is one, else as \u00xx.
-StringResult write_string(TextBuffer& out, std::string_view text, char after);
+// backslash and what is below U+0020, in the short form where there is one, else as \u00xx; what is no UTF-8
+// becomes U+FFFD, byte by byte. False: memory is out.
+[[nodiscard]] bool write_string(TextBuffer& out, std::string_view text, char after);
 
 // The longest: "-2.2250738585072014e-308" is 24 bytes.
 constexpr size_t kLongestReal = 32;

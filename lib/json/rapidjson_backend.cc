@@ -2,7 +2,7 @@
 //
 // Containers, commas, integers, literals and most strings are RapidJSON's own. It gets ready-made text
 // (RawValue) where its ways differ from ours: doubles, for which its algorithm does not always find the
-// fewest digits, and strings with a control character whose code it would write with capital digits.
+// fewest digits, and strings that it would write otherwise or not at all (needs_help()).
 #include <new>
 
 #include "base/check.h"
@@ -66,8 +66,8 @@ class RapidJsonBackend final : public EventBackend {
   void end_object() override { writer_.EndObject(); }
   void begin_array() override { writer_.StartArray(); }
   void end_array() override { writer_.EndArray(); }
-  StringResult key(std::string_view name) override { return write(name, true); }
-  StringResult string(std::string_view text) override { return write(text, false); }
+  bool key(std::string_view name) override { return write(name, true); }
+  bool string(std::string_view text) override { return write(text, false); }
   void integer(int64_t number) override { writer_.Int64(number); }
   void unsigned_integer(uint64_t number) override { writer_.Uint64(number); }
   void boolean(bool truth) override { writer_.Bool(truth); }
@@ -81,16 +81,14 @@ class RapidJsonBackend final : public EventBackend {
   std::optional<std::string_view> finish() override { return stream_.out.text(); }
 
  private:
-  StringResult write(std::string_view text, bool key) {
-    if (!is_utf8(text)) return StringResult::NotUtf8;
+  bool write(std::string_view text, bool key) {
     // RapidJSON counts in 32 bits, and asks for a pointer even to no bytes.
-    if (has_capital_code(text) || text.size() > UINT32_MAX) {
+    if (needs_help(text) || text.size() > UINT32_MAX) {
       TextBuffer ready(stream_.out.arena());
-      const StringResult result = write_string(ready, text, '"');
-      if (result != StringResult::Fine) return result;
+      if (!write_string(ready, text, '"')) return false;
       // Without the byte after the closing quote.
       writer_.RawValue(ready.text().data(), ready.text().size() - 1, rapid::kStringType);
-      return StringResult::Fine;
+      return true;
     }
     const char* bytes = text.empty() ? "" : text.data();
     const auto size = static_cast<rapid::SizeType>(text.size());
@@ -98,7 +96,7 @@ class RapidJsonBackend final : public EventBackend {
       writer_.Key(bytes, size);
     else
       writer_.String(bytes, size);
-    return StringResult::Fine;
+    return true;
   }
 
   Stream stream_;

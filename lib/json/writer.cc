@@ -23,12 +23,12 @@ void Writer::raw(std::string_view json) {
 }
 
 std::optional<std::string_view> Writer::finish() {
-  if (other_ != nullptr && !other_->complete()) settle(StringResult::NoMemory);
+  if (other_ != nullptr && !other_->complete()) settle(false);
   if (error_ == nullptr && expect_ != Expect::Nothing) fail("a text that is not complete");
   if (error_ != nullptr) return std::nullopt;
   if (other_ != nullptr) {
     const auto text = other_->finish();
-    if (!text) settle(StringResult::NoMemory);
+    if (!text) settle(false);
     return text;
   }
   std::string_view text = out_.text();
@@ -38,7 +38,7 @@ std::optional<std::string_view> Writer::finish() {
 
 void Writer::use(Backend backend) {
   other_ = make_backend(backend, out_);
-  if (other_ == nullptr) settle(StringResult::NoMemory);
+  if (other_ == nullptr) settle(false);
 }
 
 void Writer::fail_value() {

@@ -6,7 +6,7 @@
 //
 // No tree and no heap: what is written is one run of arena memory, valid until the arena is reset. Nothing a
 // caller does can yield invalid JSON or harm the daemon: an event that cannot come now, a number that JSON
-// has no word for, ill-formed UTF-8, raw text that is no JSON, too many levels or a full arena break the
+// has no word for, raw text that is no JSON, too many levels or a full arena break the
 // writer. finish() then answers nothing and error() says what was wrong first; events after that are ignored,
 // so callers check once, at the end. Whether a member's name came before is not looked at: that would need
 // memory of every name, and RFC 8259 allows it.
@@ -49,7 +49,7 @@ class Writer {
   void end_object() { close('}', true); }
   void begin_array() { open('[', false); }
   void end_array() { close(']', false); }
-  // The name of the member whose value comes next, in UTF-8.
+  // The name of the member whose value comes next.
   void key(std::string_view name) {
     if (expect_ != Expect::Key) [[unlikely]]
       return fail("a key outside an object, or one after another");
@@ -58,7 +58,8 @@ class Writer {
       return settle(other_->key(name));
     settle(write_string(out_, name, ':'));
   }
-  // UTF-8.
+  // UTF-8; each byte that is part of none becomes U+FFFD. Texts of clients are not always UTF-8, and a
+  // request should not fail for that.
   void string(std::string_view text) {
     if (!take_value()) return;
     if (other_ != nullptr) [[unlikely]]
@@ -178,12 +179,12 @@ class Writer {
   [[nodiscard]] bool need(size_t size) {
     if (out_.room(size)) [[likely]]
       return true;
-    settle(StringResult::NoMemory);
+    settle(false);
     return false;
   }
-  void settle(StringResult result) {
-    if (result != StringResult::Fine) [[unlikely]]
-      fail(result == StringResult::NotUtf8 ? "text that is not UTF-8" : "no memory left for this request");
+  void settle(bool had_memory) {
+    if (!had_memory) [[unlikely]]
+      fail("no memory left for this request");
   }
   void use(Backend backend);
   void fail_value();

@@ -1,7 +1,7 @@
 // yyjson behind json::Writer: events build one of its documents in the arena, which is written at the end.
 //
 // Texts are copied into the document, because those of events end with their call. As with RapidJSON, doubles
-// and strings with a control character that it would write with capital digits are given to it ready made.
+// and strings that it would write otherwise or not at all are given to it ready made.
 #include <yyjson.h>
 
 #include <array>
@@ -33,12 +33,12 @@ class YyjsonBackend final : public EventBackend {
   void end_object() override { --depth_; }
   void begin_array() override { open(yyjson_mut_arr(document_)); }
   void end_array() override { --depth_; }
-  StringResult key(std::string_view name) override { return make(name, key_); }
-  StringResult string(std::string_view text) override {
+  bool key(std::string_view name) override { return make(name, key_); }
+  bool string(std::string_view text) override {
     yyjson_mut_val* value = nullptr;
-    const StringResult result = make(text, value);
-    if (result == StringResult::Fine) add(value);
-    return result;
+    const bool made = make(text, value);
+    if (made) add(value);
+    return made;
   }
   void integer(int64_t number) override { add(yyjson_mut_sint(document_, number)); }
   void unsigned_integer(uint64_t number) override { add(yyjson_mut_uint(document_, number)); }
@@ -74,12 +74,10 @@ class YyjsonBackend final : public EventBackend {
       full_ = !yyjson_mut_arr_append(open_[depth_ - 1], value);
     }
   }
-  StringResult make(std::string_view text, yyjson_mut_val*& value) {
-    if (!is_utf8(text)) return StringResult::NotUtf8;
-    if (has_capital_code(text)) {
+  bool make(std::string_view text, yyjson_mut_val*& value) {
+    if (needs_help(text)) {
       TextBuffer ready(out_.arena());
-      const StringResult result = write_string(ready, text, '"');
-      if (result != StringResult::Fine) return result;
+      if (!write_string(ready, text, '"')) return false;
       // Without the quotes and the byte after them, as one in which nothing is to be escaped.
       const std::string_view inner = ready.text().substr(1, ready.text().size() - 3);
       value = yyjson_mut_strn(document_, inner.data(), inner.size());
@@ -87,7 +85,7 @@ class YyjsonBackend final : public EventBackend {
     } else {
       value = yyjson_mut_strncpy(document_, text.empty() ? "" : text.data(), text.size());
     }
-    return value == nullptr ? StringResult::NoMemory : StringResult::Fine;
+    return value != nullptr;
   }
 
   TextBuffer& out_;

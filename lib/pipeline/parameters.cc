@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "plugin/sdk/plugin_number.hpp"
 
 namespace leat::pipeline {
 
@@ -71,7 +72,12 @@ template <class T>
 std::expected<T, ParameterError> to_number(std::string_view text) {
   if (text.data() == nullptr) return std::unexpected(ParameterError::Missing);
   T number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const auto [end, error] = [&] {
+    if constexpr (std::is_floating_point_v<T>)
+      return encoding::read_real(text, number);
+    else
+      return std::from_chars(text.data(), text.data() + text.size(), number);
+  }();
   if (error == std::errc::invalid_argument || end != text.data() + text.size())
     return std::unexpected(ParameterError::NotANumber);
   if (error == std::errc::result_out_of_range) return std::unexpected(ParameterError::OutOfRange);
@@ -154,6 +160,15 @@ std::string_view find_cookie(std::string_view field, std::string_view name) {
     value = trim(value);
     const bool quoted = value.size() >= 2 && value.starts_with('"') && value.ends_with('"');
     return quoted ? value.substr(1, value.size() - 2) : value;
+  }
+  return {};
+}
+
+std::string_view find_cookie(const http::Request& request, std::string_view name) {
+  for (const http::HeaderSlot& slot : request.head().headers()) {
+    if (slot.id != http::HeaderId::Cookie) continue;
+    const std::string_view value = find_cookie(request.head().view(slot.value), name);
+    if (value.data() != nullptr) return value;
   }
   return {};
 }

@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "base/arena.h"
+#include "http/message.h"
 
 namespace leat::pipeline {
 
@@ -72,6 +73,9 @@ std::expected<Query, ParameterError> parse_query(Arena& arena, std::string_view 
 // The value of the first cookie of that name in a Cookie field (RFC 6265, section 4.2.1), without the quotes
 // around it; nothing is decoded. A view with a null data() when there is none.
 std::string_view find_cookie(std::string_view field, std::string_view name);
+// The same in all Cookie fields of a request. A client sends one; a proxy may have made several of it (RFC
+// 9113, section 8.2.3), which are one all the same.
+std::string_view find_cookie(const http::Request& request, std::string_view name);
 
 // The whole text as a value. Numbers are decimal and without a plus sign; reals are finite; booleans are
 // true, false, 1, 0, yes, no, on and off in any case.

@@ -200,6 +200,13 @@ void Pipeline::on_response(http::Exchange& exchange) {
     if (hook.position <= reached) hook.instance->on_response(exchange);
 }
 
+void Pipeline::on_large_head(http::Exchange& exchange) {
+  const Route* route = exchange.route;
+  const std::string_view blame = was_handled(exchange) ? route->handler->blame() : "the server";
+  log::error("{} gave an answer whose head is larger than 16 KiB, with what middleware adds, on {} {}", blame,
+             route != nullptr ? route->id : "", exchange.request.id());
+}
+
 void Pipeline::on_late(http::Exchange& exchange) {
   if (!was_handled(exchange)) return;
   const Route& route = *exchange.route;

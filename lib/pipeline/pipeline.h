@@ -37,6 +37,7 @@ class Pipeline final : public http::Service {
   void on_body_end(http::Exchange& exchange) override;
   void on_writable(http::Exchange& exchange) override;
   void on_response(http::Exchange& exchange) override;
+  void on_large_head(http::Exchange& exchange) override;
   void on_late(http::Exchange& exchange) override;
   void on_cancel(http::Exchange& exchange) override;
   void on_done(http::Exchange& exchange) override;

@@ -12,10 +12,10 @@
 
 namespace leat::pipeline {
 
-// The status that a request goes down with: that of its answer, or 499 for a client that left before there
-// was one. That is not a status of HTTP, but the one known for this.
+// The status that a request goes down with: that of its answer, or where that was cut, or never came, what
+// was the reason: 499 for a client that left. That is not a status of HTTP, but the one known for this.
 inline uint16_t recorded_status(const http::Exchange& exchange) {
-  return exchange.started() ? exchange.response.status : uint16_t{499};
+  return exchange.cut() ? exchange.cut().status : exchange.response.status;
 }
 
 struct RequestCounts {

@@ -107,7 +107,7 @@ leat_str query_param(const leat_request* request, leat_str name) {
 leat_str cookie(const leat_request* request, leat_str name) {
   http::Exchange* exchange = exchange_of(request, "leat.request/1 cookie");
   if (exchange == nullptr) return {};
-  return to_str(pipeline::find_cookie(exchange->request.header(http::HeaderId::Cookie), view(name)));
+  return to_str(pipeline::find_cookie(exchange->request, view(name)));
 }
 
 uint32_t header_id(leat_str name) { return static_cast<uint32_t>(http::find_header(view(name))); }

@@ -48,7 +48,7 @@ int32_t set_status(leat_request* request, uint32_t status) {
 
 int32_t set_type(http::Exchange& exchange, std::string_view type) {
   if (!is_field_value(type))
-    return refuse("leat.response/1 content_type", "the type holds CR, LF or NUL", LEAT_E_ARGUMENT);
+    return refuse("leat.response/1 content_type", "the type holds a control character", LEAT_E_ARGUMENT);
   exchange.response.content_type = type;
   return LEAT_OK;
 }
@@ -86,7 +86,7 @@ int32_t add_field(leat_request* request, leat_str name, leat_str value, Fields f
   if (exchange == nullptr) return code;
   if (!is_text(name) || !is_text(value)) return refuse(function, kNullText, LEAT_E_ARGUMENT);
   if (!is_token(view(name)) || !is_field_value(view(value)))
-    return refuse(function, "the name is no token, or the value holds CR, LF or NUL", LEAT_E_ARGUMENT);
+    return refuse(function, "the name is no token, or the value holds a control character", LEAT_E_ARGUMENT);
   std::string_view kept_name = view(name), kept_value = view(value);
   if (fields == Fields::Copied) {
     kept_name = exchange->arena().copy(kept_name);
@@ -96,7 +96,8 @@ int32_t add_field(leat_request* request, leat_str name, leat_str value, Fields f
   const bool added =
       replace ? exchange->response.set(kept_name, kept_value) : exchange->response.add(kept_name, kept_value);
   return added ? LEAT_OK
-               : refuse(function, "a framing field, or there are 64 fields already", LEAT_E_ARGUMENT);
+               : refuse(function, "a field that is the host's, or there are 64 fields already",
+                        LEAT_E_ARGUMENT);
 }
 
 int32_t add_header(leat_request* request, leat_str name, leat_str value) {

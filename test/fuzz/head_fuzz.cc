@@ -4,8 +4,9 @@
 //  - the parser with a table of lines that all earlier inputs of this process have filled, whole and in pieces,
 //  - the table of whole heads, filled likewise,
 //  - llhttp alone, whole.
-// The four ways of Leat must agree in everything: the verdict, the status of a refusal, every field, every
-// byte of the body, the trailers. llhttp must agree on what is well-formed: Leat refuses more, never less.
+// The four ways of Leat must agree in everything: the verdict, the status of a refusal and its words, every
+// field, every byte of the body, the trailers. llhttp must agree on what is well-formed: Leat refuses more,
+// and less only where llhttp does not know white space or a version.
 //
 // Input: a byte that chooses limits, a byte that seeds the pieces, then the request.
 #include <algorithm>
@@ -36,6 +37,7 @@ struct Reading {
   std::string trailers;
   size_t used = 0;
   uint16_t status = 0;
+  std::string_view detail;  // of a refused head
   bool operator==(const Reading&) const = default;
 };
 
@@ -71,7 +73,10 @@ Reading read(std::string_view text, const http::Limits& limits, http::KnownLines
     const std::vector<char> copy(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(shown));
     reading.verdict = parser.parse_head({copy.data(), copy.size()});
   }
-  if (reading.verdict == Parser::Step::Refused) reading.status = parser.refusal().status;
+  if (reading.verdict == Parser::Step::Refused) {
+    reading.status = parser.refusal().status;
+    reading.detail = parser.refusal().detail;
+  }
   if (reading.verdict != Parser::Step::Head) return reading;
   reading.has_head = true;
   reading.head = describe(parser.head());
@@ -124,10 +129,11 @@ struct Plain {
   bool head_complete = false;
   bool message_complete = false;
   bool failed = false;
+  size_t failed_at = 0;
   std::string body;
 };
 
-Plain read_plainly(std::string_view text) {
+Plain read_once(std::string_view text) {
   static const llhttp_settings_t kSettings = [] {
     llhttp_settings_t settings;
     llhttp_settings_init(&settings);
@@ -149,16 +155,41 @@ Plain read_plainly(std::string_view text) {
   Plain plain;
   llhttp_t llhttp;
   llhttp_init(&llhttp, HTTP_REQUEST, &kSettings);
+  llhttp_set_lenient_version(&llhttp, 1);
   llhttp.data = &plain;
   const auto error = llhttp_execute(&llhttp, text.data(), text.size());
   plain.failed = error != HPE_OK && error != HPE_PAUSED;
+  if (plain.failed) plain.failed_at = static_cast<size_t>(llhttp_get_error_pos(&llhttp) - text.data());
   return plain;
 }
 
+// The same with the white space that llhttp does not know put as it does: in the header section a space in
+// place of a tab, none at all beside the extensions of a chunk.
+Plain read_plainly(std::string_view text) {
+  std::string put(text);
+  while (true) {
+    Plain plain = read_once(put);
+    if (!plain.failed) return plain;
+    // It tells of a character at its place or behind it.
+    size_t at = plain.failed_at;
+    const auto is_blank = [&](size_t place) {
+      return place < put.size() && (put[place] == '\t' || put[place] == ' ');
+    };
+    if (!is_blank(at) && (at == 0 || !is_blank(--at))) return plain;
+    if (plain.head_complete)
+      put.erase(at, 1);
+    else if (put[at] == '\t')
+      put[at] = ' ';
+    else
+      return plain;
+  }
+}
+
 void show(const char* name, const Reading& reading) {
-  std::fprintf(stderr, "%s: verdict %d, status %d, used %zu\n%sbody %zu\n%s", name,
-               static_cast<int>(reading.verdict), reading.status, reading.used, reading.head.c_str(),
-               reading.body.size(), reading.trailers.c_str());
+  std::fprintf(stderr, "%s: verdict %d, status %d %.*s, used %zu\n%sbody %zu\n%s", name,
+               static_cast<int>(reading.verdict), reading.status, static_cast<int>(reading.detail.size()),
+               reading.detail.data(), reading.used, reading.head.c_str(), reading.body.size(),
+               reading.trailers.c_str());
 }
 
 void must_equal(const Reading& wanted, const Reading& got, const char* how) {

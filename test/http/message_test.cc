@@ -49,15 +49,25 @@ TEST_CASE("response: takes fields, and refuses those that would break the messag
   CHECK(response.find("x-a") == "1");
   CHECK(response.find("empty").data() != nullptr);
   CHECK(response.find("other").data() == nullptr);
-  for (const char* name : {"Content-Length", "content-length", "Transfer-Encoding", "Connection",
-                           "Keep-Alive", "Date", "Upgrade", "", "a b", "a:b", "a\r\nb", "\x80"}) {
+  for (const char* name :
+       {"Content-Length", "content-length", "Transfer-Encoding", "Connection", "Keep-Alive", "Date", "Server",
+        "server", "Upgrade", "", "a b", "a:b", "a\r\nb", "\x80"}) {
     INFO(name);
     CHECK_FALSE(response.add(name, "x"));
     CHECK_FALSE(response.set(name, "x"));
   }
   CHECK_FALSE(response.add("X", "a\r\nb"));
   CHECK_FALSE(response.add("X", "a\nb"));
-  CHECK_FALSE(response.add("X", std::string_view("a\0b", 3)));
+  for (int c = 0; c < 256; ++c) {
+    const char value[] = {'a', static_cast<char>(c), 'b'};
+    INFO(c);
+    const bool control = (c < 0x20 && c != '\t') || c == 0x7f;
+    Response other;
+    CHECK(other.add("X", {value, 3}) != control);
+    CHECK(other.set("X", {value, 3}) != control);
+    CHECK(other.add("Content-Type", {value, 3}) != control);
+    CHECK((other.content_type.empty()) == control);
+  }
   CHECK(response.fields().size() == 3);
 }
 
@@ -121,6 +131,9 @@ TEST_CASE("status: lines and phrases of the registry, nothing for other codes") 
   CHECK_FALSE(http::status_allows_body(204));
   CHECK_FALSE(http::status_allows_body(304));
   CHECK_FALSE(http::status_allows_body(101));
+  CHECK_FALSE(http::status_allows_body(205));
+  CHECK(http::status_allows_framing(205));
+  CHECK_FALSE(http::status_allows_framing(204));
   CHECK(http::status_allows_body(200));
   CHECK(http::is_final_status(599));
   CHECK_FALSE(http::is_final_status(199));

@@ -289,6 +289,103 @@ TEST_CASE("session: a paused body is read over, and in time, once the answer is 
   }
 }
 
+TEST_CASE("session: blank lines take the time of the head that they stand before") {
+  Stage stage;
+  const uint64_t head = stage.harness.limits.head_timeout_ms;
+  SECTION("drop by drop") {
+    CHECK(stage.feed("\r").empty());
+    stage.pass(head / 2);
+    CHECK(stage.feed("\n").empty());
+    CHECK(stage.session.idle());
+    stage.pass(head / 2);
+    CHECK(stage.session.finished());
+    CHECK(stage.session.output().empty());
+  }
+  SECTION("with a head that does not end") {
+    stage.feed("\r\n");
+    stage.pass(head / 2);
+    stage.feed("GET / HTTP/1.1\r\n");
+    stage.pass(head / 2);
+    CHECK(HttpHarness::take(stage.session).starts_with("HTTP/1.1 408"));
+  }
+  SECTION("and none once a request has come") {
+    CHECK(stage.feed("\r\n" + std::string(kGet)).starts_with("HTTP/1.1 200"));
+    stage.pass(head);
+    CHECK_FALSE(stage.session.finished());
+    CHECK(stage.feed("\r\n" + std::string(kGet)).starts_with("HTTP/1.1 200"));
+  }
+}
+
+TEST_CASE(
+    "session: an answer in pieces keeps its connection if little of the request's body is left at its end") {
+  Stage stage;
+  const uint64_t size = 200'000;
+  const std::string head = head_of("/", "Content-Length: " + std::to_string(size) + "\r\n");
+  stage.script.request = [](Exchange& exchange) {
+    exchange.begin(std::nullopt);
+    return http::Service::BodyMode::Stream;
+  };
+  uint64_t seen = 0, enough = 0;
+  stage.script.body = [&](Exchange& exchange, std::string_view piece) {
+    seen += piece.size();
+    if (seen < enough) return;
+    exchange.write("enough");
+    exchange.end();
+  };
+  SECTION("none") {
+    enough = size;
+    const std::string answer = stage.feed(head + std::string(size, 'x'));
+    CHECK(answer.ends_with("enough\r\n0\r\n\r\n"));
+    CHECK_FALSE(answer.contains("Connection: close"));
+    CHECK_FALSE(stage.session.finished());
+  }
+  SECTION("little") {
+    enough = size - 1000;
+    CHECK_FALSE(stage.feed(head + std::string(size - 1000, 'x')).contains("Connection: close"));
+    CHECK_FALSE(stage.session.finished());
+    stage.script.request = [](Exchange&) { return http::Service::BodyMode::Buffer; };
+    CHECK(stage.feed(std::string(1000, 'x') + std::string(kGet)).ends_with("hello"));
+  }
+  SECTION("much") {
+    enough = 1;
+    CHECK(stage.feed(head + "x").ends_with("enough\r\n0\r\n\r\n"));
+    CHECK(stage.session.finished());
+    CHECK(stage.session.linger());
+    CHECK_FALSE(stage.session.cut());
+  }
+}
+
+TEST_CASE(
+    "session: whoever stores answers is shown the 500 that takes the place of one that cannot be sent") {
+  struct Tap final : http::AnswerTap {
+    void on_answer(Exchange& exchange, std::optional<std::string_view>& body) override {
+      status = exchange.response.status;
+      whole = body.has_value();
+    }
+    void on_piece(Exchange&, std::string_view) override { FAIL("the answer is whole"); }
+    void on_end(Exchange&) override { FAIL("the answer is whole"); }
+    uint16_t status = 0;
+    bool whole = false;
+  } tap;
+  Stage stage;
+  const int way = GENERATE(0, 1, 2);
+  const std::string large(Block::kSize, 'x');
+  stage.script.body_end = [&](Exchange& exchange) {
+    exchange.tap = &tap;
+    CHECK(exchange.response.add("X-Large", large));
+    bool released = false;
+    if (way == 0) exchange.send(large);
+    if (way == 1)
+      exchange.send_pinned(large, {[](void* flag) { *static_cast<bool*>(flag) = true; }, &released});
+    if (way == 2) exchange.begin(std::nullopt);
+    CHECK(released == (way == 1));
+    CHECK(exchange.finished());
+  };
+  CHECK(stage.feed(kGet).starts_with("HTTP/1.1 500"));
+  CHECK(tap.status == 500);
+  CHECK(tap.whole);
+}
+
 TEST_CASE("session: an answer that is still leaving keeps the connection from being idle") {
   Stage stage;
   stage.session.feed(kGet);

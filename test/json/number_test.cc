@@ -145,4 +145,38 @@ TEST_CASE("numbers: integers have the standard library's digits") {
   check_integer(std::numeric_limits<uint64_t>::max());
 }
 
+TEST_CASE(
+    "numbers: one that is nearer to zero than a double can be is read as zero, one too large is not read") {
+  const auto read = [](std::string_view text) {
+    double value = 42;
+    const auto [end, error] = encoding::read_real(text, value);
+    CHECK(end == text.data() + text.size());
+    return error == std::errc{} ? value : std::numeric_limits<double>::infinity();
+  };
+  const std::string zeros(400, '0');
+  for (const std::string& tiny :
+       {std::string("1e-400"), std::string("0.1e-399"), std::string("123456789e-350"), "0." + zeros + "1",
+        std::string("1e-99999999999999999999999"), "1" + zeros + "e-900", "0." + zeros + "1e10",
+        std::string("2e-324"), std::string("0.5E-400")}) {
+    INFO(tiny);
+    CHECK(read(tiny) == 0.0);
+    CHECK_FALSE(std::signbit(read(tiny)));
+    CHECK(std::signbit(read("-" + tiny)));
+    float small = 1;
+    CHECK(encoding::read_real("1e-60", small).ec == std::errc{});
+    CHECK(small == 0.0F);
+  }
+  for (const std::string& large : {std::string("1e400"), "1" + zeros, std::string("0.001e+400"),
+                                   std::string("1e99999999999999999999999"), "0." + zeros + "1e+900",
+                                   "1" + zeros + "e-10", std::string("-1e309")}) {
+    INFO(large);
+    CHECK(std::isinf(read(large)));
+  }
+  CHECK(read("5e-324") == 5e-324);
+  CHECK(read("3e-324") == 5e-324);
+  CHECK(read("0e-999") == 0.0);
+  CHECK(read("0e999") == 0.0);
+  CHECK(read("1.5") == 1.5);
+}
+
 }  // namespace leat

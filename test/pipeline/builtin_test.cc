@@ -102,6 +102,62 @@ TEST_CASE("access_log: what no route or nobody answers is logged too") {
   CHECK(member(all[1], "bytes") == "0");
 }
 
+// Logs what becomes of an answer in pieces that `what` happens to, once for programs and once for people.
+template <class What>
+std::vector<std::string> logged_of_pieces(What what) {
+  LogText log;
+  Stage stage(middleware_kinds());
+  stage.middleware("access_log");
+  stage.middleware("access_log", {entry("format", std::string("text"))});
+  ScriptHandler& handler = stage.route("/pieces", {"POST"});
+  handler.streams = true;
+  handler.on_handle = [](http::Exchange& exchange) {
+    exchange.begin(std::nullopt);
+    exchange.write("piece");
+    return Verdict::Done;
+  };
+  handler.on_end = [](http::Exchange& exchange) {
+    exchange.abort();
+    return Verdict::Done;
+  };
+  const std::string answer =
+      stage.feed("POST /pieces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+  CHECK(status_of(answer) == 200);
+  what(stage);
+  CHECK(stage.session().cut());
+  return lines(log.take());
+}
+
+TEST_CASE("access_log: an answer that was cut is no success, and why it was is told") {
+  struct Case {
+    void (*what)(Stage&);
+    std::string status, reason;
+  };
+  const Case cases[] = {
+      {[](Stage& stage) { stage.feed("nonsense\r\n"); }, "400", "A chunk of the body has a malformed size."},
+      {[](Stage& stage) {
+         stage.harness().worker.now_ms += 10'000;
+         stage.session().deadline_passed();
+       },
+       "408", "The request's body did not arrive in time."},
+      {[](Stage& stage) { stage.session().disconnect(); }, "499",
+       "The client left before the answer was complete."},
+      {[](Stage& stage) { stage.feed("0\r\n\r\n"); }, "500", "The server gave the answer up half-way."},
+  };
+  for (const Case& each : cases) {
+    INFO(each.reason);
+    std::vector<std::string> all = logged_of_pieces(each.what);
+    std::ranges::sort(all);  // the text begins with a digit
+    REQUIRE(all.size() == 2);
+    CHECK(all[0].contains(" " + each.status + " 5 "));
+    CHECK(all[0].ends_with(" cut: " + each.reason));
+    CHECK(json::is_json_value(all[1]));
+    CHECK(member(all[1], "status") == each.status);
+    CHECK(member(all[1], "bytes") == "5");
+    CHECK(member(all[1], "cut") == "\"" + each.reason + "\"");
+  }
+}
+
 TEST_CASE("access_log: a request that HTTP refuses is logged with what is known") {
   LogText log;
   Stage stage(middleware_kinds());

@@ -198,6 +198,22 @@ TEST_CASE("parameters: too many pairs are refused, and so is a full arena") {
   CHECK(find_query(full, "a=1", "a") == "1");
 }
 
+TEST_CASE("parameters: cookies in several fields are cookies of one") {
+  const std::string_view bytes = "Cookie: a=1; b=2\r\nX: c=5\r\nCookie: c=3; a=4\r\n";
+  const http::HeaderSlot slots[] = {
+      {.name = {0, 6}, .value = {8, 8}, .id = http::HeaderId::Cookie},
+      {.name = {18, 1}, .value = {21, 3}},
+      {.name = {26, 6}, .value = {34, 8}, .id = http::HeaderId::Cookie},
+  };
+  const http::Head head{.bytes = bytes.data(), .slot_count = 3, .slots = slots};
+  http::Request request;
+  request.show_head(head);
+  CHECK(find_cookie(request, "a") == "1");
+  CHECK(find_cookie(request, "b") == "2");
+  CHECK(find_cookie(request, "c") == "3");
+  CHECK(find_cookie(request, "d").data() == nullptr);
+}
+
 TEST_CASE("parameters: cookies are found by their whole name") {
   CHECK(find_cookie("session=abc; theme=dark", "session") == "abc");
   CHECK(find_cookie("session=abc; theme=dark", "theme") == "dark");
@@ -237,6 +253,7 @@ TEST_CASE("parameters: reals are finite") {
   CHECK(to_real("-1e3") == -1000.0);
   CHECK(to_real("7") == 7.0);
   CHECK(to_real("1e999").error() == ParameterError::OutOfRange);
+  CHECK(to_real("1e-999") == 0.0);
   for (const std::string_view text : {"", "inf", "-inf", "nan", "infinity", "1.5 ", "0x1p3", "1,5", "."}) {
     INFO(text);
     CHECK(to_real(text).error() == ParameterError::NotANumber);

@@ -497,5 +497,30 @@ TEST_CASE("pipeline: ten thousand requests ask nothing of the heap") {
   for (int i = 0; i < 3334; ++i) serve();
   CHECK(leat::test::allocations() - before == 0);
 }
+TEST_CASE("pipeline: an answer whose head is too large is a 500, and the log names who gave it") {
+  for (const bool pieces : {false, true}) {
+    test::LogText log;
+    Stage stage;
+    stage.route("/large").on_handle = [pieces](http::Exchange& exchange) {
+      CHECK(exchange.response.add_copy(exchange.arena(), "X-Large", std::string(Block::capacity(), 'x')));
+      if (!pieces) {
+        exchange.send("never sent");
+      } else {
+        exchange.begin(std::nullopt);
+        CHECK_FALSE(exchange.write("never sent"));
+        exchange.end();
+      }
+      return Verdict::Done;
+    };
+    const std::string answer = stage.get("/large");
+    CHECK(status_of(answer) == 500);
+    CHECK_FALSE(answer.contains("never"));
+    CHECK_FALSE(answer.contains("X-Large"));
+    CHECK(status_of(stage.get("/large")) == 500);  // and the connection goes on
+    const std::string text = log.take();
+    CHECK(text.contains("handler test gave an answer whose head is larger than 16 KiB"));
+    CHECK(text.contains("on GET /large"));
+  }
+}
 
 }  // namespace leat::pipeline

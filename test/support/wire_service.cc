@@ -36,6 +36,12 @@ http::Service::BodyMode WireService::on_request(http::Exchange& exchange) {
     exchange.send("no");
     return BodyMode::Discard;
   }
+  if (path == "/early-stream") {
+    exchange.begin(std::nullopt);
+    exchange.write("no");
+    exchange.end();
+    return BodyMode::Discard;
+  }
   if (path == "/small") exchange.set_body_limit(4);
   return BodyMode::Buffer;
 }
@@ -80,6 +86,24 @@ void WireService::on_body_end(http::Exchange& exchange) {
   } else if (path == "/notmodified") {
     exchange.response.status = 304;
     exchange.send("dropped");
+  } else if (path == "/reset") {
+    exchange.response.status = 205;
+    exchange.send("dropped");
+  } else if (path == "/reset-in-pieces") {
+    exchange.response.status = 205;
+    exchange.begin(std::nullopt);
+    exchange.write("dropped");
+    exchange.end();
+  } else if (path == "/large-head" || path == "/large-head-in-pieces") {
+    static const std::string kLarge(Block::kSize, 'x');
+    ENSURE(exchange.response.add("X-Large", kLarge));
+    if (path == "/large-head") {
+      exchange.send("never sent");
+    } else {
+      exchange.begin(std::nullopt);
+      ENSURE(!exchange.write("never sent"));
+      ENSURE(!exchange.end());
+    }
   } else if (path == "/later") {
     const http::Ticket ticket = exchange.suspend();
     ENSURE(exchange.worker().resume_after(
@@ -88,6 +112,8 @@ void WireService::on_body_end(http::Exchange& exchange) {
     exchange.send("once");
     ENSURE(!exchange.send("twice"));
   } else if (path == "/inject") {
+    ENSURE(!exchange.response.add("X-Bad", "a\x01"));
+    ENSURE(!exchange.response.add("Server", "another"));
     ENSURE(!exchange.response.add("X-Bad", "a\r\nX-Evil: 1"));
     ENSURE(!exchange.response.add("Content-Length", "1"));
     exchange.send("safe");

@@ -102,6 +102,11 @@ class AccessLog final : public Middleware {
     line.put(exchange.bytes_sent());
     line.put(R"(,"duration_us":)");
     line.put(duration_us(exchange));
+    if (exchange.cut()) {
+      line.put(R"(,"cut":")");
+      line.put_escaped(exchange.cut().detail);
+      line.put("\"");
+    }
     line.put("}");
   }
   static void write_text(Line& line, const http::Exchange& exchange) {
@@ -121,6 +126,9 @@ class AccessLog final : public Middleware {
     line.put(duration_us(exchange));
     line.put("us ");
     line.put_escaped(request.id().empty() ? "-" : request.id());
+    if (!exchange.cut()) return;
+    line.put(" cut: ");
+    line.put_escaped(exchange.cut().detail);
   }
   static uint64_t duration_us(const http::Exchange& exchange) {
     if (exchange.started_ns == 0) return 0;  // refused before its head was complete

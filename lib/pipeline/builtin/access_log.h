@@ -1,7 +1,8 @@
 // access_log: one line for each request, through the daemon's log.
 //
-// No header field is in it, so that it cannot leak what Authorization or cookies say. The target is the
-// client's: it is escaped, and cut where it is very long.
+// The status is that of the answer; where that was cut half-way, or never came, it is that of the reason,
+// which follows as "cut". No header field is in it, so that it cannot leak what Authorization or cookies say.
+// The target is the client's: it is escaped, and cut where it is very long.
 #pragma once
 
 #include <memory>

@@ -342,7 +342,7 @@ typedef struct leat_body_v1 {
 
 /* "leat.response/1": the answer. All [worker]. Either send it whole, or begin, write and end. The status and
  * the fields must be set before; afterwards everything but write, trailers, end and abort is LEAT_E_STATE.
- * Framing (Content-Length, Transfer-Encoding, Connection, Date) is the host's, and refused as a field. */
+ * Framing (Content-Length, Transfer-Encoding, Connection), Date and Server are the host's, and refused as fields. */
 typedef struct leat_response_v1 {
   uint32_t struct_size;
   uint32_t reserved;
@@ -351,7 +351,7 @@ typedef struct leat_response_v1 {
   int32_t (*content_type)(leat_request* request, leat_str type);
   int32_t (*content_type_static)(leat_request* request, leat_str type);
   /* Appends a field; set_header first removes those of that name. LEAT_E_ARGUMENT: the name is no token, the
-   * value holds CR, LF or NUL, a framing field, or there are 64 already. */
+   * value holds a control character other than the tab, a field of the host's, or there are 64 already. */
   int32_t (*add_header)(leat_request* request, leat_str name, leat_str value);
   int32_t (*add_header_static)(leat_request* request, leat_str name, leat_str value);
   int32_t (*set_header)(leat_request* request, leat_str name, leat_str value);
@@ -393,9 +393,9 @@ typedef struct leat_arena_v1 {
 } leat_arena_v1;
 
 /* "leat.json/1": writes JSON into the request's memory. [worker] Nothing that is called here can make invalid
- * JSON: an event that can't come now (a value without a key in an object, an end without a begin), a text
- * that is not UTF-8, a number that is NaN or infinite, more than 128 levels, or a lack of memory, make
- * finish() and send() fail with LEAT_E_STATE, and the log says which was first. `json` must not be NULL. */
+ * JSON: an event that can't come now (a value without a key in an object, an end without a begin), a number
+ * that is NaN or infinite, more than 128 levels, or a lack of memory, make finish() and send() fail with
+ * LEAT_E_STATE, and the log says which was first. `json` must not be NULL. */
 typedef struct leat_json_v1 {
   uint32_t struct_size;
   uint32_t reserved;
@@ -405,6 +405,7 @@ typedef struct leat_json_v1 {
   void (*begin_array)(leat_json* json);
   void (*end_array)(leat_json* json);
   void (*key)(leat_json* json, leat_str name);
+  /* In a text or name that is not UTF-8, as clients may send one, each byte that is part of none becomes U+FFFD. */
   void (*string)(leat_json* json, leat_str text);
   void (*integer)(leat_json* json, int64_t number);
   void (*unsigned_integer)(leat_json* json, uint64_t number);

@@ -75,7 +75,12 @@ inline bool parse(std::string_view text, std::string_view& out) { return out = t
 template <class T>
   requires(std::is_arithmetic_v<T>)
 bool parse(std::string_view text, T& out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  const auto [end, error] = [&] {
+    if constexpr (std::is_floating_point_v<T>)
+      return encoding::read_real(text, out);
+    else
+      return std::from_chars(text.data(), text.data() + text.size(), out);
+  }();
   return error == std::errc{} && end == text.data() + text.size();
 }
 

@@ -128,7 +128,8 @@ concept Encodable = (detail::levels<T>() != detail::kByEvents);
 // Writes one value into memory that its owner lends and enlarges.
 class Encoder {
  public:
-  enum class Problem : int32_t { Memory, NotUtf8, NotFinite };
+  // The numbers are those of LEAT_JSON_NO_MEMORY and LEAT_JSON_NOT_FINITE.
+  enum class Problem : int32_t { Memory = 0, NotFinite = 2 };
 
   // Makes room for `size` bytes at `at`, and moves `at` and `end` there. False: there is none to be had.
   using Grow = bool (*)(void* owner, char*& at, char*& end, size_t size);
@@ -206,16 +207,12 @@ class Encoder {
   char* put_string(char* at, std::string_view string) {
     *at++ = '"';
     at = string.size() > kPiece ? put_long(at, string) : encoding::write_escaped(at, string);
-    if (at == nullptr) [[unlikely]]
-      throw Problem::NotUtf8;
     *at = '"';
     return at + 1;
   }
   [[gnu::noinline]] char* put_long(char* at, std::string_view string) {
-    while (!string.empty() && at != nullptr) {
-      size_t size = string.size() < kPiece ? string.size() : kPiece;
-      // Not in the midst of a character.
-      while (size < string.size() && size > kPiece - 4 && (string[size] & 0xc0) == 0x80) --size;
+    while (!string.empty()) {
+      const size_t size = string.size() <= kPiece ? string.size() : encoding::piece_of(string, kPiece);
       at = encoding::write_escaped(need(at, size * encoding::kMostEscaped), string.substr(0, size));
       string.remove_prefix(size);
     }

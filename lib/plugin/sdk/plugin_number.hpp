@@ -10,6 +10,9 @@
 // from every 27th of them and a power of five: less than 1 KiB, and three multiplications more for very large
 // and very small numbers only. test/json compares all of it with the standard library's digits.
 //
+// Numbers are read by the standard library, but for those that are nearer to zero than any that a double can
+// hold.
+//
 // Decimal digits are made eight at a time in one 64-bit word, the first in its lowest byte.
 //
 // Part of plugin_text.hpp; needs nothing but the standard library and a compiler that has unsigned __int128,
@@ -19,11 +22,14 @@
 
 #include <array>
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
+#include <system_error>
 #include <type_traits>
 
 namespace leat {
@@ -327,6 +333,45 @@ inline char* write_real(char* at, double number) {
     }
   }
   return detail::write_shortest(at, magnitude);
+}
+
+namespace detail {
+
+// Whether a number that is out of range is too near to zero, and not too far from it: by the power of ten of
+// its first digit that counts.
+inline bool is_tiny(std::string_view number) {
+  constexpr int64_t kMostExponent = int64_t{1} << 48;  // more than a text has room for digits to make up for
+  int64_t power = 0, exponent = 0;
+  bool counts = false, after_point = false;
+  size_t at = 0;
+  for (; at < number.size() && number[at] != 'e' && number[at] != 'E'; ++at) {
+    if (number[at] == '.') {
+      after_point = true;
+    } else if (number[at] >= '0' && number[at] <= '9') {
+      counts = counts || number[at] != '0';
+      if (counts != after_point) power += counts ? 1 : -1;
+    }
+  }
+  const bool negative = at + 1 < number.size() && number[at + 1] == '-';
+  for (; at < number.size(); ++at)
+    if (number[at] >= '0' && number[at] <= '9' && exponent < kMostExponent)
+      exponent = exponent * 10 + (number[at] - '0');
+  return power + (negative ? -exponent : exponent) < 0;
+}
+
+}  // namespace detail
+
+// The number that `text` begins with, as std::from_chars reads it; but one nearer to zero than all others is
+// zero, as everybody else reads it.
+template <std::floating_point T>
+std::from_chars_result read_real(std::string_view text, T& value) {
+  std::from_chars_result result = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (result.ec != std::errc::result_out_of_range) return result;
+  const std::string_view number = text.substr(0, static_cast<size_t>(result.ptr - text.data()));
+  if (!detail::is_tiny(number)) return result;
+  value = number.front() == '-' ? -T{0} : T{0};
+  result.ec = {};
+  return result;
 }
 
 }  // namespace encoding

@@ -179,8 +179,7 @@ class Scanner {
     const size_t begin = at_;
     const std::string_view number = take_number("must be a number");
     T value{};
-    if (std::from_chars(number.data(), number.data() + number.size(), value).ec != std::errc{})
-      fail_at(begin, "must be a number that fits");
+    if (encoding::read_real(number, value).ec != std::errc{}) fail_at(begin, "must be a number that fits");
     return value;
   }
   // The number that begins here, by the grammar.
@@ -340,7 +339,7 @@ inline std::string problem_detail(const Scanner::Error& error) {
 inline std::string problem_members(const Scanner::Error& error) {
   std::string pointer(error.pointer.size() * encoding::kMostEscaped, '\0');
   char* const end = encoding::write_escaped(pointer.data(), error.pointer);
-  pointer.resize(end == nullptr ? 0 : static_cast<size_t>(end - pointer.data()));
+  pointer.resize(static_cast<size_t>(end - pointer.data()));
   return "\"offset\":" + std::to_string(error.offset) + ",\"pointer\":\"" + pointer + "\"";
 }
 

@@ -50,8 +50,20 @@ constexpr size_t utf8_sequence(std::string_view text) {
   return 0;
 }
 
+// Where to cut a text that is written in pieces of `most` bytes: not in the midst of a character. It is
+// longer.
+constexpr size_t piece_of(std::string_view text, size_t most) {
+  for (size_t back = 1; back < 4 && back < most; ++back) {
+    const std::string_view last = text.substr(most - back);
+    if ((static_cast<unsigned char>(last.front()) & 0xc0U) == 0x80) continue;
+    return utf8_sequence(last) > back ? most - back : most;
+  }
+  return most;
+}
+
 namespace detail {
 
+inline constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
 inline constexpr char kHex[] = "0123456789abcdef";
 
 // The letter after the backslash; 'u' for those without a short form; 0 for characters written as they are.
@@ -204,11 +216,16 @@ inline size_t copy_plain(char* to, const char* from, size_t size) {
     const auto byte = static_cast<unsigned char>(*from);
     if (byte >= 0x80) {
       const size_t length = utf8_sequence({from, left});
-      if (length == 0) return nullptr;
-      std::memcpy(at, from, length);
-      at += length;
-      from += length;
-      left -= length;
+      if (length == 0) [[unlikely]] {
+        std::memcpy(at, kReplacement.data(), kReplacement.size());
+        at += kReplacement.size();
+      } else {
+        std::memcpy(at, from, length);
+        at += length;
+      }
+      const size_t taken = length == 0 ? 1 : length;
+      from += taken;
+      left -= taken;
       // A run of them, as in most texts that are not English.
       if (left != 0 && static_cast<unsigned char>(*from) >= 0x80) continue;
     } else {
@@ -234,7 +251,8 @@ inline size_t copy_plain(char* to, const char* from, size_t size) {
 
 // `text` as between quotes; there is room for kMostEscaped bytes for each of its own. Escapes only what RFC
 // 8259, section 7, asks for: the quote, the backslash and what is below U+0020, in the short form where there
-// is one, else as \u00xx. The end of what was written; nullptr for what is not UTF-8.
+// is one, else as \u00xx. A byte that is part of no UTF-8 becomes U+FFFD, so that what a client sends, in a
+// path or a field, can be put into an answer whatever it is. The end of what was written.
 inline char* write_escaped(char* at, std::string_view text) {
   const size_t plain = detail::copy_plain(at, text.data(), text.size());
   at += plain;
