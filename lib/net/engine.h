@@ -94,6 +94,11 @@ class Engine {
   // a receive, for connections that are idle.
   virtual void poll(Token token, int fd) = 0;
 
+  // Completes once when the peer of `fd` has ended its side or has gone, whatever there is to read before
+  // that: for connections that are not received from. result: events of poll(2), with POLLHUP or POLLERR if
+  // it has gone. At most one poll of either kind a descriptor.
+  virtual void poll_end(Token token, int fd) = 0;
+
   // Asks the operation that carries `target` to end; it then completes (-ECANCELED, or what came first).
   // The cancellation itself reports nothing.
   virtual void cancel(Token target) = 0;

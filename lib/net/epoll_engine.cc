@@ -40,6 +40,8 @@ namespace {
 constexpr int kReceivesPerTurn = 2;
 constexpr int kAcceptsPerTurn = 64;
 constexpr size_t kEventsPerTurn = 512;
+// The peer has ended its side, or has gone.
+constexpr uint32_t kEnds = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
 class EpollEngine final : public Engine {
  public:
@@ -52,7 +54,8 @@ class EpollEngine final : public Engine {
   void connect(Token token, int fd, const sockaddr* address, socklen_t size) override;
   void receive(Token token, int fd) override { start_input(token, fd, false); }
   void send(Token token, int fd, std::span<const iovec> parts) override;
-  void poll(Token token, int fd) override;
+  void poll(Token token, int fd) override { start_poll(token, fd, EPOLLIN | kEnds); }
+  void poll_end(Token token, int fd) override { start_poll(token, fd, kEnds); }
   void cancel(Token target) override;
   void release(uint32_t buffer) override;
   [[nodiscard]] uint32_t free_buffers() const override { return pool_.count() - lent_; }
@@ -67,6 +70,7 @@ class EpollEngine final : public Engine {
   struct Descriptor {
     Operation input;  // an accept or a receive
     Operation poll;
+    uint32_t polled = 0;         // the events that `poll` waits for
     Operation output;            // a connect, or a send that waits for room
     std::vector<iovec> waiting;  // a send's parts
     bool connects = false;       // what `output` is
@@ -82,6 +86,7 @@ class EpollEngine final : public Engine {
   void start(Operation& operation, Token token, int fd);
   void end(Operation& operation);
   void start_input(Token token, int fd, bool accepts);
+  void start_poll(Token token, int fd, uint32_t events);
   void enqueue(int fd, Descriptor& state);
 
   int wait_for_events(uint64_t deadline_ns);
@@ -191,10 +196,12 @@ void EpollEngine::connect(Token token, int fd, const sockaddr* address, socklen_
   state.connects = true;
 }
 
-void EpollEngine::poll(Token token, int fd) {
+void EpollEngine::start_poll(Token token, int fd, uint32_t events) {
   // Always asks anew: what is known of a descriptor may be out of date, as others may have read from it.
   Descriptor& state = descriptor(fd);
-  if (watch(fd, state, token)) start(state.poll, token, fd);
+  if (!watch(fd, state, token)) return;
+  start(state.poll, token, fd);
+  state.polled = events;
 }
 
 void EpollEngine::cancel(Token target) {
@@ -245,11 +252,11 @@ int EpollEngine::wait_for_events(uint64_t deadline_ns) {
 
 void EpollEngine::on_event(int fd, uint32_t events) {
   Descriptor& state = descriptor(fd);
-  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+  if ((events & (EPOLLIN | kEnds)) != 0) {
     state.readable = true;
-    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) state.hung_up = true;
+    if ((events & kEnds) != 0) state.hung_up = true;
     if (state.input.active) enqueue(fd, state);
-    if (state.poll.active) {
+    if (state.poll.active && (events & state.polled) != 0) {
       end(state.poll);
       finished_.push_back({state.poll.token, static_cast<int32_t>(events), false, {}});
     }

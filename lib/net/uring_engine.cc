@@ -100,6 +100,7 @@ class UringEngine final : public Engine {
   void receive(Token token, int fd) override;
   void send(Token token, int fd, std::span<const iovec> parts) override;
   void poll(Token token, int fd) override;
+  void poll_end(Token token, int fd) override;
   void cancel(Token target) override;
   void release(uint32_t buffer) override;
   [[nodiscard]] uint32_t free_buffers() const override { return pool_.count() - lent_; }
@@ -193,6 +194,8 @@ void UringEngine::send(Token token, int fd, std::span<const iovec> parts) {
 void UringEngine::poll(Token token, int fd) {
   io_uring_prep_poll_add(&next_entry(token), fd, POLLIN | POLLRDHUP);
 }
+
+void UringEngine::poll_end(Token token, int fd) { io_uring_prep_poll_add(&next_entry(token), fd, POLLRDHUP); }
 
 void UringEngine::cancel(Token target) {
   io_uring_sqe& entry = next_entry(kCancelToken);

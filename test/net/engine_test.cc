@@ -530,6 +530,51 @@ TEST_CASE("engine: a receive can be swapped for a poll and back without losing a
   }
 }
 
+TEST_CASE(
+    "engine: a poll for the end sees it behind bytes that nobody reads, and tells a half from a whole one") {
+  Driver driver;
+  const Fd listener = listen_on_loopback();
+  Fd far = connect_to(listener.get());
+  const Fd near(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  REQUIRE(near);
+  write_all(far.get(), "before");
+  const bool early = GENERATE(true, false);  // asked for before it comes to that
+  if (early) {
+    driver->poll_end(kPoll, near.get());
+    CHECK(driver.quiet());
+    write_all(far.get(), "after");
+    CHECK(driver.quiet());
+  }
+  bool gone = false;
+  SECTION("the peer ends its side") { ::shutdown(far.get(), SHUT_WR); }
+  SECTION("the peer resets") {
+    gone = true;
+    const linger now{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(far.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    far.reset();
+  }
+  if (!early) driver->poll_end(kPoll, near.get());
+  const int32_t events = driver.next(kPoll).result;
+  CHECK((events & POLLRDHUP) != 0);
+  CHECK(((events & (POLLHUP | POLLERR)) != 0) == gone);
+  if (gone) return;
+  driver->receive(kReceive, near.get());
+  CHECK(driver.bytes_until(kReceive, early ? 11 : 6) == (early ? "beforeafter" : "before"));
+  CHECK(driver.next_bytes(kReceive).empty());
+}
+
+TEST_CASE("engine: a poll for the end that is cancelled leaves the bytes to the next receive") {
+  Driver driver;
+  const Pair pair = socket_pair();
+  driver->poll_end(kPoll, pair.near.get());
+  write_all(pair.far.get(), "bytes");
+  CHECK(driver.quiet());
+  driver->cancel(kPoll);
+  CHECK(driver.next(kPoll).result == -ECANCELED);
+  driver->receive(kReceive, pair.near.get());
+  CHECK(driver.next_bytes(kReceive) == "bytes");
+}
+
 TEST_CASE("engine: wait ends at its deadline, at once when told so, and at a signal") {
   Driver driver;
   CHECK(driver.turn(0) == 0);

@@ -234,6 +234,15 @@ TEST_CASE("fake engine: what is cancelled ends, what is polled for is seen") {
   stage.settle();
   CHECK_FALSE(stage.engine.polling(other));
   CHECK(stage.echo.stale == 1);
+
+  stage.engine.poll_end(Token(Op::Poll, 99, 0), other.fd());
+  other.sends("y");
+  stage.settle();
+  CHECK(stage.engine.polling_end(other));
+  SECTION("the end of a side") { other.closes(); }
+  SECTION("a reset") { other.resets(); }
+  CHECK_FALSE(stage.engine.idle());
+  CHECK_FALSE(stage.engine.polling_end(other));
 }
 
 TEST_CASE("fake engine: time passes from timer to timer, and only when asked to") {

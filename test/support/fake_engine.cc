@@ -91,6 +91,7 @@ void FakeEngine::connect(net::Token token, int fd, const sockaddr*, socklen_t) {
 
 void FakeEngine::receive(net::Token token, int fd) { start(Kind::Receive, token, fd); }
 void FakeEngine::poll(net::Token token, int fd) { start(Kind::Poll, token, fd); }
+void FakeEngine::poll_end(net::Token token, int fd) { start(Kind::PollEnd, token, fd); }
 
 void FakeEngine::send(net::Token token, int fd, std::span<const iovec> parts) {
   if (parts.empty() || parts.size() > kMostParts) broken("a send of no parts or of too many", fd);
@@ -117,9 +118,9 @@ void FakeEngine::progress() {
   const size_t from = queue_.size();
   // A poll sees what a receive is about to take.
   for (Operation& operation : operations_)
-    if (operation.kind == Kind::Poll) progress(operation);
+    if (is_poll(operation.kind)) progress(operation);
   for (Operation& operation : operations_)
-    if (operation.kind != Kind::Poll) progress(operation);
+    if (!is_poll(operation.kind)) progress(operation);
   operations_.remove_if([](const Operation& operation) { return operation.finished; });
   if (random_) change_places(from);
 }
@@ -140,6 +141,13 @@ void FakeEngine::progress(Operation& operation) {
       if (shut_for_both(peer->far_.get())) return report(operation, POLLIN | POLLHUP);
       if (!peer->arriving_.empty() || peer->ended_ || peer->reset_ || peer->failure_ != 0)
         report(operation, POLLIN);
+      return;
+    case Kind::PollEnd:
+      if (peer == nullptr) return report(operation, -EBADF);
+      if (shut_for_both(peer->far_.get())) return report(operation, POLLIN | POLLRDHUP | POLLHUP);
+      if (peer->reset_ || peer->failure_ != 0)
+        return report(operation, POLLIN | POLLRDHUP | POLLHUP | POLLERR);
+      if (peer->ended_) report(operation, POLLIN | POLLRDHUP);
   }
 }
 

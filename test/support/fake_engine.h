@@ -114,6 +114,9 @@ class FakeEngine final : public net::Engine {
   }
   [[nodiscard]] bool sending(const FakePeer& peer) const { return find(Kind::Send, peer.fd()) != nullptr; }
   [[nodiscard]] bool polling(const FakePeer& peer) const { return find(Kind::Poll, peer.fd()) != nullptr; }
+  [[nodiscard]] bool polling_end(const FakePeer& peer) const {
+    return find(Kind::PollEnd, peer.fd()) != nullptr;
+  }
   [[nodiscard]] uint32_t lent_buffers() const { return static_cast<uint32_t>(lent_.size()); }
   // True if the next wait() has nothing to report.
   [[nodiscard]] bool idle();
@@ -126,6 +129,7 @@ class FakeEngine final : public net::Engine {
   void receive(net::Token token, int fd) override;
   void send(net::Token token, int fd, std::span<const iovec> parts) override;
   void poll(net::Token token, int fd) override;
+  void poll_end(net::Token token, int fd) override;
   void cancel(net::Token target) override;
   void release(uint32_t buffer) override;
   [[nodiscard]] uint32_t free_buffers() const override {
@@ -136,7 +140,8 @@ class FakeEngine final : public net::Engine {
   [[nodiscard]] std::string_view description() const override { return "a test's script"; }
 
  private:
-  enum class Kind : uint8_t { Accept, Receive, Send, Poll };
+  enum class Kind : uint8_t { Accept, Receive, Send, Poll, PollEnd };
+  static constexpr bool is_poll(Kind kind) { return kind == Kind::Poll || kind == Kind::PollEnd; }
   struct Operation {
     Kind kind;
     net::Token token;
