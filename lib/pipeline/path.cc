@@ -74,4 +74,24 @@ size_t remove_dots(std::string_view path, char* out) {
   return size;
 }
 
+size_t spell_path(std::string_view path, char* out) {
+  const std::string_view clean(out, remove_dots(path, out));
+  // In place: nothing gets longer.
+  size_t size = 0;
+  for (size_t i = 0; i < clean.size(); ++i) {
+    char c = clean[i];
+    if (c == '%') {
+      c = static_cast<char>(hex_digit(clean[i + 1]) << 4 | hex_digit(clean[i + 2]));
+      i += 2;
+      if (c == '/' || c == '%') {
+        std::memcpy(out + size, c == '/' ? "%2F" : "%25", 3);
+        size += 3;
+        continue;
+      }
+    }
+    out[size++] = c;
+  }
+  return size;
+}
+
 }  // namespace leat::pipeline

@@ -31,4 +31,9 @@ Dots dot_segment(std::string_view segment);
 // Copies `path` without its dot segments into `out` (RFC 3986, section 5.2.4); returns the length.
 size_t remove_dots(std::string_view path, char* out);
 
+// Writes into `out`, which has room for a byte more than `path`, the one spelling of all well encoded paths
+// that are the same to the router: no dot segments, and no escapes but %2F and %25. Returns the length. One
+// that does not need normalising is its own spelling.
+size_t spell_path(std::string_view path, char* out);
+
 }  // namespace leat::pipeline
