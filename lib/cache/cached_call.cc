@@ -227,10 +227,8 @@ void LeadingCall::store_whole(http::Exchange& exchange, std::optional<std::strin
   }
   const bool stored = store(exchange, *bytes);
   say(exchange, stored ? "; stored" : "");
-  const http::Request& request = exchange.request;
-  if (response.status == 200 && is_not_modified(request.header(http::HeaderId::IfNoneMatch),
-                                                request.header(http::HeaderId::IfModifiedSince), etag,
-                                                response.find("Last-Modified"))) {
+  if (response.status == 200 &&
+      is_not_modified(exchange.request.head(), etag, response.find("Last-Modified"))) {
     response.status = 304;
     response.content_type = {};
     bytes = std::string_view();

@@ -178,10 +178,8 @@ void CachedHandler::send_stored(http::Exchange& exchange, const Asked& asked, Re
   }
   count(call->waited ? Result::Waited : result);
   http::Response& response = exchange.response;
-  const bool conditional = asked.if_none_match.data() != nullptr || asked.if_modified_since.data() != nullptr;
-  if (conditional && response.status == 200 &&
-      is_not_modified(asked.if_none_match, asked.if_modified_since, stored.field("ETag"),
-                      stored.field("Last-Modified"))) {
+  if (asked.conditional && response.status == 200 &&
+      is_not_modified(exchange.request.head(), stored.field("ETag"), stored.field("Last-Modified"))) {
     response.status = 304;
     response.content_type = {};
     exchange.send({});

@@ -146,13 +146,15 @@ TEST_CASE("response cache: Cache-Control of requests counts where the route says
   CHECK(site.body("/a") == "run 2");
   CHECK(body("no-store") == "run 3");
   CHECK(site.body("/a") == "run 2");
-  CHECK(site.body("/a", "Pragma: no-cache\r\n") == "run 4");
+  CHECK(site.body("/a", "Pragma: x, no-cache\r\nPragma: y\r\n") == "run 4");
+  CHECK(site.body("/a", "Pragma: no-cache\r\nCache-Control: max-age=60\r\n") == "run 4");
   site.pass(10'000);
   CHECK(body("max-age=10") == "run 4");
   CHECK(body("max-age=9") == "run 5");
   CHECK(body("min-fresh=60") == "run 5");
   CHECK(body("min-fresh=61") == "run 6");
   CHECK(body("max-age=100, max-stale=5") == "run 6");
+  CHECK(site.body("/a", "Cache-Control: max-age=100\r\nCache-Control: no-cache\r\n") == "run 7");
 }
 
 TEST_CASE("response cache: of a head that comes again no more is remembered than what it says") {

@@ -43,6 +43,28 @@ TEST_CASE("response cache: what is stale is sent while it is made anew, once") {
   }
 }
 
+TEST_CASE("response cache: what must not be sent stale is not, whoever allows it") {
+  Policy policy = minute();
+  policy.stale_while_revalidate_ms = policy.stale_if_error_ms = 30'000;
+  policy.client_control = true;
+  for (const char* directive :
+       {"s-maxage=60", "max-age=60, must-revalidate", "max-age=60, proxy-revalidate"}) {
+    INFO(directive);
+    Site site(policy);
+    site.harness->worker.asks_self = true;
+    site.script->fields = {{"Cache-Control", directive}};
+    CHECK(site.body("/a") == "run 1");
+    site.pass(61'000);
+    CHECK(site.body("/a", "Cache-Control: max-stale=20\r\n") == "run 2");
+    CHECK(site.purge(PurgeBy::All, "", false).empty());
+    CHECK(site.body("/a") == "run 3");
+    site.pass(61'000);
+    site.script->answer = [&](http::Exchange& exchange) { return site.script->say(exchange, "", 503); };
+    CHECK(site.get("/a").status == 503);
+    CHECK(site.harness->worker.asked.empty());
+  }
+}
+
 TEST_CASE("response cache: what is stale stands in for a handler that fails") {
   Policy policy = minute();
   policy.stale_if_error_ms = 30'000;

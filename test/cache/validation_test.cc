@@ -32,6 +32,35 @@ TEST_CASE("response cache: conditions are judged by what is stored") {
   CHECK(site.body("/a") == "run 1");
 }
 
+TEST_CASE("response cache: a condition is read over all its lines, and a date in any of its forms") {
+  Site site;
+  site.script->fields = {{"ETag", "\"a\""}, {"Last-Modified", "Sat, 29 Oct 1994 19:43:31 GMT"}};
+  CHECK(site.body("/a") == "run 1");
+  const auto status = [&](const std::string& fields) { return site.get("/a", fields).status; };
+  CHECK(status("If-None-Match: \"a\"\r\nIf-None-Match: \"x\"\r\n") == 304);
+  CHECK(status("If-None-Match: \"x\"\r\nIf-None-Match: \"y\", \"a\"\r\n") == 304);
+  CHECK(status("If-None-Match: \"x\"\r\nIf-None-Match: \"y\"\r\n") == 200);
+  CHECK(status("If-None-Match:\r\nIf-None-Match: *\r\n") == 304);
+  CHECK(status("If-None-Match:\r\n") == 200);
+  const std::string since = "If-Modified-Since: ";
+  CHECK(status(since + "Saturday, 29-Oct-94 19:43:31 GMT\r\n") == 304);
+  CHECK(status(since + "Saturday, 29-Oct-94 19:43:30 GMT\r\n") == 200);
+  CHECK(status(since + "Sat Oct 29 19:43:31 1994\r\n") == 304);
+  CHECK(status(since + "Sat Oct 29 19:43:30 1994\r\n") == 200);
+  // One that is two says nothing (RFC 9110, section 13.1.3).
+  CHECK(status(since + "Sat Oct 29 19:43:31 1994\r\n" + since + "Sat Oct 29 19:43:31 1994\r\n") == 200);
+  CHECK(site.get("/a", "If-None-Match: \"x\"\r\nIf-None-Match: \"a\"\r\n", "HEAD").status == 304);
+  CHECK(site.script->runs == 1);
+  // The same for who has it made.
+  site.pass(60'000);
+  CHECK(status("If-None-Match: \"x\"\r\nIf-None-Match: \"a\"\r\n") == 304);
+  CHECK(site.script->runs == 2);
+  // A handler's date may have another form, too.
+  site.script->fields = {{"Last-Modified", "Saturday, 29-Oct-94 19:43:31 GMT"}};
+  CHECK(site.get("/b").status == 200);
+  CHECK(site.get("/b", since + "Sat, 29 Oct 1994 19:43:31 GMT\r\n").status == 304);
+}
+
 TEST_CASE(
     "response cache: what is stale is validated by the handler's tag and date, and good again by its 304") {
   Policy policy = minute();
