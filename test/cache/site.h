@@ -63,7 +63,7 @@ struct Answer {
   }
 };
 
-// One worker with one cached route, "/{rest...}", and any number of clients.
+// One worker with one cached route, "/{rest...}", one without a cache, and any number of clients.
 class Site {
  public:
   explicit Site(const Policy& policy = minute(), const Limits& limits = {}, Store::Hash hash = sip_hash<1, 3>)
@@ -77,6 +77,15 @@ class Site {
     spec.methods = {"GET", "POST"};
     spec.handler = std::make_unique<CachedHandler>(std::move(handler), policy, cache);
     builder.add_route(std::move(spec));
+    // Methods that change something below /changed lead elsewhere.
+    auto other = std::make_unique<Script>();
+    changer = other.get();
+    pipeline::RouteSpec change;
+    change.path = "/changed/{rest...}";
+    change.methods = {"PUT", "DELETE", "QUERY"};
+    change.handler = std::move(other);
+    builder.add_route(std::move(change));
+    builder.set_change_listener(cache);
     Diagnostics diagnostics;
     site_ = builder.build(diagnostics);
     REQUIRE(site_);
@@ -135,6 +144,7 @@ class Site {
   }
 
   Script* script = nullptr;
+  Script* changer = nullptr;  // without a cache
 
  private:
   Store store_;

@@ -160,4 +160,63 @@ TEST_CASE(
   CHECK(site.script->runs == 3);
 }
 
+TEST_CASE("response cache: a 304 about another answer than the stored one updates nothing") {
+  struct Case {
+    std::vector<std::pair<std::string, std::string>> stored, found;
+    char outcome;  // 'f': fresh again; 'k': kept as it is, and sent; 'r': refused, and gone
+  };
+  const std::string date = "Tue, 14 Nov 2023 22:13:20 GMT", later = "Tue, 14 Nov 2023 22:13:21 GMT";
+  const std::vector<Case> cases = {
+      {{{"ETag", "\"a\""}}, {}, 'f'},
+      {{{"ETag", "\"a\""}}, {{"ETag", "\"a\""}}, 'f'},
+      {{{"ETag", "\"a\""}}, {{"ETag", "W/\"a\""}}, 'f'},
+      {{{"ETag", "W/\"a\""}}, {{"ETag", "W/\"a\""}}, 'f'},
+      {{{"ETag", "\"a\""}, {"Last-Modified", date}}, {{"ETag", "\"a\""}, {"Last-Modified", later}}, 'f'},
+      {{{"Last-Modified", date}}, {{"Last-Modified", date}}, 'f'},
+      {{{"Last-Modified", date}}, {}, 'f'},
+      {{{"Last-Modified", date}}, {{"ETag", "\"a\""}, {"Last-Modified", date}}, 'k'},
+      {{{"ETag", "\"a\""}}, {{"ETag", "\"b\""}}, 'r'},
+      {{{"ETag", "\"a\""}}, {{"ETag", "W/\"b\""}}, 'r'},
+      {{{"ETag", "W/\"a\""}}, {{"ETag", "\"a\""}}, 'r'},
+      {{{"ETag", "\"a\""}, {"Last-Modified", date}}, {{"ETag", "\"b\""}, {"Last-Modified", date}}, 'r'},
+      {{{"Last-Modified", date}}, {{"Last-Modified", later}}, 'r'}};
+  for (size_t i = 0; i < cases.size(); ++i) {
+    INFO(i);
+    const Case& each = cases[i];
+    Site site;
+    site.script->fields = {each.stored.begin(), each.stored.end()};
+    site.script->fields["X-Run"] = "1";
+    CHECK(site.body("/a") == "run 1");
+    site.pass(60'000);
+    site.script->answer = [&](http::Exchange& exchange) {
+      const http::Request& request = exchange.request;
+      const bool asked = request.header(http::HeaderId::IfNoneMatch).data() != nullptr ||
+                         request.header(http::HeaderId::IfModifiedSince).data() != nullptr;
+      site.script->fields = {{"X-Run", "2"}};
+      if (asked) site.script->fields.insert(each.found.begin(), each.found.end());
+      return site.script->say(exchange, asked ? "" : "new", asked ? 304 : 200);
+    };
+    const Answer answer = site.get("/a");
+    CHECK(answer.status == (each.outcome == 'r' ? 502 : 200));
+    CHECK(answer.field("X-Run") == (each.outcome == 'f' ? "2" : each.outcome == 'k' ? "1" : ""));
+    if (each.outcome != 'r') CHECK(answer.body == "run 1");
+    CHECK(site.script->runs == 2);
+    const Answer next = site.get("/a");
+    CHECK(next.body == (each.outcome == 'r' ? "new" : "run 1"));
+    CHECK(site.script->runs == (each.outcome == 'f' ? 2 : 3));
+  }
+}
+
+TEST_CASE("response cache: a 304 about what the client has goes to the client") {
+  Site site;
+  site.script->fields = {{"ETag", "\"a\""}};
+  CHECK(site.body("/a") == "run 1");
+  site.pass(60'000);
+  site.script->fields = {{"ETag", "\"b\""}};
+  site.script->answer = [&](http::Exchange& exchange) { return site.script->say(exchange, "", 304); };
+  const Answer answer = site.get("/a", "If-None-Match: \"c\"\r\nIf-None-Match: \"b\"\r\n");
+  CHECK(answer.status == 304);
+  CHECK(answer.field("ETag") == "\"b\"");
+}
+
 }  // namespace leat::cache
