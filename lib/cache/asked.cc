@@ -75,10 +75,10 @@ std::string same_head(const http::Request& request) {
   for (const http::HeaderSlot& slot : request.head().headers())
     if (!is_for_one(slot.id))
       head.append(request.head().view(slot.name))
-          .append(": ")
+          .append(":")
           .append(request.head().view(slot.value))
           .append("\r\n");
-  return head.append("Connection: close\r\n\r\n");
+  return head.append("\r\n");
 }
 
 }  // namespace leat::cache

@@ -92,7 +92,7 @@ class Session {
   [[nodiscard]] bool idle() const { return step_ == Step::Idle && input_.empty() && output_.empty(); }
   [[nodiscard]] uint64_t requests() const { return requests_; }
   [[nodiscard]] uint32_t owner() const { return owner_; }
-  // There is no client: what it is fed comes from WorkerContext::ask_self().
+  // There is no client: what it is fed comes from WorkerContext::ask_self(), and is one request.
   [[nodiscard]] bool internal() const { return internal_; }
   void set_internal() { internal_ = true; }
 
