@@ -56,7 +56,7 @@ class Assembler {
     for (config::RouteDecl& route : config_.routes) {
       bind(route);
       limit(route);
-      cache(route);
+      if (cache(route)) builder.set_change_listener(libraries_.commons().responses);
       builder.add_route(std::move(route.spec));
     }
     assembly_.site = builder.build(diagnostics_);
@@ -176,9 +176,9 @@ class Assembler {
         std::move(route.spec.handler), std::move(places), refused ? std::move(*refused) : nullptr);
   }
 
-  // Puts the response cache before the handler.
-  void cache(config::RouteDecl& route) {
-    if (!route.cache || route.spec.handler == nullptr) return;
+  // Puts the response cache before the handler. False: the route has none.
+  bool cache(config::RouteDecl& route) {
+    if (!route.cache || route.spec.handler == nullptr) return false;
     plugin::Commons& commons = libraries_.commons();
     cache::CachedHandler::Counters counters;
     for (size_t i = 0; i < counters.size(); ++i) {
@@ -192,6 +192,7 @@ class Assembler {
     }
     route.spec.handler = std::make_unique<cache::CachedHandler>(
         std::move(route.spec.handler), std::move(*route.cache), commons.responses, std::move(counters));
+    return true;
   }
 
   config::Config& config_;

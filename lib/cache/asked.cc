@@ -10,7 +10,7 @@ namespace leat::cache {
 Asked::Asked(http::Exchange& exchange, bool obeyed) : now_ms(now_ms_of(exchange)) {
   const http::Head& head = exchange.request.head();
   body = head.framing != http::Framing::None;
-  bool has_control = false;
+  bool has_control = false, pragma = false;
   for (const http::HeaderSlot& slot : head.headers()) {
     switch (slot.id) {
       case http::HeaderId::Authorization:
@@ -26,24 +26,23 @@ Asked::Asked(http::Exchange& exchange, bool obeyed) : now_ms(now_ms_of(exchange)
         partial = true;
         break;
       case http::HeaderId::IfNoneMatch:
-        if_none_match = head.view(slot.value);
-        break;
       case http::HeaderId::IfModifiedSince:
-        if_modified_since = head.view(slot.value);
+        conditional = true;
         break;
       case http::HeaderId::CacheControl:
         has_control = true;
         if (obeyed) control.add(head.view(slot.value));
         break;
       case http::HeaderId::Pragma:
-        pragma = obeyed && equal_ignoring_case(head.view(slot.value), "no-cache");
+        for_each_item(head.view(slot.value),
+                      [&](std::string_view item) { pragma |= equal_ignoring_case(item, "no-cache"); });
         break;
       default:
         break;
     }
   }
   // Only where there is no Cache-Control (RFC 9111, section 5.4).
-  if (pragma && !has_control) control.no_cache = true;
+  if (obeyed && pragma && !has_control) control.no_cache = true;
 }
 
 namespace {
@@ -76,10 +75,10 @@ std::string same_head(const http::Request& request) {
   for (const http::HeaderSlot& slot : request.head().headers())
     if (!is_for_one(slot.id))
       head.append(request.head().view(slot.name))
-          .append(": ")
+          .append(":")
           .append(request.head().view(slot.value))
           .append("\r\n");
-  return head.append("Connection: close\r\n\r\n");
+  return head.append("\r\n");
 }
 
 }  // namespace leat::cache

@@ -17,9 +17,8 @@ struct Asked {
   bool body = false;
   bool authorized = false;
   bool cookies = false;
-  bool partial = false;  // a range, or a condition that only the handler can judge
-  bool pragma = false;
-  std::string_view if_none_match, if_modified_since;
+  bool partial = false;      // a range, or a condition that only the handler can judge
+  bool conditional = false;  // with a condition that is judged by what is stored
   RequestControl control;
   uint64_t now_ms = 0;  // CLOCK_MONOTONIC, of its turn
 
@@ -35,7 +34,8 @@ struct Asked {
   }
 };
 
-// The head of a request for what `request` asks for.
+// The head of a request for what `request` asks for: no larger than that one's, and with no more fields, so that
+// the limits that let the one pass stop the other neither.
 std::string same_head(const http::Request& request);
 
 }  // namespace leat::cache

@@ -11,6 +11,7 @@
 #include "cache/cache_control.h"
 #include "cache/conditions.h"
 #include "http/bytes.h"
+#include "http/problem.h"
 #include "http/service.h"
 
 namespace leat::cache {
@@ -20,6 +21,10 @@ namespace {
 // What can be validated is kept for as long again as it was fresh, and so long: who comes seldom is who gains
 // most by a 304. The store lets it go before that where there is no room.
 constexpr uint64_t kLeastKeptMs = 3'600'000;
+
+// A response is stored if this is left in its head, for what is added to a hit: by the cache, and by
+// middleware for other requests than the first.
+constexpr size_t kHeadRoom = 1024;
 
 // For jitter: need not be good, must not be the same on all workers.
 uint32_t any_number() {
@@ -68,12 +73,12 @@ bool restore(http::Exchange& exchange, const StoredResponse& stored, uint64_t no
   http::Response& response = exchange.response;
   const StoredResponse::Header& header = stored.header;
   Words words(exchange.arena());
-  if (!words || response.fields().size() + header.field_count + 2 > http::Response::kMostFields) return false;
+  if (!words) return false;
   response.status = header.status;
   response.content_type = stored.content_type;
   stored.for_each_field(
       [&](std::string_view name, std::string_view value) { (void)response.add_checked(name, value); });
-  const uint64_t age_s = header.age_s + (now_ms - header.stored_ms) / 1000;
+  const uint64_t age_s = std::min<uint64_t>(header.age_s + (now_ms - header.stored_ms) / 1000, kMostSeconds);
   const int64_t ttl_ms = static_cast<int64_t>(header.fresh_until_ms) - static_cast<int64_t>(now_ms);
   (void)response.add_checked("Age", words.put(static_cast<int64_t>(age_s)).take());
   // RFC 9211. Rounded down: what is stale by some milliseconds has not 0 seconds left.
@@ -108,29 +113,40 @@ bool LeadingCall::keep_fields(http::Exchange& exchange) {
   return true;
 }
 
-// The answer is not stored, and the next will not be.
+// The answer is not stored, and the next will not be. What is stored for others stays; what it was to replace
+// goes, unless the answer is about this request alone.
 void LeadingCall::pass(http::Exchange& exchange, uint64_t now_ms) {
-  if (!passing) owner.cache_.put_pass(key, now_ms, now_ms + owner.policy_.pass_ms);
+  const uint16_t status = exchange.response.status;
+  if (pin && !authorized && (status < 400 || status == 404 || status == 410)) owner.cache_.forget(pin);
+  // What is not stored for its credentials says nothing about the answers to others.
+  if (!passed && !authorized) owner.cache_.put_pass(key, flight, now_ms, now_ms + owner.policy_.pass_ms);
   finish(exchange, Outcome::Pass);
 }
 
-bool LeadingCall::fall_back(http::Exchange& exchange, uint16_t status,
-                            std::optional<std::string_view>& bytes) {
-  const uint64_t now = now_ms_of(exchange);
-  if (!pin || now >= stale.header.error_until_ms) return false;
+bool LeadingCall::reuse(http::Exchange& exchange, std::string_view status,
+                        std::optional<std::string_view>& bytes) {
+  if (!has_room(stale, before.size())) return false;
   http::Response& response = exchange.response;
+  const http::Response handlers = response;
   response.reset();
   for (const auto& [name, value] : before) (void)response.add_checked(name, value);
-  const std::string code = fmt::format("fwd=stale; fwd-status={}", status);
-  if (!restore(exchange, stale, now, code)) return false;
+  if (!restore(exchange, stale, now_ms_of(exchange), status)) {
+    response = handlers;
+    return false;
+  }
   bytes = stale.body;
   return true;
 }
 
+bool LeadingCall::fall_back(http::Exchange& exchange, uint16_t status,
+                            std::optional<std::string_view>& bytes) {
+  if (!pin || now_ms_of(exchange) >= stale.header.error_until_ms) return false;
+  return reuse(exchange, fmt::format("fwd=stale; fwd-status={}", status), bytes);
+}
+
 void CachedCall::on_answer(http::Exchange& exchange, std::optional<std::string_view>&) {
-  // What was done to a resource may have changed it (RFC 9111, section 4.4).
-  if (stage == Stage::Unsafe && exchange.response.status < 400)
-    (void)owner.cache().purge(PurgeBy::Target, exchange.request.path(), true, now_ms_of(exchange));
+  // Now and not before: the handler has all the room that there is.
+  if (!passed_by.empty()) (void)exchange.response.add_checked("Cache-Status", passed_by);
 }
 
 // RFC 9111, section 4.3.1. A tag that was made here says nothing to the handler.
@@ -146,10 +162,57 @@ void LeadingCall::offer_validators(http::Exchange& exchange) {
   exchange.request.show_head(*shown);
 }
 
-// The handler has answered 304 to the stale response's validators: what is stored is good, with the fields
-// that came in place of its own (RFC 9111, sections 3.2 and 4.3.4). Its tag stays, and what is said of its
-// body.
-void LeadingCall::freshen(http::Exchange& exchange, std::optional<std::string_view>& bytes) {
+namespace {
+
+enum class About : uint8_t { Stored, Unclear, Another };
+
+// What a 304 is about, by its validators (RFC 9111, section 4.3.4). One without any is about what it was
+// asked.
+About subject_of(const http::Response& response, const StoredResponse& stored) {
+  const std::string_view tag = response.find("ETag"), modified = response.find("Last-Modified");
+  const bool weak = tag.starts_with("W/");
+  const std::string_view stored_tag = stored.header.own_etag ? "" : stored.field("ETag");
+  if (!tag.empty() && !stored_tag.empty()) {
+    const bool same = weak ? names_etag(tag, stored_tag) : tag == stored_tag;
+    return same ? About::Stored : About::Another;
+  }
+  if (!modified.empty() && modified != stored.field("Last-Modified")) return About::Another;
+  // A strong tag that what is stored has not got names nothing.
+  return tag.empty() || weak ? About::Stored : About::Unclear;
+}
+
+}  // namespace
+
+// The handler has answered 304 to the stale response's validators.
+void LeadingCall::take_304(http::Exchange& exchange, std::optional<std::string_view>& bytes) {
+  const About about = subject_of(exchange.response, stale);
+  if (about == About::Stored && freshen(exchange, bytes)) return;
+  if (about != About::Another && reuse(exchange, "fwd=stale; fwd-status=304", bytes)) {
+    // It is as good as the handler says, once.
+    stage = Stage::Reused;
+    return;
+  }
+  refuse_304(exchange, bytes);
+}
+
+// It is about something that is not here: the client may have it, else nobody does. What is stored is not
+// asked about again.
+void LeadingCall::refuse_304(http::Exchange& exchange, std::optional<std::string_view>& bytes) {
+  http::Response& response = exchange.response;
+  owner.cache_.forget(pin);
+  if (is_not_modified(exchange.request.head(), response.find("ETag"), response.find("Last-Modified"))) return;
+  response.reset();
+  for (const auto& [name, value] : before) (void)response.add_checked(name, value);
+  response.status = 502;
+  response.content_type = http::kProblemType;
+  bytes = http::problem_body(exchange.arena(), response.status,
+                             "The handler found another response unchanged than it was asked about.",
+                             exchange.request.id(), {});
+}
+
+// What is stored is good, with the fields that came in place of its own (RFC 9111, sections 3.2 and 4.3.4).
+// Its tag stays, and what is said of its body. False, and nothing done: they are too many.
+bool LeadingCall::freshen(http::Exchange& exchange, std::optional<std::string_view>& bytes) {
   http::Response& response = exchange.response;
   std::array<http::Response::Field, http::Response::kMostFields> newer;
   size_t count = 0;
@@ -158,12 +221,17 @@ void LeadingCall::freshen(http::Exchange& exchange, std::optional<std::string_vi
     if (is_own(field) && !of_body && !equal_ignoring_case(field.name, "ETag")) newer[count++] = field;
   }
   const std::span fields(newer.data(), count);
+  const auto is_replaced = [&](std::string_view name) {
+    return std::ranges::any_of(
+        fields, [&](const http::Response::Field& field) { return equal_ignoring_case(field.name, name); });
+  };
+  size_t kept = 0;
+  stale.for_each_field([&](std::string_view name, std::string_view) { kept += !is_replaced(name); });
+  if (before.size() + kept + count + kFieldsOfHit > http::Response::kMostFields) return false;
   response.reset();
   for (const auto& [name, value] : before) (void)response.add_checked(name, value);
   stale.for_each_field([&](std::string_view name, std::string_view value) {
-    const bool replaced = std::ranges::any_of(
-        fields, [&](const http::Response::Field& field) { return equal_ignoring_case(field.name, name); });
-    if (!replaced) (void)response.add_checked(name, value);
+    if (!is_replaced(name)) (void)response.add_checked(name, value);
   });
   for (const auto& [name, value] : fields) (void)response.add_checked(name, value);
   response.status = stale.header.status;
@@ -172,6 +240,7 @@ void LeadingCall::freshen(http::Exchange& exchange, std::optional<std::string_vi
   made_etag = stale.header.own_etag;
   missed = "stale; fwd-status=304";
   for (size_t i = 0; i < stale.header.slot_count; ++i) slots.push_back(stale.slot(i));
+  return true;
 }
 
 void LeadingCall::on_answer(http::Exchange& exchange, std::optional<std::string_view>& bytes) {
@@ -185,7 +254,12 @@ void LeadingCall::judge_answer(http::Exchange& exchange, std::optional<std::stri
   stage = Stage::Judged;
   if (asked != nullptr) {
     exchange.request.show_head(*std::exchange(asked, nullptr));
-    if (response.status == 304) freshen(exchange, bytes);
+    if (response.status == 304) take_304(exchange, bytes);
+    if (stage == Stage::Reused) {
+      finish(exchange, Outcome::Pass);
+      owner.count(CachedHandler::Result::Miss);
+      return answer_condition(exchange, bytes);
+    }
   }
   judgement = judge(policy, response, wishes, authorized, any_number(), std::time(nullptr));
   switch (judgement.kind) {
@@ -210,31 +284,39 @@ void LeadingCall::judge_answer(http::Exchange& exchange, std::optional<std::stri
   owner.count(CachedHandler::Result::Miss);
   if (judgement.kind != Judgement::Kind::Store) return say(exchange, "");
   if (!bytes) {
+    if (!keep_answered(exchange)) {
+      pass(exchange, now);
+      return say(exchange, "");
+    }
     stage = Stage::Storing;
     return say(exchange, "; stored");
   }
   store_whole(exchange, bytes);
 }
 
+// A whole answer, to a client that may have it.
+void LeadingCall::answer_condition(http::Exchange& exchange, std::optional<std::string_view>& bytes) {
+  http::Response& response = exchange.response;
+  if (response.status != 200 ||
+      !is_not_modified(exchange.request.head(), response.find("ETag"), response.find("Last-Modified")))
+    return;
+  response.status = 304;
+  response.content_type = {};
+  bytes = std::string_view();
+}
+
 // The answer is here and to be stored.
 void LeadingCall::store_whole(http::Exchange& exchange, std::optional<std::string_view>& bytes) {
   http::Response& response = exchange.response;
-  std::string_view etag = response.find("ETag");
-  if (etag.empty() && owner.policy_.etag && response.status == 200 &&
-      response.add_copy(exchange.arena(), "ETag", make_etag(*bytes))) {
-    etag = response.find("ETag");
+  // Not in place of the room that a hit needs.
+  const bool takes_etag = response.fields().size() + 1 + kFieldsOfHit <= http::Response::kMostFields;
+  if (owner.policy_.etag && takes_etag && response.status == 200 && response.find("ETag").empty() &&
+      response.add_copy(exchange.arena(), "ETag", make_etag(*bytes)))
     made_etag = true;
-  }
+  answered = {response.status, response.content_type, response.fields(), now_ms_of(exchange)};
   const bool stored = store(exchange, *bytes);
   say(exchange, stored ? "; stored" : "");
-  const http::Request& request = exchange.request;
-  if (response.status == 200 && is_not_modified(request.header(http::HeaderId::IfNoneMatch),
-                                                request.header(http::HeaderId::IfModifiedSince), etag,
-                                                response.find("Last-Modified"))) {
-    response.status = 304;
-    response.content_type = {};
-    bytes = std::string_view();
-  }
+  answer_condition(exchange, bytes);
 }
 
 void LeadingCall::on_piece(http::Exchange& exchange, std::string_view bytes) {
@@ -254,10 +336,27 @@ void LeadingCall::on_end(http::Exchange& exchange) {
   if (stage == Stage::Storing) (void)store(exchange, body);
 }
 
+std::string_view LeadingCall::Answered::find(std::string_view name) const {
+  for (const http::Response::Field& field : fields)
+    if (equal_ignoring_case(field.name, name)) return field.value;
+  return {};
+}
+
+// Of an answer in pieces, which ends when middleware has added its fields. False: memory is out.
+bool LeadingCall::keep_answered(http::Exchange& exchange) {
+  const http::Response& response = exchange.response;
+  const auto fields = response.fields();
+  auto* copy = exchange.arena().allocate_array<http::Response::Field>(std::max<size_t>(fields.size(), 1));
+  if (copy == nullptr) return false;
+  std::ranges::copy(fields, copy);
+  answered = {response.status, response.content_type, {copy, fields.size()}, now_ms_of(exchange)};
+  return true;
+}
+
 // Whether the handler can be asked if it is still good.
-bool LeadingCall::is_validatable(const http::Response& response) const {
-  return response.status == 200 &&
-         (!response.find("Last-Modified").empty() || (!made_etag && !response.find("ETag").empty()));
+bool LeadingCall::is_validatable() const {
+  return answered.status == 200 &&
+         (!answered.find("Last-Modified").empty() || (!made_etag && !answered.find("ETag").empty()));
 }
 
 bool LeadingCall::store(http::Exchange& exchange, std::string_view bytes) {
@@ -265,32 +364,46 @@ bool LeadingCall::store(http::Exchange& exchange, std::string_view bytes) {
   const uint64_t now = now_ms_of(exchange);
   StoredResponse::Header header{.for_authorized = judgement.for_authorized,
                                 .own_etag = made_etag,
-                                .status = exchange.response.status,
+                                .status = answered.status,
                                 .age_s = judgement.age_s,
-                                .stored_ms = now,
-                                .fresh_until_ms = now + judgement.fresh_ms,
+                                .stored_ms = answered.at_ms,
+                                .fresh_until_ms = answered.at_ms + judgement.fresh_ms,
                                 .moment = moment};
   header.stale_until_ms = header.fresh_until_ms + judgement.stale_ms;
   header.error_until_ms = header.fresh_until_ms + judgement.error_ms;
-  if (is_validatable(exchange.response))
+  if (is_validatable())
     header.kept_until_ms = header.fresh_until_ms + std::max(judgement.fresh_ms, kLeastKeptMs);
   std::vector<http::Response::Field> fields;
-  for (const http::Response::Field& field : exchange.response.fields()) {
+  size_t head = answered.content_type.size();
+  for (const http::Response::Field& field : answered.fields) {
+    head += field.name.size() + field.value.size() + 4;
     // A Cache-Status of an upstream's stays: it tells what happened there.
     if (!is_own(field) || equal_ignoring_case(field.name, "Age")) continue;
     fields.push_back(field);
     if (equal_ignoring_case(field.name, "Cache-Tag"))
       for_each_item(field.value, [&](std::string_view tag) { owner.cache_.add_tag(tag, slots); });
   }
+  // One that could not be sent again is not worth its room.
+  if (before.size() + fields.size() + kFieldsOfHit > http::Response::kMostFields ||
+      head + kHeadRoom > Block::capacity()) {
+    pass(exchange, now);
+    return false;
+  }
   owner.cache_.add_slots(key.target, slots);
   // Of one that was freshened those of before are there as well.
   std::ranges::sort(slots);
   slots.erase(std::ranges::unique(slots).begin(), slots.end());
-  const auto result = owner.cache_.put(
-      exchange.worker().index(), key, exchange.request, exchange.arena(), owner.policy_.variants,
-      {.header = header, .response = exchange.response, .fields = fields, .body = bytes, .slots = slots},
-      now);
+  const auto result = owner.cache_.put(exchange.worker().index(), key, exchange.request, exchange.arena(),
+                                       owner.policy_.variants,
+                                       {.header = header,
+                                        .content_type = answered.content_type,
+                                        .varies_by = vary_names(answered.fields),
+                                        .fields = fields,
+                                        .body = bytes,
+                                        .slots = slots},
+                                       now);
   if (result == ResponseCache::Put::Stored) {
+    if (passed) owner.cache_.drop_pass(key);
     finish(exchange, Outcome::Stored);
     return true;
   }

@@ -12,16 +12,17 @@
 
 namespace leat::cache {
 
-// The least of it: all that a hit has.
+// The least of it: all that a hit has, and a request that passes.
 class CachedCall : public http::AnswerTap {
  public:
   enum class Stage : uint8_t {
     Hit,      // it was answered by `pin`
+    Passing,  // the handler answers it, and that is all
     Waiting,  // in `seat`
     Leading,  // the handler runs, and what it answers is judged
     Judged,   // ... was, and is not to be stored, or was stored whole
     Storing,  // its body comes in pieces
-    Unsafe    // a method that makes what is stored for its target invalid
+    Reused    // the handler found good what is stored, and it was sent as it is
   };
 
   CachedCall(CachedHandler& handler, Stage begin) : owner(handler), stage(begin) {}
@@ -33,8 +34,9 @@ class CachedCall : public http::AnswerTap {
   CachedHandler& owner;
   Pin pin;  // of the response that was sent, or of a stale one for when the handler fails
   Stage stage;
-  bool handled = false;  // the handler's handle() was called
-  bool leads = false;    // it is a LeadingCall
+  std::string_view passed_by;  // what Cache-Status says of one that passes
+  bool handled = false;        // the handler's handle() was called
+  bool leads = false;          // it is a LeadingCall
   bool waited = false;
 };
 
@@ -53,16 +55,18 @@ class LeadingCall final : public CachedCall {
   // Remembers which fields are there before the handler runs. False: memory is out.
   [[nodiscard]] bool keep_fields(http::Exchange& exchange);
   // Sends the stale response in place of `status`, where it may stand for it; into response and `body`.
+  // False: nothing has changed.
   bool fall_back(http::Exchange& exchange, uint16_t status, std::optional<std::string_view>& body);
 
   bool body_ended = false;  // before handle() was called
   bool authorized = false;
-  bool passing = false;                  // no mark is left that nothing is stored
+  bool passed = false;                   // a mark says that nothing is stored
   bool again = false;                    // it has waited, and found nothing
   bool made_etag = false;                // the handler gave none
   std::string_view missed = "uri-miss";  // as Cache-Status says it
   const http::Head* asked = nullptr;     // the client's, while the handler sees another
   RequestKey key;
+  std::string_view flight;
   StoredResponse stale;
   Flights::Seat seat;
   uint64_t moment = 0;  // of Invalidations, before the handler's run
@@ -70,13 +74,28 @@ class LeadingCall final : public CachedCall {
   std::vector<uint32_t> slots;
   std::span<http::Response::Field> before;  // middleware's fields, which are not the handler's
   Judgement judgement;
+  // Of an answer that is to be stored: its head as it was before middleware saw it.
+  struct Answered {
+    uint16_t status = 0;
+    std::string_view content_type;
+    std::span<const http::Response::Field> fields;
+    uint64_t at_ms = 0;  // its begin: from then on it grows old
+
+    [[nodiscard]] std::string_view find(std::string_view name) const;
+  };
+  Answered answered;
   std::string body;  // with Storing, as far as it has come
 
  private:
   void judge_answer(http::Exchange& exchange, std::optional<std::string_view>& body);
+  void answer_condition(http::Exchange& exchange, std::optional<std::string_view>& body);
   void store_whole(http::Exchange& exchange, std::optional<std::string_view>& body);
-  void freshen(http::Exchange& exchange, std::optional<std::string_view>& body);
-  [[nodiscard]] bool is_validatable(const http::Response& response) const;
+  void take_304(http::Exchange& exchange, std::optional<std::string_view>& body);
+  bool freshen(http::Exchange& exchange, std::optional<std::string_view>& body);
+  bool reuse(http::Exchange& exchange, std::string_view status, std::optional<std::string_view>& body);
+  void refuse_304(http::Exchange& exchange, std::optional<std::string_view>& body);
+  [[nodiscard]] bool is_validatable() const;
+  [[nodiscard]] bool keep_answered(http::Exchange& exchange);
   bool store(http::Exchange& exchange, std::string_view bytes);
   void pass(http::Exchange& exchange, uint64_t now_ms);
   void finish(http::Exchange& exchange, Outcome outcome);
@@ -84,11 +103,20 @@ class LeadingCall final : public CachedCall {
   [[nodiscard]] bool is_own(const http::Response::Field& field) const;
 };
 
+// Age and Cache-Status.
+inline constexpr size_t kFieldsOfHit = 2;
+
 // CLOCK_MONOTONIC, of its turn.
 inline uint64_t now_ms_of(http::Exchange& exchange) { return exchange.worker().now_ns() / 1'000'000; }
 
-// Fills `response` with a stored one: Age, Cache-Status and `status` text beside its fields, all of them
-// views of the entry and of the exchange's arena. False when there is no room.
+// Whether there is room for a stored response and what is said of it, beside `before` fields that are there.
+// Who stores one sees to it; with another request there may be more before.
+inline bool has_room(const StoredResponse& stored, size_t before) {
+  return before + stored.header.field_count + kFieldsOfHit <= http::Response::kMostFields;
+}
+
+// Fills `response` with a stored one that has_room(): Age, Cache-Status and `status` text beside its fields,
+// all of them views of the entry and of the exchange's arena. False when memory is out.
 bool restore(http::Exchange& exchange, const StoredResponse& stored, uint64_t now_ms,
              std::string_view status);
 

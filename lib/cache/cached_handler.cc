@@ -24,10 +24,6 @@ LeadingCall* leading_call_of(const http::Exchange& exchange) {
   return call != nullptr && call->leads ? static_cast<LeadingCall*>(call) : nullptr;
 }
 
-bool is_safe(http::Method method) {
-  return method == http::Method::Get || method == http::Method::Head || method == http::Method::Options;
-}
-
 }  // namespace
 
 // What is left with a head that comes again, of a request that is looked up: the same head asks the same.
@@ -60,16 +56,7 @@ Verdict CachedHandler::handle(http::Exchange& exchange) {
   }
   const Asked asked(exchange, policy_.client_control);
   const http::Method method = exchange.request.method();
-  if (!is_safe(method)) {
-    void* memory = exchange.arena().allocate(sizeof(CachedCall), alignof(CachedCall));
-    if (memory == nullptr) return pass(exchange, "leat; fwd=method");
-    auto* call = new (memory) CachedCall(*this, CachedCall::Stage::Unsafe);
-    exchange.tap = call;
-    count(Result::Pass);
-    call->handled = true;
-    return handler_->handle(exchange);
-  }
-  if (method == http::Method::Options) return pass(exchange, "leat; fwd=method");
+  if (method != http::Method::Get && method != http::Method::Head) return pass(exchange, "leat; fwd=method");
   if (asked.body || asked.partial || asked.control.no_store || (asked.cookies && !policy_.cookies))
     return pass(exchange, "leat; fwd=bypass");
   RequestKey key = make_key(policy_, exchange.request, exchange.arena());
@@ -87,14 +74,19 @@ Verdict CachedHandler::handle(http::Exchange& exchange) {
 
 Verdict CachedHandler::pass(http::Exchange& exchange, std::string_view why) {
   count(Result::Pass);
-  (void)exchange.response.add_checked("Cache-Status", why);
+  if (void* memory = exchange.arena().allocate(sizeof(CachedCall), alignof(CachedCall))) {
+    auto* call = new (memory) CachedCall(*this, CachedCall::Stage::Passing);
+    call->passed_by = why;
+    call->handled = true;
+    exchange.tap = call;
+  }
   return handler_->handle(exchange);
 }
 
 Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, const RequestKey& key) {
   const bool refresh = exchange.session().internal();
-  ResponseCache::Found found =
-      cache_.find(exchange.worker().index(), key, exchange.request, exchange.arena(), asked.now_ms);
+  const uint32_t worker = exchange.worker().index();
+  ResponseCache::Found found = cache_.find(worker, key, exchange.request, exchange.arena(), asked.now_ms);
   // What is not for requests with credentials is not there for them, when the handler fails neither.
   if (asked.authorized && found.pin && !found.stored.header.for_authorized) found.pin = Pin();
   if (!refresh) {
@@ -111,6 +103,7 @@ Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, con
   auto* call = new (memory) LeadingCall(*this);
   exchange.tap = call;
   call->key = key;
+  call->flight = found.flight;
   call->authorized = asked.authorized;
   if (refresh || found.pin) {
     call->missed = "stale";
@@ -118,15 +111,14 @@ Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, con
     call->missed = "vary-miss";
   }
   if (asked.control.no_cache) call->missed = "request";
-  // What is not stored for its credentials says nothing about the answers to others.
-  call->passing = found.pass || asked.authorized;
+  call->passed = cache_.is_passed(worker, key, found.flight, exchange.arena(), asked.now_ms);
   call->stale = found.stored;
   call->pin = std::move(found.pin);
   if (!call->keep_fields(exchange)) {
     exchange.send_problem(503, "The server is out of memory for this request.");
     return Verdict::Done;
   }
-  const bool alone = refresh || found.pass || asked.authorized || asked.control.no_cache;
+  const bool alone = refresh || call->passed || asked.authorized || asked.control.no_cache;
   if (alone) return lead(exchange, *call);
   return join(exchange, *call, found.flight);
 }
@@ -134,6 +126,7 @@ Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, con
 // Sends what was found if it will do now.
 bool CachedHandler::send_found(http::Exchange& exchange, const Asked& asked, ResponseCache::Found& found) {
   const StoredResponse::Header& header = found.stored.header;
+  if (!has_room(found.stored, exchange.response.fields().size())) return false;
   const uint64_t now = asked.now_ms;
   const auto left_ms = static_cast<int64_t>(header.fresh_until_ms) - static_cast<int64_t>(now);
   if (!asked.takes(header.age_s + (now - header.stored_ms) / 1000, left_ms)) return false;
@@ -178,10 +171,8 @@ void CachedHandler::send_stored(http::Exchange& exchange, const Asked& asked, Re
   }
   count(call->waited ? Result::Waited : result);
   http::Response& response = exchange.response;
-  const bool conditional = asked.if_none_match.data() != nullptr || asked.if_modified_since.data() != nullptr;
-  if (conditional && response.status == 200 &&
-      is_not_modified(asked.if_none_match, asked.if_modified_since, stored.field("ETag"),
-                      stored.field("Last-Modified"))) {
+  if (asked.conditional && response.status == 200 &&
+      is_not_modified(exchange.request.head(), stored.field("ETag"), stored.field("Last-Modified"))) {
     response.status = 304;
     response.content_type = {};
     exchange.send({});
@@ -245,6 +236,7 @@ Verdict CachedHandler::woken(http::Exchange& exchange, LeadingCall& call) {
   if (found.pin && send_found(exchange, asked, found)) return Verdict::Done;
   // It was another variant, or is gone again.
   if (std::exchange(call.again, true) || found.flight.data() == nullptr) return lead(exchange, call);
+  call.flight = found.flight;
   return join(exchange, call, found.flight);
 }
 
@@ -319,11 +311,6 @@ bool wish(http::Exchange& exchange, const Wishes& wishes) {
   if (!takes_wishes(exchange)) return false;
   leading_call_of(exchange)->wishes = wishes;
   return true;
-}
-
-bool is_unsafe(const http::Exchange& exchange) {
-  const CachedCall* call = call_of(exchange);
-  return call != nullptr && call->stage == CachedCall::Stage::Unsafe;
 }
 
 bool add_tag(http::Exchange& exchange, std::string_view tag) {

@@ -92,7 +92,5 @@ class CachedHandler final : public pipeline::Handler {
 [[nodiscard]] bool takes_wishes(const http::Exchange& exchange);
 [[nodiscard]] bool wish(http::Exchange& exchange, const Wishes& wishes);
 [[nodiscard]] bool add_tag(http::Exchange& exchange, std::string_view tag);
-// Whether a success of this request makes invalid what is stored for its path.
-[[nodiscard]] bool is_unsafe(const http::Exchange& exchange);
 
 }  // namespace leat::cache

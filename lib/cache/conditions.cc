@@ -10,35 +10,38 @@
 #include "base/siphash.h"
 #include "base/text.h"
 #include "cache/cache_control.h"
+#include "http/date.h"
 
 namespace leat::cache {
-
-std::optional<int64_t> parse_date(std::string_view text) {
-  constexpr size_t kSize = 29;
-  if (text.size() != kSize) return std::nullopt;
-  const std::string copy(text);
-  tm parts{};
-  // The C locale's names are those of the RFC; the daemon never sets another.
-  const char* const end = ::strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  if (end != copy.c_str() + kSize) return std::nullopt;
-  return ::timegm(&parts);
-}
 
 bool names_etag(std::string_view if_none_match, std::string_view etag) {
   const auto opaque = [](std::string_view tag) { return tag.starts_with("W/") ? tag.substr(2) : tag; };
   if (trim(if_none_match) == "*") return true;
   bool found = false;
   if (!etag.empty())
-    for_each_item(if_none_match,
-                  [&](std::string_view item) { found = found || opaque(item) == opaque(etag); });
+    for_each_item(
+        if_none_match, [&](std::string_view item) { found = found || opaque(item) == opaque(etag); },
+        Backslash::IsPlain);
   return found;
 }
 
-bool is_not_modified(std::string_view if_none_match, std::string_view if_modified_since,
-                     std::string_view etag, std::string_view last_modified) {
-  if (if_none_match.data() != nullptr) return names_etag(if_none_match, etag);
-  if (if_modified_since.data() == nullptr) return false;
-  const auto since = parse_date(if_modified_since), modified = parse_date(last_modified);
+bool is_not_modified(const http::Head& head, std::string_view etag, std::string_view last_modified) {
+  bool has_tags = false, named = false;
+  unsigned dates = 0;
+  std::string_view date;
+  for (const http::HeaderSlot& slot : head.headers()) {
+    if (slot.id == http::HeaderId::IfNoneMatch) {
+      has_tags = true;
+      named = named || names_etag(head.view(slot.value), etag);
+    } else if (slot.id == http::HeaderId::IfModifiedSince) {
+      ++dates;
+      date = head.view(slot.value);
+    }
+  }
+  if (has_tags) return named;
+  if (dates != 1) return false;
+  const int64_t now_s = std::time(nullptr);
+  const auto since = http::parse_date(date, now_s), modified = http::parse_date(last_modified, now_s);
   return since && modified && *modified <= *since;
 }
 

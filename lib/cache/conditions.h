@@ -1,8 +1,6 @@
-// Conditional requests on what is stored (RFC 9110, section 13), and the dates and tags that they compare.
+// Conditional requests on what is stored (RFC 9110, section 13), and the tags that they compare.
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,18 +9,13 @@
 
 namespace leat::cache {
 
-// Seconds since 1970 of an IMF-fixdate, "Sun, 06 Nov 1994 08:49:37 GMT"; nothing for anything else, the
-// obsolete forms included.
-std::optional<int64_t> parse_date(std::string_view text);
-
 // Whether an If-None-Match field names `etag` by the weak comparison, which ignores W/ (section 8.8.3.2). "*"
 // names whatever there is.
 bool names_etag(std::string_view if_none_match, std::string_view etag);
 
-// Whether a GET with these two fields, null where it has none, is answered 304 by a response with those
-// (section 13.2.2).
-bool is_not_modified(std::string_view if_none_match, std::string_view if_modified_since,
-                     std::string_view etag, std::string_view last_modified);
+// Whether a GET with that head is answered 304 by a response with these fields (section 13.2.2).
+// If-None-Match is a list, over all its lines; If-Modified-Since is one date or says nothing.
+bool is_not_modified(const http::Head& head, std::string_view etag, std::string_view last_modified);
 
 // `head` with If-None-Match and If-Modified-Since that name these, in place of any; empty ones are left out.
 // In `arena`; nullptr where that is out.

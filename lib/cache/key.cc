@@ -66,9 +66,9 @@ RequestKey make_key(const Policy& policy, const http::Request& request, Arena& a
   return {{bytes, size}, {target, static_cast<size_t>(at - target)}};
 }
 
-std::string vary_names(const http::Response& response) {
+std::string vary_names(std::span<const http::Response::Field> fields) {
   std::set<std::string> names;
-  for (const auto& [name, value] : response.fields()) {
+  for (const auto& [name, value] : fields) {
     if (!equal_ignoring_case(name, "Vary")) continue;
     for_each_item(value, [&](std::string_view item) {
       std::string lower(item);
@@ -81,32 +81,46 @@ std::string vary_names(const http::Response& response) {
   return text;
 }
 
+namespace {
+
+// In these white space around the items means nothing, nor do empty ones. Of others nobody knows what the
+// handler makes of it: "a" and "a," may be two tenants.
+constexpr bool is_list(http::HeaderId id) {
+  return id == http::HeaderId::Accept || id == http::HeaderId::AcceptEncoding ||
+         id == http::HeaderId::AcceptLanguage;
+}
+
+}  // namespace
+
 std::string_view variant_of(std::string_view names, const http::Request& request, Arena& arena) {
   const http::Head& head = request.head();
   const auto for_each_value = [&head](std::string_view name, auto visit) {
     const http::HeaderId id = http::find_header(name);
     for (const http::HeaderSlot& slot : head.headers())
       if (slot.id == id && (id != http::HeaderId::Unknown || equal_ignoring_case(head.view(slot.name), name)))
-        visit(head.view(slot.value));
+        visit(id, head.view(slot.value));
   };
-  // Each item is followed by a comma, as all but the last are in the field.
   size_t room = 0;
   for_each_item(names, [&](std::string_view name) {
-    ++room;
-    for_each_value(name, [&](std::string_view value) { room += value.size() + 2; });
+    room += name.size() + 1;
+    for_each_value(name, [&](http::HeaderId, std::string_view value) { room += value.size() + 2; });
   });
   char* const bytes = static_cast<char*>(arena.allocate(room + 1, 1));
   if (bytes == nullptr) return {};
   char* at = bytes;
+  const auto put = [&at](std::string_view text) { at = std::ranges::copy(text, at).out; };
+  // A line begins with LF and a name ends with NUL, neither of which is in any.
   for_each_item(names, [&](std::string_view name) {
-    for_each_value(name, [&](std::string_view value) {
-      *at++ = ',';  // an empty field is not an absent one
+    put(name);
+    for_each_value(name, [&](http::HeaderId id, std::string_view value) {
+      *at++ = '\n';  // an empty field is not an absent one
+      if (!is_list(id)) return put(value);
       for_each_item(value, [&](std::string_view item) {
-        at = std::ranges::copy(item, at).out;
+        put(item);
         *at++ = ',';
       });
     });
-    *at++ = '\n';
+    *at++ = '\0';
   });
   return {bytes, static_cast<size_t>(at - bytes)};
 }

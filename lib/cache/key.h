@@ -4,6 +4,7 @@
 // GET and HEAD share theirs; no other method has one.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -23,11 +24,12 @@ struct RequestKey {
 // percent-encoded, since a handler that decodes it could see one of the list.
 RequestKey make_key(const Policy& policy, const http::Request& request, Arena& arena);
 
-// The names of all Vary fields of a response, in lower case and order, each once: "accept,accept-encoding".
-std::string vary_names(const http::Response& response);
+// The names of all Vary fields among `fields`, in lower case and order, each once: "accept,accept-encoding".
+std::string vary_names(std::span<const http::Response::Field> fields);
 
-// What `request` has in these fields, so that two that differ in any differ in this. White space around the
-// items of lists makes no difference. In `arena`; null where that is out.
+// These fields and what `request` has in them, so that two that differ in a name or a value differ in this.
+// It is the bytes that were sent, but for white space around the items of fields that are known to be lists.
+// In `arena`; null where that is out; empty without names.
 std::string_view variant_of(std::string_view names, const http::Request& request, Arena& arena);
 
 }  // namespace leat::cache

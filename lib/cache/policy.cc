@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 #include "cache/cache_control.h"
-#include "cache/conditions.h"
+#include "http/date.h"
 
 namespace leat::cache {
 
@@ -13,37 +13,48 @@ namespace {
 // What a response's fields say, read in one go.
 struct Fields {
   ResponseControl control;
-  std::string_view expires;
-  uint32_t age_s = 0;
-  bool has_expires = false;
+  std::optional<int64_t> expires_s;  // since 1970; one that cannot be read has passed (RFC 9111, section 5.3)
+  std::optional<std::string_view> age;
   bool sets_cookie = false;
-  bool varies_by_all = false;
+  bool varies_by_all = false;  // or by what cannot be told
 
-  explicit Fields(const http::Response& response) {
+  Fields(const http::Response& response, int64_t now_s) {
     for (const auto& [name, value] : response.fields()) {
       switch (http::find_header(name)) {
         case http::HeaderId::CacheControl:
           control.add(value);
           break;
         case http::HeaderId::Expires:
-          has_expires = true;
-          expires = value;
+          expires_s =
+              std::min(expires_s.value_or(INT64_MAX), http::parse_date(trim(value), now_s).value_or(0));
           break;
         case http::HeaderId::Age:
-          age_s = std::min(parse_number<uint32_t>(trim(value)).value_or(0), kMostSeconds);
+          for_each_item(value, [this](std::string_view item) { age = age.value_or(item); });
           break;
         case http::HeaderId::SetCookie:
           sets_cookie = true;
           break;
         case http::HeaderId::Vary:
-          for_each_item(value, [this](std::string_view item) { varies_by_all |= item == "*"; });
+          for_each_item(value,
+                        [this](std::string_view item) { varies_by_all |= item == "*" || !is_token(item); });
           break;
         default:
           break;
       }
     }
   }
+
+  // Of a list the first counts, and what is no number says nothing (section 5.1).
+  [[nodiscard]] uint32_t age_s() const { return age ? delta_seconds(*age).value_or(0) : 0; }
 };
+
+// Whether the meaning of a status is known here, and what it asks of a cache done: those of RFC 9110, section
+// 15, that can be stored.
+constexpr bool is_understood(uint16_t status) {
+  return (status >= 200 && status <= 205) || (status >= 300 && status <= 303) || status == 305 ||
+         status == 307 || status == 308 || (status >= 400 && status <= 417 && status != 402) ||
+         status == 421 || status == 422 || status == 426 || status == 501 || status == 505;
+}
 
 // The lifetime that is meant where a response does not say (RFC 9110, section 15.1: what may be assumed).
 uint64_t assumed_ttl(const Policy& policy, uint16_t status) {
@@ -73,9 +84,8 @@ uint64_t lifetime(const Policy& policy, uint16_t status, const Fields& fields, c
   if (wishes.ttl_ms) return *wishes.ttl_ms;
   if (fields.control.s_maxage) return in_ms(*fields.control.s_maxage);
   if (fields.control.max_age) return in_ms(*fields.control.max_age);
-  if (!fields.has_expires) return assumed_ttl(policy, status);
-  // A date that is none has passed (section 5.3).
-  const int64_t left = parse_date(fields.expires).value_or(0) - now_s;
+  if (!fields.expires_s) return assumed_ttl(policy, status);
+  const int64_t left = *fields.expires_s - now_s;
   return in_ms(static_cast<uint32_t>(std::clamp<int64_t>(left, 0, kMostSeconds)));
 }
 
@@ -86,23 +96,23 @@ Judgement judge(const Policy& policy, const http::Response& response, const Wish
   using Kind = Judgement::Kind;
   if (is_failure(response.status)) return {.kind = Kind::Failure};
   if (response.status == 304) return {.kind = Kind::Neutral};
-  const Fields fields(response);
+  const Fields fields(response, now_s);
   const ResponseControl& control = fields.control;
   Judgement judgement;
-  judgement.for_authorized = control.is_public || control.must_revalidate || control.s_maxage.has_value();
-  // A status that is understood here is what must-understand asks for (section 5.2.2.3).
-  const bool no_store = control.no_store && !control.must_understand;
+  judgement.for_authorized = control.for_authorized();
+  // Who understands the status goes by must-understand, and else by the no-store beside it (section 5.2.2.3).
+  const bool no_store = control.must_understand ? !is_understood(response.status) : control.no_store;
   if (response.status < 200 || response.status == 206 || no_store || control.no_cache || control.is_private ||
       fields.sets_cookie || fields.varies_by_all || wishes.no_store ||
       (authorized && !judgement.for_authorized))
     return judgement;
 
   const uint64_t whole = lifetime(policy, response.status, fields, wishes, now_s);
-  const uint64_t age = in_ms(fields.age_s);
+  const uint64_t age = in_ms(fields.age_s());
   const uint64_t left = whole > age ? whole - age : 0;
-  judgement.age_s = fields.age_s;
+  judgement.age_s = fields.age_s();
   judgement.fresh_ms = left - left * (chance % (policy.jitter + 1)) / 100;
-  if (!control.must_revalidate) {
+  if (!control.never_stale()) {
     const auto stale = [](const std::optional<uint64_t>& wish, const std::optional<uint32_t>& said,
                           uint64_t otherwise) {
       return wish ? *wish : said ? in_ms(*said) : otherwise;

@@ -5,6 +5,7 @@
 // Thread: any.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -16,6 +17,7 @@
 #include "cache/key.h"
 #include "cache/store.h"
 #include "cache/stored_response.h"
+#include "pipeline/site.h"
 
 namespace leat::cache {
 
@@ -27,7 +29,7 @@ enum class PurgeBy : uint8_t {
   All
 };
 
-class ResponseCache {
+class ResponseCache final : public pipeline::ChangeListener {
  public:
   // Paths of more segments are purged by their first ones.
   static constexpr size_t kMostFolders = 16;
@@ -38,9 +40,14 @@ class ResponseCache {
   ResponseCache& operator=(const ResponseCache&) = delete;
 
   // Makes stale (soft) or unusable (hard) what has that name, on every host, what a handler is making now
-  // included. An empty result, or why `what` cannot be a name of that kind.
-  // `now_ms` is CLOCK_MONOTONIC, as everywhere here.
+  // included. Paths are what the router takes them for, however they are written. An empty result, or why
+  // `what` cannot be a name of that kind. `now_ms` is CLOCK_MONOTONIC, as everywhere here.
   std::string_view purge(PurgeBy by, std::string_view what, bool hard, uint64_t now_ms);
+
+  // What a successful request may have changed is as if it had never been stored: what its target names, and
+  // what Location and Content-Location do, where that is on the same host (RFC 9111, section 4.4). Each with
+  // whatever query. (changes.cc)
+  void on_change(http::Exchange& exchange) override;
 
   // A body of more is not stored.
   [[nodiscard]] size_t most_bytes() const { return store_.limits().entry_bytes; }
@@ -56,7 +63,6 @@ class ResponseCache {
   struct Found {
     Pin pin;  // of the response; empty where none can be used
     StoredResponse stored;
-    bool pass = false;        // nobody needs to wait
     bool variant = false;     // there are responses under that key, for other requests
     std::string_view flight;  // what to join()
   };
@@ -67,7 +73,8 @@ class ResponseCache {
   // Stores `header` and what goes with it for whoever asks as `request` did.
   struct Response {
     StoredResponse::Header header;
-    const http::Response& response;                 // its content type and Vary
+    std::string_view content_type;
+    std::string varies_by;                          // vary_names()
     std::span<const http::Response::Field> fields;  // that are stored
     std::string_view body;
     std::span<const uint32_t> slots;  // of Invalidations
@@ -75,7 +82,15 @@ class ResponseCache {
   enum class Put : uint8_t { Stored, TooLarge, Memory };
   Put put(uint32_t worker, const RequestKey& key, const http::Request& request, Arena& arena,
           uint32_t most_variants, const Response& response, uint64_t now_ms);
-  void put_pass(const RequestKey& key, uint64_t now_ms, uint64_t expires_ms);
+  // Lets go of one that was found and is no answer any more. Of others under its key it says nothing.
+  void forget(const Pin& pin) { store_.purge(pin.key()); }
+
+  // Whether nobody needs to wait for `flight`, which find() told for that key: what answers it is not stored.
+  // One flight of each key is known by that at a time.
+  [[nodiscard]] bool is_passed(uint32_t worker, const RequestKey& key, std::string_view flight, Arena& arena,
+                               uint64_t now_ms);
+  void put_pass(const RequestKey& key, std::string_view flight, uint64_t now_ms, uint64_t expires_ms);
+  void drop_pass(const RequestKey& key);
   [[nodiscard]] Flights& flights() { return flights_; }
   [[nodiscard]] Invalidations& invalidations() { return invalidations_; }
 
@@ -83,15 +98,16 @@ class ResponseCache {
   [[nodiscard]] uint32_t hash_of_variant(std::string_view variant) const {
     return static_cast<uint32_t>(sip_hash(variant, secret_));
   }
-  // The place of a variant in the list under `key`, which is made, extended or, when full, used in turn.
-  size_t place_of_variant(uint32_t worker, const RequestKey& key, std::string_view names,
-                          std::string_view variant, uint32_t most, uint64_t now_ms, uint64_t expires_ms);
+  // The response under a variant's key, if it is the one for `variant` and can be used.
+  void look_at(Found& found, Pin pin, std::string_view variant) const;
 
   Store& store_;
   Invalidations invalidations_;
   Flights flights_;
   const SipKey secret_ = random_sip_key();
-  std::mutex variants_mutex_;  // one at a time changes a list of variants
+  // One at a time changes what lies under a key, which may be a list of variants.
+  static constexpr size_t kMutexes = 16;
+  std::array<std::mutex, kMutexes> mutexes_;
 };
 
 }  // namespace leat::cache

@@ -64,6 +64,8 @@ Pin::~Pin() {
   if (entry_ != nullptr) drop(entry_);
 }
 
+std::string_view Pin::key() const { return entry_->key(); }
+
 std::string_view Pin::value() const { return entry_->value(); }
 
 Pin Pin::share() const {

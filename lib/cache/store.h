@@ -60,6 +60,7 @@ class Pin {
   ~Pin();
 
   explicit operator bool() const { return entry_ != nullptr; }
+  [[nodiscard]] std::string_view key() const;
   [[nodiscard]] std::string_view value() const;
   // Another pin of the same entry.
   [[nodiscard]] Pin share() const;

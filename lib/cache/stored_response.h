@@ -2,10 +2,11 @@
 //
 // Three kinds lie in the store:
 //   Response   status, fields and body, and until when they may be sent
-//   Variants   the responses under this key differ by fields of the request: which fields, and which variants
-//              there are. Each is stored under a key of its own (its place in that list), with the values
-//              that it is for
-//   Pass       what the handler answers here is not stored: nobody needs to wait for anybody
+//   Variants   the responses under this key differ by fields of the request: by which ones, and which
+//   variants
+//              there are. Each is stored under a key of its own (its place in that list), with the names and
+//              values of the fields that it is for
+//   Pass       beside what is stored: what the handler answers here is not, nobody needs to wait for anybody
 //
 // The bytes: a Header, `slot_count` numbers, `field_count` pairs of sizes, then without anything between them
 // the content type, the variant, names and values, and the body. They are read where they lie, at any
@@ -54,7 +55,8 @@ struct StoredResponse {
   Header header;
   const char* slots = nullptr;  // of Invalidations; of Variants: hashes
   const char* sizes = nullptr;
-  std::string_view content_type, variant;
+  std::string_view content_type;
+  std::string_view variant;  // of Variants: the lists of names, the latest first, each with a line's end
   const char* fields = nullptr;
   std::string_view body;
 

@@ -43,6 +43,16 @@ constexpr std::string_view method_name(Method method) {
   return kNames[static_cast<unsigned>(method)];
 }
 
+// Whether a request with it asks for no change, by its definition (RFC 9110, section 9.2.1, and the IANA
+// registry).
+constexpr bool is_safe(Method method) {
+  constexpr MethodSet kSafe = method_bit(Method::Get) | method_bit(Method::Head) |
+                              method_bit(Method::Options) | method_bit(Method::Trace) |
+                              method_bit(Method::Query) | method_bit(Method::Propfind) |
+                              method_bit(Method::Report) | method_bit(Method::Search);
+  return (kSafe & method_bit(method)) != 0;
+}
+
 constexpr std::optional<Method> find_method(std::string_view name) {
   for (unsigned i = 0; i < kMethodCount; ++i)
     if (method_name(static_cast<Method>(i)) == name) return static_cast<Method>(i);

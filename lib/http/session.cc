@@ -479,7 +479,9 @@ void Session::give_up() {
   input_.clear();
 }
 
-bool Session::last_request() const { return draining_ || requests_ >= env_.limits.requests_per_connection; }
+bool Session::last_request() const {
+  return draining_ || internal_ || requests_ >= env_.limits.requests_per_connection;
+}
 
 // Ends what has come to its end and says when to look again. The last act of every event.
 void Session::settle() {

@@ -98,7 +98,7 @@ class Session {
   [[nodiscard]] bool half_closed() const { return ended_since_ms_ != 0; }
   [[nodiscard]] uint64_t requests() const { return requests_; }
   [[nodiscard]] uint32_t owner() const { return owner_; }
-  // There is no client: what it is fed comes from WorkerContext::ask_self().
+  // There is no client: what it is fed comes from WorkerContext::ask_self(), and is one request.
   [[nodiscard]] bool internal() const { return internal_; }
   void set_internal() { internal_ = true; }
 

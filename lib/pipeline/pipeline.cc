@@ -195,6 +195,8 @@ void Pipeline::on_writable(http::Exchange& exchange) {
 
 void Pipeline::on_response(http::Exchange& exchange) {
   if (exchange.route == nullptr) return;  // refused before it came here
+  if (!http::is_safe(exchange.request.method()) && exchange.response.status < 400) [[unlikely]]
+    if (ChangeListener* listener = exchange.route->site->change_listener()) listener->on_change(exchange);
   const uint32_t reached = exchange.chain_position & kPosition;
   for (const Route::Hook& hook : exchange.route->on_response)
     if (hook.position <= reached) hook.instance->on_response(exchange);

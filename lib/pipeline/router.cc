@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "http/bytes.h"
+#include "pipeline/path.h"
 
 namespace leat::pipeline {
 
@@ -87,86 +88,6 @@ struct Router::Entry {
 };
 
 namespace {
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// Whether each '%' begins an escape, and none of them stands for NUL.
-bool well_encoded(std::string_view text) {
-  for (size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 3)) {
-    if (at + 2 >= text.size()) return false;
-    const int high = hex_digit(text[at + 1]);
-    const int low = hex_digit(text[at + 2]);
-    if (high < 0 || low < 0 || (high | low) == 0) return false;
-  }
-  return true;
-}
-
-// Decodes what is well encoded into `out`, which has room for `text` as it is; returns the length.
-size_t decode(std::string_view text, char* out) {
-  size_t size = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (c == '%') {
-      c = static_cast<char>(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2]));
-      i += 2;
-    }
-    out[size++] = c;
-  }
-  return size;
-}
-
-// Whether a path must be taken apart before it can be compared.
-bool needs_normalising(std::string_view path) {
-  for (size_t i = 0; i < path.size(); ++i) {
-    if (path[i] == '%') return true;
-    if (path[i] == '.' && i > 0 && path[i - 1] == '/') return true;
-  }
-  return false;
-}
-
-enum class Dots : uint8_t { None, Here, Up };
-
-// Whether a segment is "." or "..", each dot possibly written as %2e.
-Dots dot_segment(std::string_view segment) {
-  unsigned dots = 0;
-  while (!segment.empty()) {
-    if (segment.front() == '.') {
-      segment.remove_prefix(1);
-    } else if (segment.size() >= 3 && segment[0] == '%' && segment[1] == '2' && (segment[2] | 0x20) == 'e') {
-      segment.remove_prefix(3);
-    } else {
-      return Dots::None;
-    }
-    if (++dots > 2) return Dots::None;
-  }
-  return dots == 1 ? Dots::Here : dots == 2 ? Dots::Up : Dots::None;
-}
-
-// Copies `path` without its dot segments into `out` (RFC 3986, section 5.2.4); returns the length.
-size_t remove_dots(std::string_view path, char* out) {
-  size_t size = 0;
-  size_t at = 0;
-  while (at < path.size()) {
-    // path[at] is the slash before a segment.
-    const size_t end = std::min(path.find('/', at + 1), path.size());
-    const Dots dots = dot_segment(path.substr(at + 1, end - at - 1));
-    if (dots == Dots::None) {
-      std::memcpy(out + size, path.data() + at, end - at);
-      size += end - at;
-    } else {
-      // Up to the slash before the last segment; what is there begins with one, if there is anything.
-      if (dots == Dots::Up && size > 0) size = std::string_view(out, size).rfind('/');
-      if (end == path.size()) out[size++] = '/';  // "/a/." is "/a/"
-    }
-    at = end;
-  }
-  return size;
-}
 
 std::string list(http::MethodSet methods) {
   std::string text;

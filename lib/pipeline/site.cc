@@ -30,6 +30,7 @@ SiteBuilder::SiteBuilder(std::span<const MiddlewareKind> kinds)
 
 void SiteBuilder::add_middleware(MiddlewareSpec spec) { declared_.push_back(std::move(spec)); }
 void SiteBuilder::add_route(RouteSpec spec) { specs_.push_back(std::move(spec)); }
+void SiteBuilder::set_change_listener(ChangeListener& listener) { site_->change_listener_ = &listener; }
 
 // What is wrong with a global instance is wrong in every route; it is said once.
 void SiteBuilder::fail(int code, std::string message, const Place& place, std::string hint) {

@@ -59,12 +59,22 @@ struct Route {
   std::vector<Hook> on_done;      // reverse
 };
 
+// Told of each success of a request whose method is not safe, on whatever route, before its answer is sent:
+// for what keeps answers that may have become wrong by it. Any thread: a handler may run on the pool.
+class ChangeListener {
+ public:
+  virtual ~ChangeListener() = default;
+  virtual void on_change(http::Exchange& exchange) = 0;
+};
+
 class Site {
  public:
   [[nodiscard]] const Router& router() const { return router_; }
   [[nodiscard]] const std::vector<std::unique_ptr<Route>>& routes() const { return routes_; }
   // The global chain, for what no route answers: 404, 405 and the like.
   [[nodiscard]] const Route& unmatched() const { return unmatched_; }
+  // nullptr where nobody asks.
+  [[nodiscard]] ChangeListener* change_listener() const { return change_listener_; }
 
  private:
   friend class SiteBuilder;
@@ -74,6 +84,7 @@ class Site {
   std::vector<std::unique_ptr<Route>> routes_;
   Route unmatched_;
   Router router_;
+  ChangeListener* change_listener_ = nullptr;
 };
 
 class SiteBuilder {
@@ -81,6 +92,8 @@ class SiteBuilder {
   explicit SiteBuilder(std::span<const MiddlewareKind> kinds = middleware_kinds());
   void add_middleware(MiddlewareSpec spec);
   void add_route(RouteSpec spec);
+  // `listener` must outlive the site.
+  void set_change_listener(ChangeListener& listener);
   // The site, or nullptr when anything was wrong, all of which is in `diagnostics` then. Once.
   std::unique_ptr<Site> build(Diagnostics& diagnostics);
 

@@ -24,6 +24,11 @@ constexpr std::chrono::milliseconds kLookAgain{20};
 // The arena's, and as many again for what its limit does not count: the tail of a block.
 size_t most_blocks(size_t bytes) { return 2 * (bytes / Block::kSize) + 2; }
 
+pipeline::ChangeListener* listener_of(const http::Exchange& exchange) {
+  const bool tells = exchange.route != nullptr && !http::is_safe(exchange.request.method());
+  return tells ? exchange.route->site->change_listener() : nullptr;
+}
+
 }  // namespace
 
 uint64_t Errand::Context::now_ns() const { return monotonic_ns(); }
@@ -34,7 +39,7 @@ Errand::Errand(http::Exchange& original, PluginHandler& handler, Commons& common
       worker_(original.worker()),
       ticket_(original.ticket()),
       takes_wishes_(cache::takes_wishes(original)),
-      unsafe_(cache::is_unsafe(original)),
+      listener_(listener_of(original)),
       context_(most_blocks(original.arena().limit())),
       exchange_(context_, 0) {
   exchange_.tap = this;
@@ -88,8 +93,7 @@ void Errand::answer() noexcept {
 
 void Errand::on_answer(http::Exchange& exchange, std::optional<std::string_view>& body) {
   // Here and not with the worker's answer, which nobody may wait for any more: what is done is done.
-  if (unsafe_ && exchange.response.status < 400)
-    (void)commons_.responses.purge(cache::PurgeBy::Target, exchange.request.path(), true, monotonic_ms());
+  if (listener_ != nullptr && exchange.response.status < 400) listener_->on_change(exchange);
   answer_ = body ? Answer::Whole : Answer::Pieces;
   if (!body) return;
   body_.reset(new (std::nothrow) char[std::max<size_t>(body->size(), 1)]);

@@ -27,6 +27,7 @@
 #include "base/block_pool.h"
 #include "cache/cached_handler.h"
 #include "http/service.h"
+#include "pipeline/site.h"
 #include "plugin/commons.h"
 #include "plugin/handler.h"
 
@@ -98,9 +99,9 @@ class Errand final : public http::AnswerTap {
   PluginHandler& handler_;
   Commons& commons_;
   http::WorkerContext& worker_;
-  const http::Ticket ticket_;  // of the request
-  const bool takes_wishes_;    // the response may be stored
-  const bool unsafe_;          // its success makes a stored one invalid
+  const http::Ticket ticket_;                 // of the request
+  const bool takes_wishes_;                   // the response may be stored
+  pipeline::ChangeListener* const listener_;  // to be told of its success; none of a safe method's
   Context context_;
   http::Exchange exchange_;
   std::span<http::Response::Field> before_, copies_;  // fields that middleware has set, and their copies

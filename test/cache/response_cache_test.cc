@@ -45,9 +45,13 @@ TEST_CASE("response cache: in a storm of purges nothing is found that was purged
         std::vector<uint32_t> slots;
         cache.add_slots(target, slots);
         cache.add_tag("tag-" + std::to_string(i), slots);
-        const http::Response response;
         if (cache.put(lane, key, request, arena, 4,
-                      {.header = header, .response = response, .fields = {}, .body = body, .slots = slots},
+                      {.header = header,
+                       .content_type = {},
+                       .varies_by = {},
+                       .fields = {},
+                       .body = body,
+                       .slots = slots},
                       1) != ResponseCache::Put::Stored)
           wrong = true;
       }
