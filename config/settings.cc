@@ -179,6 +179,16 @@ constexpr Setting kSettings[] = {
     text("log.file", 4096, AT(log.file), "Where to log; empty is standard error. SIGUSR1 opens it anew."),
     number("log.queue", Count, 16, 1'000'000, AT(log.queue_lines),
            "Lines waiting to be written; more are dropped and counted."),
+    number("log.line", Size, 256, kMiB, AT(log.line_bytes),
+           "Longest line; the rest of a longer one is cut off."),
+    number("log.cause_lines", Count, 0, 1'000'000, AT(log.cause_lines),
+           "Lines of one cause, such as a handler that fails in the same way, in a cause_period; more are "
+           "counted, and "
+           "one line says how many. 0 for any number."),
+    number("log.plugin_lines", Count, 0, 1'000'000'000, AT(log.plugin_lines),
+           "The same for the lines of a level that a plugin writes itself."),
+    number("log.cause_period", Duration, 100, kHour, AT(log.cause_period_ms),
+           "How long lines of a cause are counted together."),
 };
 
 constexpr uint64_t kYear = 365 * kDay;

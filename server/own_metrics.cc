@@ -29,6 +29,9 @@ OwnMetrics::OwnMetrics(plugin::Commons& commons, uint32_t workers)
   others_.push_back(declare({.name = "leat_log_lines_dropped_total",
                              .help = "Lines that found the log's queue full.",
                              .read = [] { return static_cast<double>(log::dropped()); }}));
+  others_.push_back(declare({.name = "leat_log_lines_left_out_total",
+                             .help = "Lines beyond log.cause_lines or log.plugin_lines.",
+                             .read = [] { return static_cast<double>(log::left_out()); }}));
   gauge("leat_pool_threads", "Threads for work that blocks, as far as they were needed.",
         [&commons] { return static_cast<double>(commons.pool.load().threads); });
   gauge("leat_pool_busy_threads", "Those of them that do such work now.",

@@ -9,8 +9,13 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
+
+#include "base/clock.h"
+#include "base/log_causes.h"
+#include "base/text.h"
 
 namespace leat::log {
 
@@ -100,14 +105,20 @@ struct Writer {
   std::shared_ptr<spdlog::details::thread_pool> pool;
   std::shared_ptr<spdlog::logger> logger;
   std::shared_ptr<FileSink> file;  // null for stderr
-  // A file is buffered; whoever follows it sees a line within a second.
-  std::unique_ptr<spdlog::details::periodic_worker> flusher;
+  // Once a second: a file is buffered, and whoever follows it sees a line by then; what was left out is told.
+  std::unique_ptr<spdlog::details::periodic_worker> ticker;
 };
+
+// How often the ticker runs.
+constexpr std::chrono::seconds kTick(1);
 
 // The process has one log. `current` is replaced only by open() and close(), which main calls while no worker
 // runs; `threshold` is what workers read.
 Writer current;
 std::atomic<Level> threshold{Level::Info};
+std::atomic<uint32_t> line_bytes{Options{}.line_bytes};
+std::atomic<uint32_t> cause_lines{Options{}.cause_lines};
+std::atomic<uint32_t> plugin_lines{Options{}.plugin_lines};
 std::atomic<uint64_t> dropped_before{0};
 std::atomic<void (*)(Level, std::string_view)> diverted{nullptr};
 
@@ -135,6 +146,38 @@ void emit(spdlog::level::level_enum level, std::string_view line) {
   std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
 }
 
+constinit Causes causes(write);
+
+// What admit() answers beside 0 and a cause whose line is to be noted.
+constexpr uint64_t kAdmitted = 1;
+
+uint64_t admit_as(uint64_t cause, uint32_t most) {
+  // Tests see every line.
+  if (most == 0 || diverted.load(std::memory_order_relaxed) != nullptr) return kAdmitted;
+  cause = std::max(cause, kAdmitted + 1);
+  switch (causes.admit(cause, most, monotonic_ms())) {
+    case Causes::Answer::First:
+      return cause;
+    case Causes::Answer::Yes:
+      return kAdmitted;
+    case Causes::Answer::No:
+      break;
+  }
+  return 0;
+}
+
+uint64_t mix(uint64_t cause, std::string_view text) {
+  return (cause ^ std::hash<std::string_view>()(text)) * 0x9e3779b97f4a7c15;
+}
+
+// The queue has drained where this line finds room; where it does not, the count is told later.
+void tell_dropped(uint64_t& told) {
+  const uint64_t all = dropped();
+  if (all == told) return;
+  write(Level::Warn, fmt::format("{} log lines were dropped: the queue was full", all - told));
+  told = all;
+}
+
 }  // namespace
 
 std::expected<void, std::string> open(const Options& options) {
@@ -156,17 +199,26 @@ std::expected<void, std::string> open(const Options& options) {
                                                        spdlog::async_overflow_policy::discard_new);
   next.logger->set_level(spdlog::level::trace);
   next.logger->flush_on(spdlog::level::warn);
-  if (next.file)
-    next.flusher = std::make_unique<spdlog::details::periodic_worker>(
-        [logger = next.logger] { logger->flush(); }, std::chrono::seconds(1));
   current = std::move(next);
   threshold = options.level;
+  line_bytes = options.line_bytes;
+  cause_lines = options.cause_lines;
+  plugin_lines = options.plugin_lines;
+  causes.set_period(options.cause_period_ms);
+  current.ticker = std::make_unique<spdlog::details::periodic_worker>(
+      [told = dropped()]() mutable {
+        tell_left_out();
+        tell_dropped(told);
+        if (current.file) current.logger->flush();
+      },
+      kTick);
   return {};
 }
 
 void close() {
   if (!current.logger) return;
-  current.flusher.reset();
+  current.ticker.reset();
+  causes.sweep(UINT64_MAX);
   dropped_before += current.pool->discard_counter();
   current.logger->flush();
   current = {};
@@ -185,8 +237,28 @@ bool enabled(Level level) { return level >= threshold.load(std::memory_order_rel
 
 void write(Level level, std::string_view line) {
   if (const auto to = diverted.load(std::memory_order_acquire)) return to(level, line);
-  emit(to_spdlog(level), line);
+  emit(to_spdlog(level), text_prefix(line, line_bytes.load(std::memory_order_relaxed)));
 }
+
+uint64_t admit(const void* place, Cause cause) {
+  uint64_t key = reinterpret_cast<uintptr_t>(place);
+  for (const std::string_view part : cause) key = mix(key, part);
+  return admit_as(key, cause_lines.load(std::memory_order_relaxed));
+}
+
+void write_admitted(Level level, uint64_t ticket, std::string_view line) {
+  if (ticket != kAdmitted) causes.note(ticket, level, line);
+  write(level, line);
+}
+
+void write_of_plugin(Level level, std::string_view plugin, std::string_view line) {
+  // Of each level: what a plugin says at length must not hide what it complains of.
+  const uint64_t key = mix(static_cast<uint64_t>(level) + 1, plugin);
+  if (const uint64_t ticket = admit_as(key, plugin_lines.load(std::memory_order_relaxed)))
+    write_admitted(level, ticket, line);
+}
+
+void tell_left_out() { causes.sweep(monotonic_ms()); }
 
 void divert(void (*to)(Level, std::string_view), Level least) {
   threshold = least;
@@ -194,6 +266,8 @@ void divert(void (*to)(Level, std::string_view), Level least) {
 }
 
 void write_raw(std::string_view line) { emit(spdlog::level::off, line); }
+
+uint64_t left_out() { return causes.left_out(); }
 
 uint64_t dropped() { return dropped_before + (current.pool ? current.pool->discard_counter() : 0); }
 

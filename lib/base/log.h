@@ -2,6 +2,9 @@
 //
 // Workers never block on it: a line that finds the queue full is dropped and counted, and the count is
 // logged once there is room. Before open() and after close(), lines go to stderr directly.
+//
+// What a client or a plugin can cause as often as it likes is logged by limited(), of which one cause gets a
+// few lines in a period (log_causes.h). Everything else has to be rare by itself.
 // Thread: any.
 #pragma once
 
@@ -9,6 +12,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -20,8 +24,14 @@ enum class Format : uint8_t { Text, Json };
 struct Options {
   Level level = Level::Info;
   Format format = Format::Text;
-  std::string file;           // empty: stderr
-  size_t queue_lines = 8192;  // 8192 lines of about 300 bytes: some 2.5 MiB at the worst
+  std::string file;                 // empty: stderr
+  size_t queue_lines = 8192;        // 8192 lines of about 300 bytes: some 2.5 MiB
+  uint32_t line_bytes = 16 * 1024;  // what is longer is cut: 128 MiB are queued at the worst
+  // Lines of one cause in a period, and lines that a plugin itself writes; 0: any number. Ten show what it is
+  // and whether it differs; a plugin may have a line for each request of a quiet service.
+  uint32_t cause_lines = 10;
+  uint32_t plugin_lines = 1000;
+  uint32_t cause_period_ms = 10'000;
 };
 
 // Starts the writing thread. Fails with the reason when the file cannot be opened.
@@ -33,13 +43,26 @@ void reopen();
 
 [[nodiscard]] bool enabled(Level level);
 void write(Level level, std::string_view line);
+// What a limited line is about, beside its place in the code: a plugin, a route, a kind of mistake. Never
+// what a client sends, of which there are too many.
+using Cause = std::initializer_list<std::string_view>;
+// A line that a plugin itself wants to have logged. `plugin` is its cause.
+void write_of_plugin(Level level, std::string_view plugin, std::string_view line);
 // A line that is complete as it stands (an access log record): written without level or time.
 void write_raw(std::string_view line);
 // Has every line from `least` on go to `to`, on the thread that logs it, in place of the log; nullptr: back
 // to the log. For tests.
 void divert(void (*to)(Level level, std::string_view line), Level least = Level::Info);
-// Lines dropped since open().
+// Lines dropped since open(), for want of room.
 [[nodiscard]] uint64_t dropped();
+// Lines left out, as too many of one cause; counted when their period is over.
+[[nodiscard]] uint64_t left_out();
+// Says how many were left out in periods that are over. The open log does that by itself, once a second.
+void tell_left_out();
+
+// The parts of limited(). 0: the line is left out.
+[[nodiscard]] uint64_t admit(const void* place, Cause cause);
+void write_admitted(Level level, uint64_t ticket, std::string_view line);
 
 template <class... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
@@ -56,6 +79,14 @@ void warn(fmt::format_string<Args...> format, Args&&... args) {
 template <class... Args>
 void error(fmt::format_string<Args...> format, Args&&... args) {
   if (enabled(Level::Error)) write(Level::Error, fmt::format(format, std::forward<Args>(args)...));
+}
+
+// A line that can be caused at will: by a client, by a plugin's code.
+template <class... Args>
+void limited(Level level, Cause cause, fmt::format_string<Args...> format, Args&&... args) {
+  if (!enabled(level)) return;
+  if (const uint64_t ticket = admit(fmt::string_view(format).data(), cause))
+    write_admitted(level, ticket, fmt::format(format, std::forward<Args>(args)...));
 }
 
 }  // namespace leat::log

@@ -24,6 +24,13 @@ constexpr std::string_view trim(std::string_view text) {
   return text;
 }
 
+// The first `most` bytes of UTF-8, or a few less where that would cut a character in two.
+constexpr std::string_view text_prefix(std::string_view text, size_t most) {
+  if (text.size() <= most) return text;
+  for (int i = 0; i < 3 && most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80; ++i) --most;
+  return text.substr(0, most);
+}
+
 // The whole of `text` as a decimal number; nothing else, no sign for an unsigned type, no overflow.
 template <class T>
   requires(std::integral<T> || std::floating_point<T>)

@@ -72,7 +72,8 @@ bool ThreadPool::start_thread() {
     threads_.emplace_back([this, number = static_cast<uint32_t>(threads_.size())] { serve(number); });
     return true;
   } catch (const std::exception& error) {
-    log::warn("the pool cannot start thread {}: {}", threads_.size() + 1, error.what());
+    log::limited(log::Level::Warn, {}, "the pool cannot start thread {}: {}", threads_.size() + 1,
+                 error.what());
     return false;
   }
 }

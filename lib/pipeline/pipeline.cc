@@ -30,8 +30,9 @@ void call_handler(http::Exchange& exchange, Handler& handler, bool body_follows)
 
 void fail(http::Exchange& exchange, std::string_view blame, std::string_view what) {
   const std::string_view id = exchange.request.id();
-  log::error("{} {} {}{}{}", blame, what, exchange.route != nullptr ? exchange.route->id : "",
-             id.empty() ? "" : " ", id);
+  const std::string_view route = exchange.route != nullptr ? std::string_view(exchange.route->id) : "";
+  log::limited(log::Level::Error, {blame, what, route}, "{} {} {}{}{}", blame, what, route,
+               id.empty() ? "" : " ", id);
   if (exchange.started()) {
     exchange.abort();
   } else {
@@ -212,7 +213,9 @@ void Pipeline::on_large_head(http::Exchange& exchange) {
 void Pipeline::on_late(http::Exchange& exchange) {
   if (!was_handled(exchange)) return;
   const Route& route = *exchange.route;
-  log::error("{} did not answer in time on {} {}", route.handler->blame(), route.id, exchange.request.id());
+  const std::string_view blame = route.handler->blame();
+  log::limited(log::Level::Error, {blame, route.id}, "{} did not answer in time on {} {}", blame, route.id,
+               exchange.request.id());
 }
 
 void Pipeline::on_cancel(http::Exchange& exchange) {

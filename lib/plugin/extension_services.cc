@@ -34,9 +34,12 @@ int32_t guarded_call(const PluginInstance& provider, std::string_view name, Func
   try {
     return function();
   } catch (const std::exception& error) {
-    log::error("{}: {} of its service threw an exception: {}", provider.blame(), name, error.what());
+    log::limited(log::Level::Error, {provider.blame(), name}, "{}: {} of its service threw an exception: {}",
+                 provider.blame(), name, error.what());
   } catch (...) {
-    log::error("{}: {} of its service threw something that is not a std::exception", provider.blame(), name);
+    log::limited(log::Level::Error, {provider.blame(), name},
+                 "{}: {} of its service threw something that is not a std::exception", provider.blame(),
+                 name);
   }
   return LEAT_E_STATE;
 }

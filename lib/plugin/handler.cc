@@ -43,7 +43,7 @@ uint64_t call_time_ms() {
 
 int32_t refuse(std::string_view function, std::string_view why, int32_t code) {
   const std::string_view who = current_call.handler != nullptr ? current_call.handler->blame() : "a plugin";
-  log::warn("{}: {}: {}", who, function, why);
+  log::limited(log::Level::Warn, {who, function, why}, "{}: {}: {}", who, function, why);
   return code;
 }
 
@@ -74,7 +74,9 @@ leat_scope PluginHandler::scope(uint32_t worker) const {
           bound_};
 }
 
-void PluginHandler::complain(std::string_view what) const { log::error("{}: {}", title_, what); }
+void PluginHandler::complain(std::string_view what, std::string_view detail) const {
+  log::limited(log::Level::Error, {title_, what}, "{}: {}{}", title_, what, detail);
+}
 
 // Runs plugin code for `exchange`. What it throws is an error; C callbacks can't, C++ ones that don't use the
 // wrapper can.
@@ -85,7 +87,7 @@ int32_t PluginHandler::call(http::Exchange& exchange, Callback&& callback, bool 
   try {
     return callback(&seen, to_request(exchange));
   } catch (const std::exception& error) {
-    complain(fmt::format("threw an exception: {}", error.what()));
+    complain("threw an exception: ", error.what());
   } catch (...) {
     complain("threw something that is not a std::exception");
   }
@@ -139,7 +141,7 @@ Verdict PluginHandler::judge(http::Exchange& exchange, int32_t verdict) const {
       exchange.send_problem(503, "The server is out of memory for this request.");
       return Verdict::Done;
     default:
-      complain(fmt::format("returned {}, which is no verdict", verdict));
+      complain("returned what is no verdict: ", std::to_string(verdict));
       return exchange.finished() ? Verdict::Done : Verdict::Error;
   }
 }

@@ -53,7 +53,8 @@ class PluginHandler final : public pipeline::Handler {
   [[nodiscard]] pipeline::Verdict judge(http::Exchange& exchange, int32_t verdict) const;
   [[nodiscard]] bool body_comes(const RequestState* state) const;
   [[nodiscard]] bool goes_on(const RequestState* state) const;
-  void complain(std::string_view what) const;
+  // `detail` differs from request to request: it does not make another cause of the line.
+  void complain(std::string_view what, std::string_view detail = {}) const;
 
   PluginInstance& instance_;
   const leat_handler handler_;

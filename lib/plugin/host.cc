@@ -67,7 +67,7 @@ void log_write(const leat_host* host, uint32_t level, leat_str message) {
   std::string line = fmt::format("{}: {}", static_cast<const Host*>(host)->blame, view(message));
   for (char& c : line)
     if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = '?';
-  log::write(static_cast<log::Level>(level), line);
+  log::write_of_plugin(static_cast<log::Level>(level), static_cast<const Host*>(host)->blame, line);
 }
 
 // The place that a failure's key has in the configuration; that of the whole table for an unknown one.

@@ -149,9 +149,11 @@ void Work::run(uint32_t index) {
       answer = order_.each(order_.argument, index);
     }
   } catch (const std::exception& error) {
-    log::error("{}: work on the pool threw an exception: {}", handler_.blame(), error.what());
+    log::limited(log::Level::Error, {handler_.blame()}, "{}: work on the pool threw an exception: {}",
+                 handler_.blame(), error.what());
   } catch (...) {
-    log::error("{}: work on the pool threw something that is not a std::exception", handler_.blame());
+    log::limited(log::Level::Error, {handler_.blame()},
+                 "{}: work on the pool threw something that is not a std::exception", handler_.blame());
   }
   current_work = nullptr;
   if (answer != LEAT_OK) failed(index, answer);

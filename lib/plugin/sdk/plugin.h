@@ -529,7 +529,8 @@ typedef struct leat_json_reader_v1 {
 #define LEAT_LOG_ERROR 3u
 
 /* "leat.log/1": lines in the daemon's log. [any] They name the plugin; they never block, and are dropped and
- * counted under a flood. Control characters are shown as '?'. */
+ * counted under a flood: of each level a plugin has 1,000 lines in ten seconds (log.plugin_lines). What is
+ * longer than 16 KiB (log.line) is cut. Control characters are shown as '?'. */
 typedef struct leat_log_v1 {
   uint32_t struct_size;
   uint32_t reserved;
