@@ -146,14 +146,18 @@ typedef struct leat_handler {
   void (*unbind)(void* instance, void* bound);
 
   /* [worker] Answers with a verdict. DONE needs an answer (sent, or begun), unless the body is streamed: then
-   * it means "go on with the body", and the answer must have begun when on_body_end returns DONE. PENDING
-   * needs something that will go on: a suspension, a timer, or the rest of a streamed body. Anything else
-   * is a 500. */
+   * it means "go on with the body", as in on_body, and the answer must have begun when on_body_end returns
+   * DONE. PENDING needs something that will go on: a suspension, a timer, a fetch, or the rest of a streamed
+   * body. Anything else is a 500. */
   int32_t (*handle)(const leat_scope* scope, leat_request* request);
   /* [worker] A piece of a streamed body, never empty; `piece` ends with the call. Not called any more once
-   * the answer is complete. */
+   * the answer is complete. DONE and PENDING both mean "go on", answered or not: with the next piece or,
+   * while leat.body/1 holds the body up, with what is to let it flow again, a suspension, a timer, a fetch or
+   * on_writable; where there is none of these it is a 500. NEXT is a 404 and ERROR a 500, at once, or a cut
+   * answer. The same holds for the verdicts of timers and completions until on_body_end is called. */
   int32_t (*on_body)(const leat_scope* scope, leat_request* request, leat_str piece);
-  /* [worker] The streamed body is complete, and its trailers are there. */
+  /* [worker] The streamed body is complete, and its trailers are there. Without it the answer must have begun
+   * by then, or come from what is under way still. */
   int32_t (*on_body_end)(const leat_scope* scope, leat_request* request);
   /* [worker] There is room again after write() answered LEAT_BLOCKED. */
   int32_t (*on_writable)(const leat_scope* scope, leat_request* request);
