@@ -42,6 +42,7 @@ struct Settings {
   std::string server_name = "leat";
   std::vector<std::string> plugin_path;  // searched before the installed folder
   uint32_t drain_timeout = 30'000;
+  uint32_t handover_timeout = 1'000;
   uint32_t stall_warning = 5;
   bool supervise = true;
   uint32_t crash_limit = 3;

@@ -71,6 +71,9 @@ constexpr Setting kSettings[] = {
           "Folders in which plugins are looked for, before the installed one."),
     number("server.drain_timeout", Duration, 0, kDay, AT(drain_timeout),
            "How long requests in flight may take to finish when the daemon is told to stop."),
+    number("server.handover_timeout", Duration, 0, kHour, AT(handover_timeout),
+           "How long new requests wait in a reload while their plugin hands over its state; 0: they do not "
+           "wait, and what they change meanwhile is lost."),
     number(
         "server.stall_warning", Duration, 0, kHour, AT(stall_warning),
         "A worker that is kept from its loop for longer than this is logged, with the handler that did it; "

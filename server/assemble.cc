@@ -57,6 +57,7 @@ class Assembler {
       bind(route);
       limit(route);
       if (cache(route)) builder.set_change_listener(libraries_.commons().responses);
+      route.spec.owner = route.plugin;
       builder.add_route(std::move(route.spec));
     }
     assembly_.site = builder.build(diagnostics_);

@@ -238,7 +238,7 @@ Control::Answer Control::reload(std::string_view why, const std::stop_token& sto
   std::string remarks;
   auto loaded = options_.load(remarks);
   if (!loaded) return answer(false, std::move(loaded.error()));
-  std::string wrong = generations_.replace(std::move(*loaded), workers_, stopping);
+  std::string wrong = generations_.replace(std::move(*loaded), workers_, stopping, remarks);
   if (!wrong.empty()) return answer(false, std::move(wrong));
   options_.replaced(generations_.number());
   generations_.tend(workers_);

@@ -4,12 +4,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <condition_variable>
 #include <ctime>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "json/writer.h"
+#include "server/hand_over.h"
 
 namespace leat::server {
 
@@ -27,38 +27,11 @@ std::string wall_clock() {
   return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
-// Runs `work(index)` on every worker and waits for all of them. False when `stopping` came first: what was
-// not run by then will not be.
-bool on_workers(Generations::Workers workers, const std::stop_token& stopping,
-                std::function<void(uint32_t)> work) {
-  struct Shared {
-    std::mutex mutex;
-    std::condition_variable_any changed;
-    size_t left;
-    std::function<void(uint32_t)> work;
-  };
-  const auto shared = std::make_shared<Shared>();
-  shared->left = workers.size();
-  shared->work = std::move(work);
-  for (const auto& worker : workers) {
-    worker->run_soon([shared, stopping, index = worker->index()] {
-      if (stopping.stop_requested()) return;
-      shared->work(index);
-      const std::lock_guard lock(shared->mutex);
-      if (--shared->left == 0) shared->changed.notify_all();
-    });
-  }
-  std::unique_lock lock(shared->mutex);
-  return shared->changed.wait(lock, stopping, [&] { return shared->left == 0; });
-}
-
 }  // namespace
 
-Generations::Generations(Assembly first, uint32_t workers, uint64_t drain_timeout_ms,
+Generations::Generations(Assembly first, uint32_t workers, const Times& times,
                          const pipeline::RequestCounts* counts)
-    : worker_count_(workers),
-      drain_timeout_ms_(drain_timeout_ms),
-      left_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : worker_count_(workers), times_(times), left_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   Generation& generation = generations_.emplace_front(1, std::move(first), wall_clock(), workers);
   for (uint32_t i = 0; i < workers; ++i)
     lanes_.push_back(std::make_unique<Lane>(*this, i, *generation.assembly.site, counts));
@@ -83,14 +56,14 @@ void Generations::stop_worker(uint32_t index) {
   for (const Generation& generation : generations_) generation.assembly.worker_fini(index);
 }
 
-std::string Generations::replace(Assembly next, Workers workers, const std::stop_token& stopping) {
+std::string Generations::replace(Assembly next, Workers workers, const std::stop_token& stopping,
+                                 std::string& remarks) {
   Generation& old = generations_.front();
-  for (const auto& plugin : next.plugins) {
-    for (const auto& former : old.assembly.plugins) {
-      if (former->name() != plugin->name()) continue;
-      if (const auto taken = plugin->import_from(*former); !taken) return taken.error().message;
-    }
-  }
+  HandOver hand_over(
+      old.assembly, next, workers,
+      [this](uint32_t index) -> pipeline::Pipeline& { return lanes_[index]->pipeline; },
+      times_.handover_timeout_ms);
+  if (std::string wrong = hand_over.run(stopping, remarks); !wrong.empty()) return wrong;
 
   // From here on it is in the list, so that a worker that stops meanwhile lets go of it too.
   Generation* made = nullptr;
@@ -112,25 +85,32 @@ std::string Generations::replace(Assembly next, Workers workers, const std::stop
     refusals->text += (refusals->text.empty() ? "" : "\n") + ready.error().message;
   });
   if (!asked) return kStopping;
-  if (!refusals->text.empty()) {
+  std::string wrong = std::move(refusals->text);
+  if (wrong.empty() && !hand_over.commit())
+    wrong = fmt::format("handing over the state of plugins took longer than server.handover_timeout, {} ms",
+                        times_.handover_timeout_ms);
+  if (!wrong.empty()) {
     const bool undone =
         on_workers(workers, stopping, [made](uint32_t index) { made->assembly.worker_fini(index); });
     if (!undone) return kStopping;
     const std::lock_guard lock(mutex_);
     generations_.erase(std::next(generations_.begin()));
-    return refusals->text;
+    return wrong;
   }
 
   made->workers_in = worker_count_;
-  old.deadline_ms = monotonic_ms() + drain_timeout_ms_;
+  old.deadline_ms = monotonic_ms() + times_.drain_timeout_ms;
   {
     const std::lock_guard lock(mutex_);
     generations_.splice(generations_.begin(), generations_, std::next(generations_.begin()));
   }
-  if (!on_workers(workers, stopping, [this, made](uint32_t index) {
-        lanes_[index]->pipeline.replace_site(*made->assembly.site);
-      }))
-    return kStopping;
+  const auto take_over = hand_over.taking_over();
+  const bool replaced = on_workers(workers, stopping, [this, made, workers, take_over](uint32_t index) {
+    lanes_[index]->pipeline.replace_site(*made->assembly.site);
+    take_over(*workers[index]);
+  });
+  if (!replaced) return kStopping;
+  hand_over.end();
   old.assembly.on_drain(old.deadline_ms * 1'000'000);
   return {};
 }
@@ -177,8 +157,11 @@ void Generations::tend(Workers workers) {
     generation.given_up = true;
     log::warn("generation {} still has requests at its deadline: they are given up", generation.number);
     for (const auto& worker : workers)
-      worker->run_soon(
-          [worker = worker.get(), site = generation.assembly.site.get()] { worker->give_up_on(*site); });
+      worker->run_soon([worker = worker.get(), site = generation.assembly.site.get()] {
+        worker->give_up_on([site](http::Exchange& exchange) {
+          return exchange.route != nullptr && exchange.route->site == site;
+        });
+      });
   }
 }
 

@@ -5,6 +5,8 @@
 //
 //   made (control thread) -> ready on every worker -> serves -> drains -> left by every worker -> destroyed
 //
+// Plugins that hand their state over do so in between (hand_over.h).
+//
 // Where anything fails before it serves, the new one goes and the old one has not noticed. Which generation a
 // request belongs to is decided when its head is complete, by its worker; the pipeline counts.
 //
@@ -25,16 +27,23 @@
 #include "base/fd.h"
 #include "pipeline/pipeline.h"
 #include "server/assemble.h"
+#include "server/on_workers.h"
 #include "server/worker.h"
 
 namespace leat::server {
 
 class Generations {
  public:
-  using Workers = std::span<const std::unique_ptr<Worker>>;
+  using Workers = server::Workers;
+
+  // For what may take its time; see settings of these names.
+  struct Times {
+    uint64_t drain_timeout_ms = 30'000;
+    uint64_t handover_timeout_ms = 1'000;
+  };
 
   // `first` serves from the start. `counts`, of the requests, must outlive it; null where nobody counts.
-  Generations(Assembly first, uint32_t workers, uint64_t drain_timeout_ms,
+  Generations(Assembly first, uint32_t workers, const Times& times,
               const pipeline::RequestCounts* counts = nullptr);
   // The workers must have ended.
   ~Generations();
@@ -48,8 +57,9 @@ class Generations {
   void stop_worker(uint32_t index);
 
   // Has `next` serve in place of what serves. What went wrong, with the old one still serving; or nothing.
-  // `stopping` ends the wait for the workers. Control thread, with all workers running.
-  std::string replace(Assembly next, Workers workers, const std::stop_token& stopping);
+  // `remarks` gets what is to be known though all went well. `stopping` ends the wait for the workers. Control
+  // thread, with all workers running.
+  std::string replace(Assembly next, Workers workers, const std::stop_token& stopping, std::string& remarks);
 
   // Destroys what every worker has left, and gives up on requests whose generation is past its deadline. To
   // be called when left_fd() is readable, and at the latest at next_deadline_ms().
@@ -88,7 +98,7 @@ class Generations {
   void count_requests(Workers workers, const std::stop_token& stopping);
 
   uint32_t worker_count_;
-  uint64_t drain_timeout_ms_;
+  Times times_;
   Fd left_;                            // an eventfd: a worker has left a generation
   std::mutex mutex_;                   // of the list, not of what is in it
   std::list<Generation> generations_;  // newest first

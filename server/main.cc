@@ -210,7 +210,9 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   options.worker.connections.opened = &own.connections_opened();
   options.worker.connections.closed = &own.connections_closed();
   options.worker.metrics = &own;
-  Generations generations(std::move(loaded->assembly), loaded->workers, loaded->settings.drain_timeout,
+  Generations generations(std::move(loaded->assembly), loaded->workers,
+                          {.drain_timeout_ms = loaded->settings.drain_timeout,
+                           .handover_timeout_ms = loaded->settings.handover_timeout},
                           &own.requests());
   Control control(control_options(command, loaded->settings, libraries, own, start.signs), generations);
   int code = kExitFailure;

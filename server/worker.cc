@@ -8,7 +8,6 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "pipeline/site.h"
 #include "server/own_metrics.h"
 
 namespace leat::server {
@@ -208,24 +207,35 @@ void Worker::resume(http::Exchange& exchange, Resume call, void* argument) {
 
 bool Worker::ask_self(std::string_view head) { return !draining_ && self_requests_->ask(head); }
 
-void Worker::give_up_on(const pipeline::Site& site) {
+uint64_t Worker::count(const Choice& chosen) {
+  uint64_t found = 0;
+  exchanges_.for_each([&](http::Exchange& exchange) { found += chosen(exchange) ? 1 : 0; });
+  return found;
+}
+
+void Worker::resume_chosen(const Choice& chosen, Resume call) {
   // Ending one may let its session begin the next: the tickets are taken first.
-  std::vector<http::Ticket> late;
+  std::vector<http::Ticket> tickets;
   exchanges_.for_each([&](http::Exchange& exchange) {
-    if (exchange.route != nullptr && exchange.route->site == &site) late.push_back(exchange.ticket());
+    if (chosen(exchange)) tickets.push_back(exchange.ticket());
   });
-  for (const http::Ticket& ticket : late) {
-    http::Exchange* exchange = exchanges_.find(ticket);
-    if (exchange == nullptr) continue;
-    const auto give_up = [](http::Exchange& given_up, void*) {
-      if (given_up.started()) {
-        given_up.abort();
-      } else {
-        given_up.send_problem(503, "The server was updated while it worked on this request.");
-      }
-    };
-    resume(*exchange, give_up, nullptr);
-  }
+  for (const http::Ticket& ticket : tickets)
+    if (http::Exchange* exchange = exchanges_.find(ticket)) resume(*exchange, call, nullptr);
+}
+
+void Worker::give_up_on(const Choice& chosen) {
+  resume_chosen(chosen, [](http::Exchange& given_up, void*) {
+    if (given_up.started()) {
+      given_up.abort();
+    } else {
+      given_up.send_problem(503, "The server was updated while it worked on this request.");
+    }
+  });
+}
+
+void Worker::release_held() {
+  resume_chosen([](http::Exchange& exchange) { return exchange.session().held(); },
+                [](http::Exchange& exchange, void*) { exchange.session().release(); });
 }
 
 void Worker::on_completion(const net::Completion& completion) {

@@ -32,10 +32,6 @@
 #include "server/self_requests.h"
 #include "server/stall.h"
 
-namespace leat::pipeline {
-class Site;
-}
-
 namespace leat::server {
 
 class OwnMetrics;
@@ -86,9 +82,13 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   [[nodiscard]] const net::Loop& loop() const { return *loop_; }
   [[nodiscard]] StallMeter& stalls() { return stalls_; }
 
-  // Worker's thread: ends the requests of `site` that are under way, with a 503 where nothing was answered
-  // yet, and with a cut answer elsewhere.
-  void give_up_on(const pipeline::Site& site);
+  using Choice = std::function<bool(http::Exchange&)>;
+  // Worker's thread: how many of the exchanges under way are chosen.
+  [[nodiscard]] uint64_t count(const Choice& chosen);
+  // Worker's thread: ends those, with a 503 where nothing was answered yet, and with a cut answer elsewhere.
+  void give_up_on(const Choice& chosen);
+  // Worker's thread: has the sessions that the pipeline held ask it again.
+  void release_held();
 
   // --- http::WorkerContext
   [[nodiscard]] uint32_t index() const override { return options_.index; }
@@ -118,6 +118,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   };
 
   Expected<std::string> build();
+  void resume_chosen(const Choice& chosen, Resume call);
   void begin_drain();
   void update_date();
 

@@ -26,7 +26,7 @@ class Service {
   virtual ~Service() = default;
 
   // The head is complete. The service may answer here. Its result says what to do with the body, if there is
-  // one and no answer was finished yet.
+  // one and no answer was finished yet. Or it may say Session::hold(), and is asked again later.
   virtual BodyMode on_request(Exchange& exchange) = 0;
   // A piece of a streamed body; the view ends with the call.
   virtual void on_body(Exchange& exchange, std::string_view piece) = 0;

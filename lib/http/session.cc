@@ -95,6 +95,15 @@ void Session::resume(Exchange& exchange, WorkerContext::Resume call, void* argum
   settle();
 }
 
+void Session::hold() {
+  exchange_->requested_ = false;
+  step_ = Step::Held;
+}
+
+void Session::release() {
+  if (step_ == Step::Held) ask_service();
+}
+
 uint64_t Session::answer_deadline_ms() const {
   const bool owed = step_ == Step::Answer && exchange_ != nullptr && !exchange_->started();
   return owed ? answer_since_ms_ + env_.limits.answer_timeout_ms : UINT64_MAX;
@@ -138,6 +147,7 @@ void Session::deadline_passed() {
       exchange_->send_problem(504, "The server did not answer in time.");
       run_input();
       break;
+    case Step::Held:
     case Step::Closing:
       break;
   }
@@ -146,7 +156,7 @@ void Session::deadline_passed() {
 
 bool Session::wants_input() const {
   if (step_ == Step::Closing || ended_) return false;
-  if (wants_turn_ || held_by_output_ || step_ == Step::Answer) return input_.empty();
+  if (wants_turn_ || held_by_output_ || step_ == Step::Answer || step_ == Step::Held) return input_.empty();
   if (step_ == Step::Body && body_held()) return input_.empty();
   return true;
 }
@@ -196,6 +206,9 @@ size_t Session::run(std::string_view in) {
         break;
       case Step::Body:
         go_on = parse_body(in, at);
+        break;
+      case Step::Held:
+        go_on = false;
         break;
       case Step::Answer:
         go_on = end_answer();
@@ -285,9 +298,15 @@ void Session::begin_request() {
   ++requests_;
   exchange_->started_ns = env_.worker.now_ns();
   exchange_->close_after = !head.keep_alive;
+  ask_service();
+}
+
+void Session::ask_service() {
+  const Head& head = exchange_->request.head();
+  step_ = Step::Head;
   exchange_->requested_ = true;
   body_mode_ = env_.service.on_request(*exchange_);
-  if (step_ == Step::Closing) return;  // it gave up, or memory did
+  if (step_ != Step::Head) return;  // it is held; or the service gave up, or memory did
   if (head.framing == Framing::None) {
     step_ = Step::Answer;
     answer_since_ms_ = now_ms();
@@ -523,6 +542,7 @@ void Session::settle() {
       if (half_closed()) [[unlikely]]
         deadline_ms_ = std::min(deadline_ms_, give_up_ms());
       break;
+    case Step::Held:  // the service's time, who bounds it
     case Step::Closing:
       deadline_ms_ = UINT64_MAX;
       break;

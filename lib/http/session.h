@@ -4,6 +4,7 @@
 // at a time goes through a table of steps (RFC 9112):
 //
 //   Idle -> Head -> Body -> Answer -> Idle ...      (each step may be left for Closing)
+//             \-> Held -/                            (the service wants the request later)
 //
 // Answers are in order because the next head is not looked at before the last answer is complete; what
 // arrives meanwhile waits in the input, and wants_input() asks the owner to stop receiving. A handler that
@@ -68,6 +69,15 @@ class Session {
   void sent(size_t size);
   // Goes on with a suspended exchange of this session.
   void resume(Exchange& exchange, WorkerContext::Resume call, void* argument);
+  // The service, asked by on_request, wants the request later: nothing of it is looked at until release().
+  void hold();
+  [[nodiscard]] bool held() const { return step_ == Step::Held; }
+  // Asks the service again. For resume() to call.
+  void release();
+  // Its request has been given to the service and is not answered, or not complete.
+  [[nodiscard]] bool serving() const {
+    return step_ == Step::Body || (step_ == Step::Answer && exchange_ != nullptr && !exchange_->started());
+  }
   // Goes on after wants_turn().
   void take_turn();
   // deadline_ms() has passed.
@@ -104,7 +114,7 @@ class Session {
 
  private:
   friend class Exchange;
-  enum class Step : uint8_t { Idle, Head, Body, Answer, Closing };
+  enum class Step : uint8_t { Idle, Head, Held, Body, Answer, Closing };
 
   void run_input();
   size_t run(std::string_view in);
@@ -112,6 +122,7 @@ class Session {
   bool start_request(std::string_view in, size_t& used);
   bool parse_head(std::string_view in, size_t& used);
   void begin_request();
+  void ask_service();
   void continue_body();
   bool parse_body(std::string_view in, size_t& used);
   void take_piece(std::string_view piece);

@@ -4,8 +4,10 @@
 #include <atomic>
 #include <functional>
 #include <span>
+#include <utility>
 
 #include "base/log.h"
+#include "http/session.h"
 
 namespace leat::pipeline {
 
@@ -114,7 +116,7 @@ uint64_t Pipeline::next_epoch() {
 }
 
 // A head that comes again leads to the same route again, so that is remembered with it.
-void Pipeline::find_route(http::Exchange& exchange, Router::Match& match) const {
+bool Pipeline::find_route(http::Exchange& exchange, Router::Match& match) const {
   const http::Request& request = exchange.request;
   http::KnownHead* known = exchange.known_head();
   if (known != nullptr && known->route_epoch == epoch_) {
@@ -122,16 +124,19 @@ void Pipeline::find_route(http::Exchange& exchange, Router::Match& match) const 
     match.route = known->route;
     match.params = known->params.data();
     match.param_count = known->param_count;
-    return;
+    return true;
   }
   if (request.path() == "*") {
     // OPTIONS * asks for the server itself (RFC 9110, section 9.3.7); it is the only method with that target.
     match.kind = Router::Match::Kind::Options;
     match.allow = site().router().allow_anywhere();
-    return;
+    return true;
   }
   site().router().find(request.method(), request.path(), exchange.arena(), match);
-  if (known != nullptr && match.kind == Router::Match::Kind::Found) remember_route(*known, match);
+  if (match.kind != Router::Match::Kind::Found) return true;
+  if (!held_.empty() && std::ranges::contains(held_, match.route->owner)) return false;
+  if (known != nullptr) remember_route(*known, match);
+  return true;
 }
 
 // Not with parameters that had to be decoded: those lie in the arena of one request.
@@ -152,7 +157,10 @@ void Pipeline::remember_route(http::KnownHead& known, const Router::Match& match
 http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
   http::Request& request = exchange.request;
   Router::Match match;
-  find_route(exchange, match);
+  if (!find_route(exchange, match)) {
+    exchange.session().hold();
+    return BodyMode::Discard;
+  }
   if (match.kind != Router::Match::Kind::Found) {
     exchange.route = &site().unmatched();
     ++uses_.front().requests;
@@ -250,6 +258,13 @@ void Pipeline::leave_former(const Site& left) {
   if (owner_ != nullptr) owner_->on_site_unused(left);
 }
 
+bool Pipeline::handled(const http::Exchange& exchange) { return was_handled(exchange); }
+
+void Pipeline::hold(std::vector<std::string> owners) {
+  held_ = std::move(owners);
+  epoch_ = next_epoch();
+}
+
 uint64_t Pipeline::requests(const Site& asked) const {
   const auto use = std::ranges::find(uses_, &asked, &Use::site);
   return use == uses_.end() ? 0 : use->requests;
@@ -260,6 +275,7 @@ void Pipeline::replace_site(const Site& next) {
   // Counted as one more, so that an idle one is left in the same way.
   ++uses_.front().requests;
   epoch_ = next_epoch();
+  release();
   uses_.insert(uses_.begin(), {.site = &next});
   leave_former(last);
 }

@@ -45,6 +45,13 @@ class Pipeline final : public http::Service {
   // Answers requests by `site` from now on; those under way stay with theirs. The owner is told when the last
   // of them has ended, before this returns if there are none. Worker's thread.
   void replace_site(const Site& site);
+  // Holds new requests whose handlers are `owners`', until release() or replace_site(); whoever calls those
+  // then has the sessions ask again (Session::release). Nothing is asked for it while nothing is held: what
+  // known heads remember is forgotten, and the look-up that follows finds out. Worker's thread.
+  void hold(std::vector<std::string> owners);
+  void release() { held_.clear(); }
+  // Whether its handler has been called.
+  [[nodiscard]] static bool handled(const http::Exchange& exchange);
   // Those under way that `site` answers; 0 for one that was left. Worker's thread.
   [[nodiscard]] uint64_t requests(const Site& site) const;
 
@@ -56,13 +63,15 @@ class Pipeline final : public http::Service {
 
   // A number that no site of any pipeline has had before.
   static uint64_t next_epoch();
-  void find_route(http::Exchange& exchange, Router::Match& match) const;
+  // False: the request is to be held.
+  bool find_route(http::Exchange& exchange, Router::Match& match) const;
   void remember_route(http::KnownHead& known, const Router::Match& match) const;
   [[nodiscard]] const Site& site() const { return *uses_.front().site; }
   void leave(const Site& site);
   void leave_former(const Site& site);
 
   std::vector<Use> uses_;  // the site of new requests, then those that are being left
+  std::vector<std::string> held_;
   Owner* owner_;
   const RequestCounts* counts_;
   uint64_t epoch_ = next_epoch();  // of the site of new requests, for what is remembered with known heads

@@ -103,6 +103,7 @@ void SiteBuilder::build_route(RouteSpec& spec) {
   route->methods = read_methods(spec);
   route->path = spec.path;
   route->handler_name = spec.handler_name;
+  route->owner = spec.owner;
   route->handler = spec.handler.get();
   route->streams_body = spec.handler != nullptr && spec.handler->streams_body();
   route->body_limit = spec.body_limit;

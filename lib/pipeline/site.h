@@ -29,6 +29,7 @@ struct RouteSpec {
   std::string path;
   std::vector<std::string> methods;
   std::string handler_name;  // for people, "demo:json"
+  std::string owner;         // whose handler it is: the plugin's name in the configuration
   std::unique_ptr<Handler> handler;
   std::vector<MiddlewareSpec> middleware;  // the route's own instances
   std::vector<std::string> named;          // declared instances that it asks for by name
@@ -45,6 +46,7 @@ struct Route {
   http::MethodSet methods = 0;
   std::string path;
   std::string handler_name;
+  std::string owner;
   Handler* handler = nullptr;  // nullptr for the route of requests that match none
   bool streams_body = false;
   uint64_t body_limit = 0;

@@ -94,8 +94,13 @@ int32_t PluginHandler::call(http::Exchange& exchange, Callback&& callback, bool 
   return LEAT_ERROR;
 }
 
+// A streamed body has not come to its end: the answer may wait for that.
+bool PluginHandler::body_open(const RequestState* state) const {
+  return streams_body() && (state == nullptr || !state->body_ended);
+}
+
 bool PluginHandler::body_comes(const RequestState* state) const {
-  return streams_body() && (state == nullptr || (!state->body_ended && !state->body_paused));
+  return body_open(state) && (state == nullptr || !state->body_paused);
 }
 
 // Whether anything will ever call the handler again for a request whose answer isn't complete.
@@ -114,13 +119,16 @@ Verdict PluginHandler::judge(http::Exchange& exchange, int32_t verdict) const {
       if (!exchange.started()) return Verdict::Next;
       complain("returned NEXT although it had answered");
       return exchange.finished() ? Verdict::Done : Verdict::Error;
-    case LEAT_DONE:
-      if (exchange.started() ? goes_on(state_of(exchange)) : body_comes(state_of(exchange)))
-        return Verdict::Done;
-      complain(exchange.started()
+    case LEAT_DONE: {
+      const RequestState* state = state_of(exchange);
+      const bool may_wait = exchange.started() || body_open(state);
+      if (may_wait && goes_on(state)) return Verdict::Done;
+      complain(!may_wait ? "returned DONE without an answer"
+               : exchange.started()
                    ? "returned DONE with an answer that is not complete and nothing that goes on with it"
-                   : "returned DONE without an answer");
+                   : "paused the body, and nothing is left that could go on with it");
       return Verdict::Error;
+    }
     case LEAT_PENDING:
       if (exchange.finished()) return Verdict::Done;
       if (goes_on(state_of(exchange))) {
@@ -165,7 +173,9 @@ Verdict PluginHandler::on_body_end(http::Exchange& exchange) {
     return Verdict::Error;
   }
   state->body_ended = true;
-  return judge(exchange, handler_.on_body_end == nullptr ? LEAT_DONE : call(exchange, handler_.on_body_end));
+  if (handler_.on_body_end != nullptr) return judge(exchange, call(exchange, handler_.on_body_end));
+  // Who has none answers from what on_body began, if that is still under way.
+  return judge(exchange, goes_on(state) ? LEAT_PENDING : LEAT_DONE);
 }
 
 Verdict PluginHandler::on_writable(http::Exchange& exchange) {
@@ -235,7 +245,10 @@ void PluginHandler::resume(http::Exchange& exchange, leat_resume callback, void*
   const int32_t answer = call(exchange, [&](const leat_scope* seen, leat_request* request) {
     return callback(seen, request, argument);
   });
-  pipeline::apply_verdict(exchange, *this, judge(exchange, answer));
+  const Verdict verdict = judge(exchange, answer);
+  // As in on_body: with the rest of the body to come, Done is not the end.
+  if (verdict == Verdict::Done && body_open(state_of(exchange))) return;
+  pipeline::apply_verdict(exchange, *this, verdict);
 }
 
 }  // namespace leat::plugin

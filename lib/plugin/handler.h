@@ -51,6 +51,7 @@ class PluginHandler final : public pipeline::Handler {
   template <class Callback>
   int32_t call(http::Exchange& exchange, Callback&& callback, bool ending = false) const;
   [[nodiscard]] pipeline::Verdict judge(http::Exchange& exchange, int32_t verdict) const;
+  [[nodiscard]] bool body_open(const RequestState* state) const;
   [[nodiscard]] bool body_comes(const RequestState* state) const;
   [[nodiscard]] bool goes_on(const RequestState* state) const;
   // `detail` differs from request to request: it does not make another cause of the line.

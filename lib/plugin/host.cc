@@ -166,10 +166,14 @@ std::expected<void, LoadError> PluginInstance::self_test() {
   return std::unexpected(LoadError{fmt::format("{}: its self-test failed: {}", blame(), error.text()), ""});
 }
 
+bool PluginInstance::can_import_from(const PluginInstance& former) const {
+  return former.library_.entry().export_state != nullptr && library_.entry().import_state != nullptr;
+}
+
 std::expected<void, LoadError> PluginInstance::import_from(PluginInstance& former) {
+  if (!can_import_from(former)) return {};
   const auto exporter = former.library_.entry().export_state;
   const auto importer = library_.entry().import_state;
-  if (exporter == nullptr || importer == nullptr) return {};
   std::string state;
   const auto sink = [](void* context, leat_str piece) {
     static_cast<std::string*>(context)->append(view(piece));

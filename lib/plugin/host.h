@@ -178,6 +178,7 @@ class PluginInstance {
   // Hands over what `former`, an instance of the same name that still serves, exports. Nothing is done where
   // either of them can't.
   std::expected<void, LoadError> import_from(PluginInstance& former);
+  [[nodiscard]] bool can_import_from(const PluginInstance& former) const;
   // Tells it that no new request will come, and when the last of those under way will be given up, on
   // CLOCK_MONOTONIC.
   void on_drain(uint64_t deadline_ns);

@@ -87,6 +87,10 @@ Cases bodies() {
       {"one that is not as it must be", "POST", "/sum", {.status = 400}, {}, "{}"},
       {"read in chunks", "POST", "/sum", {.body = R"({"sum":42})"}, {}, "[1,2,39]", true},
       {"a tail that waits", "POST", "/tail", {.body = R"({"bytes":7})"}, {}, "abcdefg", true},
+      {"a rest after each piece", "POST", "/paced", {.body = R"({"bytes":7})"}, {}, "abcdefg", true},
+      {"a rest before the first", "POST", "/rested", {.body = R"({"bytes":7})"}, {}, "abcdefg", true},
+      {"another thread lets it flow", "POST", "/flows", {.body = R"({"bytes":7})"}, {}, "abcdefg"},
+      {"a pause without an end", "POST", "/forgotten", {.status = 500}, {}, "abcdefg"},
   };
 }
 
@@ -234,6 +238,10 @@ constexpr Route kOthers[] = {
     {kGet, "/elsewhere", "tasks:elsewhere"},
     {kGet, "/dropped", "tasks:dropped"},
     {R"("POST")", "/tail", "tasks:tail"},
+    {R"("POST")", "/paced", "bodies:paced"},
+    {R"("POST")", "/rested", "bodies:rested"},
+    {R"("POST")", "/flows", "bodies:elsewhere"},
+    {R"("POST")", "/forgotten", "bodies:forgotten"},
     {kGet, "/values", "gather:values"},
     {kGet, "/nested", "gather:nested"},
     {kGet, "/within", "gather:within"},
@@ -305,8 +313,8 @@ std::string upstream_configuration(const std::string& listen, const std::string&
 std::string conformance_configuration(const std::string& listen, const std::string& plugins,
                                       const std::string& demo, const std::string& upstream) {
   std::string text = upstream_configuration(listen, demo);
-  for (const char* name :
-       {"consumer", "provider", "cached", "answers", "tasks", "gather", "pool", "misuse", "fetches"})
+  for (const char* name : {"consumer", "provider", "cached", "answers", "bodies", "tasks", "gather", "pool",
+                           "misuse", "fetches"})
     text += fmt::format("[[plugin]]\nname = \"{0}\"\nfile = \"{1}/{0}.so\"\n", name, plugins);
   text += fmt::format("[plugin.config]\nupstream = \"{}\"\n", upstream) + tables(kOthers);
   // Those of the misuse plugin go by their own names.

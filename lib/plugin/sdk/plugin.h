@@ -146,14 +146,18 @@ typedef struct leat_handler {
   void (*unbind)(void* instance, void* bound);
 
   /* [worker] Answers with a verdict. DONE needs an answer (sent, or begun), unless the body is streamed: then
-   * it means "go on with the body", and the answer must have begun when on_body_end returns DONE. PENDING
-   * needs something that will go on: a suspension, a timer, or the rest of a streamed body. Anything else
-   * is a 500. */
+   * it means "go on with the body", as in on_body, and the answer must have begun when on_body_end returns
+   * DONE. PENDING needs something that will go on: a suspension, a timer, a fetch, or the rest of a streamed
+   * body. Anything else is a 500. */
   int32_t (*handle)(const leat_scope* scope, leat_request* request);
   /* [worker] A piece of a streamed body, never empty; `piece` ends with the call. Not called any more once
-   * the answer is complete. */
+   * the answer is complete. DONE and PENDING both mean "go on", answered or not: with the next piece or,
+   * while leat.body/1 holds the body up, with what is to let it flow again, a suspension, a timer, a fetch or
+   * on_writable; where there is none of these it is a 500. NEXT is a 404 and ERROR a 500, at once, or a cut
+   * answer. The same holds for the verdicts of timers and completions until on_body_end is called. */
   int32_t (*on_body)(const leat_scope* scope, leat_request* request, leat_str piece);
-  /* [worker] The streamed body is complete, and its trailers are there. */
+  /* [worker] The streamed body is complete, and its trailers are there. Without it the answer must have begun
+   * by then, or come from what is under way still. */
   int32_t (*on_body_end)(const leat_scope* scope, leat_request* request);
   /* [worker] There is room again after write() answered LEAT_BLOCKED. */
   int32_t (*on_writable)(const leat_scope* scope, leat_request* request);
@@ -233,20 +237,26 @@ typedef struct leat_plugin_entry {
   uint32_t reserved; /* 0 */
 
   /* A reload makes a new instance beside the one that serves, which goes when its last request has ended:
-   *   create, self_test, import_state (new), worker_init, [new requests go to the new one], on_drain (old),
-   *   worker_fini, destroy (old).
-   * Where anything fails the old one goes on as if nothing had been. */
+   *   create, self_test, export_state (old), import_state (new), worker_init, [new requests go to the new
+   *   one], on_drain (old), worker_fini, destroy (old).
+   * Where anything fails the old one goes on as if nothing had been.
+   * From before export_state until new requests go to the new one, those of the instance, and of whoever uses
+   * its services, are held: none begins, and those under way have ended. So what a client was told of a change
+   * is in what is exported. Not waited for are requests whose answers have begun, threads of the plugin's own,
+   * and, after half of server.handover_timeout, requests that last: what they change then is lost, which the
+   * log says of the last kind. */
 
   /* [main] Once, after create(), and in a process of its own before that: is all there that requests will
    * need? LEAT_OK or an error. */
   int32_t (*self_test)(const leat_host* host, void* instance, leat_error* error);
   /* [main] Gives what the next instance of this name is to begin with, in any number of pieces, to `sink`,
-   * which copies them. The instance is serving meanwhile. The bytes may reach a newer build of the plugin:
-   * put a version in front. */
+   * which copies them. The instance may serve on afterwards, should the reload fail: change nothing. The bytes
+   * may reach a newer build of the plugin: put a version in front. */
   int32_t (*export_state)(const leat_host* host, void* instance, leat_sink sink, void* context,
                           leat_error* error);
   /* [main] Takes what a former instance exported; `state` ends with the call. Refuse what is not understood.
-   */
+   * Clients wait meanwhile, and longer than server.handover_timeout in all they do not: then the old instance
+   * goes on, and this one is destroyed. */
   int32_t (*import_state)(const leat_host* host, void* instance, leat_str state, leat_error* error);
   /* [main] No new request will come. What is still under way at `deadline_ns` (CLOCK_MONOTONIC) is given up:
    * end long work by then. */

@@ -71,7 +71,7 @@ inline namespace [[gnu::visibility("hidden")]] v1 {
 //
 // For reloads it may have
 //   void self_test()                        throws what is wrong, before the object serves
-//   std::string export_state()              what the next object is to begin with; requests run meanwhile
+//   std::string export_state()              what the next object is to begin with; requests wait meanwhile
 //   void import_state(std::string_view)     takes it; throws to refuse
 //   void on_drain(uint64_t deadline_ns)     no new request will come
 // and, for plugins that work with it (plugin_services.hpp), static constexpr functions services() and needs().
@@ -104,7 +104,9 @@ class Plugin : public detail::PluginTag {
   //   on_request(parameters...)   required; a handler like any other. With on_body it runs when the head is
   //                               there, and may return void to go on with the body
   //   on_body(std::string_view piece, ...), on_body_end(...), on_writable(...), on_cancel(...)
-  //                               may take Request&, Response&, Json&, the plugin and its Worker
+  //                               may take Request&, Response&, Json&, the plugin and its Worker. Until
+  //                               on_body_end void says "go on": with the next piece or, where the body is
+  //                               paused, with a timer or completion that resumes it
   template <class S, size_t N>
   static constexpr leat_handler stream(const char (&name)[N]) {
     using Handler = detail::StreamHandler<S>;

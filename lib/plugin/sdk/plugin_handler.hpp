@@ -212,6 +212,15 @@ struct StreamHandler {
   static constexpr bool returns_task = is_task<typename Signature<decltype(member)>::Answer>;
   static_assert(!kBody || !returns_task<&S::on_request>,
                 "the body would arrive while on_request waits: let on_body_end be the coroutine");
+  // Called again while an earlier call of theirs waits.
+  static constexpr bool kPlain = [] {
+    bool plain = true;
+    if constexpr (kBody) plain = plain && !returns_task<&S::on_body>;
+    if constexpr (kWritable) plain = plain && !returns_task<&S::on_writable>;
+    if constexpr (kCancel) plain = plain && !returns_task<&S::on_cancel>;
+    return plain;
+  }();
+  static_assert(kPlain, "on_body, on_writable and on_cancel are no coroutines: let on_body_end be one");
 
   static Kept* find(leat_request* request) { return static_cast<Kept*>(api.request->state(request)); }
 

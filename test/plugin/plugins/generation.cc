@@ -7,6 +7,7 @@
 #include <csignal>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 namespace {
 
@@ -34,6 +35,9 @@ class Generation : public leat::Plugin<Generation> {
   void import_state(std::string_view state) {
 #ifdef REFUSES_STATE
     throw std::runtime_error("it cannot read " + std::string(state));
+#endif
+#ifdef SLOW_IMPORT
+    std::this_thread::sleep_for(std::chrono::milliseconds(600));
 #endif
     count_ = std::stoull(std::string(state));
   }
