@@ -4,9 +4,9 @@
 #pragma once
 
 #include <span>
-#include <string>
 #include <vector>
 
+#include "base/counted_text.h"
 #include "cache/cached_handler.h"
 #include "http/service.h"
 
@@ -70,7 +70,7 @@ class LeadingCall final : public CachedCall {
   std::vector<uint32_t> slots;
   std::span<http::Response::Field> before;  // middleware's fields, which are not the handler's
   Judgement judgement;
-  std::string body;  // with Storing, as far as it has come
+  CountedText body;  // with Storing, as far as it has come
 
  private:
   void judge_answer(http::Exchange& exchange, std::optional<std::string_view>& body);
