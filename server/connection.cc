@@ -1,14 +1,19 @@
 #include "server/connection.h"
 
+#include <fmt/core.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "net/listener.h"
 
 namespace leat::server {
@@ -24,6 +29,13 @@ constexpr size_t kMostSend = size_t{256} * 1024;
 // longer are few, and pay for it with an operation more; others pay nothing. Ten times as long would let a
 // crowd that leaves stay for that long, a tenth would make many pay.
 constexpr uint64_t kWatchEndAfterMs = 100;
+// When memory is short, a peer that has made no progress for so long is one that lets us wait. Half of it is
+// what a line around the world takes for an answer and its acknowledgement; twice it would be time in which
+// others are refused.
+constexpr uint64_t kGraceMs = 250;
+// All connections are looked at to find those, so not in every turn.
+constexpr uint64_t kLookEveryMs = 100;
+constexpr uint64_t kTellEveryMs = 1'000;
 
 }  // namespace
 
@@ -120,6 +132,21 @@ void Connection::on_timer() {
         now >= idle_since_ms_ + table_.options_.doze_after_ms)
       dozing_ = true;
   }
+  table_.touch(*this);
+}
+
+Connection::Idler Connection::idler() const {
+  if (state_ == State::Closing) return {};
+  using Holds = Idler::Holds;
+  if (sending_) return {Holds::Answer, send_since_ms_, session_.footprint()};
+  const uint64_t owed_since_ms = session_.owed_since_ms();
+  if (owed_since_ms == UINT64_MAX) return {};
+  return {Holds::Request, owed_since_ms, session_.footprint()};
+}
+
+void Connection::give_up(Idler::Holds what) {
+  if (what == Idler::Holds::Answer) begin_close(true);
+  if (what == Idler::Holds::Request) session_.give_up_input();
   table_.touch(*this);
 }
 
@@ -255,12 +282,15 @@ void Connection::begin_close(bool reset) {
 Connections::Soon::Soon(Connections& owner)
     : net::Timer([](net::Timer& timer) { static_cast<Soon&>(timer).table.give_turns(); }), table(owner) {}
 
+Connections::Look::Look(Connections&) : net::Timer([](net::Timer&) {}) {}
+
 Connections::Connections(net::Loop& loop, http::SessionEnvironment& http, const ConnectionOptions& options)
-    : loop_(loop), http_(http), options_(options), soon_(*this) {}
+    : loop_(loop), http_(http), options_(options), soon_(*this), look_(*this) {}
 
 Connections::~Connections() {
   ENSURE(count_ == 0);
   loop_.timers().stop(soon_);
+  loop_.timers().stop(look_);
 }
 
 bool Connections::open(Fd fd) {
@@ -299,11 +329,114 @@ void Connections::touch(Connection& connection) {
 void Connections::touch(http::Session& session) { touch(*slots_[session.owner()].connection); }
 
 void Connections::on_turn_end() {
+  watch_memory();
   settle_dirty();
   if (!parked_.empty()) {
     unpark();
     settle_dirty();
   }
+}
+
+// Memory is short where more is used than is good: here, and in Session::wants_input().
+void Connections::watch_memory() {
+  const BlockPool& memory = http_.memory.blocks;
+  if (const bool filling = memory.is_filling(); filling != filling_) {
+    // Who receives only to notice that its peer leaves is to stop, or may go on.
+    filling_ = filling;
+    for (const Slot& slot : slots_)
+      if (slot.connection != nullptr) touch(*slot.connection);
+  }
+  if (memory.refusals() != refusals_told_ || memory.is_short()) [[unlikely]]
+    relieve();
+}
+
+// Who holds memory.
+struct Relief {
+  struct Sum {
+    size_t connections = 0, bytes = 0;
+    void add(size_t more) {
+      ++connections;
+      bytes += more;
+    }
+  };
+  Sum answers;   // that are not read
+  Sum requests;  // of which the rest does not come
+  Sum waiting;   // input that came before its turn
+  Sum others;    // that are being answered
+};
+
+// Takes memory back from those who let us wait, beginning with who has held the most for the longest, until
+// a good part is free.
+void Connections::relieve() {
+  const uint64_t now = loop_.now_ms();
+  if (!look_.running()) loop_.timers().start(look_, now + kLookEveryMs);
+  if (now < relieved_ms_ + kLookEveryMs && relieved_ms_ != 0) return;
+  relieved_ms_ = now;
+
+  using Holds = Connection::Idler::Holds;
+  struct Candidate {
+    uint64_t weight;
+    uint32_t slot;
+    Holds holds;
+    size_t bytes;
+  };
+  std::vector<Candidate> candidates;
+  Relief relief;
+  const BlockPool& memory = http_.memory.blocks;
+  for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
+    Connection* const connection = slots_[slot].connection.get();
+    if (connection == nullptr) continue;
+    if (const size_t bytes = connection->session().waiting_input(); bytes > 0) {
+      relief.waiting.add(bytes);
+      // More than one block of it is nobody's need.
+      if (memory.is_short() && bytes > Block::kSize) {
+        connection->give_up(Holds::Request);
+        ++given_up_;
+        continue;
+      }
+    }
+    const Connection::Idler idler = connection->idler();
+    if (idler.holds == Holds::Nothing || now < idler.since_ms + kGraceMs) {
+      relief.others.add(connection->session().footprint());
+      continue;
+    }
+    (idler.holds == Holds::Answer ? relief.answers : relief.requests).add(idler.bytes);
+    if (memory.is_short() && idler.bytes != 0)
+      candidates.push_back({(now - idler.since_ms) * idler.bytes, slot, idler.holds, idler.bytes});
+  }
+  std::ranges::sort(candidates, std::greater(), &Candidate::weight);
+  // What is taken back here comes back when its sends have ended.
+  const size_t enough = memory.most() / 2;
+  size_t left = memory.used();
+  for (const Candidate& candidate : candidates) {
+    if (left <= enough) break;
+    left -= std::min(left, candidate.bytes);
+    slots_[candidate.slot].connection->give_up(candidate.holds);
+    ++given_up_;
+  }
+  tell_of_memory(relief);
+}
+
+void Connections::tell_of_memory(const Relief& relief) {
+  const uint64_t now = loop_.now_ms();
+  const BlockPool& memory = http_.memory.blocks;
+  const size_t refused = memory.refusals() - refusals_told_;
+  if ((refused == 0 && given_up_ == 0) || (now < told_ms_ + kTellEveryMs && told_ms_ != 0)) return;
+  told_ms_ = now;
+  refusals_told_ = memory.refusals();
+  const size_t given_up = std::exchange(given_up_, 0);
+  std::string holders;
+  const auto tell = [&holders](const Relief::Sum& sum, std::string_view what) {
+    if (sum.bytes != 0)
+      holders += fmt::format("{}{} connections {} hold {} KiB", holders.empty() ? "" : ", ", sum.connections,
+                             what, sum.bytes / 1024);
+  };
+  tell(relief.answers, "that do not read their answers");
+  tell(relief.requests, "that do not send the rest of their requests");
+  tell(relief.waiting, "that send ahead of their turn");
+  tell(relief.others, "whose requests are under way");
+  log::warn("memory is out: {} of {} KiB of limits.memory are used; {}; refused {} times, took back from {}",
+            memory.used() / 1024, memory.most() / 1024, holders, refused, given_up);
 }
 
 void Connections::settle_dirty() {
@@ -372,7 +505,7 @@ void Connections::free(uint32_t slot) {
   slots_[slot].connection.reset();
   slots_[slot].generation = (slots_[slot].generation + 1) & 0xffffff;
   free_slots_.push_back(slot);
-  --count_;
+  if (--count_ == 0) loop_.timers().stop(look_);
   if (options_.closed != nullptr) options_.closed->add(1);
 }
 

@@ -42,6 +42,7 @@ struct ConnectionOptions {
 };
 
 class Connections;
+struct Relief;
 
 class Connection {
  public:
@@ -57,6 +58,17 @@ class Connection {
   void drain();
   // Closes now, whatever is under way.
   void abandon() { begin_close(false); }
+
+  // Memory that is held for a peer who lets us wait: an answer that is not read, or a request of which the
+  // rest does not come.
+  struct Idler {
+    enum class Holds : uint8_t { Nothing, Answer, Request } holds = Holds::Nothing;
+    uint64_t since_ms = 0;  // without progress
+    size_t bytes = 0;
+  };
+  [[nodiscard]] Idler idler() const;
+  // Takes that memory back: the answer is cut, or the request refused.
+  void give_up(Idler::Holds what);
 
   [[nodiscard]] http::Session& session() { return session_; }
   [[nodiscard]] uint32_t generation() const { return generation_; }
@@ -119,7 +131,8 @@ class Connections {
   // Takes over an accepted socket. False when the table is full; the socket is closed then.
   bool open(Fd fd);
   void on_completion(const net::Completion& completion);
-  // Settles every connection that this turn touched; then lets parked ones receive if buffers are free.
+  // Settles every connection that this turn touched; then lets parked ones receive if buffers are free. When
+  // memory is short, whoever holds it without need has to go before.
   void on_turn_end();
   void drain_all();
   void abandon_all();
@@ -143,6 +156,9 @@ class Connections {
   void unpark();
   void give_turns();
   void wait_turn(Connection& connection);
+  void watch_memory();
+  void relieve();
+  void tell_of_memory(const Relief& relief);
   void free(uint32_t slot);
 
   net::Loop& loop_;
@@ -161,6 +177,15 @@ class Connections {
     Connections& table;
   } soon_;
   std::vector<uint32_t> waiting_turn_;
+  // While memory is filling: looks again, though nothing happens.
+  struct Look : net::Timer {
+    explicit Look(Connections& owner);
+  } look_;
+  bool filling_ = false;
+  uint64_t relieved_ms_ = 0;
+  uint64_t told_ms_ = 0;
+  size_t refusals_told_ = 0;
+  size_t given_up_ = 0;  // since it was told of the last time
 };
 
 }  // namespace leat::server

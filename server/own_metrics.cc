@@ -72,41 +72,46 @@ void OwnMetrics::declare_memory() {
         {.type = type, .name = name, .help = help, .labels = {}, .bounds = {}, .read = [this, read, largest] {
            const std::lock_guard lock(mutex_);
            size_t all = 0;
-           for (const BlockPool* pool : pools_)
-             all = largest ? std::max<size_t>(all, read(*pool)) : all + read(*pool);
+           for (const Memory& memory : memories_)
+             all = largest ? std::max<size_t>(all, read(memory)) : all + read(memory);
            return static_cast<double>(all);
          }}));
   };
   using metrics::Type;
   show(Type::Gauge, "leat_memory_used_bytes",
        "Memory that requests and answers have now, against limits.memory of each worker.",
-       [](const BlockPool& pool) { return pool.out() * Block::kSize; });
+       [](const Memory& memory) { return memory.blocks->used() - memory.exchanges->idle_bytes(); });
   show(Type::Gauge, "leat_memory_kept_bytes", "Memory that is kept for the next ones.",
-       [](const BlockPool& pool) { return pool.idle() * Block::kSize; });
+       [](const Memory& memory) {
+         return memory.blocks->idle() * Block::kSize + memory.exchanges->idle_bytes();
+       });
   show(Type::Gauge, "leat_memory_peak_bytes", "The most that each worker has had in use at a time, added up.",
-       [](const BlockPool& pool) { return pool.peak() * Block::kSize; });
+       [](const Memory& memory) -> size_t { return memory.blocks->peak(); });
+  show(Type::Counter, "leat_memory_refused_total",
+       "How often memory was refused because all of limits.memory was used.",
+       [](const Memory& memory) -> size_t { return memory.blocks->refusals(); });
   show(Type::Counter, "leat_arena_blocks_total",
        "Blocks of 16 KiB that requests have taken for what is made for them.",
-       [](const BlockPool& pool) -> size_t { return pool.arenas().blocks; });
+       [](const Memory& memory) -> size_t { return memory.blocks->arenas().blocks; });
   show(Type::Counter, "leat_arena_large_total", "Allocations of requests that were larger than a block.",
-       [](const BlockPool& pool) -> size_t { return pool.arenas().large; });
+       [](const Memory& memory) -> size_t { return memory.blocks->arenas().large; });
   show(Type::Counter, "leat_arena_refused_total",
        "Allocations of requests that were refused, at limits.request_memory or for want of memory.",
-       [](const BlockPool& pool) -> size_t { return pool.arenas().refused; });
+       [](const Memory& memory) -> size_t { return memory.blocks->arenas().refused; });
   show(
       Type::Gauge, "leat_arena_largest_bytes",
       "The most memory that one request has had, against limits.request_memory.",
-      [](const BlockPool& pool) -> size_t { return pool.arenas().largest; }, true);
+      [](const Memory& memory) -> size_t { return memory.blocks->arenas().largest; }, true);
 }
 
-void OwnMetrics::watch(const BlockPool& pool) {
+void OwnMetrics::watch(const Memory& memory) {
   const std::lock_guard lock(mutex_);
-  pools_.push_back(&pool);
+  memories_.push_back(memory);
 }
 
-void OwnMetrics::forget(const BlockPool& pool) {
+void OwnMetrics::forget(const Memory& memory) {
   const std::lock_guard lock(mutex_);
-  std::erase(pools_, &pool);
+  std::erase(memories_, memory);
 }
 
 std::shared_ptr<metrics::Metric> OwnMetrics::declare(metrics::Description description) {

@@ -15,6 +15,7 @@
 
 #include "base/block_pool.h"
 #include "base/metrics.h"
+#include "http/exchange.h"
 #include "pipeline/request_counts.h"
 #include "plugin/commons.h"
 
@@ -29,8 +30,13 @@ class OwnMetrics {
   [[nodiscard]] metrics::Metric& connections_opened() const { return *opened_; }
   [[nodiscard]] metrics::Metric& connections_closed() const { return *closed_; }
   // Of a worker, which shows its memory from then on until it is forgotten.
-  void watch(const BlockPool& pool);
-  void forget(const BlockPool& pool);
+  struct Memory {
+    const BlockPool* blocks;
+    const http::ExchangePool* exchanges;
+    bool operator==(const Memory&) const = default;
+  };
+  void watch(const Memory& memory);
+  void forget(const Memory& memory);
   // That which serves.
   void set_generation(uint64_t number) { generation_->set(static_cast<double>(number)); }
 
@@ -45,7 +51,7 @@ class OwnMetrics {
   std::shared_ptr<metrics::Metric> opened_, closed_, generation_;
   std::vector<std::shared_ptr<metrics::Metric>> others_;
   std::mutex mutex_;
-  std::vector<const BlockPool*> pools_;
+  std::vector<Memory> memories_;
 };
 
 }  // namespace leat::server

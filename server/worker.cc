@@ -5,6 +5,7 @@
 
 #include <ctime>
 
+#include "base/allocator.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -22,6 +23,14 @@ constexpr uint64_t kAbandonNs = 2'000'000'000;
 constexpr size_t kTimersPerExchange = 2;
 
 constexpr uint64_t kSecondNs = 1'000'000'000;
+
+// What a worker keeps for its next requests however long it has been idle: half a MiB.
+constexpr size_t kBlocksKept = 16;
+constexpr size_t kExchangesKept = 32;
+constexpr uint64_t kTidyEveryMs = 1'000;
+// So much has gone back to the allocator before it is worth asking for it, and less than that in the last
+// second, so that nobody will want it again at once.
+constexpr size_t kWorthGivingBack = size_t{1} << 20;
 
 }  // namespace
 
@@ -46,6 +55,9 @@ Worker::DrainDeadline::DrainDeadline(Worker& worker)
       }),
       owner(worker) {}
 
+Worker::Tidy::Tidy(Worker& worker)
+    : net::Timer([](net::Timer& timer) { static_cast<Tidy&>(timer).owner.tidy(); }), owner(worker) {}
+
 Worker::Worker(WorkerOptions options, std::vector<Fd> listeners, http::Service& service,
                const std::vector<std::unique_ptr<Worker>>& fleet, Hooks hooks)
     : options_(std::move(options)),
@@ -65,12 +77,13 @@ Worker::Worker(WorkerOptions options, std::vector<Fd> listeners, http::Service& 
             .exchanges = exchanges_,
             .writer = writer_,
             .heads = options_.known_heads ? &heads_ : nullptr,
-            .lines = options_.known_heads ? &lines_ : nullptr} {
-  if (options_.metrics != nullptr) options_.metrics->watch(blocks_);
+            .lines = options_.known_heads ? &lines_ : nullptr},
+      tidy_(*this) {
+  if (options_.metrics != nullptr) options_.metrics->watch({&blocks_, &exchanges_});
 }
 
 Worker::~Worker() {
-  if (options_.metrics != nullptr) options_.metrics->forget(blocks_);
+  if (options_.metrics != nullptr) options_.metrics->forget({&blocks_, &exchanges_});
   // Runs what was posted last, which may still look for its exchange.
   loop_.reset();
 }
@@ -137,6 +150,7 @@ void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
   if (hooks_.stop) hooks_.stop(options_.index);
   acceptors_.clear();
   loop_->timers().stop(*drain_deadline_);
+  loop_->timers().stop(tidy_);
   self_requests_.reset();
   connections_.reset();
   client_.reset();
@@ -249,6 +263,24 @@ void Worker::on_completion(const net::Completion& completion) {
   }
 }
 
+// What a storm has left is kept for the next requests at first; then the allocator gets it, and the system.
+void Worker::watch_memory() {
+  const bool more = blocks_.idle() > kBlocksKept || exchanges_.idle() > kExchangesKept ||
+                    blocks_.returned() - given_back_ >= kWorthGivingBack;
+  if (more && !tidy_.running()) loop_->timers().start(tidy_, loop_->now_ms() + kTidyEveryMs);
+}
+
+void Worker::tidy() {
+  const bool calm = blocks_.returned() - returned_ < kWorthGivingBack;
+  returned_ = blocks_.returned();
+  const size_t trimmed = blocks_.trim(kBlocksKept) + exchanges_.trim(kExchangesKept);
+  if (calm && trimmed < kWorthGivingBack && blocks_.returned() - given_back_ >= kWorthGivingBack) {
+    given_back_ = blocks_.returned();
+    give_memory_back();
+  }
+  watch_memory();
+}
+
 void Worker::on_turn_end() {
   if (loop_->now_ns() >= next_date_ns_) update_date();
   connections_->on_turn_end();
@@ -273,6 +305,7 @@ void Worker::update_date() {
   ENSURE(size == date_.size());
   std::copy_n(text, size, date_.begin());
   writer_.set_date({date_.data(), date_.size()});
+  watch_memory();
   next_date_ns_ = loop_->now_ns() + (kSecondNs - static_cast<uint64_t>(now.tv_nsec));
 }
 

@@ -117,8 +117,16 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
     Worker& owner;
   };
 
+  // Looks once a second, as long as there is anything to give back after a busy time.
+  struct Tidy : net::Timer {
+    explicit Tidy(Worker& owner);
+    Worker& owner;
+  };
+
   Expected<std::string> build();
   void resume_chosen(const Choice& chosen, Resume call);
+  void watch_memory();
+  void tidy();
   void begin_drain();
   void update_date();
 
@@ -144,6 +152,9 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   std::unique_ptr<SelfRequests> self_requests_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::unique_ptr<DrainDeadline> drain_deadline_;
+  Tidy tidy_;
+  size_t returned_ = 0;    // of blocks_, when it was looked at last
+  size_t given_back_ = 0;  // ... and when the allocator was asked last
   std::array<char, 29> date_{};
   uint64_t next_date_ns_ = 0;
   bool draining_ = false;

@@ -18,7 +18,10 @@ constexpr size_t kLargestShared = Block::kSize / 4;
 Block* Arena::take_block() noexcept {
   if (footprint_ + Block::kSize > limit_) return nullptr;
   Block* block = pool_.take();
-  if (block == nullptr) return nullptr;
+  if (block == nullptr) {
+    pool_was_out_ = true;
+    return nullptr;
+  }
   block->next = blocks_;
   blocks_ = block;
   footprint_ += Block::kSize;
@@ -30,8 +33,15 @@ Block* Arena::take_block() noexcept {
 void* Arena::take_large(size_t size) noexcept {
   const size_t total = size + sizeof(Large);
   if (total < size || footprint_ + total > limit_) return nullptr;
+  if (!pool_.charge(total)) {
+    pool_was_out_ = true;
+    return nullptr;
+  }
   void* memory = std::malloc(total);
-  if (memory == nullptr) return nullptr;
+  if (memory == nullptr) {
+    pool_.refund(total);
+    return nullptr;
+  }
   large_ = new (memory) Large{large_, total};
   footprint_ += total;
   pool_.arenas().large += 1;
@@ -76,12 +86,13 @@ void Arena::reset() noexcept {
   blocks_ = nullptr;
   while (large_ != nullptr) {
     Large* next = large_->next;
+    pool_.refund(large_->size);
     std::free(large_);
     large_ = next;
   }
   cursor_ = end_ = 0;
   footprint_ = 0;
-  refused_ = false;
+  refused_ = pool_was_out_ = false;
 }
 
 }  // namespace leat

@@ -65,8 +65,10 @@ class Arena {
   // Bytes taken from the pool or the allocator since the last reset().
   [[nodiscard]] size_t footprint() const { return footprint_; }
   [[nodiscard]] size_t limit() const { return limit_; }
-  // Whether an allocation has failed since the last reset().
+  // Whether an allocation has failed since the last reset(), and whether it was for want of anybody's memory
+  // and not at this arena's limit.
   [[nodiscard]] bool refused() const { return refused_; }
+  [[nodiscard]] bool pool_was_out() const { return pool_was_out_; }
   void set_limit(size_t limit) { limit_ = limit; }
 
  private:
@@ -88,6 +90,7 @@ class Arena {
   size_t footprint_ = 0;
   size_t limit_;
   bool refused_ = false;
+  bool pool_was_out_ = false;
 };
 
 }  // namespace leat

@@ -2,9 +2,11 @@
 
 #include <pthread.h>
 
+#include <chrono>
 #include <exception>
 #include <utility>
 
+#include "base/allocator.h"
 #include "base/log.h"
 
 namespace leat {
@@ -12,6 +14,10 @@ namespace leat {
 namespace {
 
 constinit thread_local uint32_t this_thread = 0;
+
+// Without work for so long a thread will not have any soon. Other threads free what it has allocated, and
+// only it can give that back.
+constexpr std::chrono::seconds kIdleAfter{1};
 
 }  // namespace
 
@@ -82,16 +88,25 @@ void ThreadPool::serve(uint32_t number) {
   this_thread = number;
   ::pthread_setname_np(::pthread_self(), "leat-pool");
   if (limits_.on_start != nullptr) limits_.on_start();
+  bool worked = false;  // since it last gave memory back
   std::unique_lock lock(mutex_);
   for (;;) {
     while (first_ == nullptr) {
       if (stopping_) return;
       ++idle_;
-      wake_.wait(lock);
+      if (!worked) {
+        wake_.wait(lock);
+      } else if (wake_.wait_for(lock, kIdleAfter) == std::cv_status::timeout) {
+        worked = false;
+        lock.unlock();
+        give_memory_back();
+        lock.lock();
+      }
       --idle_;
     }
     Job* job = first_;
     remove(*job);
+    worked = true;
     lock.unlock();
     const bool again = job->run();
     lock.lock();

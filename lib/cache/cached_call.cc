@@ -321,19 +321,21 @@ void LeadingCall::store_whole(http::Exchange& exchange, std::optional<std::strin
 
 void LeadingCall::on_piece(http::Exchange& exchange, std::string_view bytes) {
   if (stage != Stage::Storing) return;
-  if (body.size() + bytes.size() <= owner.cache_.most_bytes()) {
-    body.append(bytes);
-    return;
-  }
-  // Too large to be stored, and so will the next be.
-  const uint64_t now = now_ms_of(exchange);
+  const size_t most = owner.cache_.most_bytes();
+  if (body.append(exchange.worker().blocks(), bytes, most)) return;
+  const bool too_large = body.size() + bytes.size() > most;
   stage = Stage::Judged;
-  body = {};
-  pass(exchange, now);
+  body.clear();
+  // Where it is too large to be stored so will the next be; where memory is out nobody knows.
+  if (too_large) {
+    pass(exchange, now_ms_of(exchange));
+  } else {
+    finish(exchange, Outcome::Pass);
+  }
 }
 
 void LeadingCall::on_end(http::Exchange& exchange) {
-  if (stage == Stage::Storing) (void)store(exchange, body);
+  if (stage == Stage::Storing) (void)store(exchange, body.view());
 }
 
 std::string_view LeadingCall::Answered::find(std::string_view name) const {

@@ -4,9 +4,9 @@
 #pragma once
 
 #include <span>
-#include <string>
 #include <vector>
 
+#include "base/counted_text.h"
 #include "cache/cached_handler.h"
 #include "http/service.h"
 
@@ -84,7 +84,7 @@ class LeadingCall final : public CachedCall {
     [[nodiscard]] std::string_view find(std::string_view name) const;
   };
   Answered answered;
-  std::string body;  // with Storing, as far as it has come
+  CountedText body;  // with Storing, as far as it has come
 
  private:
   void judge_answer(http::Exchange& exchange, std::optional<std::string_view>& body);

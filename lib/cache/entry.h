@@ -30,7 +30,8 @@ struct Entry {
   size_t size = 0;         // of all
   Entry* newer = nullptr;  // in its queue, or the next of those that were removed
   Entry* older = nullptr;
-  uint64_t stamp = 0;  // once it was removed
+  uint64_t stamp = 0;                       // once it was removed
+  std::atomic<size_t>* outlived = nullptr;  // its shard's count, once it is in no chain any more
 
   [[nodiscard]] const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
   [[nodiscard]] char* bytes() { return reinterpret_cast<char*>(this + 1); }

@@ -18,10 +18,13 @@ constexpr size_t kMostShards = 16;
 // bytes: what is left of a small budget had better be judged as a whole.
 constexpr size_t kLeastEntries = 8;
 constexpr size_t kLeastShardBytes = size_t{1} << 20;
+// While what went and is still being sent takes more than this part of the budget, nothing new is stored.
+constexpr size_t kOutlivedShare = 4;
 constexpr size_t kBytesPerBucket = 512, kLeastBuckets = 16;
 
 void drop(Entry* entry) {
   if (entry->refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (entry->outlived != nullptr) entry->outlived->fetch_sub(entry->size, std::memory_order_relaxed);
   entry->~Entry();
   std::free(entry);
 }
@@ -151,6 +154,7 @@ struct Store::Shard {
   Entry* removed = nullptr;  // by the call that has the mutex
   Entry* retired = nullptr;  // by those before, with their stamps
   std::atomic<size_t> shown_entries = 0, shown_bytes = 0;
+  std::atomic<size_t> outlived = 0;  // bytes of entries that went and are still pinned
   std::atomic<uint64_t> puts = 0, evictions = 0;
 };
 
@@ -228,6 +232,8 @@ void Store::retire(Shard& shard) {
       link = &entry->newer;
     } else {
       *link = entry->newer;
+      shard.outlived.fetch_add(entry->size, std::memory_order_relaxed);
+      entry->outlived = &shard.outlived;
       drop(entry);
     }
   }
@@ -239,9 +245,11 @@ Store::Result Store::put(std::string_view key, std::string_view value, uint64_t 
   if (size - sizeof(Entry) > limits_.entry_bytes || size > shard_room_) return Result::TooLarge;
   if (!ready_.load(std::memory_order_acquire) && !make_shards()) return Result::Memory;
   const uint64_t key_hash = hash(key);
+  Shard& shard = shard_of(key_hash);
+  // What is stored pushes others out, which stay as long as slow clients are sent them.
+  if (shard.outlived.load(std::memory_order_relaxed) > shard_room_ / kOutlivedShare) return Result::Memory;
   Entry* entry = make_entry(key_hash, key, value, expires_ms, tags);
   if (entry == nullptr) return Result::Memory;
-  Shard& shard = shard_of(key_hash);
   const std::lock_guard lock(shard.mutex);
   shard.add(*entry, shard.find(key_hash, key));
   shard.make_room(now_ms);
@@ -295,7 +303,8 @@ Statistics Store::statistics() const {
     sum.puts += shard->puts.load(std::memory_order_relaxed);
     sum.evictions += shard->evictions.load(std::memory_order_relaxed);
     sum.entries += shard->shown_entries.load(std::memory_order_relaxed);
-    sum.bytes += shard->shown_bytes.load(std::memory_order_relaxed);
+    sum.bytes +=
+        shard->shown_bytes.load(std::memory_order_relaxed) + shard->outlived.load(std::memory_order_relaxed);
   }
   return sum;
 }

@@ -6,7 +6,8 @@
 //  - A hit takes no lock. What it costs is one store, to say that this lane reads, a walk down a short chain,
 //    and one count on the entry.
 //  - All entries together take no more bytes than the budget, keys, book-keeping and tables included. An entry
-//    that was evicted or purged while somebody had it pinned lives on outside of the budget until it is let go.
+//    that was evicted or purged while somebody had it pinned lives on until it is let go; once such ones take
+//    a quarter of the budget, nothing is stored until some have gone.
 //
 // How reading without a lock is safe. Entries hang in buckets, chained by `next`. Writers change chains under
 // their shard's mutex; an entry that is unlinked is freed no sooner than every reader that may stand on it

@@ -8,18 +8,20 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <string>
 
 #include "base/check.h"
+#include "base/counted_text.h"
 #include "base/text.h"
 
 namespace leat::client {
 
 namespace {
 
-// A job's buffer larger than this is not kept for the next one.
-constexpr size_t kMostKept = size_t{64} * 1024;
+// A request's bytes larger than this are not kept for the next one.
+constexpr size_t kMostKept = size_t{4} * 1024;
 
 // A method that may be repeated without harm (RFC 9110, section 9.2.2).
 bool is_idempotent(std::string_view method) {
@@ -33,15 +35,37 @@ bool expects_body(std::string_view method) {
   return method == "POST" || method == "PUT" || method == "PATCH" || method == "QUERY";
 }
 
-void write_request(std::string& out, const Upstream& upstream, const FetchRequest& request) {
-  out.clear();
-  out.append(request.method).append(" ").append(request.target).append(" HTTP/1.1\r\nHost: ");
-  out.append(upstream.authority()).append("\r\n");
+// Calls `put` with the pieces of the request as it is sent, in order.
+template <class Put>
+void write_request(const Upstream& upstream, const FetchRequest& request, Put put) {
+  for (const std::string_view part :
+       {request.method, std::string_view(" "), request.target, std::string_view(" HTTP/1.1\r\nHost: "),
+        std::string_view(upstream.authority()), std::string_view("\r\n")})
+    put(part);
   for (const Field& field : request.fields)
-    out.append(field.name).append(": ").append(field.value).append("\r\n");
-  if (!request.body.empty() || expects_body(request.method))
-    out.append("Content-Length: ").append(std::to_string(request.body.size())).append("\r\n");
-  out.append("\r\n").append(request.body);
+    for (const std::string_view part :
+         {field.name, std::string_view(": "), field.value, std::string_view("\r\n")})
+      put(part);
+  if (!request.body.empty() || expects_body(request.method)) {
+    char digits[20];
+    const char* const end = std::to_chars(digits, digits + sizeof digits, request.body.size()).ptr;
+    put("Content-Length: ");
+    put({digits, static_cast<size_t>(end - digits)});
+    put("\r\n");
+  }
+  put("\r\n");
+  put(request.body);
+}
+
+// False: memory is out.
+bool write_request(CountedText& out, BlockPool& memory, const Upstream& upstream,
+                   const FetchRequest& request) {
+  size_t size = 0;
+  write_request(upstream, request, [&](std::string_view part) { size += part.size(); });
+  out.reset(kMostKept);
+  if (!out.reserve(memory, size)) return false;
+  write_request(upstream, request, [&](std::string_view part) { out.append(part); });
+  return true;
 }
 
 }  // namespace
@@ -77,7 +101,7 @@ struct Client::Job : net::Timer {
   Fetch* fetch = nullptr;
   Pool* pool = nullptr;
   Connection* connection = nullptr;  // that carries it; null while it waits
-  std::string bytes;                 // the request, while no connection has it
+  CountedText bytes;                 // the request, while no connection has it
   uint64_t timeout_ms = 0;
   std::string_view failure;  // of fail_soon()
   bool repeatable = false;
@@ -285,6 +309,7 @@ class Client::Connection {
   }
 
   void become_idle() {
+    out_.reset(kMostKept);
     pool_.idle.push_back(this);
     start_timer(options().idle_timeout_ms);
   }
@@ -294,9 +319,11 @@ class Client::Connection {
     const bool again = served_ && !parser_.begun() && job_->repeatable && !job_->repeated;
     if (!again) return fail(FetchStatus::Failed, why);
     Job& job = surrender();
-    job.bytes = out_;  // copied: a send of it may be under way
+    // Copied: a send of it may be under way.
+    job.bytes.reset(kMostKept);
+    const bool copied = job.bytes.append(job.fetch->exchange->worker().blocks(), out_.view(), out_.size());
     job.repeated = true;
-    if (!client_.place(job, true)) client_.finish(job, FetchStatus::Failed, why);
+    if (!copied || !client_.place(job, true)) client_.finish(job, FetchStatus::Failed, why);
   }
 
   void fail(FetchStatus status, std::string_view why) {
@@ -320,7 +347,7 @@ class Client::Connection {
   bool closing_ = false;
   bool served_ = false;  // has brought an answer
   Job* job_ = nullptr;
-  std::string out_;  // the request; stays while a send is under way
+  CountedText out_;  // the request; stays while a send is under way
   size_t sent_ = 0;
   ResponseParser parser_;
   Timer timer_;
@@ -352,7 +379,7 @@ void Client::give_job(Job& job) {
   job.fetch->job = nullptr;
   job.fetch = nullptr;
   job.failure = {};
-  if (job.bytes.capacity() > kMostKept) job.bytes = {};
+  job.bytes.reset(kMostKept);
   job.next_free = free_jobs_;
   free_jobs_ = &job;
 }
@@ -369,9 +396,9 @@ bool Client::start(Fetch& fetch, const std::shared_ptr<const Upstream>& upstream
   job.timeout_ms = request.timeout_ms != 0 ? request.timeout_ms : upstream->options().timeout_ms;
   fetch.status = FetchStatus::Pending;
   fetch.job = &job;
-  write_request(job.bytes, *upstream, request);
+  const bool written = write_request(job.bytes, fetch.exchange->worker().blocks(), *upstream, request);
   loop_.timers().start(job, loop_.now_ms() + job.timeout_ms);
-  if (place(job, false)) return true;
+  if (written && place(job, false)) return true;
   give_job(job);
   return false;
 }

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "base/check.h"
@@ -32,6 +33,10 @@ ResponseFraming framing_of(uint16_t status, uint64_t size) {
   if (!status_allows_framing(status)) return {};
   return {.kind = ResponseFraming::Kind::Length, .length = status_allows_body(status) ? size : 0};
 }
+// Idle exchanges take a 32nd of the worker's memory at most, or so many where that is little: half a GiB
+// keeps those of some three thousand requests at a time.
+constexpr size_t kKeptShare = 32;
+constexpr size_t kLeastKept = 16;
 
 }  // namespace
 
@@ -40,7 +45,27 @@ Exchange::Exchange(WorkerContext& worker, uint32_t slot)
   request.reset(kNoHead);
 }
 
-Exchange::~Exchange() { std::free(body_); }
+Exchange::~Exchange() { free_body(); }
+
+bool Exchange::grow_body(size_t room) {
+  // Both are there while it moves.
+  BlockPool& memory = worker_.blocks();
+  if (!memory.charge(room)) return false;
+  auto* grown = static_cast<char*>(std::realloc(body_, room));
+  memory.refund(grown != nullptr ? body_room_ : room);
+  if (grown == nullptr) return false;
+  body_ = grown;
+  body_room_ = room;
+  return true;
+}
+
+void Exchange::free_body() {
+  if (body_ == nullptr) return;
+  worker_.blocks().refund(body_room_);
+  std::free(body_);
+  body_ = nullptr;
+  body_size_ = body_room_ = 0;
+}
 
 // `body`: see AnswerTap.
 bool Exchange::start_answer(std::optional<std::string_view>& body) {
@@ -101,8 +126,7 @@ bool Exchange::write_head(ResponseFraming framing, std::string_view body, bool& 
       return false;
     }
   }
-  // Out of memory: there is no honest answer but to cut.
-  session_->cut_answer(kNoMemory);
+  session_->answer_without_memory();
   return false;
 }
 
@@ -119,7 +143,11 @@ void Exchange::send_whole(std::string_view body) {
   if (head_only_) body = {};
   bool body_done = false;
   state_ = State::Finished;
-  if (detached() || !write_head(framing, body, body_done)) return;
+  if (detached()) return;
+  // All of it has room, or nothing is begun.
+  if (body.size() > Block::capacity() && !session_->output_.has_room(body.size()))
+    return session_->answer_without_memory();
+  if (!write_head(framing, body, body_done)) return;
   if (!body_done && !session_->output_.append(body)) return session_->cut_answer(kNoMemory);
   body_bytes_out_ = body.size();
 }
@@ -326,7 +354,17 @@ bool Exchange::take_request(Exchange& original) {
   deadline_ms_ = original.answer_deadline_ms();
   if (!whole) return false;
 
-  std::free(body_);
+  free_body();
+  if (original.body_ != nullptr) {
+    // From one account to the other.
+    original.worker_.blocks().refund(original.body_room_);
+    if (!worker_.blocks().charge(original.body_room_)) {
+      std::free(std::exchange(original.body_, nullptr));
+      original.request.body_ = {};
+      original.body_size_ = original.body_room_ = 0;
+      return false;
+    }
+  }
   body_ = std::exchange(original.body_, nullptr);
   body_size_ = std::exchange(original.body_size_, 0);
   body_room_ = std::exchange(original.body_room_, 0);
@@ -354,28 +392,70 @@ void Exchange::recycle() {
       false;
   length_ = length_left_ = body_bytes_out_ = 0;
   cut_ = {};
-  std::free(body_);
-  body_ = nullptr;
-  body_size_ = body_room_ = 0;
+  free_body();
 }
 
 ExchangePool::ExchangePool(WorkerContext& worker, size_t most)
-    : worker_(worker), generations_(std::make_unique<std::atomic<uint64_t>[]>(most)), most_(most) {}
+    : worker_(worker),
+      generations_(std::make_unique<std::atomic<uint64_t>[]>(most)),
+      most_(most),
+      keep_(std::max(kLeastKept, worker.blocks().most() / kKeptShare / sizeof(Exchange))) {
+  worker_.blocks().set_keeper(this);
+}
 
-ExchangePool::~ExchangePool() { ENSURE(out_ == 0); }
+ExchangePool::~ExchangePool() {
+  ENSURE(out_ == 0);
+  trim_to(0);
+  worker_.blocks().set_keeper(nullptr);
+}
+
+// One more that is idle.
+bool ExchangePool::make() {
+  if (bare_.empty()) {
+    if (exchanges_.size() == most_) return false;
+    const auto slot = static_cast<uint32_t>(exchanges_.size());
+    exchanges_.emplace_back();
+    // Giving one back, or freeing it, needs no memory.
+    free_.reserve(exchanges_.capacity());
+    bare_.reserve(exchanges_.capacity());
+    bare_.push_back(slot);
+  }
+  if (!worker_.blocks().charge(sizeof(Exchange))) return false;
+  const uint32_t slot = bare_.back();
+  exchanges_[slot].reset(new (std::nothrow) Exchange(worker_, slot));
+  if (exchanges_[slot] == nullptr) {
+    worker_.blocks().refund(sizeof(Exchange));
+    return false;
+  }
+  bare_.pop_back();
+  free_.push_back(slot);
+  idle_ += 1;
+  return true;
+}
+
+size_t ExchangePool::trim(size_t floor) noexcept { return trim_to(std::max(floor, idle_ / 4)); }
+
+size_t ExchangePool::trim_to(size_t kept) noexcept {
+  size_t freed = 0;
+  while (free_.size() > kept) {
+    const uint32_t slot = free_.back();
+    free_.pop_back();
+    bare_.push_back(slot);
+    exchanges_[slot].reset();
+    worker_.blocks().refund(sizeof(Exchange));
+    freed += sizeof(Exchange);
+    idle_ -= 1;
+  }
+  return freed;
+}
 
 Exchange* ExchangePool::take(Session& session, size_t arena_limit) {
-  if (free_.empty()) {
-    if (exchanges_.size() == most_) return nullptr;
-    const auto slot = static_cast<uint32_t>(exchanges_.size());
-    exchanges_.push_back(std::make_unique<Exchange>(worker_, slot));
-    free_.reserve(exchanges_.capacity());
-    free_.push_back(slot);
-  }
+  if (free_.empty() && !make()) return nullptr;
   const uint32_t slot = free_.back();
   free_.pop_back();
   advance(slot, 1);
-  ++out_;
+  out_ += 1;
+  idle_ -= 1;
   Exchange& exchange = *exchanges_[slot];
   exchange.session_ = &session;
   exchange.arena_.set_limit(arena_limit);
@@ -387,8 +467,10 @@ void ExchangePool::give(Exchange& exchange) {
   exchange.arena_.reset();
   exchange.session_ = nullptr;
   advance(exchange.slot_, 1);
-  --out_;
+  out_ -= 1;
+  idle_ += 1;
   free_.push_back(exchange.slot_);
+  if (free_.size() > keep_) trim_to(keep_);
 }
 
 void ExchangePool::renew(Exchange& exchange) {

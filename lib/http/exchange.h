@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/arena.h"
+#include "base/block_pool.h"
 #include "http/known_heads.h"
 #include "http/message.h"
 #include "http/parser.h"
@@ -179,6 +180,9 @@ class Exchange {
   bool write_piece(std::string_view bytes);
   // Back to the state of a new one, but for what is in the arena.
   void recycle();
+  // Room for so many bytes of the request's body. False: memory is out.
+  [[nodiscard]] bool grow_body(size_t room);
+  void free_body();
 
   WorkerContext& worker_;
   Arena arena_;
@@ -204,14 +208,17 @@ class Exchange {
   uint64_t body_limit_ = 0;
   Response trailers_;  // fields only
 
-  // A buffered request body; grows by doubling as bytes arrive, whatever was announced.
+  // A buffered request body; grows by doubling as bytes arrive, whatever was announced. The worker's pool
+  // counts it.
   char* body_ = nullptr;
   size_t body_size_ = 0;
   size_t body_room_ = 0;
 };
 
-// The exchanges of one worker, by slot. Grows to `most`; take() then answers nullptr and the request a 503.
-class ExchangePool {
+// The exchanges of one worker, by slot. Grows to `most`, or as far as there is memory; take() then answers
+// nullptr and the request a 503. Those given back are kept for the next requests, in a small part of the
+// worker's memory, until that is short or they are trimmed.
+class ExchangePool final : private BlockPool::Keeper {
  public:
   ExchangePool(WorkerContext& worker, size_t most);
   ~ExchangePool();  // every exchange must be back
@@ -228,6 +235,11 @@ class ExchangePool {
   // The same question from any thread; the answer may be out of date when it arrives.
   [[nodiscard]] bool is_live(const Ticket& ticket) const;
   [[nodiscard]] size_t out() const { return out_; }
+  [[nodiscard]] size_t idle() const { return idle_; }
+  // Memory of those that are kept for the next requests, in bytes. Any thread, like the two above.
+  [[nodiscard]] size_t idle_bytes() const { return idle_ * sizeof(Exchange); }
+  // Frees three quarters of those, or all but `floor`. The bytes that went.
+  size_t trim(size_t floor) noexcept;
   // Calls `visit(exchange)` for each that is in use. Worker's thread; `visit` must not end any.
   template <class Visit>
   void for_each(Visit visit) {
@@ -237,14 +249,19 @@ class ExchangePool {
 
  private:
   friend class Exchange;
+  bool make();
+  void let_go() noexcept override { trim_to(0); }
+  size_t trim_to(size_t kept) noexcept;
   void advance(uint32_t slot, uint64_t by);
 
   WorkerContext& worker_;
-  std::vector<std::unique_ptr<Exchange>> exchanges_;
-  std::vector<uint32_t> free_;
+  std::vector<std::unique_ptr<Exchange>> exchanges_;      // null where a slot has none
+  std::vector<uint32_t> free_;                            // slots of those that are idle
+  std::vector<uint32_t> bare_;                            // slots without one
   std::unique_ptr<std::atomic<uint64_t>[]> generations_;  // odd while in use
   size_t most_;
-  size_t out_ = 0;
+  size_t keep_;
+  OwnCount out_, idle_;
 };
 
 }  // namespace leat::http

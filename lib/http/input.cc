@@ -29,8 +29,12 @@ bool Input::make_room(size_t size) {
     room_ = Block::capacity();
   } else {
     const size_t room = std::max(needed, room_ * 2);
+    if (!blocks_.charge(room)) return false;
     char* large = static_cast<char*>(std::malloc(room));
-    if (large == nullptr) return false;
+    if (large == nullptr) {
+      blocks_.refund(room);
+      return false;
+    }
     if (!held.empty()) std::memcpy(large, held.data(), held.size());
     const size_t held_size = held.size();
     clear();
@@ -52,7 +56,10 @@ void Input::consume(size_t size) {
 
 void Input::clear() {
   if (block_ != nullptr) blocks_.give(block_);
-  std::free(large_);
+  if (large_ != nullptr) {
+    blocks_.refund(room_);
+    std::free(large_);
+  }
   block_ = nullptr;
   large_ = nullptr;
   room_ = begin_ = end_ = 0;

@@ -2,9 +2,8 @@
 //
 // Holds the beginning of a head that has not arrived whole, and whatever came in while the session was not
 // reading (a handler has not answered, the peer does not take its answers). Empty most of the time, and
-// then without memory. Up to a block's size it lies in one of the worker's blocks, above that in memory of
-// its own: how much may come is bounded by the engine's buffers, since a session that holds input asks for
-// no more.
+// then without memory. Up to a block's size it lies in one of the worker's blocks, above that in memory that
+// the worker's pool counts.
 #pragma once
 
 #include <string_view>
@@ -25,6 +24,8 @@ class Input {
   void consume(size_t size);
   void clear();
   [[nodiscard]] bool empty() const { return begin_ == end_; }
+  // Memory that it has, in bytes.
+  [[nodiscard]] size_t footprint() const { return block_ != nullptr ? Block::kSize : room_; }
   [[nodiscard]] std::string_view view() const { return {data() + begin_, end_ - begin_}; }
 
  private:

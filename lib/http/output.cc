@@ -73,6 +73,13 @@ size_t Output::gather(std::span<std::string_view> parts) const {
   return count;
 }
 
+size_t Output::footprint() const {
+  size_t bytes = 0;
+  for (const OutputSegment* segment = first_; segment != nullptr; segment = segment->next)
+    if (segment->block != nullptr) bytes += Block::kSize;
+  return bytes;
+}
+
 void Output::consume(size_t size) {
   ENSURE(size <= size_);
   size_ -= size;

@@ -52,6 +52,13 @@ class Output {
   // Refers. False, with nothing queued and `release` not run, when memory is out.
   [[nodiscard]] bool append_pinned(std::string_view bytes, Release release);
 
+  // Whether so many bytes, with a head before them, could be appended now.
+  [[nodiscard]] bool has_room(size_t bytes) const {
+    return memory_.blocks.has_room((bytes / Block::capacity() + 2) * Block::kSize);
+  }
+  // Blocks that it holds, in bytes. Walks the queue.
+  [[nodiscard]] size_t footprint() const;
+
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] size_t size() const { return size_; }
   // The next bytes to send, as many pieces as fit into `parts`; returns how many were filled.

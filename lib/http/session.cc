@@ -20,6 +20,14 @@ constexpr Refusal kNoMemory{503, "The server is out of memory for this request."
 
 // A client may send an empty line too many behind a request, and some did (RFC 9112, section 2.2).
 constexpr uint8_t kMostBlankLines = 3;
+// What is said where there is no memory to say it with: nothing is copied.
+constexpr std::string_view kNoMemoryHead =
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: 116\r\n"
+    "Retry-After: 1\r\nConnection: close\r\n\r\n";
+constexpr std::string_view kNoMemoryBody =
+    R"({"type":"about:blank","title":"Service Unavailable","status":503,)"
+    R"("detail":"The server has no memory left for this."})";
+static_assert(kNoMemoryBody.size() == 116);
 
 constexpr bool is_line_end(char c) { return c == '\r' || c == '\n'; }
 
@@ -39,13 +47,13 @@ Session::~Session() { ENSURE(exchange_ == nullptr); }
 // --- Events -----------------------------------------------------------------------------------------
 
 void Session::feed(std::string_view bytes) {
-  if (step_ == Step::Closing) return;
+  if (step_ == Step::Closing || deaf_) return;
   if (step_ == Step::Body) body_read_ms_ = now_ms();
   if (input_.empty() && !wants_turn_ && !held_by_output_) {
     const size_t used = run(bytes);
-    if (step_ != Step::Closing && !input_.append(bytes.substr(used))) refuse(kNoMemory);
+    if (step_ != Step::Closing && !input_.append(bytes.substr(used))) give_up_input();
   } else if (!input_.append(bytes)) {
-    refuse(kNoMemory);
+    give_up_input();
   } else if (!wants_turn_) {
     run_input();
   }
@@ -154,11 +162,39 @@ void Session::deadline_passed() {
   settle();
 }
 
+void Session::give_up_input() {
+  if (step_ == Step::Head || step_ == Step::Body) {
+    refuse(kNoMemory);
+  } else {
+    deaf_ = draining_ = true;
+    input_.clear();
+    if (step_ == Step::Idle) close(true);  // the last answers are on their way
+  }
+  settle();
+}
+
+size_t Session::footprint() const {
+  size_t bytes = output_.footprint() + input_.footprint();
+  if (exchange_ != nullptr)
+    bytes += sizeof(Exchange) + exchange_->arena_.footprint() + exchange_->body_room_;
+  return bytes;
+}
+
+uint64_t Session::owed_since_ms() const {
+  if (step_ == Step::Head) return head_since_ms_;
+  return step_ == Step::Body && !body_held() ? body_read_ms_ : UINT64_MAX;
+}
+
+bool Session::takes_input() const {
+  return !wants_turn_ && !held_by_output_ && step_ != Step::Answer && step_ != Step::Held &&
+         !(step_ == Step::Body && body_held());
+}
+
 bool Session::wants_input() const {
-  if (step_ == Step::Closing || ended_) return false;
-  if (wants_turn_ || held_by_output_ || step_ == Step::Answer || step_ == Step::Held) return input_.empty();
-  if (step_ == Step::Body && body_held()) return input_.empty();
-  return true;
+  if (step_ == Step::Closing || ended_ || deaf_) return false;
+  // A receive that is armed for nothing but to notice that the peer leaves may bring much before it can be
+  // stopped: only while there is plenty of room.
+  return takes_input() || (input_.empty() && !env_.memory.blocks.is_filling());
 }
 
 // --- The steps --------------------------------------------------------------------------------------
@@ -385,10 +421,7 @@ bool Session::buffer_piece(std::string_view piece) {
     size_t room = std::max(needed, exchange.body_room_ * 2);
     const Head& head = exchange.request.head();
     if (head.framing == Framing::Length) room = std::min<size_t>(room, head.content_length);
-    auto* grown = static_cast<char*>(std::realloc(exchange.body_, room));
-    if (grown == nullptr) return false;
-    exchange.body_ = grown;
-    exchange.body_room_ = room;
+    if (!exchange.grow_body(room)) return false;
   }
   std::memcpy(exchange.body_ + exchange.body_size_, piece.data(), piece.size());
   exchange.body_size_ = needed;
@@ -426,10 +459,8 @@ bool Session::end_answer() {
 void Session::refuse(const Refusal& refusal) {
   if (exchange_ == nullptr) exchange_ = env_.exchanges.take(*this, env_.limits.request_memory_bytes);
   if (exchange_ == nullptr) {
-    // Not even an exchange is left: the shortest honest answer.
-    if (!output_.append("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\n"
-                        "Connection: close\r\n\r\n"))
-      cut_ = true;
+    // Not even an exchange is left.
+    answer_without_memory();
     close(true);
     return;
   }
@@ -451,6 +482,7 @@ void Session::refuse(const Refusal& refusal) {
   }
   if (!exchange.requested_ && asks_head_) exchange.show_head_request();
   exchange.close_after = true;
+  if (refusal.status == 503) (void)exchange.response.add_checked("Retry-After", "1");
   exchange.send_problem(refusal.status, refusal.detail);
   close(true);
 }
@@ -468,6 +500,23 @@ void Session::cut_answer(const Refusal& why) {
   if (exchange_ == nullptr) return;
   exchange_->state_ = Exchange::State::Finished;
   exchange_->cut_ = why;
+}
+
+// In place of an answer of which nothing was queued: one that lies ready. It is the connection's last.
+void Session::answer_without_memory() {
+  const bool queued = output_.append_pinned(kNoMemoryHead, {});
+  if (exchange_ == nullptr || !exchange_->head_only_) {
+    if (!queued || !output_.append_pinned(kNoMemoryBody, {})) cut_ = true;
+  } else if (!queued) {
+    cut_ = true;
+  }
+  if (exchange_ == nullptr) return;
+  Exchange& exchange = *exchange_;
+  exchange.response.reset();
+  exchange.response.status = 503;
+  exchange.state_ = Exchange::State::Finished;
+  exchange.close_after = true;
+  exchange.cancelled_ = true;  // whatever the handler still says, nobody hears it
 }
 
 void Session::end_exchange() {

@@ -84,6 +84,10 @@ class Session {
   void deadline_passed();
   // Answers what was begun, with Connection: close, and takes nothing new.
   void drain();
+  // Memory is out: a request that has not come whole is answered with a 503. Of one that came whole nothing
+  // is lost, but what the peer has sent behind it, and what it sends from now on, is dropped: its answer is
+  // the last one.
+  void give_up_input();
 
   [[nodiscard]] Output& output() { return output_; }
   // False: receive no more until it is true again; bytes that still come are kept.
@@ -106,6 +110,14 @@ class Session {
   // Between two requests, nothing held.
   [[nodiscard]] bool idle() const { return step_ == Step::Idle && input_.empty() && output_.empty(); }
   [[nodiscard]] bool half_closed() const { return ended_since_ms_ != 0; }
+  // Memory that the session holds, in bytes: answers on their way, input that waits, and what the request
+  // under way has. Looks at everything.
+  [[nodiscard]] size_t footprint() const;
+  // Of that, input that came before it was its turn.
+  [[nodiscard]] size_t waiting_input() const { return takes_input() ? 0 : input_.footprint(); }
+  // Since when the peer has been owing the rest of a request, in the clock of deadline_ms(); UINT64_MAX: it
+  // owes nothing.
+  [[nodiscard]] uint64_t owed_since_ms() const;
   [[nodiscard]] uint64_t requests() const { return requests_; }
   [[nodiscard]] uint32_t owner() const { return owner_; }
   // There is no client: what it is fed comes from WorkerContext::ask_self(), and is one request.
@@ -132,10 +144,18 @@ class Session {
   void refuse(const Refusal& refusal);
   void close(bool linger);
   void cut_answer(const Refusal& why);
+  void answer_without_memory();
+  // Bytes that come now are used now.
+  [[nodiscard]] bool takes_input() const;
   void end_exchange();
   void give_up();
   void settle();
-  [[nodiscard]] bool over_high_water() const { return output_.size() >= env_.limits.output_high_bytes; }
+  // Where memory is filling each has a smaller share of it.
+  [[nodiscard]] bool over_high_water() const {
+    const size_t size = output_.size();
+    if (size < env_.limits.output_low_bytes || size == 0) return false;
+    return size >= env_.limits.output_high_bytes || env_.memory.blocks.is_filling();
+  }
   [[nodiscard]] uint64_t now_ms() const { return env_.worker.now_ns() / 1'000'000; }
   [[nodiscard]] bool last_request() const;
   [[nodiscard]] uint64_t give_up_ms() const;
@@ -164,6 +184,7 @@ class Session {
   bool running_ = false;
   bool ended_ = false;  // feed_end() was called
   bool draining_ = false;
+  bool deaf_ = false;  // give_up_input() was called
   bool wants_turn_ = false;
   bool held_by_output_ = false;
   bool cut_ = false;

@@ -42,6 +42,8 @@ constexpr int kAcceptsPerTurn = 64;
 constexpr size_t kEventsPerTurn = 512;
 // The peer has ended its side, or has gone.
 constexpr uint32_t kEnds = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+// Parts of a send that found no room, of which the memory is kept for the descriptor's next one.
+constexpr size_t kMostWaitingKept = 8;
 
 class EpollEngine final : public Engine {
  public:
@@ -264,6 +266,7 @@ void EpollEngine::on_event(int fd, uint32_t events) {
   if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0 && state.output.active) {
     const int32_t result = state.connects ? connected(fd) : send_now(fd, state.waiting);
     if (result == -EAGAIN) return;
+    if (state.waiting.capacity() > kMostWaitingKept) state.waiting = {};
     end(state.output);
     finished_.push_back({state.output.token, result, false, {}});
   }

@@ -21,9 +21,6 @@ constexpr size_t kAhead = size_t{64} * 1024;
 // When a thread that waits looks whether the worker could not be told for want of memory.
 constexpr std::chrono::milliseconds kLookAgain{20};
 
-// The arena's, and as many again for what its limit does not count: the tail of a block.
-size_t most_blocks(size_t bytes) { return 2 * (bytes / Block::kSize) + 2; }
-
 pipeline::ChangeListener* listener_of(const http::Exchange& exchange) {
   const bool tells = exchange.route != nullptr && !http::is_safe(exchange.request.method());
   return tells ? exchange.route->site->change_listener() : nullptr;
@@ -40,13 +37,22 @@ Errand::Errand(http::Exchange& original, PluginHandler& handler, Commons& common
       ticket_(original.ticket()),
       takes_wishes_(cache::takes_wishes(original)),
       listener_(listener_of(original)),
-      context_(most_blocks(original.arena().limit())),
+      context_(original.worker().blocks()),
       exchange_(context_, 0) {
   exchange_.tap = this;
 }
 
+Errand::~Errand() {
+  if (body_ != nullptr) context_.blocks().refund(body_room_);
+  if (ahead_ != nullptr) context_.blocks().refund(kAhead);
+  worker_.blocks().refund(sizeof(Errand));
+}
+
 std::unique_ptr<Errand> Errand::make(http::Exchange& original, PluginHandler& handler, Commons& commons) {
+  BlockPool& memory = original.worker().blocks();
+  if (!memory.charge(sizeof(Errand))) return nullptr;
   std::unique_ptr<Errand> errand(new (std::nothrow) Errand(original, handler, commons));
+  if (errand == nullptr) memory.refund(sizeof(Errand));
   if (errand == nullptr || !errand->take(original)) return nullptr;
   return errand;
 }
@@ -96,8 +102,11 @@ void Errand::on_answer(http::Exchange& exchange, std::optional<std::string_view>
   if (listener_ != nullptr && exchange.response.status < 400) listener_->on_change(exchange);
   answer_ = body ? Answer::Whole : Answer::Pieces;
   if (!body) return;
-  body_.reset(new (std::nothrow) char[std::max<size_t>(body->size(), 1)]);
+  body_room_ = std::max<size_t>(body->size(), 1);
+  const bool counted = context_.blocks().charge(body_room_);
+  if (counted) body_.reset(new (std::nothrow) char[body_room_]);
   if (body_ == nullptr) {
+    if (counted) context_.blocks().refund(body_room_);
     answer_ = Answer::NoMemory;
     return;
   }
@@ -107,7 +116,10 @@ void Errand::on_answer(http::Exchange& exchange, std::optional<std::string_view>
 
 void Errand::on_piece(http::Exchange& exchange, std::string_view bytes) {
   std::unique_lock lock(mutex_);
-  if (ahead_ == nullptr) ahead_.reset(new (std::nothrow) char[kAhead]);
+  if (ahead_ == nullptr && context_.blocks().charge(kAhead)) {
+    ahead_.reset(new (std::nothrow) char[kAhead]);
+    if (ahead_ == nullptr) context_.blocks().refund(kAhead);
+  }
   if (ahead_ == nullptr) {
     exchange.abort();
     return;

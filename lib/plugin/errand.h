@@ -39,6 +39,9 @@ class Errand final : public http::AnswerTap {
 
   // For a request whose handler is to be called now. Null: memory is out.
   static std::unique_ptr<Errand> make(http::Exchange& original, PluginHandler& handler, Commons& commons);
+  ~Errand();
+  Errand(const Errand&) = delete;
+  Errand& operator=(const Errand&) = delete;
   // What has come of an answer in pieces goes out, as far as the client takes it.
   void flow(http::Exchange& original);
   // It takes more again.
@@ -69,7 +72,7 @@ class Errand final : public http::AnswerTap {
   // A worker as the detached exchange sees it: nobody who could go on with anything later.
   class Context final : public http::WorkerContext {
    public:
-    explicit Context(size_t most_blocks) : blocks_(most_blocks, 0) {}
+    explicit Context(BlockPool& account) : blocks_(account.most() / Block::kSize, account) {}
     [[nodiscard]] uint32_t index() const override { return index_; }
     [[nodiscard]] uint64_t now_ns() const override;
     [[nodiscard]] std::string_view date() const override { return {}; }
@@ -108,6 +111,7 @@ class Errand final : public http::AnswerTap {
   Answer answer_ = Answer::None;
   std::unique_ptr<char[]> body_;  // of a whole answer
   size_t body_size_ = 0;
+  size_t body_room_ = 0;
   bool complete_ = false;  // all pieces have come
   std::optional<cache::Wishes> wishes_;
   std::vector<std::string> tags_;

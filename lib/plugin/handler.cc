@@ -144,8 +144,9 @@ Verdict PluginHandler::judge(http::Exchange& exchange, int32_t verdict) const {
         return Verdict::Done;
       }
       if (exchange.started() || !exchange.arena().refused()) return Verdict::Error;
-      complain(
-          "failed when memory was refused to it: limits.request_memory, or all of limits.memory, is used up");
+      // That limits.memory is used up is nothing that this handler has done; its worker tells of it.
+      if (!exchange.arena().pool_was_out())
+        complain("failed when memory was refused to it: limits.request_memory is used up");
       exchange.send_problem(503, "The server is out of memory for this request.");
       return Verdict::Done;
     default:
@@ -169,8 +170,8 @@ Verdict PluginHandler::on_body_end(http::Exchange& exchange) {
   const CallScope call_scope(exchange, *this, false);
   RequestState* state = need_state(exchange);
   if (state == nullptr) {
-    complain("the request's memory is used up");
-    return Verdict::Error;
+    exchange.send_problem(503, "The server is out of memory for this request.");
+    return Verdict::Done;
   }
   state->body_ended = true;
   if (handler_.on_body_end != nullptr) return judge(exchange, call(exchange, handler_.on_body_end));

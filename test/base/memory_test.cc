@@ -4,10 +4,12 @@
 #include <cstring>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/arena.h"
 #include "base/block_pool.h"
+#include "base/counted_text.h"
 #include "base/node_pool.h"
 
 namespace leat::test {
@@ -23,12 +25,100 @@ TEST_CASE("block pool: gives up to its bound, keeps what it was told to, and cou
   pool.give(blocks[2]);  // one more than it keeps
   CHECK(pool.out() == 0);
   CHECK(pool.idle() == 2);
-  CHECK(pool.peak() == 3);
+  CHECK(pool.peak() == 3 * Block::kSize);
   Block* again = pool.take();
   CHECK(again == blocks[1]);  // the last that came back, which is warm
   CHECK(again->begin == 0);
   CHECK(again->next == nullptr);
   pool.give(again);
+}
+
+TEST_CASE("block pool: what lies elsewhere counts like its blocks, and what it keeps gives way to it") {
+  BlockPool pool(4, 4);
+  Block* blocks[] = {pool.take(), pool.take(), pool.take()};
+  CHECK(pool.used() == 3 * Block::kSize);
+  CHECK_FALSE(pool.charge(Block::kSize + 1));
+  CHECK(pool.refusals() == 1);
+  CHECK(pool.charge(Block::kSize));
+  CHECK(pool.take() == nullptr);
+  CHECK(pool.used() == 4 * Block::kSize);
+  CHECK(pool.peak() == 4 * Block::kSize);
+  pool.refund(Block::kSize);
+  for (Block* block : blocks) pool.give(block);
+  CHECK(pool.idle() == 3);
+  CHECK(pool.charge(2 * Block::kSize));
+  CHECK(pool.idle() == 2);
+  CHECK_FALSE(pool.charge(SIZE_MAX));
+  CHECK(pool.charge(2 * Block::kSize));
+  CHECK(pool.idle() == 0);
+  pool.refund(4 * Block::kSize);
+  CHECK(pool.used() == 0);
+}
+
+TEST_CASE("block pool: the memory of another thread's pool counts in its account") {
+  BlockPool account(4, 4);
+  {
+    BlockPool other(100, account);
+    Block* const one = other.take();
+    REQUIRE(one != nullptr);
+    CHECK(other.charge(Block::kSize));
+    CHECK(account.used() == 2 * Block::kSize);
+    CHECK_FALSE(account.charge(3 * Block::kSize));
+    CHECK(account.charge(2 * Block::kSize));
+    CHECK(other.take() == nullptr);
+    CHECK_FALSE(other.charge(1));
+    account.refund(2 * Block::kSize);
+    other.refund(Block::kSize);
+    other.give(one);
+    CHECK(other.idle() == 0);
+  }
+  CHECK(account.used() == 0);
+}
+
+TEST_CASE("block pool: trimmed it keeps a quarter, and its floor, and whoever keeps memory lets it go") {
+  BlockPool pool(64, 64);
+  std::vector<Block*> blocks;
+  for (int i = 0; i < 40; ++i) blocks.push_back(pool.take());
+  for (Block* block : blocks) pool.give(block);
+  CHECK(pool.trim(4) == 30 * Block::kSize);
+  CHECK(pool.idle() == 10);
+  CHECK(pool.trim(4) == 6 * Block::kSize);
+  CHECK(pool.trim(4) == 0);
+  CHECK(pool.returned() == 36 * Block::kSize);
+
+  struct Keeper final : BlockPool::Keeper {
+    explicit Keeper(BlockPool& from) : pool(from) {}
+    void let_go() noexcept override { pool.refund(std::exchange(bytes, 0)); }
+    BlockPool& pool;
+    size_t bytes = 0;
+  } keeper(pool);
+  pool.set_keeper(&keeper);
+  keeper.bytes = 60 * Block::kSize;
+  REQUIRE(pool.charge(keeper.bytes));
+  CHECK(pool.has_room(4 * Block::kSize));
+  CHECK(keeper.bytes != 0);
+  CHECK(pool.has_room(5 * Block::kSize));
+  CHECK(keeper.bytes == 0);
+}
+
+TEST_CASE("counted text: grows within its bound and the pool's, and gives all of it back") {
+  BlockPool pool(1, 1);
+  {
+    CountedText text;
+    CHECK(text.append(pool, "0123456789", 1000));
+    CHECK(text.append(pool, std::string(500, 'x'), 1000));
+    CHECK_FALSE(text.append(pool, std::string(500, 'y'), 1000));
+    CHECK(text.view() == "0123456789" + std::string(500, 'x'));
+    CHECK_FALSE(text.append(pool, std::string(2 * Block::kSize, 'z'), SIZE_MAX));
+    CHECK(text.size() == 510);
+    CHECK(pool.used() >= 510);
+    text.reset(2000);
+    CHECK(pool.used() >= 510);
+    text.reset(100);
+    CHECK(pool.used() == 0);
+    CHECK(text.append(pool, "again", 10));
+  }
+  CHECK(pool.used() == 0);
 }
 
 TEST_CASE("arena: what it gives is aligned, apart from all else, and stays until the reset") {
@@ -89,6 +179,7 @@ TEST_CASE("arena: past its limit, or the pool's, it says so, and what it gave st
     CHECK_FALSE(arena.refused());
     CHECK(arena.allocate(Block::capacity()) == nullptr);
     CHECK(arena.refused());
+    CHECK_FALSE(arena.pool_was_out());
     CHECK(pool.arenas().refused == 1);
     CHECK(arena.allocate(size_t{1} << 40) == nullptr);
     CHECK(arena.allocate(SIZE_MAX) == nullptr);
@@ -110,6 +201,7 @@ TEST_CASE("arena: past its limit, or the pool's, it says so, and what it gave st
     REQUIRE(arena.allocate(Block::capacity()) != nullptr);
     REQUIRE(arena.allocate(Block::capacity()) != nullptr);
     CHECK(arena.allocate(1) == nullptr);
+    CHECK(arena.pool_was_out());
     CHECK(arena.copy("text").data() == nullptr);
     CHECK(arena.copy("").data() != nullptr);
   }

@@ -192,7 +192,7 @@ TEST_CASE("input: keeps bytes in order, in one piece, and holds nothing when emp
   const uint32_t seed = Catch::getSeed();
   INFO("seed " << seed);
   std::mt19937 random(seed);
-  BlockPool pool(8, 8);
+  BlockPool pool(4096, 8);
   Input input(pool);
   std::string model;
   for (int i = 0; i < 3000; ++i) {
@@ -209,19 +209,27 @@ TEST_CASE("input: keeps bytes in order, in one piece, and holds nothing when emp
     CHECK(input.empty() == model.empty());
     if (model.empty()) CHECK(pool.out() == 0);
     CHECK(pool.out() <= 1);
+    CHECK(pool.used() == input.footprint());
+    CHECK(input.footprint() >= model.size());
   }
   input.clear();
-  CHECK(pool.out() == 0);
+  CHECK(pool.used() == 0);
 }
 
-TEST_CASE("input: without a block it says so and is as it was") {
-  BlockPool pool(0, 0);
+TEST_CASE("input: without memory it says so and is as it was") {
+  BlockPool none(0, 0);
+  Input nothing(none);
+  CHECK(nothing.append(""));
+  CHECK_FALSE(nothing.append("abc"));
+  CHECK(nothing.empty());
+  BlockPool pool(2, 0);
   Input input(pool);
-  CHECK(input.append(""));
-  CHECK_FALSE(input.append("abc"));
-  CHECK(input.empty());
-  CHECK(input.append(std::string(20'000, 'x')));  // more than a block is memory of its own
-  CHECK(input.view().size() == 20'000);
+  CHECK(input.append("abc"));
+  CHECK_FALSE(input.append(std::string(20'000, 'x')));  // more than a block is memory of its own, and counts
+  CHECK(input.view() == "abc");
+  input.clear();
+  CHECK(input.append(std::string(20'000, 'x')));
+  CHECK(pool.used() == 20'000);
 }
 
 namespace {

@@ -296,7 +296,7 @@ TEST_CASE("pressure: of many that wait for buffers, as many go on in a turn as t
 }
 
 TEST_CASE("pressure: when blocks run out requests get an answer or a close, and others go on after it") {
-  Rig rig(Rig::Options{.blocks = 8});
+  Rig rig(Rig::Options{.limits = {.answer_timeout_ms = 2000}, .blocks = 8});
   std::vector<FakePeer*> peers;
   for (int i = 0; i < 20; ++i) {
     peers.push_back(&rig.connect());
@@ -311,6 +311,102 @@ TEST_CASE("pressure: when blocks run out requests get an answer or a close, and 
   CHECK(rig.connections->count() == 0);
   CHECK(rig.pool.out() == 0);
   CHECK(read_answers(rig.ask(get("/"))).at(0).body == "hello");
+}
+
+TEST_CASE("pressure: who does not read loses its memory before others are refused") {
+  Rig rig(Rig::Options{.blocks = 200});
+  std::vector<FakePeer*> idlers;
+  // Each has 200 KB to take, and takes nothing: all of the memory, and more.
+  for (int i = 0; i < 30; ++i) {
+    idlers.push_back(&rig.connect());
+    idlers.back()->stops_reading();
+    idlers.back()->sends(get("/big/200000"));
+    rig.settle();
+  }
+  CHECK(rig.pool.is_short());
+  size_t refused = 0;
+  for (const FakePeer* peer : idlers) refused += read_answers(peer->received()).empty() ? 0 : 1;
+  CHECK(refused == 0);  // nobody of them reads, and nothing was cut off
+  rig.pass_time(500);
+  CHECK_FALSE(rig.pool.is_short());
+  size_t cut = 0;
+  for (const FakePeer* peer : idlers) cut += peer->closed() ? 1 : 0;
+  CHECK(cut > 0);
+  CHECK(cut < idlers.size());
+  for (int i = 0; i < 20; ++i) {
+    const auto answers = read_answers(rig.ask(get("/big/100000")));
+    REQUIRE(answers.size() == 1);
+    CHECK(answers[0].status == 200);
+    CHECK(answers[0].body.size() == 100'000);
+  }
+}
+
+TEST_CASE("pressure: an answer that there is no memory for is a 503 and not a reset") {
+  Rig rig(Rig::Options{.blocks = 20});
+  FakePeer& idler = rig.connect();
+  idler.stops_reading();
+  idler.sends(get("/big/200000"));
+  rig.settle();
+  for (const char* path : {"/big/300000", "/big/200000", "/chunks", "/"}) {
+    INFO(path);
+    FakePeer& peer = rig.connect();
+    peer.sends(get(path));
+    rig.settle();
+    const auto answers = read_answers(peer.received());
+    REQUIRE(answers.size() == 1);
+    CHECK(answers[0].complete);
+    if (answers[0].status == 200) continue;
+    CHECK(answers[0].status == 503);
+    CHECK(answers[0].head.contains("Retry-After: 1\r\n"));
+    CHECK(answers[0].head.contains("Connection: close\r\n"));
+    CHECK(answers[0].body.contains("\"status\":503"));
+    CHECK(peer.shut_down());
+  }
+  CHECK(rig.pool.used() <= rig.pool.most());
+}
+
+TEST_CASE("pressure: bodies that are not sent to their end count, and give way") {
+  Rig rig(Rig::Options{.blocks = 64});
+  const std::string head = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n";
+  std::vector<FakePeer*> peers;
+  for (int i = 0; i < 20; ++i) {
+    peers.push_back(&rig.connect());
+    peers.back()->sends(head + std::string(199'999, 'x'));
+    rig.settle();
+    CHECK(rig.pool.used() <= rig.pool.most());
+  }
+  rig.pass_time(1000);
+  CHECK_FALSE(rig.pool.is_short());
+  size_t refused = 0;
+  for (const FakePeer* peer : peers) {
+    if (peer->received().empty()) continue;
+    ++refused;
+    CHECK(read_answers(peer->received()).at(0).status == 503);
+  }
+  CHECK(refused > 10);
+  CHECK(refused < peers.size());  // as much as there is good room for stays
+  CHECK(read_answers(rig.ask(post("/echo", std::string(10'000, 'y')))).at(0).status == 200);
+}
+
+TEST_CASE("pressure: what is sent behind a request that waits is bounded, and that request is answered") {
+  Rig rig(Rig::Options{.blocks = 64});
+  std::vector<FakePeer*> peers;
+  const std::string many = repeat(get("/"), 3000);
+  for (int i = 0; i < 16; ++i) peers.push_back(&rig.connect());
+  for (FakePeer* peer : peers) peer->sends(get("/wait/5000") + many);
+  rig.settle();
+  CHECK(rig.pool.used() <= rig.pool.most());
+  rig.pass_time(500);
+  CHECK(rig.pool.used() <= rig.pool.most());
+  rig.pass_time(10'000);
+  for (const FakePeer* peer : peers) {
+    const auto answers = read_answers(peer->received());
+    REQUIRE_FALSE(answers.empty());
+    // There may have been no memory for the request itself.
+    CHECK((answers[0].body == "waited" || answers[0].status == 503));
+    for (const Answer& answer : answers) CHECK(answer.complete);
+  }
+  CHECK(rig.pool.out() == 0);
 }
 
 TEST_CASE("pressure: when exchanges run out the next request gets 503 and a close") {

@@ -122,7 +122,7 @@ class Response {
  private:
   static const leat_response_v1& api() { return *detail::api.response; }
   Response& check(int32_t answer) {
-    if (answer == LEAT_E_MEMORY) throw std::bad_alloc();
+    if (answer == LEAT_E_MEMORY) throw detail::OutOfMemory();
     if (answer == LEAT_E_ARGUMENT) throw std::invalid_argument("the response refused an argument");
     if (answer < 0) throw std::logic_error("the response is not in a state for this");
     return *this;
@@ -175,7 +175,7 @@ concept JsonAnswer = HasToJson<T> || HasToJson<std::ranges::range_value_t<T>>;
 
 inline Json start_json(leat_request* request) {
   leat_json* started = api.json->start(request);
-  if (started == nullptr) throw std::bad_alloc();
+  if (started == nullptr) throw detail::OutOfMemory();
   return Json(started);
 }
 

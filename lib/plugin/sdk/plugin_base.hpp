@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,6 +44,10 @@ struct Api {
   const leat_response_cache_v1* response_cache = nullptr;
 };
 inline constinit Api api;
+
+// The host has no memory for this request, at its own limit or at that of all requests together. Thrown where
+// there is nothing else to be done; the answer is a 503.
+struct OutOfMemory : std::bad_alloc {};
 
 }  // namespace detail
 

@@ -46,7 +46,7 @@ class Cache {
   [[nodiscard]] std::optional<std::string_view> get(const Request& request, std::string_view key) const {
     leat_str value{};
     const int32_t found = detail::api.cache->get(request.raw(), to_str(key), &value);
-    if (found == LEAT_E_MEMORY) throw std::bad_alloc();
+    if (found == LEAT_E_MEMORY) throw detail::OutOfMemory();
     return found == LEAT_OK ? std::optional(to_view(value)) : std::nullopt;
   }
 

@@ -42,6 +42,8 @@ int32_t guarded(const Frame& frame, Callback&& callback) noexcept {
     return callback();
   } catch (const Problem& problem) {
     return Reply(problem).give(frame.request);
+  } catch (const OutOfMemory&) {
+    return LEAT_ERROR;  // the host knows why, and tells of it
   } catch (const std::exception& error) {
     return log_failure(frame, error.what());
   } catch (...) {
@@ -52,7 +54,7 @@ int32_t guarded(const Frame& frame, Callback&& callback) noexcept {
 // `size` bytes of the request's memory.
 inline void* allocate(leat_request* request, size_t size, size_t align) {
   void* memory = api.arena->alloc(request, size, align);
-  if (memory == nullptr) throw std::bad_alloc();
+  if (memory == nullptr) throw detail::OutOfMemory();
   return memory;
 }
 

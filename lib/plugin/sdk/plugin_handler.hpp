@@ -168,7 +168,7 @@ struct StreamHandler {
       auto* kept = new (allocate(request, sizeof(Kept), alignof(Kept))) Kept;
       if (api.request->set_state(request, kept) != LEAT_OK) {
         kept->~Kept();
-        throw std::bad_alloc();
+        throw detail::OutOfMemory();
       }
       const auto call = [&](auto&&... args) -> decltype(auto) {
         return kept->object.on_request(std::forward<decltype(args)>(args)...);
@@ -245,7 +245,7 @@ Reply Request::after(std::chrono::milliseconds delay, Callback callback) {
   const auto delay_ms = static_cast<uint64_t>(delay.count() < 0 ? 0 : delay.count());
   const int32_t answer =
       detail::api.timer->resume_after(request_, delay_ms, detail::Resumption<Callback>::timer, &kept);
-  if (answer == LEAT_E_MEMORY) throw std::bad_alloc();
+  if (answer == LEAT_E_MEMORY) throw detail::OutOfMemory();
   if (answer != LEAT_OK) throw std::logic_error("a timer for a request that was answered, or on the pool");
   return pending();
 }
@@ -255,7 +255,7 @@ Completer<T> Request::suspend(Callback callback) {
   Callback& kept = make<Callback>(std::move(callback));
   leat_ticket ticket{};
   const int32_t answer = detail::api.async->suspend(request_, &ticket);
-  if (answer == LEAT_E_MEMORY) throw std::bad_alloc();
+  if (answer == LEAT_E_MEMORY) throw detail::OutOfMemory();
   if (answer != LEAT_OK)
     throw std::logic_error("a suspension of a request that is suspended or answered, or on the pool");
   return Completer<T>(host_, ticket, detail::Resumption<Callback>::template completion<T>, &kept);

@@ -107,7 +107,7 @@ class Request {
     requires(std::is_trivially_destructible_v<T> && alignof(T) <= 16)
   T& make(Args&&... args) {
     void* memory = detail::api.arena->alloc(request_, sizeof(T), alignof(T));
-    if (memory == nullptr) throw std::bad_alloc();
+    if (memory == nullptr) throw detail::OutOfMemory();
     return *new (memory) T(std::forward<Args>(args)...);
   }
 
