@@ -17,8 +17,8 @@ OwnMetrics::OwnMetrics(plugin::Commons& commons, uint32_t workers)
   for (size_t i = 0; i < requests_.by_class.size(); ++i)
     requests_.by_class[i] =
         declare({.name = "leat_requests_total",
-                 .help = "Requests that have ended, by the status of their answer; 499 where "
-                         "the client left before there was one.",
+                 .help = "Requests that have ended, by the status of their answer; 499 where the client "
+                         "left before it was complete, and that of the fault where it was cut.",
                  .labels = {{"status", fmt::format("{}xx", i + pipeline::RequestCounts::kFirst)}}});
   opened_ = declare({.name = "leat_connections_opened_total", .help = "Connections that were accepted."});
   closed_ = declare({.name = "leat_connections_closed_total", .help = "Those of them that have ended."});

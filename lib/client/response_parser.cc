@@ -178,7 +178,8 @@ ResponseParser::Step ResponseParser::judge(llhttp_errno_t error) {
 }
 
 ResponseParser::Step ResponseParser::finish() {
-  reusable_ = llhttp_should_keep_alive(&llhttp_) != 0;
+  // Of an answer in HTTP/1.0 that says close and keep-alive, llhttp believes the latter.
+  reusable_ = llhttp_should_keep_alive(&llhttp_) != 0 && (llhttp_.flags & F_CONNECTION_CLOSE) == 0;
   fields_ = arena_->allocate_array<Field>(std::max<size_t>(field_count_, 1));
   if (fields_ == nullptr) {
     fail(FetchStatus::Memory, "the request's memory is out");

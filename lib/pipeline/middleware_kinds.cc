@@ -11,7 +11,8 @@ namespace leat::pipeline {
 namespace {
 
 constexpr MiddlewareKind kKinds[] = {
-    {"access_log", Phase::Observe, "Writes one line for each request to the log.", kAccessLogOptions,
+    {"access_log", Phase::Observe,
+     "Writes one line for each request to the log, and why its answer was cut if it was.", kAccessLogOptions,
      create_access_log},
     {"request_id", Phase::Identify,
      "Gives each request an identifier and tells it to the client as X-Request-Id.", kRequestIdOptions,

@@ -69,7 +69,7 @@ class Site final : public http::Service {
   void on_writable(http::Exchange& exchange) override { exchange.resume_body(); }
   void on_response(http::Exchange& exchange) override {
     wire.on_response(exchange);
-    head_only.push_back(exchange.request.method() == http::Method::Head && exchange.request.head().size != 0);
+    head_only.push_back(exchange.request.method() == http::Method::Head);
   }
   void on_cancel(http::Exchange& exchange) override {
     ENSURE(!exchange.send("too late"));
