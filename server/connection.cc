@@ -1,10 +1,12 @@
 #include "server/connection.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/check.h"
 #include "net/listener.h"
@@ -17,6 +19,11 @@ namespace {
 // what is sent at once is the least that a peer must take in a send timeout. Half as much would cost large
 // answers turns, twice as much would take a client on a slow line for one that has gone.
 constexpr size_t kMostSend = size_t{256} * 1024;
+
+// How long a connection is not received from before a poll looks for its peer's end. Requests that wait
+// longer are few, and pay for it with an operation more; others pay nothing. Ten times as long would let a
+// crowd that leaves stay for that long, a tenth would make many pay.
+constexpr uint64_t kWatchEndAfterMs = 100;
 
 }  // namespace
 
@@ -48,8 +55,7 @@ void Connection::on_completion(const net::Completion& completion) {
       on_sent(completion.result);
       break;
     case net::Op::Poll:
-      polling_ = cancelling_ = dozing_ = false;
-      idle_since_ms_ = table_.loop_.now_ms();
+      on_polled(completion.result);
       break;
     default:
       break;
@@ -82,6 +88,23 @@ void Connection::on_sent(int32_t result) {
     if (state_ == State::Open) session_.sent(static_cast<size_t>(result));
   } else if (result != -EINTR && result != -EAGAIN) {
     begin_close(false);
+  }
+}
+
+void Connection::on_polled(int32_t events) {
+  polling_ = cancelling_ = false;
+  if (std::exchange(watching_, false)) {
+    if (state_ != State::Open) return;
+    if (events < 0) {
+      unread_since_ms_ = table_.loop_.now_ms();  // cancelled, or to be tried again
+    } else if ((events & (POLLHUP | POLLERR)) != 0) {
+      begin_close(false);
+    } else {
+      session_.peer_ended();
+    }
+  } else {
+    dozing_ = false;
+    idle_since_ms_ = table_.loop_.now_ms();
   }
 }
 
@@ -139,7 +162,16 @@ void Connection::steer_receive() {
       engine.cancel(token(net::Op::Receive));
       cancelling_ = true;
     }
-  } else if (wanted && !polling_ && !parked) {
+  } else if (polling_) {
+    if (watching_ && wanted && !cancelling_) {
+      engine.cancel(token(net::Op::Poll));
+      cancelling_ = true;
+    }
+  } else if (!wanted) {
+    watch_end();
+  } else {
+    unread_since_ms_ = 0;
+    if (parked) return;
     if (dozing_) {
       engine.poll(token(net::Op::Poll), fd_.get());
       polling_ = true;
@@ -150,12 +182,29 @@ void Connection::steer_receive() {
   }
 }
 
+// A peer may leave behind bytes that it was not received from for: a poll tells of that, once it has been so
+// for long enough.
+void Connection::watch_end() {
+  const uint64_t now = table_.loop_.now_ms();
+  if (unread_since_ms_ == 0) unread_since_ms_ = now;
+  if (now < watch_end_ms()) return;
+  table_.loop_.engine().poll_end(token(net::Op::Poll), fd_.get());
+  polling_ = watching_ = true;
+}
+
+// When to. Not during a send, which fails where the peer has gone, and not once its end is known.
+uint64_t Connection::watch_end_ms() const {
+  const bool watch = unread_since_ms_ != 0 && !in_flight() && !session_.half_closed();
+  return watch ? unread_since_ms_ + kWatchEndAfterMs : UINT64_MAX;
+}
+
 void Connection::set_timer() {
   uint64_t next = session_.deadline_ms();
   if (state_ == State::Lingering) next = linger_until_ms_;
   if (sending_) next = std::min(next, send_since_ms_ + table_.options_.send_timeout_ms);
   if (!dozing_ && table_.options_.doze_after_ms != 0 && session_.idle())
     next = std::min(next, idle_since_ms_ + table_.options_.doze_after_ms);
+  if (unread_since_ms_ != 0) next = std::min(next, watch_end_ms());
   if (next == UINT64_MAX) {
     table_.loop_.timers().stop(timer_);
   } else {

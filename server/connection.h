@@ -9,9 +9,11 @@
 //   Closing    no new operation; waits for those in flight to complete (close is a join)
 //   Free       the slot may be used again; its generation has moved on, so late completions are recognised
 //
-// At most one receive (or, while idle, one poll in its place) and one send are in flight. Everything that
-// happens to a connection in a turn is acted on once, at the turn's end, by settle(): one gathered send, the
-// receive started or stopped, the next deadline.
+// At most one receive and one send are in flight. A poll takes the receive's place while the connection is
+// idle; and another kind of it, which looks for the peer's end alone, while bytes wait that cannot be used
+// yet, so that a peer which leaves them behind is noticed. Everything that happens to a connection in a turn
+// is acted on once, at the turn's end, by settle(): one gathered send, the receive started or stopped, the
+// next deadline.
 //
 // Thread: its worker's.
 #pragma once
@@ -71,11 +73,14 @@ class Connection {
 
   void on_received(const net::Completion& completion);
   void on_sent(int32_t result);
+  void on_polled(int32_t events);
   void on_timer();
   void begin_close(bool reset);
   void finish();
   void send_output();
   void steer_receive();
+  void watch_end();
+  [[nodiscard]] uint64_t watch_end_ms() const;
   void set_timer();
   [[nodiscard]] bool in_flight() const { return receiving_ || polling_ || sending_; }
   [[nodiscard]] net::Token token(net::Op op) const { return {op, slot_, generation_}; }
@@ -87,6 +92,7 @@ class Connection {
   State state_ = State::Open;
   bool receiving_ = false;
   bool polling_ = false;
+  bool watching_ = false;  // ... for the peer's end alone
   bool sending_ = false;
   bool cancelling_ = false;  // the receive or poll was asked to end
   bool dozing_ = false;      // idle for long: a poll instead of a receive
@@ -94,6 +100,7 @@ class Connection {
   uint64_t send_since_ms_ = 0;
   uint64_t idle_since_ms_ = 0;
   uint64_t linger_until_ms_ = 0;
+  uint64_t unread_since_ms_ = 0;  // no receive is wanted; 0: one is
   Deadline timer_;
   std::array<char, 46> peer_{};
   uint8_t peer_size_;  // initialised by filling peer_, which comes before it

@@ -51,7 +51,14 @@ void Session::feed(std::string_view bytes) {
 void Session::feed_end() {
   if (ended_ || step_ == Step::Closing) return;
   ended_ = true;
+  if (!half_closed()) ended_since_ms_ = now_ms();
   run_input();
+  settle();
+}
+
+void Session::peer_ended() {
+  if (half_closed() || step_ == Step::Closing) return;
+  ended_since_ms_ = now_ms();
   settle();
 }
 
@@ -64,6 +71,7 @@ void Session::disconnect() {
 
 void Session::sent(size_t size) {
   output_.consume(size);
+  if (half_closed()) ended_since_ms_ = now_ms();
   if (output_.size() > env_.limits.output_low_bytes) return;
   if (exchange_ != nullptr && exchange_->blocked_) {
     exchange_->blocked_ = false;
@@ -104,6 +112,11 @@ void Session::drain() {
 
 void Session::deadline_passed() {
   if (now_ms() < deadline_ms_) return;
+  if (now_ms() >= give_up_ms()) {
+    give_up();
+    settle();
+    return;
+  }
   switch (step_) {
     case Step::Idle:
       close(false);
@@ -423,6 +436,20 @@ void Session::end_exchange() {
   env_.exchanges.give(exchange);
 }
 
+// When a request whose peer has ended its side has waited for long enough. Not while something is on its way
+// to the peer, for then sending tells whether it is there.
+uint64_t Session::give_up_ms() const {
+  const bool waits = step_ == Step::Answer || (step_ == Step::Body && body_held());
+  if (!half_closed() || !waits || !output_.empty()) return UINT64_MAX;
+  return ended_since_ms_ + env_.limits.half_closed_timeout_ms;
+}
+
+void Session::give_up() {
+  cut_ = exchange_->started();
+  close(!ended_);
+  input_.clear();
+}
+
 bool Session::last_request() const { return draining_ || requests_ >= env_.limits.requests_per_connection; }
 
 // Ends what has come to its end and says when to look again. The last act of every event.
@@ -440,7 +467,7 @@ void Session::settle() {
     case Step::Body: {
       if (body_held()) {
         if (body_held_since_ms_ == 0) body_held_since_ms_ = now_ms();
-        deadline_ms_ = UINT64_MAX;
+        deadline_ms_ = give_up_ms();
         break;
       }
       if (body_held_since_ms_ != 0) {
@@ -458,6 +485,8 @@ void Session::settle() {
     }
     case Step::Answer:
       deadline_ms_ = answer_deadline_ms();
+      if (half_closed()) [[unlikely]]
+        deadline_ms_ = std::min(deadline_ms_, give_up_ms());
       break;
     case Step::Closing:
       deadline_ms_ = UINT64_MAX;

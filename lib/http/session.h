@@ -54,8 +54,13 @@ class Session {
 
   // Bytes from the peer; all are taken.
   void feed(std::string_view bytes);
-  // The peer will send no more. What it asked for is still answered.
+  // The peer will send no more, and all that it has sent was fed. What it asked for is answered if that comes
+  // soon: see peer_ended().
   void feed_end();
+  // The same where bytes may still be on their way to feed(). A peer that has ended its side may read on, or
+  // may have left altogether, and only sending to it tells which. So a request that waits, and has nothing on
+  // its way to the peer for Limits::half_closed_timeout_ms, ends as if the peer had gone.
+  void peer_ended();
   // The transport has gone: ends the exchange. Output stays as it is, since a send may be under way that
   // reads from it; it is dropped with the session.
   void disconnect();
@@ -90,6 +95,7 @@ class Session {
   [[nodiscard]] uint64_t answer_deadline_ms() const;
   // Between two requests, nothing held.
   [[nodiscard]] bool idle() const { return step_ == Step::Idle && input_.empty() && output_.empty(); }
+  [[nodiscard]] bool half_closed() const { return ended_since_ms_ != 0; }
   [[nodiscard]] uint64_t requests() const { return requests_; }
   [[nodiscard]] uint32_t owner() const { return owner_; }
   // There is no client: what it is fed comes from WorkerContext::ask_self().
@@ -115,10 +121,12 @@ class Session {
   void close(bool linger);
   void cut_answer();
   void end_exchange();
+  void give_up();
   void settle();
   [[nodiscard]] bool over_high_water() const { return output_.size() >= env_.limits.output_high_bytes; }
   [[nodiscard]] uint64_t now_ms() const { return env_.worker.now_ns() / 1'000'000; }
   [[nodiscard]] bool last_request() const;
+  [[nodiscard]] uint64_t give_up_ms() const;
   // A handler has paused the request's body, and still has use for it.
   [[nodiscard]] bool body_held() const { return exchange_->body_paused_ && !exchange_->finished(); }
 
@@ -136,6 +144,7 @@ class Session {
   uint64_t body_since_ms_ = 0;
   uint64_t body_read_ms_ = 0;
   uint64_t body_held_since_ms_ = 0;  // 0: it flows
+  uint64_t ended_since_ms_ = 0;      // the peer's end, or the last that has left since; 0: it has not ended
   uint64_t body_bytes_ = 0;          // of payload
   uint64_t body_overhead_ = 0;       // of chunk framing
   Step step_ = Step::Idle;

@@ -194,6 +194,9 @@ class Run {
         case 'j':
           session.feed_end();
           break;
+        case 'l':
+          session.peer_ended();
+          break;
         case 'k':
           gone = true;
           break;

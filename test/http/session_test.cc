@@ -4,6 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <optional>
 
 #include "support/http_harness.h"
 
@@ -402,6 +403,124 @@ TEST_CASE("session: ending its side twice, or after the end, is nothing new") {
   stage.session.feed_end();
   stage.session.feed(kGet);
   CHECK(stage.script.calls == "request body_end cancel done ");
+}
+
+TEST_CASE("session: a request that waits is given up soon after its client has ended its side") {
+  Stage stage;
+  std::optional<http::Ticket> ticket;
+  stage.script.body_end = [&](Exchange& exchange) {
+    if (exchange.request.path() == "/")
+      ticket = exchange.suspend();
+    else
+      exchange.send("at once");
+  };
+  const std::string ahead = "GET /ahead HTTP/1.1\r\nHost: a\r\n\r\n";
+  const bool unread = GENERATE(false, true);  // something is still on its way to be fed
+  CHECK(stage.feed(ahead + std::string(kGet) + (unread ? ahead : "")).ends_with("at once"));
+  stage.script.calls.clear();
+  if (unread) {
+    stage.session.peer_ended();
+  } else {
+    stage.session.feed_end();
+  }
+  CHECK_FALSE(stage.session.finished());
+  CHECK(stage.session.deadline_ms() == stage.harness.worker.now_ms + 200);
+  stage.pass(199);
+  CHECK(stage.script.calls.empty());
+  SECTION("and not where its answer comes in time") {
+    stage.harness.worker.waiting.push_back(
+        {*ticket, [](Exchange& exchange, void*) { exchange.send("in time"); }, nullptr, 0});
+    stage.harness.resume_all();
+    const std::string out = HttpHarness::take(stage.session);
+    CHECK(out.contains("in time"));
+    CHECK(out.ends_with("at once") == unread);
+    CHECK(stage.session.finished() == !unread);
+    if (unread) stage.session.feed_end();
+    CHECK(stage.session.finished());
+    CHECK_FALSE(stage.script.calls.contains("cancel"));
+  }
+  SECTION("as if it had gone") {
+    stage.pass(1);
+    CHECK(stage.script.calls == "cancel done ");
+    CHECK(stage.session.finished());
+    CHECK_FALSE(stage.session.cut());
+    CHECK(stage.session.linger() == unread);
+    CHECK(stage.session.output().empty());
+    CHECK(stage.harness.exchanges.out() == 0);
+  }
+}
+
+TEST_CASE("session: an answer in pieces goes on for a client that has ended its side while it reads") {
+  Stage stage;
+  stage.harness.limits.output_high_bytes = 1000;
+  stage.harness.limits.output_low_bytes = 100;
+  int pieces = 0;
+  stage.script.writable = [&](Exchange& exchange) {
+    if (++pieces == 10) return;  // what is next does not depend on the client
+    exchange.write(std::string(2000, 'x'));
+  };
+  stage.script.body_end = [&](Exchange& exchange) {
+    exchange.begin(std::nullopt);
+    exchange.write(std::string(2000, 'x'));
+  };
+  stage.session.feed(kGet);
+  stage.session.feed_end();
+  while (pieces < 10) {
+    CHECK(stage.session.deadline_ms() ==
+          UINT64_MAX);  // it is for its connection to say how long a send takes
+    stage.pass(1000);
+    CHECK_FALSE(stage.session.finished());
+    stage.session.sent(stage.session.output().size());
+  }
+  // Nothing more is on its way.
+  CHECK(stage.session.deadline_ms() == stage.harness.worker.now_ms + 200);
+  stage.pass(200);
+  CHECK(stage.session.finished());
+  CHECK(stage.session.cut());
+  CHECK(stage.script.calls.ends_with("cancel done "));
+}
+
+TEST_CASE("session: a handler that holds the rest of a body is told that its client has left") {
+  Stage stage;
+  stage.script.request = [&](Exchange& exchange) {
+    exchange.pause_body();
+    return http::Service::BodyMode::Stream;
+  };
+  const bool whole = GENERATE(true, false);
+  stage.feed(head_of("/", "Content-Length: 10\r\n") + (whole ? "0123456789" : "01234"));
+  const bool fed = GENERATE(true, false);
+  if (fed) {
+    stage.session.feed_end();
+  } else {
+    stage.session.peer_ended();
+  }
+  stage.pass(200);
+  CHECK(stage.session.finished());
+  CHECK_FALSE(stage.session.cut());
+  CHECK(stage.script.calls == "request cancel done ");
+}
+
+TEST_CASE("session: a client that has ended its side is served for as long as the limit says") {
+  Stage stage;
+  stage.script.body_end = [](Exchange& exchange) { exchange.suspend(); };
+  SECTION("as any other") {
+    stage.harness.limits.half_closed_timeout_ms = 86'400'000;
+    stage.session.feed(kGet);
+    stage.session.feed_end();
+    stage.pass(119'999);
+    CHECK_FALSE(stage.session.finished());
+    stage.pass(1);
+    CHECK(HttpHarness::take(stage.session).starts_with("HTTP/1.1 504 "));
+    CHECK(stage.session.finished());
+  }
+  SECTION("or only with what is there at once") {
+    stage.harness.limits.half_closed_timeout_ms = 0;
+    stage.session.feed(kGet);
+    stage.session.feed_end();
+    stage.pass(0);
+    CHECK(stage.session.finished());
+    CHECK(stage.script.calls == "request body_end cancel done ");
+  }
 }
 
 TEST_CASE("session: draining between requests closes, and within one lets it finish") {

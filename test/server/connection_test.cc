@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <cerrno>
 
 #include "server/rig.h"
@@ -118,18 +119,143 @@ TEST_CASE("connection: survives resets while it receives") {
   CHECK(rig.site.wire.cancelled <= 1);
 }
 
-TEST_CASE(
-    "connection: a peer that leaves requests unread behind a suspended one is noticed when that is "
-    "answered") {
+TEST_CASE("connection: a peer that leaves bytes behind a request that waits is noticed") {
   Rig rig;
   FakePeer& peer = rig.connect();
-  peer.sends(get("/wait/1000") + get("/"));
+  const std::string unread = GENERATE(as<std::string>(), "G", get("/"), std::string(100'000, 'x'));
+  peer.sends(get(GENERATE("/never", "/wait/60000")) + unread);
   rig.settle();
-  peer.resets();
+  peer.sends("and what is not received any more");
   rig.settle();
-  rig.pass_time(1000);
+  CHECK_FALSE(rig.engine.receiving(peer));
+  rig.pass_time(150);
+  CHECK(rig.engine.polling_end(peer));
+  CHECK(rig.site.wire.cancelled == 0);
+  SECTION("when it resets") {
+    peer.resets();
+    rig.settle();
+  }
+  SECTION("when it fails otherwise") {
+    peer.fails(ETIMEDOUT);
+    rig.settle();
+  }
+  SECTION("when it closes") {
+    peer.closes();
+    rig.pass_time(250);
+  }
   CHECK(peer.closed());
+  CHECK(peer.received().empty());
+  CHECK(rig.site.wire.cancelled == 1);
   CHECK(rig.exchanges.out() == 0);
+  CHECK(rig.connections->count() == 0);
+}
+
+TEST_CASE("connection: a peer that left before anybody looked for its end is noticed") {
+  Rig rig;
+  FakePeer& peer = rig.connect();
+  peer.sends(get("/never") + "G");
+  rig.settle();
+  SECTION("by a reset") { peer.resets(); }
+  SECTION("by a close") { peer.closes(); }
+  SECTION("while the poll for its end is on its way") {
+    rig.pass_time(120);
+    REQUIRE(rig.engine.polling_end(peer));
+    peer.hold_completions();
+    peer.resets();
+    rig.settle();
+    CHECK_FALSE(peer.closed());
+    peer.deliver_completions();
+  }
+  rig.pass_time(400);
+  CHECK(peer.closed());
+  CHECK(rig.site.wire.cancelled == 1);
+}
+
+TEST_CASE("connection: what waits behind a request is received again once that is answered") {
+  Rig rig;
+  FakePeer& peer = rig.connect();
+  peer.sends(get("/wait/500") + get("/"));
+  rig.settle();
+  rig.pass_time(200);
+  REQUIRE(rig.engine.polling_end(peer));
+  peer.sends(get("/"));
+  SECTION("and its peer stays") {
+    rig.pass_time(300);
+    CHECK(read_answers(peer.received()).size() == 3);
+    CHECK(rig.engine.receiving(peer));
+    CHECK_FALSE(rig.engine.polling_end(peer));
+    CHECK_FALSE(peer.closed());
+    peer.sends(get("/"));
+    rig.settle();
+    CHECK(read_answers(peer.received()).size() == 4);
+  }
+  SECTION("and its peer has ended its side just before") {
+    rig.pass_time(200);
+    peer.closes();
+    rig.pass_time(100);
+    CHECK(read_answers(peer.received()).size() == 3);
+    CHECK(peer.closed());
+  }
+  SECTION("and the daemon stops meanwhile") {
+    rig.connections->abandon_all();
+    rig.settle();
+    CHECK(peer.closed());
+  }
+  SECTION("and the daemon drains meanwhile") {
+    rig.drain();
+    rig.pass_time(300);
+    CHECK(read_answers(peer.received()).size() == 1);
+    rig.pass_time(2000);
+    CHECK(peer.closed());
+  }
+}
+
+TEST_CASE("connection: requests that wait but shortly cost no poll for their peer's end") {
+  Rig rig;
+  FakePeer& peer = rig.connect();
+  for (int i = 0; i < 10; ++i) {
+    peer.sends(get("/wait/50") + get("/"));
+    rig.pass_time(49);
+    CHECK_FALSE(rig.engine.polling_end(peer));
+    rig.pass_time(1);
+    CHECK(read_answers(peer.take_received()).size() == 2);
+    CHECK(rig.engine.receiving(peer));
+  }
+}
+
+TEST_CASE("connection: who ends its side has what waits for it given up, and what is on its way sent") {
+  Rig rig;
+  FakePeer& peer = rig.connect();
+  const Witness witness(peer);
+  SECTION("suspended") {
+    peer.sends(get("/") + get("/never"));
+    peer.closes();
+    rig.settle();
+    CHECK(rig.site.wire.cancelled == 0);
+    rig.pass_time(199);
+    CHECK_FALSE(peer.closed());
+    rig.pass_time(1);
+    CHECK(read_answers(peer.received()).size() == 1);
+    CHECK_FALSE(witness.reset());
+  }
+  SECTION("behind an answer that is read slowly") {
+    peer.stops_reading();
+    peer.sends(get("/pinned/100000") + get("/never"));
+    peer.closes();
+    rig.pass_time(10'000);
+    CHECK_FALSE(peer.closed());
+    peer.reads_again();
+    rig.settle();
+    CHECK_FALSE(peer.closed());
+    rig.pass_time(200);
+    const auto answers = read_answers(peer.received());
+    REQUIRE(answers.size() == 1);
+    CHECK(answers[0].complete);
+    CHECK_FALSE(witness.reset());
+  }
+  CHECK(peer.closed());
+  CHECK(rig.site.wire.cancelled == 1);
+  CHECK(rig.connections->count() == 0);
 }
 
 TEST_CASE("connection: tells a suspended request once that its client has gone") {
