@@ -126,6 +126,9 @@ constexpr Setting kSettings[] = {
            "Between two requests of a connection. Keep it longer than the idle timeout of a proxy in front."),
     number("limits.send_timeout", Duration, 1, kHour, AT(limits.send_timeout_ms),
            "For a client to take 256 KiB of an answer, or what is left of it; then the connection is reset."),
+    number("limits.half_closed_timeout", Duration, 0, kDay, AT(limits.half_closed_timeout_ms),
+           "How long a request may wait for its answer, or for the next piece of it, once its client has "
+           "closed its sending side; then it ends as if the client had left."),
     number("limits.linger_timeout", Duration, 0, 60 * kSecond, AT(limits.linger_timeout_ms),
            "How long what a refused client still sends is read over, so that it gets its answer."),
     number("limits.pipeline_turn", Count, 1, 65536, AT(limits.pipeline_turn),

@@ -441,7 +441,8 @@ void Session::end_exchange() {
 uint64_t Session::give_up_ms() const {
   const bool waits = step_ == Step::Answer || (step_ == Step::Body && body_held());
   if (!half_closed() || !waits || !output_.empty()) return UINT64_MAX;
-  return ended_since_ms_ + env_.limits.half_closed_timeout_ms;
+  const uint64_t waits_since_ms = step_ == Step::Answer ? answer_since_ms_ : body_held_since_ms_;
+  return std::max(ended_since_ms_, waits_since_ms) + env_.limits.half_closed_timeout_ms;
 }
 
 void Session::give_up() {

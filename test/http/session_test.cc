@@ -450,6 +450,22 @@ TEST_CASE("session: a request that waits is given up soon after its client has e
   }
 }
 
+TEST_CASE("session: what a client sent before it ended its side has its time from when it is complete") {
+  Stage stage;
+  stage.script.body_end = [](Exchange& exchange) { exchange.suspend(); };
+  const std::string post = head_of("/", "Content-Length: 2\r\n");
+  stage.feed(post + "0");
+  stage.session.peer_ended();
+  stage.pass(5'000);
+  stage.feed("1");
+  stage.session.feed_end();
+  CHECK(stage.session.deadline_ms() == stage.harness.worker.now_ms + 200);
+  stage.pass(199);
+  CHECK_FALSE(stage.session.finished());
+  stage.pass(1);
+  CHECK(stage.session.finished());
+}
+
 TEST_CASE("session: an answer in pieces goes on for a client that has ended its side while it reads") {
   Stage stage;
   stage.harness.limits.output_high_bytes = 1000;

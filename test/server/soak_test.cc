@@ -152,6 +152,11 @@ class Client {
         if (pick(6) != 0)
           return add(get("/describe"), 200, "GET path=/describe query= host=a.example\nHost=[a.example]\n");
         last_ = true;
+        if (pick(2) == 0) {
+          // Never answered, and left behind with what follows it.
+          script_ += get("/never") + random_text(pick(2) == 0 ? 20'000 : 1);
+          return;
+        }
         add(get("/torn"), 200, "torn");
         expected_.back().torn = true;
         script_ += get("/");
