@@ -131,7 +131,8 @@ constexpr Setting kSettings[] = {
            "For a client to take 256 KiB of an answer, or what is left of it; then the connection is reset."),
     number("limits.half_closed_timeout", Duration, 0, kDay, AT(limits.half_closed_timeout_ms),
            "How long a request may wait for its answer, or for the next piece of it, once its client has "
-           "closed its sending side; then it ends as if the client had left."),
+           "closed its sending side; then it ends as if the client had left. Raise it for clients that "
+           "half-close and then wait."),
     number("limits.linger_timeout", Duration, 0, 60 * kSecond, AT(limits.linger_timeout_ms),
            "How long what a refused client still sends is read over, so that it gets its answer."),
     number("limits.pipeline_turn", Count, 1, 65536, AT(limits.pipeline_turn),

@@ -211,7 +211,6 @@ void Connection::steer_receive() {
 
 // A peer may leave behind bytes that it was not received from for: a poll tells of that, once it has been so
 // for long enough.
-
 void Connection::watch_end() {
   const uint64_t now = table_.loop_.now_ms();
   if (unread_since_ms_ == 0) unread_since_ms_ = now;

@@ -54,8 +54,19 @@ TEST_CASE("conformance: the daemon keeps to the list") {
   const Daemon upstream(test::upstream_configuration(server, "demo.so"));
   const Daemon daemon(
       test::conformance_configuration(server, TEST_PLUGINS, "demo.so", "http://" + upstream.address()));
-  for (const ConformanceCase& each : test::conformance_cases())
-    CHECK(judge(each, ask(daemon.address(), each)) == "");
+  for (const ConformanceCase& each : test::conformance_cases()) {
+    if (each.leaves) {
+      Client(daemon.address()).send(wire(each));
+      continue;
+    }
+    std::string wrong;
+    const auto right = [&] {
+      wrong = judge(each, ask(daemon.address(), each));
+      return wrong.empty();
+    };
+    if (!right() && each.eventually) (void)wait_until(right);
+    CHECK(wrong == "");
+  }
 }
 
 }  // namespace leat::e2e

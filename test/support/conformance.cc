@@ -168,6 +168,25 @@ Cases shared() {
   };
 }
 
+// Clients that leave before they are answered, whatever their handler waits for.
+Cases leaving() {
+  Cases cases;
+  for (const std::string_view target : {"/leave/waits", "/leave/sleeps", "/leave/events", "/leave/gathers",
+                                        "/leave/asks", "/leave/completes", "/leave/works", "/leave/blocks"})
+    cases.push_back({.title = "the client leaves", .method = "GET", .target = target, .leaves = true});
+  cases.push_back({.title = "the client leaves its body behind",
+                   .method = "POST",
+                   .target = "/leave/holds",
+                   .body = "a body",
+                   .leaves = true});
+  cases.push_back({.title = "all that waited learn of it",
+                   .method = "GET",
+                   .target = "/leave/left",
+                   .expected = {.body = R"({"here":0,"told":2})"},
+                   .eventually = true});
+  return cases;
+}
+
 // Mistakes of plugins, which harm their own request and no other.
 Cases mistakes() {
   return {
@@ -263,6 +282,15 @@ constexpr Route kOthers[] = {
     {kGet, "/remember/{name}", "cached:remember"},
     {kGet, "/serve/{name}", "cached:serve"},
     {kGet, "/misuse_of_cache", "cached:misuse"},
+    {kGet, "/leave/waits", "leaving:waits"},
+    {kGet, "/leave/sleeps", "leaving:sleeps"},
+    {kGet, "/leave/events", "leaving:events"},
+    {kGet, "/leave/gathers", "leaving:gathers"},
+    {kGet, "/leave/asks", "leaving:asks"},
+    {kGet, "/leave/completes", "leaving:completes"},
+    {kGet, "/leave/works", "leaving:works"},
+    {R"("POST")", "/leave/holds", "leaving:holds"},
+    {kGet, "/leave/left", "leaving:left"},
 };
 
 template <class Routes>
@@ -284,7 +312,8 @@ std::string value_of(const ConformanceCase::Fields& fields, std::string_view nam
 const std::vector<ConformanceCase>& conformance_cases() {
   static const Cases all = [] {
     Cases cases;
-    for (const Cases& some : {answers(), parameters(), bodies(), state(), later(), shared(), mistakes()})
+    for (const Cases& some :
+         {answers(), parameters(), bodies(), state(), later(), shared(), leaving(), mistakes()})
       cases.insert(cases.end(), some.begin(), some.end());
     return cases;
   }();
@@ -313,10 +342,15 @@ std::string upstream_configuration(const std::string& listen, const std::string&
 std::string conformance_configuration(const std::string& listen, const std::string& plugins,
                                       const std::string& demo, const std::string& upstream) {
   std::string text = upstream_configuration(listen, demo);
-  for (const char* name : {"consumer", "provider", "cached", "answers", "bodies", "tasks", "gather", "pool",
-                           "misuse", "fetches"})
+  for (const char* name :
+       {"consumer", "provider", "cached", "answers", "bodies", "tasks", "gather", "pool", "misuse"})
     text += fmt::format("[[plugin]]\nname = \"{0}\"\nfile = \"{1}/{0}.so\"\n", name, plugins);
-  text += fmt::format("[plugin.config]\nupstream = \"{}\"\n", upstream) + tables(kOthers);
+  for (const char* name : {"fetches", "leaving"})
+    text += fmt::format(
+        "[[plugin]]\nname = \"{0}\"\nfile = \"{1}/{0}.so\"\n[plugin.config]\nupstream = \"{2}\"\n", name,
+        plugins, upstream);
+  text += tables(kOthers);
+  text += "[[route]]\npath = \"/leave/blocks\"\nhandler = \"leaving:blocks\"\nexecutor = \"pool\"\n";
   // Those of the misuse plugin go by their own names.
   for (const ConformanceCase& each : mistakes()) {
     const std::string_view name = each.target.substr(1);

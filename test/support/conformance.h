@@ -27,8 +27,10 @@ struct ConformanceCase {
   std::string_view method, target;
   Expected expected;
   Fields headers = {};
-  std::string body = {};  // with a length if there is one
-  bool chunked = false;   // or in chunks, one for each byte
+  std::string body = {};    // with a length if there is one
+  bool chunked = false;     // or in chunks, one for each byte
+  bool leaves = false;      // the client leaves once it has asked: nothing is expected
+  bool eventually = false;  // it may have to be asked again before it is as expected
 };
 
 struct ConformanceAnswer {
