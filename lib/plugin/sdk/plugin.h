@@ -797,8 +797,9 @@ typedef struct leat_cache_v1 {
   /* [worker] Answers with the value, without copying it; as send() in all else. LEAT_E_NOT_FOUND, with
    * nothing answered; LEAT_E_STATE when the request has been answered. */
   int32_t (*send)(leat_request* request, leat_str key);
-  /* [any] Stores a copy, in place of what was there. `ttl_ms` from now it is not found any more (0: until it
-   * has to go). Tags, which may be NULL, are names by which many can be purged at once. LEAT_E_ARGUMENT: key,
+  /* [any] Stores a copy, in place of what was there. `ttl_ms` from now it is not found any more. 0: until it
+   * has to go. More than INT64_MAX, which is a time below zero that was made unsigned: it is over already, so
+   * that nothing is stored, and what was there goes. Tags, which may be NULL, are names by which many can be purged at once. LEAT_E_ARGUMENT: key,
    * value and tags are more than cache.entry_size, or nothing is stored here; LEAT_E_MEMORY. */
   int32_t (*put)(const leat_host* host, leat_str key, leat_str value, uint64_t ttl_ms, const leat_str* tags,
                  uint32_t tag_count);
