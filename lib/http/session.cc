@@ -372,11 +372,7 @@ bool Session::end_answer() {
 void Session::refuse(const Refusal& refusal) {
   if (exchange_ == nullptr) exchange_ = env_.exchanges.take(*this, env_.limits.request_memory_bytes);
   if (exchange_ == nullptr) {
-    // Not even an exchange is left: the shortest honest answer.
-    if (!output_.append("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\n"
-                        "Connection: close\r\n\r\n"))
-      cut_ = true;
-    close(true);
+    turn_away();
     return;
   }
   Exchange& exchange = *exchange_;
@@ -398,6 +394,15 @@ void Session::refuse(const Refusal& refusal) {
   exchange.close_after = true;
   exchange.send_problem(refusal.status, refusal.detail);
   close(true);
+}
+
+// The shortest honest answer.
+void Session::turn_away() {
+  if (!output_.append("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\n"
+                      "Connection: close\r\n\r\n"))
+    cut_ = true;
+  close(true);
+  settle();
 }
 
 void Session::close(bool linger) {

@@ -69,6 +69,9 @@ class Session {
   void deadline_passed();
   // Answers what was begun, with Connection: close, and takes nothing new.
   void drain();
+  // In place of feed(): whatever the peer asks for is answered with a 503 that needs nothing but room for its
+  // bytes, and the session ends.
+  void turn_away();
 
   [[nodiscard]] Output& output() { return output_; }
   // False: receive no more until it is true again; bytes that still come are kept.
