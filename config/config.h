@@ -54,6 +54,7 @@ struct Settings {
   std::string admin_socket;  // empty: in the runtime folder that the service manager gives, or none
 
   uint32_t max_connections = 65'536;      // of a worker
+  uint64_t max_per_address = 0;           // of all workers; 0: three quarters of all there may be
   uint32_t max_requests = 16'384;         // in flight, of a worker
   uint64_t memory = uint64_t{512} << 20;  // blocks of a worker
   uint32_t receive_buffers = 512;         // of a worker

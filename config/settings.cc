@@ -98,8 +98,16 @@ constexpr Setting kSettings[] = {
          "folder that "
          "systemd's RuntimeDirectory= gives, or for none."),
 
-    number("limits.connections", Count, 1, 1'000'000, AT(max_connections),
-           "Open connections of a worker; more wait in the kernel's backlog."),
+    number(
+        "limits.connections", Count, 1, 1'000'000, AT(max_connections),
+        "Open connections of a worker. A further one takes the place of the one that has been idle for the "
+        "longest; where none is idle it is answered 503."),
+    number("limits.connections_per_address", Count, 0, 1'000'000'000, AT(max_per_address),
+           "Open connections of one client address (of IPv6, the first 64 bits) on all workers; more are "
+           "answered 503. "
+           "0: three quarters of what all workers may have, so that others always find room. A proxy in "
+           "front is one "
+           "address; unix sockets are not counted."),
     number("limits.requests_in_flight", Count, 1, 1'000'000, AT(max_requests),
            "Requests of a worker that are being answered; more get a 503."),
     number("limits.memory", Size, kMiB, 1024 * kGiB, AT(memory),

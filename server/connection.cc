@@ -2,10 +2,13 @@
 
 #include <fmt/core.h>
 #include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <functional>
 #include <string>
@@ -14,7 +17,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "net/listener.h"
+#include "server/address_counts.h"
 
 namespace leat::server {
 
@@ -34,8 +37,21 @@ constexpr uint64_t kWatchEndAfterMs = 100;
 // others are refused.
 constexpr uint64_t kGraceMs = 250;
 // All connections are looked at to find those, so not in every turn.
-constexpr uint64_t kLookEveryMs = 100;
+constexpr uint64_t kRelieveEveryMs = 100;
 constexpr uint64_t kTellEveryMs = 1'000;
+// How long a client that is turned away has for its first byte. One that has connected to ask sends it within
+// a round trip or two; longer would keep others from their answer.
+constexpr uint64_t kTurnAwayMs = 2'000;
+// A connection that has not asked for anything yet is idle after so long. Its client may be on a slow line
+// and about to ask, and would get no answer at all.
+constexpr uint64_t kFreshMs = 1'000;
+// To find those that are idle for the longest all are looked at, so some are found at a time: one in so many,
+// and some at least. Where none is idle the next look is a moment later.
+constexpr size_t kIdleShare = 64;
+constexpr size_t kLeastIdle = 16;
+constexpr uint64_t kLookForIdleEveryMs = 20;
+// Descriptors that are kept to tell clients that there are none: as many as are told at a time.
+constexpr size_t kReserve = 8;
 
 }  // namespace
 
@@ -43,15 +59,17 @@ Connection::Deadline::Deadline(Connection& owner)
     : net::Timer([](net::Timer& timer) { static_cast<Deadline&>(timer).connection.on_timer(); }),
       connection(owner) {}
 
-Connection::Connection(Connections& table, uint32_t slot, uint32_t generation, Fd fd)
+Connection::Connection(Connections& table, uint32_t slot, uint32_t generation, Fd fd,
+                       const net::PeerAddress& peer, bool has_place)
     : table_(table),
       slot_(slot),
       generation_(generation),
       fd_(std::move(fd)),
+      has_place_(has_place),
       idle_since_ms_(table.loop_.now_ms()),
       timer_(*this),
-      peer_size_(static_cast<uint8_t>(net::peer_text(fd_.get(), peer_))),
-      session_(table.http_, {peer_.data(), peer_size_}, slot) {}
+      peer_(peer),
+      session_(table.http_, peer_.text(), slot) {}
 
 Connection::~Connection() {
   ENSURE(!in_flight());
@@ -78,7 +96,10 @@ void Connection::on_received(const net::Completion& completion) {
   if (!completion.armed) receiving_ = cancelling_ = false;
   const int32_t result = completion.result;
   if (result > 0) {
-    if (state_ == State::Open) {
+    if (state_ == State::TurnedAway) {
+      state_ = State::Open;
+      session_.turn_away();
+    } else if (state_ == State::Open) {
       idle_since_ms_ = table_.loop_.now_ms();
       dozing_ = false;  // the receive that it was to give up has come to something
       session_.feed({completion.buffer.data, completion.buffer.size});
@@ -86,7 +107,7 @@ void Connection::on_received(const net::Completion& completion) {
   } else if (result == 0) {
     peer_ended_ = true;
     if (state_ == State::Open) session_.feed_end();
-    if (state_ == State::Lingering) begin_close(false);
+    if (state_ == State::Lingering || state_ == State::TurnedAway) begin_close(false);
   } else if (result == -ENOBUFS) {
     table_.park(*this);
   } else if (result != -ECANCELED && result != -EINTR && result != -EAGAIN) {
@@ -122,7 +143,7 @@ void Connection::on_polled(int32_t events) {
 
 void Connection::on_timer() {
   const uint64_t now = table_.loop_.now_ms();
-  if (state_ == State::Lingering && now >= linger_until_ms_) {
+  if ((state_ == State::Lingering || state_ == State::TurnedAway) && now >= linger_until_ms_) {
     begin_close(false);
   } else if (sending_ && now >= send_since_ms_ + table_.options_.send_timeout_ms) {
     begin_close(true);
@@ -227,7 +248,7 @@ uint64_t Connection::watch_end_ms() const {
 
 void Connection::set_timer() {
   uint64_t next = session_.deadline_ms();
-  if (state_ == State::Lingering) next = linger_until_ms_;
+  if (state_ == State::Lingering || state_ == State::TurnedAway) next = linger_until_ms_;
   if (sending_) next = std::min(next, send_since_ms_ + table_.options_.send_timeout_ms);
   if (!dozing_ && table_.options_.doze_after_ms != 0 && session_.idle())
     next = std::min(next, idle_since_ms_ + table_.options_.doze_after_ms);
@@ -251,8 +272,42 @@ void Connection::finish() {
 }
 
 void Connection::drain() {
+  if (state_ == State::TurnedAway) return;  // it is about to end
   session_.drain();
   table_.touch(*this);
+}
+
+void Connection::turn_away() {
+  if (state_ != State::Open) return;
+  state_ = State::TurnedAway;
+  linger_until_ms_ = table_.loop_.now_ms() + kTurnAwayMs;
+  give_place();
+  table_.touch(*this);
+}
+
+uint64_t Connection::idle_since_ms() const {
+  if (state_ != State::Open || sending_ || peer_ended_ || !session_.idle()) return UINT64_MAX;
+  const bool fresh = session_.requests() == 0 && table_.loop_.now_ms() < idle_since_ms_ + kFreshMs;
+  return fresh ? UINT64_MAX : idle_since_ms_;
+}
+
+bool Connection::silent() const {
+  int unread = 0;
+  return ::ioctl(fd_.get(), FIONREAD, &unread) == 0 && unread == 0;
+}
+
+bool Connection::take_place() {
+  if (state_ != State::Open) return false;
+  has_place_ = table_.options_.addresses->enter(peer_.group, table_.crowded());
+  if (has_place_) ++table_.places_;
+  return has_place_;
+}
+
+// It counts no longer.
+void Connection::give_place() {
+  if (!std::exchange(has_place_, false)) return;
+  --table_.places_;
+  if (table_.options_.addresses != nullptr) table_.options_.addresses->leave(peer_.group);
 }
 
 // From here on nothing is started; settle() waits until the last operation has completed. With `reset` the
@@ -260,6 +315,7 @@ void Connection::drain() {
 void Connection::begin_close(bool reset) {
   if (state_ == State::Closing) return;
   state_ = State::Closing;
+  give_place();
   session_.disconnect();
   table_.loop_.timers().stop(timer_);
   table_.touch(*this);
@@ -284,7 +340,9 @@ Connections::Soon::Soon(Connections& owner)
 Connections::Look::Look(Connections&) : net::Timer([](net::Timer&) {}) {}
 
 Connections::Connections(net::Loop& loop, http::SessionEnvironment& http, const ConnectionOptions& options)
-    : loop_(loop), http_(http), options_(options), soon_(*this), look_(*this) {}
+    : loop_(loop), http_(http), options_(options), soon_(*this), look_(*this) {
+  turning_all_away_ = !restore_reserve();
+}
 
 Connections::~Connections() {
   ENSURE(count_ == 0);
@@ -292,8 +350,7 @@ Connections::~Connections() {
   loop_.timers().stop(look_);
 }
 
-bool Connections::open(Fd fd) {
-  if (full()) return false;
+void Connections::open(Fd fd) {
   if (free_slots_.empty()) {
     free_slots_.push_back(static_cast<uint32_t>(slots_.size()));
     slots_.emplace_back();
@@ -301,11 +358,136 @@ bool Connections::open(Fd fd) {
   const uint32_t slot = free_slots_.back();
   free_slots_.pop_back();
   Slot& entry = slots_[slot];
-  entry.connection = std::make_unique<Connection>(*this, slot, entry.generation, std::move(fd));
+  const net::PeerAddress peer = net::peer_of(fd.get());
+  const bool may_enter = options_.addresses == nullptr || options_.addresses->enter(peer.group, crowded());
+  entry.connection =
+      std::make_unique<Connection>(*this, slot, entry.generation, std::move(fd), peer, may_enter);
+  Connection& connection = *entry.connection;
   ++count_;
   ++opened_;
   if (options_.opened != nullptr) options_.opened->add(1);
-  touch(*entry.connection);
+  touch(connection);
+  if (may_enter) ++places_;
+  if (!may_enter || places_ > options_.most || turning_all_away_) newcomers_.push_back(slot);
+}
+
+// Finds places for those that came when there was none, at the end of a turn, when everything that has come
+// is known.
+void Connections::make_room() {
+  size_t gave_up = 0;
+  for (const uint32_t slot : newcomers_)
+    if (!slots_[slot].connection->has_place()) seek_place(*slots_[slot].connection);
+  while (!turning_all_away_ && places_ > options_.most && give_up_one(idle_)) ++gave_up;
+  if (gave_up != 0)
+    log::limited(log::Level::Warn, {},
+                 "worker {}: limits.connections ({}) is reached: {} idle connection{} closed", worker(),
+                 options_.most, gave_up, gave_up == 1 ? " was" : "s were");
+  for (; places_ > options_.most || turning_all_away_; newcomers_.pop_back()) {
+    if (newcomers_.empty()) break;
+    Connection& latest = *slots_[newcomers_.back()].connection;
+    if (!latest.has_place()) continue;
+    if (!turning_all_away_)
+      log::limited(
+          log::Level::Warn, {},
+          "worker {}: limits.connections ({}) is reached and none is idle: a new one is answered 503",
+          worker(), options_.most);
+    turn_away(latest);
+  }
+  newcomers_.clear();
+}
+
+// Its address has as many connections as it may: one that is idle goes, or this one.
+void Connections::seek_place(Connection& connection) {
+  const uint64_t group = connection.peer().group;
+  if (idle_of_one_.group != group) idle_of_one_ = {.group = group, .look_ms = idle_of_one_.look_ms};
+  if (give_up_one(idle_of_one_) && connection.take_place()) {
+    log::limited(
+        log::Level::Warn, {},
+        "worker {}: {} has as many connections as one address may (limits.connections_per_address): an "
+        "idle one was closed",
+        worker(), connection.peer().text());
+    return;
+  }
+  log::limited(
+      log::Level::Warn, {},
+      "worker {}: {} has as many connections as one address may (limits.connections_per_address) and none "
+      "is idle: a new one is answered 503",
+      worker(), connection.peer().text());
+  turn_away(connection);
+}
+
+void Connections::turn_away(Connection& connection) {
+  if (options_.turned_away != nullptr) options_.turned_away->add(1);
+  // One address, which has enough, must not keep others from being told.
+  if (!connection.has_place() && turned_away_ >= options_.most_turned_away / 2) {
+    connection.abandon();
+    return;
+  }
+  connection.turned_away = true;
+  ++turned_away_;
+  connection.turn_away();
+}
+
+size_t Connections::give_up_idle(size_t count) {
+  size_t gave_up = 0;
+  while (gave_up < count && give_up_one(idle_)) ++gave_up;
+  return gave_up;
+}
+
+// Closes the connection that has been idle for the longest. False when none is.
+bool Connections::give_up_one(IdleList& list) {
+  for (int look = 0; look < 2; ++look) {
+    while (!list.found.empty()) {
+      const Idle candidate = list.found.back();
+      list.found.pop_back();
+      const Slot& slot = slots_[candidate.slot];
+      // Not if it has been of use since it was found, or if it is about to be.
+      if (slot.connection == nullptr || slot.generation != candidate.generation ||
+          slot.connection->idle_since_ms() != candidate.since_ms || !slot.connection->silent())
+        continue;
+      if (options_.given_up != nullptr) options_.given_up->add(1);
+      slot.connection->abandon();
+      return true;
+    }
+    if (look == 0) find_idle(list);
+  }
+  list.look_ms = loop_.now_ms() + kLookForIdleEveryMs;
+  return false;
+}
+
+void Connections::find_idle(IdleList& list) {
+  if (loop_.now_ms() < list.look_ms) return;
+  for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
+    const Connection* const connection = slots_[slot].connection.get();
+    if (connection == nullptr || (list.group != 0 && connection->peer().group != list.group)) continue;
+    const uint64_t since_ms = connection->idle_since_ms();
+    if (since_ms != UINT64_MAX) list.found.push_back({since_ms, slot, slots_[slot].generation});
+  }
+  const size_t some = std::min(list.found.size(), std::max(kLeastIdle, list.found.size() / kIdleShare));
+  std::ranges::partial_sort(list.found, list.found.begin() + static_cast<std::ptrdiff_t>(some), {},
+                            &Idle::since_ms);
+  list.found.resize(some);
+  std::ranges::reverse(list.found);
+}
+
+bool Connections::use_reserve() {
+  if (turning_all_away_) return false;
+  reserve_.clear();
+  turning_all_away_ = true;
+  return true;
+}
+
+// All or none: what there is serves to turn clients away until then.
+bool Connections::restore_reserve() {
+  while (reserve_.size() < kReserve) {
+    Fd kept(::eventfd(0, EFD_CLOEXEC));
+    if (!kept) {
+      reserve_.clear();
+      return false;
+    }
+    reserve_.push_back(std::move(kept));
+  }
+  turning_all_away_ = false;
   return true;
 }
 
@@ -329,6 +511,8 @@ void Connections::touch(http::Session& session) { touch(*slots_[session.owner()]
 
 void Connections::on_turn_end() {
   watch_memory();
+  if (!newcomers_.empty()) [[unlikely]]
+    make_room();
   settle_dirty();
   if (!parked_.empty()) {
     unpark();
@@ -368,8 +552,8 @@ struct Relief {
 // a good part is free.
 void Connections::relieve() {
   const uint64_t now = loop_.now_ms();
-  if (!look_.running()) loop_.timers().start(look_, now + kLookEveryMs);
-  if (now < relieved_ms_ + kLookEveryMs && relieved_ms_ != 0) return;
+  if (!look_.running()) loop_.timers().start(look_, now + kRelieveEveryMs);
+  if (now < relieved_ms_ + kRelieveEveryMs && relieved_ms_ != 0) return;
   relieved_ms_ = now;
 
   using Holds = Connection::Idler::Holds;
@@ -501,6 +685,7 @@ void Connections::abandon_all() {
 }
 
 void Connections::free(uint32_t slot) {
+  if (slots_[slot].connection->turned_away) --turned_away_;
   slots_[slot].connection.reset();
   slots_[slot].generation = (slots_[slot].generation + 1) & 0xffffff;
   free_slots_.push_back(slot);

@@ -36,7 +36,7 @@ class Fleet {
     const std::vector<int> cpus = usable_cpus();
     for (uint32_t i = 0; i < options.workers; ++i) {
       WorkerOptions worker = options.worker;
-      worker.index = i;
+      worker.index = worker.connections.worker = i;
       worker.cpu = options.pin ? cpus[i % cpus.size()] : -1;
       workers_.push_back(std::make_unique<Worker>(std::move(worker), std::move(listeners[i]), *services[i],
                                                   workers_, options.hooks));

@@ -22,6 +22,7 @@
 #include "leat_version.h"
 #include "plugin/commons.h"
 #include "plugin/sdk/plugin_text.hpp"
+#include "server/address_counts.h"
 #include "server/assemble.h"
 #include "server/command_line.h"
 #include "server/control.h"
@@ -88,6 +89,15 @@ DaemonOptions daemon_options(const config::Settings& settings, uint32_t workers)
   worker.known_heads = settings.known_heads;
   worker.stall_warning_ms = settings.stall_warning;
   return options;
+}
+
+// One client must leave room for others, and the only one there is, such as a proxy, must find enough.
+//
+// By its hash an address may have more of its connections with one worker: where the last quarter of a
+// worker's places begins, half of them has to do.
+uint64_t most_per_address(const config::Settings& settings, uint32_t workers) {
+  if (settings.max_per_address != 0) return settings.max_per_address;
+  return (uint64_t{settings.max_connections} * workers * 3 + 3) / 4;
 }
 
 // The folders named on the command line and, for a daemon that still lies in its build tree, that tree's
@@ -209,6 +219,12 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   OwnMetrics own(libraries.commons(), loaded->workers);
   options.worker.connections.opened = &own.connections_opened();
   options.worker.connections.closed = &own.connections_closed();
+  options.worker.connections.given_up = &own.connections_given_up();
+  options.worker.connections.turned_away = &own.connections_turned_away();
+  const uint64_t per_address = most_per_address(loaded->settings, loaded->workers);
+  AddressCounts addresses(per_address,
+                          loaded->settings.max_per_address != 0 ? per_address : (per_address + 1) / 2);
+  options.worker.connections.addresses = &addresses;
   options.worker.metrics = &own;
   Generations generations(std::move(loaded->assembly), loaded->workers,
                           {.drain_timeout_ms = loaded->settings.drain_timeout,

@@ -22,6 +22,14 @@ OwnMetrics::OwnMetrics(plugin::Commons& commons, uint32_t workers)
                  .labels = {{"status", fmt::format("{}xx", i + pipeline::RequestCounts::kFirst)}}});
   opened_ = declare({.name = "leat_connections_opened_total", .help = "Connections that were accepted."});
   closed_ = declare({.name = "leat_connections_closed_total", .help = "Those of them that have ended."});
+  given_up_ =
+      declare({.name = "leat_connections_given_up_total",
+               .help = "Idle connections that were closed to make room, at limits.connections or for want of "
+                       "descriptors."});
+  turned_away_ =
+      declare({.name = "leat_connections_turned_away_total",
+               .help = "Connections that were answered 503 for want of room: at limits.connections, at "
+                       "limits.connections_per_address, or for want of descriptors."});
   generation_ = declare({.type = metrics::Type::Gauge,
                          .name = "leat_generation",
                          .help = "The number of the configuration that serves; each reload makes the next."});

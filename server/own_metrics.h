@@ -29,6 +29,8 @@ class OwnMetrics {
   [[nodiscard]] const pipeline::RequestCounts& requests() const { return requests_; }
   [[nodiscard]] metrics::Metric& connections_opened() const { return *opened_; }
   [[nodiscard]] metrics::Metric& connections_closed() const { return *closed_; }
+  [[nodiscard]] metrics::Metric& connections_given_up() const { return *given_up_; }
+  [[nodiscard]] metrics::Metric& connections_turned_away() const { return *turned_away_; }
   // Of a worker, which shows its memory from then on until it is forgotten.
   struct Memory {
     const BlockPool* blocks;
@@ -48,7 +50,7 @@ class OwnMetrics {
   metrics::Registry& registry_;
   uint32_t workers_;
   pipeline::RequestCounts requests_;
-  std::shared_ptr<metrics::Metric> opened_, closed_, generation_;
+  std::shared_ptr<metrics::Metric> opened_, closed_, given_up_, turned_away_, generation_;
   std::vector<std::shared_ptr<metrics::Metric>> others_;
   std::mutex mutex_;
   std::vector<Memory> memories_;

@@ -7,8 +7,10 @@
 
 #include "base/allocator.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "net/listener.h"
 #include "server/own_metrics.h"
 
 namespace leat::server {
@@ -31,6 +33,13 @@ constexpr uint64_t kTidyEveryMs = 1'000;
 // So much has gone back to the allocator before it is worth asking for it, and less than that in the last
 // second, so that nobody will want it again at once.
 constexpr size_t kWorthGivingBack = size_t{1} << 20;
+// A worker that has not turned for so long gets no clients from others. A tenth of it happens with heavy
+// requests.
+constexpr uint64_t kStuckNs = 100'000'000;
+
+// Workers that wait for the clients of a unix socket: all of them are woken for each. One alone might not
+// turn for a while; with hundreds, most would wake for nothing.
+constexpr uint32_t kShareListener = 4;
 
 }  // namespace
 
@@ -40,6 +49,12 @@ struct Worker::RemoteResume : net::Task {
   http::Ticket ticket;
   Resume call = nullptr;
   void* argument = nullptr;
+};
+
+// A client on its way to the worker that shall have it.
+struct Worker::Given : net::Task {
+  Worker* worker = nullptr;
+  Fd fd;
 };
 
 struct Worker::SoonTask : net::Task {
@@ -116,9 +131,17 @@ Expected<std::string> Worker::build() {
   update_date();
   if (hooks_.start && !hooks_.start(options_.index))
     return std::unexpected(Error{"a plugin refused to start"});
-  for (Fd& listener : listeners_)
+  for (Fd& listener : listeners_) {
+    const auto address = net::local_address(listener.get());
+    Acceptor::Give give;
+    if (fleet_.size() > 1 && address && address->kind == net::Address::Kind::Unix) {
+      if (options_.index >= kShareListener) continue;
+      give = [this](Fd fd) { this->give(std::move(fd)); };
+    }
     acceptors_.push_back(std::make_unique<Acceptor>(*loop_, *connections_, std::move(listener),
-                                                    static_cast<uint32_t>(acceptors_.size())));
+                                                    static_cast<uint32_t>(acceptors_.size()),
+                                                    std::move(give)));
+  }
   listeners_.clear();
   return chosen->reason;
 }
@@ -130,11 +153,13 @@ void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
   const StallMeter::Thread measured(stalls_);
   Expected<std::string> built = build();
   const bool serving = built.has_value();
+  serving_ = serving;
   ready(std::move(built));
   if (!serving) return;
   for (const auto& acceptor : acceptors_) acceptor->start();
   loop_->run(*this);
 
+  serving_ = false;
   for (const auto& acceptor : acceptors_) acceptor->stop();
   connections_->abandon_all();  // which ends the exchanges, and with them their fetches
   self_requests_->abandon_all();
@@ -174,9 +199,44 @@ void Worker::drain() {
 
 void Worker::stop() { loop_->stop(); }
 
+// The clients of a unix socket go to one worker after the other.
+void Worker::give(Fd fd) {
+  const uint32_t turn = fleet_.front()->next_.fetch_add(1, std::memory_order_relaxed);
+  Worker* taker = this;
+  for (size_t i = 0; i < fleet_.size(); ++i) {
+    Worker& candidate = *fleet_[(turn + i) % fleet_.size()];
+    if (&candidate != this && !candidate.takes_connections()) continue;
+    taker = &candidate;
+    break;
+  }
+  if (taker == this) {
+    connections_->open(std::move(fd));
+    return;
+  }
+  auto* task = new Given;
+  task->worker = taker;
+  task->fd = std::move(fd);
+  task->run = [](net::Task& base) {
+    auto& self = static_cast<Given&>(base);
+    Worker& worker = *self.worker;
+    // One that has been told to stop in the meantime refuses it, as a closed listener would.
+    if (worker.connections_ != nullptr && worker.serving_.load(std::memory_order_relaxed))
+      worker.connections_->open(std::move(self.fd));
+    delete &self;
+  };
+  taker->loop_->post(*task);
+}
+
+bool Worker::takes_connections() const {
+  if (!serving_.load(std::memory_order_acquire)) return false;
+  const uint64_t busy_since_ns = loop_->busy_since_ns();
+  return busy_since_ns == 0 || monotonic_ns() < busy_since_ns + kStuckNs;
+}
+
 void Worker::begin_drain() {
   if (draining_ || connections_ == nullptr) return;
   draining_ = true;
+  serving_ = false;
   for (const auto& acceptor : acceptors_) acceptor->stop();
   connections_->drain_all();
   loop_->timers().start(*drain_deadline_, loop_->now_ms() + options_.drain_timeout_ms);

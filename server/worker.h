@@ -111,6 +111,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
 
  private:
   struct RemoteResume;
+  struct Given;
   struct SoonTask;
   struct DrainDeadline : net::Timer {
     explicit DrainDeadline(Worker& owner);
@@ -127,6 +128,8 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   void resume_chosen(const Choice& chosen, Resume call);
   void watch_memory();
   void tidy();
+  void give(Fd fd);
+  [[nodiscard]] bool takes_connections() const;
   void begin_drain();
   void update_date();
 
@@ -158,6 +161,10 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   std::array<char, 29> date_{};
   uint64_t next_date_ns_ = 0;
   bool draining_ = false;
+
+  // For other workers: whether this one is there, and, of the first worker, whose turn it is to get a client.
+  alignas(64) std::atomic<bool> serving_ = false;
+  std::atomic<uint32_t> next_ = 0;
 };
 
 }  // namespace leat::server

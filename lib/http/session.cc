@@ -28,6 +28,9 @@ constexpr std::string_view kNoMemoryBody =
     R"({"type":"about:blank","title":"Service Unavailable","status":503,)"
     R"("detail":"The server has no memory left for this."})";
 static_assert(kNoMemoryBody.size() == 116);
+// The same before it is known what was asked for: HEAD has no body.
+constexpr std::string_view kTurnedAway =
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
 
 constexpr bool is_line_end(char c) { return c == '\r' || c == '\n'; }
 
@@ -459,9 +462,7 @@ bool Session::end_answer() {
 void Session::refuse(const Refusal& refusal) {
   if (exchange_ == nullptr) exchange_ = env_.exchanges.take(*this, env_.limits.request_memory_bytes);
   if (exchange_ == nullptr) {
-    // Not even an exchange is left.
-    answer_without_memory();
-    close(true);
+    turn_away();
     return;
   }
   Exchange& exchange = *exchange_;
@@ -487,6 +488,13 @@ void Session::refuse(const Refusal& refusal) {
   close(true);
 }
 
+// The shortest honest answer.
+void Session::turn_away() {
+  if (!output_.append_pinned(kTurnedAway, {})) cut_ = true;
+  close(true);
+  settle();
+}
+
 void Session::close(bool linger) {
   step_ = Step::Closing;
   linger_ = linger;
@@ -504,14 +512,10 @@ void Session::cut_answer(const Refusal& why) {
 
 // In place of an answer of which nothing was queued: one that lies ready. It is the connection's last.
 void Session::answer_without_memory() {
-  const bool queued = output_.append_pinned(kNoMemoryHead, {});
-  if (exchange_ == nullptr || !exchange_->head_only_) {
-    if (!queued || !output_.append_pinned(kNoMemoryBody, {})) cut_ = true;
-  } else if (!queued) {
-    cut_ = true;
-  }
-  if (exchange_ == nullptr) return;
   Exchange& exchange = *exchange_;
+  if (!output_.append_pinned(kNoMemoryHead, {}) ||
+      (!exchange.head_only_ && !output_.append_pinned(kNoMemoryBody, {})))
+    cut_ = true;
   exchange.response.reset();
   exchange.response.status = 503;
   exchange.state_ = Exchange::State::Finished;

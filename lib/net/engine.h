@@ -75,6 +75,9 @@ class Engine {
   // Accepts on a listening socket until it fails or is cancelled. result: a non-blocking, close-on-exec
   // descriptor that the caller owns.
   virtual void accept(Token token, int listener) = 0;
+  // Accepts one, for who shares a listening socket with others: all that ask are woken, and the first that
+  // turns gets it. With accept() a kernel may wake always the same one, also while that one does not turn.
+  virtual void accept_one(Token token, int listener) = 0;
 
   // Connects a non-blocking socket. The address must stay until the completion. result: 0 or -errno. Nothing
   // else may be asked for on `fd` meanwhile.

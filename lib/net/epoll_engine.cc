@@ -52,9 +52,10 @@ class EpollEngine final : public Engine {
         pool_(std::move(pool)),
         description_(fmt::format("epoll ({} buffers of {} bytes)", pool_.count(), pool_.size())) {}
 
-  void accept(Token token, int listener) override { start_input(token, listener, true); }
+  void accept(Token token, int listener) override { start_input(token, listener, Input::Accepts); }
+  void accept_one(Token token, int listener) override { start_input(token, listener, Input::AcceptsOne); }
   void connect(Token token, int fd, const sockaddr* address, socklen_t size) override;
-  void receive(Token token, int fd) override { start_input(token, fd, false); }
+  void receive(Token token, int fd) override { start_input(token, fd, Input::Receives); }
   void send(Token token, int fd, std::span<const iovec> parts) override;
   void poll(Token token, int fd) override { start_poll(token, fd, EPOLLIN | kEnds); }
   void poll_end(Token token, int fd) override { start_poll(token, fd, kEnds); }
@@ -65,6 +66,7 @@ class EpollEngine final : public Engine {
   [[nodiscard]] std::string_view description() const override { return description_; }
 
  private:
+  enum class Input : uint8_t { Receives, Accepts, AcceptsOne };
   struct Operation {
     Token token;
     bool active = false;
@@ -72,14 +74,14 @@ class EpollEngine final : public Engine {
   struct Descriptor {
     Operation input;  // an accept or a receive
     Operation poll;
-    uint32_t polled = 0;         // the events that `poll` waits for
-    Operation output;            // a connect, or a send that waits for room
-    std::vector<iovec> waiting;  // a send's parts
-    bool connects = false;       // what `output` is
-    bool accepts = false;        // what `input` is
-    bool readable = false;       // since the last receive that found nothing
-    bool hung_up = false;        // the peer closed or the socket failed: a receive will say so
-    bool queued = false;         // in ready_
+    uint32_t polled = 0;           // the events that `poll` waits for
+    Operation output;              // a connect, or a send that waits for room
+    std::vector<iovec> waiting;    // a send's parts
+    bool connects = false;         // what `output` is
+    Input does = Input::Receives;  // what `input` is
+    bool readable = false;         // since the last receive that found nothing
+    bool hung_up = false;          // the peer closed or the socket failed: a receive will say so
+    bool queued = false;           // in ready_
     [[nodiscard]] bool active() const { return input.active || poll.active || output.active; }
   };
 
@@ -87,7 +89,7 @@ class EpollEngine final : public Engine {
   bool watch(int fd, Descriptor& state, Token token);
   void start(Operation& operation, Token token, int fd);
   void end(Operation& operation);
-  void start_input(Token token, int fd, bool accepts);
+  void start_input(Token token, int fd, Input does);
   void start_poll(Token token, int fd, uint32_t events);
   void enqueue(int fd, Descriptor& state);
 
@@ -163,11 +165,11 @@ void EpollEngine::end(Operation& operation) {
   descriptors_of_.erase(operation.token.bits());
 }
 
-void EpollEngine::start_input(Token token, int fd, bool accepts) {
+void EpollEngine::start_input(Token token, int fd, Input does) {
   Descriptor& state = descriptor(fd);
   if (!state.active() && !watch(fd, state, token)) return;
   start(state.input, token, fd);
-  state.accepts = accepts;
+  state.does = does;
   if (state.readable) enqueue(fd, state);
 }
 
@@ -295,7 +297,8 @@ std::span<Completion> EpollEngine::serve_ready(std::span<Completion> out) {
     state.queued = false;
     if (!state.input.active || !state.readable) continue;
     if (!out.empty())
-      out = out.subspan(state.accepts ? accept_from(fd, state, out) : receive_from(fd, state, out));
+      out = out.subspan(state.does == Input::Receives ? receive_from(fd, state, out)
+                                                      : accept_from(fd, state, out));
     if (state.input.active && state.readable) enqueue(fd, state);
   }
   serving_.clear();
@@ -342,8 +345,11 @@ size_t EpollEngine::accept_from(int fd, Descriptor& state, std::span<Completion>
   for (int i = 0; i < kAcceptsPerTurn && count < out.size(); ++i) {
     const int accepted = ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (accepted >= 0) {
-      out[count++] = {token, accepted, true, {}};
-      continue;
+      const bool one = state.does == Input::AcceptsOne;
+      out[count++] = {token, accepted, !one, {}};
+      if (!one) continue;
+      end(state.input);
+      return count;
     }
     const int reason = errno;
     if (reason == EINTR || reason == ECONNABORTED) continue;  // the next one may be well

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "base/text.h"
@@ -222,13 +223,37 @@ Expected<Address> local_address(int fd) {
   return address;
 }
 
-size_t peer_text(int fd, std::span<char, 46> out) {
-  static_assert(INET6_ADDRSTRLEN == 46);
+namespace {
+
+// IPv4 addresses among the first halves of IPv6 ones: with all bits set before them, which is no sender's.
+uint64_t group_of(in_addr four) { return 0xffff'ffff'0000'0000 | ntohl(four.s_addr); }
+
+uint64_t group_of(SocketAddress& from) {
+  if (from.storage.ss_family == AF_INET) return group_of(from.as<sockaddr_in>().sin_addr);
+  const in6_addr& six = from.as<sockaddr_in6>().sin6_addr;
+  in_addr four;
+  std::memcpy(&four, &six.s6_addr[12], sizeof four);
+  if (IN6_IS_ADDR_V4MAPPED(&six)) return group_of(four);
+  uint64_t half = 0;
+  for (int i = 0; i < 8; ++i) half = half << 8 | six.s6_addr[i];
+  // Those that begin with zeros are few, the loopback among them: by all of the address.
+  return half != 0 ? half : ntohl(four.s_addr);
+}
+
+}  // namespace
+
+PeerAddress peer_of(int fd) {
+  PeerAddress peer;
+  static_assert(peer.bytes.size() == INET6_ADDRSTRLEN);
   SocketAddress from;
-  if (::getpeername(fd, from.get(), &from.size) != 0) return 0;
-  if (from.storage.ss_family == AF_UNIX) return kUnixPrefix.copy(out.data(), out.size());
-  if (from.storage.ss_family != AF_INET && from.storage.ss_family != AF_INET6) return 0;
-  return std::strlen(host_text(from, out));
+  if (::getpeername(fd, from.get(), &from.size) != 0) return peer;
+  if (from.storage.ss_family == AF_UNIX) {
+    peer.size = static_cast<uint8_t>(kUnixPrefix.copy(peer.bytes.data(), peer.bytes.size()));
+  } else if (from.storage.ss_family == AF_INET || from.storage.ss_family == AF_INET6) {
+    peer.size = static_cast<uint8_t>(std::strlen(host_text(from, peer.bytes)));
+    peer.group = group_of(from);
+  }
+  return peer;
 }
 
 }  // namespace leat::net

@@ -1,9 +1,9 @@
 // Listening sockets and the addresses they are named by.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <expected>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -40,8 +40,15 @@ Expected<Fd> listen_on(const Address& address, const ListenOptions& options);
 // The address a socket is bound to (the port the kernel chose for port 0).
 Expected<Address> local_address(int fd);
 
-// The peer of an accepted socket as text without a port ("192.0.2.1", "2001:db8::1", "unix:").
-// Returns the length written to `out`, 0 when the peer has gone already.
-size_t peer_text(int fd, std::span<char, 46> out);
+// The peer of an accepted socket.
+struct PeerAddress {
+  std::array<char, 46> bytes;  // text without a port: "192.0.2.1", "2001:db8::1", "unix:"
+  uint8_t size = 0;            // 0 when the peer has gone already
+  // Tells clients apart: the IPv4 address, or the first 64 bits of an IPv6 one, since who has one has all
+  // that begin with them (RFC 6177). 0 for none: a unix socket, or a peer that has gone.
+  uint64_t group = 0;
+  [[nodiscard]] std::string_view text() const { return {bytes.data(), size}; }
+};
+PeerAddress peer_of(int fd);
 
 }  // namespace leat::net

@@ -30,6 +30,7 @@
 #include <cerrno>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "base/fd.h"
@@ -96,6 +97,7 @@ class UringEngine final : public Engine {
   Expected<void> set_up(const UringOptions& options);
 
   void accept(Token token, int listener) override;
+  void accept_one(Token token, int listener) override;
   void connect(Token token, int fd, const sockaddr* address, socklen_t size) override;
   void receive(Token token, int fd) override;
   void send(Token token, int fd, std::span<const iovec> parts) override;
@@ -119,6 +121,7 @@ class UringEngine final : public Engine {
   int enter(unsigned least, uint64_t deadline_ns);
   void publish_buffers();
   size_t reap(std::span<Completion> out);
+  bool finish_accept(Completion& completion);
   Buffer lend(uint32_t id, int32_t size);
 
   // A turn touches these, in about this order.
@@ -134,6 +137,11 @@ class UringEngine final : public Engine {
   size_t heads_ = 0;  // used of gathered_
   size_t parts_ = 0;
   std::unique_ptr<Gathered> gathered_;
+  struct Shared {
+    Token token;
+    int listener;
+  };
+  std::vector<Shared> shared_;  // accept_one()s under way
 
   std::string description_;
 };
@@ -159,6 +167,28 @@ io_uring_sqe& UringEngine::next_entry(Token token) {
 void UringEngine::accept(Token token, int listener) {
   io_uring_prep_multishot_accept(&next_entry(token), listener, nullptr, nullptr,
                                  SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+void UringEngine::accept_one(Token token, int listener) {
+  shared_.push_back({token, listener});
+  io_uring_prep_poll_add(&next_entry(token), listener, POLLIN);
+}
+
+// The listening socket of an accept_one() has become readable: false if another was faster, and it is waited
+// for anew. An accept of the ring's would wait alone in the kernel's queue, see accept_one().
+bool UringEngine::finish_accept(Completion& completion) {
+  const auto found = std::ranges::find(shared_, completion.token, &Shared::token);
+  if (found == shared_.end()) return true;
+  if (completion.result >= 0) {
+    const int accepted = ::accept4(found->listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    completion.result = accepted >= 0 ? accepted : -errno;
+    if (accepted < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)) {
+      io_uring_prep_poll_add(&next_entry(found->token), found->listener, POLLIN);
+      return false;
+    }
+  }
+  shared_.erase(found);
+  return true;
 }
 
 void UringEngine::connect(Token token, int fd, const sockaddr* address, socklen_t size) {
@@ -282,6 +312,7 @@ size_t UringEngine::reap(std::span<Completion> out) {
     completion.buffer = (entry.flags & IORING_CQE_F_BUFFER) != 0
                             ? lend(entry.flags >> IORING_CQE_BUFFER_SHIFT, entry.res)
                             : Buffer{};
+    if (!shared_.empty() && completion.token.op() == Op::Accept && !finish_accept(completion)) continue;
     count += completion.token != kCancelToken;
   }
   io_uring_smp_store_release(queue.khead, head);

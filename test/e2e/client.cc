@@ -58,13 +58,18 @@ SocketAddress parse(const std::string& text) {
 }
 
 // A connected, non-blocking socket, or -1 with errno.
-int connect_to(const std::string& text, int receive_bytes) {
+int connect_to(const std::string& text, int receive_bytes, const char* from = nullptr) {
   const SocketAddress address = parse(text);
   const int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   REQUIRE(fd >= 0);
   const int on = 1;
   if (receive_bytes > 0) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
   if (address.storage.ss_family != AF_UNIX) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (from != nullptr) {
+    sockaddr_in own{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {}, .sin_zero = {}};
+    REQUIRE(inet_pton(AF_INET, from, &own.sin_addr) == 1);
+    REQUIRE(bind(fd, reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0);
+  }
   if (connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0) return fd;
   const int error = errno;
   close(fd);
@@ -113,13 +118,21 @@ bool Response::is_problem(int expected) const {
          body.contains("\"title\":");
 }
 
-Client::Client(const std::string& address, int receive_bytes) : fd_(connect_to(address, receive_bytes)) {
+Client::Client(const std::string& address, int receive_bytes, const char* from)
+    : fd_(connect_to(address, receive_bytes, from)) {
   INFO(address << ": " << std::strerror(errno));
   REQUIRE(fd_ >= 0);
 }
 
 Client::~Client() {
   if (fd_ >= 0) close(fd_);
+}
+
+std::string Client::peek() const {
+  std::string bytes(512, '\0');
+  const ssize_t size = recv(fd_, bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
+  bytes.resize(size > 0 ? static_cast<size_t>(size) : 0);
+  return bytes;
 }
 
 bool Client::refused(const std::string& address) {

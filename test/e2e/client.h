@@ -31,8 +31,9 @@ struct Response {
 
 class Client {
  public:
-  // "127.0.0.1:80", "[::1]:80" or "unix:/path". `receive_bytes` sets SO_RCVBUF before connecting.
-  explicit Client(const std::string& address, int receive_bytes = 0);
+  // "127.0.0.1:80", "[::1]:80" or "unix:/path". `receive_bytes` sets SO_RCVBUF before connecting; `from`
+  // is the client's own IPv4 address.
+  explicit Client(const std::string& address, int receive_bytes = 0, const char* from = nullptr);
   ~Client();
   Client(Client&& other) noexcept : fd_(std::exchange(other.fd_, -1)), buffer_(std::move(other.buffer_)) {}
   Client(const Client&) = delete;
@@ -53,6 +54,8 @@ class Client {
   }
   // What can be read within `wait_ms`: empty when nothing came. Does not tell silence from a hang-up.
   std::string read_some(int wait_ms);
+  // What has come by now and was not read, up to some hundred bytes; it stays.
+  [[nodiscard]] std::string peek() const;
   // At least one byte, at most `bytes`; empty at the daemon's hang-up.
   std::string read_up_to(size_t bytes);
   // Waits for the hang-up and returns what came before it; a reset counts as one.

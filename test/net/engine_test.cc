@@ -227,6 +227,25 @@ TEST_CASE("engine: many clients at once are all accepted") {
   CHECK(driver.quiet());
 }
 
+TEST_CASE("engine: accepts one and no more when asked for one, and waits for it") {
+  Driver driver;
+  const Fd listener = listen_on_loopback();
+  driver->accept_one(kAccept, listener.get());
+  CHECK(driver.quiet());
+  std::vector<Fd> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(connect_to(listener.get()));
+  for (size_t i = 0; i < clients.size(); ++i) {
+    const Completion accepted = driver.next(kAccept);
+    REQUIRE(accepted.result >= 0);
+    CHECK_FALSE(accepted.armed);
+    Fd(accepted.result).reset();
+    CHECK(driver.quiet());
+    driver->accept_one(kAccept, listener.get());
+  }
+  driver->cancel(kAccept);
+  CHECK(driver.next(kAccept).result == -ECANCELED);
+}
+
 TEST_CASE("engine: a peer that closed one way gets its answer") {
   Driver driver;
   const Pair pair = socket_pair();

@@ -120,8 +120,8 @@ TEST_CASE("listener: a TCP socket listens, tells its port, and passes TCP_NODELA
   const Fd client = connect_to(fd->get());
   const Fd server = accept_from(fd->get());
   CHECK(option(server.get(), IPPROTO_TCP, TCP_NODELAY));
-  std::array<char, 46> text;
-  CHECK(std::string_view(text.data(), peer_text(server.get(), text)) == "127.0.0.1");
+  CHECK(peer_of(server.get()).text() == "127.0.0.1");
+  CHECK(peer_of(server.get()).group == 0xffff'ffff'7f00'0001);
 
   // A second worker's socket on the same port, and one that wants the port for itself.
   CHECK(listen_on(*bound, {}).has_value());
@@ -146,8 +146,8 @@ TEST_CASE("listener: `*` takes IPv4 and IPv6, and an IPv4 peer is written as suc
   REQUIRE(::connect(client.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
   write_all(client.get(), "x");
   const Fd server = accept_from(fd->get());
-  std::array<char, 46> text;
-  CHECK(std::string_view(text.data(), peer_text(server.get(), text)) == "127.0.0.1");
+  CHECK(peer_of(server.get()).text() == "127.0.0.1");
+  CHECK(peer_of(server.get()).group == 0xffff'ffff'7f00'0001);  // the same client, either way
 }
 
 TEST_CASE("listener: an IPv6 socket leaves the IPv4 port to others") {
@@ -179,8 +179,8 @@ TEST_CASE("listener: a unix socket gets its mode, whatever the umask") {
 
   const Fd client = connect_to(fd->get());
   const Fd server = accept_from(fd->get());
-  std::array<char, 46> text;
-  CHECK(std::string_view(text.data(), peer_text(server.get(), text)) == "unix:");
+  CHECK(peer_of(server.get()).text() == "unix:");
+  CHECK(peer_of(server.get()).group == 0);
 }
 
 TEST_CASE("listener: a unix socket of a dead process is replaced, a living one's and other files are not") {
@@ -211,9 +211,24 @@ TEST_CASE("listener: a unix socket of a dead process is replaced, a living one's
 }
 
 TEST_CASE("listener: a peer that is gone has no text") {
-  std::array<char, 46> text;
   const Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  CHECK(peer_text(fd.get(), text) == 0);
+  CHECK(peer_of(fd.get()).text().empty());
+  CHECK(peer_of(fd.get()).group == 0);
+}
+
+TEST_CASE(
+    "listener: IPv6 clients are told apart by the first half of their address, and by all of the "
+    "loopback's") {
+  const auto fd = listen_on(*Address::parse("[::1]:0"), {});
+  if (!fd) SKIP("no IPv6 here");
+  sockaddr_in6 to{};
+  socklen_t size = sizeof to;
+  REQUIRE(::getsockname(fd->get(), reinterpret_cast<sockaddr*>(&to), &size) == 0);
+  const Fd client(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(::connect(client.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
+  const Fd server = accept_from(fd->get());
+  CHECK(peer_of(server.get()).text() == "::1");
+  CHECK(peer_of(server.get()).group == 1);
 }
 
 }  // namespace leat::net

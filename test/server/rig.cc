@@ -129,7 +129,7 @@ void Rig::resume(http::Exchange& exchange, Resume call, void* argument) {
 
 void Rig::on_completion(const net::Completion& completion) {
   if (completion.token.op() == net::Op::Accept) {
-    acceptor->on_completion(completion);
+    (completion.token.slot() == 0 ? acceptor.get() : shared)->on_completion(completion);
   } else {
     connections->on_completion(completion);
   }

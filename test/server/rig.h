@@ -75,6 +75,7 @@ class Rig final : public net::LoopClient, public http::WorkerContext, public ser
   std::unique_ptr<server::ExchangeTimers> timers;
   std::unique_ptr<server::Connections> connections;
   std::unique_ptr<server::Acceptor> acceptor;
+  server::Acceptor* shared = nullptr;  // a test's own, with the number 1
   bool draining = false;
 
   // --- http::WorkerContext

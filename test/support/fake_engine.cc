@@ -85,6 +85,10 @@ void FakeEngine::start(Kind kind, net::Token token, int fd, std::span<const iove
 }
 
 void FakeEngine::accept(net::Token token, int listener) { start(Kind::Accept, token, listener); }
+void FakeEngine::accept_one(net::Token token, int listener) {
+  start(Kind::Accept, token, listener);
+  operations_.back().once = true;
+}
 void FakeEngine::connect(net::Token token, int fd, const sockaddr*, socklen_t) {
   queue_.push_back({{token, -ECONNREFUSED, false, {}}, fd, Kind::Send, nullptr});
 }
@@ -161,7 +165,7 @@ void FakeEngine::progress_accept(Operation& operation) {
     }
     at = backlog_.erase(at);
     accepted_[peer->fd_] = peer;
-    report(operation, peer->near_.release(), !unkind(8));
+    report(operation, peer->near_.release(), !operation.once && !unkind(8));
   }
 }
 

@@ -20,7 +20,7 @@
 // late use.
 //
 // Descriptors are real (one end of a socket pair that carries nothing), so that close(2), shutdown(2) and
-// peer_text() do on them what they do in the daemon, and numbers are used again as the kernel would. A
+// peer_of() do on them what they do in the daemon, and numbers are used again as the kernel would. A
 // shutdown ends the operations of its direction, as it does in the kernel.
 #pragma once
 
@@ -124,6 +124,7 @@ class FakeEngine final : public net::Engine {
   // --- Engine
 
   void accept(net::Token token, int listener) override;
+  void accept_one(net::Token token, int listener) override;
   // Nobody is there to connect to.
   void connect(net::Token token, int fd, const sockaddr* address, socklen_t size) override;
   void receive(net::Token token, int fd) override;
@@ -150,6 +151,7 @@ class FakeEngine final : public net::Engine {
     std::vector<iovec> parts;
     bool cancelled = false;
     bool finished = false;
+    bool once = false;  // an accept of one
   };
   struct Queued {
     net::Completion completion;
