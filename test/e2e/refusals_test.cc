@@ -53,7 +53,9 @@ std::vector<Refusal> malformed() {
        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"},
       {"HTTP/2 in a request line", 505, "GET /json HTTP/2.0\r\nHost: a\r\n\r\n"},
       {"a version of the future", 505, "GET /json HTTP/9.9\r\nHost: a\r\n\r\n"},
-      {"a request line of RTSP", 501, "DESCRIBE /json RTSP/1.0\r\nHost: a\r\n\r\n"},
+      {"a request line of RTSP", 400, "DESCRIBE /json RTSP/1.0\r\nHost: a\r\n\r\n"},
+      {"one with a method of HTTP", 400, "OPTIONS /json RTSP/1.0\r\nHost: a\r\n\r\n"},
+      {"a method of RTSP", 501, "DESCRIBE /json HTTP/1.1\r\nHost: a\r\n\r\n"},
   };
 }
 

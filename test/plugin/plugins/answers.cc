@@ -35,6 +35,11 @@ struct Item {
 };
 LEAT_JSON(Item, id, title, weight, fragile, tags, owner, earlier, counts);
 
+struct Weight {
+  double weight;
+};
+LEAT_JSON(Weight, weight);
+
 // It holds more of itself.
 struct Tree {
   int id;
@@ -152,6 +157,16 @@ class Answers : public leat::Plugin<Answers> {
     return json;
   }
 
+  Weight weighed(leat::JsonBody<Weight> body) { return *body; }
+  Reply shown(leat::Path<std::string_view, "text"> text, leat::Json& json) {
+    return json.object("text", text);
+  }
+  Reply crumb(leat::Cookie<std::string_view, "b"> b) { return leat::text(std::string(*b)); }
+  Reply reset(leat::Response& response) {
+    response.status(205);
+    return leat::text("not to be sent");
+  }
+
   // {"sum": of the body's array}, in RapidJSON.
   Reply sum(leat::Request& request) {
     leat::RapidJsonDocument body(request);
@@ -211,6 +226,8 @@ class Answers : public leat::Plugin<Answers> {
                       handler<&Answers::own>("own"), handler<&Answers::within>("within"),
                       handler<&Answers::remove>("remove"), handler<&Answers::remove_all>("remove_all"),
                       handler<&Answers::chained>("chained"), handler<&Answers::sum>("sum"),
+                      handler<&Answers::weighed>("weighed"), handler<&Answers::shown>("shown"),
+                      handler<&Answers::crumb>("crumb"), handler<&Answers::reset>("reset"),
                       handler<&Answers::pretty>("pretty"), handler<&Answers::endless>("endless"),
                       handler<&Answers::made>("made"), handler<&Answers::unfinished>("unfinished"),
                       handler<&Answers::wrong_order>("wrong_order"),

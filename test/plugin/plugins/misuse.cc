@@ -117,6 +117,10 @@ int32_t injects(Scope, leat_request* request) {
   add("X-D", std::string_view("a\0b", 3));
   add("Content-Length", "3");
   add("transfer-encoding", "chunked");
+  add("X-E", "a\x01");
+  add("X-F", "\x7f");
+  add("server", "another");
+  add("Date", "today");
   codes += std::to_string(api_response->content_type(request, LEAT_STR("text/plain\r\nX-Evil: 1")));
   return answer(request, codes);
 }
@@ -138,6 +142,17 @@ int32_t null_texts(Scope, leat_request* request) {
 }
 int32_t sends_null(Scope, leat_request* request) {
   return api_response->send(request, {nullptr, 0}) == LEAT_OK ? LEAT_DONE : LEAT_ERROR;
+}
+int32_t adds_large(leat_request* request) {
+  const std::string large(16 * 1024, 'x');
+  return api_response->add_header(request, LEAT_STR("X-Large"), text(large));
+}
+int32_t large_head(Scope, leat_request* request) {
+  return adds_large(request) == LEAT_OK ? answer(request, "never sent") : LEAT_ERROR;
+}
+int32_t large_head_in_pieces(Scope, leat_request* request) {
+  if (adds_large(request) != LEAT_OK || api_response->begin(request, -1) != LEAT_OK) return LEAT_ERROR;
+  return api_response->write(request, LEAT_STR("never sent")) == LEAT_E_STATE ? LEAT_DONE : LEAT_ERROR;
 }
 int32_t too_many_headers(Scope, leat_request* request) {
   int32_t code = LEAT_OK;
@@ -314,6 +329,8 @@ const leat_handler handlers[] = {
     HANDLER(null_texts),
     HANDLER(sends_null),
     HANDLER(too_many_headers),
+    HANDLER(large_head),
+    HANDLER(large_head_in_pieces),
     HANDLER(too_much_memory),
     HANDLER(hoards),
     HANDLER(by_number),
