@@ -34,8 +34,8 @@ struct Asked {
   }
 };
 
-// The head of a request for what `request` asks for: no larger than that one's, and with no more fields, so that
-// the limits that let the one pass stop the other neither.
+// The head of a request for what `request` asks for: no larger than that one's, and with no more fields, so
+// that the limits that let the one pass stop the other neither.
 std::string same_head(const http::Request& request);
 
 }  // namespace leat::cache

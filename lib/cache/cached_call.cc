@@ -11,6 +11,7 @@
 #include "cache/cache_control.h"
 #include "cache/conditions.h"
 #include "http/bytes.h"
+#include "http/date.h"
 #include "http/problem.h"
 #include "http/service.h"
 
@@ -176,9 +177,15 @@ About subject_of(const http::Response& response, const StoredResponse& stored) {
     const bool same = weak ? names_etag(tag, stored_tag) : tag == stored_tag;
     return same ? About::Stored : About::Another;
   }
-  if (!modified.empty() && modified != stored.field("Last-Modified")) return About::Another;
-  // A strong tag that what is stored has not got names nothing.
-  return tag.empty() || weak ? About::Stored : About::Unclear;
+  const std::string_view stored_modified = stored.field("Last-Modified");
+  if (!modified.empty() && !stored_modified.empty() && modified != stored_modified) {
+    // It may be written in another way.
+    const int64_t now_s = std::time(nullptr);
+    const auto date = http::parse_date(modified, now_s);
+    if (!date || date != http::parse_date(stored_modified, now_s)) return About::Another;
+  }
+  // A validator that what is stored has not got names nothing.
+  return tag.empty() && (modified.empty() || !stored_modified.empty()) ? About::Stored : About::Unclear;
 }
 
 }  // namespace

@@ -78,10 +78,12 @@ uint64_t assumed_ttl(const Policy& policy, uint16_t status) {
 }
 
 constexpr uint64_t in_ms(uint32_t seconds) { return uint64_t{seconds} * 1000; }
+// What a plugin wishes may be any number; more than the longest time is that.
+constexpr uint64_t wished(uint64_t ms) { return std::min(ms, in_ms(kMostSeconds)); }
 
 uint64_t lifetime(const Policy& policy, uint16_t status, const Fields& fields, const Wishes& wishes,
                   int64_t now_s) {
-  if (wishes.ttl_ms) return *wishes.ttl_ms;
+  if (wishes.ttl_ms) return wished(*wishes.ttl_ms);
   if (fields.control.s_maxage) return in_ms(*fields.control.s_maxage);
   if (fields.control.max_age) return in_ms(*fields.control.max_age);
   if (!fields.expires_s) return assumed_ttl(policy, status);
@@ -115,7 +117,7 @@ Judgement judge(const Policy& policy, const http::Response& response, const Wish
   if (!control.never_stale()) {
     const auto stale = [](const std::optional<uint64_t>& wish, const std::optional<uint32_t>& said,
                           uint64_t otherwise) {
-      return wish ? *wish : said ? in_ms(*said) : otherwise;
+      return wish ? wished(*wish) : said ? in_ms(*said) : otherwise;
     };
     judgement.stale_ms = stale(wishes.stale_while_revalidate_ms, control.stale_while_revalidate,
                                policy.stale_while_revalidate_ms);

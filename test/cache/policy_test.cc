@@ -47,6 +47,7 @@ TEST_CASE("policy: s-maxage goes before max-age, that before Expires, and that b
   CHECK(fresh({{"Cache-Control", "MAX-AGE=\"5\""}}) == 5000);
   CHECK(fresh({{"Cache-Control", "public"}, {"Cache-Control", "max-age=9"}}) == 9000);
   CHECK(fresh({{"Cache-Control", "max-age=5"}}, policy(), {.ttl_ms = 1234}) == 1234);
+  CHECK(fresh({}, policy(), {.ttl_ms = UINT64_MAX / 2}) == uint64_t{1000} << 31);
 }
 
 TEST_CASE("policy: what says nothing clear about its time is stale") {
