@@ -114,7 +114,7 @@ int32_t put(const leat_host* host, leat_str key, leat_str value, uint64_t ttl_ms
   const Caller caller = caller_of(host, kFunction);
   if (caller.store == nullptr) return LEAT_E_ARGUMENT;
   const uint64_t now = call_time_ms();
-  const uint64_t expires = ttl_ms == 0 || ttl_ms > UINT64_MAX - now ? UINT64_MAX : now + ttl_ms;
+  const uint64_t expires = ttl_ms == 0 ? UINT64_MAX : now + ttl_ms;
   try {
     std::vector<std::string> owned;
     for (uint32_t i = 0; i < tag_count; ++i)
@@ -122,6 +122,10 @@ int32_t put(const leat_host* host, leat_str key, leat_str value, uint64_t ttl_ms
     const std::vector<std::string_view> texts(owned.begin(), owned.end());
     StoreKey whole(*caller.instance, view(key));
     if (!whole) return LEAT_E_MEMORY;
+    if (ttl_ms > INT64_MAX) {  // below zero
+      caller.store->purge(whole.text());
+      return LEAT_OK;
+    }
     switch (caller.store->put(whole.text(), view(value), now, expires, texts)) {
       case cache::Store::Result::Stored:
         return LEAT_OK;

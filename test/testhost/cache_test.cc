@@ -9,6 +9,8 @@ using namespace std::chrono_literals;
 
 const std::string kPlugin = TEST_PLUGINS "/cached.so";
 const std::vector<Route> kRoutes = {{"GET", "/remember/{name}", "remember"},
+                                    {"GET", "/raw/{name}", "remember_raw"},
+                                    {"GET", "/find/{name}", "find"},
                                     {"GET", "/large", "large"},
                                     {"GET", "/purge", "purge"},
                                     {"GET", "/serve/{name}", "serve"},
@@ -40,6 +42,30 @@ TEST_CASE("cache: a plugin finds what it has stored, until its time is over or i
   CHECK(get("/large?size=1000000") == "stored");
   host.close();
   CHECK(host.problems() == std::vector<std::string>{});
+}
+
+TEST_CASE("cache: a time below zero is over already, and none is none") {
+  Host host(kPlugin, {.routes = kRoutes});
+  const auto get = [&](std::string_view target) { return host.request("GET", target).send().body; };
+  for (const char* ms : {"-1", "-1000", "-9223372036854775808"}) {
+    INFO(ms);
+    CHECK(get(std::string("/remember/a?text=one&ms=") + ms) == "stored: one");
+    CHECK(get("/find/a") == "nothing");
+    CHECK(get(std::string("/raw/a?text=one&ms=") + ms) == "0");
+    CHECK(get("/find/a") == "nothing");
+    // What was there goes as well.
+    CHECK(get("/raw/a?text=old&ms=60000") == "0");
+    CHECK(get("/find/a") == "old");
+    CHECK(get(std::string("/raw/a?text=one&ms=") + ms) == "0");
+    CHECK(get("/find/a") == "nothing");
+  }
+  for (const char* ms : {"0", "9223372036854775807"}) {
+    INFO(ms);
+    CHECK(get(std::string("/raw/b?text=two&ms=") + ms) == "0");
+    host.advance(24h * 365);
+    CHECK(get("/find/b") == "two");
+  }
+  host.close();
 }
 
 TEST_CASE("cache: a value is sent in place, and outlives its entry and its request") {

@@ -50,14 +50,19 @@ class Cache {
     return found == LEAT_OK ? std::optional(to_view(value)) : std::nullopt;
   }
 
-  // Stores a copy; without a time it stays until it has to go. False: it is too large, or there is no memory,
-  // and nothing has changed. Any thread.
+  // Stores a copy, in place of what was there. Without a time, or with 0, it stays until it has to go. A time
+  // below zero is over already: nothing is stored, and what was there goes. False: it is too large, or there
+  // is no memory, and nothing has changed. Any thread.
   bool put(std::string_view key, std::string_view value, std::chrono::milliseconds ttl = {},
            std::initializer_list<std::string_view> tags = {}) const {
+    if (ttl.count() < 0) {
+      purge(key);
+      return true;
+    }
     std::vector<leat_str> texts;
     for (const std::string_view tag : tags) texts.push_back(to_str(tag));
     return detail::api.cache->put(host_, to_str(key), to_str(value),
-                                  ttl.count() > 0 ? static_cast<uint64_t>(ttl.count()) : 0, texts.data(),
+                                  static_cast<uint64_t>(ttl.count()), texts.data(),
                                   static_cast<uint32_t>(texts.size())) == LEAT_OK;
   }
 

@@ -26,6 +26,16 @@ class Cached : public leat::Plugin<Cached> {
     const bool stored = cache_.put(*name, *text, ttl, {"all", "remembered"});
     return leat::text((stored ? "stored: " : "refused: ") + std::string(*text));
   }
+  // The same through the table, with the time as it is passed there.
+  leat::Reply remember_raw(leat::Path<std::string_view, "name"> name,
+                           leat::Query<std::string_view, "text"> text, leat::Query<int64_t, "ms"> ms) {
+    const int32_t stored = leat::detail::api.cache->put(host_, leat::to_str(*name), leat::to_str(*text),
+                                                        static_cast<uint64_t>(*ms), nullptr, 0);
+    return leat::text(std::to_string(stored));
+  }
+  leat::Reply find(leat::Path<std::string_view, "name"> name, leat::Request& request) {
+    return leat::text(std::string(cache_.get(request, *name).value_or("nothing")));
+  }
   leat::Reply large(leat::Query<int, "size"> size) {
     const std::string value(static_cast<size_t>(*size), 'x');
     return leat::text(std::string(cache_.put("large", value) ? "stored" : "refused"));
@@ -67,7 +77,8 @@ class Cached : public leat::Plugin<Cached> {
   }
 
   static constexpr auto handlers() {
-    return leat::list(handler<&Cached::remember>("remember"), handler<&Cached::large>("large"),
+    return leat::list(handler<&Cached::remember>("remember"), handler<&Cached::remember_raw>("remember_raw"),
+                      handler<&Cached::find>("find"), handler<&Cached::large>("large"),
                       handler<&Cached::purge>("purge"), handler<&Cached::serve>("serve"),
                       handler<&Cached::misuse>("misuse"));
   }
