@@ -17,7 +17,10 @@ int32_t wish(leat_request* request, const leat_response_wishes* wishes) {
   if (exchange == nullptr) return LEAT_E_THREAD;
   if (wishes == nullptr || wishes->struct_size < sizeof *wishes)
     return refuse(kFunction, "wishes are NULL or too short", LEAT_E_ARGUMENT);
-  const auto said = [](uint64_t ms) { return ms == LEAT_UNSAID ? std::nullopt : std::optional(ms); };
+  // More than INT64_MAX is a time below zero that was made unsigned.
+  const auto said = [](uint64_t ms) {
+    return ms == LEAT_UNSAID ? std::nullopt : std::optional(ms > INT64_MAX ? 0 : ms);
+  };
   const cache::Wishes wanted{.no_store = wishes->no_store != 0,
                              .ttl_ms = said(wishes->ttl_ms),
                              .stale_while_revalidate_ms = said(wishes->stale_while_revalidate_ms),

@@ -145,6 +145,34 @@ TEST_CASE("response cache: purged by the admin socket and by a plugin") {
   CHECK(site.body("/u/b?ttl=0") == "run 9 ");
 }
 
+TEST_CASE("response cache: a path is the same however it is written, and whichever route changes it") {
+  Site site(route("/u/{name}", "make", "ttl = \"1h\"") +
+            "[[route]]\npath = \"/u/{name}\"\nmethod = \"POST\"\nhandler = \"r:set\"\n");
+  CHECK(site.body("/u/a") == "run 1 ");
+  CHECK(site.body("/u/a") == "run 1 ");
+  CHECK(Client(site.daemon().address()).ask(with_body("POST", "/%75/x/../a", "")).body == "set");
+  CHECK(site.body("/u/a") == "run 2 ");
+  CHECK(site.admin({"purge", "/%75/%61"}).status == 0);
+  CHECK(site.body("/u/a") == "run 3 ");
+  CHECK(site.admin({"purge", "--folder", "/./%75"}).status == 0);
+  CHECK(site.body("/u/a") == "run 4 ");
+  const Outcome wrong = site.admin({"purge", "/u/%6"});
+  CHECK(wrong.status == 1);
+  CHECK(wrong.errors.contains("malformed percent-encoding"));
+}
+
+TEST_CASE("response cache: a client with as many fields as there may be has what is stale made anew") {
+  Site site(route("/{name}", "make", "ttl = \"50ms\"\nstale_while_revalidate = \"1h\""), {"--workers", "1"},
+            "[limits]\nheader_count = 10\n");
+  std::string request = "GET /a HTTP/1.1\r\nHost: a\r\n";
+  for (int i = 1; i < 10; ++i) request += fmt::format("X-{}: v\r\n", i);
+  Client client(site.daemon().address());
+  CHECK(client.ask(request + "\r\n").body == "run 1 ");
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  CHECK(client.ask(request + "\r\n").body == "run 1 ");
+  CHECK(wait_until([&] { return client.ask(request + "\r\n").body != "run 1 "; }));
+}
+
 TEST_CASE("response cache: a reload has everything made anew") {
   Site site(route("/{name}", "make", "ttl = \"1h\""));
   CHECK(site.body("/a") == "run 1 ");

@@ -798,9 +798,9 @@ typedef struct leat_cache_v1 {
    * nothing answered; LEAT_E_STATE when the request has been answered. */
   int32_t (*send)(leat_request* request, leat_str key);
   /* [any] Stores a copy, in place of what was there. `ttl_ms` from now it is not found any more. 0: until it
-   * has to go. More than INT64_MAX, which is a time below zero that was made unsigned: it is over already, so
-   * that nothing is stored, and what was there goes. Tags, which may be NULL, are names by which many can be purged at once. LEAT_E_ARGUMENT: key,
-   * value and tags are more than cache.entry_size, or nothing is stored here; LEAT_E_MEMORY. */
+   * has to go; more than INT64_MAX, a time below zero: nothing is stored, and what was there goes. Tags, or
+   * NULL, are names by which many can be purged at once. LEAT_E_ARGUMENT: key, value and tags are more than
+   * cache.entry_size, or nothing is stored here; LEAT_E_MEMORY. */
   int32_t (*put)(const leat_host* host, leat_str key, leat_str value, uint64_t ttl_ms, const leat_str* tags,
                  uint32_t tag_count);
   /* [any] Purge the entry of that key; those whose keys begin so; those with the tag. How many there were.
@@ -814,7 +814,7 @@ typedef struct leat_cache_v1 {
 #define LEAT_UNSAID UINT64_MAX
 
 /* How long a response may be sent to others. What is LEAT_UNSAID is for its Cache-Control to say, and then
- * for the route's settings. Times are milliseconds; see `leat settings --markdown`, [route.cache]. */
+ * for the route's settings, [route.cache]. Times are milliseconds; more than INT64_MAX is 0. */
 typedef struct leat_response_wishes {
   uint32_t struct_size;
   uint32_t no_store; /* not 0: it is for this client alone */

@@ -50,9 +50,9 @@ class Cache {
     return found == LEAT_OK ? std::optional(to_view(value)) : std::nullopt;
   }
 
-  // Stores a copy, in place of what was there. Without a time, or with 0, it stays until it has to go. One below
-  // zero is over already: nothing is stored, and what was there goes. False: it is too large, or there is no
-  // memory, and nothing has changed. Any thread.
+  // Stores a copy, in place of what was there. Without a time, or with 0, it stays until it has to go. A time
+  // below zero is over already: nothing is stored, and what was there goes. False: it is too large, or there
+  // is no memory, and nothing has changed. Any thread.
   bool put(std::string_view key, std::string_view value, std::chrono::milliseconds ttl = {},
            std::initializer_list<std::string_view> tags = {}) const {
     if (ttl.count() < 0) {
