@@ -16,16 +16,14 @@ namespace {
 // them, and eight for each byte of payload: a chunk of one byte takes six.
 constexpr uint64_t kMostOverhead = 16 * 1024;
 
-constexpr std::string_view kOutOfMemory = "The server is out of memory for this request.";
-
-// What is said where there is no memory to say it with: nothing is copied.
-constexpr std::string_view kNoMemoryHead =
+// What is said where there is no memory to say it with: nothing is copied. To HEAD without the content.
+constexpr std::string_view kNoMemory =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: 116\r\n"
-    "Retry-After: 1\r\nConnection: close\r\n\r\n";
-constexpr std::string_view kNoMemoryBody =
+    "Retry-After: 1\r\nConnection: close\r\n\r\n"
     R"({"type":"about:blank","title":"Service Unavailable","status":503,)"
     R"("detail":"The server has no memory left for this."})";
-static_assert(kNoMemoryBody.size() == 116);
+constexpr size_t kNoMemoryHead = kNoMemory.find("\r\n\r\n") + 4;
+static_assert(kNoMemory.size() - kNoMemoryHead == 116);
 
 constexpr bool is_line_end(char c) { return c == '\r' || c == '\n'; }
 
@@ -150,8 +148,7 @@ void Session::give_up_input() {
 
 size_t Session::footprint() const {
   size_t bytes = output_.footprint() + input_.footprint();
-  if (exchange_ != nullptr)
-    bytes += sizeof(Exchange) + exchange_->arena_.footprint() + exchange_->body_room_;
+  if (exchange_ != nullptr) bytes += sizeof(Exchange) + exchange_->arena_.footprint() + exchange_->body_room_;
   return bytes;
 }
 
@@ -448,12 +445,9 @@ void Session::cut_answer() {
 
 // In place of an answer of which nothing was queued: one that lies ready. It is the connection's last.
 void Session::answer_without_memory() {
-  const bool queued = output_.append_pinned(kNoMemoryHead, {});
-  if (exchange_ == nullptr || !exchange_->head_only_) {
-    if (!queued || !output_.append_pinned(kNoMemoryBody, {})) cut_ = true;
-  } else if (!queued) {
+  const bool head_only = exchange_ != nullptr && exchange_->head_only_;
+  if (!output_.append_pinned(kNoMemory.substr(0, head_only ? kNoMemoryHead : kNoMemory.size()), {}))
     cut_ = true;
-  }
   if (exchange_ == nullptr) return;
   Exchange& exchange = *exchange_;
   exchange.response.reset();
