@@ -126,6 +126,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   Expected<std::string> build();
   void watch_memory();
   void tidy();
+  void give_back();
   void begin_drain();
   void update_date();
 
@@ -154,6 +155,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   Tidy tidy_;
   size_t returned_ = 0;    // of blocks_, when it was looked at last
   size_t given_back_ = 0;  // ... and when the allocator was asked last
+  uint64_t given_back_ms_ = 0;
   std::array<char, 29> date_{};
   uint64_t next_date_ns_ = 0;
   bool draining_ = false;
