@@ -110,8 +110,10 @@ constexpr Setting kSettings[] = {
            "address; unix sockets are not counted."),
     number("limits.requests_in_flight", Count, 1, 1'000'000, AT(max_requests),
            "Requests of a worker that are being answered; more get a 503."),
-    number("limits.memory", Size, kMiB, 1024 * kGiB, AT(memory),
-           "Memory of a worker for requests and answers in transit; requests beyond it get a 503."),
+    number(
+        "limits.memory", Size, kMiB, 1024 * kGiB, AT(memory),
+        "Memory of a worker for requests and answers in transit, whatever holds it; requests beyond it get a "
+        "503, and connections that hold some of it without reading or sending lose it first."),
     number("limits.request_memory", Size, 64 * kKiB, kGiB, AT(limits.request_memory_bytes),
            "Memory for one request; beyond it the answer is 503."),
     number("limits.request_line", Size, 64, 64 * kKiB, AT(limits.request_line_bytes),

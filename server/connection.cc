@@ -38,6 +38,8 @@ constexpr uint64_t kWatchEndAfterMs = 100;
 constexpr uint64_t kGraceMs = 250;
 // All connections are looked at to find those, so not in every turn.
 constexpr uint64_t kRelieveEveryMs = 100;
+// The same goes for telling all of them that memory fills, where its use goes up and down around that mark.
+constexpr uint64_t kSweepEveryMs = 20;
 constexpr uint64_t kTellEveryMs = 1'000;
 // How long a client that is turned away has for its first byte. One that has connected to ask sends it within
 // a round trip or two; longer would keep others from their answer.
@@ -523,11 +525,17 @@ void Connections::on_turn_end() {
 // Memory is short where more is used than is good: here, and in Session::wants_input().
 void Connections::watch_memory() {
   const BlockPool& memory = http_.memory.blocks;
-  if (const bool filling = memory.is_filling(); filling != filling_) {
-    // Who receives only to notice that its peer leaves is to stop, or may go on.
-    filling_ = filling;
-    for (const Slot& slot : slots_)
-      if (slot.connection != nullptr) touch(*slot.connection);
+  if (const bool filling = memory.is_filling(); filling != filling_) [[unlikely]] {
+    const uint64_t now = loop_.now_ms();
+    if (now >= swept_ms_ + kSweepEveryMs) {
+      // Who receives only to notice that its peer leaves is to stop, or may go on.
+      filling_ = filling;
+      swept_ms_ = now;
+      for (const Slot& slot : slots_)
+        if (slot.connection != nullptr) touch(*slot.connection);
+    } else if (!look_.running()) {
+      loop_.timers().start(look_, swept_ms_ + kSweepEveryMs);
+    }
   }
   if (memory.refusals() != refusals_told_ || memory.is_short()) [[unlikely]]
     relieve();
@@ -580,7 +588,7 @@ void Connections::relieve() {
     }
     const Connection::Idler idler = connection->idler();
     if (idler.holds == Holds::Nothing || now < idler.since_ms + kGraceMs) {
-      relief.others.add(connection->session().footprint());
+      if (const size_t bytes = connection->session().footprint(); bytes != 0) relief.others.add(bytes);
       continue;
     }
     (idler.holds == Holds::Answer ? relief.answers : relief.requests).add(idler.bytes);
@@ -618,8 +626,10 @@ void Connections::tell_of_memory(const Relief& relief) {
   tell(relief.requests, "that do not send the rest of their requests");
   tell(relief.waiting, "that send ahead of their turn");
   tell(relief.others, "whose requests are under way");
-  log::warn("memory is out: {} of {} KiB of limits.memory are used; {}; refused {} times, took back from {}",
-            memory.used() / 1024, memory.most() / 1024, holders, refused, given_up);
+  if (holders.empty()) holders = "no connection holds any now";
+  log::warn(
+      "memory is out: worker {} uses {} of {} KiB of limits.memory; {}; refused {} times, took back from {}",
+      http_.worker.index(), memory.used() / 1024, memory.most() / 1024, holders, refused, given_up);
 }
 
 void Connections::settle_dirty() {

@@ -253,6 +253,7 @@ class Connections {
     explicit Look(Connections& owner);
   } look_;
   bool filling_ = false;
+  uint64_t swept_ms_ = 0;
   uint64_t relieved_ms_ = 0;
   uint64_t told_ms_ = 0;
   size_t refusals_told_ = 0;

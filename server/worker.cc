@@ -29,6 +29,10 @@ constexpr uint64_t kSecondNs = 1'000'000'000;
 // What a worker keeps for its next requests however long it has been idle: half a MiB.
 constexpr size_t kBlocksKept = 16;
 constexpr size_t kExchangesKept = 32;
+// Answers that lie ready for when memory is out must find a place in the outputs: as many as a turn may make,
+// and some that are not read.
+constexpr size_t kReadyAnswers = 4096;
+constexpr uint64_t kGiveBackEveryMs = 100;  // while memory is filling
 constexpr uint64_t kTidyEveryMs = 1'000;
 // So much has gone back to the allocator before it is worth asking for it, and less than that in the last
 // second, so that nobody will want it again at once.
@@ -82,7 +86,7 @@ Worker::Worker(WorkerOptions options, std::vector<Fd> listeners, http::Service& 
       hooks_(std::move(hooks)),
       stalls_(options_.index, options_.stall_warning_ms),
       blocks_(options_.blocks, options_.blocks_kept),
-      segments_(options_.blocks * 2),
+      segments_(options_.blocks * 2 + kReadyAnswers),
       exchanges_(*this, options_.exchanges),
       writer_(options_.server_name),
       http_{.worker = *this,
@@ -335,14 +339,23 @@ void Worker::tidy() {
   returned_ = blocks_.returned();
   const size_t trimmed = blocks_.trim(kBlocksKept) + exchanges_.trim(kExchangesKept);
   if (calm && trimmed < kWorthGivingBack && blocks_.returned() - given_back_ >= kWorthGivingBack) {
-    given_back_ = blocks_.returned();
-    give_memory_back();
+    give_back();
   }
   watch_memory();
 }
 
+void Worker::give_back() {
+  given_back_ = blocks_.returned();
+  given_back_ms_ = loop_->now_ms();
+  give_memory_back();
+}
+
 void Worker::on_turn_end() {
   if (loop_->now_ns() >= next_date_ns_) update_date();
+  // What was freed in one size is no room for another, as long as the allocator has it.
+  if (blocks_.is_filling() && blocks_.returned() - given_back_ >= 4 * kWorthGivingBack &&
+      loop_->now_ms() >= given_back_ms_ + kGiveBackEveryMs) [[unlikely]]
+    give_back();
   connections_->on_turn_end();
   client_->on_turn_end();
   if (!draining_) {

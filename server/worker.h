@@ -130,6 +130,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   void tidy();
   void give(Fd fd);
   [[nodiscard]] bool takes_connections() const;
+  void give_back();
   void begin_drain();
   void update_date();
 
@@ -158,6 +159,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   Tidy tidy_;
   size_t returned_ = 0;    // of blocks_, when it was looked at last
   size_t given_back_ = 0;  // ... and when the allocator was asked last
+  uint64_t given_back_ms_ = 0;
   std::array<char, 29> date_{};
   uint64_t next_date_ns_ = 0;
   bool draining_ = false;

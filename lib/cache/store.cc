@@ -303,8 +303,7 @@ Statistics Store::statistics() const {
     sum.puts += shard->puts.load(std::memory_order_relaxed);
     sum.evictions += shard->evictions.load(std::memory_order_relaxed);
     sum.entries += shard->shown_entries.load(std::memory_order_relaxed);
-    sum.bytes +=
-        shard->shown_bytes.load(std::memory_order_relaxed) + shard->outlived.load(std::memory_order_relaxed);
+    sum.bytes += shard->shown_bytes.load(std::memory_order_relaxed);
   }
   return sum;
 }

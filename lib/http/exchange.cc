@@ -22,8 +22,6 @@ namespace {
 constexpr Head kNoHead{.bytes = ""};
 constexpr Head kNoHeadButMethod{.bytes = "", .method = Method::Head};
 
-constexpr Refusal kNoMemory{503, "The server is out of memory for this request."};
-
 // A request body that was not wanted is read over up to here, so that the connection can go on; past it, it
 // is closed.
 constexpr uint64_t kMostDiscarded = 64 * 1024;
@@ -148,7 +146,7 @@ void Exchange::send_whole(std::string_view body) {
   if (body.size() > Block::capacity() && !session_->output_.has_room(body.size()))
     return session_->answer_without_memory();
   if (!write_head(framing, body, body_done)) return;
-  if (!body_done && !session_->output_.append(body)) return session_->cut_answer(kNoMemory);
+  if (!body_done && !session_->output_.append(body)) return session_->cut_answer(kOutOfMemory);
   body_bytes_out_ = body.size();
 }
 
@@ -177,7 +175,7 @@ bool Exchange::send_pinned(std::string_view body, Release release) {
     let_go();
   } else if (!session_->output_.append_pinned(body, release)) {
     let_go();
-    session_->cut_answer(kNoMemory);
+    session_->cut_answer(kOutOfMemory);
   } else {
     body_bytes_out_ = body.size();
   }
@@ -250,7 +248,7 @@ bool Exchange::write(std::string_view bytes) {
   if (detached()) return !cancelled_;
   if (!head_only_ && !bytes.empty()) {
     if (!write_piece(bytes)) {
-      session_->cut_answer(kNoMemory);
+      session_->cut_answer(kOutOfMemory);
       return false;
     }
     body_bytes_out_ += bytes.size();
@@ -277,7 +275,7 @@ bool Exchange::end() {
   for (const Response::Field& field : trailers_.fields())
     queued = queued && output.append(field.name) && output.append(": ") && output.append(field.value) &&
              output.append("\r\n");
-  if (!queued || !output.append("\r\n")) session_->cut_answer(kNoMemory);
+  if (!queued || !output.append("\r\n")) session_->cut_answer(kOutOfMemory);
   return true;
 }
 

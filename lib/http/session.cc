@@ -16,18 +16,16 @@ namespace {
 // them, and eight for each byte of payload: a chunk of one byte takes six.
 constexpr uint64_t kMostOverhead = 16 * 1024;
 
-constexpr Refusal kNoMemory{503, "The server is out of memory for this request."};
-
 // A client may send an empty line too many behind a request, and some did (RFC 9112, section 2.2).
 constexpr uint8_t kMostBlankLines = 3;
-// What is said where there is no memory to say it with: nothing is copied.
-constexpr std::string_view kNoMemoryHead =
+// What is said where there is no memory to say it with: nothing is copied. To HEAD without the content.
+constexpr std::string_view kAnswerWithoutMemory =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: 116\r\n"
-    "Retry-After: 1\r\nConnection: close\r\n\r\n";
-constexpr std::string_view kNoMemoryBody =
+    "Retry-After: 1\r\nConnection: close\r\n\r\n"
     R"({"type":"about:blank","title":"Service Unavailable","status":503,)"
     R"("detail":"The server has no memory left for this."})";
-static_assert(kNoMemoryBody.size() == 116);
+constexpr size_t kHeadWithoutMemory = kAnswerWithoutMemory.find("\r\n\r\n") + 4;
+static_assert(kAnswerWithoutMemory.size() - kHeadWithoutMemory == 116);
 // The same before it is known what was asked for: HEAD has no body.
 constexpr std::string_view kTurnedAway =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
@@ -167,7 +165,7 @@ void Session::deadline_passed() {
 
 void Session::give_up_input() {
   if (step_ == Step::Head || step_ == Step::Body) {
-    refuse(kNoMemory);
+    refuse(kOutOfMemory);
   } else {
     deaf_ = draining_ = true;
     input_.clear();
@@ -178,8 +176,7 @@ void Session::give_up_input() {
 
 size_t Session::footprint() const {
   size_t bytes = output_.footprint() + input_.footprint();
-  if (exchange_ != nullptr)
-    bytes += sizeof(Exchange) + exchange_->arena_.footprint() + exchange_->body_room_;
+  if (exchange_ != nullptr) bytes += sizeof(Exchange) + exchange_->arena_.footprint() + exchange_->body_room_;
   return bytes;
 }
 
@@ -372,7 +369,7 @@ void Session::continue_body() {
   const Head& head = exchange_->request.head();
   if (!head.expect_continue || head.framing == Framing::None || body_begun_) return;
   body_begun_ = true;
-  if (!output_.append("HTTP/1.1 100 Continue\r\n\r\n")) cut_answer(kNoMemory);
+  if (!output_.append("HTTP/1.1 100 Continue\r\n\r\n")) cut_answer(kOutOfMemory);
 }
 
 bool Session::parse_body(std::string_view in, size_t& used) {
@@ -412,7 +409,7 @@ void Session::take_piece(std::string_view piece) {
   if (body_mode_ == Service::BodyMode::Stream) {
     env_.service.on_body(*exchange_, piece);
   } else if (body_mode_ == Service::BodyMode::Buffer && !buffer_piece(piece)) {
-    refuse(kNoMemory);
+    refuse(kOutOfMemory);
   }
 }
 
@@ -513,9 +510,8 @@ void Session::cut_answer(const Refusal& why) {
 // In place of an answer of which nothing was queued: one that lies ready. It is the connection's last.
 void Session::answer_without_memory() {
   Exchange& exchange = *exchange_;
-  if (!output_.append_pinned(kNoMemoryHead, {}) ||
-      (!exchange.head_only_ && !output_.append_pinned(kNoMemoryBody, {})))
-    cut_ = true;
+  const size_t size = exchange.head_only_ ? kHeadWithoutMemory : kAnswerWithoutMemory.size();
+  if (!output_.append_pinned(kAnswerWithoutMemory.substr(0, size), {})) cut_ = true;
   exchange.response.reset();
   exchange.response.status = 503;
   exchange.state_ = Exchange::State::Finished;

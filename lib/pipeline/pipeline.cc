@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "http/problem.h"
 #include "http/session.h"
 
 namespace leat::pipeline {
@@ -96,7 +97,7 @@ void answer_unmatched(http::Exchange& exchange, Router::Match::Kind kind, std::s
       exchange.send_problem(400, "The path has a malformed percent-encoding.");
       break;
     case Router::Match::Kind::NoMemory:
-      exchange.send_problem(503, "The server is out of memory for this request.");
+      http::send_out_of_memory(exchange);
       break;
     default:
       exchange.send_problem(404, "No route leads here.");

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/thread_pool.h"
+#include "http/problem.h"
 #include "pipeline/limited_handler.h"
 #include "pipeline/pipeline.h"
 
@@ -215,7 +216,7 @@ bool Errand::give_head(http::Exchange& original) {
   }
   if (whole) return true;
   response.reset();
-  original.send_problem(503, "The server is out of memory for this request.");
+  http::send_out_of_memory(original);
   return false;
 }
 
@@ -251,7 +252,7 @@ void Errand::finish(std::unique_ptr<Errand> errand, http::Exchange& original) {
       original.send_problem(500, "The server failed to answer this request.");
       break;
     case Answer::NoMemory:
-      original.send_problem(503, "The server is out of memory for this request.");
+      http::send_out_of_memory(original);
       break;
     case Answer::Whole:
       // Copied, for what a client is slow to read is to count against limits.memory.

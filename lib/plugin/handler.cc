@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/problem.h"
 #include "pipeline/pipeline.h"
 #include "plugin/call.h"
 #include "plugin/resumption.h"
@@ -147,7 +148,7 @@ Verdict PluginHandler::judge(http::Exchange& exchange, int32_t verdict) const {
       // That limits.memory is used up is nothing that this handler has done; its worker tells of it.
       if (!exchange.arena().pool_was_out())
         complain("failed when memory was refused to it: limits.request_memory is used up");
-      exchange.send_problem(503, "The server is out of memory for this request.");
+      http::send_out_of_memory(exchange);
       return Verdict::Done;
     default:
       complain("returned what is no verdict: ", std::to_string(verdict));
@@ -170,7 +171,7 @@ Verdict PluginHandler::on_body_end(http::Exchange& exchange) {
   const CallScope call_scope(exchange, *this, false);
   RequestState* state = need_state(exchange);
   if (state == nullptr) {
-    exchange.send_problem(503, "The server is out of memory for this request.");
+    http::send_out_of_memory(exchange);
     return Verdict::Done;
   }
   state->body_ended = true;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "http/problem.h"
 #include "pipeline/limited_handler.h"
 #include "plugin/call.h"
 #include "plugin/errand.h"
@@ -54,7 +55,7 @@ pipeline::Verdict PooledHandler::handle(http::Exchange& exchange) {
     (void)exchange.response.add("Retry-After", pipeline::kRetryAfterS);
     exchange.send_problem(503, "Too many requests wait for their turn.");
   } else {
-    exchange.send_problem(503, "The server is out of memory for this request.");
+    http::send_out_of_memory(exchange);
   }
   return pipeline::Verdict::Done;
 }

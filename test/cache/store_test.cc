@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <vector>
 
 namespace leat::cache {
 namespace {
@@ -55,6 +56,21 @@ TEST_CASE("store: what was put is found, until it is replaced, expires or is pur
   CHECK(seen.puts == 4);
   CHECK(seen.entries == 2);
   CHECK(seen.evictions == 0);
+}
+
+TEST_CASE("store: what went and is still pinned counts, and past its part nothing is stored") {
+  Small store;
+  const std::string value(60'000, 'v');
+  std::vector<Pin> pins;
+  while (pins.size() < 100 && store.set("a", value) == Store::Result::Stored)
+    pins.push_back(store.find(0, "a", 0));
+  // A quarter of a MiB, and the last one.
+  CHECK(pins.size() >= 5);
+  CHECK(pins.size() <= 7);
+  CHECK(store.set("b", "small") == Store::Result::Memory);
+  CHECK(store.get("a") == value);  // what is there is found
+  pins.clear();
+  CHECK(store.set("b", "small") == Store::Result::Stored);
 }
 
 TEST_CASE("store: a pinned value stays as it was, whatever becomes of its entry") {

@@ -68,7 +68,7 @@ class Rig final : public net::LoopClient {
   };
 
   Asked* ask(const FetchRequest& request = {}) {
-    auto& asked = *asked_.emplace_back(std::make_unique<Asked>(worker_));
+    auto& asked = *asked_.emplace_back(std::make_unique<Asked>(worker));
     started = client->start(asked.fetch, upstream, request);
     return &asked;
   }
@@ -120,13 +120,13 @@ class Rig final : public net::LoopClient {
   void on_completion(const net::Completion& completion) override { client->on_completion(completion); }
   void on_turn_end() override { client->on_turn_end(); }
 
+  test::TestWorker worker;  // whose memory the client counts to its end
   std::shared_ptr<Upstream> upstream;
   std::unique_ptr<Client> client;
   bool started = false;
   int accepted = 0;
 
  private:
-  test::TestWorker worker_;
   std::unique_ptr<net::Engine> engine_;
   std::unique_ptr<net::Loop> loop_;
   uint32_t buffers_ = net::UringOptions().buffers.count;
@@ -136,6 +136,20 @@ class Rig final : public net::LoopClient {
 };
 
 }  // namespace
+
+TEST_CASE("client: requests that wait to be sent count, and one that there is no memory for is refused") {
+  Rig rig;
+  const std::string body(rig.worker.blocks().most() * 2 / 3, 'b');
+  auto* first = rig.ask({.method = "POST", .body = body});
+  REQUIRE(rig.started);
+  CHECK(rig.worker.blocks().used() >= body.size());
+  rig.ask({.method = "POST", .body = body});
+  CHECK_FALSE(rig.started);
+  rig.ask({.method = "POST", .body = "small"});
+  CHECK(rig.started);
+  rig.client->cancel(first->fetch);
+  CHECK(rig.until([&] { return rig.worker.blocks().used() < 100'000; }));
+}
 
 TEST_CASE("client: what is asked for is sent as HTTP, and a connection is used again") {
   Rig rig;

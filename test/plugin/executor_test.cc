@@ -181,6 +181,24 @@ TEST_CASE("executor: a thread waits for a client that does not read, and goes on
   slow.disconnect();
 }
 
+TEST_CASE("executor: what a handler on the pool has is its worker's memory, and there is none beyond that") {
+  Pooled site;
+  BlockPool& memory = site.worker().blocks();
+  const auto target = [](int pieces) {
+    return "/pieces?pieces=" + std::to_string(pieces) + "&size=10000&length=true&cut=false";
+  };
+  CHECK(ask_at_once(site, "/counts").status == 200);
+  const size_t idle = memory.used();
+  {
+    // While it is under way: its exchange, its copy of the request, and what is ahead of the client.
+    http::Session slow(site.environment(), "192.0.2.7", 0);
+    slow.feed(request_for(target(200)));
+    CHECK(turn_until(site, [&] { return memory.used() > idle + 64 * 1024 + Block::kSize; }));
+    slow.disconnect();
+  }
+  CHECK(turn_until(site, [&] { return memory.used() <= idle + sizeof(http::Exchange); }));
+}
+
 TEST_CASE("executor: a thread that waits for its client is free when that leaves") {
   Pooled site;
   const int failed = site.count("failed_writes");
