@@ -17,7 +17,7 @@ namespace leat::server {
 
 namespace {
 
-constexpr uint32_t kLoadTimeoutMs = 10'000;
+constexpr uint32_t kTimeoutMs = 10'000;
 
 using plugin::Finding;
 using plugin::Trial;
@@ -81,8 +81,8 @@ std::string as_json(const std::string& file, const Trial& trial) {
   }
   json.end_array();
   json.end_object();
-  // A symbol's name may be any bytes.
-  return std::string(json.finish().value_or("{\"error\":\"a name in the file is not UTF-8\"}")) + "\n";
+  // A path, and what load() says of a failure, may be any bytes.
+  return std::string(json.finish().value_or("{\"error\":\"a finding or the path is not UTF-8\"}")) + "\n";
 }
 
 }  // namespace
@@ -94,14 +94,9 @@ int check_plugin_file(const std::string& file, bool json) {
     std::fprintf(stderr, "leat: %s\n", bytes.error().reason.c_str());
     return kExitFailure;
   }
-  Trial trial{.findings = plugin::check_plugin(*bytes)};
-  // Loading runs its constructors: only what looks like a plugin deserves that.
-  if (std::ranges::none_of(trial.findings, is_error)) {
-    const std::string path = file.contains('/') ? file : "./" + file;
-    Trial loaded = plugin::try_to_load(path, {.daemon_version = LEAT_VERSION}, kLoadTimeoutMs);
-    loaded.findings.insert(loaded.findings.begin(), trial.findings.begin(), trial.findings.end());
-    trial = std::move(loaded);
-  }
+  const std::string path = file.contains('/') ? file : "./" + file;
+  Trial trial = plugin::try_plugin(*bytes, path, {.daemon_version = LEAT_VERSION}, kTimeoutMs);
+  std::ranges::move(plugin::check_place(path), std::back_inserter(trial.findings));
   const std::string text = json ? as_json(file, trial) : as_text(file, trial, ::isatty(STDOUT_FILENO) != 0);
   std::fwrite(text.data(), 1, text.size(), stdout);
   return std::ranges::any_of(trial.findings, is_error) ? kExitFailure : kExitFine;

@@ -10,6 +10,7 @@ namespace leat::plugin {
 
 std::expected<ElfNote, LoadError> read_elf_note(const ElfFile& file) {
   constexpr size_t kHeader = offsetof(leat_note, abi_major);
+  constexpr size_t kMostBuildId = 64;  // bytes; linkers make 8 to 32
   const auto description = file.note("Leat", LEAT_NOTE_TYPE);
   if (!description || description->size() < sizeof(leat_note) - kHeader)
     return std::unexpected(LoadError{
@@ -19,7 +20,8 @@ std::expected<ElfNote, LoadError> read_elf_note(const ElfFile& file) {
   std::memcpy(reinterpret_cast<char*>(&note) + kHeader, description->data(), sizeof note - kHeader);
   std::string build_id;
   const std::string_view id = file.note("GNU", NT_GNU_BUILD_ID).value_or(std::string_view());
-  for (const char c : id) build_id += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  for (const char c : id.substr(0, kMostBuildId))
+    build_id += fmt::format("{:02x}", static_cast<unsigned char>(c));
   return ElfNote{note.abi_major, note.abi_minor, std::string(note.name, strnlen(note.name, sizeof note.name)),
                  std::move(build_id)};
 }

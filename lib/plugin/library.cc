@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "plugin/call.h"
 #include "plugin/commons.h"
@@ -204,6 +205,16 @@ std::expected<void, LoadError> check_version(uint32_t abi_major, uint32_t abi_mi
   return {};
 }
 
+// It works until it is replaced: told before, for then it may be too late.
+void warn_of_unique(const std::string& path, const ElfFile& elf) {
+  const std::string unique = list_unique(elf);
+  if (!unique.empty())
+    log::warn(
+        "plugin `{}` has symbols that are unique in the process: {}: the next version of it would share "
+        "these variables with this one, and crash if they differ; `leat plugin check` says more",
+        path, unique);
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<PluginLibrary>, LoadError> PluginLibrary::load(std::string_view file,
@@ -219,8 +230,12 @@ std::expected<std::unique_ptr<PluginLibrary>, LoadError> PluginLibrary::load_byt
     std::string path, std::string_view bytes, const LibraryOptions& options) {
   std::unique_ptr<PluginLibrary> library(new PluginLibrary(std::move(path), options));
   library->content_ = content_name(bytes);
-  const auto opened =
-      read_elf_note(bytes).and_then([&](const ElfNote& note) { return library->open(bytes, note); });
+  const auto opened = ElfFile::read(bytes).and_then([&](const ElfFile& elf) {
+    return read_elf_note(elf).and_then([&](const ElfNote& note) {
+      warn_of_unique(library->path_, elf);
+      return library->open(bytes, note);
+    });
+  });
   if (!opened)
     return fail(fmt::format("cannot use the plugin `{}`: {}", library->path_, opened.error().message),
                 opened.error().hint);

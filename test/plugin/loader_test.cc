@@ -190,4 +190,13 @@ TEST_CASE("loader: headers full of wrong offsets and sizes lead nowhere") {
   }
 }
 
+TEST_CASE("loader: an object with variables that are unique in the process is loaded with a warning") {
+  LogText log;
+  REQUIRE(load("pitfall_unique"));
+  REQUIRE(load("pitfall_sound"));
+  const std::string text = log.take();
+  CHECK(text.contains("pitfall_unique.so` has symbols that are unique in the process: `"));
+  CHECK_FALSE(text.contains("pitfall_sound"));
+}
+
 }  // namespace leat::plugin::test

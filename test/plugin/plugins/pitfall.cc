@@ -1,7 +1,9 @@
 // A plugin that is sound, and with a definition breaks one rule that `leat plugin check` knows.
 #include <leat/plugin.hpp>
 
+#include <sys/mman.h>
 #include <unistd.h>
+#include <clocale>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
@@ -18,6 +20,32 @@ thread_local std::unique_ptr<std::string> last;
 #ifdef CRASHES
 [[gnu::constructor]] void crash() { raise(SIGSEGV); }
 #endif
+#ifdef EXITS
+[[gnu::constructor]] void leave() { _exit(0); }
+#endif
+#ifdef GREEDY  // 6 GiB, written to
+[[gnu::constructor]] void take() {
+  constexpr size_t kSize = size_t{6} << 30;
+  void* memory =
+      mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) raise(SIGUSR1);
+}
+#endif
+#ifdef LEAVES_OTHERS  // a process that holds whatever was open, and never ends
+[[gnu::constructor]] void leave_one() {
+  if (fork() == 0)
+    for (;;) pause();
+}
+#endif
+#ifdef CHATTY  // closes what it finds, after endless talk to whoever reads it
+[[gnu::constructor]] void talk() {
+  for (int fd = 3; fd < 64; ++fd)
+    for (int i = 0; i < 1000 && write(fd, "+9:nonsense/1f1:e.", 18) > 0; ++i) {
+    }
+  for (int fd = 3; fd < 64; ++fd) close(fd);
+  for (;;) pause();
+}
+#endif
 #ifdef HANGS
 [[gnu::constructor]] void hang() { pause(); }
 #endif
@@ -30,6 +58,13 @@ class Pitfall : public leat::Plugin<Pitfall> {
 #endif
 #ifdef THREAD_DESTRUCTOR
     last = std::make_unique<std::string>("answered");
+#endif
+#ifdef IMPORTS
+    if (getpid() == 0) {
+      setlocale(LC_ALL, "C");
+      std::signal(SIGUSR1, SIG_IGN);
+      if (chdir("/") != 0 || fork() == 0) std::exit(0);
+    }
 #endif
 #ifdef THROWS
     if (getpid() == 0) throw std::string("never");
