@@ -291,7 +291,10 @@ struct Arguments {
   static constexpr bool kPerWorker = (std::derived_from<std::remove_cvref_t<Args>, PerWorker> || ...);
 
   static bool bind(Bindings& bindings, const leat_host* host, const leat_route* route, leat_error* error) {
-    return std::apply([&](auto&... each) { return (each.bind(host, route, error) & ... & true); }, bindings);
+    // All of them, so that all that is wrong is said: no &&.
+    bool good = true;
+    std::apply([&](auto&... each) { ((good = each.bind(host, route, error) && good), ...); }, bindings);
+    return good;
   }
   // False when the request was answered instead.
   static bool take(Sources& sources, const Frame& frame, const Bindings& bindings) {

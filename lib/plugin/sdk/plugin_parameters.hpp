@@ -30,9 +30,13 @@ struct Range {
   T most;
 };
 template <class T>
+Range(T, T) -> Range<T>;  // said here for clang 16
+template <class T>
 struct Default {
   T value;
 };
+template <class T>
+Default(T) -> Default<T>;
 
 enum class Where : uint8_t { Path, Query, Header, Cookie };
 

@@ -229,15 +229,6 @@ struct Promise : PromiseBase {
   std::optional<T> value;
 };
 
-template <>
-struct Promise<void> : PromiseBase {
-  LEAT_MAKES_A_COROUTINE Task<void> get_return_object() noexcept;
-  static void return_void() noexcept {}
-  void take() const {
-    if (error != nullptr) std::rethrow_exception(error);
-  }
-};
-
 }  // namespace detail
 
 // A std::vector in the request's memory, for coroutines: it ends with its request, and in its callbacks. What
@@ -295,9 +286,18 @@ template <class T>
 Task<T> detail::Promise<T>::get_return_object() noexcept {
   return Task<T>(std::coroutine_handle<Promise>::from_promise(*this));
 }
-inline Task<void> detail::Promise<void>::get_return_object() noexcept {
-  return Task<void>(std::coroutine_handle<Promise>::from_promise(*this));
-}
+// Here, where a Task is complete, so that its function can be defined within: gcc 12 warns of one that is first
+// declared not to be inlined and then inline.
+template <>
+struct detail::Promise<void> : PromiseBase {
+  LEAT_MAKES_A_COROUTINE Task<void> get_return_object() noexcept {
+    return Task<void>(std::coroutine_handle<Promise>::from_promise(*this));
+  }
+  static void return_void() noexcept {}
+  void take() const {
+    if (error != nullptr) std::rethrow_exception(error);
+  }
+};
 
 namespace detail {
 
