@@ -3,7 +3,7 @@
 
     embed.py OUTPUT [PATH=FILE | FILE]...
 
-A FILE that was built needs a PATH, which is that of the template that it stands for.
+A FILE that was built, or stands for several templates, needs a PATH: that of the template.
 """
 
 import sys

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""New plugins, built with the SDK in every way that it promises; each must pass the test that it came with.
+"""New plugins, built with the SDK in every way that it promises; each must pass the tests that it came with, and
+`leat plugin check`, untouched.
 
     sdk_test.py BUILD_DIR [CC CXX]
 
@@ -22,6 +23,10 @@ CC, CXX = sys.argv[2:4] or ("cc", "c++")
 ENV = {name: value for name, value in os.environ.items()
        if not name.startswith(("PKG_CONFIG", "CMAKE", "DESTDIR"))} | {"CC": CC, "CXX": CXX}
 PATIENCE_S = 300
+
+# What the SDK is for, as far as it is installed: (C, C++).
+COMPILERS = [pair for pair in [(f"gcc-{n}", f"g++-{n}") for n in (12, 13, 14)] +
+             [(f"clang-{n}", f"clang++-{n}") for n in (16, 17, 18, 19)] if all(map(shutil.which, pair))]
 
 MESON = ["meson setup b", "ninja -C b", "meson test -C b --print-errorlogs"]
 CMAKE = ["cmake -S . -B c", "cmake --build c", "ctest --test-dir c --output-on-failure"]
@@ -70,7 +75,12 @@ class Sdk(unittest.TestCase):
         plugins = [path for path in project.rglob(f"{name}.so") if ".zig-cache" not in path.parts]
         for plugin in plugins:
             self.assertEqual(self.exported(plugin), [("GLOBAL", "leat_plugin")], plugin)
+            self.check(daemon, plugin)
         return len(plugins)
+
+    def check(self, daemon, plugin):
+        said = run(f"'{self.daemons[daemon]}' plugin check '{plugin}'", self.folder)
+        self.assertTrue(said.endswith(": nothing is wrong\n"), said)
 
     def test_a_new_plugin_builds_and_passes_its_test(self):
         cases = [(daemon, f"{daemon}-{language.replace('+', 'p')}", language, [MESON, CMAKE])
@@ -88,15 +98,22 @@ class Sdk(unittest.TestCase):
         project = self.new("built", "with-cargo", "rust")
         run("cargo build --offline", project)
         self.assertEqual(self.exported(project / "target/debug/libwith_cargo.so"), [("GLOBAL", "leat_plugin")])
+        self.check("built", project / "target/debug/libwith_cargo.so")
 
     @unittest.skipUnless(shutil.which("zig"), "needs zig")
     def test_a_new_zig_plugin_does_too(self):
         for daemon in self.daemons:
             self.assertEqual(self.try_plugin(daemon, f"{daemon}-zig", "zig", [["zig build", "zig build test"]]), 1)
 
+    def test_tests_of_each_language_run_in_their_own_process_too(self):
+        for language in ("c", "c++", "rust"):
+            project = self.new("built", f"lists-{language.replace('+', 'p')}", language)
+            run("meson setup b", project)
+            self.assertIn(f"{project.name}-host", run("meson test -C b --list", project))
+
     def test_a_panic_in_rust_is_a_failed_request(self):
         project = self.new("built", "panics", "rust")
-        replace(project / "src/lib.rs", 'Some(b"10") => Some(10)', 'Some(b"10") => panic!("ten")')
+        replace(project / "src/lib.rs", "    Ok(request.json(", '    assert!(times != 10, "ten");\n    Ok(request.json(')
         replace(project / "test.py", '\n\nif __name__', """
     def test_it_goes_on(self):
         self.assertEqual(self.get("/hello/Ada?times=10")[0], 500)
@@ -104,6 +121,67 @@ class Sdk(unittest.TestCase):
 
 
 if __name__""")
+        for command in MESON:
+            run(command, project)
+
+    def test_rust_needs_no_unsafe_code_for_parameters_bodies_and_answers(self):
+        project = self.new("built", "safe", "rust")
+        replace(project / "src/lib.rs", "struct Plugin {", "#[forbid(unsafe_code)]\nstruct Plugin {")
+        replace(project / "src/lib.rs", "leat::plugin!(", """\
+fn add(plugin: &Plugin, request: &Request) -> Result<Response, Problem> {
+    let (mut title, mut tags, mut count) = ("", Vec::new(), None);
+    request.read_json(|json| {
+        json.object(&["title", "tags"], &["count"], |json, name| match name {
+            "title" => {
+                title = json.text();
+                if title.is_empty() {
+                    json.reject("must not be empty");
+                }
+            }
+            "tags" => json.array(|json| tags.push(json.text())),
+            _ => count = Some(json.unsigned(1..=9)),
+        })
+    })?;
+    if title == "teapot" {
+        return Err(Problem::new(418, "This is one.").with_parameter("title"));
+    }
+    if title == "plain" {
+        return Ok(Response::text(format!("{} {title}", plugin.greeting)).status(202).header("X-Tags", &tags.join(" ")));
+    }
+    let kind = request.header("content-type").map_or(0, |value| value.len());
+    Ok(request.json(|json| {
+        json.object(|json| {
+            json.member("title", title);
+            json.member("tags", &tags);
+            json.member("count", count);
+            json.member("kind", kind);
+            json.key("more").array(|json| json.value(-0.5));
+        })
+    }))
+}
+
+leat::plugin!(""")
+        replace(project / "src/lib.rs", "=> hello }", '=> hello, "add" => add }')
+        with (project / "safe.toml").open("a") as file:
+            file.write('\n[[route]]\npath = "/add"\nmethod = "POST"\nhandler = "safe:add"\n')
+        replace(project / "test.cc", "  host.close();", r"""
+  const auto add = [&](const char* body) {
+    return host.request("POST", "/add").header("Content-Type", "application/json").body(body);
+  };
+  CHECK(add(R"({"tags":["a","b"],"title":"x\u0041","other":1})").send().body ==
+        R"({"title":"xA","tags":["a","b"],"count":null,"kind":16,"more":[-0.5]})");
+  CHECK(add(R"({"tags":[],"title":"plain"})").send().body == "Hello plain");
+  CHECK(add(R"({"tags":[],"title":"plain"})").send().status == 202);
+  CHECK(add(R"({"tags":[],"title":"teapot"})").send().status == 418);
+  CHECK(add(R"({"tags":[],"title":""})").send().body.find("must not be empty") != std::string::npos);
+  CHECK(add(R"({"tags":[],"title":"x","count":10})").send().status == 400);
+  CHECK(add(R"({"title":"x"})").send().body.find("/tags") != std::string::npos);
+  CHECK(host.request("POST", "/add").header("Content-Type", "text/plain").body("{}").send().status == 415);
+  CHECK(host.request("GET", "/hello/%FF").send().status == 400);
+  CHECK(host.request("GET", "/hello/Ada?times=%2B3").send().status == 400);
+  CHECK(host.for_each_allocation(add(R"({"tags":["\u0041"],"title":"x"})")) > 0);
+
+  host.close();""")
         for command in MESON:
             run(command, project)
 
@@ -141,6 +219,16 @@ if __name__""")
     @unittest.skipUnless(shutil.which("g++-12"), "needs gcc 12")
     def test_the_oldest_gcc_builds_it_too(self):
         self.assertEqual(self.try_plugin("built", "gcc-12-built", "c++", [MESON], CC="gcc-12", CXX="g++-12"), 1)
+
+    def test_each_compiler_takes_it_without_a_warning(self):
+        cpp, c = self.new("built", "strict-cpp", "c++"), self.new("built", "strict-c", "c")
+        flags = "-O1 -Wall -Wextra -Werror -c -o /dev/null $(pkg-config --cflags leat-plugin leat-testhost)"
+        lines = [line for cc, cxx in COMPILERS for line in
+                 [(f"{cxx} -std=c++20 strict-cpp.cc {flags}", cpp), (f"{cxx} -std=c++20 test.cc {flags}", cpp),
+                  (f"{cc} -std=c11 strict-c.c {flags}", c)]]
+        self.assertGreater(len(lines), 0)
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda line: run(*line, PKG_CONFIG_PATH=str(self.sdks["built"])), lines))
 
     @unittest.skipUnless(shutil.which("g++-12"), "needs gcc 12")
     def test_the_oldest_gcc_is_refused_a_task(self):

@@ -452,9 +452,9 @@ typedef struct leat_json_error {
   leat_str pointer; /* to the value (RFC 6901), "/users/3/age"; empty for the whole text */
 } leat_json_error;
 
-/* "leat.json_reader/1": reads JSON, strictly, value by value. [worker] A draft: it may change until it is
- * released. Only RFC 8259's grammar in UTF-8 is taken, with 64 levels at most; how large a body may be is its
- * route's limit, past which there is a 413.
+/* "leat.json_reader/1": reads JSON, strictly, value by value. [worker] Only RFC 8259's
+ * grammar in UTF-8 is taken, with 64 levels at most; how large a body may be is its route's limit, past which
+ * there is a 413.
  *
  * Nothing has to be checked on the way. After the first thing that is wrong, in the text or in the order of
  * calls, everything answers 0, an empty text or the end of its loop, and finish() says so. `reader` may be

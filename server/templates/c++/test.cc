@@ -1,4 +1,4 @@
-// Tests @NAME@ in this process, without a daemon or a socket. leat/testhost.hpp says what else a test can do:
+// Tests the plugin @NAME@ in this process, without a daemon or a socket. leat/testhost.hpp says what else a test can do:
 // move the clock, answer for other servers, have the client leave wherever a handler waits.
 //
 //   test PLUGIN.so @NAME@.toml

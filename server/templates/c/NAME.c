@@ -1,4 +1,4 @@
-/* @NAME@: a plugin for Leat, with one handler. @NAME@.toml leads requests to it, test.py asks it.
+/* @NAME@: a plugin for Leat, with one handler. @NAME@.toml leads requests to it, test.cc and test.py ask it.
  *
  * <leat/plugin.h> documents everything that is called here. All workers call the handler at the same time:
  * what it changes needs a lock, or belongs into the worker_state of worker_init().

@@ -1,12 +1,603 @@
-//! What a Rust plugin wants beside the interface itself, which is abi.rs: texts, extensions, entries, panics.
+//! What a plugin in Rust is written with: safe Rust over abi.rs, so that a handler is a function of a request
+//! which returns a response or a problem, and a panic in it is a 500 for the client and not the daemon's end.
 //!
-//! abi.rs is plugin.h of the daemon that made this project; `leat plugin new` makes a fresh one. An older one goes on
-//! working: tables only grow at their end.
-pub use crate::abi::*;
+//!     struct Shop { most: u64 }                                        // what all workers share
+//!     impl leat::Plugin for Shop { fn create(config: &Config) -> Result<Self, Refusal> { ... } }
+//!     fn order(shop: &Shop, request: &Request) -> Result<Response, Problem> { ... }
+//!     leat::plugin!(Shop, name: "shop", version: "1.0.0", handlers: { "order"("id") => order });
+//!
+//! It covers what most handlers do: parameters, headers, bodies, JSON both ways. For all else (timers, other
+//! servers, streams) abi.rs has the whole interface, and this file shows how its functions are called. It is
+//! the project's own from here on: change it as you like. abi.rs is plugin.h of the daemon that made this
+//! project; an older one goes on working, since tables only grow at their end.
+use crate::abi::*;
+use std::cell::Cell;
 use std::ffi::c_void;
-use std::mem::{size_of, zeroed};
+use std::fmt::Display;
+use std::marker::PhantomData;
+use std::mem::{offset_of, size_of, zeroed};
+use std::ops::RangeInclusive;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::ptr::{null, NonNull};
+use std::ptr::{null, null_mut, NonNull};
+use std::str::FromStr;
+use std::sync::OnceLock;
+
+/// What all workers share, made once for each `[[plugin]]` that names the file and dropped when the last request
+/// has ended. Handlers run at the same time on different threads: what they change needs a lock or an atomic.
+pub trait Plugin: Sized + Send + Sync + 'static {
+    /// Reads `[plugin.config]`. A key that is never asked for is refused by the daemon.
+    fn create(config: &Config) -> Result<Self, Refusal>;
+}
+
+/// Why a configuration is refused; reported at its line, and the daemon does not start with it.
+pub struct Refusal(Option<(String, String)>);
+
+impl Refusal {
+    /// `key` is the one at fault, "" for none.
+    pub fn of(key: &str, message: &str) -> Self {
+        Refusal(Some((key.to_owned(), message.to_owned())))
+    }
+}
+
+/// The table `[plugin.config]`. A value of a wrong type or out of range is a refusal that the daemon words.
+pub struct Config<'a> {
+    raw: *const leat_config,
+    life: PhantomData<&'a leat_config>,
+}
+
+impl Config<'_> {
+    pub fn text(&self, key: &str, fallback: &str) -> Result<String, Refusal> {
+        let mut text = leat_str::ABSENT;
+        // SAFETY: `raw` is good for as long as self is, and the text until create() returns; it is copied here.
+        let status = unsafe { (api().config.string)(self.raw, leat_str::new(key), leat_str::new(fallback), &mut text) };
+        judged(status)?;
+        Ok(unsafe { text.text() }.unwrap_or_default().to_owned())
+    }
+    pub fn integer(&self, key: &str, fallback: i64, range: RangeInclusive<i64>) -> Result<i64, Refusal> {
+        let (key, mut number) = (leat_str::new(key), fallback);
+        // SAFETY: as above, as for those below.
+        judged(unsafe { (api().config.integer)(self.raw, key, fallback, *range.start(), *range.end(), &mut number) })?;
+        Ok(number)
+    }
+    pub fn real(&self, key: &str, fallback: f64, range: RangeInclusive<f64>) -> Result<f64, Refusal> {
+        let (key, mut number) = (leat_str::new(key), fallback);
+        judged(unsafe { (api().config.real)(self.raw, key, fallback, *range.start(), *range.end(), &mut number) })?;
+        Ok(number)
+    }
+    pub fn boolean(&self, key: &str, fallback: bool) -> Result<bool, Refusal> {
+        let mut truth = i32::from(fallback);
+        judged(unsafe { (api().config.boolean)(self.raw, leat_str::new(key), truth, &mut truth) })?;
+        Ok(truth != 0)
+    }
+}
+
+fn judged(status: i32) -> Result<(), Refusal> {
+    if status == LEAT_OK { Ok(()) } else { Err(Refusal(None)) }
+}
+
+/// One request. It lasts for the handler's call: it cannot be kept, nor used on another thread.
+pub struct Request<'a> {
+    raw: *mut leat_request,
+    names: &'static [&'static str],
+    numbers: &'a [u32],
+    json: Cell<*mut leat_json>,
+    reader: Cell<*mut leat_json_reader>,
+}
+
+impl Request<'_> {
+    /// A path parameter, which the handler's line in `plugin!` names.
+    pub fn path(&self, name: &str) -> Result<&str, Problem> {
+        let at = self.names.iter().position(|each| *each == name);
+        let number = self.numbers[at.expect("plugin! names the handler's path parameters")];
+        // SAFETY: the request is that of this callback, and its texts are good until it ends; likewise below.
+        let text = unsafe { (api().request.param)(self.raw, number).bytes() };
+        std::str::from_utf8(text.unwrap_or_default()).map_err(|_| not_utf8("path", name))
+    }
+    /// The first query parameter of that name, decoded.
+    pub fn query(&self, name: &str) -> Result<Option<&str>, Problem> {
+        let text = unsafe { (api().request.query_param)(self.raw, leat_str::new(name)).bytes() };
+        text.map(std::str::from_utf8).transpose().map_err(|_| not_utf8("query", name))
+    }
+    /// The same as a number; what is none, or outside `range`, is the client's mistake.
+    pub fn query_number<T: FromStr + PartialOrd + Display>(
+        &self,
+        name: &str,
+        range: RangeInclusive<T>,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.query(name)? else { return Ok(None) };
+        match text.parse() {
+            Ok(number) if range.contains(&number) && !text.starts_with('+') => Ok(Some(number)),
+            _ => Err(Problem::new(
+                400,
+                format!("The query parameter `{name}` must be a whole number from {} to {}.", range.start(), range.end()),
+            )
+            .with_parameter(name)),
+        }
+    }
+    /// The first field of that name, any case.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        unsafe { (api().request.header)(self.raw, leat_str::new(name)).bytes() }
+    }
+    pub fn cookie(&self, name: &str) -> Option<&[u8]> {
+        unsafe { (api().request.cookie)(self.raw, leat_str::new(name)).bytes() }
+    }
+    pub fn method(&self) -> &str {
+        unsafe { (api().request.method)(self.raw).text() }.unwrap_or_default()
+    }
+    /// As received, with its query.
+    pub fn target(&self) -> &[u8] {
+        unsafe { (api().request.target)(self.raw).bytes() }.unwrap_or_default()
+    }
+    /// The client's address.
+    pub fn peer(&self) -> &str {
+        unsafe { (api().request.peer)(self.raw).text() }.unwrap_or_default()
+    }
+    pub fn body(&self) -> &[u8] {
+        unsafe { (api().request.body)(self.raw).bytes() }.unwrap_or_default()
+    }
+
+    /// A response that is the JSON which `write` writes, once, into the request's memory.
+    pub fn json(&self, write: impl FnOnce(&mut Json)) -> Response {
+        let raw = unsafe { (api().json.start)(self.raw) };
+        if !raw.is_null() {
+            write(&mut Json { raw, life: PhantomData });
+        }
+        self.json.set(raw);
+        Response::with(Content::Json)
+    }
+
+    /// The body as JSON, read value by value: what `read` makes of it, or a problem that says what is wrong and
+    /// where. `read` need not look for mistakes: after the first one all that it reads is 0 or empty.
+    pub fn read_json<'r, T>(&'r self, read: impl FnOnce(&mut JsonReader<'r>) -> T) -> Result<T, Problem> {
+        let raw = unsafe { (api().reader.body)(self.raw) };
+        self.reader.set(raw);
+        let value = read(&mut JsonReader { raw, life: PhantomData });
+        // SAFETY: it may be null, which is "no memory"; so for all that a JsonReader calls.
+        if unsafe { (api().reader.finish)(raw) } == LEAT_OK { Ok(value) } else { Err(Problem(Wrong::Body)) }
+    }
+}
+
+fn not_utf8(kind: &str, name: &str) -> Problem {
+    Problem::new(400, format!("The {kind} parameter `{name}` must be UTF-8.")).with_parameter(name)
+}
+
+/// What a handler answers.
+pub struct Response {
+    status: u32,
+    headers: Vec<(String, String)>,
+    content: Content,
+}
+
+enum Content {
+    Bytes(&'static str, Vec<u8>),
+    Json, // of the request that it was written for
+}
+
+impl Response {
+    fn with(content: Content) -> Self {
+        Response { status: 200, headers: Vec::new(), content }
+    }
+    pub fn empty(status: u16) -> Self {
+        Response::with(Content::Bytes("", Vec::new())).status(status)
+    }
+    pub fn text(text: impl Into<String>) -> Self {
+        Response::bytes("text/plain; charset=utf-8", text.into())
+    }
+    pub fn bytes(content_type: &'static str, bytes: impl Into<Vec<u8>>) -> Self {
+        Response::with(Content::Bytes(content_type, bytes.into()))
+    }
+    pub fn status(mut self, status: u16) -> Self {
+        self.status = u32::from(status);
+        self
+    }
+    /// A field that cannot be sent, such as one that holds a line break, makes the answer a 500.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn send(&self, request: &Request) -> i32 {
+        let response = api().response;
+        // SAFETY: the request is that of this callback, and the texts are copied before the calls return.
+        unsafe {
+            let mut good = (response.status)(request.raw, self.status) == LEAT_OK;
+            for (name, value) in &self.headers {
+                good = good && (response.add_header)(request.raw, leat_str::new(name), leat_str::new(value)) == LEAT_OK;
+            }
+            let sent = match &self.content {
+                _ if !good => false,
+                Content::Json if request.json.get().is_null() => false,
+                Content::Json => (api().json.send)(request.raw, request.json.get()) == LEAT_OK,
+                Content::Bytes(kind, bytes) => {
+                    (kind.is_empty() || (response.content_type)(request.raw, leat_str::new(kind)) == LEAT_OK)
+                        && (response.send)(request.raw, leat_str { ptr: bytes.as_ptr(), len: bytes.len() }) == LEAT_OK
+                }
+            };
+            if sent { LEAT_DONE } else { LEAT_ERROR }
+        }
+    }
+}
+
+/// What a handler answers when something is wrong: `application/problem+json` (RFC 9457).
+pub struct Problem(Wrong);
+
+enum Wrong {
+    Told { status: u32, detail: String, extra: String },
+    Body, // what the request's JSON reader found
+}
+
+impl Problem {
+    /// `status` is 400 to 599, and `detail` tells the client what to mend.
+    pub fn new(status: u16, detail: impl Into<String>) -> Self {
+        Problem(Wrong::Told { status: u32::from(status), detail: detail.into(), extra: String::new() })
+    }
+    /// Names the parameter at fault.
+    pub fn with_parameter(mut self, name: &str) -> Self {
+        if let Wrong::Told { extra, .. } = &mut self.0 {
+            *extra = format!("\"parameter\":\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
+        }
+        self
+    }
+
+    fn send(&self, request: &Request) -> i32 {
+        // SAFETY: as in Response::send.
+        let sent = unsafe {
+            match &self.0 {
+                Wrong::Told { status, detail, extra } => {
+                    (api().response.send_problem)(request.raw, *status, leat_str::new(detail), leat_str::new(extra))
+                }
+                Wrong::Body => (api().reader.refuse)(request.raw, request.reader.get()),
+            }
+        };
+        if sent == LEAT_OK { LEAT_DONE } else { LEAT_ERROR }
+    }
+}
+
+/// A JSON text that is written. What makes none, such as a member outside an object, makes the answer a 500.
+pub struct Json<'a> {
+    raw: *mut leat_json,
+    life: PhantomData<&'a leat_json>,
+}
+
+impl Json<'_> {
+    pub fn object(&mut self, members: impl FnOnce(&mut Self)) {
+        // SAFETY: a Json lasts no longer than the call in whose request it lies; likewise below.
+        unsafe { (api().json.begin_object)(self.raw) };
+        members(self);
+        unsafe { (api().json.end_object)(self.raw) };
+    }
+    pub fn array(&mut self, elements: impl FnOnce(&mut Self)) {
+        unsafe { (api().json.begin_array)(self.raw) };
+        elements(self);
+        unsafe { (api().json.end_array)(self.raw) };
+    }
+    /// The name of a member, whose value comes next.
+    pub fn key(&mut self, name: &str) -> &mut Self {
+        unsafe { (api().json.key)(self.raw, leat_str::new(name)) };
+        self
+    }
+    pub fn value(&mut self, value: impl ToJson) {
+        value.to_json(self);
+    }
+    pub fn member(&mut self, name: &str, value: impl ToJson) {
+        self.key(name).value(value);
+    }
+}
+
+/// What is a JSON value by itself. A struct of yours becomes one with `json.object(...)`.
+pub trait ToJson {
+    fn to_json(&self, json: &mut Json);
+}
+
+macro_rules! to_json {
+    ($($type:ty, $function:ident, |$value:ident| $given:expr;)+) => {$(
+        impl ToJson for $type {
+            fn to_json(&self, json: &mut Json) {
+                let $value = self;
+                // SAFETY: as in Json::object; texts are copied before the call returns.
+                unsafe { (api().json.$function)(json.raw, $given) };
+            }
+        }
+    )+};
+}
+to_json! {
+    str, string, |it| leat_str::new(it);
+    String, string, |it| leat_str::new(it);
+    bool, boolean, |it| i32::from(*it);
+    f64, real, |it| *it;
+    i32, integer, |it| i64::from(*it);
+    i64, integer, |it| *it;
+    u32, unsigned_integer, |it| u64::from(*it);
+    u64, unsigned_integer, |it| *it;
+    usize, unsigned_integer, |it| *it as u64;
+}
+impl<T: ToJson + ?Sized> ToJson for &T {
+    fn to_json(&self, json: &mut Json) {
+        (**self).to_json(json);
+    }
+}
+impl<T: ToJson> ToJson for Option<T> {
+    fn to_json(&self, json: &mut Json) {
+        match self {
+            Some(value) => value.to_json(json),
+            // SAFETY: as in Json::object.
+            None => unsafe { (api().json.null)(json.raw) },
+        }
+    }
+}
+impl<T: ToJson> ToJson for [T] {
+    fn to_json(&self, json: &mut Json) {
+        json.array(|json| self.iter().for_each(|each| each.to_json(json)));
+    }
+}
+impl<T: ToJson> ToJson for Vec<T> {
+    fn to_json(&self, json: &mut Json) {
+        self.as_slice().to_json(json);
+    }
+}
+
+/// A JSON text that is read, strictly; see leat_json_reader_v1 in abi.rs. A value that is not taken is read over.
+///
+///     request.read_json(|json| {
+///         json.object(&["title"], &["done"], |json, name| match name {
+///             "title" => title = json.text(),
+///             _ => done = json.boolean(),
+///         });
+///     })?;
+pub struct JsonReader<'a> {
+    raw: *mut leat_json_reader,
+    life: PhantomData<&'a leat_json_reader>,
+}
+
+impl<'a> JsonReader<'a> {
+    /// Calls `member` with the name of each member that is there, of those that are `required` and those that
+    /// may be missing, 64 in all; others are read over.
+    pub fn object(&mut self, required: &[&str], optional: &[&str], mut member: impl FnMut(&mut Self, &str)) {
+        let names: Vec<&str> = required.iter().chain(optional).copied().collect();
+        let texts: Vec<leat_str> = names.iter().map(|each| leat_str::new(each)).collect();
+        assert!(texts.len() <= 64, "an object has at most 64 names that are known");
+        let must = if required.len() == 64 { u64::MAX } else { (1 << required.len()) - 1 };
+        // SAFETY: `texts` stays until the object is left, which Inside sees to, whatever `member` does; the reader
+        // lasts as long as its request. Likewise below.
+        if unsafe { (api().reader.object)(self.raw, texts.as_ptr(), texts.len() as u32, must) } == 0 {
+            return;
+        }
+        let mut inside = Inside { raw: self.raw, left: false };
+        loop {
+            let which = unsafe { (api().reader.member)(self.raw) };
+            let Ok(which) = usize::try_from(which) else { break };
+            member(self, names.get(which).copied().unwrap_or_default());
+        }
+        inside.left = true;
+    }
+    /// Calls `element` before each element, which comes next.
+    pub fn array(&mut self, mut element: impl FnMut(&mut Self)) {
+        if unsafe { (api().reader.array)(self.raw) } == 0 {
+            return;
+        }
+        while unsafe { (api().reader.element)(self.raw) } != 0 {
+            element(self);
+        }
+    }
+    pub fn boolean(&mut self) -> bool {
+        unsafe { (api().reader.boolean)(self.raw) != 0 }
+    }
+    pub fn integer(&mut self, range: RangeInclusive<i64>) -> i64 {
+        unsafe { (api().reader.integer)(self.raw, *range.start(), *range.end()) }
+    }
+    pub fn unsigned(&mut self, range: RangeInclusive<u64>) -> u64 {
+        unsafe { (api().reader.unsigned_integer)(self.raw, *range.start(), *range.end()) }
+    }
+    pub fn real(&mut self) -> f64 {
+        unsafe { (api().reader.real)(self.raw) }
+    }
+    /// Without its escapes, in the request's memory.
+    pub fn text(&mut self) -> &'a str {
+        unsafe { (api().reader.string)(self.raw).text() }.unwrap_or_default()
+    }
+    /// Takes a null; where something else comes, that is next still.
+    pub fn null(&mut self) -> bool {
+        unsafe { (api().reader.null)(self.raw) != 0 }
+    }
+    /// Says that the value which was read last is wrong: "must not be empty".
+    pub fn reject(&mut self, message: &str) {
+        unsafe { (api().reader.reject)(self.raw, leat_str::new(message)) }
+    }
+}
+
+/// Leaves the object also where a panic goes through it, and is caught by whoever reads on.
+struct Inside {
+    raw: *mut leat_json_reader,
+    left: bool,
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        if !self.left {
+            // SAFETY: as in JsonReader::object.
+            unsafe { (api().reader.leave)(self.raw) };
+        }
+    }
+}
+
+/// Makes a plugin of a `Plugin` and its handlers: functions of `&Plugin` and `&Request` that return
+/// `Result<Response, Problem>`, each with the name that routes have for it and the path parameters that it needs.
+macro_rules! plugin {
+    ($plugin:ty, name: $name:literal, version: $version:literal,
+     handlers: { $($handler:literal $(($($parameter:literal),*))? => $function:path),+ $(,)? }) => {
+        #[used]
+        #[link_section = ".note.leat"]
+        static NOTE: $crate::abi::leat_note = $crate::abi::leat_note::new($name);
+
+        const HANDLERS: &[$crate::abi::leat_handler] = &[$({
+            const PARAMETERS: &[&str] = &[$($($parameter),*)?];
+            unsafe extern "C" fn bind(
+                host: *const $crate::abi::leat_host,
+                _plugin: *mut std::ffi::c_void,
+                route: *const $crate::abi::leat_route,
+                bound: *mut *mut std::ffi::c_void,
+                error: *mut $crate::abi::leat_error,
+            ) -> i32 {
+                $crate::leat::bind(host, route, bound, error, PARAMETERS)
+            }
+            unsafe extern "C" fn handle(
+                scope: *const $crate::abi::leat_scope,
+                request: *mut $crate::abi::leat_request,
+            ) -> i32 {
+                $crate::leat::handle::<$plugin>(scope, request, PARAMETERS, $function)
+            }
+            $crate::abi::leat_handler {
+                bind: Some(bind),
+                unbind: Some($crate::leat::unbind),
+                ..$crate::abi::leat_handler::new($handler, handle)
+            }
+        }),+];
+
+        #[no_mangle]
+        #[allow(non_upper_case_globals)]
+        pub static leat_plugin: $crate::abi::leat_plugin_entry = $crate::abi::leat_plugin_entry {
+            load: Some($crate::leat::load),
+            create: Some($crate::leat::create::<$plugin>),
+            destroy: Some($crate::leat::destroy::<$plugin>),
+            ..$crate::abi::leat_plugin_entry::new($name, $version, HANDLERS)
+        };
+    };
+}
+pub(crate) use plugin;
+
+// ------------------------------------------------------------------------- what the daemon calls, and its tables
+
+struct Api {
+    config: &'static leat_config_v1,
+    route: &'static leat_route_v1,
+    request: &'static leat_request_v1,
+    response: &'static leat_response_v1,
+    json: &'static leat_json_v1,
+    reader: &'static leat_json_reader_v1,
+}
+
+static API: OnceLock<Api> = OnceLock::new();
+
+fn api() -> &'static Api {
+    API.get().expect("load() comes first")
+}
+
+/// The daemon's table, or `None` after `error` was told that it has none.
+///
+/// # Safety
+/// In `load` or `create`, with what they were called with.
+pub unsafe fn find<T: Extension>(host: *const leat_host, error: *mut leat_error) -> Option<&'static T> {
+    let table = ((*host).extension)(host, leat_str::new(T::NAME)).cast::<T>();
+    if table.is_null() {
+        ((*host).fail)(error, leat_str::new(T::NAME), leat_str::new("this daemon has no such extension"));
+    }
+    table.as_ref()
+}
+
+unsafe fn find_all(host: *const leat_host, error: *mut leat_error) -> Option<Api> {
+    Some(Api {
+        config: find(host, error)?,
+        route: find(host, error)?,
+        request: find(host, error)?,
+        response: find(host, error)?,
+        json: find(host, error)?,
+        reader: find(host, error)?,
+    })
+}
+
+/// What every callback begins with: a panic ends here, as an error, and not in the daemon.
+pub fn guard(body: impl FnOnce() -> i32) -> i32 {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or(LEAT_ERROR)
+}
+
+// The functions below are the daemon's to call, as plugin.h says, by way of `plugin!`.
+
+pub unsafe extern "C" fn load(host: *const leat_host, error: *mut leat_error) -> i32 {
+    guard(|| match find_all(host, error) {
+        Some(found) => {
+            API.get_or_init(|| found);
+            LEAT_OK
+        }
+        None => LEAT_E_NOT_FOUND,
+    })
+}
+
+pub unsafe extern "C" fn create<P: Plugin>(
+    host: *const leat_host,
+    config: *const leat_config,
+    instance: *mut *mut c_void,
+    error: *mut leat_error,
+) -> i32 {
+    let fail = |key: &str, message: &str| ((*host).fail)(error, leat_str::new(key), leat_str::new(message));
+    let answer = guard(|| match P::create(&Config { raw: config, life: PhantomData }) {
+        Ok(made) => {
+            *instance = Box::into_raw(Box::new(made)).cast();
+            LEAT_OK
+        }
+        Err(refusal) => {
+            if let Some((key, message)) = refusal.0 {
+                fail(&key, &message);
+            }
+            LEAT_E_ARGUMENT
+        }
+    });
+    if answer == LEAT_ERROR {
+        fail("", "create() panicked");
+    }
+    answer
+}
+
+pub unsafe extern "C" fn destroy<P: Plugin>(instance: *mut c_void) {
+    guard(|| {
+        drop(Box::from_raw(instance.cast::<P>()));
+        LEAT_OK
+    });
+}
+
+/// Keeps the numbers of a route's parameters, in their order, in `*bound`.
+pub unsafe fn bind(
+    host: *const leat_host,
+    route: *const leat_route,
+    bound: *mut *mut c_void,
+    error: *mut leat_error,
+    names: &[&str],
+) -> i32 {
+    guard(|| {
+        let mut numbers: Vec<u32> = Vec::new();
+        for name in names {
+            let number = (api().route.param_index)(route, leat_str::new(name));
+            let Ok(number) = u32::try_from(number) else {
+                let message = format!("the handler needs a path parameter {{{name}}}");
+                ((*host).fail)(error, leat_str::new(""), leat_str::new(&message));
+                return LEAT_E_ARGUMENT;
+            };
+            numbers.push(number);
+        }
+        *bound = Box::into_raw(Box::new(numbers)).cast();
+        LEAT_OK
+    })
+}
+
+pub unsafe extern "C" fn unbind(_instance: *mut c_void, bound: *mut c_void) {
+    drop(Box::from_raw(bound.cast::<Vec<u32>>()));
+}
+
+pub unsafe fn handle<P: Plugin>(
+    scope: *const leat_scope,
+    request: *mut leat_request,
+    names: &'static [&'static str],
+    handler: fn(&P, &Request) -> Result<Response, Problem>,
+) -> i32 {
+    guard(|| {
+        let numbers = &*(*scope).bound.cast::<Vec<u32>>();
+        let request =
+            Request { raw: request, names, numbers, json: Cell::new(null_mut()), reader: Cell::new(null_mut()) };
+        match handler(&*(*scope).instance.cast::<P>(), &request) {
+            Ok(response) => response.send(&request),
+            Err(problem) => problem.send(&request),
+        }
+    })
+}
 
 impl leat_str {
     /// For the daemon to read during a call, or for ever, for functions whose name ends in `_static`.
@@ -33,29 +624,12 @@ impl leat_str {
     }
 }
 
-/// The daemon's table, or `None` after `error` was told that it has none.
-///
-/// # Safety
-/// In `load` or `create`, with what they were called with.
-pub unsafe fn find<T: Extension>(host: *const leat_host, error: *mut leat_error) -> Option<&'static T> {
-    let table = ((*host).extension)(host, leat_str::new(T::NAME)).cast::<T>();
-    if table.is_null() {
-        ((*host).fail)(error, leat_str::new(T::NAME), leat_str::new("this daemon has no such extension"));
-    }
-    table.as_ref()
-}
-
-/// What every callback begins with: a panic ends here, as an error, and not in the daemon.
-pub fn guard(body: impl FnOnce() -> i32) -> i32 {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or(LEAT_ERROR)
-}
-
 impl leat_note {
     /// The note that is read before any code of the plugin is loaded; a `#[used]` static in `.note.leat`.
     pub const fn new(name: &str) -> Self {
         let mut note = leat_note {
             owner_size: 5,
-            description_size: (size_of::<leat_note>() - std::mem::offset_of!(leat_note, abi_major)) as u32,
+            description_size: (size_of::<leat_note>() - offset_of!(leat_note, abi_major)) as u32,
             r#type: LEAT_NOTE_TYPE,
             owner: *b"Leat\0\0\0\0",
             abi_major: LEAT_ABI_MAJOR,
@@ -73,9 +647,11 @@ impl leat_note {
 }
 
 impl leat_handler {
+    /// One that needs no worker of its own, so that its route may put it on the pool, where it can block.
     pub const fn new(name: &'static str, handle: unsafe extern "C" fn(*const leat_scope, *mut leat_request) -> i32) -> Self {
         leat_handler {
             struct_size: size_of::<Self>() as u32,
+            flags: LEAT_HANDLER_ANY_THREAD,
             name: leat_str::new(name),
             handle: Some(handle),
             // SAFETY: of numbers, pointers and optional functions, for all of which zero is "none".
@@ -104,14 +680,3 @@ impl leat_plugin_entry {
 // SAFETY: they point to what is static and never changes.
 unsafe impl Sync for leat_handler {}
 unsafe impl Sync for leat_plugin_entry {}
-
-/// A value handed to the daemon as the `void*` that it gives back: from `into_state` to exactly one `from_state`.
-pub fn into_state<T>(value: T) -> *mut c_void {
-    Box::into_raw(Box::new(value)).cast()
-}
-
-/// # Safety
-/// `state` comes from `into_state::<T>`, and nothing uses it any more.
-pub unsafe fn from_state<T>(state: *mut c_void) -> T {
-    *Box::from_raw(state.cast::<T>())
-}
