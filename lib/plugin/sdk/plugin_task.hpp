@@ -286,8 +286,8 @@ template <class T>
 Task<T> detail::Promise<T>::get_return_object() noexcept {
   return Task<T>(std::coroutine_handle<Promise>::from_promise(*this));
 }
-// Here, where a Task is complete, so that its function can be defined within: gcc 12 warns of one that is first
-// declared not to be inlined and then inline.
+// Here, where a Task is complete, so that its function can be defined within: gcc 12 warns of one that is
+// first declared not to be inlined and then inline.
 template <>
 struct detail::Promise<void> : PromiseBase {
   LEAT_MAKES_A_COROUTINE Task<void> get_return_object() noexcept {
