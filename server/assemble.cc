@@ -34,6 +34,7 @@ class Assembler {
       : config_(config),
         libraries_(libraries),
         diagnostics_(diagnostics),
+        quarantined_(quarantined),
         out_of_service_(quarantined.begin(), quarantined.end()) {
     options_.directories = std::move(folders);
     options_.directories.insert(options_.directories.end(), config.settings.plugin_path.begin(),
@@ -70,6 +71,10 @@ class Assembler {
     const bool bad = std::ranges::any_of(
         diagnostics_, [](const Diagnostic& each) { return each.severity == Diagnostic::Severity::Error; });
     if (bad) return std::nullopt;
+    for (const config::PluginDecl& plugin : config_.plugins)
+      if (std::ranges::contains(out_of_service_, plugin.name))
+        assembly_.out_of_service.push_back(
+            {plugin.name, plugin.file, std::ranges::contains(quarantined_, plugin.name)});
     return std::move(assembly_);
   }
 
@@ -199,6 +204,7 @@ class Assembler {
   config::Config& config_;
   plugin::PluginLibraries& libraries_;
   Diagnostics& diagnostics_;
+  std::span<const std::string> quarantined_;
   std::vector<std::string> out_of_service_;  // in quarantine, could not be loaded, or need one of those
   plugin::LibraryOptions options_;
   std::vector<ServiceParty> parties_;

@@ -30,6 +30,14 @@ struct Assembly {
   // Who uses a service is told before its provider.
   void on_drain(uint64_t deadline_ns) const;
 
+  // A plugin that is declared but does not serve: its routes answer 503.
+  struct OutOfService {
+    std::string name;
+    std::string file;
+    bool quarantined = false;  // else it needs one that is
+  };
+
+  std::vector<OutOfService> out_of_service;
   std::vector<std::shared_ptr<plugin::PluginLibrary>> libraries;
   std::vector<std::unique_ptr<plugin::PluginInstance>> plugins;
   std::unique_ptr<pipeline::Site> site;

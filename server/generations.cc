@@ -200,6 +200,11 @@ std::string Generations::describe_text(Workers workers, const std::stop_token& s
             fmt::format("    uses {} of {}\n", std::string_view(use.service->name.ptr, use.service->name.len),
                         use.provider->name());
     }
+    for (const Assembly::OutOfService& each : generation.assembly.out_of_service)
+      text += fmt::format("  {}  {}, its routes answer 503  {}\n", each.name,
+                          each.quarantined ? "quarantined: it has crashed too often"
+                                           : "out of service: it needs a plugin that is quarantined",
+                          each.file);
   }
   return text;
 }
@@ -237,6 +242,13 @@ std::string Generations::describe_json(Workers workers, const std::stop_token& s
       for (const leat_service_use& use : plugin->uses())
         text(std::string_view(use.service->name.ptr, use.service->name.len), use.provider->name());
       json.end_object();
+      json.end_object();
+    }
+    for (const Assembly::OutOfService& each : generation.assembly.out_of_service) {
+      json.begin_object();
+      text("name", each.name);
+      text("state", each.quarantined ? "quarantined" : "out of service");
+      text("path", each.file);
       json.end_object();
     }
     json.end_array();

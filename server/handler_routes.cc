@@ -13,14 +13,12 @@ std::string toml_text(std::string_view text) {
   return out + "\"";
 }
 
-std::string handler_routes(const plugin::PluginLibrary& library, std::string_view plugin) {
+std::string handler_routes(std::span<const std::string> handlers, std::string_view plugin) {
   std::string text;
-  for (const leat_handler& handler : library.handlers()) {
-    const std::string name(handler.name.ptr, handler.name.len);
+  for (const std::string& name : handlers)
     text += fmt::format(
         "[[route]]\npath = {}\nmethods = [\"GET\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\"]\nhandler = {}\n",
         toml_text("/" + name), toml_text(fmt::format("{}:{}", plugin, name)));
-  }
   return text;
 }
 

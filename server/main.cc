@@ -268,13 +268,11 @@ int run(const Command& command, plugin::PluginLibraries& libraries) {
       [&](const ServingStart& start) { return serve(own, &settings, sockets, start, libraries); });
 }
 
-// Without a supervisor: the plugin is loaded by then, and whoever writes it wants to see a crash.
+// As `leat run`: whoever writes the plugin sees what crashed, mends it, and it is taken up again.
 int run_plugin(Command command) {
-  block_signals();
+  if (const auto prepared = prepare_plugin_run(command); !prepared) return prepared.error();
   plugin::PluginLibraries libraries(static_plugins());
-  if (const auto prepared = prepare_plugin_run(command, libraries); !prepared) return prepared.error();
-  ListeningSockets sockets;
-  return serve(command, nullptr, sockets, {}, libraries);
+  return run(command, libraries);
 }
 
 // Sends an admin command to the daemon that the configuration, or --socket, leads to.

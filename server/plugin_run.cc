@@ -10,6 +10,7 @@
 #include <string>
 
 #include "leat_version.h"
+#include "plugin/checker.h"
 #include "server/exit_code.h"
 #include "server/handler_routes.h"
 
@@ -28,17 +29,18 @@ std::optional<fs::path> find_configuration(const fs::path& plugin) {
   return std::nullopt;
 }
 
-// A configuration with a route for each handler, in a memory file that lives as long as the process.
-std::expected<std::string, std::string> make_configuration(const fs::path& plugin,
-                                                           plugin::PluginLibraries& libraries) {
-  auto library = libraries.load(plugin.string(), {.daemon_version = LEAT_VERSION});
-  if (!library)
-    return std::unexpected(library.error().message +
-                           (library.error().hint.empty() ? "" : "\n  " + library.error().hint));
+// A configuration with a route for each handler, in a memory file that lives as long as the process. What the
+// plugin has is asked in another one: this one has to outlive its crashes.
+std::expected<std::string, std::string> make_configuration(const fs::path& plugin) {
+  constexpr uint32_t kTimeoutMs = 10'000;
+  const plugin::Trial trial = plugin::try_to_load(plugin, {.daemon_version = LEAT_VERSION}, kTimeoutMs);
+  if (!trial.findings.empty()) {
+    const plugin::Finding& first = trial.findings.front();
+    return std::unexpected(first.found + (first.fix.empty() ? "" : "\n  " + first.fix));
+  }
   std::string text = fmt::format("[[plugin]]\nname = \"plugin\"\nfile = {}\n", toml_text(plugin.string()));
-  text += handler_routes(**library, "plugin");
-  for (const leat_handler& handler : (*library)->handlers())
-    std::printf("  /%.*s\n", static_cast<int>(handler.name.len), handler.name.ptr);
+  text += handler_routes(trial.handlers, "plugin");
+  for (const std::string& handler : trial.handlers) std::printf("  /%s\n", handler.c_str());
   std::fflush(stdout);
   const int file = ::memfd_create("leat-plugin-run.toml", MFD_CLOEXEC);
   if (file < 0 || ::write(file, text.data(), text.size()) != static_cast<ssize_t>(text.size()))
@@ -48,7 +50,7 @@ std::expected<std::string, std::string> make_configuration(const fs::path& plugi
 
 }  // namespace
 
-std::expected<void, int> prepare_plugin_run(Command& command, plugin::PluginLibraries& libraries) {
+std::expected<void, int> prepare_plugin_run(Command& command) {
   std::error_code failed;
   const fs::path plugin = fs::canonical(command.plugin_file, failed);
   if (failed) {
@@ -70,7 +72,7 @@ std::expected<void, int> prepare_plugin_run(Command& command, plugin::PluginLibr
   }
   std::printf("serving %s; there is no %s.toml, so each handler has a route of its name:\n",
               plugin.filename().c_str(), plugin.stem().c_str());
-  auto made = make_configuration(plugin, libraries);
+  auto made = make_configuration(plugin);
   if (!made) {
     std::fprintf(stderr, "leat: %s\n", made.error().c_str());
     return std::unexpected(kExitFailure);

@@ -1,9 +1,8 @@
-// `leat plugin run FILE.so`: serves a plugin at once, and again whenever its file changes.
+// `leat plugin run FILE.so`: serves a plugin at once, and again whenever its file changes or it has crashed.
 #pragma once
 
 #include <expected>
 
-#include "plugin/host.h"
 #include "server/command_line.h"
 
 namespace leat::server {
@@ -12,6 +11,7 @@ namespace leat::server {
 // found, and what to watch. The configuration is the one given with -c, or NAME.toml in this folder, beside
 // the plugin or one folder above it; where there is none, one is made in which each handler has a route of
 // its name. The exit code after a complaint was printed.
-std::expected<void, int> prepare_plugin_run(Command& command, plugin::PluginLibraries& libraries);
+// No code of the plugin runs in this process.
+std::expected<void, int> prepare_plugin_run(Command& command);
 
 }  // namespace leat::server

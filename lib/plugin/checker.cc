@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -239,6 +240,7 @@ bool open_to_all(const std::string& path) {
 // colon and its bytes. They may be anything, for the plugin's own code has run there.
 constexpr char kFinding = 'f';  // severity ("e" or "w"), rule, found, reason, fix
 constexpr char kLoading = 'l';  // it goes on to load
+constexpr char kHandles = '/';
 constexpr char kProvides = '+';
 constexpr char kNeeds = '!';
 constexpr char kWouldUse = '?';
@@ -306,8 +308,11 @@ Telling read_telling(std::string_view said) {
                                         std::move(texts[4])});
     } else {
       auto name = take_text(said);
-      if (!name || (what != kProvides && what != kNeeds && what != kWouldUse)) return telling;
-      if (what == kProvides)
+      if (!name || (what != kHandles && what != kProvides && what != kNeeds && what != kWouldUse))
+        return telling;
+      if (what == kHandles)
+        telling.trial.handlers.push_back(std::move(*name));
+      else if (what == kProvides)
         telling.trial.services.push_back(std::move(*name));
       else
         telling.trial.needs.push_back({std::move(*name), what == kWouldUse});
@@ -354,6 +359,7 @@ void load_and_tell(const std::string& path, const LibraryOptions& options, const
                               library.error().hint});
   }
   const auto tell = [&teller](char what, leat_str name) { teller.say(what, {{name.ptr, name.len}}); };
+  for (const leat_handler& each : (*library)->handlers()) tell(kHandles, each.name);
   for (const leat_service& each : (*library)->services()) tell(kProvides, each.name);
   for (const leat_need& each : (*library)->needs())
     tell((each.flags & LEAT_NEED_OPTIONAL) != 0 ? kWouldUse : kNeeds, each.name);
@@ -361,15 +367,13 @@ void load_and_tell(const std::string& path, const LibraryOptions& options, const
   ::_exit(0);  // here, without its destructors: loading is what was asked
 }
 
-[[noreturn]] void judge_and_tell(std::string_view bytes, const std::string& path,
-                                 const LibraryOptions& options, int out) {
-  confine(bytes.size());
+// What the child of a trial does.
+using Work = std::function<void(const Teller& teller)>;
+
+[[noreturn]] void be_child(const Work& work, size_t file_bytes, int out) {
+  confine(file_bytes);
   const Teller teller(out);
-  const std::vector<Finding> findings = check_plugin(bytes);
-  for (const Finding& each : findings) teller.say(each);
-  // Loading runs its constructors: only what looks like a plugin deserves that.
-  if (std::ranges::none_of(findings, [](const Finding& each) { return each.severity == Severity::Error; }))
-    load_and_tell(path, options, teller);
+  work(teller);
   teller.say(kEnd);
   ::_exit(0);
 }
@@ -406,6 +410,49 @@ Heard hear(int in, pid_t child, uint32_t timeout_ms) {
   return heard;
 }
 
+// Does `work` in a child process, and returns what it told, or how it ended.
+Trial in_child(const Work& work, size_t file_bytes, uint32_t timeout_ms) {
+  const auto fail = [](Trial trial, bool loading, std::string found, std::string reason, std::string fix) {
+    trial.findings.push_back(
+        {Severity::Error, loading ? "load" : "file", std::move(found), std::move(reason), std::move(fix)});
+    return trial;
+  };
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    return fail({}, false, fmt::format("it could not be tried: {}", std::strerror(errno)),
+                "a process of its own is needed", "");
+  const Fd out(ends[0]);
+  Fd in(ends[1]);
+  const pid_t child = ::fork();
+  if (child < 0)
+    return fail({}, false, fmt::format("it could not be tried: {}", std::strerror(errno)),
+                "a process of its own is needed", "");
+  if (child == 0) be_child(work, file_bytes, in.get());
+  ::setpgid(child, child);  // whoever of the two comes first
+  in.reset();
+  const Heard heard = hear(out.get(), child, timeout_ms);
+  // With what it may have started. Of a child that has ended this changes nothing.
+  ::kill(-child, SIGKILL);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  Telling telling = read_telling(heard.said);
+  const char* const doing = telling.loading ? "loading it" : "judging it";
+  if (!heard.in_time)
+    return fail(std::move(telling.trial), telling.loading,
+                fmt::format("{} takes longer than {} ms", doing, timeout_ms),
+                "the daemon would not come to serve",
+                "do nothing slow in constructors of static objects and in load()");
+  if (telling.ended) return std::move(telling.trial);
+  return fail(std::move(telling.trial), telling.loading,
+              WIFSIGNALED(status)
+                  ? fmt::format("{} ends the process with signal {} ({})", doing, WTERMSIG(status),
+                                ::strsignal(WTERMSIG(status)))
+                  : fmt::format("{} ends the process with status {}", doing, WEXITSTATUS(status)),
+              "the daemon would end with it",
+              "run it in a debugger: gdb -ex 'set follow-fork-mode child' --args leat plugin check FILE");
+}
+
 }  // namespace
 
 std::vector<Finding> check_plugin(std::string_view bytes) {
@@ -437,45 +484,21 @@ std::vector<Finding> check_place(const std::string& path) {
 
 Trial try_plugin(std::string_view bytes, const std::string& path, const LibraryOptions& options,
                  uint32_t timeout_ms) {
-  const auto fail = [](Trial trial, bool loading, std::string found, std::string reason, std::string fix) {
-    trial.findings.push_back(
-        {Severity::Error, loading ? "load" : "file", std::move(found), std::move(reason), std::move(fix)});
-    return trial;
+  const auto judge_and_load = [&](const Teller& teller) {
+    const std::vector<Finding> findings = check_plugin(bytes);
+    for (const Finding& each : findings) teller.say(each);
+    // Loading runs its constructors: only what looks like a plugin deserves that.
+    if (std::ranges::none_of(findings, [](const Finding& each) { return each.severity == Severity::Error; }))
+      load_and_tell(path, options, teller);
   };
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    return fail({}, false, fmt::format("it could not be tried: {}", std::strerror(errno)),
-                "a process of its own is needed", "");
-  const Fd out(ends[0]);
-  Fd in(ends[1]);
-  const pid_t child = ::fork();
-  if (child < 0)
-    return fail({}, false, fmt::format("it could not be tried: {}", std::strerror(errno)),
-                "a process of its own is needed", "");
-  if (child == 0) judge_and_tell(bytes, path, options, in.get());
-  ::setpgid(child, child);  // whoever of the two comes first
-  in.reset();
-  const Heard heard = hear(out.get(), child, timeout_ms);
-  // With what it may have started. Of a child that has ended this changes nothing.
-  ::kill(-child, SIGKILL);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  Telling telling = read_telling(heard.said);
-  const char* const doing = telling.loading ? "loading it" : "judging it";
-  if (!heard.in_time)
-    return fail(std::move(telling.trial), telling.loading,
-                fmt::format("{} takes longer than {} ms", doing, timeout_ms),
-                "the daemon would not come to serve",
-                "do nothing slow in constructors of static objects and in load()");
-  if (telling.ended) return std::move(telling.trial);
-  return fail(std::move(telling.trial), telling.loading,
-              WIFSIGNALED(status)
-                  ? fmt::format("{} ends the process with signal {} ({})", doing, WTERMSIG(status),
-                                ::strsignal(WTERMSIG(status)))
-                  : fmt::format("{} ends the process with status {}", doing, WEXITSTATUS(status)),
-              "the daemon would end with it",
-              "run it in a debugger: gdb -ex 'set follow-fork-mode child' --args leat plugin check FILE");
+  return in_child(judge_and_load, bytes.size(), timeout_ms);
+}
+
+Trial try_to_load(const std::string& path, const LibraryOptions& options, uint32_t timeout_ms) {
+  std::error_code unknown;
+  const uintmax_t size = std::filesystem::file_size(path, unknown);
+  return in_child([&](const Teller& teller) { load_and_tell(path, options, teller); }, unknown ? 0 : size,
+                  timeout_ms);
 }
 
 }  // namespace leat::plugin

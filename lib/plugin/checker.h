@@ -35,6 +35,7 @@ struct Trial {
     bool optional = false;
   };
   std::vector<Finding> findings;
+  std::vector<std::string> handlers;  // as routes name them
   std::vector<std::string> services;  // "users/1"
   std::vector<Need> needs;
 };
@@ -45,5 +46,8 @@ struct Trial {
 // on stderr. The calling process must have one thread.
 Trial try_plugin(std::string_view bytes, const std::string& path, const LibraryOptions& options,
                  uint32_t timeout_ms);
+
+// The same without judging the file first, as the daemon loads it.
+Trial try_to_load(const std::string& path, const LibraryOptions& options, uint32_t timeout_ms);
 
 }  // namespace leat::plugin

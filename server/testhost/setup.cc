@@ -81,7 +81,11 @@ std::string configuration(const Setup& setup, const plugin::PluginLibrary& libra
   const std::string name = instance_name(library);
   std::string text = fmt::format("[[plugin]]\nname = {}\nfile = {}\n[plugin.config]\n{}\n",
                                  server::toml_text(name), server::toml_text(file), setup.options);
-  if (setup.routes.empty()) text += server::handler_routes(library, name);
+  if (setup.routes.empty()) {
+    std::vector<std::string> handlers;
+    for (const leat_handler& each : library.handlers()) handlers.emplace_back(each.name.ptr, each.name.len);
+    text += server::handler_routes(handlers, name);
+  }
   for (const Route& route : setup.routes)
     text += fmt::format("[[route]]\npath = {}\nmethods = {}\nhandler = {}\n", server::toml_text(route.path),
                         methods_list(route.methods), server::toml_text(name + ":" + route.handler));

@@ -52,6 +52,48 @@ TEST_CASE("plugin run: without a configuration each handler has a route of its n
   CHECK(daemon.output().contains("/twice\n"));
 }
 
+TEST_CASE("plugin run: says what crashed, serves again, and goes on watching") {
+  const TempFolder folder;
+  const std::string plugin = folder.path("mine.so");
+  install("1", plugin);
+  folder.write("mine.toml",
+               "[server]\ncrash_limit = 2\n[[plugin]]\nname = \"m\"\nfile = \"mine.so\"\n"
+               "[[plugin]]\nname = \"broken\"\nfile = \"" TEST_PLUGINS
+               "/crash.so\"\n"
+               "[[route]]\npath = \"/v\"\nhandler = \"m:version\"\n"
+               "[[route]]\npath = \"/segv\"\nhandler = \"broken:segv\"\n");
+  Daemon daemon({"plugin", "run", plugin, "--listen", "127.0.0.1:0", "--workers", "1"});
+  const auto crash = [&daemon] {
+    Client client(daemon.address());
+    client.send(get("/segv"));
+    CHECK(client.hung_up());
+  };
+  crash();
+  CHECK(ask(daemon, "/v") == "1");
+  CHECK(daemon.logs("in plugin broken on route GET /segv"));
+  install("2", plugin);
+  CHECK(wait_until([&] { return ask(daemon, "/v") == "2"; }));
+  crash();
+  CHECK(Client(daemon.address()).ask(get("/segv")).is_problem(503));
+  install("1", plugin);  // a new build takes up what is quarantined
+  CHECK(wait_until([&] { return ask(daemon, "/v") == "1"; }));
+  crash();
+  CHECK(ask(daemon, "/v") == "1");
+}
+
+TEST_CASE("plugin run: a plugin without a configuration that crashes is served again, or said not to load") {
+  const TempFolder folder;
+  std::filesystem::copy_file(TEST_PLUGINS "/crash.so", folder.path("lone.so"));
+  Daemon daemon({"plugin", "run", folder.path("lone.so"), "--listen", "127.0.0.1:0", "--workers", "1"});
+  Client client(daemon.address());
+  client.send(get("/segv"));
+  CHECK(client.hung_up());
+  CHECK(Client(daemon.address()).ask(get("/elsewhere")).status == 404);
+  const Outcome crashes = run_leat({"plugin", "run", TEST_PLUGINS "/pitfall_crashes.so"});
+  CHECK(crashes.status == 1);
+  CHECK(crashes.errors.contains("loading it ends the process with signal 11"));
+}
+
 TEST_CASE("plugin run: what is no plugin is said") {
   const TempFolder folder;
   const Outcome absent = run_leat({"plugin", "run", folder.path("absent.so")});

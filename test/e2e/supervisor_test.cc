@@ -143,6 +143,28 @@ TEST_CASE("supervisor: those that need a quarantined plugin are out of service w
   REQUIRE(daemon.logs("generation 2 serves"));
   CHECK(Client(daemon.address()).ask(get("/asks")).body == "ann 1 1 2");
 }
+
+TEST_CASE("supervisor: plugin list shows what is out of service, and why") {
+  const TempFolder folder;
+  const std::string socket = folder.path("admin");
+  Wanted wanted{.server = "crash_limit = 1\nadmin_socket = \"" + socket + "\"\n"};
+  wanted.more = "[[plugin]]\nname = \"c\"\nfile = \"" TEST_PLUGINS
+                "/consumer.so\"\n"
+                "[[plugin]]\nname = \"p\"\nfile = \"" TEST_PLUGINS
+                "/provider.so\"\n"
+                "[[route]]\npath = \"/abort\"\nhandler = \"p:aborts\"\n";
+  Daemon daemon(demo_configuration(wanted));
+  CHECK_FALSE(run_leat({"plugin", "list", "--socket", socket}).output.contains("quarantined"));
+  crash(daemon, "/abort");
+  REQUIRE(serves(daemon));
+  const Outcome list = run_leat({"plugin", "list", "--socket", socket});
+  CHECK(list.output.contains("  p  quarantined: it has crashed too often, its routes answer 503  "));
+  CHECK(list.output.contains("  c  out of service: it needs a plugin that is quarantined, "));
+  const Outcome json = run_leat({"plugin", "list", "--json", "--socket", socket});
+  CHECK(json.output.contains(R"({"name":"p","state":"quarantined","path":")"));
+  CHECK(json.output.contains(R"({"name":"c","state":"out of service",)"));
+}
+
 TEST_CASE("supervisor: a reload takes a quarantined plugin up again") {
   Daemon daemon(demo_configuration(with_crashes("crash_limit = 1\n")));
   crash(daemon, "/segv");

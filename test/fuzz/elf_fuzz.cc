@@ -1,8 +1,8 @@
-// A file that may be anything must be judged within its bounds, whatever it claims of itself: no byte outside of it
-// is read (the sanitizers see that), and what is said of it is short and can be shown.
+// A file that may be anything must be judged within its bounds, whatever it claims of itself: no byte outside
+// of it is read (the sanitizers see that), and what is said of it is short and can be shown.
 //
-// Input: the file. The kept inputs are real shared objects, made small (gcc -shared -nostdlib, with and without
-// symbols, notes and a run path); the fuzzer's own changes to them reach what no linker writes.
+// Input: the file. The kept inputs are real shared objects, made small (gcc -shared -nostdlib, with and
+// without symbols, notes and a run path); the fuzzer's own changes to them reach what no linker writes.
 #include <algorithm>
 #include <string>
 

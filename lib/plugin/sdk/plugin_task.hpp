@@ -126,7 +126,7 @@ class TaskRun {
     if (home_ != nullptr)
       *home_ = this;
     else if (api.request->set_state(request_, this) != LEAT_OK)
-      throw detail::OutOfMemory();
+      throw std::bad_alloc();
     kept_ = true;
   }
   [[nodiscard]] bool kept() const { return kept_; }
@@ -286,8 +286,8 @@ template <class T>
 Task<T> detail::Promise<T>::get_return_object() noexcept {
   return Task<T>(std::coroutine_handle<Promise>::from_promise(*this));
 }
-// Here, where a Task is complete, so that its function can be defined within: gcc 12 warns of one that is first
-// declared not to be inlined and then inline.
+// Here, where a Task is complete, so that its function can be defined within: gcc 12 warns of one that is
+// first declared not to be inlined and then inline.
 template <>
 struct detail::Promise<void> : PromiseBase {
   LEAT_MAKES_A_COROUTINE Task<void> get_return_object() noexcept {
@@ -302,7 +302,7 @@ struct detail::Promise<void> : PromiseBase {
 namespace detail {
 
 [[noreturn]] inline void throw_refusal(int32_t answer) {
-  if (answer == LEAT_E_MEMORY) throw detail::OutOfMemory();
+  if (answer == LEAT_E_MEMORY) throw std::bad_alloc();
   throw std::logic_error("waiting in a request that was answered, or on the pool");
 }
 
