@@ -42,20 +42,51 @@ void leat_config::report_unknown() const {
 namespace leat::plugin {
 namespace {
 
-int32_t wrong_type(const leat_config* config, leat_str key, const Value& value, std::string_view wanted) {
-  config->report(value, fmt::format("`{}` must be {}, and is {}", view(key), wanted, value.type_name()));
+// How a value is called where something is wrong with it.
+std::string name_of(leat_str key) { return fmt::format("`{}`", view(key)); }
+std::string name_of(leat_str key, uint32_t index) {
+  return fmt::format("item {} of `{}`", uint64_t{index} + 1, view(key));
+}
+
+int32_t wrong_type(const leat_config* config, std::string_view name, const Value& value,
+                   std::string_view wanted) {
+  config->report(value, fmt::format("{} must be {}, and is {}", name, wanted, value.type_name()));
   return LEAT_E_ARGUMENT;
 }
 
 template <class T>
-int32_t in_range(const leat_config* config, leat_str key, const Value& value, T number, T least, T most,
-                 T* out) {
+int32_t in_range(const leat_config* config, std::string_view name, const Value& value, T number, T least,
+                 T most, T* out) {
   if (number >= least && number <= most) {
     *out = number;
     return LEAT_OK;
   }
-  config->report(value, fmt::format("`{}` is {}, and must be from {} to {}", view(key), number, least, most));
+  config->report(value, fmt::format("{} is {}, and must be from {} to {}", name, number, least, most));
   return LEAT_E_ARGUMENT;
+}
+
+// The value of one type, into `*out`.
+int32_t take_integer(const leat_config* config, std::string_view name, const Value& value, int64_t least,
+                     int64_t most, int64_t* out) {
+  if (value.integer() == nullptr) return wrong_type(config, name, value, "a whole number");
+  return in_range(config, name, value, *value.integer(), least, most, out);
+}
+int32_t take_real(const leat_config* config, std::string_view name, const Value& value, double least,
+                  double most, double* out) {
+  if (value.integer() != nullptr)
+    return in_range(config, name, value, static_cast<double>(*value.integer()), least, most, out);
+  if (value.real() == nullptr) return wrong_type(config, name, value, "a number");
+  return in_range(config, name, value, *value.real(), least, most, out);
+}
+int32_t take_boolean(const leat_config* config, std::string_view name, const Value& value, int32_t* out) {
+  if (value.boolean() == nullptr) return wrong_type(config, name, value, "true or false");
+  *out = *value.boolean() ? 1 : 0;
+  return LEAT_OK;
+}
+int32_t take_string(const leat_config* config, std::string_view name, const Value& value, leat_str* out) {
+  if (value.string() == nullptr) return wrong_type(config, name, value, "a text");
+  *out = to_str(*value.string());
+  return LEAT_OK;
 }
 
 int32_t has(const leat_config* config, leat_str key) {
@@ -68,8 +99,7 @@ int32_t get_integer(const leat_config* config, leat_str key, int64_t fallback, i
   *out = fallback;
   const Value* value = config->read(view(key));
   if (value == nullptr) return LEAT_OK;
-  if (value->integer() == nullptr) return wrong_type(config, key, *value, "a whole number");
-  return in_range(config, key, *value, *value->integer(), least, most, out);
+  return take_integer(config, name_of(key), *value, least, most, out);
 }
 
 int32_t get_real(const leat_config* config, leat_str key, double fallback, double least, double most,
@@ -78,10 +108,7 @@ int32_t get_real(const leat_config* config, leat_str key, double fallback, doubl
   *out = fallback;
   const Value* value = config->read(view(key));
   if (value == nullptr) return LEAT_OK;
-  if (value->integer() != nullptr)
-    return in_range(config, key, *value, static_cast<double>(*value->integer()), least, most, out);
-  if (value->real() == nullptr) return wrong_type(config, key, *value, "a number");
-  return in_range(config, key, *value, *value->real(), least, most, out);
+  return take_real(config, name_of(key), *value, least, most, out);
 }
 
 int32_t get_boolean(const leat_config* config, leat_str key, int32_t fallback, int32_t* out) {
@@ -89,9 +116,7 @@ int32_t get_boolean(const leat_config* config, leat_str key, int32_t fallback, i
   *out = fallback;
   const Value* value = config->read(view(key));
   if (value == nullptr) return LEAT_OK;
-  if (value->boolean() == nullptr) return wrong_type(config, key, *value, "true or false");
-  *out = *value->boolean() ? 1 : 0;
-  return LEAT_OK;
+  return take_boolean(config, name_of(key), *value, out);
 }
 
 int32_t get_string(const leat_config* config, leat_str key, leat_str fallback, leat_str* out) {
@@ -99,16 +124,14 @@ int32_t get_string(const leat_config* config, leat_str key, leat_str fallback, l
   *out = fallback;
   const Value* value = config->read(view(key));
   if (value == nullptr) return LEAT_OK;
-  if (value->string() == nullptr) return wrong_type(config, key, *value, "a text");
-  *out = to_str(*value->string());
-  return LEAT_OK;
+  return take_string(config, name_of(key), *value, out);
 }
 
 const leat_config* get_table(const leat_config* config, leat_str key) {
   const Value* value = config == nullptr ? nullptr : config->read(view(key));
   if (value == nullptr) return nullptr;
   if (value->table() == nullptr) {
-    wrong_type(config, key, *value, "a table");
+    wrong_type(config, name_of(key), *value, "a table");
     return nullptr;
   }
   return config->child(*value);
@@ -117,7 +140,7 @@ const leat_config* get_table(const leat_config* config, leat_str key) {
 const Value::Array* array_under(const leat_config* config, leat_str key) {
   const Value* value = config == nullptr ? nullptr : config->read(view(key));
   if (value == nullptr) return nullptr;
-  if (value->array() == nullptr) wrong_type(config, key, *value, "an array");
+  if (value->array() == nullptr) wrong_type(config, name_of(key), *value, "an array");
   return value->array();
 }
 
@@ -135,17 +158,39 @@ int32_t string_at(const leat_config* config, leat_str key, uint32_t index, leat_
   if (out == nullptr) return LEAT_E_ARGUMENT;
   *out = {};
   const Value* value = item(config, key, index);
+  return value == nullptr ? LEAT_E_NOT_FOUND : take_string(config, name_of(key, index), *value, out);
+}
+
+int32_t integer_at(const leat_config* config, leat_str key, uint32_t index, int64_t least, int64_t most,
+                   int64_t* out) {
+  if (out == nullptr) return LEAT_E_ARGUMENT;
+  *out = 0;
+  const Value* value = item(config, key, index);
   if (value == nullptr) return LEAT_E_NOT_FOUND;
-  if (value->string() == nullptr) return wrong_type(config, key, *value, "an array of texts");
-  *out = to_str(*value->string());
-  return LEAT_OK;
+  return take_integer(config, name_of(key, index), *value, least, most, out);
+}
+
+int32_t real_at(const leat_config* config, leat_str key, uint32_t index, double least, double most,
+                double* out) {
+  if (out == nullptr) return LEAT_E_ARGUMENT;
+  *out = 0;
+  const Value* value = item(config, key, index);
+  if (value == nullptr) return LEAT_E_NOT_FOUND;
+  return take_real(config, name_of(key, index), *value, least, most, out);
+}
+
+int32_t boolean_at(const leat_config* config, leat_str key, uint32_t index, int32_t* out) {
+  if (out == nullptr) return LEAT_E_ARGUMENT;
+  *out = 0;
+  const Value* value = item(config, key, index);
+  return value == nullptr ? LEAT_E_NOT_FOUND : take_boolean(config, name_of(key, index), *value, out);
 }
 
 const leat_config* table_at(const leat_config* config, leat_str key, uint32_t index) {
   const Value* value = item(config, key, index);
   if (value == nullptr) return nullptr;
   if (value->table() == nullptr) {
-    wrong_type(config, key, *value, "an array of tables");
+    wrong_type(config, name_of(key, index), *value, "a table");
     return nullptr;
   }
   return config->child(*value);
@@ -179,6 +224,9 @@ const leat_config_v1 kConfigExtension = {
     .count = count,
     .string_at = string_at,
     .table_at = table_at,
+    .integer_at = integer_at,
+    .real_at = real_at,
+    .boolean_at = boolean_at,
 };
 const leat_route_v1 kRouteExtension = {
     .struct_size = sizeof(leat_route_v1),

@@ -175,6 +175,9 @@ FUNCTION(leat_config_v1, table, 5);
 FUNCTION(leat_config_v1, count, 6);
 FUNCTION(leat_config_v1, string_at, 7);
 FUNCTION(leat_config_v1, table_at, 8);
+FUNCTION(leat_config_v1, integer_at, 9);
+FUNCTION(leat_config_v1, real_at, 10);
+FUNCTION(leat_config_v1, boolean_at, 11);
 
 SIZE(leat_ticket, 16);
 AT(leat_ticket, slot, 4);

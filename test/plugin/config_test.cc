@@ -40,6 +40,44 @@ TEST_CASE("plugin options: values reach the plugin and its workers") {
       R"({"greeting":"hi","factor":2.25,"loud":true,"count":9,"depth":4,"worker":100,"worker_greeting":"hi"})");
 }
 
+TEST_CASE("plugin options: lists reach the plugin, and where there is none their defaults") {
+  CHECK(Site("wrapper").get("/lists").body ==
+        R"({"names":["nobody"],"ports":[80],"ratios":[],"flags":"","places":[]})");
+  const auto list = [](auto... items) { return Value::Array{Value(std::move(items), Place{.line = 1})...}; };
+  const Value::Table here{entry("name", std::string("here"), 6)};
+  Site site("wrapper", table({entry("names", list(std::string("ann"), std::string("")), 1),
+                              entry("ports", list(int64_t{1}, int64_t{65'535}), 2),
+                              entry("ratios", list(0.5, int64_t{1}), 3), entry("flags", list(true, false), 4),
+                              entry("places", list(here, Value::Table{}), 5)}));
+  CHECK(
+      site.get("/lists").body ==
+      R"({"names":["ann",""],"ports":[1,65535],"ratios":[0.5,1.0],"flags":"10","places":["here","nowhere"]})");
+  CHECK(Site("wrapper", table({entry("names", Value::Array{}, 1)}))
+            .get("/lists")
+            .body.contains(R"("names":[])"));
+}
+
+TEST_CASE("plugin options: what is wrong with an item of a list is reported at that") {
+  const auto at = [](auto item, uint32_t line) { return Value(std::move(item), Place{.line = line}); };
+  const auto ports = [&](auto... items) {
+    return table({entry("ports", Value::Array{std::move(items)...}, 1)});
+  };
+  check_error(ports(at(int64_t{1}, 2), at(std::string("http"), 3)),
+              "item 2 of `ports` must be a whole number, and is", 3);
+  check_error(ports(at(int64_t{0}, 2), at(int64_t{1}, 3)),
+              "item 1 of `ports` is 0, and must be from 1 to 65535", 2);
+  check_error(table({entry("ports", int64_t{80}, 4)}), "`ports` must be an array", 4);
+  check_error(table({entry("names", Value::Array{at(int64_t{1}, 5)}, 4)}), "item 1 of `names` must be a text",
+              5);
+  check_error(table({entry("ratios", Value::Array{at(1.5, 5)}, 4)}), "item 1 of `ratios` is 1.5", 5);
+  check_error(table({entry("flags", Value::Array{at(int64_t{1}, 5)}, 4)}),
+              "item 1 of `flags` must be true or false", 5);
+  check_error(table({entry("places", Value::Array{at(true, 5)}, 4)}), "item 1 of `places` must be a table",
+              5);
+  check_error(table({entry("places", Value::Array{at(Value::Table{entry("nam", true, 6)}, 5)}, 4)}),
+              "unknown key `nam`", 6, "did you mean `name`?");
+}
+
 TEST_CASE("plugin options: a wrong type or range is reported at its line") {
   check_error(table({entry("count", std::string("three"), 7)}), "`count` must be a whole number", 7);
   check_error(table({entry("count", int64_t{10}, 8)}), "`count` is 10, and must be from 1 to 9", 8);

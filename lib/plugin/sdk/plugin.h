@@ -564,10 +564,17 @@ typedef struct leat_config_v1 {
   int32_t (*string)(const leat_config* config, leat_str key, leat_str fallback, leat_str* out);
   /* The table under `key`, or NULL if there is none. */
   const leat_config* (*table)(const leat_config* config, leat_str key);
-  /* Items of the array under `key`, 0 if it is absent. `string_at` and `table_at` take index < count. */
+  /* Items of the array under `key`, 0 if it is absent. The functions that end in `_at` take index < count,
+   * else LEAT_E_NOT_FOUND or NULL; an item of the wrong type or out of range is reported like any value, and
+   * leaves nothing (0, an absent text) in `*out`. */
   uint32_t (*count)(const leat_config* config, leat_str key);
   int32_t (*string_at)(const leat_config* config, leat_str key, uint32_t index, leat_str* out);
   const leat_config* (*table_at)(const leat_config* config, leat_str key, uint32_t index);
+  int32_t (*integer_at)(const leat_config* config, leat_str key, uint32_t index, int64_t least, int64_t most,
+                        int64_t* out);
+  int32_t (*real_at)(const leat_config* config, leat_str key, uint32_t index, double least, double most,
+                     double* out);
+  int32_t (*boolean_at)(const leat_config* config, leat_str key, uint32_t index, int32_t* out);
 } leat_config_v1;
 
 /* Names a suspension from any thread. Compares as a value; a stale one resumes nothing. */

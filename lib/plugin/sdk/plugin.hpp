@@ -52,6 +52,7 @@
 #include "plugin_base.hpp"
 #include "plugin_cache.hpp"
 #include "plugin_call.hpp"
+#include "plugin_check.hpp"
 #include "plugin_client.hpp"
 #include "plugin_gather.hpp"
 #include "plugin_handler.hpp"
@@ -85,19 +86,24 @@ class Plugin : public detail::PluginTag {
   // A function, or a member function of the plugin.
   template <auto function, size_t N>
   static constexpr leat_handler handler(const char (&name)[N]) {
-    using Handler = detail::FunctionHandler<Derived, function>;
-    using Binder = detail::Binder<typename Handler::Args>;
-    return {sizeof(leat_handler),
-            Handler::kAnyThread ? LEAT_HANDLER_ANY_THREAD : 0u,
-            {name, N - 1},
-            Binder::bind,
-            Binder::unbind,
-            Handler::handle,
-            nullptr,
-            nullptr,
-            Handler::kTask ? Handler::on_writable : nullptr,
-            nullptr,
-            Handler::kTask ? Handler::on_done : nullptr};
+    constexpr uint32_t kMistake = detail::mistake<Derived>(function);
+    if constexpr (kMistake != 0) {
+      return detail::misfit<function>(kMistake);
+    } else {
+      using Handler = detail::FunctionHandler<Derived, function>;
+      using Binder = detail::Binder<typename Handler::Args>;
+      return {sizeof(leat_handler),
+              Handler::kAnyThread ? LEAT_HANDLER_ANY_THREAD : 0u,
+              {name, N - 1},
+              Binder::bind,
+              Binder::unbind,
+              Handler::handle,
+              nullptr,
+              nullptr,
+              Handler::kTask ? Handler::on_writable : nullptr,
+              nullptr,
+              Handler::kTask ? Handler::on_done : nullptr};
+    }
   }
 
   // A class S: an object of it is made for each request, in the request's memory, and destroyed when that ends.
@@ -109,19 +115,24 @@ class Plugin : public detail::PluginTag {
   //                               paused, with a timer or completion that resumes it
   template <class S, size_t N>
   static constexpr leat_handler stream(const char (&name)[N]) {
-    using Handler = detail::StreamHandler<S>;
-    using Binder = detail::Binder<typename Handler::Args>;
-    return {sizeof(leat_handler),
-            Handler::kBody ? LEAT_HANDLER_STREAM_BODY : 0u,
-            {name, N - 1},
-            Binder::bind,
-            Binder::unbind,
-            Handler::handle,
-            Handler::kBody ? Handler::on_body : nullptr,
-            Handler::kBodyEnd ? Handler::on_body_end : nullptr,
-            Handler::on_writable,
-            Handler::kCancel ? Handler::on_cancel : nullptr,
-            Handler::on_done};
+    constexpr uint32_t kMistake = detail::mistake<Derived>(&S::on_request);
+    if constexpr (kMistake != 0) {
+      return detail::misfit<&S::on_request>(kMistake);
+    } else {
+      using Handler = detail::StreamHandler<S>;
+      using Binder = detail::Binder<typename Handler::Args>;
+      return {sizeof(leat_handler),
+              Handler::kBody ? LEAT_HANDLER_STREAM_BODY : 0u,
+              {name, N - 1},
+              Binder::bind,
+              Binder::unbind,
+              Handler::handle,
+              Handler::kBody ? Handler::on_body : nullptr,
+              Handler::kBodyEnd ? Handler::on_body_end : nullptr,
+              Handler::on_writable,
+              Handler::kCancel ? Handler::on_cancel : nullptr,
+              Handler::on_done};
+    }
   }
 };
 
@@ -250,6 +261,7 @@ struct Entry {
 #define LEAT_PLUGIN(Type, plugin_name, plugin_version)                                                 \
   LEAT_NOTE(plugin_name);                                                                              \
   static constexpr auto leat_plugin_handlers = Type::handlers();                                       \
+  LEAT_CHECK_HANDLERS_(leat_plugin_handlers)                                                           \
   static constexpr auto leat_plugin_services = leat::detail::services_of<Type>();                      \
   static constexpr auto leat_plugin_needs = leat::detail::needs_of<Type>();                            \
   extern "C" const leat_plugin_entry leat_plugin = {                                                   \

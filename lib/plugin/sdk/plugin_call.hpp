@@ -116,8 +116,6 @@ struct Source<Parameter<where, T, name, options...>> {
   using Value = typename Unwrapped<T>::Type;
   using RangeOption = FindOption<Range, options...>;
   using DefaultOption = FindOption<Default, options...>;
-  static_assert(std::is_arithmetic_v<Value> || std::is_same_v<Value, std::string_view>,
-                "a parameter is a number, bool, std::string_view, or an optional of one");
 
   struct Binding {
     uint32_t index = 0;

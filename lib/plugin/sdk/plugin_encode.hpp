@@ -37,10 +37,18 @@ struct Members {
   std::tuple<Pairs...> pairs;
 };
 template <class... Pairs>
+  requires(sizeof...(Pairs) % 2 == 0)
 Members<Pairs&&...> members(Pairs&&... pairs) {
-  static_assert(sizeof...(Pairs) % 2 == 0, "names and values in turn");
   return {std::tuple<Pairs&&...>(std::forward<Pairs>(pairs)...)};
 }
+
+// Told at the line of whoever calls it, which an assertion in here would not be.
+#define LEAT_ODD_MEMBERS_ \
+  __attribute__((         \
+      unavailable("a JSON object is names and values in turn, and here the last name has no value")))
+template <class... Pairs>
+  requires(sizeof...(Pairs) % 2 != 0)
+LEAT_ODD_MEMBERS_ Members<Pairs&&...> members(Pairs&&... pairs);
 
 namespace detail {
 

@@ -40,9 +40,13 @@ class Json {
 
   // An object of names and values in turn.
   template <class... Pairs>
+    requires(sizeof...(Pairs) % 2 == 0)
   Json& object(const Pairs&... pairs) {
     return value(Members<const Pairs&...>{std::tuple<const Pairs&...>(pairs...)});
   }
+  template <class... Pairs>
+    requires(sizeof...(Pairs) % 2 != 0)
+  LEAT_ODD_MEMBERS_ Json& object(const Pairs&... pairs);
   // An array with `write(item)` called for each item: it writes one value.
   template <std::ranges::input_range Items, class Write>
   Json& array(Items&& items, Write&& write) {

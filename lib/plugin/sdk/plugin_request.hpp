@@ -11,6 +11,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "plugin.h"
 #include "plugin_answer.hpp"
@@ -164,6 +165,43 @@ class Setup {
   void table(std::string_view key, Read&& read) const {
     if (const leat_config* inner = api().table(config_, to_str(key))) read(Setup(host_, inner, error_));
   }
+  // Lists: all items are of one type, and within the range. An absent one is `fallback`, and so is one of
+  // which anything was reported.
+  std::vector<std::string> texts(std::string_view key, std::vector<std::string> fallback = {}) const {
+    return items(key, std::move(fallback), [&](uint32_t index, std::string& item) {
+      leat_str text{};
+      const int32_t found = api().string_at(config_, to_str(key), index, &text);
+      if (found == LEAT_OK) item = to_view(text);
+      return found;
+    });
+  }
+  std::vector<int64_t> integers(std::string_view key, std::vector<int64_t> fallback,
+                                Range<int64_t> range) const {
+    return items(key, std::move(fallback), [&](uint32_t index, int64_t& item) {
+      return api().integer_at(config_, to_str(key), index, range.least, range.most, &item);
+    });
+  }
+  std::vector<double> reals(std::string_view key, std::vector<double> fallback, Range<double> range) const {
+    return items(key, std::move(fallback), [&](uint32_t index, double& item) {
+      return api().real_at(config_, to_str(key), index, range.least, range.most, &item);
+    });
+  }
+  std::vector<bool> booleans(std::string_view key, std::vector<bool> fallback = {}) const {
+    return items(key, std::move(fallback), [&](uint32_t index, bool& item) {
+      int32_t truth = 0;
+      const int32_t found = api().boolean_at(config_, to_str(key), index, &truth);
+      item = truth != 0;
+      return found;
+    });
+  }
+  // Calls `read(Setup)` with each table of the array under `key`, [[plugin.config.KEY]].
+  template <class Read>
+  void tables(std::string_view key, Read&& read) const {
+    const uint32_t count = api().count(config_, to_str(key));
+    for (uint32_t i = 0; i < count; ++i)
+      if (const leat_config* inner = api().table_at(config_, to_str(key), i))
+        read(Setup(host_, inner, error_));
+  }
   // Says what is wrong with the value of `key`; the plugin is not loaded.
   void fail(std::string_view key, std::string_view message) const {
     host_->fail(error_, to_str(key), to_str(message));
@@ -195,6 +233,25 @@ class Setup {
 
  private:
   static const leat_config_v1& api() { return *detail::api.config; }
+
+  template <class T, class Read>
+  std::vector<T> items(std::string_view key, std::vector<T> fallback, Read&& read) const {
+    if (!LEAT_HAS(detail::api.config, leat_config_v1, boolean_at)) {
+      if (has(key)) fail(key, "this daemon is too old for lists");
+      return fallback;
+    }
+    if (!has(key)) return fallback;
+    std::vector<T> all;
+    bool right = true;
+    const uint32_t count = api().count(config_, to_str(key));
+    for (uint32_t i = 0; i < count; ++i) {
+      T item{};
+      right = read(i, item) == LEAT_OK && right;
+      all.push_back(std::move(item));
+    }
+    return right ? all : fallback;
+  }
+
   const leat_host* host_;
   const leat_config* config_;
   leat_error* error_;

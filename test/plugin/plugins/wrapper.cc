@@ -62,7 +62,13 @@ class Wrapper : public leat::Plugin<Wrapper> {
       : greeting_(setup.text("greeting", "hello")),
         factor_(setup.real("factor", 1.5, {0, 10})),
         loud_(setup.boolean("loud", false)),
-        count_(setup.integer("count", 3, {1, 9})) {
+        count_(setup.integer("count", 3, {1, 9})),
+        names_(setup.texts("names", {"nobody"})),
+        ports_(setup.integers("ports", {80}, {1, 65'535})),
+        ratios_(setup.reals("ratios", {}, {0, 1})) {
+    for (const bool flag : setup.booleans("flags")) flags_ += flag ? '1' : '0';
+    setup.tables("places",
+                 [&](const leat::Setup& place) { places_.push_back(place.text("name", "nowhere")); });
     setup.table("nested", [&](const leat::Setup& nested) { depth_ = nested.integer("depth", 1, {1, 5}); });
     if (greeting_ == "forbidden") setup.fail("greeting", "is not a greeting");
     if (greeting_ == "throw") throw std::runtime_error("no such greeting");
@@ -100,6 +106,10 @@ class Wrapper : public leat::Plugin<Wrapper> {
                        [](Json& inner) { inner.begin_array().raw("[0]").value(1).end_array(); });
   }
 
+  Reply lists(Json& json) const {
+    return json.object("names", names_, "ports", ports_, "ratios", ratios_, "flags", flags_, "places",
+                       places_);
+  }
   Reply throws() { throw std::runtime_error("thrown in a handler"); }
   Reply throws_problem() { throw leat::Problem{409, "It is in use."}; }
   Reply returns_problem() { return leat::problem(418, "short and stout"); }
@@ -140,16 +150,17 @@ class Wrapper : public leat::Plugin<Wrapper> {
   }
 
   static constexpr auto handlers() {
-    return leat::list(
-        handler<&Wrapper::settings>("settings"), handler<&Wrapper::parameters>("parameters"),
-        handler<&Wrapper::required>("required"), handler<&Wrapper::values>("values"),
-        handler<&Wrapper::throws>("throws"), handler<&Wrapper::throws_problem>("throws_problem"),
-        handler<&Wrapper::returns_problem>("returns_problem"), handler<&Wrapper::result>("result"),
-        handler<&Wrapper::bad_header>("bad_header"), handler<&Wrapper::answers_twice>("answers_twice"),
-        handler<&Wrapper::incomplete_json>("incomplete_json"),
-        handler<&Wrapper::says_nothing>("says_nothing"), handler<&Wrapper::later>("later"),
-        handler<&Wrapper::elsewhere>("elsewhere"), handler<&Wrapper::dropped>("dropped"),
-        stream<Counted>("counted"), stream<Upload>("upload"));
+    return leat::list(handler<&Wrapper::settings>("settings"), handler<&Wrapper::lists>("lists"),
+                      handler<&Wrapper::parameters>("parameters"), handler<&Wrapper::required>("required"),
+                      handler<&Wrapper::values>("values"), handler<&Wrapper::throws>("throws"),
+                      handler<&Wrapper::throws_problem>("throws_problem"),
+                      handler<&Wrapper::returns_problem>("returns_problem"),
+                      handler<&Wrapper::result>("result"), handler<&Wrapper::bad_header>("bad_header"),
+                      handler<&Wrapper::answers_twice>("answers_twice"),
+                      handler<&Wrapper::incomplete_json>("incomplete_json"),
+                      handler<&Wrapper::says_nothing>("says_nothing"), handler<&Wrapper::later>("later"),
+                      handler<&Wrapper::elsewhere>("elsewhere"), handler<&Wrapper::dropped>("dropped"),
+                      stream<Counted>("counted"), stream<Upload>("upload"));
   }
 
  private:
@@ -157,6 +168,11 @@ class Wrapper : public leat::Plugin<Wrapper> {
   double factor_;
   bool loud_;
   int64_t count_;
+  std::vector<std::string> names_;
+  std::vector<int64_t> ports_;
+  std::vector<double> ratios_;
+  std::string flags_;
+  std::vector<std::string> places_;
   int64_t depth_ = 0;
   std::vector<std::thread> threads_;
 };
