@@ -126,7 +126,7 @@ class TaskRun {
     if (home_ != nullptr)
       *home_ = this;
     else if (api.request->set_state(request_, this) != LEAT_OK)
-      throw std::bad_alloc();
+      throw detail::OutOfMemory();
     kept_ = true;
   }
   [[nodiscard]] bool kept() const { return kept_; }
@@ -302,7 +302,7 @@ struct detail::Promise<void> : PromiseBase {
 namespace detail {
 
 [[noreturn]] inline void throw_refusal(int32_t answer) {
-  if (answer == LEAT_E_MEMORY) throw std::bad_alloc();
+  if (answer == LEAT_E_MEMORY) throw detail::OutOfMemory();
   throw std::logic_error("waiting in a request that was answered, or on the pool");
 }
 
