@@ -2,7 +2,9 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/socket.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "base/check.h"
@@ -104,6 +106,8 @@ Expected<std::string> Worker::build() {
   update_date();
   if (hooks_.start && !hooks_.start(options_.index))
     return std::unexpected(Error{"a plugin refused to start"});
+  for (const Fd& listener : listeners_) accepting_on_.push_back(listener.get());
+  accepting_ = true;
   for (Fd& listener : listeners_)
     acceptors_.push_back(std::make_unique<Acceptor>(*loop_, *connections_, std::move(listener),
                                                     static_cast<uint32_t>(acceptors_.size())));
@@ -111,10 +115,21 @@ Expected<std::string> Worker::build() {
   return chosen->reason;
 }
 
+bool Worker::is_whole() const {
+  if (!accepting_) return true;
+  const bool whole = std::ranges::all_of(accepting_on_, [](int fd) {
+    int accepts = 0;
+    socklen_t size = sizeof accepts;
+    return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &size) == 0 && accepts != 0;
+  });
+  return whole || !accepting_;  // it may have closed them itself by now
+}
+
 void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
   const std::string name = "leat-" + std::to_string(options_.index);
   ::pthread_setname_np(::pthread_self(), name.c_str());
   metrics::thread_lane = options_.index;
+  if (hooks_.thread) hooks_.thread(options_.index);
   const StallMeter::Thread measured(stalls_);
   Expected<std::string> built = build();
   const bool serving = built.has_value();
@@ -123,6 +138,7 @@ void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
   for (const auto& acceptor : acceptors_) acceptor->start();
   loop_->run(*this);
 
+  accepting_ = false;
   for (const auto& acceptor : acceptors_) acceptor->stop();
   connections_->abandon_all();  // which ends the exchanges, and with them their fetches
   self_requests_->abandon_all();
@@ -164,6 +180,7 @@ void Worker::stop() { loop_->stop(); }
 void Worker::begin_drain() {
   if (draining_ || connections_ == nullptr) return;
   draining_ = true;
+  accepting_ = false;
   for (const auto& acceptor : acceptors_) acceptor->stop();
   connections_->drain_all();
   loop_->timers().start(*drain_deadline_, loop_->now_ms() + options_.drain_timeout_ms);
@@ -255,13 +272,7 @@ void Worker::on_turn_end() {
 void Worker::update_date() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  tm parts{};
-  ::gmtime_r(&now.tv_sec, &parts);
-  char text[32];
-  // The C locale's names are those of RFC 9110, section 5.6.7; the daemon never sets another.
-  const size_t size = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  ENSURE(size == date_.size());
-  std::copy_n(text, size, date_.begin());
+  date_ = http_date(now.tv_sec);
   writer_.set_date({date_.data(), date_.size()});
   next_date_ns_ = loop_->now_ns() + (kSecondNs - static_cast<uint64_t>(now.tv_nsec));
 }
