@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/check.h"
 #include "base/log.h"
 
 namespace leat::server {
@@ -66,6 +67,8 @@ void Acceptor::on_completion(const net::Completion& completion) {
                 std::strerror(-result), connections_.count());
     }
     loop_.timers().start(pause_, now + kPauseMs);
+  } else if (result == -EBADF || result == -ENOTSOCK || result == -EINVAL) {
+    descriptor_lost("a listening socket");
   } else {
     arm();  // the peer was gone before it was accepted, or an engine accepts once at a time
   }
