@@ -28,6 +28,8 @@ namespace leat::config {
 // What a route's handler has for its plugin where it is the daemon's own: "leat:metrics".
 inline constexpr std::string_view kOwnHandlers = "leat";
 
+class Files;
+
 struct Listen {
   net::Address address;
   Place place;
@@ -48,6 +50,7 @@ struct Settings {
   uint32_t crash_limit = 3;
   uint32_t crash_window = 60'000;
   uint32_t restart_delay = 10'000;
+  uint32_t load_timeout = 30'000;
   uint32_t backlog = 4096;
   bool defer_accept = false;
   uint32_t unix_mode = 0660;
@@ -121,8 +124,12 @@ struct LoadResult {
   Diagnostics diagnostics;       // in the order of files and lines
 };
 
-// Reads `path` and what it includes. Writes nothing anywhere.
-LoadResult load(const std::string& path, const Overrides& overrides = {});
+// Reads `path` and what it includes. Writes nothing anywhere. `files` (file.h; may be null) are filled with
+// what was read, or, where they were filled before, are read in its place.
+LoadResult load(const std::string& path, const Overrides& overrides = {}, Files* files = nullptr);
+
+// Makes the paths in `config` that are not absolute ones below `folder`, where the process began.
+void make_absolute(Config& config, const std::string& folder);
 
 // The settings, "server.workers", in which two configurations differ.
 std::vector<std::string> changed_settings(const Settings& before, const Settings& after);

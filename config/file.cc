@@ -2,17 +2,59 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <glob.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <optional>
 #include <system_error>
+#include <utility>
 
 #include "base/fd.h"
 #include "config/units.h"
 
 namespace leat::config {
+
+namespace {
+
+constinit thread_local Files* files_of_thread = nullptr;
+
+std::string join(const std::vector<std::string>& paths) {
+  std::string all;
+  for (const std::string& each : paths) all.append(each).push_back('\0');
+  return all;
+}
+
+std::vector<std::string> split(std::string_view all) {
+  std::vector<std::string> paths;
+  for (size_t end; (end = all.find('\0')) != std::string_view::npos; all.remove_prefix(end + 1))
+    paths.emplace_back(all.substr(0, end));
+  return paths;
+}
+
+}  // namespace
+
+// A question to the file system: what is asked, and of what.
+struct Asked {
+  // The answer that is known, or nothing where the file system is to be asked.
+  [[nodiscard]] std::optional<std::string> known() const {
+    if (files_of_thread == nullptr || !files_of_thread->answers_all_) return std::nullopt;
+    const auto found = files_of_thread->answers_.find(question);
+    return found == files_of_thread->answers_.end() ? std::string() : found->second;
+  }
+  [[nodiscard]] bool unheard_of() const {
+    return files_of_thread != nullptr && files_of_thread->answers_all_ &&
+           !files_of_thread->answers_.contains(question);
+  }
+  void remember(std::string_view answer) const {
+    if (files_of_thread != nullptr) files_of_thread->answers_.insert_or_assign(question, std::string(answer));
+  }
+  std::string question;
+};
 
 namespace {
 
@@ -25,7 +67,77 @@ std::unexpected<FileError> cannot_read(const std::string& path, int number) {
 
 }  // namespace
 
+Files Files::from_text(std::string_view text) {
+  Files files;
+  files.answers_all_ = true;
+  const auto take = [&text] {
+    const size_t colon = std::min(text.find(':'), text.size());
+    size_t size = 0;
+    std::from_chars(text.data(), text.data() + colon, size);
+    text.remove_prefix(std::min(colon + 1, text.size()));
+    std::string piece(text.substr(0, size));
+    text.remove_prefix(piece.size());
+    return piece;
+  };
+  while (!text.empty()) {
+    std::string question = take();
+    files.answers_.insert_or_assign(std::move(question), take());
+  }
+  return files;
+}
+
+std::string Files::text() const {
+  std::string text;
+  for (const auto& [question, answer] : answers_)
+    for (const std::string* each : {&question, &answer}) text += std::to_string(each->size()) + ":" + *each;
+  return text;
+}
+
+FilesScope::FilesScope(Files* files) : outer_(std::exchange(files_of_thread, files)) {}
+FilesScope::~FilesScope() { files_of_thread = outer_; }
+
+bool may_exist(const std::string& path) {
+  const Asked asked{"exists " + path};
+  if (const auto known = asked.known()) return !known->empty();
+  std::error_code failed;
+  const bool there = std::filesystem::exists(path, failed) || failed;
+  asked.remember(there ? "yes" : "");
+  return there;
+}
+
+std::expected<std::vector<std::string>, std::error_code> list_folder(const std::string& path) {
+  const Asked asked{"list " + path};
+  if (const auto known = asked.known()) return split(*known);
+  std::vector<std::string> paths;
+  std::error_code failed;
+  std::filesystem::directory_iterator entries(path, failed);
+  for (; !failed && entries != std::filesystem::directory_iterator(); entries.increment(failed))
+    paths.push_back(entries->path().string());
+  if (failed && failed != std::errc::no_such_file_or_directory && failed != std::errc::not_a_directory)
+    return std::unexpected(failed);
+  asked.remember(join(paths));
+  return paths;
+}
+
+std::expected<std::vector<std::string>, int> list_matches(const std::string& pattern) {
+  const Asked asked{"match " + pattern};
+  if (const auto known = asked.known()) return split(*known);
+  ::glob_t found{};
+  // A folder that is not there holds no matches; one that cannot be read may.
+  const auto stop_at = [](const char*, int error) { return error == ENOENT || error == ENOTDIR ? 0 : 1; };
+  const int result = ::glob(pattern.c_str(), 0, stop_at, &found);
+  std::vector<std::string> paths;
+  for (size_t i = 0; result == 0 && i < found.gl_pathc; ++i) paths.emplace_back(found.gl_pathv[i]);
+  ::globfree(&found);
+  if (result != 0 && result != GLOB_NOMATCH) return std::unexpected(result);
+  asked.remember(join(paths));
+  return paths;
+}
+
 std::expected<std::string, FileError> read_binary(const std::string& path, size_t most) {
+  const Asked asked{"read " + path};
+  if (asked.unheard_of()) return cannot_read(path, ENOENT);
+  if (auto known = asked.known()) return std::move(*known);
   // Without O_NONBLOCK, opening a pipe that nobody writes to would never return.
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file) return cannot_read(path, errno);
@@ -47,6 +159,7 @@ std::expected<std::string, FileError> read_binary(const std::string& path, size_
   if (text.size() > most)
     return std::unexpected(
         FileError{kTooLarge, fmt::format("`{}` is larger than {}", path, size_text(most))});
+  asked.remember(text);
   return text;
 }
 

@@ -1,10 +1,8 @@
 // Files into a Config: reads the main file, what it includes and conf.d, puts settings where they belong, and
 // has declarations read. Goes on after every mistake, so that all are reported at once.
 #include <fmt/core.h>
-#include <glob.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <map>
 #include <tuple>
@@ -14,6 +12,7 @@
 #include "config/config.h"
 #include "config/declarations.h"
 #include "config/diagnostics.h"
+#include "config/file.h"
 #include "config/mistakes.h"
 #include "config/settings.h"
 #include "config/toml.h"
@@ -96,16 +95,14 @@ class Loader {
   void read_conf_d() {
     const fs::path folder = fs::path(path_).parent_path() / "conf.d";
     std::vector<std::string> parts;
-    std::error_code failed;
-    fs::directory_iterator entries(folder, failed);
-    for (; !failed && entries != fs::directory_iterator(); entries.increment(failed)) {
-      const fs::path& entry = entries->path();
-      if (entry.extension() == ".toml" && !entry.filename().string().starts_with('.'))
-        parts.push_back(entry.string());
-    }
-    if (failed && failed != std::errc::no_such_file_or_directory && failed != std::errc::not_a_directory) {
+    if (auto entries = list_folder(folder.string())) {
+      for (std::string& entry : *entries) {
+        const std::string name = fs::path(entry).filename().string();
+        if (name.ends_with(".toml") && !name.starts_with('.')) parts.push_back(std::move(entry));
+      }
+    } else {
       all_read_ = false;
-      fail(kUnreadable, "cannot read `" + folder.string() + "`: " + failed.message(),
+      fail(kUnreadable, "cannot read `" + folder.string() + "`: " + entries.error().message(),
            {.file = std::make_shared<const std::string>(path_)});
     }
     std::ranges::sort(parts);
@@ -121,8 +118,7 @@ class Loader {
         read_pattern(*item.string(), folder, item.place);
       } else {
         const fs::path file = fs::path(folder) / *item.string();
-        std::error_code failed;  // not for a file that is not there
-        if (fs::exists(file, failed) || failed) return read(file.string(), item.place);
+        if (may_exist(file.string())) return read(file.string(), item.place);
         all_read_ = false;
         fail(kNoInclude, "there is no file `" + file.string() + "`", item.place);
       }
@@ -133,14 +129,11 @@ class Loader {
 
   void read_pattern(const std::string& pattern, const std::string& folder, const Place& place) {
     const bool relative = fs::path(pattern).is_relative() && !folder.empty();
-    ::glob_t found{};
-    // A folder that is not there holds no matches; one that cannot be read may.
-    const auto stop_at = [](const char*, int error) { return error == ENOENT || error == ENOTDIR ? 0 : 1; };
-    const int result =
-        ::glob(((relative ? escape_glob(folder) + "/" : "") + pattern).c_str(), 0, stop_at, &found);
-    for (size_t i = 0; result == 0 && i < found.gl_pathc; ++i) read(found.gl_pathv[i], place);  // sorted
-    ::globfree(&found);
-    if (result == 0 || result == GLOB_NOMATCH) return;
+    const auto found = list_matches((relative ? escape_glob(folder) + "/" : "") + pattern);
+    if (found) {
+      for (const std::string& each : *found) read(each, place);
+      return;
+    }
     all_read_ = false;
     fail(kUnreadable, "cannot look for `" + pattern + "`: a folder cannot be read", place);
   }
@@ -302,6 +295,9 @@ class Loader {
 
 }  // namespace
 
-LoadResult load(const std::string& path, const Overrides& overrides) { return Loader(path).run(overrides); }
+LoadResult load(const std::string& path, const Overrides& overrides, Files* files) {
+  const FilesScope scope(files);
+  return Loader(path).run(overrides);
+}
 
 }  // namespace leat::config

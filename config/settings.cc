@@ -87,6 +87,9 @@ constexpr Setting kSettings[] = {
     number("server.restart_delay", Duration, 0, kHour, AT(restart_delay),
            "The longest wait before a restart; it starts at 100ms and doubles with each crash beyond the "
            "limit."),
+    number("server.load_timeout", Duration, 100, kDay, AT(load_timeout),
+           "How long plugins may take, all together, to be loaded and started; then the process ends as in a "
+           "crash of the one that is at it, or the reload fails."),
     number("server.backlog", Count, 1, 65535, AT(backlog),
            "Connections the kernel keeps waiting to be accepted; it cuts this to net.core.somaxconn."),
     number("server.defer_accept", Boolean, 0, 1, AT(defer_accept),

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/check.h"
 #include "base/log.h"
 
 namespace leat::server {
@@ -76,6 +77,8 @@ void Acceptor::on_completion(const net::Completion& completion) {
     listener_.reset();
   } else if (result == -EMFILE || result == -ENFILE || result == -ENOBUFS || result == -ENOMEM) {
     shortage_ = -result;
+  } else if (result == -EBADF || result == -ENOTSOCK || result == -EINVAL) {
+    descriptor_lost("a listening socket");
   } else if (result == -EAGAIN) {
     loop_.timers().start(pause_, loop_.now_ms() + kMomentMs);  // never in a hot loop
   } else {

@@ -7,8 +7,10 @@
 #include <ctime>
 
 #include "base/clock.h"
+#include "base/date.h"
 #include "base/log.h"
 #include "json/writer.h"
+#include "server/crash_report.h"
 #include "server/hand_over.h"
 
 namespace leat::server {
@@ -20,11 +22,7 @@ constexpr const char* kStopping = "the daemon is stopping";
 constexpr uint32_t kNeverLeft = UINT32_MAX;
 
 std::string wall_clock() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  char text[32];
-  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+  return std::string(view(iso_date(std::time(nullptr)))) + "Z";
 }
 
 }  // namespace

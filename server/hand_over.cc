@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/session.h"
+#include "server/crash_report.h"
 
 namespace leat::server {
 
@@ -56,8 +57,10 @@ bool HandOver::Owners::own(const http::Exchange& exchange) const {
 std::string HandOver::run(const std::stop_token& stopping, std::string& remarks) {
   if (pairs_.empty()) return {};
   if (within_ms_ != 0 && !wait_for_requests(stopping, remarks)) return kStopping;
-  for (const auto& [former, next] : pairs_)
+  for (const auto& [former, next] : pairs_) {
+    const LoadingScope scope(next->name());
     if (const auto taken = next->import_from(*former); !taken) return taken.error().message;
+  }
   return {};
 }
 

@@ -2,7 +2,9 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/socket.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "base/allocator.h"
@@ -135,6 +137,8 @@ Expected<std::string> Worker::build() {
   update_date();
   if (hooks_.start && !hooks_.start(options_.index))
     return std::unexpected(Error{"a plugin refused to start"});
+  for (const Fd& listener : listeners_) accepting_on_.push_back(listener.get());
+  accepting_ = true;
   for (Fd& listener : listeners_) {
     const auto address = net::local_address(listener.get());
     Acceptor::Give give;
@@ -150,10 +154,21 @@ Expected<std::string> Worker::build() {
   return chosen->reason;
 }
 
+bool Worker::is_whole() const {
+  if (!accepting_) return true;
+  const bool whole = std::ranges::all_of(accepting_on_, [](int fd) {
+    int accepts = 0;
+    socklen_t size = sizeof accepts;
+    return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &size) == 0 && accepts != 0;
+  });
+  return whole || !accepting_;  // it may have closed them itself by now
+}
+
 void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
   const std::string name = "leat-" + std::to_string(options_.index);
   ::pthread_setname_np(::pthread_self(), name.c_str());
   metrics::thread_lane = options_.index;
+  if (hooks_.thread) hooks_.thread(options_.index);
   const StallMeter::Thread measured(stalls_);
   Expected<std::string> built = build();
   const bool serving = built.has_value();
@@ -164,6 +179,7 @@ void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
   loop_->run(*this);
 
   serving_ = false;
+  accepting_ = false;
   for (const auto& acceptor : acceptors_) acceptor->stop();
   connections_->abandon_all();  // which ends the exchanges, and with them their fetches
   self_requests_->abandon_all();
@@ -241,6 +257,7 @@ void Worker::begin_drain() {
   if (draining_ || connections_ == nullptr) return;
   draining_ = true;
   serving_ = false;
+  accepting_ = false;
   for (const auto& acceptor : acceptors_) acceptor->stop();
   connections_->drain_all();
   loop_->timers().start(*drain_deadline_, loop_->now_ms() + options_.drain_timeout_ms);
@@ -370,13 +387,7 @@ void Worker::on_turn_end() {
 void Worker::update_date() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  tm parts{};
-  ::gmtime_r(&now.tv_sec, &parts);
-  char text[32];
-  // The C locale's names are those of RFC 9110, section 5.6.7; the daemon never sets another.
-  const size_t size = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  ENSURE(size == date_.size());
-  std::copy_n(text, size, date_.begin());
+  date_ = http_date(now.tv_sec);
   writer_.set_date({date_.data(), date_.size()});
   watch_memory();
   next_date_ns_ = loop_->now_ns() + (kSecondNs - static_cast<uint64_t>(now.tv_nsec));

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/block_pool.h"
+#include "base/date.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "client/client.h"
@@ -56,8 +57,9 @@ struct WorkerOptions {
 
 class Worker final : public net::LoopClient, public http::WorkerContext, public ExchangeResumer {
  public:
-  // Called on the worker's thread before the first and after the last request.
+  // Called on the worker's thread: first of all, before the first request, and after the last one.
   struct Hooks {
+    std::function<void(uint32_t index)> thread;
     std::function<bool(uint32_t index)> start;  // false: this worker cannot serve
     std::function<void(uint32_t index)> stop;
   };
@@ -66,6 +68,9 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   Worker(WorkerOptions options, std::vector<Fd> listeners, http::Service& service,
          const std::vector<std::unique_ptr<Worker>>& fleet, Hooks hooks);
   ~Worker() override;
+
+  // False when one of its descriptors has been closed by somebody else. Any thread.
+  [[nodiscard]] bool is_whole() const;
 
   // Builds and serves until stopped. `ready` is called once, with an error when it cannot serve.
   void run(const std::function<void(Expected<std::string>)>& ready);
@@ -93,7 +98,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   // --- http::WorkerContext
   [[nodiscard]] uint32_t index() const override { return options_.index; }
   [[nodiscard]] uint64_t now_ns() const override { return loop_->now_ns(); }
-  [[nodiscard]] std::string_view date() const override { return {date_.data(), date_.size()}; }
+  [[nodiscard]] std::string_view date() const override { return view(date_); }
   [[nodiscard]] BlockPool& blocks() override { return blocks_; }
   [[nodiscard]] bool resume_after(http::Ticket ticket, uint64_t delay_ms, Resume resume,
                                   void* argument) override;
@@ -160,9 +165,11 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   size_t returned_ = 0;    // of blocks_, when it was looked at last
   size_t given_back_ = 0;  // ... and when the allocator was asked last
   uint64_t given_back_ms_ = 0;
-  std::array<char, 29> date_{};
+  std::array<char, kHttpDateSize> date_{};
   uint64_t next_date_ns_ = 0;
   bool draining_ = false;
+  std::vector<int> accepting_on_;        // listening sockets, which are its own ...
+  std::atomic<bool> accepting_ = false;  // ... as long as this holds
 
   // For other workers: whether this one is there, and, of the first worker, whose turn it is to get a client.
   alignas(64) std::atomic<bool> serving_ = false;

@@ -3,7 +3,10 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <utility>
+
+#include "base/check.h"
 
 namespace leat {
 
@@ -23,7 +26,7 @@ class Fd {
   // Gives up ownership; the caller closes.
   [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
   void reset(int fd = -1) noexcept {
-    if (fd_ >= 0) ::close(fd_);
+    if (fd_ >= 0 && ::close(fd_) != 0 && errno == EBADF) descriptor_lost("one that was to be closed");
     fd_ = fd;
   }
 

@@ -5,14 +5,17 @@
 #include <spdlog/details/thread_pool.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
+
+#include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/log_causes.h"
 #include "base/text.h"
@@ -44,6 +47,25 @@ class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
 
   std::string path_;
   std::unique_ptr<spdlog::details::file_helper> file_ = std::make_unique<spdlog::details::file_helper>();
+};
+
+void write_all(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(standard_error(), bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+// The daemon's own copy of stderr, which is no plugin's to close.
+class StandardErrorSink final : public spdlog::sinks::base_sink<std::mutex> {
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    write_all({line.data(), line.size()});
+  }
+  void flush_() override {}
 };
 
 // spdlog has no structured form; this one quotes the message as a JSON string. Access log records come as
@@ -143,7 +165,7 @@ void emit(spdlog::level::level_enum level, std::string_view line) {
     current.logger->log(level, spdlog::string_view_t(line.data(), line.size()));
     return;
   }
-  std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+  write_all(std::string(line) + "\n");
 }
 
 constinit Causes causes(write);
@@ -184,7 +206,7 @@ std::expected<void, std::string> open(const Options& options) {
   Writer next;
   spdlog::sink_ptr sink;
   if (options.file.empty()) {
-    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    sink = std::make_shared<StandardErrorSink>();
   } else {
     try {
       next.file = std::make_shared<FileSink>(options.file);

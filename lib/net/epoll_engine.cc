@@ -231,6 +231,7 @@ void EpollEngine::release(uint32_t buffer) {
 size_t EpollEngine::wait(std::span<Completion> out, uint64_t deadline_ns) {
   const bool idle = finished_.empty() && ready_.empty();
   const int count = wait_for_events(idle ? deadline_ns : 0);
+  if (count < 0 && (errno == EBADF || errno == EINVAL)) descriptor_lost("the epoll instance");
   for (const epoll_event& event : std::span(events_).first(static_cast<size_t>(std::max(count, 0))))
     on_event(event.data.fd, event.events);
   return out.size() - serve_ready(report_finished(out)).size();
@@ -247,7 +248,7 @@ int EpollEngine::wait_for_events(uint64_t deadline_ns) {
     timeout.tv_sec = static_cast<time_t>(left / 1'000'000'000);
     timeout.tv_nsec = static_cast<long>(left % 1'000'000'000);
     const int count = ::epoll_pwait2(epoll_.get(), events_.data(), most, &timeout, nullptr);
-    if (count >= 0 || errno == EINTR) return count;
+    if (count >= 0 || errno == EINTR || errno == EBADF || errno == EINVAL) return count;
     has_pwait2_ = false;  // older than Linux 5.11, or a sandbox that does not know it
   }
   const uint64_t left_ms = std::min<uint64_t>((left + 999'999) / 1'000'000, INT32_MAX);

@@ -326,6 +326,7 @@ size_t UringEngine::wait(std::span<Completion> out, uint64_t deadline_ns) {
   // let it move what overflowed its queue.
   const bool idle = *ring_.cq.khead == io_uring_smp_load_acquire(ring_.cq.ktail);
   const int result = enter(idle && deadline_ns != 0 ? 1 : 0, deadline_ns);
+  if (result == -EBADF || result == -EOPNOTSUPP) descriptor_lost("the ring");
   // The deadline, a signal, or want of memory, after which the rest is submitted next time.
   ENSURE(result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN || result == -EBUSY ||
          result == -ENOMEM);

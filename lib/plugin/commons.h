@@ -20,6 +20,8 @@ struct Commons {
   cache::Store cache;  // leat.cache/1
   // Of the routes that have one; leat.response_cache/1.
   cache::ResponseCache responses{cache, cache::CachedHandler::wake};
+  // Is told of each title (running.h) when it is made; may be null.
+  void (*title_made)(const std::string& title) = nullptr;
   // For tests, which answer fetches themselves: the names of upstreams are not looked up.
   bool scripted_upstreams = false;
   // What a plugin gets for the table of an extension (null: none of that name) in its place: the same one, or

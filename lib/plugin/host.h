@@ -90,8 +90,8 @@ class PluginLibrary {
   [[nodiscard]] std::span<const leat_service> services() const { return services_; }
   [[nodiscard]] std::span<const leat_need> needs() const { return needs_; }
   [[nodiscard]] const LibraryOptions& options() const { return options_; }
-  // A copy that lives as long as the library, the same one for the same text. One thread at a time.
-  const std::string& keep(std::string text) { return *kept_.insert(std::move(text)).first; }
+  // A title: a copy that lives as long as the library, the same one for the same text. One thread at a time.
+  const std::string& keep(std::string text);
 
  private:
   PluginLibrary(std::string path, const LibraryOptions& options)
@@ -118,6 +118,7 @@ class PluginLibrary {
   std::vector<leat_handler> handlers_;  // likewise
   std::vector<leat_service> services_;
   std::vector<leat_need> needs_;
+  int copy_ = -1;  // of the file; stays open
   std::set<std::string> kept_;
   std::unique_ptr<Host> host_;
   bool loaded_ = false;
@@ -142,13 +143,29 @@ class PluginLibraries {
   [[nodiscard]] bool add(const leat_plugin_entry& entry);
   [[nodiscard]] Commons& commons() { return *commons_; }
 
+  // A file as it was loaded: what it was asked for as, where it was found, and its bytes, in a memory file
+  // that stays open.
+  struct Copy {
+    std::string file, path;
+    int fd;
+  };
+  // Those that load() was asked for since begin().
+  [[nodiscard]] std::vector<Copy> copies() const;
+  // A configuration is loaded, from files, or, where they are among `copies`, from those.
+  void begin(std::vector<Copy> copies = {});
+
  private:
   std::unique_ptr<Commons> commons_;
   std::vector<std::shared_ptr<PluginLibrary>> loaded_;
+  std::vector<Copy> given_;                                                    // to begin()
+  std::vector<std::pair<std::string, std::shared_ptr<PluginLibrary>>> asked_;  // since then
   struct BuiltIn {
     const leat_plugin_entry* entry;
     std::shared_ptr<PluginLibrary> library;  // once it was asked for
   };
+  std::expected<std::shared_ptr<PluginLibrary>, LoadError> load_once(std::string path,
+                                                                     const std::string& bytes,
+                                                                     const LibraryOptions& options);
   std::expected<std::shared_ptr<PluginLibrary>, LoadError> load_built_in(std::string_view name,
                                                                          const LibraryOptions& options);
   std::vector<BuiltIn> built_in_;

@@ -262,20 +262,40 @@ PluginLibraries::~PluginLibraries() = default;
 std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load(
     std::string_view file, const LibraryOptions& options) {
   if (file.starts_with(kBuiltIn)) return load_built_in(file.substr(kBuiltIn.size()), options);
-  auto path = find_file(file, options.directories);
+  const auto given = std::ranges::find(given_, file, &Copy::file);
+  auto path = given == given_.end() ? find_file(file, options.directories)
+                                    : std::expected<std::string, LoadError>(given->path);
   if (!path) return std::unexpected(std::move(path.error()));
-  const auto bytes = read_file(*path);
+  const auto bytes = read_file(given != given_.end() ? fmt::format("/proc/self/fd/{}", given->fd) : *path);
   if (!bytes) return std::unexpected(bytes.error());
-  const auto known = std::ranges::find(loaded_, content_name(*bytes), &PluginLibrary::content);
+  auto library = load_once(std::move(*path), *bytes, options);
+  if (library) asked_.emplace_back(file, *library);
+  return library;
+}
+
+std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load_once(
+    std::string path, const std::string& bytes, const LibraryOptions& options) {
+  const auto known = std::ranges::find(loaded_, content_name(bytes), &PluginLibrary::content);
   if (known != loaded_.end()) {
-    (*known)->path_ = std::move(*path);
+    (*known)->path_ = std::move(path);
     return *known;
   }
   LibraryOptions with_commons = options;
   with_commons.commons = commons_.get();
-  auto library = PluginLibrary::load_bytes(std::move(*path), *bytes, with_commons);
+  auto library = PluginLibrary::load_bytes(std::move(path), bytes, with_commons);
   if (!library) return std::unexpected(std::move(library.error()));
   return loaded_.emplace_back(std::move(*library));
+}
+
+std::vector<PluginLibraries::Copy> PluginLibraries::copies() const {
+  std::vector<Copy> all;
+  for (const auto& [file, library] : asked_) all.push_back({file, library->path(), library->copy_});
+  return all;
+}
+
+void PluginLibraries::begin(std::vector<Copy> copies) {
+  given_ = std::move(copies);
+  asked_.clear();
 }
 
 bool PluginLibraries::add(const leat_plugin_entry& entry) {
@@ -316,7 +336,7 @@ std::expected<void, LoadError> PluginLibrary::open(std::string_view bytes, const
   void* object = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (object == nullptr) return std::unexpected(linker_error(::dlerror(), name));
   // The object stays for ever, and so must its name: the next file to get this number would be taken for it.
-  (void)copy->release();
+  copy_ = copy->release();
   const void* entry = ::dlsym(object, "leat_plugin");
   if (entry == nullptr)
     return fail(
@@ -399,6 +419,13 @@ std::expected<void, LoadError> PluginLibrary::run_load() {
     return fail(fmt::format("its load() refused: {}", error.text()), "");
   loaded_ = true;
   return {};
+}
+
+const std::string& PluginLibrary::keep(std::string text) {
+  const auto [at, fresh] = kept_.insert(std::move(text));
+  if (fresh && options_.commons != nullptr && options_.commons->title_made != nullptr)
+    options_.commons->title_made(*at);
+  return *at;
 }
 
 PluginLibrary::~PluginLibrary() {

@@ -117,5 +117,28 @@ TEST_CASE("files: deep values neither overflow the stack nor are accepted") {
   CHECK(folder.complaint(nested).contains("[LT0104]"));
 }
 
+TEST_CASE("files: what was read once can be read again as it was, from its text") {
+  config::Files files;
+  std::string read;
+  std::string path;
+  {
+    const Folder folder;
+    path = folder.path("leat.toml");
+    folder.write("leat.toml", "include = ['parts/*.toml', 'c.toml']\n" + plugin("m") + route("m"));
+    folder.write("parts/b.toml", plugin("b"));
+    folder.write("parts/a.toml", plugin("${file:../name}"));
+    folder.write("name", "s\n");
+    folder.write("c.toml", plugin("c"));
+    folder.write("conf.d/2.toml", plugin("z"));
+    read = plugins_of(config::load(path, {}, &files));
+    CHECK(read == "sbcmz");
+  }
+  config::Files again = config::Files::from_text(files.text());
+  CHECK(plugins_of(config::load(path, {}, &again)) == read);
+  CHECK_FALSE(config::load(path).config.has_value());  // it is gone
+  // Of another file nothing is known, and nobody looks.
+  CHECK_FALSE(config::load("/dev/null", {}, &again).config.has_value());
+}
+
 }  // namespace
 }  // namespace leat::test

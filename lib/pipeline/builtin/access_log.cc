@@ -5,6 +5,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "base/date.h"
 #include "base/log.h"
 #include "http/service.h"
 #include "pipeline/request_counts.h"
@@ -57,15 +58,11 @@ class Line {
 void put_time(Line& line) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  tm parts{};
-  ::gmtime_r(&now.tv_sec, &parts);
-  char text[40];
-  size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+  line.put(view(iso_date(now.tv_sec)));
   const auto ms = static_cast<unsigned>(now.tv_nsec / 1'000'000);
   const char tail[] = {'.', static_cast<char>('0' + ms / 100), static_cast<char>('0' + ms / 10 % 10),
                        static_cast<char>('0' + ms % 10), 'Z'};
-  std::memcpy(text + size, tail, sizeof tail);
-  line.put({text, size + sizeof tail});
+  line.put({tail, sizeof tail});
 }
 
 class AccessLog final : public Middleware {

@@ -1,0 +1,37 @@
+// Paths of a configuration that do not depend on where the process stands: a plugin may change that.
+#include <filesystem>
+
+#include "config/config.h"
+
+namespace leat::config {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// What the address of a unix socket has room for.
+constexpr size_t kMostSocketPath = 107;
+
+std::string absolute(const std::string& path, const fs::path& folder) {
+  return path.empty() ? path : (folder / path).lexically_normal().string();
+}
+
+// One that would become too long stays, and is good as long as nobody changes the folder.
+void make_absolute_socket(std::string& path, const fs::path& folder) {
+  if (std::string whole = absolute(path, folder); whole.size() <= kMostSocketPath) path = std::move(whole);
+}
+
+}  // namespace
+
+void make_absolute(Config& config, const std::string& folder) {
+  Settings& settings = config.settings;
+  settings.log.file = absolute(settings.log.file, folder);
+  make_absolute_socket(settings.admin_socket, folder);
+  for (Listen& listen : settings.listen)
+    if (listen.address.kind == net::Address::Kind::Unix) make_absolute_socket(listen.address.host, folder);
+  for (std::string& path : settings.plugin_path) path = absolute(path, folder);
+  for (PluginDecl& plugin : config.plugins)
+    if (plugin.file.contains('/')) plugin.file = absolute(plugin.file, folder);
+}
+
+}  // namespace leat::config
