@@ -352,7 +352,8 @@ typedef struct leat_body_v1 {
 
 /* "leat.response/1": the answer. All [worker]. Either send it whole, or begin, write and end. The status and
  * the fields must be set before; afterwards everything but write, trailers, end and abort is LEAT_E_STATE.
- * Framing (Content-Length, Transfer-Encoding, Connection), Date and Server are the host's, and refused as fields. */
+ * Framing (Content-Length, Transfer-Encoding, Connection), Date and Server are the host's, and refused as
+ * fields. All fields together, the host's included, may have 16 KiB: past it the client gets a 500. */
 typedef struct leat_response_v1 {
   uint32_t struct_size;
   uint32_t reserved;
@@ -415,7 +416,8 @@ typedef struct leat_json_v1 {
   void (*begin_array)(leat_json* json);
   void (*end_array)(leat_json* json);
   void (*key)(leat_json* json, leat_str name);
-  /* In a text or name that is not UTF-8, as clients may send one, each byte that is part of none becomes U+FFFD. */
+  /* In a text or name that is not UTF-8, as clients may send one, each byte that is part of no character
+   * becomes U+FFFD. */
   void (*string)(leat_json* json, leat_str text);
   void (*integer)(leat_json* json, int64_t number);
   void (*unsigned_integer)(leat_json* json, uint64_t number);
