@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "plugin/call.h"
 #include "plugin/commons.h"
@@ -263,6 +264,12 @@ std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load(
   return loaded_.emplace_back(std::move(*library));
 }
 
+void PluginLibraries::drop_unused() {
+  const auto unused = [](const auto& library) { return library.use_count() == 1; };
+  std::erase_if(loaded_, [&](const auto& library) { return unused(library) && library->unloads(); });
+  commons_->idle_objects = static_cast<uint64_t>(std::ranges::count_if(loaded_, unused));
+}
+
 bool PluginLibraries::add(const leat_plugin_entry& entry) {
   for (const BuiltIn& each : built_in_)
     if (view(each.entry->name) == view(entry.name)) return each.entry == &entry;
@@ -300,8 +307,9 @@ std::expected<void, LoadError> PluginLibrary::open(std::string_view bytes, const
   // other. Never DEEPBIND: the object would free with another allocator than the daemon's.
   void* object = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (object == nullptr) return std::unexpected(linker_error(::dlerror(), name));
-  // The object stays for ever, and so must its name: the next file to get this number would be taken for it.
-  (void)copy->release();
+  // As long as the object stays its name must: the next file to get this number would be taken for it.
+  object_ = object;
+  file_ = std::move(*copy);
   const void* entry = ::dlsym(object, "leat_plugin");
   if (entry == nullptr)
     return fail(
@@ -387,6 +395,32 @@ std::expected<void, LoadError> PluginLibrary::run_load() {
 }
 
 PluginLibrary::~PluginLibrary() {
+  unload();
+  if (object_ == nullptr) return;
+  if (unloads()) {
+    close_object();
+  } else {
+    (void)file_.release();
+  }
+}
+
+void PluginLibrary::close_object() {
+  const std::string name = fmt::format("/proc/{}/fd/{}", ::getpid(), file_.get());
+  ::dlclose(object_);
+  // The dynamic linker keeps what has a unique symbol, or a thread's destructor still to run.
+  if (void* still = ::dlopen(name.c_str(), RTLD_NOW | RTLD_NOLOAD)) {
+    ::dlclose(still);
+    (void)file_.release();
+    log::warn("plugin {}: it says that it can be unmapped, but the dynamic linker keeps it", name_);
+  }
+}
+
+const std::string& PluginLibrary::keep(std::string text) {
+  std::set<std::string>& kept = options_.commons != nullptr ? options_.commons->titles : kept_;
+  return *kept.insert(std::move(text)).first;
+}
+
+void PluginLibrary::unload() {
   if (!loaded_ || entry_.unload == nullptr) return;
   leat_error error;
   guarded(error, [this] {
