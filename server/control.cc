@@ -162,6 +162,7 @@ void Control::run(const std::stop_token& stopping) {
     [[maybe_unused]] const auto got = ::read(wake_.get(), &count, sizeof count);
     if (stopping.stop_requested()) return;
     generations_.tend(workers_);
+    options_.tended();
     look_at_watched();
     if (reload_wanted_.exchange(false)) (void)reload("it was asked to", stopping);
     if ((events[2].revents & POLLIN) == 0) continue;
@@ -198,7 +199,8 @@ void Control::serve_client(int client, const std::stop_token& stopping) {
 
 Control::Answer Control::execute(std::string_view command, const std::stop_token& stopping) {
   if (command == "reload") return reload("an operator asked for it", stopping);
-  if (command == "plugins") return {true, generations_.describe_text(workers_, stopping)};
+  if (command == "plugins")
+    return {true, generations_.describe_text(workers_, stopping) + options_.plugin_remarks()};
   if (command == "plugins json") return {true, generations_.describe_json(workers_, stopping)};
   if (command == "cache stats") return {true, describe_cache(options_.metrics(), false)};
   if (command == "cache stats json") return {true, describe_cache(options_.metrics(), true)};
@@ -249,6 +251,7 @@ Control::Answer Control::reload(std::string_view why, const std::stop_token& sto
   options_.replaced(generations_.number());
   options_.proven();
   generations_.tend(workers_);
+  options_.tended();
   return answer(true, remarks + fmt::format("generation {} serves", generations_.number()));
 }
 

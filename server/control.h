@@ -56,6 +56,10 @@ class Control final : public DaemonClient {
     std::function<void(uint64_t)> replaced = [](uint64_t) {};
     // What was loaded last serves.
     std::function<void()> proven = [] {};
+    // Generations may have ended.
+    std::function<void()> tended = [] {};
+    // What is to be told of plugins beside what serves, as lines.
+    std::function<std::string()> plugin_remarks = [] { return std::string(); };
     // Reload when one of these changes. May name files that are not there yet.
     std::vector<std::string> watched;
   };

@@ -244,6 +244,14 @@ Control::Options control_options(const Command& command, const config::Settings&
     own.set_generation(generation);
     if (signs != nullptr) signs->pardoned = true;
   };
+  options.tended = [&libraries] { libraries.drop_unused(); };
+  options.plugin_remarks = [&libraries] {
+    const uint64_t idle = libraries.commons().idle_objects;
+    return idle == 0
+               ? std::string()
+               : fmt::format("{} plugin object{} of former builds stay{} mapped until the daemon ends\n",
+                             idle, idle == 1 ? "" : "s", idle == 1 ? "s" : "");
+  };
   options.watched = command.watched;
   return options;
 }

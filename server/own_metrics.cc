@@ -46,6 +46,8 @@ OwnMetrics::OwnMetrics(plugin::Commons& commons, uint32_t workers)
         [&commons] { return static_cast<double>(commons.pool.load().busy); });
   gauge("leat_pool_queued", "Pieces of such work that wait for a thread.",
         [&commons] { return static_cast<double>(commons.pool.load().queued); });
+  gauge("leat_plugin_objects_idle", "Plugins' objects that stay mapped though a reload has left them behind.",
+        [&commons] { return static_cast<double>(commons.idle_objects.load()); });
   const auto cache = [&commons, this](metrics::Type type, const char* name, const char* help, auto member) {
     others_.push_back(declare(
         {.type = type, .name = name, .help = help, .labels = {}, .bounds = {}, .read = [&commons, member] {

@@ -3,6 +3,10 @@
 // It belongs to the PluginLibraries and outlives every instance.
 #pragma once
 
+#include <atomic>
+#include <set>
+#include <string>
+
 #include "base/metrics.h"
 #include "base/thread_pool.h"
 #include "cache/cached_handler.h"
@@ -18,6 +22,10 @@ struct Commons {
   // How long a thread of the pool waits for a client to read one answer, all in all.
   uint64_t client_wait_ms = 60'000;
   cache::Store cache;  // leat.cache/1
+  // Titles of callbacks, for the log: who reads them may be later than their plugin's end.
+  std::set<std::string> titles;
+  // Plugins' objects that are mapped though no instance has them: of former builds.
+  std::atomic<uint64_t> idle_objects = 0;
   // Of the routes that have one; leat.response_cache/1.
   cache::ResponseCache responses{cache, cache::CachedHandler::wake};
   // Is told of each title (running.h) when it is made; may be null.

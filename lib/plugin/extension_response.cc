@@ -125,13 +125,16 @@ int32_t send(leat_request* request, leat_str body) {
   return exchange->send(view(body)) ? LEAT_OK : LEAT_E_STATE;
 }
 
-// Nothing to release: the object that the bytes lie in is never unmapped.
+// Nothing to release where the object that the bytes lie in is never unmapped. Elsewhere they are copied: a
+// client may take its time to read them.
 int32_t send_static(leat_request* request, leat_str body) {
   constexpr std::string_view kFunction = "leat.response/1 send_static";
   const auto [exchange, code] = unanswered(request, kFunction);
   if (exchange == nullptr) return code;
   if (!is_text(body)) return refuse(kFunction, kNullText, LEAT_E_ARGUMENT);
-  return exchange->send_pinned(view(body), {}) ? LEAT_OK : LEAT_E_STATE;
+  const bool stays = !current_call.handler->instance().library().unloads();
+  const bool sent = stays ? exchange->send_pinned(view(body), {}) : exchange->send(view(body));
+  return sent ? LEAT_OK : LEAT_E_STATE;
 }
 
 int32_t send_problem(leat_request* request, uint32_t status, leat_str detail, leat_str extra) {

@@ -5,8 +5,9 @@
 //   make_handler    one of its handlers, bound to one route
 //
 // Whoever loads the configuration owns all three and lets go of them in the opposite order, when no request
-// is left. Objects are never closed: code that a plugin left behind (a thread, an atexit function) would then
-// run into unmapped memory, and what is gained is a few hundred kilobytes.
+// is left. Only the objects of plugins that say that they are fit for it are closed (LEAT_PLUGIN_UNLOADS):
+// code that others left behind (a thread, an atexit function) would then run into unmapped memory, and what
+// is gained is a few hundred kilobytes.
 //
 // Thread: load, create and make_handler while the configuration is loaded; worker_init and worker_fini on the
 // worker's; handlers on any worker.
@@ -22,6 +23,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/metrics.h"
 #include "base/value.h"
 #include "client/upstream.h"
@@ -90,7 +92,10 @@ class PluginLibrary {
   [[nodiscard]] std::span<const leat_service> services() const { return services_; }
   [[nodiscard]] std::span<const leat_need> needs() const { return needs_; }
   [[nodiscard]] const LibraryOptions& options() const { return options_; }
-  // A title: a copy that lives as long as the library, the same one for the same text. One thread at a time.
+  // Nothing of it may be looked at once its last instance has gone.
+  [[nodiscard]] bool unloads() const { return (entry_.flags & LEAT_PLUGIN_UNLOADS) != 0; }
+  // A title: a copy that lives as long as any library's plugins may, the same one for the same text. One thread
+  // at a time.
   const std::string& keep(std::string text);
 
  private:
@@ -106,6 +111,8 @@ class PluginLibrary {
   std::expected<void, LoadError> read_services();
   std::expected<void, LoadError> read_needs();
   std::expected<void, LoadError> run_load();
+  void unload();
+  void close_object();
 
   friend class PluginLibraries;
 
@@ -118,15 +125,15 @@ class PluginLibrary {
   std::vector<leat_handler> handlers_;  // likewise
   std::vector<leat_service> services_;
   std::vector<leat_need> needs_;
-  int copy_ = -1;  // of the file; stays open
   std::set<std::string> kept_;
   std::unique_ptr<Host> host_;
   bool loaded_ = false;
+  void* object_ = nullptr;  // the dynamic linker's
+  Fd file_;                 // what it was loaded from
 };
 
-// The libraries of a daemon that loads its configuration more than once. What has been loaded stays, and a
-// file with the same bytes, under whichever name, is the same library: loading it again would cost its memory
-// again, for objects are never closed.
+// The libraries of a daemon that loads its configuration more than once. A file with the same bytes, under
+// whichever name, is the same library; what has been loaded stays, but for what drop_unused() may close.
 class PluginLibraries {
  public:
   // `built_in` are entries of plugins that are a part of this program; they and the list stay.
@@ -139,6 +146,9 @@ class PluginLibraries {
   // `options.commons` is the libraries' own, whatever it was.
   std::expected<std::shared_ptr<PluginLibrary>, LoadError> load(std::string_view file,
                                                                 const LibraryOptions& options);
+  // Lets go of the libraries that no instance has, if they say that they can be unmapped. How many others
+  // there are is Commons::idle_objects. One thread at a time, as load().
+  void drop_unused();
   // Makes a built-in plugin known. False: another one has its name.
   [[nodiscard]] bool add(const leat_plugin_entry& entry);
   [[nodiscard]] Commons& commons() { return *commons_; }

@@ -289,13 +289,19 @@ std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load_o
 
 std::vector<PluginLibraries::Copy> PluginLibraries::copies() const {
   std::vector<Copy> all;
-  for (const auto& [file, library] : asked_) all.push_back({file, library->path(), library->copy_});
+  for (const auto& [file, library] : asked_) all.push_back({file, library->path(), library->file_.get()});
   return all;
 }
 
 void PluginLibraries::begin(std::vector<Copy> copies) {
   given_ = std::move(copies);
   asked_.clear();
+}
+
+void PluginLibraries::drop_unused() {
+  const auto unused = [](const auto& library) { return library.use_count() == 1; };
+  std::erase_if(loaded_, [&](const auto& library) { return unused(library) && library->unloads(); });
+  commons_->idle_objects = static_cast<uint64_t>(std::ranges::count_if(loaded_, unused));
 }
 
 bool PluginLibraries::add(const leat_plugin_entry& entry) {
@@ -335,8 +341,9 @@ std::expected<void, LoadError> PluginLibrary::open(std::string_view bytes, const
   // other. Never DEEPBIND: the object would free with another allocator than the daemon's.
   void* object = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (object == nullptr) return std::unexpected(linker_error(::dlerror(), name));
-  // The object stays for ever, and so must its name: the next file to get this number would be taken for it.
-  copy_ = copy->release();
+  // As long as the object stays its name must: the next file to get this number would be taken for it.
+  object_ = object;
+  file_ = std::move(*copy);
   const void* entry = ::dlsym(object, "leat_plugin");
   if (entry == nullptr)
     return fail(
@@ -422,13 +429,36 @@ std::expected<void, LoadError> PluginLibrary::run_load() {
 }
 
 const std::string& PluginLibrary::keep(std::string text) {
-  const auto [at, fresh] = kept_.insert(std::move(text));
+  std::set<std::string>& kept = options_.commons != nullptr ? options_.commons->titles : kept_;
+  const auto [at, fresh] = kept.insert(std::move(text));
   if (fresh && options_.commons != nullptr && options_.commons->title_made != nullptr)
     options_.commons->title_made(*at);
   return *at;
 }
 
 PluginLibrary::~PluginLibrary() {
+  unload();
+  if (object_ == nullptr) return;
+  if (unloads()) {
+    close_object();
+  } else {
+    (void)file_.release();
+  }
+}
+
+void PluginLibrary::close_object() {
+  const std::string name = fmt::format("/proc/{}/fd/{}", ::getpid(), file_.get());
+  ::dlclose(object_);
+  // The dynamic linker keeps what has a unique symbol, or a thread's destructor still to run.
+  if (void* still = ::dlopen(name.c_str(), RTLD_NOW | RTLD_NOLOAD)) {
+    ::dlclose(still);
+    (void)file_.release();
+    log::warn("plugin {}: it says that it can be unmapped, but the dynamic linker keeps it", name_);
+  }
+}
+
+
+void PluginLibrary::unload() {
   if (!loaded_ || entry_.unload == nullptr) return;
   leat_error error;
   guarded(error, [this] {

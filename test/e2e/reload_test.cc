@@ -6,7 +6,9 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -250,6 +252,40 @@ TEST_CASE(
   // Leaking one of the two builds each time would be 20 MiB and more; allocators breathe by far less. The
   // address sanitizer keeps what was freed, and finds leaks itself.
   if (!kSanitized) CHECK(site.daemon().resident_kib() < settled + 8 * 1024);
+}
+
+TEST_CASE("reload: a plugin that says it can be unmapped is, however often, and others are counted") {
+  Site site;
+  const auto mapped = [&] {
+    std::ifstream maps("/proc/" + std::to_string(site.daemon().serving_pid()) + "/maps");
+    std::set<std::string> objects;
+    for (std::string line; std::getline(maps, line);)
+      if (const size_t at = line.find("/memfd:leat-"); at != std::string::npos)
+        objects.insert(line.substr(at));
+    return objects.size();
+  };
+  const auto ended = [&](int generation) {
+    return site.daemon().logs("generation " + std::to_string(generation) + " has ended");
+  };
+  CHECK(mapped() == 1);
+  int generation = 1;
+  for (const char* build : {"UNLOADS_1", "UNLOADS_2", "UNLOADS_1", "UNLOADS_2", "UNLOADS_1", "UNLOADS_2"}) {
+    site.install(build);
+    REQUIRE(site.reload().status == 0);
+    REQUIRE(ended(generation++));
+    CHECK(site.ask("/") == build);
+    const std::string plugins = site.plugins();  // looks once the generation has been tended to
+    CHECK(plugins.contains("1 plugin object of former builds stays mapped"));
+    CHECK(mapped() == 2);  // with that of the first
+  }
+  CHECK(
+      run_leat({"metrics", "--socket", site.path("admin")}).output.contains("leat_plugin_objects_idle 1\n"));
+  site.install("1");
+  REQUIRE(site.reload().status == 0);
+  REQUIRE(ended(generation));
+  CHECK(!site.plugins().contains("former builds"));
+  CHECK(mapped() == 1);
+  CHECK(!site.daemon().log().contains("the dynamic linker keeps it"));
 }
 
 TEST_CASE("reload: plugins that use each other begin and end in their order, in both generations") {

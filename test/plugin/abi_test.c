@@ -70,7 +70,8 @@ AT(leat_plugin_entry, services, 144);
 AT(leat_plugin_entry, needs, 152);
 AT(leat_plugin_entry, service_count, 160);
 AT(leat_plugin_entry, need_count, 164);
-SIZE(leat_plugin_entry, 168);
+AT(leat_plugin_entry, flags, 168);
+SIZE(leat_plugin_entry, 176);
 
 AT(leat_service, struct_size, 0);
 AT(leat_service, kind, 4);

@@ -205,6 +205,12 @@ typedef struct leat_need {
 /* Takes a piece of exported state; LEAT_OK, or LEAT_E_MEMORY. */
 typedef int32_t (*leat_sink)(void* context, leat_str piece);
 
+/* Nothing of the plugin is left once unload() has returned: no thread, no function for the process's or a
+ * thread's end, no pointer to its code or data in other libraries, no symbol of which the process can have only
+ * one (STB_GNU_UNIQUE). Its object is then unmapped when a reload has left it behind; without the flag it stays
+ * mapped until the daemon ends. For that send_static() copies. */
+#define LEAT_PLUGIN_UNLOADS 1u
+
 /* The type of the symbol `leat_plugin`. Every callback may be NULL. */
 typedef struct leat_plugin_entry {
   uint32_t magic;       /* LEAT_PLUGIN_MAGIC */
@@ -216,7 +222,7 @@ typedef struct leat_plugin_entry {
 
   /* [main] Once, after the object was loaded: ask for extensions here. LEAT_OK or an error. */
   int32_t (*load)(const leat_host* host, leat_error* error);
-  /* [main] Once, after the last destroy(). */
+  /* [main] Once, after the last destroy(): when the daemon ends, or before the object is unmapped. */
   void (*unload)(void);
 
   /* [main] Once for each instance in the configuration. LEAT_OK with `*instance` set (NULL is fine), or an
@@ -268,6 +274,9 @@ typedef struct leat_plugin_entry {
   const leat_need* needs;
   uint32_t service_count;
   uint32_t need_count;
+
+  uint32_t flags;      /* LEAT_PLUGIN_* */
+  uint32_t reserved_2; /* 0 */
 } leat_plugin_entry;
 
 /* ------------------------------------------------------------------------------------------ extensions */

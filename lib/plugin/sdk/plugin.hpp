@@ -76,6 +76,10 @@ inline namespace [[gnu::visibility("hidden")]] v1 {
 //   void import_state(std::string_view)     takes it; throws to refuse
 //   void on_drain(uint64_t deadline_ns)     no new request will come
 // and, for plugins that work with it (plugin_services.hpp), static constexpr functions services() and needs().
+//
+// With
+//   static constexpr bool kUnloads = true;
+// it says that nothing of it outlives its last object, as LEAT_PLUGIN_UNLOADS in plugin.h has it.
 template <class Derived>
 class Plugin : public detail::PluginTag {
  public:
@@ -206,6 +210,12 @@ struct Entry {
   }
 
   // Those of a reload, for the members that the class has; see Plugin.
+  static constexpr uint32_t kFlags = [] {
+    if constexpr (requires { T::kUnloads; })
+      return T::kUnloads ? LEAT_PLUGIN_UNLOADS : 0u;
+    else
+      return 0u;
+  }();
   static constexpr bool kTests = requires(T& plugin) { plugin.self_test(); };
   static constexpr bool kExports = requires(T& plugin) { std::string(plugin.export_state()); };
   static constexpr bool kImports = requires(T& plugin) { plugin.import_state(std::string_view()); };
@@ -284,6 +294,8 @@ struct Entry {
       .services = leat_plugin_services.data(),                                                         \
       .needs = leat_plugin_needs.data(),                                                               \
       .service_count = static_cast<uint32_t>(leat_plugin_services.size()),                             \
-      .need_count = static_cast<uint32_t>(leat_plugin_needs.size())};
+      .need_count = static_cast<uint32_t>(leat_plugin_needs.size()),                                   \
+      .flags = leat::detail::Entry<Type>::kFlags,                                                      \
+      .reserved_2 = 0};
 
 #endif

@@ -50,6 +50,10 @@ class Generation : public leat::Plugin<Generation> {
     return request.after(std::chrono::milliseconds(*ms), []() -> leat::Reply { return leat::text(VERSION); });
   }
 
+#ifdef UNLOADS
+  static constexpr bool kUnloads = true;
+#endif
+
   static constexpr auto handlers() {
     return leat::list(handler<&Generation::version>("version"), handler<&Generation::count>("count"),
                       handler<&Generation::shared>("shared"), handler<&Generation::slow>("slow"));
