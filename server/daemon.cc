@@ -34,7 +34,7 @@ class Fleet {
  public:
   Fleet(const DaemonOptions& options, std::span<http::Service* const> services,
         std::vector<std::vector<Fd>> listeners)
-      : ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      : ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), hangs_(options.hangs) {
     const std::vector<int> cpus = usable_cpus();
     for (uint32_t i = 0; i < options.workers; ++i) {
       WorkerOptions worker = options.worker;
@@ -52,6 +52,7 @@ class Fleet {
       threads_.emplace_back([this, &ready, worker = worker.get()] {
         worker->run([&](const Expected<std::string>& result) {
           if (result) {
+            if (hangs_ != nullptr) hangs_->one_serves();
             log::info("worker {}: {}", worker->index(), *result);
           } else {
             log::error("worker {} cannot serve: {}", worker->index(), result.error().text());
@@ -93,6 +94,7 @@ class Fleet {
 
  private:
   Fd ended_;
+  HangWatch* hangs_;
   uint64_t ended_count_ = 0;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;

@@ -6,7 +6,8 @@
 // as in a crash: to be started again without the plugin, if it does so too often.
 //
 // The signals must be blocked in all threads. A signal that it takes and that is not its own (HUP, USR1)
-// comes again when the daemon serves. Owned by whoever loads, until the end of the process or nearly so.
+// comes again when the daemon serves; and so do all of them once a worker serves, which others may still keep
+// the daemon from hearing for a moment. Owned by whoever loads, until the end of the process or nearly so.
 #pragma once
 
 #include <atomic>
@@ -29,6 +30,8 @@ class HangWatch {
 
   // Within that time serves() is to be called, or the next of these, from now on; 0: whenever.
   void expect(uint64_t within_ms, const char* otherwise);
+  // A worker is about to serve. Any thread.
+  void one_serves() { one_serves_ = true; }
   // The daemon hears its signals itself from here on, and nothing is expected of it.
   void serves();
 
@@ -42,7 +45,7 @@ class HangWatch {
   std::atomic<bool> ending_ = false;
   std::atomic<uint64_t> deadline_ms_ = UINT64_MAX;
   std::atomic<const char*> otherwise_ = "";  // a literal
-  std::atomic<bool> hup_ = false, usr1_ = false;
+  std::atomic<bool> one_serves_ = false;
   std::thread thread_;
 };
 
