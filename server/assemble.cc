@@ -80,7 +80,9 @@ class Assembler {
   void load(const config::PluginDecl& declared) {
     if (std::ranges::contains(out_of_service_, declared.name)) return;
     const LoadingScope scope(declared.name);
+    watch_for_exit();
     auto library = libraries_.load(declared.file, options_);
+    keep_signal_handlers(declared.name);
     if (!library) {
       out_of_service_.push_back(declared.name);
       return fail(plugin::kCannotLoad, library.error(), declared.place);
@@ -113,6 +115,7 @@ class Assembler {
                                  std::vector<leat_service_use> uses) {
     const LoadingScope scope(declared.name);
     auto instance = plugin::PluginInstance::create(*library, declared.name, declared.config, std::move(uses));
+    keep_signal_handlers(declared.name);
     if (!instance) {
       std::ranges::move(instance.error(), std::back_inserter(diagnostics_));
       return nullptr;
@@ -211,23 +214,34 @@ class Assembler {
 
 Assembly::~Assembly() {
   site.reset();
-  while (!plugins.empty()) plugins.pop_back();
+  while (!plugins.empty()) {
+    const LoadingScope scope(plugins.back()->name());
+    plugins.pop_back();
+  }
 }
 
 std::expected<void, plugin::LoadError> Assembly::worker_init(uint32_t index) const {
   for (const auto& plugin : plugins) {
     const LoadingScope scope(plugin->name());
-    if (auto ready = plugin->worker_init(index); !ready) return ready;
+    auto ready = plugin->worker_init(index);
+    keep_signal_handlers(plugin->name());
+    if (!ready) return ready;
   }
   return {};
 }
 
 void Assembly::worker_fini(uint32_t index) const {
-  for (const auto& plugin : plugins | std::views::reverse) plugin->worker_fini(index);
+  for (const auto& plugin : plugins | std::views::reverse) {
+    const LoadingScope scope(plugin->name());
+    plugin->worker_fini(index);
+  }
 }
 
 void Assembly::on_drain(uint64_t deadline_ns) const {
-  for (const auto& plugin : plugins | std::views::reverse) plugin->on_drain(deadline_ns);
+  for (const auto& plugin : plugins | std::views::reverse) {
+    const LoadingScope scope(plugin->name());
+    plugin->on_drain(deadline_ns);
+  }
 }
 
 std::optional<Assembly> assemble(config::Config& config, plugin::PluginLibraries& libraries,

@@ -1,6 +1,7 @@
 #include "server/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 
 #include "config/settings.h"
 #include "server/exit_code.h"
@@ -57,6 +58,8 @@ void add_plugin_run(CLI::App& plugin, Command& command, std::string& file) {
 
 std::expected<Command, int> parse_command_line(int count, char** arguments) {
   Command command;
+  std::error_code removed;
+  command.folder = std::filesystem::current_path(removed).string();
   CLI::App app("Leat, a web server whose handlers are plugins", "leat");
   app.require_subcommand(0, 1);
   app.footer("Exit codes: 0 fine, 1 failure, 2 usage, 78 bad configuration.");

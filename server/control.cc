@@ -19,10 +19,12 @@
 #include <cstring>
 #include <ctime>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/listener.h"
 #include "server/cache_statistics.h"
+#include "server/crash_report.h"
 #include "server/exit_code.h"
 #include "server/notify.h"
 
@@ -113,6 +115,7 @@ Expected<void> Control::open() {
 }
 
 void Control::on_serving(Generations::Workers workers) {
+  options_.proven();
   workers_ = workers;
   thread_ = std::jthread([this](const std::stop_token& stopping) { run(stopping); });
 }
@@ -148,10 +151,13 @@ int Control::wait_ms() const {
 }
 
 void Control::run(const std::stop_token& stopping) {
+  give_crash_stack();
   while (!stopping.stop_requested()) {
     pollfd events[] = {
         {wake_.get(), POLLIN, 0}, {generations_.left_fd(), POLLIN, 0}, {admin_.get(), POLLIN, 0}};
     ::poll(events, 3, wait_ms());
+    for (const pollfd& event : events)
+      if ((event.revents & POLLNVAL) != 0) descriptor_lost("one of the control thread's");
     uint64_t count = 0;
     [[maybe_unused]] const auto got = ::read(wake_.get(), &count, sizeof count);
     if (stopping.stop_requested()) return;
@@ -241,6 +247,7 @@ Control::Answer Control::reload(std::string_view why, const std::stop_token& sto
   std::string wrong = generations_.replace(std::move(*loaded), workers_, stopping);
   if (!wrong.empty()) return answer(false, std::move(wrong));
   options_.replaced(generations_.number());
+  options_.proven();
   generations_.tend(workers_);
   return answer(true, remarks + fmt::format("generation {} serves", generations_.number()));
 }
@@ -258,12 +265,20 @@ std::string Control::check(const std::stop_token& stopping) {
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_adddup2(&actions, in.get(), STDERR_FILENO);
   ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  // A plugin may have led the daemon elsewhere.
+  ::posix_spawn_file_actions_addchdir_np(&actions, options_.folder.c_str());
   posix_spawnattr_t attributes;
   ::posix_spawnattr_init(&attributes);
   sigset_t none;
   sigemptyset(&none);
   ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+  // And may have it ignore signals. A group of its own, so that what a plugin starts in it can be ended, too.
+  sigset_t all;
+  sigfillset(&all);
+  ::posix_spawnattr_setsigdefault(&attributes, &all);
+  ::posix_spawnattr_setpgroup(&attributes, 0);
+  ::posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
   pid_t child = -1;
   const int failed =
       ::posix_spawn(&child, options_.checker[0].c_str(), &actions, &attributes, arguments.data(), environ);
@@ -275,14 +290,18 @@ std::string Control::check(const std::stop_token& stopping) {
   std::string report;
   const bool ended =
       read_to_end(out.get(), report, kMostReport, monotonic_ms() + options_.checker_timeout_ms, stopping);
-  if (!ended) ::kill(child, SIGKILL);
+  if (!ended) ::kill(-child, SIGKILL);
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  pid_t waited;
+  while ((waited = ::waitpid(child, &status, 0)) < 0 && errno == EINTR) {
   }
   if (stopping.stop_requested()) return "the daemon is stopping";
   if (!ended)
     return fmt::format("loading it in a process of its own took longer than {} ms",
                        options_.checker_timeout_ms);
+  if (waited < 0)
+    return fmt::format("how loading it in a process of its own ended cannot be told: waitpid: {}",
+                       std::strerror(errno));
   if (WIFSIGNALED(status))
     return fmt::format("loading it in a process of its own ended with the signal {} ({})\n{}",
                        WTERMSIG(status), ::strsignal(WTERMSIG(status)), report);

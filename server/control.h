@@ -42,8 +42,10 @@ class Control final : public DaemonClient {
  public:
   struct Options {
     std::string socket;  // of the admin commands; empty for none
-    // The program and arguments that check a configuration as a reload would load it, and exit with 0.
+    // The program and arguments that check a configuration as a reload would load it, and exit with 0; and
+    // the folder in which it runs. It ends by itself in time, and is killed at this one.
     std::vector<std::string> checker;
+    std::string folder;
     uint32_t checker_timeout_ms = 30'000;
     // The configuration anew; `remarks` are for whoever asked. An error is text for people.
     std::function<std::expected<Assembly, std::string>(std::string& remarks)> load;
@@ -53,6 +55,8 @@ class Control final : public DaemonClient {
     std::function<std::string_view(cache::PurgeBy by, std::string_view what, bool hard)> purge;
     // What a reload has loaded serves, as that generation.
     std::function<void(uint64_t)> replaced = [](uint64_t) {};
+    // What was loaded last serves.
+    std::function<void()> proven = [] {};
     // Reload when one of these changes. May name files that are not there yet.
     std::vector<std::string> watched;
   };

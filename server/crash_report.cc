@@ -1,32 +1,47 @@
 #include "server/crash_report.h"
 
 #include <execinfo.h>
+#include <fmt/core.h>
 #include <link.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <charconv>
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <utility>
 
+#include "base/check.h"
+#include "base/log.h"
 #include "plugin/running.h"
 
 namespace leat::server {
 
 namespace {
 
-constexpr int kCrashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+constexpr int kCrashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
+// A report that is not out by then will never be: its stack is endless, or its reader does not read.
+constexpr unsigned kReportSeconds = 5;
+// How long a thread that hangs may take to report where.
+constexpr useconds_t kLastChanceUs = 1'000'000;
 constexpr size_t kStackBytes = size_t{128} * 1024;
 constexpr size_t kMostFrames = 48;
 constexpr size_t kMostText = 160;  // of a path or a name
 
-CrashNote* crash_note = nullptr;
+LastWords* last_words = nullptr;
 std::atomic_flag reporting;
 constinit thread_local std::string_view loading;
 constinit thread_local int own_worker = -1;
+// What is done on these stays what it was before any plugin was loaded.
+constexpr int kOthers[] = {SIGPIPE, SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1};
+std::array<struct sigaction, std::size(kOthers)> on_others;
+std::atomic<pid_t> loading_thread = 0;
+std::atomic<pid_t> exits_crash = 0;  // in that process an exit is a crash
 
 struct LoadedObject {
   uintptr_t begin = 0;
@@ -77,7 +92,7 @@ class Line {
   }
   void write() {
     add('\n');
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, bytes_, size_);
+    [[maybe_unused]] const auto written = ::write(standard_error(), bytes_, size_);
     size_ = 0;
   }
 
@@ -90,25 +105,12 @@ class Line {
 };
 
 std::string_view name_of(int signal) {
-  switch (signal) {
-    case SIGSEGV:
-      return "SIGSEGV";
-    case SIGBUS:
-      return "SIGBUS";
-    case SIGILL:
-      return "SIGILL";
-    case SIGFPE:
-      return "SIGFPE";
-    default:
-      return "SIGABRT";
-  }
-}
-
-template <size_t Size>
-void put(char (&into)[Size], std::string_view text) {
-  const size_t size = std::min(text.size(), Size - 1);
-  std::memcpy(into, text.data(), size);
-  into[size] = '\0';
+  constexpr std::pair<int, std::string_view> kNames[] = {
+      {SIGSEGV, "SIGSEGV"}, {SIGBUS, "SIGBUS"},   {SIGILL, "SIGILL"}, {SIGFPE, "SIGFPE"},
+      {SIGABRT, "SIGABRT"}, {SIGTRAP, "SIGTRAP"}, {SIGSYS, "SIGSYS"}};
+  for (const auto& [number, name] : kNames)
+    if (number == signal) return name;
+  return "a signal";
 }
 
 void write_frame(Line& line, uintptr_t address) {
@@ -123,43 +125,145 @@ void write_frame(Line& line, uintptr_t address) {
   line.write();
 }
 
-void on_crash(int signal, siginfo_t* info, void*) {
-  // The first one reports; another thread's crash meanwhile waits for the end that is near.
-  if (reporting.test_and_set()) {
-    for (;;) ::pause();
-  }
-  struct sigaction standard{};
-  standard.sa_handler = SIG_DFL;
-  for (const int each : kCrashes) ::sigaction(each, &standard, nullptr);
+// Leaves what is known in the LastWords. `how` as Ending has it; what stands there already is kept.
+void leave_words(std::string_view how, std::string_view plugin, std::string_view route) {
+  if (last_words == nullptr) return;
+  put_words(last_words->plugin, plugin);
+  put_words(last_words->route, route);
+  if (last_words->how[0] == '\0') put_words(last_words->how, how);
+}
 
+// "plugin demo: handler json on route GET /json" -> "demo". Async-signal-safe.
+std::string_view plugin_of(const std::string* title) {
+  constexpr std::string_view kBlame = "plugin ";
+  if (title == nullptr || !title->starts_with(kBlame)) return {};
+  const std::string_view rest = std::string_view(*title).substr(kBlame.size());
+  return rest.substr(0, rest.find(": "));
+}
+
+// What ran last on this thread, or, where it runs no plugins, on any that does; empty where that is more than
+// one plugin.
+std::string_view last_plugin() {
+  if (plugin::thread_activity != nullptr) return plugin_of(plugin::thread_activity->last());
+  std::string_view last;
+  if (last_words == nullptr) return last;
+  for (uint32_t i = 0; i < std::min<uint32_t>(last_words->threads, LastWords::kMostThreads); ++i) {
+    const std::string_view each = plugin_of(last_words->all[i].activity.last());
+    if (each.empty() || each == last) continue;
+    if (!last.empty()) return {};
+    last = each;
+  }
+  return last;
+}
+
+// Says who is to blame, on stderr and in the LastWords.
+void blame(std::string_view how) {
   Line line;
-  line.text("leat: crash: ").text(name_of(signal));
-  if (signal != SIGABRT) line.text(" at ").number(reinterpret_cast<uintptr_t>(info->si_addr), 16);
-  line.text(", thread ").number(static_cast<uint64_t>(::gettid()));
-  if (own_worker >= 0) line.text(", worker ").number(static_cast<uint64_t>(own_worker));
-  line.write();
   if (const auto running = plugin::running_now()) {
-    if (crash_note != nullptr) {
-      put(crash_note->plugin, running->plugin);
-      put(crash_note->route, running->route);
-    }
+    leave_words(how, running->plugin, running->route);
     line.text("  in plugin ").text(running->plugin).text(" ").text(running->version);
     line.text(", build id ").text(running->build.empty() ? "none" : running->build);
     line.text(", content ").text(running->content).write();
     line.text("  on route ").text(running->route).write();
     line.text("  for path ").text(running->path).write();
   } else if (!loading.empty()) {
-    if (crash_note != nullptr) put(crash_note->plugin, loading);
-    line.text("  while plugin ").text(loading).text(" was loaded or started").write();
+    leave_words(how, loading, {});
+    line.text("  while plugin ").text(loading).text(" was loaded, started or ended").write();
+  } else if (lost_a_descriptor && !last_plugin().empty()) {
+    leave_words(how, last_plugin(), {});
+    line.text("  in no plugin's callback; the last was one of plugin ").text(last_plugin()).write();
   } else {
+    leave_words(how, {}, {});
     line.text("  in no plugin's callback").write();
   }
+}
 
+Line begin_report(std::string_view what) {
+  Line line;
+  line.text("leat: crash: ").text(what);
+  return line;
+}
+
+void end_report(Line& line) {
+  line.text(", thread ").number(static_cast<uint64_t>(::gettid()));
+  if (own_worker >= 0) line.text(", worker ").number(static_cast<uint64_t>(own_worker));
+  line.write();
+}
+
+void write_stack() {
   void* frames[kMostFrames];
   const int count = ::backtrace(frames, kMostFrames);
+  Line line;
   for (int i = 0; i < count; ++i) write_frame(line, reinterpret_cast<uintptr_t>(frames[i]));
+}
+
+// From here on every such signal does what it does by default, and so does an alarm, which will come.
+void let_signals_end() {
+  struct sigaction standard{};
+  standard.sa_handler = SIG_DFL;
+  for (const int each : kCrashes) ::sigaction(each, &standard, nullptr);
+  ::sigaction(SIGALRM, &standard, nullptr);
+  sigset_t alarm;
+  sigemptyset(&alarm);
+  sigaddset(&alarm, SIGALRM);
+  ::pthread_sigmask(SIG_UNBLOCK, &alarm, nullptr);
+  ::alarm(kReportSeconds);
+}
+
+void claim_report() {
+  // The first one reports; another thread's crash meanwhile waits for the end that is near.
+  if (reporting.test_and_set()) {
+    for (;;) ::pause();
+  }
+  let_signals_end();
+}
+
+// "was ended by SIGSEGV", in memory of its own.
+template <size_t Size>
+std::string_view join(char (&into)[Size], std::string_view first, std::string_view second) {
+  put_words(into, first);
+  put_words(into + std::min(first.size(), Size - 1), Size - std::min(first.size(), Size - 1), second);
+  return into;
+}
+
+void on_crash(int signal, siginfo_t* info, void*) {
+  claim_report();
+  Line line = begin_report(name_of(signal));
+  const bool has_address = signal != SIGABRT && signal != SIGTRAP && signal != SIGSYS;
+  if (has_address) line.text(" at ").number(reinterpret_cast<uintptr_t>(info->si_addr), 16);
+  end_report(line);
+  char how[64];
+  blame(join(how, "was ended by ", name_of(signal)));
+  write_stack();
   // Blocked until this returns, and then fatal.
   ::raise(signal);
+}
+
+// Runs in exit(), on the thread that called it. Ends as a crash does, with a core.
+void on_exit_call(std::string_view call) {
+  if (exits_crash.load() != ::getpid()) return;  // wanted, or a child's that a plugin has forked
+  claim_report();
+  Line line = begin_report(call);
+  end_report(line);
+  char how[64];
+  blame(join(how, "was ended by a call of ", call));
+  write_stack();
+  sigset_t abort;
+  sigemptyset(&abort);
+  sigaddset(&abort, SIGABRT);
+  ::pthread_sigmask(SIG_UNBLOCK, &abort, nullptr);
+  ::raise(SIGABRT);
+}
+
+const struct sigaction& own_action() {
+  static const struct sigaction action = [] {
+    struct sigaction made{};
+    made.sa_sigaction = on_crash;
+    made.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    sigemptyset(&made.sa_mask);
+    return made;
+  }();
+  return action;
 }
 
 // Owned by its thread; given back before it is freed.
@@ -176,21 +280,87 @@ thread_local CrashStack crash_stack;
 
 }  // namespace
 
-void report_crashes(CrashNote* note) {
-  crash_note = note;
+void report_crashes(LastWords* words) {
+  last_words = words;
+  exits_crash = ::getpid();
+  for (size_t i = 0; i < on_others.size(); ++i) ::sigaction(kOthers[i], nullptr, &on_others[i]);
   give_crash_stack();
   // The first call loads a library, which a signal handler must not do.
   void* frame = nullptr;
   ::backtrace(&frame, 1);
-  struct sigaction action{};
-  action.sa_sigaction = on_crash;
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-  sigemptyset(&action.sa_mask);
-  for (const int signal : kCrashes) ::sigaction(signal, &action, nullptr);
+  for (const int signal : kCrashes) ::sigaction(signal, &own_action(), nullptr);
+  watch_for_exit();
+}
+
+void exit_is_fine() { exits_crash = 0; }
+
+void watch_for_exit() {
+  ::on_exit(
+      [](int status, void*) {
+        char text[32];
+        const auto end = std::to_chars(text + 5, text + sizeof text - 1, status);
+        std::memcpy(text, "exit(", 5);
+        *end.ptr = ')';
+        on_exit_call({text, static_cast<size_t>(end.ptr + 1 - text)});
+      },
+      nullptr);
+  ::at_quick_exit([] { on_exit_call("quick_exit()"); });
+}
+
+void keep_signal_handlers(std::string_view plugin) {
+  if (exits_crash.load() != ::getpid()) return;  // none were installed
+  std::string taken;
+  const auto keep = [&taken](int signal, const struct sigaction& own) {
+    struct sigaction present{};
+    ::sigaction(signal, nullptr, &present);
+    const bool same = (present.sa_flags & SA_SIGINFO) == (own.sa_flags & SA_SIGINFO) &&
+                      ((own.sa_flags & SA_SIGINFO) != 0 ? present.sa_sigaction == own.sa_sigaction
+                                                        : present.sa_handler == own.sa_handler);
+    if (same) return;
+    ::sigaction(signal, &own, nullptr);
+    taken += (taken.empty() ? "SIG" : ", SIG") + std::string(::sigabbrev_np(signal));
+  };
+  for (const int signal : kCrashes) keep(signal, own_action());
+  for (size_t i = 0; i < on_others.size(); ++i) keep(kOthers[i], on_others[i]);
+  if (taken.empty()) return;
+  const std::string who = plugin.empty() ? "a plugin" : fmt::format("plugin {}", plugin);
+  log::warn("{} has replaced what is done on {}: that is undone", who, taken);
+}
+
+void note_title(const std::string& title) {
+  if (last_words != nullptr) last_words->note(title);
+}
+
+void end_for_hanging(std::string_view what) {
+  pid_t thread = 0;
+  std::string_view plugin = {};
+  if (last_words != nullptr) {
+    put_words(last_words->how, what);
+    thread = loading_thread.load();
+    if (thread != 0) plugin = last_words->loading;
+    for (uint32_t i = 0; thread == 0 && i < std::min<uint32_t>(last_words->threads, LastWords::kMostThreads);
+         ++i) {
+      const LastWords::Thread& each = last_words->all[i];
+      if (each.activity.now() == nullptr) continue;
+      thread = each.id;
+      plugin = plugin_of(each.activity.now());
+    }
+    put_words(last_words->plugin, plugin);
+  }
+  Line line;
+  line.text("leat: the process ").text(what);
+  if (!plugin.empty()) line.text(" in plugin ").text(plugin);
+  line.write();
+  // It says where it is, if it still can.
+  if (thread != 0) ::tgkill(::getpid(), thread, SIGABRT);
+  ::usleep(kLastChanceUs);
+  for (;;) ::kill(::getpid(), SIGKILL);
 }
 
 void give_crash_stack(int worker) {
   own_worker = worker;
+  if (last_words != nullptr && plugin::thread_activity == nullptr)
+    if (LastWords::Thread* place = last_words->take_thread()) plugin::thread_activity = &place->activity;
   stack_t present{};
   // A sanitizer's threads have one, which is its to take away.
   if (::sigaltstack(nullptr, &present) != 0 || (present.ss_flags & SS_DISABLE) == 0) return;
@@ -202,11 +372,21 @@ void give_crash_stack(int worker) {
 }
 
 void note_loaded_objects() {
+  watch_for_exit();
   object_count = 0;
   ::dl_iterate_phdr(note_object, nullptr);
 }
 
-LoadingScope::LoadingScope(std::string_view plugin) : outer_(loading) { loading = plugin; }
-LoadingScope::~LoadingScope() { loading = outer_; }
+LoadingScope::LoadingScope(std::string_view plugin) : outer_(loading) {
+  loading = plugin;
+  loading_thread = ::gettid();
+  if (last_words != nullptr) put_words(last_words->loading, plugin);
+}
+
+LoadingScope::~LoadingScope() {
+  loading = outer_;
+  if (outer_.empty()) loading_thread = 0;
+  if (last_words != nullptr) put_words(last_words->loading, outer_);
+}
 
 }  // namespace leat::server

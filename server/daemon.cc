@@ -8,9 +8,11 @@
 
 #include <algorithm>
 #include <csignal>
+#include <functional>
 #include <latch>
 #include <mutex>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "server/cpus.h"
 #include "server/notify.h"
@@ -32,7 +34,7 @@ class Fleet {
  public:
   Fleet(const DaemonOptions& options, std::span<http::Service* const> services,
         std::vector<std::vector<Fd>> listeners)
-      : ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      : ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), hangs_(options.hangs) {
     const std::vector<int> cpus = usable_cpus();
     for (uint32_t i = 0; i < options.workers; ++i) {
       WorkerOptions worker = options.worker;
@@ -50,6 +52,7 @@ class Fleet {
       threads_.emplace_back([this, &ready, worker = worker.get()] {
         worker->run([&](const Expected<std::string>& result) {
           if (result) {
+            if (hangs_ != nullptr) hangs_->one_serves();
             log::info("worker {}: {}", worker->index(), *result);
           } else {
             log::error("worker {} cannot serve: {}", worker->index(), result.error().text());
@@ -91,6 +94,7 @@ class Fleet {
 
  private:
   Fd ended_;
+  HangWatch* hangs_;
   uint64_t ended_count_ = 0;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
@@ -98,8 +102,15 @@ class Fleet {
   std::vector<uint32_t> failed_;
 };
 
+constexpr int kDaemonSignals[] = {SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1};
+
+// What ends the process when a worker, or a plugin that is to be destroyed, does not come back.
+constexpr uint64_t kEndMs = 10'000;
+constexpr const char* kDoesNotEnd = "did not come to its end in time";
+
 // Acts on one signal. `draining` remembers whether stopping has been asked for before.
-void on_signal(int signal, Fleet& fleet, DaemonClient& client, bool& draining) {
+void on_signal(int signal, Fleet& fleet, DaemonClient& client, bool& draining, uint64_t drain_timeout_ms,
+               const std::function<void(uint64_t ms)>& must_end_within) {
   switch (signal) {
     case SIGUSR1:
       log::reopen();
@@ -109,17 +120,20 @@ void on_signal(int signal, Fleet& fleet, DaemonClient& client, bool& draining) {
       break;
     case SIGINT:
       client.on_stopping();
+      must_end_within(0);
       fleet.stop();
       break;
     default:
       client.on_stopping();
       if (draining) {
         log::warn("stopping at once");
+        must_end_within(0);
         fleet.stop();
       } else {
         draining = true;
         log::info("draining: requests in flight are finished, new connections refused");
         notify_manager("STOPPING=1");
+        must_end_within(drain_timeout_ms);
         fleet.drain();
       }
   }
@@ -130,14 +144,37 @@ void on_signal(int signal, Fleet& fleet, DaemonClient& client, bool& draining) {
 sigset_t daemon_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&set, signal);
+  for (const int signal : kDaemonSignals) sigaddset(&set, signal);
   return set;
 }
 
-void block_signals() {
+namespace {
+
+// A plugin has let one of the daemon's signals through to a thread: it is sent again, to whoever waits for
+// it, and let through no more when this returns.
+void send_again(int signal, siginfo_t*, void* context) {
   const sigset_t set = daemon_signals();
-  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  sigset_t& after = static_cast<ucontext_t*>(context)->uc_sigmask;
+  for (int each = 1; each < SIGRTMIN; ++each)
+    if (sigismember(&set, each) == 1) sigaddset(&after, each);
+  ::kill(::getpid(), signal);
+}
+
+}  // namespace
+
+void block_signals() {
+  sigset_t set = daemon_signals();
+  struct sigaction again{};
+  again.sa_sigaction = send_again;
+  again.sa_flags = SA_SIGINFO | SA_RESTART;
+  again.sa_mask = set;
+  for (const int signal : kDaemonSignals) ::sigaction(signal, &again, nullptr);
+  // Blocked as well as ignored: a plugin may not want it ignored, and then a client that leaves must not end
+  // the process.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGCHLD, SIG_DFL);  // ignored by whoever started this, it would hide how a child ended
+  sigaddset(&set, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
 int run_daemon(const DaemonOptions& options, ListeningSockets& sockets,
@@ -148,17 +185,24 @@ int run_daemon(const DaemonOptions& options, ListeningSockets& sockets,
   const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   Fleet fleet(options, services, sockets.take());
   if (!fleet.start()) return 1;
-  const StallWatchdog watchdog(fleet.workers(), options.worker.stall_warning_ms);
+  const StallWatchdog watchdog(fleet.workers(), options.worker.stall_warning_ms,
+                               {signals.get(), fleet.ended_fd()});
+  if (options.hangs != nullptr) options.hangs->serves();
   client.on_serving(fleet.workers());
   if (options.serving != nullptr) *options.serving = true;
   notify_manager("READY=1");
   bool draining = false;
+  const auto must_end_within = [&options](uint64_t ms) {
+    if (options.hangs != nullptr) options.hangs->expect(ms + kEndMs, kDoesNotEnd);
+  };
   while (!fleet.all_ended()) {
     pollfd events[] = {{signals.get(), POLLIN, 0}, {fleet.ended_fd(), POLLIN, 0}};
     ::poll(events, 2, -1);
+    if (((events[0].revents | events[1].revents) & POLLNVAL) != 0) descriptor_lost("what brings signals");
     signalfd_siginfo info{};
     while (::read(signals.get(), &info, sizeof info) == sizeof info)
-      on_signal(static_cast<int>(info.ssi_signo), fleet, client, draining);
+      on_signal(static_cast<int>(info.ssi_signo), fleet, client, draining, options.worker.drain_timeout_ms,
+                must_end_within);
   }
   fleet.join();
   client.on_stopped();

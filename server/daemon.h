@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "http/service.h"
 #include "net/listener.h"
+#include "server/hang_watch.h"
 #include "server/listening_sockets.h"
 #include "server/worker.h"
 
@@ -31,6 +32,7 @@ struct DaemonOptions {
   WorkerOptions worker;  // index and cpu are filled in for each
   Worker::Hooks hooks;
   std::atomic<bool>* serving = nullptr;  // set once all workers serve; may be null
+  HangWatch* hangs = nullptr;            // is told of that, and of the time to end; may be null
 };
 
 // Who is told how far the daemon is. On the main thread; nothing may block.

@@ -2,21 +2,29 @@
 //
 // The parts list: a command line gives a configuration, that an assembly (plugins and site), that a pipeline,
 // and that a daemon with its workers. Each is made here, in this order, and nowhere else.
+#include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <string>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/codes.h"
 #include "config/config.h"
 #include "config/diagnostics.h"
+#include "config/file.h"
 #include "config/reference.h"
 #include "json/backend.h"
 #include "leat_version.h"
@@ -29,16 +37,33 @@
 #include "server/crash_report.h"
 #include "server/daemon.h"
 #include "server/exit_code.h"
+#include "server/hang_watch.h"
+#include "server/last_words.h"
 #include "server/own_metrics.h"
 #include "server/plugin_check.h"
 #include "server/plugin_new.h"
 #include "server/plugin_run.h"
+#include "server/proven.h"
 #include "server/static_plugins.h"
 #include "server/supervisor.h"
 
 namespace leat::server {
 
 namespace {
+
+// A process that was started with one of these closed would give its number to a socket, and then log into
+// it.
+void fill_standard_descriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+      (void)::open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY);  // gets the smallest free number
+}
+
+// Where no other process reads them.
+LastWords* own_words() {
+  static LastWords words;
+  return &words;
+}
 
 void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
@@ -101,6 +126,8 @@ std::vector<std::string> plugin_folders(const Command& command) {
   return folders;
 }
 
+constexpr const char* kDoesNotLoad = "did not come to serve within server.load_timeout";
+
 // What run, check, routes and every reload begin with. What is wrong, or remarkable, goes to `report`, for
 // people. `running` are the settings that a daemon keeps which serves, or is started again; null for what the
 // file says.
@@ -110,12 +137,16 @@ struct Loaded {
   Assembly assembly;
 };
 
+// `hangs` learns how long it may take; null where nobody waits.
 std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libraries, bool color,
                            std::string& report, const config::Settings* running = nullptr,
-                           std::span<const std::string> quarantined = {}) {
-  auto [config, diagnostics] = config::load(command.file, command.overrides);
+                           std::span<const std::string> quarantined = {}, HangWatch* hangs = nullptr,
+                           config::Files* files = nullptr) {
+  auto [config, diagnostics] = config::load(command.file, command.overrides, files);
   std::optional<Loaded> loaded;
   if (config) {
+    make_absolute(*config, command.folder);
+    if (hangs != nullptr) hangs->expect(config->settings.load_timeout, kDoesNotLoad);
     const config::Settings& kept = running != nullptr ? *running : config->settings;
     const uint32_t workers = worker_count(kept);
     const uint32_t threads = pool_limits(kept).threads;
@@ -131,10 +162,12 @@ std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libr
 }
 
 std::optional<Loaded> load_at_start(const Command& command, plugin::PluginLibraries& libraries,
-                                    const config::Settings* kept = nullptr,
-                                    std::span<const std::string> quarantined = {}) {
+                                    HangWatch& hangs, const config::Settings* kept = nullptr,
+                                    std::span<const std::string> quarantined = {},
+                                    config::Files* files = nullptr) {
   std::string report;
-  auto loaded = load(command, libraries, ::isatty(STDERR_FILENO) != 0, report, kept, quarantined);
+  auto loaded =
+      load(command, libraries, ::isatty(STDERR_FILENO) != 0, report, kept, quarantined, &hangs, files);
   std::fwrite(report.data(), 1, report.size(), stderr);
   return loaded;
 }
@@ -151,17 +184,39 @@ std::string admin_socket(const config::Settings& settings) {
   return folder != nullptr && *folder == '/' ? std::string(folder) + "/admin.sock" : "";
 }
 
+// What serves, or is about to: who named it, and what its files said.
+struct Source {
+  std::string file;
+  config::Files files;
+};
+
 Control::Options control_options(const Command& command, const config::Settings& running,
-                                 plugin::PluginLibraries& libraries, OwnMetrics& own, LifeSigns* signs) {
+                                 plugin::PluginLibraries& libraries, OwnMetrics& own, LifeSigns* signs,
+                                 Proven& proven, Source source) {
   Control::Options options;
+  // A checker ends itself in time and says at which plugin it was.
+  constexpr uint32_t kMoreMs = 5'000;
   options.socket = admin_socket(running);
   options.checker = {own_path(), "check", "-c", command.file};
+  options.folder = command.folder;
+  options.checker_timeout_ms = running.load_timeout + kMoreMs;
   for (const std::string& folder : command.plugin_path)
     options.checker.insert(options.checker.end(), {"--plugin-path", folder});
-  options.load = [&command, &running,
+  Command again = command;
+  again.file = (std::filesystem::path(command.folder) / command.file).string();
+  for (std::string& folder : again.plugin_path)
+    folder = (std::filesystem::path(command.folder) / folder).string();
+  const auto served = std::make_shared<Source>(std::move(source));
+  options.proven = [served, &libraries, &proven] {
+    if (const auto kept = proven.keep(served->file, served->files, libraries.copies()); !kept)
+      log::warn("what serves cannot be kept: after a crash the files are read anew: {}", kept.error().text());
+  };
+  options.load = [command = std::move(again), served, &running,
                   &libraries](std::string& remarks) -> std::expected<Assembly, std::string> {
     std::string report;
-    auto loaded = load(command, libraries, false, report, &running);
+    *served = {command.file, {}};
+    libraries.begin();
+    auto loaded = load(command, libraries, false, report, &running, {}, nullptr, &served->files);
     if (!loaded) return std::unexpected(std::move(report));
     remarks += report;
     for (const std::string& path : config::changed_settings(running, loaded->settings))
@@ -186,9 +241,21 @@ Control::Options control_options(const Command& command, const config::Settings&
 // Loads everything and serves. `settings` and `sockets` are those of the supervisor, which a restart must not
 // change; null in one process.
 int serve(const Command& command, const config::Settings* settings, ListeningSockets& sockets,
-          const ServingStart& start, plugin::PluginLibraries& libraries) {
-  report_crashes(start.signs != nullptr ? &start.signs->crash : nullptr);
-  auto loaded = load_at_start(command, libraries, settings, start.quarantined);
+          const ServingStart& start, plugin::PluginLibraries& libraries, std::optional<HangWatch>& hangs,
+          Proven& proven) {
+  report_crashes(start.signs != nullptr ? &start.signs->words : own_words());
+  libraries.commons().title_made = note_title;
+  if (!hangs)
+    hangs.emplace([signs = start.signs] {
+      if (signs != nullptr) signs->ended = true;
+    });
+  Source source{command.file, {}};
+  auto kept = start.proven ? proven.take() : std::nullopt;
+  libraries.begin(kept ? std::move(kept->plugins) : std::vector<plugin::PluginLibraries::Copy>());
+  if (kept) source = {std::move(kept->file), std::move(kept->files)};
+  Command own_command = command;
+  own_command.file = source.file;
+  auto loaded = load_at_start(own_command, libraries, *hangs, settings, start.quarantined, &source.files);
   if (!loaded) return kExitConfiguration;
   if (settings != nullptr) loaded->settings = *settings;
   if (const auto opened = log::open(loaded->settings.log); !opened) {
@@ -200,6 +267,7 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   log::info("leat {} with {} worker{} and {} route{}", LEAT_VERSION, loaded->workers,
             loaded->workers == 1 ? "" : "s", routes, routes == 1 ? "" : "s");
   if (!start.former_end.empty()) log::error("{}", start.former_end);
+  if (kept) log::warn("this is what served last: what the files say since is taken up by a reload");
   for (const std::string& name : start.quarantined)
     log::error("plugin {} is quarantined, its routes answer 503: it has crashed too often", name);
   json::set_default_backend(loaded->settings.json_backend);
@@ -212,32 +280,35 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   options.worker.metrics = &own;
   Generations generations(std::move(loaded->assembly), loaded->workers, loaded->settings.drain_timeout,
                           &own.requests());
-  Control control(control_options(command, loaded->settings, libraries, own, start.signs), generations);
+  Control control(
+      control_options(command, loaded->settings, libraries, own, start.signs, proven, std::move(source)),
+      generations);
   int code = kExitFailure;
   if (const auto opened = control.open(); !opened) {
     log::error("cannot listen for admin commands on {}: {}", admin_socket(loaded->settings),
                opened.error().text());
   } else if (settings != nullptr || sockets.open(options.listen, options.sockets, options.workers)) {
-    options.hooks.start = [&generations](uint32_t worker) {
-      give_crash_stack(static_cast<int>(worker));
-      return generations.start_worker(worker);
-    };
+    options.hooks.thread = [](uint32_t worker) { give_crash_stack(static_cast<int>(worker)); };
+    options.hooks.start = [&generations](uint32_t worker) { return generations.start_worker(worker); };
     options.hooks.stop = [&generations](uint32_t worker) { generations.stop_worker(worker); };
     options.serving = start.signs != nullptr ? &start.signs->serving : nullptr;
+    options.hangs = &*hangs;
     code = run_daemon(options, sockets, generations.services(), control);
   }
   log::close();
   return code;
 }
 
-int run(const Command& command, plugin::PluginLibraries& libraries) {
+int run(const Command& command, plugin::PluginLibraries& libraries, std::optional<HangWatch>& hangs) {
   // Before any thread exists: plugins may start some, and all must inherit the mask.
   block_signals();
   ListeningSockets sockets;
-  const auto [config, diagnostics] = config::load(command.file, command.overrides);
+  Proven proven;
+  auto [config, diagnostics] = config::load(command.file, command.overrides);
   // What is wrong with the configuration is said where it is loaded with all its plugins.
   if (!config || !command.supervise || !config->settings.supervise)
-    return serve(command, nullptr, sockets, {}, libraries);
+    return serve(command, nullptr, sockets, {}, libraries, hangs, proven);
+  make_absolute(*config, command.folder);
   // A restart and a reload read a file that may have changed; there are sockets for this many workers.
   config::Settings settings = config->settings;
   settings.workers = worker_count(settings);
@@ -245,18 +316,27 @@ int run(const Command& command, plugin::PluginLibraries& libraries) {
   own.overrides.workers = std::to_string(settings.workers);
   const DaemonOptions options = daemon_options(settings, settings.workers);
   if (!sockets.open(options.listen, options.sockets, options.workers)) return kExitFailure;
-  return supervise(
-      {settings.crash_limit, settings.crash_window, settings.restart_delay}, sockets,
-      [&](const ServingStart& start) { return serve(own, &settings, sockets, start, libraries); });
+  if (const auto opened = proven.open(); !opened) {
+    log::error("what serves cannot be kept for after a crash: {}", opened.error().text());
+    return kExitFailure;
+  }
+  return supervise({settings.crash_limit, settings.crash_window, settings.restart_delay}, sockets,
+                   [&](const ServingStart& start) {
+                     return serve(own, &settings, sockets, start, libraries, hangs, proven);
+                   });
 }
 
 // Without a supervisor: the plugin is loaded by then, and whoever writes it wants to see a crash.
 int run_plugin(Command command) {
   block_signals();
+  report_crashes(own_words());
+  std::optional<HangWatch> hangs(std::in_place, [] {});
+  hangs->expect(config::Settings().load_timeout, kDoesNotLoad);
   plugin::PluginLibraries libraries(static_plugins());
   if (const auto prepared = prepare_plugin_run(command, libraries); !prepared) return prepared.error();
   ListeningSockets sockets;
-  return serve(command, nullptr, sockets, {}, libraries);
+  Proven proven;
+  return serve(command, nullptr, sockets, {}, libraries, hangs, proven);
 }
 
 // Sends an admin command to the daemon that the configuration, or --socket, leads to.
@@ -270,18 +350,50 @@ int tell_daemon(const Command& command, std::string_view words) {
   return run_admin_command(socket, words);
 }
 
-int check(const Command& command) {
+int check_here(const Command& command) {
+  HangWatch hangs([] {});
   plugin::PluginLibraries libraries(static_plugins());
-  const auto loaded = load_at_start(command, libraries);
+  const auto loaded = load_at_start(command, libraries, hangs);
   if (!loaded) return kExitConfiguration;
   print(command.file + ": " + std::to_string(loaded->assembly.site->routes().size()) + " routes, " +
         std::to_string(loaded->assembly.plugins.size()) + " plugins, no errors\n");
   return kExitFine;
 }
 
+// In a process of its own, since a plugin may end the one that it is loaded into, and must not be believed
+// when it does so with a status that says that all is well.
+int check(const Command& command) {
+  LifeSigns* signs = make_life_signs();
+  if (signs == nullptr) return kExitFailure;
+  std::signal(SIGCHLD, SIG_DFL);
+  const pid_t checker = ::getpid();
+  const pid_t child = ::fork();
+  if (child < 0) {
+    std::fprintf(stderr, "leat: cannot check in a process of its own: fork: %s\n", std::strerror(errno));
+    return kExitFailure;
+  }
+  if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != checker) return kExitFailure;
+    report_crashes(&signs->words);
+    const int code = check_here(command);
+    signs->ended = true;
+    return code;
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (signs->ended && WIFEXITED(status)) return WEXITSTATUS(status);
+  std::fprintf(stderr, "leat: %s: the process that loaded it %s\n", command.file.c_str(),
+               judge_end(status, signs->words).how.c_str());
+  return kExitConfiguration;
+}
+
 int routes(const Command& command) {
+  report_crashes(own_words());
+  HangWatch hangs([] {});
   plugin::PluginLibraries libraries(static_plugins());
-  const auto loaded = load_at_start(command, libraries);
+  const auto loaded = load_at_start(command, libraries, hangs);
   if (!loaded) return kExitConfiguration;
   const pipeline::Site& site = *loaded->assembly.site;
   print(command.json ? pipeline::describe_json(site) + "\n" : pipeline::describe_text(site));
@@ -331,8 +443,9 @@ int explain_error(const Command& command) {
 int execute(const Command& command) {
   switch (command.kind) {
     case Command::Kind::Run: {
+      std::optional<HangWatch> hangs;  // outlives the plugins
       plugin::PluginLibraries libraries(static_plugins());
-      return run(command, libraries);
+      return run(command, libraries, hangs);
     }
     case Command::Kind::PluginCheck:
       return check_plugin_file(command.plugin_file, command.json);
@@ -370,6 +483,10 @@ int execute(const Command& command) {
 }  // namespace leat::server
 
 int main(int count, char** arguments) {
+  leat::server::fill_standard_descriptors();
+  leat::keep_standard_error();
   const auto command = leat::server::parse_command_line(count, arguments);
-  return command ? leat::server::execute(*command) : command.error();
+  const int code = command ? leat::server::execute(*command) : command.error();
+  leat::server::exit_is_fine();
+  return code;
 }

@@ -60,9 +60,9 @@ std::string StallMeter::judge(uint64_t begin_ns, uint64_t end_ns) {
 std::string StallMeter::culprit(uint64_t begin_ns) const {
   if (suspect_turn_.load(std::memory_order_acquire) == begin_ns)
     return *suspect_.load(std::memory_order_relaxed);
-  if (activity_.ran() == nullptr) return "no plugin's code ran";
-  if (activity_.several()) return fmt::format("one of several; the last was {}", *activity_.ran());
-  return *activity_.ran();
+  if (activity_->ran() == nullptr) return "no plugin's code ran";
+  if (activity_->several()) return fmt::format("one of several; the last was {}", *activity_->ran());
+  return *activity_->ran();
 }
 
 // The turn is stored last: whoever reads it sees at least its title.

@@ -26,8 +26,13 @@ class StallMeter {
   // Has the callbacks of this thread told to the meter, for as long as it lives.
   class Thread {
    public:
+    // Where the thread has an activity already, which others look at too, the meter goes by that one.
     explicit Thread(StallMeter& meter) {
-      if (meter.limit_ns_ != 0) plugin::thread_activity = &meter.activity_;
+      if (plugin::thread_activity != nullptr) {
+        meter.activity_ = plugin::thread_activity;
+      } else if (meter.limit_ns_ != 0) {
+        plugin::thread_activity = meter.activity_;
+      }
     }
     ~Thread() { plugin::thread_activity = nullptr; }
     Thread(const Thread&) = delete;
@@ -42,7 +47,7 @@ class StallMeter {
     if (limit_ns_ == 0) return;
     if (read(clock_) > begin_ns) [[unlikely]]
       warn(begin_ns);
-    activity_.forget();
+    activity_->forget();
   }
   // The same for a turn that ended at `end_ns`: the line for the log, or nothing.
   std::string judge(uint64_t begin_ns, uint64_t end_ns);
@@ -51,7 +56,7 @@ class StallMeter {
   void suspect(uint64_t begin_ns, const std::string& title);
   // How many there were. Any thread.
   [[nodiscard]] uint64_t stalls() const { return stalls_.load(std::memory_order_relaxed); }
-  [[nodiscard]] const plugin::Activity& activity() const { return activity_; }
+  [[nodiscard]] const plugin::Activity& activity() const { return *activity_; }
   [[nodiscard]] uint32_t worker() const { return worker_; }
 
  private:
@@ -66,7 +71,8 @@ class StallMeter {
   const uint32_t worker_;
   const uint64_t limit_ns_;
   const clockid_t clock_;  // the coarse one, unless a stall could hide between two of its ticks
-  plugin::Activity activity_;
+  plugin::Activity own_activity_;
+  plugin::Activity* activity_ = &own_activity_;
   uint64_t quiet_until_ns_ = 0;  // a warning was given: the next ones are only counted
   uint64_t left_out_ = 0;
 

@@ -1,13 +1,17 @@
 #include "server/stall_watchdog.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <string>
 #include <vector>
 
+#include "base/check.h"
 #include "base/log.h"
+#include "server/crash_report.h"
 
 namespace leat::server {
 
@@ -51,9 +55,18 @@ struct Watched {
 
 }  // namespace
 
-StallWatchdog::StallWatchdog(std::span<const std::unique_ptr<Worker>> workers, uint64_t limit_ms)
-    : workers_(workers), limit_ms_(limit_ms) {
-  if (limit_ms != 0) thread_ = std::jthread([this](const std::stop_token& stopping) { run(stopping); });
+StallWatchdog::StallWatchdog(std::span<const std::unique_ptr<Worker>> workers, uint64_t limit_ms,
+                             std::vector<int> descriptors)
+    : workers_(workers),
+      limit_ms_(limit_ms),
+      descriptors_(std::move(descriptors)),
+      thread_([this](const std::stop_token& stopping) { run(stopping); }) {}
+
+void StallWatchdog::look_at_descriptors() const {
+  for (const auto& worker : workers_)
+    if (!worker->is_whole()) descriptor_lost("a listening socket");
+  for (const int fd : descriptors_)
+    if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF) descriptor_lost("one that the main thread waits on");
 }
 
 void StallWatchdog::run(const std::stop_token& stopping) {
@@ -66,11 +79,15 @@ void StallWatchdog::run(const std::stop_token& stopping) {
   std::unique_lock lock(mutex_);
   while (!stopping.stop_requested()) {
     wake_.wait_for(lock, stopping, closely ? close : kSlow, [] { return false; });
-    for (Watched& each : all) each.look();
+    if (limit_ms_ != 0)
+      for (Watched& each : all) each.look();
     if (Clock::now() < next_second) continue;
     next_second = Clock::now() + kSlow;
+    look_at_descriptors();
+    keep_signal_handlers({});
     closely = false;
-    for (Watched& each : all) closely |= each.wants_close_looks();
+    if (limit_ms_ != 0)
+      for (Watched& each : all) closely |= each.wants_close_looks();
   }
 }
 

@@ -4,6 +4,9 @@
 // stalled a moment ago, it looks twice within the time that makes a stall: then turns are made of many
 // handlers' callbacks, and only such looks tell which of them it was.
 //
+// Once a second it also looks whether a plugin has closed descriptors, or replaced handlers of signals, that
+// are the daemon's.
+//
 // Owned by run_daemon(). The workers must be ready, and outlive it.
 #pragma once
 
@@ -13,6 +16,7 @@
 #include <span>
 #include <stop_token>
 #include <thread>
+#include <vector>
 
 #include "server/worker.h"
 
@@ -20,14 +24,18 @@ namespace leat::server {
 
 class StallWatchdog {
  public:
-  // `limit_ms` 0: there is no thread.
-  StallWatchdog(std::span<const std::unique_ptr<Worker>> workers, uint64_t limit_ms);
+  // `limit_ms` 0: no stalls are looked for. `descriptors` are the caller's, and must be open as long as this
+  // lives: as are a worker's listening sockets, without which it would wait for clients for ever.
+  StallWatchdog(std::span<const std::unique_ptr<Worker>> workers, uint64_t limit_ms,
+                std::vector<int> descriptors);
 
  private:
   void run(const std::stop_token& stopping);
+  void look_at_descriptors() const;
 
   std::span<const std::unique_ptr<Worker>> workers_;
   uint64_t limit_ms_;
+  std::vector<int> descriptors_;
   std::mutex mutex_;  // of the wait
   std::condition_variable_any wake_;
   std::jthread thread_;

@@ -26,12 +26,6 @@ namespace {
 
 constexpr uint64_t kFirstDelayMs = 100;
 
-// Text that the other process wrote and may have left without its end.
-template <size_t Size>
-std::string text_of(const char (&text)[Size]) {
-  return {text, ::strnlen(text, Size)};
-}
-
 class Supervisor {
  public:
   Supervisor(const SupervisorOptions& options, ListeningSockets& sockets, LifeSigns& signs)
@@ -44,10 +38,14 @@ class Supervisor {
     ::sigprocmask(SIG_BLOCK, &signals_, nullptr);
     const pid_t supervisor = ::getpid();
     for (;;) {
-      signs_.serving = false;
-      signs_.crash = {};
+      signs_.serving = signs_.ended = false;
+      signs_.words.clear();
       const pid_t child = ::fork();
-      if (child == 0) return become_child(supervisor) ? serve(start_) : kExitFailure;
+      if (child == 0) {
+        const int code = become_child(supervisor) ? serve(start_) : kExitFailure;
+        signs_.ended = true;
+        return code;
+      }
       if (child < 0) {
         log::error("cannot start a process that serves: fork: {}", std::strerror(errno));
         if (!restarting_) return kExitFailure;
@@ -100,16 +98,13 @@ class Supervisor {
 
   // The exit code, or nothing when another child shall follow.
   std::optional<int> judge(int status) {
-    const bool crashed = WIFSIGNALED(status);
-    if (!crashed && (!restarting_ || signs_.serving)) return WEXITSTATUS(status);
+    const bool crashed = WIFSIGNALED(status) || !signs_.ended;
+    if (!crashed && (!restarting_ || stopping_ || signs_.serving)) return WEXITSTATUS(status);
     if (signs_.pardoned.exchange(false)) start_.quarantined.clear();
-    const std::string plugin = crashed ? text_of(signs_.crash.plugin) : "";
-    const std::string route = text_of(signs_.crash.route);
-    std::string how =
-        crashed ? fmt::format("was ended by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))
-                : fmt::format("could not start: status {}", WEXITSTATUS(status));
-    if (!plugin.empty()) how += " in plugin " + plugin;
-    if (!plugin.empty() && !route.empty()) how += " on route " + route;
+    const auto [how, plugin] =
+        crashed ? judge_end(status, signs_.words)
+                : Ending{fmt::format("could not start: status {}", WEXITSTATUS(status)), ""};
+    start_.proven = crashed || !start_.proven;
     start_.former_end = "the process that served before " + how;
     log::error("the process that serves {}", how);
     if (stopping_) return kExitFailure;
@@ -162,15 +157,17 @@ class Supervisor {
 
 }  // namespace
 
+LifeSigns* make_life_signs() {
+  void* page = ::mmap(nullptr, sizeof(LifeSigns), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page != MAP_FAILED) return new (page) LifeSigns;
+  log::error("no memory can be shared with another process: mmap: {}", std::strerror(errno));
+  return nullptr;
+}
+
 int supervise(const SupervisorOptions& options, ListeningSockets& sockets,
               const std::function<int(const ServingStart&)>& serve) {
-  void* page = ::mmap(nullptr, sizeof(LifeSigns), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (page == MAP_FAILED) {
-    log::error("cannot supervise: mmap: {}", std::strerror(errno));
-    return kExitFailure;
-  }
-  // Never unmapped: a crash report may be written up to the last moment.
-  return Supervisor(options, sockets, *new (page) LifeSigns).run(serve);
+  LifeSigns* signs = make_life_signs();
+  return signs == nullptr ? kExitFailure : Supervisor(options, sockets, *signs).run(serve);
 }
 
 }  // namespace leat::server

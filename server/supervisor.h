@@ -5,7 +5,10 @@
 // meanwhile and none is refused. The parent runs no plugin code, starts no thread, loads nothing.
 //
 //   signals    passed on to the child; TERM, QUIT and INT also close the parent's copies of the sockets
-//   exit       with the child's code, when it ended by itself; after a failed restart it is tried again
+//   files      after a crash the child begins with what served last (proven.h); where it cannot start, with
+//              what the files say, and so on by turns
+//   exit       with the child's code, when it came to its end; after a failed restart it is tried again
+//   any end    that the child did not come to itself, by a signal or by somebody's exit(0), is a crash
 //   death      of the parent kills the child (PR_SET_PDEATHSIG)
 //   crashes    the first server.crash_limit of them within server.crash_window are followed by a restart at
 //              once, further ones by one after a delay that doubles; a plugin that the crash report blames
@@ -22,7 +25,7 @@
 #include <string>
 #include <vector>
 
-#include "server/crash_report.h"
+#include "server/last_words.h"
 #include "server/listening_sockets.h"
 
 namespace leat::server {
@@ -37,14 +40,21 @@ struct SupervisorOptions {
 struct LifeSigns {
   std::atomic<bool> serving = false;   // it got as far as that
   std::atomic<bool> pardoned = false;  // a reload has loaded the quarantined plugins anew
-  CrashNote crash;
+  std::atomic<bool> ended = false;     // it came to its end: what exits then is the daemon
+  LastWords words;
 };
+
+// In memory that children share; nullptr, and the reason in the log, when there is none. For ever: last words
+// may be written up to the last moment.
+LifeSigns* make_life_signs();
 
 // What a process that serves is told.
 struct ServingStart {
   LifeSigns* signs = nullptr;
   std::string former_end;                // how the one before it ended; empty for the first
   std::vector<std::string> quarantined;  // names of plugin instances not to load
+  // Begin with what served last, if anything, and not with what the files say.
+  bool proven = false;
 };
 
 // Runs `serve` in a child, again after each crash. Returns the exit code, in the supervisor and in each

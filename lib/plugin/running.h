@@ -37,7 +37,15 @@ class Activity {
   [[nodiscard]] const std::string* ran() const { return ran_; }
   [[nodiscard]] bool several() const { return several_; }
   void forget() {
+    if (ran_ != nullptr) last_ = ran_;
     ran_ = nullptr;
+    several_ = false;
+  }
+  // What ran last, also before forget().
+  [[nodiscard]] const std::string* last() const { return ran_ != nullptr ? ran_ : last_; }
+  void reset() {
+    now_ = nullptr;
+    ran_ = last_ = nullptr;
     several_ = false;
   }
 
@@ -45,6 +53,7 @@ class Activity {
   friend class RunningScope;
   std::atomic<const std::string*> now_ = nullptr;
   const std::string* ran_ = nullptr;
+  const std::string* last_ = nullptr;
   bool several_ = false;
 };
 

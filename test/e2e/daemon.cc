@@ -32,7 +32,7 @@ std::string binary() {
 
 // Starts a program with its output in files. The child dies with the test, whatever happens to the test.
 int spawn(const std::string& program, const std::vector<std::string>& arguments, const std::string& output,
-          const std::string& errors, uint64_t descriptors) {
+          const std::string& errors, uint64_t descriptors, const std::string& folder = ".") {
   std::vector<char*> words{const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
   words.push_back(nullptr);
@@ -48,6 +48,7 @@ int spawn(const std::string& program, const std::vector<std::string>& arguments,
   dup2(out, 1);
   dup2(err, 2);
   close_range(3, ~0U, 0);
+  if (chdir(folder.c_str()) != 0) _exit(127);
   if (descriptors != 0) {
     const rlimit limit{descriptors, descriptors};
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0) _exit(127);
@@ -117,6 +118,13 @@ Daemon::Daemon(const std::vector<std::string>& arguments) {
   wait_until_ready(1);
 }
 
+Daemon::Daemon(const std::vector<std::string>& arguments, const std::string& folder,
+               const std::string& log_file)
+    : log_file_(log_file) {
+  pid_ = spawn(binary(), arguments, path("out"), path("err"), 0, folder);
+  wait_until_ready(1);
+}
+
 Daemon::~Daemon() {
   if (!status_) {
     signal(SIGTERM);
@@ -165,7 +173,9 @@ bool Daemon::running() {
   return false;
 }
 
-std::string Daemon::log() const { return read_file(path("err")); }
+std::string Daemon::log() const {
+  return read_file(path("err")) + (log_file_.empty() ? "" : read_file(log_file_));
+}
 std::string Daemon::output() const { return read_file(path("out")); }
 
 bool Daemon::logs(std::string_view text) const {

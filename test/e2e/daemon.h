@@ -72,12 +72,16 @@ class Daemon {
   Daemon(std::string_view configuration, Options options);
   // Another command that serves, by its arguments.
   explicit Daemon(const std::vector<std::string>& arguments);
+  // The same in a folder, with its log in a file.
+  Daemon(const std::vector<std::string>& arguments, const std::string& folder, const std::string& log_file);
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
   // Where it listens: "127.0.0.1:41234", "[::1]:41235" or "unix:/path", in the order of its log.
   [[nodiscard]] const std::string& address(size_t index = 0) const { return addresses_.at(index); }
+  // Waits until it has said where: the constructor does so, unless Options::listeners is 0.
+  void wait_until_ready(size_t listeners);
   void signal(int number) const;
   // Waits for its end and returns the exit status as Outcome has it.
   int wait();
@@ -93,9 +97,8 @@ class Daemon {
   [[nodiscard]] std::string path(std::string_view name) const { return folder_.path(name); }
 
  private:
-  void wait_until_ready(size_t listeners);
-
   TempFolder folder_;
+  std::string log_file_;
   int pid_ = -1;
   std::optional<int> status_;  // set once waited for
   std::vector<std::string> addresses_;

@@ -180,7 +180,7 @@ TEST_CASE("reload: what is wrong with the new one is said, and the old one serve
     CHECK(site.plugins().starts_with("generation 1, serving"));
   };
   site.install("CRASHES_IN_LOAD");
-  refused("signal");
+  refused("was ended by SIGSEGV in plugin g");
   site.install("FAILS_SELF_TEST");
   refused("its self-test failed: it does not feel well");
   site.install("FAILS_WORKER_INIT");

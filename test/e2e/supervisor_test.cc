@@ -49,10 +49,24 @@ bool restarted(const Daemon& daemon, int former) {
   return serving != 0 && serving != former;
 }
 
+size_t times(const std::string& text, std::string_view word) {
+  size_t count = 0;
+  for (size_t at = 0; (at = text.find(word, at)) != std::string::npos; ++at) ++count;
+  return count;
+}
+
+// Reloads. Whoever does so has served, and what serves then is kept.
+void reload(const Daemon& daemon) {
+  const size_t before = times(daemon.log(), "generation 2 serves");
+  daemon.signal(SIGHUP);
+  REQUIRE(wait_until([&] { return times(daemon.log(), "generation 2 serves") > before; }));
+}
+
 // A daemon with the demo plugin, and beside it one whose file can be replaced by another build of it.
 class Replaceable {
  public:
-  explicit Replaceable(const std::string& server) : daemon_(configuration(server)) {}
+  explicit Replaceable(const std::string& server, const std::string& build = "1")
+      : daemon_(configuration(server, build)) {}
 
   // A new file under the old name, as an installer puts it there.
   void install(const std::string& build) {
@@ -63,8 +77,8 @@ class Replaceable {
   [[nodiscard]] Response ask() const { return Client(daemon_.address()).ask(get("/version")); }
 
  private:
-  std::string configuration(const std::string& server) {
-    install("1");
+  std::string configuration(const std::string& server, const std::string& build) {
+    install(build);
     Wanted wanted;
     wanted.server = server;
     wanted.more = "[[plugin]]\nname = \"g\"\nfile = \"" + folder_.path("plugin.so") +
@@ -201,14 +215,11 @@ TEST_CASE("supervisor: crashes beyond the limit are followed by longer and longe
 TEST_CASE(
     "supervisor: a process that crashes while it starts is followed by others, then goes without the "
     "plugin") {
-  Replaceable site("crash_limit = 2\n");
-  CHECK(site.ask().body == "1");
-  site.install("CRASHES_IN_LOAD");
-  kill_serving(site.daemon());
+  Replaceable site("crash_limit = 2\n", "CRASHES_IN_LOAD");
   CHECK(site.ask().is_problem(503));
   CHECK(serves(site.daemon()));
   CHECK(site.daemon().logs("plugin g has crashed 2 times: it is quarantined"));
-  CHECK(site.daemon().log().contains("while plugin g was loaded or started"));
+  CHECK(site.daemon().log().contains("while plugin g was loaded, started or ended"));
   // Mended, it is taken up by a reload.
   site.install("2");
   site.daemon().signal(SIGHUP);
@@ -216,15 +227,77 @@ TEST_CASE(
   CHECK(site.ask().body == "2");
 }
 
-TEST_CASE("supervisor: a process that finds no good configuration is followed by others until one does") {
-  Replaceable site("restart_delay = \"50ms\"\n");
+TEST_CASE("supervisor: after a crash that serves which served last, and not what the files say since") {
+  Replaceable site("");
+  reload(site.daemon());
   const std::string file = site.daemon().path("leat.toml");
   std::filesystem::rename(file, file + ".away");
-  kill_serving(site.daemon());
-  REQUIRE(site.daemon().logs("the process that serves could not start: status "));
-  CHECK_FALSE(Client::refused(site.daemon().address()));
+  site.install("CRASHES_IN_LOAD");
+  // Twice, for what was taken once must be there again.
+  for (int i = 0; i < 2; ++i) {
+    kill_serving(site.daemon());
+    CHECK(site.ask().body == "1");
+    CHECK(serves(site.daemon()));
+  }
+  CHECK(site.daemon().logs("this is what served last"));
+  CHECK_FALSE(site.daemon().log().contains("could not start"));
+  // A reload is asked for what the files say.
+  site.daemon().signal(SIGHUP);
+  REQUIRE(site.daemon().logs("the reload failed, generation 1 goes on"));
   std::filesystem::rename(file + ".away", file);
-  CHECK(site.ask().body == "1");
+  site.install("2");
+  reload(site.daemon());
+  CHECK(site.ask().body == "2");
+  // What a reload brought has served by then.
+  site.install("CRASHES_IN_LOAD");
+  kill_serving(site.daemon());
+  CHECK(site.ask().body == "2");
+}
+
+TEST_CASE("supervisor: what served last is the whole configuration, with all files that it came from") {
+  const TempFolder folder;
+  std::filesystem::create_directories(folder.path("conf.d"));
+  folder.write("secret", "s3cret\n");
+  folder.write("part.toml", "[[route]]\npath = \"/part\"\nhandler = \"demo:json\"\n");
+  folder.write("more-1.toml", "[[route]]\npath = \"/more\"\nhandler = \"demo:json\"\n");
+  folder.write("conf.d/late.toml", "[[route]]\npath = \"/late\"\nhandler = \"demo:json\"\n");
+  const std::string file =
+      folder.write("leat.toml", "include = [\"part.toml\", \"more-*.toml\"]\n" + demo_configuration() +
+                                    "[[plugin]]\nname = \"${file:secret}\"\nfile = \"demo.so\"\n"
+                                    "[[route]]\npath = \"/secret\"\nhandler = \"s3cret:json\"\n");
+  Daemon daemon(std::vector<std::string>{"run", "-c", file});
+  const auto works = [&] {
+    for (const char* each : {"/part", "/more", "/late", "/secret", "/json"}) {
+      INFO(each);
+      CHECK(Client(daemon.address()).ask(get(each)).status == 200);
+    }
+  };
+  works();
+  reload(daemon);
+  for (const char* each : {"secret", "part.toml", "more-1.toml", "conf.d/late.toml", "leat.toml"})
+    std::filesystem::remove(folder.path(each));
+  folder.write("conf.d/other.toml", "[[route]]\npath = \"/json\"\nhandler = \"demo:none\"\n");
+  kill_serving(daemon);
+  works();
+}
+
+TEST_CASE("supervisor: where what served last does not start any more, the files are tried by turns") {
+  const TempFolder folder;
+  const std::string place = folder.write("place", "");
+  const auto text = [&](const std::string& does) {
+    return demo_configuration({.server = "restart_delay = \"50ms\"\n",
+                               .more = "[[plugin]]\nname = \"bends\"\nfile = \"" TEST_PLUGINS
+                                       "/bends.so\"\n[plugin.config]\nat = \"create\"\ndoes = \"" +
+                                       does + "\"\n"});
+  };
+  Daemon daemon(text("needs:" + place));
+  reload(daemon);
+  std::filesystem::remove(place);
+  kill_serving(daemon);
+  REQUIRE(daemon.logs("the process that serves could not start: status 78"));
+  CHECK_FALSE(Client::refused(daemon.address()));
+  std::filesystem::rename(folder.write("new.toml", text("nothing")), daemon.path("leat.toml"));
+  CHECK(serves(daemon));
 }
 
 TEST_CASE("supervisor: a plugin that crashes under a reload is refused there, and not blamed later") {
@@ -235,9 +308,8 @@ TEST_CASE("supervisor: a plugin that crashes under a reload is refused there, an
   REQUIRE(site.daemon().logs("the reload failed, generation 1 goes on: "));
   CHECK(site.daemon().serving_pid() == serving);
   CHECK(site.ask().body == "1");
-  site.install("2");
   kill_serving(site.daemon());
-  CHECK(site.ask().body == "2");
+  CHECK(site.ask().body == "1");
   CHECK(site.daemon().logs("was ended by signal 9 (Killed)\n"));
   CHECK_FALSE(site.daemon().log().contains("quarantined"));
 }

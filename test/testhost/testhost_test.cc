@@ -57,6 +57,19 @@ TEST_CASE("test host: a plugin answers without a socket") {
   CHECK(failure_of([&] { (void)host.request("GET", "/json").send(); }) == "the host was closed");
 }
 
+TEST_CASE("test host: memory that is refused to a plugin is an exception, and a 500 that names it") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  SKIP("a sanitizer has an operator new of its own");
+#endif
+  Host host(plugin("bends"), {.routes = {{"GET", "/allocate", "allocate"}}});
+  for (const std::string how : {"new", "array", "aligned", "string", "shared", "vector"}) {
+    INFO(how);
+    CHECK(host.request("GET", "/allocate?how=" + how).send().status == 500);
+  }
+  CHECK(any_contains(host.problems(), "route GET /allocate: threw std::bad_alloc"));
+  CHECK(host.request("GET", "/allocate?how=nothrow").send().body == "null");
+}
+
 TEST_CASE("test host: each handler has a route where none was given") {
   Host host(plugin("misuse"));
   CHECK(host.request("GET", "/keeps_request").send().body == "kept");
