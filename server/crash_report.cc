@@ -141,11 +141,12 @@ std::string_view plugin_of(const std::string* title) {
   return rest.substr(0, rest.find(": "));
 }
 
-// What ran last on this thread, or, where it runs no plugins, on any that does; empty where that is more than
+// What ran last on this thread, or, where no plugin has run here, on any other; empty where that is more than
 // one plugin.
 std::string_view last_plugin() {
-  if (plugin::thread_activity != nullptr) return plugin_of(plugin::thread_activity->last());
   std::string_view last;
+  if (plugin::thread_activity != nullptr) last = plugin_of(plugin::thread_activity->last());
+  if (!last.empty()) return last;
   if (last_words == nullptr) return last;
   for (uint32_t i = 0; i < std::min<uint32_t>(last_words->threads, LastWords::kMostThreads); ++i) {
     const std::string_view each = plugin_of(last_words->all[i].activity.last());

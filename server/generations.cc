@@ -209,7 +209,7 @@ std::string Generations::describe_text(Workers workers, const std::stop_token& s
 
 std::string Generations::describe_json(Workers workers, const std::stop_token& stopping) {
   count_requests(workers, stopping);
-  BlockPool pool(1, 1);
+  BlockPool pool(BlockPool::kUnbounded, 0);
   Arena arena(pool, SIZE_MAX);
   json::Writer json(arena);
   const auto text = [&json](std::string_view key, std::string_view value) {

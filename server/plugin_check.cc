@@ -45,7 +45,7 @@ std::string as_text(const std::string& file, const Trial& trial, bool color) {
 }
 
 std::string as_json(const std::string& file, const Trial& trial) {
-  BlockPool pool(1, 1);
+  BlockPool pool(BlockPool::kUnbounded, 0);
   Arena arena(pool, SIZE_MAX);
   json::Writer json(arena);
   const auto text = [&json](std::string_view key, std::string_view value) {

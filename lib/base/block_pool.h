@@ -64,6 +64,9 @@ class BlockPool {
     ~Keeper() = default;
   };
 
+  // For what no peer has a part in, such as the answer to a command.
+  static constexpr size_t kUnbounded = SIZE_MAX / Block::kSize;
+
   // The memory of `most` blocks can be out at once; `keep` blocks stay in the pool when given back.
   BlockPool(size_t most, size_t keep);
   // For one thread beside the worker's: all that it has counts as `account`'s, too, which must outlive it.

@@ -54,7 +54,7 @@ std::string describe_text(const Site& site) {
 }
 
 std::string describe_json(const Site& site) {
-  BlockPool pool(1, 1);
+  BlockPool pool(BlockPool::kUnbounded, 0);
   Arena arena(pool, SIZE_MAX);
   json::Writer json(arena);
   json.begin_array();

@@ -41,8 +41,11 @@ class Activity {
     ran_ = nullptr;
     several_ = false;
   }
-  // What ran last, also before forget().
-  [[nodiscard]] const std::string* last() const { return ran_ != nullptr ? ran_ : last_; }
+  // What runs now, or ran last, also before forget().
+  [[nodiscard]] const std::string* last() const {
+    if (const std::string* running = now()) return running;
+    return ran_ != nullptr ? ran_ : last_;
+  }
   void reset() {
     now_ = nullptr;
     ran_ = last_ = nullptr;
