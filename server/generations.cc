@@ -21,9 +21,7 @@ constexpr const char* kStopping = "the daemon is stopping";
 // The workers that are in a generation before it serves: none will leave it.
 constexpr uint32_t kNeverLeft = UINT32_MAX;
 
-std::string wall_clock() {
-  return std::string(view(iso_date(std::time(nullptr)))) + "Z";
-}
+std::string wall_clock() { return std::string(view(iso_date(std::time(nullptr)))) + "Z"; }
 
 }  // namespace
 

@@ -4,13 +4,11 @@
 // instance between them, and tells its client of, would be lost. So, for every plugin that has both:
 //
 //   hold     new requests of the plugin, and of those that use its services, wait at their heads, before it
-//   is
-//            decided which generation answers them (Pipeline::hold)
+//            is decided which generation answers them (Pipeline::hold)
 //   wait     for those under way to be answered
 //   export, import, worker_init, the new site on every worker
 //   release  the held requests are the new generation's; of the old one's, those whose bodies were still
-//   coming
-//            are answered 503 in place of being done where nobody would know of it any more
+//            coming are answered 503 in place of being done where nobody would know of it any more
 //
 // It is bounded by server.handover_timeout. Half of it is for requests under way: of those that take longer
 // it is said that what they change is lost. A request that has begun to answer is not waited for: it has told

@@ -3,8 +3,7 @@
 // Three kinds lie in the store:
 //   Response   status, fields and body, and until when they may be sent
 //   Variants   the responses under this key differ by fields of the request: by which ones, and which
-//   variants
-//              there are. Each is stored under a key of its own (its place in that list), with the names and
+//              variants there are. Each is stored under a key of its own (its place in that list), with the names and
 //              values of the fields that it is for
 //   Pass       beside what is stored: what the handler answers here is not, nobody needs to wait for anybody
 //

@@ -79,8 +79,7 @@ void Loop::wake() {
   const int saved = errno;  // a signal handler leaves errno as it was
   const uint64_t one = 1;
   // It fails only when the counter is full, and then it is readable already.
-  if (::write(wake_fd_.get(), &one, sizeof one) < 0 && errno == EBADF)
-    descriptor_lost("what wakes a worker");
+  if (::write(wake_fd_.get(), &one, sizeof one) < 0 && errno == EBADF) descriptor_lost("what wakes a worker");
   errno = saved;
 }
 

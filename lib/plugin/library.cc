@@ -457,7 +457,6 @@ void PluginLibrary::close_object() {
   }
 }
 
-
 void PluginLibrary::unload() {
   if (!loaded_ || entry_.unload == nullptr) return;
   leat_error error;

@@ -1,6 +1,7 @@
-// The standard headers that most files include, and fmt's, parsed once for each target (meson's cpp_pch) instead of
-// once for each file: half of a file's compile time was theirs. Nothing depends on it. Each file includes what it
-// uses, and builds without precompiled headers (-Db_pch=false, as the sanitized ones are) see to it that it does.
+// The standard headers that most files include, and fmt's, parsed once for each target (meson's cpp_pch)
+// instead of once for each file: half of a file's compile time was theirs. Nothing depends on it. Each file
+// includes what it uses, and builds without precompiled headers (-Db_pch=false, as the sanitized ones are) see
+// to it that it does.
 #include <fmt/core.h>
 
 #include <algorithm>

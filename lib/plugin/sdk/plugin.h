@@ -206,9 +206,9 @@ typedef struct leat_need {
 typedef int32_t (*leat_sink)(void* context, leat_str piece);
 
 /* Nothing of the plugin is left once unload() has returned: no thread, no function for the process's or a
- * thread's end, no pointer to its code or data in other libraries, no symbol of which the process can have only
- * one (STB_GNU_UNIQUE). Its object is then unmapped when a reload has left it behind; without the flag it stays
- * mapped until the daemon ends. For that send_static() copies. */
+ * thread's end, no pointer to its code or data in other libraries, no symbol of which the process can have
+ * only one (STB_GNU_UNIQUE). Its object is then unmapped when a reload has left it behind; without the flag
+ * it stays mapped until the daemon ends. For that send_static() copies. */
 #define LEAT_PLUGIN_UNLOADS 1u
 
 /* The type of the symbol `leat_plugin`. Every callback may be NULL. */

@@ -110,7 +110,8 @@ class Plugin : public detail::PluginTag {
     }
   }
 
-  // A class S: an object of it is made for each request, in the request's memory, and destroyed when that ends.
+  // A class S: an object of it is made for each request, in the request's memory, and destroyed when that
+  // ends.
   //   on_request(parameters...)   required; a handler like any other. With on_body it runs when the head is
   //                               there, and may return void to go on with the body
   //   on_body(std::string_view piece, ...), on_body_end(...), on_writable(...), on_cancel(...)

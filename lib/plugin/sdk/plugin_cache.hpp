@@ -61,9 +61,8 @@ class Cache {
     }
     std::vector<leat_str> texts;
     for (const std::string_view tag : tags) texts.push_back(to_str(tag));
-    return detail::api.cache->put(host_, to_str(key), to_str(value),
-                                  static_cast<uint64_t>(ttl.count()), texts.data(),
-                                  static_cast<uint32_t>(texts.size())) == LEAT_OK;
+    return detail::api.cache->put(host_, to_str(key), to_str(value), static_cast<uint64_t>(ttl.count()),
+                                  texts.data(), static_cast<uint32_t>(texts.size())) == LEAT_OK;
   }
 
   // How many went. Any thread.
