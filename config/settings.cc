@@ -108,9 +108,9 @@ constexpr Setting kSettings[] = {
     number("limits.connections_per_address", Count, 0, 1'000'000'000, AT(max_per_address),
            "Open connections of one client address (of IPv6, the first 64 bits) on all workers; more are "
            "answered 503. "
-           "0: three quarters of what all workers may have, so that others always find room. A proxy in "
-           "front is one "
-           "address; unix sockets are not counted."),
+           "0: three quarters of what all workers may have, and half of that once a worker has few places "
+           "left, so that others always find room. A proxy in front is one address; unix sockets are not "
+           "counted."),
     number("limits.requests_in_flight", Count, 1, 1'000'000, AT(max_requests),
            "Requests of a worker that are being answered; more get a 503."),
     number(

@@ -36,7 +36,10 @@ Acceptor::Acceptor(net::Loop& loop, Connections& connections, Fd listener, uint3
 
 Acceptor::~Acceptor() { loop_.timers().stop(pause_); }
 
-void Acceptor::start() { arm(); }
+void Acceptor::start() {
+  arm();
+  if (!connections_.restore_reserve()) loop_.timers().start(pause_, loop_.now_ms() + kPauseMs);
+}
 
 void Acceptor::arm() {
   if (armed_ || stopping_ || connections_.full()) return;

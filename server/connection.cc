@@ -120,7 +120,9 @@ void Connection::on_received(const net::Completion& completion) {
 void Connection::on_sent(int32_t result) {
   sending_ = false;
   if (result >= 0) {
-    if (state_ == State::Open) session_.sent(static_cast<size_t>(result));
+    if (state_ != State::Open) return;
+    session_.sent(static_cast<size_t>(result));
+    if (session_.idle()) idle_since_ms_ = table_.loop_.now_ms();
   } else if (result != -EINTR && result != -EAGAIN) {
     begin_close(false);
   }
@@ -252,7 +254,7 @@ void Connection::set_timer() {
   uint64_t next = session_.deadline_ms();
   if (state_ == State::Lingering || state_ == State::TurnedAway) next = linger_until_ms_;
   if (sending_) next = std::min(next, send_since_ms_ + table_.options_.send_timeout_ms);
-  if (!dozing_ && table_.options_.doze_after_ms != 0 && session_.idle())
+  if (state_ == State::Open && !dozing_ && table_.options_.doze_after_ms != 0 && session_.idle())
     next = std::min(next, idle_since_ms_ + table_.options_.doze_after_ms);
   if (unread_since_ms_ != 0) next = std::min(next, watch_end_ms());
   if (next == UINT64_MAX) {
@@ -280,7 +282,7 @@ void Connection::drain() {
 }
 
 void Connection::turn_away() {
-  if (state_ != State::Open) return;
+  if (state_ != State::Open || session_.finished()) return;
   state_ = State::TurnedAway;
   linger_until_ms_ = table_.loop_.now_ms() + kTurnAwayMs;
   give_place();
@@ -300,7 +302,8 @@ bool Connection::silent() const {
 
 bool Connection::take_place() {
   if (state_ != State::Open) return false;
-  has_place_ = table_.options_.addresses->enter(peer_.group, table_.crowded());
+  // In the place of another of its address, so it does not matter whether few are left.
+  has_place_ = table_.options_.addresses->enter(peer_.group);
   if (has_place_) ++table_.places_;
   return has_place_;
 }
@@ -377,8 +380,15 @@ void Connections::open(Fd fd) {
 // is known.
 void Connections::make_room() {
   size_t gave_up = 0;
-  for (const uint32_t slot : newcomers_)
-    if (!slots_[slot].connection->has_place()) seek_place(*slots_[slot].connection);
+  for (const uint32_t slot : newcomers_) {
+    Connection& newcomer = *slots_[slot].connection;
+    if (newcomer.has_place()) continue;
+    if (turning_all_away_) {
+      turn_away(newcomer);
+    } else {
+      seek_place(newcomer);
+    }
+  }
   while (!turning_all_away_ && places_ > options_.most && give_up_one(idle_)) ++gave_up;
   if (gave_up != 0)
     log::limited(log::Level::Warn, {},
@@ -470,6 +480,8 @@ void Connections::find_idle(IdleList& list) {
                             &Idle::since_ms);
   list.found.resize(some);
   std::ranges::reverse(list.found);
+  // Of one address's that are found, those of another may take the place before they are used up.
+  if (list.group != 0) list.look_ms = loop_.now_ms() + kLookForIdleEveryMs;
 }
 
 bool Connections::use_reserve() {
@@ -497,8 +509,10 @@ void Connections::on_completion(const net::Completion& completion) {
   const uint32_t slot = completion.token.slot();
   if (slot < slots_.size() && slots_[slot].connection != nullptr &&
       slots_[slot].generation == completion.token.generation()) {
-    touch(*slots_[slot].connection);
-    slots_[slot].connection->on_completion(completion);
+    Connection& connection = *slots_[slot].connection;
+    touch(connection);
+    connection.on_completion(completion);
+    if (draining_) connection.drain();  // it may have been accepted since
   }
   if (completion.buffer.id != net::Buffer::kNone) loop_.engine().release(completion.buffer.id);
 }
@@ -525,7 +539,9 @@ void Connections::on_turn_end() {
 // Memory is short where more is used than is good: here, and in Session::wants_input().
 void Connections::watch_memory() {
   const BlockPool& memory = http_.memory.blocks;
-  if (const bool filling = memory.is_filling(); filling != filling_) [[unlikely]] {
+  // It takes less to begin than to end, or all would be looked at whenever it goes up and down a little.
+  const bool filling = memory.is_filling() || (filling_ && memory.used() > memory.most() / 8 * 3);
+  if (filling != filling_) [[unlikely]] {
     const uint64_t now = loop_.now_ms();
     if (now >= swept_ms_ + kSweepEveryMs) {
       // Who receives only to notice that its peer leaves is to stop, or may go on.
@@ -685,6 +701,7 @@ void Connections::unpark() {
 }
 
 void Connections::drain_all() {
+  draining_ = true;
   for (Slot& slot : slots_)
     if (slot.connection) slot.connection->drain();
 }

@@ -3,7 +3,8 @@
 //   engine completions -> Connection -> Session::feed / sent
 //   Session::output    -> Connection -> engine send        (once a turn, in settle())
 //
-// It is in one of these states and only moves forward:
+// It is in one of these states and only moves forward, but for one that was turned away, which is
+// Open again once it has asked:
 //   TurnedAway there was no room for it: what it asks for will be answered with a 503
 //   Open       serving
 //   Lingering  all is sent, our side is shut down; what the peer still sends is read and dropped
@@ -252,6 +253,7 @@ class Connections {
   struct Look : net::Timer {
     explicit Look(Connections& owner);
   } look_;
+  bool draining_ = false;
   bool filling_ = false;
   uint64_t swept_ms_ = 0;
   uint64_t relieved_ms_ = 0;

@@ -309,7 +309,8 @@ void watch_for_exit() {
 }
 
 void keep_signal_handlers(std::string_view plugin) {
-  if (exits_crash.load() != ::getpid()) return;  // none were installed
+  // None were installed, or a crash is being reported, which takes them away.
+  if (exits_crash.load() != ::getpid() || reporting.test()) return;
   std::string taken;
   const auto keep = [&taken](int signal, const struct sigaction& own) {
     struct sigaction present{};
@@ -323,6 +324,10 @@ void keep_signal_handlers(std::string_view plugin) {
   };
   for (const int signal : kCrashes) keep(signal, own_action());
   for (size_t i = 0; i < on_others.size(); ++i) keep(kOthers[i], on_others[i]);
+  if (reporting.test()) {  // it has begun meanwhile
+    for (const int signal : kCrashes) ::signal(signal, SIG_DFL);
+    return;
+  }
   if (taken.empty()) return;
   const std::string who = plugin.empty() ? "a plugin" : fmt::format("plugin {}", plugin);
   log::warn("{} has replaced what is done on {}: that is undone", who, taken);
@@ -380,12 +385,14 @@ void note_loaded_objects() {
 
 LoadingScope::LoadingScope(std::string_view plugin) : outer_(loading) {
   loading = plugin;
+  if (own_worker >= 0) return;  // there are several at a time, and their titles tell of them
   loading_thread = ::gettid();
   if (last_words != nullptr) put_words(last_words->loading, plugin);
 }
 
 LoadingScope::~LoadingScope() {
   loading = outer_;
+  if (own_worker >= 0) return;
   if (outer_.empty()) loading_thread = 0;
   if (last_words != nullptr) put_words(last_words->loading, outer_);
 }

@@ -89,8 +89,9 @@ std::string Generations::replace(Assembly next, Workers workers, const std::stop
     const bool undone =
         on_workers(workers, stopping, [made](uint32_t index) { made->assembly.worker_fini(index); });
     if (!undone) return kStopping;
+    std::list<Generation> failed;  // ends without the lock: that is plugins' code
     const std::lock_guard lock(mutex_);
-    generations_.erase(std::next(generations_.begin()));
+    failed.splice(failed.end(), generations_, std::next(generations_.begin()));
     return wrong;
   }
 

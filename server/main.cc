@@ -244,7 +244,13 @@ Control::Options control_options(const Command& command, const config::Settings&
     own.set_generation(generation);
     if (signs != nullptr) signs->pardoned = true;
   };
-  options.tended = [&libraries] { libraries.drop_unused(); };
+  options.tended = [&libraries] {
+    for (auto& each : libraries.take_unused()) {
+      const std::string name = each->name();
+      const LoadingScope scope(name);  // its unload() is the plugin's own code
+      each.reset();
+    }
+  };
   options.plugin_remarks = [&libraries] {
     const uint64_t idle = libraries.commons().idle_objects;
     return idle == 0
@@ -268,7 +274,10 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
       if (signs != nullptr) signs->ended = true;
     });
   Source source{command.file, {}};
-  auto kept = start.proven ? proven.take() : std::nullopt;
+  auto kept = proven.take();  // always: this process is the one to keep what follows it
+  // Whoever watches the files wants what they say now; what served last is for when that does not start.
+  const bool files_first = !command.watched.empty();
+  if (start.proven == files_first) kept.reset();
   libraries.begin(kept ? std::move(kept->plugins) : std::vector<plugin::PluginLibraries::Copy>());
   if (kept) source = {std::move(kept->file), std::move(kept->files)};
   Command own_command = command;

@@ -67,7 +67,7 @@ std::expected<void, int> prepare_plugin_run(Command& command) {
     }
   }
   if (!command.file.empty()) {
-    command.watched.push_back(command.file);
+    command.watched.push_back((fs::path(command.folder) / command.file).string());
     return {};
   }
   std::printf("serving %s; there is no %s.toml, so each handler has a route of its name:\n",

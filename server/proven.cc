@@ -133,7 +133,8 @@ std::optional<Proven::Kept> Proven::take() {
   for (size_t i = 1; i < newest.size(); ++i) {
     std::string file = server::take(rest);
     std::string path = server::take(rest);
-    kept.plugins.push_back({std::move(file), std::move(path), newest[i].release()});
+    kept.plugins.push_back({std::move(file), std::move(path), newest[i].get()});
+    kept.lent.push_back(std::move(newest[i]));
   }
   return kept;
 }

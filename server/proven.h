@@ -5,7 +5,7 @@
 // said, and the plugins as they are loaded. The queue is held by all processes, so that it outlives each of
 // them, and the supervisor, which must not fail, has nothing to do with what is in it.
 //
-// Made by the supervisor; the rest is the serving process's: take() before it has threads, keep() on one.
+// Made by the supervisor; the rest is the serving process's: take() as it begins, keep() on one thread.
 #pragma once
 
 #include <optional>
@@ -25,7 +25,8 @@ class Proven {
   struct Kept {
     std::string file;  // of the configuration, as it was named
     config::Files files;
-    std::vector<plugin::PluginLibraries::Copy> plugins;  // their descriptors are the process's, for ever
+    std::vector<plugin::PluginLibraries::Copy> plugins;  // their descriptors are the process's ...
+    std::vector<Fd> lent;                                // ... for as long as these are kept
   };
 
   Expected<void> open();

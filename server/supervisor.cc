@@ -104,7 +104,7 @@ class Supervisor {
     const auto [how, plugin] =
         crashed ? judge_end(status, signs_.words)
                 : Ending{fmt::format("could not start: status {}", WEXITSTATUS(status)), ""};
-    start_.proven = crashed || !start_.proven;
+    start_.proven = signs_.serving || !start_.proven;
     start_.former_end = "the process that served before " + how;
     log::error("the process that serves {}", how);
     if (stopping_) return kExitFailure;

@@ -137,8 +137,6 @@ Expected<std::string> Worker::build() {
   update_date();
   if (hooks_.start && !hooks_.start(options_.index))
     return std::unexpected(Error{"a plugin refused to start"});
-  for (const Fd& listener : listeners_) accepting_on_.push_back(listener.get());
-  accepting_ = true;
   for (Fd& listener : listeners_) {
     const auto address = net::local_address(listener.get());
     Acceptor::Give give;
@@ -146,11 +144,13 @@ Expected<std::string> Worker::build() {
       if (options_.index >= kShareListener) continue;
       give = [this](Fd fd) { this->give(std::move(fd)); };
     }
+    accepting_on_.push_back(listener.get());
     acceptors_.push_back(std::make_unique<Acceptor>(*loop_, *connections_, std::move(listener),
                                                     static_cast<uint32_t>(acceptors_.size()),
                                                     std::move(give)));
   }
   listeners_.clear();
+  accepting_ = true;
   return chosen->reason;
 }
 

@@ -133,6 +133,8 @@ class BlockPool {
   [[nodiscard]] bool is_short() const { return used() > most_ - most_ / 4; }
   // How often it has said no.
   [[nodiscard]] size_t refusals() const { return refusals_; }
+  // Somebody saw beforehand that there is no room.
+  void count_refusal() { refusals_ += 1; }
   // Bytes that have gone back to the allocator, by all owners, since the start.
   [[nodiscard]] size_t returned() const { return returned_; }
 

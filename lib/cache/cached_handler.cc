@@ -7,6 +7,7 @@
 #include "cache/asked.h"
 #include "cache/cached_call.h"
 #include "cache/conditions.h"
+#include "http/problem.h"
 #include "http/service.h"
 #include "http/session.h"
 #include "pipeline/limited_handler.h"
@@ -115,7 +116,7 @@ Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, con
   call->stale = found.stored;
   call->pin = std::move(found.pin);
   if (!call->keep_fields(exchange)) {
-    exchange.send_problem(503, "The server is out of memory for this request.");
+    http::send_out_of_memory(exchange);
     return Verdict::Done;
   }
   const bool alone = refresh || call->passed || asked.authorized || asked.control.no_cache;
@@ -157,7 +158,7 @@ void CachedHandler::send_stored(http::Exchange& exchange, const Asked& asked, Re
   if (call == nullptr) {
     void* memory = exchange.arena().allocate(sizeof(CachedCall), alignof(CachedCall));
     if (memory == nullptr) {
-      exchange.send_problem(503, "The server is out of memory for this request.");
+      http::send_out_of_memory(exchange);
       return;
     }
     call = new (memory) CachedCall(*this, CachedCall::Stage::Hit);
@@ -166,7 +167,7 @@ void CachedHandler::send_stored(http::Exchange& exchange, const Asked& asked, Re
   call->stage = CachedCall::Stage::Hit;
   call->pin = std::move(found.pin);
   if (!restore(exchange, stored, asked.now_ms, "hit")) {
-    exchange.send_problem(503, "The server is out of memory for this request.");
+    http::send_out_of_memory(exchange);
     return;
   }
   count(call->waited ? Result::Waited : result);

@@ -31,6 +31,7 @@ ResponseFraming framing_of(uint16_t status, uint64_t size) {
   if (!status_allows_framing(status)) return {};
   return {.kind = ResponseFraming::Kind::Length, .length = status_allows_body(status) ? size : 0};
 }
+
 // Idle exchanges take a 32nd of the worker's memory at most, or so many where that is little: half a GiB
 // keeps those of some three thousand requests at a time.
 constexpr size_t kKeptShare = 32;
@@ -143,8 +144,10 @@ void Exchange::send_whole(std::string_view body) {
   state_ = State::Finished;
   if (detached()) return;
   // All of it has room, or nothing is begun.
-  if (body.size() > Block::capacity() && !session_->output_.has_room(body.size()))
+  if (body.size() >= kLeastPinned && !session_->output_.has_room(body.size())) {
+    worker_.blocks().count_refusal();
     return session_->answer_without_memory();
+  }
   if (!write_head(framing, body, body_done)) return;
   if (!body_done && !session_->output_.append(body)) return session_->cut_answer(kOutOfMemory);
   body_bytes_out_ = body.size();
@@ -222,6 +225,7 @@ bool Exchange::begin(std::optional<uint64_t> length) {
   }
   chunked_ = framing.kind == ResponseFraming::Kind::Chunked;
   session_->continue_body();
+  if (finished()) return true;  // for want of memory
   bool body_done = false;
   write_head(framing, {}, body_done);
   return true;

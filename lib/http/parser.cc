@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "http/authority.h"
+#include "http/problem.h"
 
 namespace leat::http {
 
@@ -234,7 +235,7 @@ bool Parser::grow_slots() {
   void* grown =
       arena_->grow(slots_, slot_count_ * sizeof(HeaderSlot), room * sizeof(HeaderSlot), alignof(HeaderSlot));
   if (grown == nullptr) {
-    refuse(503, "The server is out of memory for this request.");
+    refuse(kOutOfMemory.status, kOutOfMemory.detail);
     return false;
   }
   slots_ = static_cast<HeaderSlot*>(grown);
@@ -350,7 +351,7 @@ Parser::Step Parser::finish_head(std::string_view text) {
   // A later HTTP/1 is one that whoever speaks 1.1 understands (RFC 9110, section 2.5).
   head_.minor_version = std::min<uint8_t>(llhttp_.http_minor, 1);
   const std::string_view bytes = arena_->copy(text);
-  if (bytes.data() == nullptr) return refuse(503, "The server is out of memory for this request.");
+  if (bytes.data() == nullptr) return refuse(kOutOfMemory.status, kOutOfMemory.detail);
   head_.bytes = bytes.data();
   head_.size = static_cast<uint32_t>(bytes.size());
   head_.slots = slots_;
@@ -556,7 +557,7 @@ bool Parser::append_trailer(const char* at, size_t size, Span HeaderSlot::* span
     const uint32_t room = std::max(trailer_room_ * 2, static_cast<uint32_t>(trailer_size_ + size + 256));
     void* grown = arena_->grow(trailer_bytes_, trailer_size_, room, 1);
     if (grown == nullptr) {
-      refuse(503, "The server is out of memory for this request.");
+      refuse(kOutOfMemory.status, kOutOfMemory.detail);
       return false;
     }
     trailer_bytes_ = static_cast<char*>(grown);

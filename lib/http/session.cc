@@ -164,7 +164,8 @@ void Session::deadline_passed() {
 }
 
 void Session::give_up_input() {
-  if (step_ == Step::Head || step_ == Step::Body) {
+  const bool owes_body = step_ == Step::Held && exchange_->request.head().framing != Framing::None;
+  if (step_ == Step::Head || step_ == Step::Body || owes_body) {
     refuse(kOutOfMemory);
   } else {
     deaf_ = draining_ = true;
@@ -280,7 +281,7 @@ bool Session::start_request(std::string_view in, size_t& used) {
   if (exchange_ == nullptr) {
     exchange_ = env_.exchanges.take(*this, env_.limits.request_memory_bytes);
     if (exchange_ == nullptr) {
-      refuse({503, "The server has too many requests in flight."});
+      turn_away();
       return true;
     }
   }
@@ -369,7 +370,8 @@ void Session::continue_body() {
   const Head& head = exchange_->request.head();
   if (!head.expect_continue || head.framing == Framing::None || body_begun_) return;
   body_begun_ = true;
-  if (!output_.append("HTTP/1.1 100 Continue\r\n\r\n")) cut_answer(kOutOfMemory);
+  // Pinned, so that it is queued whole or not at all.
+  if (!output_.append_pinned("HTTP/1.1 100 Continue\r\n\r\n", {})) cut_answer(kOutOfMemory);
 }
 
 bool Session::parse_body(std::string_view in, size_t& used) {
@@ -463,6 +465,7 @@ void Session::refuse(const Refusal& refusal) {
     return;
   }
   Exchange& exchange = *exchange_;
+  exchange.request.set_peer(peer_);  // what is refused may not have begun
   if (exchange.finished()) {
     // The answer stands; only the rest of the request's body was bad.
     close(true);
@@ -480,7 +483,8 @@ void Session::refuse(const Refusal& refusal) {
   }
   if (!exchange.requested_ && asks_head_) exchange.show_head_request();
   exchange.close_after = true;
-  if (refusal.status == 503) (void)exchange.response.add_checked("Retry-After", "1");
+  if (refusal.status == 503 && exchange.response.find("Retry-After").empty())
+    (void)exchange.response.add_checked("Retry-After", "1");
   exchange.send_problem(refusal.status, refusal.detail);
   close(true);
 }
@@ -510,7 +514,9 @@ void Session::cut_answer(const Refusal& why) {
 // In place of an answer of which nothing was queued: one that lies ready. It is the connection's last.
 void Session::answer_without_memory() {
   Exchange& exchange = *exchange_;
-  const size_t size = exchange.head_only_ ? kHeadWithoutMemory : kAnswerWithoutMemory.size();
+  // The answer that failed may have had no body of its own; only to HEAD this one has none.
+  const bool asked_head = exchange.request.method() == Method::Head;
+  const size_t size = asked_head ? kHeadWithoutMemory : kAnswerWithoutMemory.size();
   if (!output_.append_pinned(kAnswerWithoutMemory.substr(0, size), {})) cut_ = true;
   exchange.response.reset();
   exchange.response.status = 503;

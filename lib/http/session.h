@@ -88,7 +88,7 @@ class Session {
   // is lost, but what the peer has sent behind it, and what it sends from now on, is dropped: its answer is
   // the last one.
   void give_up_input();
-  // In place of feed(): whatever the peer asks for is answered with a 503 that needs nothing but room for its
+  // Whatever the peer asks for is answered with a 503 that needs nothing but room for its
   // bytes, and the session ends.
   void turn_away();
 

@@ -15,6 +15,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <functional>
@@ -423,6 +424,7 @@ Trial in_child(const Work& work, size_t file_bytes, uint32_t timeout_ms) {
                 "a process of its own is needed", "");
   const Fd out(ends[0]);
   Fd in(ends[1]);
+  std::signal(SIGCHLD, SIG_DFL);  // where it is ignored, nobody learns how a child ended
   const pid_t child = ::fork();
   if (child < 0)
     return fail({}, false, fmt::format("it could not be tried: {}", std::strerror(errno)),

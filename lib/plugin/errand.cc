@@ -122,6 +122,7 @@ void Errand::on_piece(http::Exchange& exchange, std::string_view bytes) {
     if (ahead_ == nullptr) context_.blocks().refund(kAhead);
   }
   if (ahead_ == nullptr) {
+    answer_ = Answer::NoMemory;  // it is the first piece: nothing has gone out
     exchange.abort();
     return;
   }

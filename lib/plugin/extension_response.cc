@@ -66,7 +66,8 @@ int32_t content_type_static(leat_request* request, leat_str type) {
   }
   if (!is_text(type)) return refuse(kFunction, kNullText, LEAT_E_ARGUMENT);
   const int32_t answer = set_type(*exchange, view(type));
-  if (answer == LEAT_OK) good = type;
+  // Where an object was unmapped, another's bytes may come to lie.
+  if (answer == LEAT_OK && !current_call.handler->instance().library().unloads()) good = type;
   return answer;
 }
 

@@ -59,6 +59,7 @@ PluginHandler::PluginHandler(PluginInstance& instance, const leat_handler& handl
 
 PluginHandler::~PluginHandler() {
   if (handler_.unbind == nullptr || handler_.bind == nullptr) return;
+  const CallScope call_scope(*this);
   try {
     handler_.unbind(instance_.state(), bound_);
   } catch (...) {

@@ -133,7 +133,7 @@ class PluginLibrary {
 };
 
 // The libraries of a daemon that loads its configuration more than once. A file with the same bytes, under
-// whichever name, is the same library; what has been loaded stays, but for what drop_unused() may close.
+// whichever name, is the same library; what has been loaded stays, but for what take_unused() gives away.
 class PluginLibraries {
  public:
   // `built_in` are entries of plugins that are a part of this program; they and the list stay.
@@ -146,9 +146,9 @@ class PluginLibraries {
   // `options.commons` is the libraries' own, whatever it was.
   std::expected<std::shared_ptr<PluginLibrary>, LoadError> load(std::string_view file,
                                                                 const LibraryOptions& options);
-  // Lets go of the libraries that no instance has, if they say that they can be unmapped. How many others
-  // there are is Commons::idle_objects. One thread at a time, as load().
-  void drop_unused();
+  // Gives away the libraries that no instance has, if they say that they can be unmapped, to be let go of. How
+  // many others there are is Commons::idle_objects. One thread at a time, as load().
+  std::vector<std::shared_ptr<PluginLibrary>> take_unused();
   // Makes a built-in plugin known. False: another one has its name.
   [[nodiscard]] bool add(const leat_plugin_entry& entry);
   [[nodiscard]] Commons& commons() { return *commons_; }
@@ -167,8 +167,8 @@ class PluginLibraries {
  private:
   std::unique_ptr<Commons> commons_;
   std::vector<std::shared_ptr<PluginLibrary>> loaded_;
-  std::vector<Copy> given_;                                                    // to begin()
-  std::vector<std::pair<std::string, std::shared_ptr<PluginLibrary>>> asked_;  // since then
+  std::vector<Copy> given_;                                                  // to begin()
+  std::vector<std::pair<std::string, std::weak_ptr<PluginLibrary>>> asked_;  // since then
   struct BuiltIn {
     const leat_plugin_entry* entry;
     std::shared_ptr<PluginLibrary> library;  // once it was asked for

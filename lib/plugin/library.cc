@@ -289,7 +289,8 @@ std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load_o
 
 std::vector<PluginLibraries::Copy> PluginLibraries::copies() const {
   std::vector<Copy> all;
-  for (const auto& [file, library] : asked_) all.push_back({file, library->path(), library->file_.get()});
+  for (const auto& [file, asked] : asked_)
+    if (const auto library = asked.lock()) all.push_back({file, library->path(), library->file_.get()});
   return all;
 }
 
@@ -298,10 +299,15 @@ void PluginLibraries::begin(std::vector<Copy> copies) {
   asked_.clear();
 }
 
-void PluginLibraries::drop_unused() {
+std::vector<std::shared_ptr<PluginLibrary>> PluginLibraries::take_unused() {
   const auto unused = [](const auto& library) { return library.use_count() == 1; };
-  std::erase_if(loaded_, [&](const auto& library) { return unused(library) && library->unloads(); });
+  const auto going = std::ranges::partition(
+      loaded_, [&](const auto& library) { return !unused(library) || !library->unloads(); });
+  std::vector<std::shared_ptr<PluginLibrary>> taken(std::move_iterator(going.begin()),
+                                                    std::move_iterator(going.end()));
+  loaded_.erase(going.begin(), going.end());
   commons_->idle_objects = static_cast<uint64_t>(std::ranges::count_if(loaded_, unused));
+  return taken;
 }
 
 bool PluginLibraries::add(const leat_plugin_entry& entry) {

@@ -69,6 +69,18 @@ TEST_CASE("crowds: the clients of a unix socket are spread over the workers") {
   }
 }
 
+TEST_CASE("crowds: a unix socket is served by more workers than wait for its clients") {
+  const TempFolder folder;
+  Wanted wanted{.listen = {"unix:" + folder.path("leat.sock")}};
+  Daemon daemon(demo_configuration(wanted), with_engine("auto", "6"));
+  const int serving = daemon.serving_pid();
+  std::vector<Client> clients;
+  for (int i = 0; i < 12; ++i) clients.emplace_back(daemon.address()).send(get("/sleep/1500"));
+  // Meanwhile the watchdog has looked whether the workers' sockets are still there.
+  for (Client& client : clients) CHECK(client.read_response().status == 200);
+  CHECK(daemon.serving_pid() == serving);
+}
+
 TEST_CASE("crowds: a worker that does not turn keeps no client of a unix socket waiting") {
   for (const char* engine : kEngines) {
     INFO(engine);
