@@ -477,7 +477,7 @@ void Connections::find_idle(IdleList& list) {
   }
   const size_t some = std::min(list.found.size(), std::max(kLeastIdle, list.found.size() / kIdleShare));
   std::ranges::partial_sort(list.found, list.found.begin() + static_cast<std::ptrdiff_t>(some), {},
-                            &Idle::since_ms);
+                            [](const Idle& each) { return std::pair(each.since_ms, each.slot); });
   list.found.resize(some);
   std::ranges::reverse(list.found);
   // Of one address's that are found, those of another may take the place before they are used up.
