@@ -44,7 +44,7 @@ bool is_fault(int signal) {
 
 void put_words(char* into, size_t size, std::string_view text) {
   const size_t fits = std::min(text.size(), size - 1);
-  std::memcpy(into, text.data(), fits);
+  text.copy(into, fits);
   into[fits] = '\0';
 }
 
