@@ -37,7 +37,7 @@ TEST_CASE("reload: a new build answers new requests, on connections that are ope
 TEST_CASE("reload: a request ends with the plugin it began with, and holds that until then") {
   Site site;
   Client slow(site.daemon().address());
-  slow.send(get("/slow/600") + get("/"));
+  slow.send(get("/slow/2000") + get("/"));
   CHECK(site.ask("/") == "1");
   site.install("2");
   CHECK(site.reload().status == 0);
