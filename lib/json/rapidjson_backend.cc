@@ -41,7 +41,7 @@ struct Stream {
 // not look for null, so there is none: the room is for as many levels as json::Writer lets through.
 class Levels {
  public:
-  static constexpr bool kNeedFree = false;
+  [[maybe_unused]] static constexpr bool kNeedFree = false;
   void* Malloc(size_t size) { return Realloc(nullptr, 0, size); }
   void* Realloc(void*, size_t, size_t size) {
     ENSURE(size <= sizeof bytes_);
