@@ -88,13 +88,15 @@ class Kept {
 void connection_rows(server::Connections& table) {
   static Kept kept;
   row(
-      "connection/pooled", [&] { return new (kept.take()) server::Connection(table, 0, 0, Fd()); },
+      "connection/pooled",
+      [&] { return new (kept.take()) server::Connection(table, 0, 0, Fd(), net::PeerAddress(), false); },
       [](server::Connection* connection) {
         connection->~Connection();
         kept.give(connection);
       });
   row(
-      "connection/direct", [&] { return new server::Connection(table, 0, 0, Fd()); },
+      "connection/direct",
+      [&] { return new server::Connection(table, 0, 0, Fd(), net::PeerAddress(), false); },
       [](server::Connection* connection) { delete connection; });
 }
 
