@@ -34,7 +34,7 @@ constexpr size_t kMostFrames = 48;
 constexpr size_t kMostText = 160;  // of a path or a name
 
 LastWords* last_words = nullptr;
-std::atomic_flag reporting;
+std::atomic<pid_t> reporter = 0;  // the thread whose crash is reported
 constinit thread_local std::string_view loading;
 constinit thread_local int own_worker = -1;
 // What is done on these stays what it was before any plugin was loaded.
@@ -198,25 +198,26 @@ void write_stack() {
   for (int i = 0; i < count; ++i) write_frame(line, reinterpret_cast<uintptr_t>(frames[i]));
 }
 
-// From here on every such signal does what it does by default, and so does an alarm, which will come.
+// What these signals do by default, they do from here on.
 void let_signals_end() {
-  struct sigaction standard{};
-  standard.sa_handler = SIG_DFL;
-  for (const int each : kCrashes) ::sigaction(each, &standard, nullptr);
-  ::sigaction(SIGALRM, &standard, nullptr);
+  for (const int each : kCrashes) ::signal(each, SIG_DFL);
+}
+
+// The first crash is the one that is reported: another thread's meanwhile waits here for the end that is near.
+// False for a crash within the report.
+bool claim_report() {
+  pid_t claimer = 0;
+  if (!reporter.compare_exchange_strong(claimer, ::gettid())) {
+    if (claimer == ::gettid()) return false;
+    for (;;) ::pause();
+  }
+  ::signal(SIGALRM, SIG_DFL);
   sigset_t alarm;
   sigemptyset(&alarm);
   sigaddset(&alarm, SIGALRM);
   ::pthread_sigmask(SIG_UNBLOCK, &alarm, nullptr);
   ::alarm(kReportSeconds);
-}
-
-void claim_report() {
-  // The first one reports; another thread's crash meanwhile waits for the end that is near.
-  if (reporting.test_and_set()) {
-    for (;;) ::pause();
-  }
-  let_signals_end();
+  return true;
 }
 
 // "was ended by SIGSEGV", in memory of its own.
@@ -228,14 +229,16 @@ std::string_view join(char (&into)[Size], std::string_view first, std::string_vi
 }
 
 void on_crash(int signal, siginfo_t* info, void*) {
-  claim_report();
-  Line line = begin_report(name_of(signal));
-  const bool has_address = signal != SIGABRT && signal != SIGTRAP && signal != SIGSYS;
-  if (has_address) line.text(" at ").number(reinterpret_cast<uintptr_t>(info->si_addr), 16);
-  end_report(line);
-  char how[64];
-  blame(join(how, "was ended by ", name_of(signal)));
-  write_stack();
+  if (claim_report()) {
+    Line line = begin_report(name_of(signal));
+    const bool has_address = signal != SIGABRT && signal != SIGTRAP && signal != SIGSYS;
+    if (has_address) line.text(" at ").number(reinterpret_cast<uintptr_t>(info->si_addr), 16);
+    end_report(line);
+    char how[64];
+    blame(join(how, "was ended by ", name_of(signal)));
+    write_stack();
+  }
+  let_signals_end();
   // Blocked until this returns, and then fatal.
   ::raise(signal);
 }
@@ -243,12 +246,14 @@ void on_crash(int signal, siginfo_t* info, void*) {
 // Runs in exit(), on the thread that called it. Ends as a crash does, with a core.
 void on_exit_call(std::string_view call) {
   if (exits_crash.load() != ::getpid()) return;  // wanted, or a child's that a plugin has forked
-  claim_report();
-  Line line = begin_report(call);
-  end_report(line);
-  char how[64];
-  blame(join(how, "was ended by a call of ", call));
-  write_stack();
+  if (claim_report()) {
+    Line line = begin_report(call);
+    end_report(line);
+    char how[64];
+    blame(join(how, "was ended by a call of ", call));
+    write_stack();
+  }
+  let_signals_end();
   sigset_t abort;
   sigemptyset(&abort);
   sigaddset(&abort, SIGABRT);
@@ -310,7 +315,7 @@ void watch_for_exit() {
 
 void keep_signal_handlers(std::string_view plugin) {
   // None were installed, or a crash is being reported, which takes them away.
-  if (exits_crash.load() != ::getpid() || reporting.test()) return;
+  if (exits_crash.load() != ::getpid() || reporter.load() != 0) return;
   std::string taken;
   const auto keep = [&taken](int signal, const struct sigaction& own) {
     struct sigaction present{};
@@ -324,10 +329,6 @@ void keep_signal_handlers(std::string_view plugin) {
   };
   for (const int signal : kCrashes) keep(signal, own_action());
   for (size_t i = 0; i < on_others.size(); ++i) keep(kOthers[i], on_others[i]);
-  if (reporting.test()) {  // it has begun meanwhile
-    for (const int signal : kCrashes) ::signal(signal, SIG_DFL);
-    return;
-  }
   if (taken.empty()) return;
   const std::string who = plugin.empty() ? "a plugin" : fmt::format("plugin {}", plugin);
   log::warn("{} has replaced what is done on {}: that is undone", who, taken);
