@@ -79,14 +79,14 @@ constexpr std::string_view kMiddleware = R"(
 ## `[[middleware]]`
 
 Instances run for every route, or, with `global = false`, for those that name them. Two of the same kind with the
-same options are merged. The order follows the phases (observe, identify, protect, limit, transform), then `before`
+same options are merged. The order follows the phases (observe, identify, protect, limit, transform, content), then `before`
 and `after`, then the file; `leat routes` shows it.
 
 | key | | meaning |
 |---|---|---|
 | `kind` | text, needed | one of those below |
 | `name` | text | for routes, `before` and `after` |
-| `before`, `after` | lists | kinds or names that this instance must precede or follow |
+| `before`, `after` | lists | kinds or names that this instance must precede or follow; `cache` is the response cache |
 | `global` | true or false, default true | |
 
 Other keys are options of the kind.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -44,7 +45,10 @@ Exchange::Exchange(WorkerContext& worker, uint32_t slot)
   request.reset(kNoHead);
 }
 
-Exchange::~Exchange() { free_body(); }
+Exchange::~Exchange() {
+  states.clear();
+  free_body();
+}
 
 bool Exchange::grow_body(size_t room) {
   // Both are there while it moves.
@@ -66,17 +70,53 @@ void Exchange::free_body() {
   body_size_ = body_room_ = 0;
 }
 
-// `body`: see AnswerTap.
-bool Exchange::start_answer(std::optional<std::string_view>& body) {
-  if (state_ != State::Open || cancelled_) return false;
-  if (tap != nullptr) {
-    // Whoever stores answers shall not store one that cannot be sent.
-    if (!detached() && !session_->env_.writer.fits(response)) body = replace_head();
-    tap->on_answer(*this, body);
-  }
-  if (!detached()) session_->env_.service.on_response(*this);
+bool Onward::give(std::string_view bytes) {
+  given_ += bytes.size();
+  if (given_ > most_ && exchange_.blocked_) exchange_.stop_filter(at_);
+  return exchange_.pass_on(at_ + 1, bytes);
+}
+
+bool Exchange::start_answer(AnswerBody& body) {
+  if (state_ != State::Open || cancelled_ || answering_ != nullptr) return false;
+  answering_ = &body;
+  if (detached())
+    filter_answer(0);
+  else
+    session_->env_.service.on_response(*this);
+  answering_ = nullptr;
   head_only_ = request.method() == Method::Head || !status_allows_body(response.status);
   return true;
+}
+
+void Exchange::filter_answer(uint32_t reached) {
+  for (uint32_t i = first_filter_; i < filters_.size(); ++i) {
+    const FilterStep& step = filters_[i];
+    if (step.position > reached) continue;
+    response.set_author(step.author);
+    AnswerBody& body = *answering_;
+    const bool was_whole = body.whole.has_value();
+    const AnswerFilter::Wants wants = step.filter->on_answer(*this, body);
+    if (body.whole && !was_whole) {
+      working_ = 0;  // what was to come of it is not wanted
+      unfiltered_ = {};
+    }
+    if (wants == AnswerFilter::Wants::Change) {
+      if (body.whole) unfiltered_ = *body.whole;
+      body = {};
+      working_ |= uint64_t{1} << i;
+    } else if (wants == AnswerFilter::Wants::Watch && !body.whole) {
+      working_ |= uint64_t{1} << i;
+    }
+  }
+}
+
+void Exchange::answer_behind(const AnswerFilter& filter) {
+  const auto at = std::ranges::find(filters_, &filter, &FilterStep::filter);
+  first_filter_ = static_cast<uint32_t>(at - filters_.begin()) + (at == filters_.end() ? 0 : 1);
+}
+
+void Exchange::mend_head(AnswerBody& body) {
+  if (!detached() && !session_->env_.writer.fits(response)) body.whole = replace_head();
 }
 
 // The head is larger than can be sent, by the mistake of who gave it: a problem takes the answer's place,
@@ -130,10 +170,21 @@ bool Exchange::write_head(ResponseFraming framing, std::string_view body, bool& 
 }
 
 bool Exchange::send(std::string_view body) {
-  std::optional<std::string_view> whole = body;
-  if (!start_answer(whole)) return false;
-  send_whole(*whole);
+  AnswerBody answer{.whole = body};
+  if (!start_answer(answer)) return false;
+  if (answer.whole) [[likely]]
+    send_whole(*answer.whole);
+  else
+    send_changed();
   return true;
+}
+
+// A whole answer that a filter makes another of.
+void Exchange::send_changed() {
+  state_ = State::Ending;
+  if (!detached()) write_stream_head(std::nullopt);
+  pass_on(0, unfiltered_);
+  end_pieces();
 }
 
 // Head and body of an answer that was started. Copies.
@@ -162,10 +213,14 @@ bool Exchange::send_pinned(std::string_view body, Release release) {
     let_go();
     return answered;
   }
-  std::optional<std::string_view> whole = body;
-  if (!start_answer(whole)) return false;
-  if (whole->data() != body.data() || detached()) {
-    send_whole(*whole);
+  AnswerBody answer{.whole = body};
+  if (!start_answer(answer)) return false;
+  if (!answer.whole || answer.whole->data() != body.data() || answer.whole->size() != body.size() ||
+      detached()) {
+    if (answer.whole)
+      send_whole(*answer.whole);
+    else
+      send_changed();
     let_go();
     return true;
   }
@@ -198,19 +253,25 @@ bool Exchange::send_problem(uint16_t status, std::string_view detail, std::strin
 }
 
 bool Exchange::begin(std::optional<uint64_t> length) {
-  std::optional<std::string_view> whole;
-  if (!start_answer(whole)) return false;
-  if (whole) {
-    send_whole(*whole);
+  AnswerBody answer{.length = length};
+  if (!start_answer(answer)) return false;
+  if (answer.whole) {
+    send_whole(*answer.whole);
     return true;
   }
   state_ = State::Streaming;
   has_length_ = length.has_value();
   length_ = length_left_ = length.value_or(0);
   if (detached()) {
-    tap->on_piece(*this, {});
+    pass_on(0, {});  // it has begun
     return true;
   }
+  session_->continue_body();
+  if (!finished()) write_stream_head(answer.length);  // else for want of memory
+  return true;
+}
+
+void Exchange::write_stream_head(std::optional<uint64_t> length) {
   ResponseFraming framing;
   if (!status_allows_body(response.status)) {
     framing = framing_of(response.status, 0);
@@ -224,11 +285,8 @@ bool Exchange::begin(std::optional<uint64_t> length) {
     framing.close = true;
   }
   chunked_ = framing.kind == ResponseFraming::Kind::Chunked;
-  session_->continue_body();
-  if (finished()) return true;  // for want of memory
   bool body_done = false;
   write_head(framing, {}, body_done);
-  return true;
 }
 
 bool Exchange::write_piece(std::string_view bytes) {
@@ -248,8 +306,24 @@ bool Exchange::write(std::string_view bytes) {
     if (bytes.size() > length_left_) bytes = bytes.substr(0, length_left_);
     length_left_ -= bytes.size();
   }
-  if (tap != nullptr) tap->on_piece(*this, bytes);
-  if (detached()) return !cancelled_;
+  return pass_on(0, bytes);
+}
+
+// To the first filter from `from` on that works, or the client.
+bool Exchange::pass_on(uint32_t from, std::string_view bytes) {
+  const uint64_t left = from < kMostFilters ? working_ >> from : 0;
+  if (left == 0) [[likely]]
+    return queue_piece(bytes);
+  if (state_ == State::Finished || cancelled_) return false;
+  const uint32_t at = from + static_cast<uint32_t>(std::countr_zero(left));
+  Onward onward(*this, at, bytes.size());
+  filters_[at].filter->on_piece(*this, bytes, onward);
+  return state_ != State::Finished && !cancelled_ && !blocked_;
+}
+
+bool Exchange::queue_piece(std::string_view bytes) {
+  if (state_ == State::Finished || cancelled_) return false;
+  if (detached()) return true;
   if (!head_only_ && !bytes.empty()) {
     if (!write_piece(bytes)) {
       session_->cut_answer(kOutOfMemory);
@@ -271,16 +345,35 @@ bool Exchange::end() {
     give_up("The answer ended before the length that was announced.");
     return true;
   }
+  end_pieces();
+  return true;
+}
+
+// The last piece has come: it is the filters' turn to give what they have held back.
+void Exchange::end_pieces() {
+  if (state_ == State::Finished) return;
+  state_ = State::Ending;
+  for (uint64_t left = working_; left != 0; left &= left - 1) {
+    const auto at = static_cast<uint32_t>(std::countr_zero(left));
+    Onward onward(*this, at, 0);
+    filters_[at].filter->on_end(*this, onward);
+    if (state_ == State::Finished) return;  // it was cut
+  }
   state_ = State::Finished;
-  if (tap != nullptr) tap->on_end(*this);
-  if (!chunked_ || head_only_) return true;
+  if (!chunked_ || head_only_) return;
   Output& output = session_->output_;
   bool queued = output.append("0\r\n");
   for (const Response::Field& field : trailers_.fields())
     queued = queued && output.append(field.name) && output.append(": ") && output.append(field.value) &&
              output.append("\r\n");
   if (!queued || !output.append("\r\n")) session_->cut_answer(kOutOfMemory);
-  return true;
+}
+
+// It gives more than its client can take, and does not wait.
+void Exchange::stop_filter(uint32_t at) {
+  if (state_ == State::Finished) return;
+  if (!detached()) session_->env_.service.on_endless(*this, at);
+  give_up("A filter made more of the answer than its client took.");
 }
 
 void Exchange::abort() {
@@ -296,7 +389,8 @@ void Exchange::give_up(std::string_view why) {
 }
 
 void Exchange::pause_body() { body_paused_ = true; }
-void Exchange::resume_body() { body_paused_ = false; }
+void Exchange::resume_body() { body_paused_ = body_bounded_ = false; }
+void Exchange::hold_body() { body_paused_ = body_bounded_ = true; }
 
 bool Exchange::body_over_limit() const {
   const Head& head = request.head();
@@ -376,22 +470,27 @@ bool Exchange::take_request(Exchange& original) {
 
 void Exchange::recycle() {
   if (timers != nullptr) worker_.forget_timers(*this);
+  states.clear();  // before what its destructors may look at
   if (known_ != nullptr) KnownHeads::unpin(*known_);
   known_ = nullptr;
   request.reset(kNoHead);
   response.reset();
+  response.set_author(Origin::Handler);
   trailers_.reset();
+  filters_ = {};
+  unfiltered_ = {};
+  working_ = 0;
+  first_filter_ = 0;
   route = nullptr;
   handler_state = nullptr;
-  tap = nullptr;
   chain_position = 0;
   started_ns = 0;
   close_after = false;
   has_place = false;
   place_of = nullptr;
   state_ = State::Open;
-  requested_ = cancelled_ = suspended_ = blocked_ = body_paused_ = chunked_ = head_only_ = has_length_ =
-      false;
+  requested_ = cancelled_ = suspended_ = blocked_ = body_paused_ = body_bounded_ = chunked_ = head_only_ =
+      has_length_ = false;
   length_ = length_left_ = body_bytes_out_ = 0;
   cut_ = {};
   free_body();

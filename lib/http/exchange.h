@@ -5,7 +5,7 @@
 // alone, never while a handler is on the stack.
 //
 // One can also be detached: it belongs to no session, holds a copy of another one's request, and all that is
-// answered goes to its tap. So a handler can run on another thread, with an exchange that is its own alone.
+// answered goes to its filter. So a handler can run on another thread, with an exchange that is its own alone.
 //
 // Thread: its worker's. Only Ticket values travel. A detached one's is whichever thread its owner is on.
 #pragma once
@@ -19,10 +19,12 @@
 
 #include "base/arena.h"
 #include "base/block_pool.h"
+#include "http/answer_filter.h"
 #include "http/known_heads.h"
 #include "http/message.h"
 #include "http/parser.h"
 #include "http/refusal.h"
+#include "http/request_states.h"
 
 namespace leat::handlers {
 class LimitedHandler;
@@ -48,21 +50,6 @@ struct Ticket {
 struct Release {
   void (*run)(void* context) = nullptr;
   void* context = nullptr;
-};
-
-class Exchange;
-
-// Listens to an answer as the handler gives it, before middleware sees it: for what stores answers.
-class AnswerTap {
- public:
-  virtual ~AnswerTap() = default;
-  // An answer begins. `body` is all of it, or nothing where it comes in pieces. Head and body may be changed;
-  // where a body is put in place of one in pieces, those are refused. Its bytes are copied, and must stay
-  // until the call of the handler returns.
-  virtual void on_answer(Exchange& exchange, std::optional<std::string_view>& body) = 0;
-  // A piece of it; then the end, unless it is cut. An empty piece when a detached exchange's answer begins.
-  virtual void on_piece(Exchange& exchange, std::string_view bytes) = 0;
-  virtual void on_end(Exchange& exchange) = 0;
 };
 
 class Exchange {
@@ -122,6 +109,9 @@ class Exchange {
   // A streaming handler stops and starts the flow of on_body.
   void pause_body();
   void resume_body();
+  // The same for who decides whether the handler sees the request at all: for as long as an answer may take,
+  // and then it is a 504. Ends with resume_body().
+  void hold_body();
   // Raises or lowers the limit for this request's body; call before the body is read.
   void set_body_limit(uint64_t bytes) { body_limit_ = bytes; }
   // The head announces a body that is over the limit: the answer is 413, and a close.
@@ -138,7 +128,7 @@ class Exchange {
   // the request is not complete, and once its answer has begun.
   [[nodiscard]] uint64_t answer_deadline_ms() const;
 
-  // --- Detached ones: made by themselves and not by a pool, with `tap` set. They cannot be suspended.
+  // --- Detached ones: made by themselves and not by a pool, with one filter. They cannot be suspended.
 
   [[nodiscard]] bool detached() const { return session_ == nullptr; }
   // Takes over the request of `original`, with its route and its collected body: all of it a copy but the
@@ -153,10 +143,26 @@ class Exchange {
   // Where the request's head has been recognised, its entry, which many requests share; else nullptr.
   [[nodiscard]] KnownHead* known_head() const { return known_; }
 
+  // --- Filters, which an answer passes before it is sent (http/answer_filter.h).
+
+  // More than a route has by far; each is a bit of a word.
+  static constexpr size_t kMostFilters = 64;
+  // Those of its route. They outlive the exchange.
+  void set_filters(std::span<const FilterStep> filters) { filters_ = filters; }
+  // What is answered from now on is `filter`'s own, and passes only those behind it.
+  void answer_behind(const AnswerFilter& filter);
+  // Shows the head of the answer that begins to the filters whose place the request has reached. For
+  // Service::on_response.
+  void filter_answer(uint32_t reached);
+  // Puts a problem in the place of an answer whose head is larger than can be sent. For filters that keep
+  // answers.
+  void mend_head(AnswerBody& body);
+  // What those on the request's way keep for it.
+  RequestStates states{arena_};
+
   // --- For the pipeline and the plugin host; cleared when the exchange is recycled.
   const pipeline::Route* route = nullptr;
   void* handler_state = nullptr;  // whatever the handler keeps for this request
-  AnswerTap* tap = nullptr;       // set by whoever stands before the handler; it outlives the handler's calls
   uint32_t chain_position = 0;    // middleware steps already run forward
   uint64_t started_ns = 0;        // CLOCK_MONOTONIC of the turn in which the head was complete
   bool close_after = false;       // answer, then close
@@ -168,10 +174,18 @@ class Exchange {
  private:
   friend class Session;
   friend class ExchangePool;
-  enum class State : uint8_t { Open, Streaming, Finished };
+  friend class Onward;
+  // Ending: the handler has given all of it, and filters may still give more.
+  enum class State : uint8_t { Open, Streaming, Ending, Finished };
 
-  bool start_answer(std::optional<std::string_view>& body);
+  bool start_answer(AnswerBody& body);
   void send_whole(std::string_view body);
+  void send_changed();
+  void write_stream_head(std::optional<uint64_t> length);
+  bool pass_on(uint32_t from, std::string_view bytes);
+  bool queue_piece(std::string_view bytes);
+  void end_pieces();
+  void stop_filter(uint32_t at);
   [[nodiscard]] bool must_close() const;
   [[nodiscard]] bool much_body_left() const;
   std::string_view replace_head();
@@ -200,15 +214,22 @@ class Exchange {
   bool suspended_ = false;
   bool blocked_ = false;  // write() said no: on_writable is owed
   bool body_paused_ = false;
-  bool chunked_ = false;      // the answer's framing
-  bool head_only_ = false;    // HEAD, or a status without a body
-  uint64_t length_left_ = 0;  // of an answer begun with a length
+  bool body_bounded_ = false;  // ... for as long as an answer may take
+  bool chunked_ = false;       // the answer's framing
+  bool head_only_ = false;     // HEAD, or a status without a body
+  uint64_t length_left_ = 0;   // of an answer begun with a length
   bool has_length_ = false;
   uint64_t length_ = 0;
   uint64_t deadline_ms_ = UINT64_MAX;  // of a detached one
   uint64_t body_bytes_out_ = 0;
   uint64_t body_limit_ = 0;
   Response trailers_;  // fields only
+
+  std::span<const FilterStep> filters_;
+  AnswerBody* answering_ = nullptr;  // while filters are shown its head
+  std::string_view unfiltered_;      // a whole body, for the first that changes it
+  uint64_t working_ = 0;             // a bit for each filter that is given pieces
+  uint32_t first_filter_ = 0;        // that answers pass
 
   // A buffered request body; grows by doubling as bytes arrive, whatever was announced. The worker's pool
   // counts it.

@@ -41,7 +41,8 @@ std::string_view problem_body(Arena& arena, uint16_t status, std::string_view de
 
 bool send_out_of_memory(Exchange& exchange) {
   if (exchange.started()) return false;
-  if (exchange.response.find("Retry-After").empty()) (void)exchange.response.add_checked("Retry-After", "1");
+  if (exchange.response.find("Retry-After").empty())
+    (void)exchange.response.add_checked("Retry-After", "1", Origin::Host);
   return exchange.send_problem(kOutOfMemory.status, kOutOfMemory.detail);
 }
 

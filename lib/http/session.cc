@@ -147,8 +147,11 @@ void Session::deadline_passed() {
       refuse({408, "The request's head did not arrive in time."});
       break;
     case Step::Body:
-      refuse({408, "The request's body did not arrive in time."});
-      break;
+      if (!body_held()) {
+        refuse({408, "The request's body did not arrive in time."});
+        break;
+      }
+      [[fallthrough]];  // it is not the peer who is late
     case Step::Answer:
       // As a resumed handler would: nothing of the plugin is on the stack.
       exchange_->suspended_ = false;
@@ -484,7 +487,7 @@ void Session::refuse(const Refusal& refusal) {
   if (!exchange.requested_ && asks_head_) exchange.show_head_request();
   exchange.close_after = true;
   if (refusal.status == 503 && exchange.response.find("Retry-After").empty())
-    (void)exchange.response.add_checked("Retry-After", "1");
+    (void)exchange.response.add_checked("Retry-After", "1", Origin::Host);
   exchange.send_problem(refusal.status, refusal.detail);
   close(true);
 }
@@ -577,6 +580,8 @@ void Session::settle() {
       if (body_held()) {
         if (body_held_since_ms_ == 0) body_held_since_ms_ = now_ms();
         deadline_ms_ = give_up_ms();
+        if (exchange_->body_bounded_ && !exchange_->started())
+          deadline_ms_ = std::min(deadline_ms_, body_held_since_ms_ + limits.answer_timeout_ms);
         break;
       }
       if (body_held_since_ms_ != 0) {

@@ -142,8 +142,8 @@ class AccessLog final : public pipeline::Middleware {
 
 }  // namespace
 
-std::unique_ptr<pipeline::Middleware> create_access_log(const Value& options, Diagnostics& diagnostics) {
-  pipeline::OptionReader reader(options, kAccessLogOptions, diagnostics);
+std::unique_ptr<pipeline::Middleware> create_access_log(const pipeline::BuildContext& context) {
+  pipeline::OptionReader reader(context.options, context.kind.options, context.diagnostics);
   return std::make_unique<AccessLog>(reader.text("format") == "json");
 }
 

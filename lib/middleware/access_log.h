@@ -7,9 +7,7 @@
 
 #include <memory>
 
-#include "base/value.h"
-#include "pipeline/handler.h"
-#include "pipeline/options.h"
+#include "pipeline/middleware_kind.h"
 
 namespace leat::middleware {
 
@@ -21,6 +19,6 @@ inline constexpr pipeline::Option kAccessLogOptions[] = {
      {"json", "text"}},
 };
 
-std::unique_ptr<pipeline::Middleware> create_access_log(const Value& options, Diagnostics& diagnostics);
+std::unique_ptr<pipeline::Middleware> create_access_log(const pipeline::BuildContext& context);
 
 }  // namespace leat::middleware

@@ -6,9 +6,7 @@
 
 #include <memory>
 
-#include "base/value.h"
-#include "pipeline/handler.h"
-#include "pipeline/options.h"
+#include "pipeline/middleware_kind.h"
 
 namespace leat::middleware {
 
@@ -20,6 +18,6 @@ inline constexpr pipeline::Option kRequestIdOptions[] = {
      {}},
 };
 
-std::unique_ptr<pipeline::Middleware> create_request_id(const Value& options, Diagnostics& diagnostics);
+std::unique_ptr<pipeline::Middleware> create_request_id(const pipeline::BuildContext& context);
 
 }  // namespace leat::middleware

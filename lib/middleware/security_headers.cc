@@ -18,11 +18,12 @@ class SecurityHeaders final : public pipeline::Middleware {
   explicit SecurityHeaders(std::vector<std::pair<std::string_view, std::string>> fields)
       : fields_(std::move(fields)) {}
 
-  [[nodiscard]] uint8_t hooks() const override { return kResponse; }
+  [[nodiscard]] uint8_t hooks() const override { return kAnswer; }
 
-  void on_response(http::Exchange& exchange) override {
+  Wants on_answer(http::Exchange& exchange, http::AnswerBody&) override {
     for (const auto& [name, value] : fields_)
       if (exchange.response.find(name).data() == nullptr) (void)exchange.response.add(name, value);
+    return Wants::Nothing;
   }
 
  private:
@@ -31,9 +32,8 @@ class SecurityHeaders final : public pipeline::Middleware {
 
 }  // namespace
 
-std::unique_ptr<pipeline::Middleware> create_security_headers(const Value& options,
-                                                              Diagnostics& diagnostics) {
-  pipeline::OptionReader reader(options, kSecurityHeadersOptions, diagnostics);
+std::unique_ptr<pipeline::Middleware> create_security_headers(const pipeline::BuildContext& context) {
+  pipeline::OptionReader reader(context.options, context.kind.options, context.diagnostics);
   std::vector<std::pair<std::string_view, std::string>> fields;
   for (size_t i = 0; i < std::size(kFields); ++i) {
     const std::string_view key = kSecurityHeadersOptions[i].name;

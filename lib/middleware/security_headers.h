@@ -5,9 +5,7 @@
 
 #include <memory>
 
-#include "base/value.h"
-#include "pipeline/handler.h"
-#include "pipeline/options.h"
+#include "pipeline/middleware_kind.h"
 
 namespace leat::middleware {
 
@@ -31,6 +29,6 @@ inline constexpr pipeline::Option kSecurityHeadersOptions[] = {
      {}},
 };
 
-std::unique_ptr<pipeline::Middleware> create_security_headers(const Value& options, Diagnostics& diagnostics);
+std::unique_ptr<pipeline::Middleware> create_security_headers(const pipeline::BuildContext& context);
 
 }  // namespace leat::middleware

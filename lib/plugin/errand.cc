@@ -27,6 +27,14 @@ pipeline::ChangeListener* listener_of(const http::Exchange& exchange) {
   return tells ? exchange.route->site->change_listener() : nullptr;
 }
 
+// Of a field of another exchange's answer. False: there is no room.
+bool add_copy(http::Exchange& exchange, std::string_view name, std::string_view value, http::Origin origin) {
+  name = exchange.arena().copy(name);
+  value = exchange.arena().copy(value);
+  return name.data() != nullptr && value.data() != nullptr &&
+         exchange.response.add_checked(name, value, origin);
+}
+
 }  // namespace
 
 uint64_t Errand::Context::now_ns() const { return monotonic_ns(); }
@@ -40,7 +48,7 @@ Errand::Errand(http::Exchange& original, PluginHandler& handler, Commons& common
       listener_(listener_of(original)),
       context_(original.worker().blocks()),
       exchange_(context_, 0) {
-  exchange_.tap = this;
+  exchange_.set_filters({&filter_, 1});
 }
 
 Errand::~Errand() {
@@ -60,20 +68,10 @@ std::unique_ptr<Errand> Errand::make(http::Exchange& original, PluginHandler& ha
 
 bool Errand::take(http::Exchange& original) {
   if (!exchange_.take_request(original)) return false;
+  if (exchange_.states.make<Errand*>(this, this) == nullptr) return false;
   Arena& arena = exchange_.arena();
-  const auto fields = original.response.fields();
-  const size_t count = std::max<size_t>(fields.size(), 1);
-  auto* const before = arena.allocate_array<http::Response::Field>(count);
-  auto* const copies = arena.allocate_array<http::Response::Field>(count);
-  if (before == nullptr || copies == nullptr) return false;
-  for (size_t i = 0; i < fields.size(); ++i) {
-    before[i] = fields[i];
-    copies[i] = {arena.copy(fields[i].name), arena.copy(fields[i].value)};
-    if (copies[i].name.data() == nullptr || copies[i].value.data() == nullptr) return false;
-    if (!exchange_.response.add_checked(copies[i].name, copies[i].value)) return false;
-  }
-  before_ = {before, fields.size()};
-  copies_ = {copies, fields.size()};
+  for (const auto& [name, value, origin] : original.response.fields())
+    if (!add_copy(exchange_, name, value, origin)) return false;
   exchange_.response.status = original.response.status;
   exchange_.response.content_type = arena.copy(original.response.content_type);
   return exchange_.response.content_type.data() != nullptr;
@@ -98,24 +96,26 @@ void Errand::answer() noexcept {
   }
 }
 
-void Errand::on_answer(http::Exchange& exchange, std::optional<std::string_view>& body) {
+http::AnswerFilter::Wants Errand::on_answer(http::Exchange& exchange, http::AnswerBody& answer) {
   // Here and not with the worker's answer, which nobody may wait for any more: what is done is done.
   if (listener_ != nullptr && exchange.response.status < 400) listener_->on_change(exchange);
+  const std::optional<std::string_view>& body = answer.whole;
   answer_ = body ? Answer::Whole : Answer::Pieces;
-  if (!body) return;
+  if (!body) return Wants::Watch;
   body_room_ = std::max<size_t>(body->size(), 1);
   const bool counted = context_.blocks().charge(body_room_);
   if (counted) body_.reset(new (std::nothrow) char[body_room_]);
   if (body_ == nullptr) {
     if (counted) context_.blocks().refund(body_room_);
     answer_ = Answer::NoMemory;
-    return;
+    return Wants::Nothing;
   }
   body->copy(body_.get(), body->size());
   body_size_ = body->size();
+  return Wants::Nothing;
 }
 
-void Errand::on_piece(http::Exchange& exchange, std::string_view bytes) {
+void Errand::on_piece(http::Exchange& exchange, std::string_view bytes, http::Onward&) {
   std::unique_lock lock(mutex_);
   if (ahead_ == nullptr && context_.blocks().charge(kAhead)) {
     ahead_.reset(new (std::nothrow) char[kAhead]);
@@ -150,7 +150,7 @@ bool Errand::wait_for_room(std::unique_lock<std::mutex>& lock) {
   return !left_ && waited_ < most;
 }
 
-void Errand::on_end(http::Exchange&) { complete_ = true; }
+void Errand::on_end(http::Exchange&, http::Onward&) { complete_ = true; }
 
 // Under the mutex. Where it fails the request has ended, which leave() tells, or the next one may succeed.
 void Errand::post() {
@@ -202,19 +202,8 @@ bool Errand::give_head(http::Exchange& original) {
   response.status = exchange_.response.status;
   response.content_type = arena.copy(exchange_.response.content_type);
   bool whole = response.content_type.data() != nullptr;
-  for (const http::Response::Field& field : exchange_.response.fields()) {
-    // Those of middleware are the same ones again, by which the cache knows them.
-    const auto own = std::ranges::find_if(copies_, [&](const http::Response::Field& copy) {
-      return copy.name.data() == field.name.data() && copy.value.data() == field.value.data();
-    });
-    if (own != copies_.end()) {
-      const http::Response::Field& former = before_[static_cast<size_t>(own - copies_.begin())];
-      whole = response.add_checked(former.name, former.value) && whole;
-      continue;
-    }
-    const std::string_view name = arena.copy(field.name), value = arena.copy(field.value);
-    whole = name.data() != nullptr && value.data() != nullptr && response.add_checked(name, value) && whole;
-  }
+  for (const auto& [name, value, origin] : exchange_.response.fields())
+    whole = add_copy(original, name, value, origin) && whole;
   if (whole) return true;
   response.reset();
   http::send_out_of_memory(original);

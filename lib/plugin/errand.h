@@ -1,7 +1,7 @@
 // Errand: one request while a thread of the pool answers it.
 //
 // The worker's exchange is the worker's alone, and may end at any moment. So the handler gets a detached one:
-// a copy of the request with memory of its own, and this as its tap. An answer that comes whole is kept until
+// a copy of the request with memory of its own, and this as its filter. An answer that comes whole is kept until
 // the worker sends it. One in pieces flows: the thread appends to a buffer, the worker empties it into the
 // exchange, and a thread that is a full buffer ahead of its client waits, as a blocking write to a socket
 // would; for pool.client_wait all in all, or clients that read slowly could have all threads of the pool.
@@ -33,7 +33,7 @@
 
 namespace leat::plugin {
 
-class Errand final : public http::AnswerTap {
+class Errand final : public http::AnswerFilter {
  public:
   // --- On the worker.
 
@@ -60,9 +60,9 @@ class Errand final : public http::AnswerTap {
   // --- On a thread of the pool. Throws nothing.
 
   void run() noexcept;
-  void on_answer(http::Exchange& exchange, std::optional<std::string_view>& body) override;
-  void on_piece(http::Exchange& exchange, std::string_view bytes) override;
-  void on_end(http::Exchange& exchange) override;
+  Wants on_answer(http::Exchange& exchange, http::AnswerBody& body) override;
+  void on_piece(http::Exchange& exchange, std::string_view bytes, http::Onward& onward) override;
+  void on_end(http::Exchange& exchange, http::Onward& onward) override;
   // What the plugin says to the response cache before it answers, which the worker passes on. False: it has
   // answered, the route has no cache, or memory is out.
   [[nodiscard]] bool wish(const cache::Wishes& wishes);
@@ -107,7 +107,7 @@ class Errand final : public http::AnswerTap {
   pipeline::ChangeListener* const listener_;  // to be told of its success; none of a safe method's
   Context context_;
   http::Exchange exchange_;
-  std::span<http::Response::Field> before_, copies_;  // fields that middleware has set, and their copies
+  const http::FilterStep filter_{.filter = this};
   Answer answer_ = Answer::None;
   std::unique_ptr<char[]> body_;  // of a whole answer
   size_t body_size_ = 0;

@@ -9,7 +9,8 @@ namespace leat::plugin {
 
 namespace {
 
-Errand& errand_of(const http::Exchange& exchange) { return *static_cast<Errand*>(exchange.tap); }
+// Whose the detached exchange is.
+Errand& errand_of(const http::Exchange& exchange) { return **exchange.states.find<Errand*>(); }
 
 int32_t wish(leat_request* request, const leat_response_wishes* wishes) {
   constexpr std::string_view kFunction = "leat.response_cache/1 wish";
