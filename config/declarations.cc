@@ -255,7 +255,7 @@ bool read_plugin(const Value& table, Config& config, Diagnostics& diagnostics) {
   }
   keys.refuse_others();
   if (!plugin.name.empty() && !is_name(plugin.name))
-    keys.fail(kBadName, "`" + plugin.name + "` is no name for a plugin", keys.place_of("name"),
+    keys.fail(kBadName, "`" + plugin.name + "` is not a name for a plugin", keys.place_of("name"),
               "names are made of letters, digits, - and _");
   if (plugin.name == kOwnHandlers)
     keys.fail(kBadName, "no plugin can be named `" + plugin.name + "`", keys.place_of("name"),

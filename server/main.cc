@@ -21,6 +21,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/shared/plugin_text.hpp"
 #include "config/codes.h"
 #include "config/config.h"
 #include "config/diagnostics.h"
@@ -29,7 +30,6 @@
 #include "json/backend.h"
 #include "leat_version.h"
 #include "plugin/commons.h"
-#include "plugin/sdk/plugin_text.hpp"
 #include "server/assemble.h"
 #include "server/commands/command_line.h"
 #include "server/commands/plugin_check.h"
@@ -136,7 +136,7 @@ std::vector<std::string> plugin_folders(const Command& command) {
   return folders;
 }
 
-constexpr const char* kDoesNotLoad = "did not come to serve within server.load_timeout";
+constexpr const char* kDoesNotLoad = "did not start serving within server.load_timeout";
 
 // What run, check, routes and every reload begin with. What is wrong, or remarkable, goes to `report`, for
 // people. `running` are the settings that a daemon keeps which serves, or is started again; null for what the
@@ -219,7 +219,8 @@ Control::Options control_options(const Command& command, const config::Settings&
   const auto served = std::make_shared<Source>(std::move(source));
   options.proven = [served, &libraries, &proven] {
     if (const auto kept = proven.keep(served->file, served->files, libraries.copies()); !kept)
-      log::warn("what serves cannot be kept: after a crash the files are read anew: {}", kept.error().text());
+      log::warn("what is served now cannot be kept: after a crash the files are read again: {}",
+                kept.error().text());
   };
   options.load = [command = std::move(again), served, &running,
                   &libraries](std::string& remarks) -> std::expected<Assembly, std::string> {
@@ -255,7 +256,7 @@ Control::Options control_options(const Command& command, const config::Settings&
     const uint64_t idle = libraries.commons().idle_objects;
     return idle == 0
                ? std::string()
-               : fmt::format("{} plugin object{} of former builds stay{} mapped until the daemon ends\n",
+               : fmt::format("{} plugin object{} of earlier builds stay{} mapped until the daemon ends\n",
                              idle, idle == 1 ? "" : "s", idle == 1 ? "s" : "");
   };
   options.watched = command.watched;
@@ -294,7 +295,9 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   log::info("leat {} with {} worker{} and {} route{}", LEAT_VERSION, loaded->workers,
             loaded->workers == 1 ? "" : "s", routes, routes == 1 ? "" : "s");
   if (!start.former_end.empty()) log::error("{}", start.former_end);
-  if (kept) log::warn("this is what served last: what the files say since is taken up by a reload");
+  if (kept)
+    log::warn(
+        "this is the configuration that served last: later changes to the files take effect with a reload");
   for (const std::string& name : start.quarantined)
     log::error("plugin {} is quarantined, its routes answer 503: it has crashed too often", name);
   json::set_default_backend(loaded->settings.json_backend);
@@ -354,7 +357,7 @@ int run(const Command& command) {
   const DaemonOptions options = daemon_options(settings, settings.workers);
   if (!sockets.open(options.listen, options.sockets, options.workers)) return kExitFailure;
   if (const auto opened = proven.open(); !opened) {
-    log::error("what serves cannot be kept for after a crash: {}", opened.error().text());
+    log::error("what is served cannot be kept for a restart after a crash: {}", opened.error().text());
     return kExitFailure;
   }
   return supervise({settings.crash_limit, settings.crash_window, settings.restart_delay}, sockets,

@@ -12,8 +12,8 @@ using pipeline::Phase;
 
 constexpr pipeline::MiddlewareKind kKinds[] = {
     {"access_log", Phase::Observe,
-     "Writes one line for each request to the log, and why its answer was cut if it was.", kAccessLogOptions,
-     create_access_log},
+     "Writes one line to the log for each request, with the reason if its answer was cut off.",
+     kAccessLogOptions, create_access_log},
     {"request_id", Phase::Identify,
      "Gives each request an identifier and tells it to the client as X-Request-Id.", kRequestIdOptions,
      create_request_id},

@@ -7,11 +7,11 @@
 #include <algorithm>
 
 #include "base/metrics.h"
+#include "base/shared/plugin_text.hpp"
 #include "plugin/call.h"
 #include "plugin/commons.h"
 #include "plugin/extensions/extensions.h"
 #include "plugin/load_time.h"
-#include "plugin/sdk/plugin_text.hpp"
 
 namespace leat::plugin {
 namespace {
@@ -101,7 +101,7 @@ int32_t declare(const leat_host* host, const leat_metric_options* options, leat_
 int32_t judged(bool counted, std::string_view function) {
   if (counted) [[likely]]
     return LEAT_OK;
-  return refuse(function, "the metric is NULL or of another type, or the value is no number",
+  return refuse(function, "the metric is NULL or of another type, or the value is not a number",
                 LEAT_E_ARGUMENT);
 }
 
