@@ -113,6 +113,8 @@ pipeline::MiddlewareSpec middleware_spec(const Value& table, Keys& keys) {
   spec.before = keys.texts("before");
   spec.after = keys.texts("after");
   spec.global = keys.boolean("global", true);
+  // Of a plugin's kind only; others have an option of that name, or none.
+  if (spec.kind.contains(':')) spec.optional = keys.boolean("optional", false);
   spec.place = keys.place_of("kind");
   spec.options = Value(keys.others(), table.place);
   return spec;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "base/suggest.h"
@@ -56,7 +57,7 @@ class Loader {
           {{.kind = net::Address::Kind::Ipv4, .host = "127.0.0.1", .port = 8080}, {}});
     check_limits();
     check_backend();
-    if (all_read_) check_routes();
+    if (all_read_) check_plugin_names();
     LoadResult result;
     if (!any_error(diagnostics_)) {
       result.config = std::move(config_);
@@ -238,13 +239,24 @@ class Loader {
          seen_["json.backend"], "it has " + built);
   }
 
-  void check_routes() {
+  void check_plugin_names() {
     std::vector<std::string_view> plugins = {kOwnHandlers};
     for (const PluginDecl& plugin : config_.plugins) plugins.push_back(plugin.name);
     for (const RouteDecl& route : config_.routes)
       if (!std::ranges::contains(plugins, route.plugin))
         fail(kUnknownPlugin, "no [[plugin]] is named `" + route.plugin + "`", route.handler_place,
              did_you_mean(route.plugin, plugins));
+    const auto check = [&](const pipeline::MiddlewareSpec& spec) {
+      const size_t colon = spec.kind.find(':');
+      if (colon == std::string::npos) return;
+      const std::string plugin = spec.kind.substr(0, colon);
+      if (plugin == kOwnHandlers || !std::ranges::contains(plugins, plugin))
+        fail(kUnknownPlugin, "no [[plugin]] is named `" + plugin + "`", spec.place,
+             did_you_mean(plugin, std::span(plugins).subspan(1)));
+    };
+    for (const pipeline::MiddlewareSpec& spec : config_.middleware) check(spec);
+    for (const RouteDecl& route : config_.routes)
+      for (const pipeline::MiddlewareSpec& spec : route.spec.middleware) check(spec);
     if (config_.routes.empty() && !any_error(diagnostics_))
       diagnostics_.push_back({.severity = Diagnostic::Severity::Warning,
                               .code = kNothingToServe,
@@ -255,7 +267,24 @@ class Loader {
   // A configuration that is wrong already gets no further, and plugins are not loaded for it; but what is
   // wrong with paths, methods and middleware can be told without them, together with the rest.
   void check_pipeline() {
-    pipeline::SiteBuilder builder(middleware::kinds());
+    std::set<std::string> names;  // of plugins' kinds, of which no more is known
+    std::vector<pipeline::MiddlewareKind> kinds(middleware::kinds().begin(), middleware::kinds().end());
+    const auto know = [&](const pipeline::MiddlewareSpec& spec) {
+      if (spec.kind.contains(':') &&
+          !std::ranges::contains(kinds, spec.kind, &pipeline::MiddlewareKind::name))
+        kinds.push_back(
+            {.name = *names.insert(spec.kind).first,
+             .phase = pipeline::Phase::Transform,
+             .sentence = {},
+             .options = {},
+             .create = [](const pipeline::BuildContext&) -> std::unique_ptr<pipeline::Middleware> {
+               return nullptr;
+             }});
+    };
+    for (const pipeline::MiddlewareSpec& spec : config_.middleware) know(spec);
+    for (const RouteDecl& route : config_.routes)
+      for (const pipeline::MiddlewareSpec& spec : route.spec.middleware) know(spec);
+    pipeline::SiteBuilder builder(kinds);
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
     for (RouteDecl& route : config_.routes) builder.add_route(std::move(route.spec));
     builder.build(diagnostics_);

@@ -28,6 +28,12 @@ std::string route_id(const config::RouteDecl& route) {
   return id + " " + route.spec.path;
 }
 
+// Of a kind of middleware, "PLUGIN:NAME"; empty for Leat's own.
+std::string_view plugin_of(std::string_view kind) {
+  const size_t colon = kind.find(':');
+  return colon == std::string_view::npos ? std::string_view() : kind.substr(0, colon);
+}
+
 class Assembler {
  public:
   Assembler(config::Config& config, plugin::PluginLibraries& libraries, std::vector<std::string> folders,
@@ -53,8 +59,9 @@ class Assembler {
     }
     create();
     check_metrics();
+    gather_kinds();
     pipeline::SiteBuilder builder(
-        middleware::kinds(), {.workers = options_.worker_count, .metrics = &libraries_.commons().metrics});
+        assembly_.kinds->all(), {.workers = options_.worker_count, .metrics = &libraries_.commons().metrics});
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
     for (config::RouteDecl& route : config_.routes) {
       bind(route);
@@ -143,6 +150,30 @@ class Assembler {
           fail(plugin::kRefused,
                {fmt::format("plugin {}: {}", names_[i], metrics::contradiction(*metric, *other)), ""},
                places_[i]);
+  }
+
+  // Leat's kinds of middleware and the plugins'. In the place of those of plugins that are out of service, of
+  // which nothing but the name is known, stands what keeps closed what they may guard.
+  void gather_kinds() {
+    assembly_.kinds = std::make_unique<plugin::Kinds>(
+        middleware::kinds(), [](const std::string& plugin, const std::function<void()>& make) {
+          const LoadingScope scope(plugin);
+          make();
+          keep_signal_handlers(plugin);
+        });
+    for (const auto& instance : assembly_.plugins) assembly_.kinds->add(*instance);
+    const auto stand_in = [&](const pipeline::MiddlewareSpec& spec) {
+      const std::string_view owner = plugin_of(spec.kind);
+      if (owner.empty() || !std::ranges::contains(out_of_service_, owner) || assembly_.kinds->has(spec.kind))
+        return;
+      assembly_.kinds->add_absent(spec.kind, [](const pipeline::BuildContext& context) {
+        return handlers::make_quarantined_middleware(std::string(plugin_of(context.kind.name)),
+                                                     context.optional);
+      });
+    };
+    for (const pipeline::MiddlewareSpec& spec : config_.middleware) stand_in(spec);
+    for (const config::RouteDecl& route : config_.routes)
+      for (const pipeline::MiddlewareSpec& spec : route.spec.middleware) stand_in(spec);
   }
 
   void bind_own(config::RouteDecl& route) {

@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "pipeline/site.h"
 #include "plugin/host.h"
+#include "plugin/middleware.h"
 
 namespace leat::server {
 
@@ -40,6 +41,7 @@ struct Assembly {
   std::vector<OutOfService> out_of_service;
   std::vector<std::shared_ptr<plugin::PluginLibrary>> libraries;
   std::vector<std::unique_ptr<plugin::PluginInstance>> plugins;
+  std::unique_ptr<plugin::Kinds> kinds;  // of middleware
   std::unique_ptr<pipeline::Site> site;
 };
 

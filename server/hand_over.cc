@@ -51,7 +51,7 @@ HandOver::~HandOver() {
 
 bool HandOver::Owners::own(const http::Exchange& exchange) const {
   return exchange.route != nullptr && exchange.route->site == old.site.get() &&
-         std::ranges::contains(names, exchange.route->owner);
+         exchange.route->is_of(names);
 }
 
 std::string HandOver::run(const std::stop_token& stopping, std::string& remarks) {

@@ -25,6 +25,7 @@ struct MiddlewareSpec {
   std::vector<std::string> before;  // kinds or names that come after this one
   std::vector<std::string> after;   // ... and before it
   bool global = true;               // false: only for routes that name it
+  bool optional = false;            // routes serve without it where its plugin is out of service
   Value options;
   Place place;
 };

@@ -41,6 +41,7 @@ struct BuildContext {
   const Value& options;   // a table
   const Place& place;     // of the instance in its file
   std::string_view name;  // of the instance; may be empty
+  bool optional;          // as MiddlewareSpec has it
   Diagnostics& diagnostics;
   const Surroundings& surroundings;
 };

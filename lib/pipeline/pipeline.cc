@@ -198,7 +198,7 @@ bool Pipeline::find_route(http::Exchange& exchange, Router::Match& match) const 
   }
   match_route(exchange, site(), match);
   if (match.kind != Router::Match::Kind::Found) return true;
-  if (!held_.empty() && std::ranges::contains(held_, match.route->owner)) return false;
+  if (!held_.empty() && match.route->is_of(held_)) return false;
   if (known != nullptr) remember_route(*known, match);
   return true;
 }

@@ -47,7 +47,7 @@ class Pipeline final : public http::Service {
   // Answers requests by `site` from now on; those under way stay with theirs. The owner is told when the last
   // of them has ended, before this returns if there are none. Worker's thread.
   void replace_site(const Site& site);
-  // Holds new requests whose handlers are `owners`', until release() or replace_site(); whoever calls those
+  // Holds new requests whose handlers or middleware are `owners`', until release() or replace_site(); whoever calls those
   // then has the sessions ask again (Session::release). Nothing is asked for it while nothing is held: what
   // known heads remember is forgotten, and the look-up that follows finds out. Worker's thread.
   void hold(std::vector<std::string> owners);

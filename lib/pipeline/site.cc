@@ -34,6 +34,12 @@ const MiddlewareSpec& cache_spec() {
 
 }  // namespace
 
+bool Route::is_of(std::span<const std::string> plugins) const {
+  return std::ranges::any_of(plugins, [&](const std::string& plugin) {
+    return plugin == owner || std::ranges::contains(middleware_owners, plugin);
+  });
+}
+
 SiteBuilder::SiteBuilder(std::span<const MiddlewareKind> kinds, const Surroundings& surroundings)
     : kinds_(kinds), surroundings_(surroundings), site_(std::make_unique<Site>()) {}
 
@@ -64,6 +70,7 @@ Step SiteBuilder::make_step(MiddlewareSpec spec) {
                                 .options = spec.options,
                                 .place = spec.place,
                                 .name = spec.name,
+                                .optional = spec.optional,
                                 .diagnostics = diagnostics_,
                                 .surroundings = surroundings_});
   if (instance == nullptr) return {};
@@ -215,6 +222,9 @@ void SiteBuilder::compile_chain(Route& route, std::vector<Step> steps) {
           {step.instance, hook.position, inside ? http::Origin::Handler : http::Origin::Middleware});
     if ((hooks & Middleware::kDone) != 0) route.on_done.insert(route.on_done.begin(), hook);
   }
+  for (const Step& step : steps)
+    if (const size_t colon = step.kind->name.find(':'); colon != std::string_view::npos)
+      route.middleware_owners.emplace_back(step.kind->name.substr(0, colon));
   if (route.filters.size() > http::Exchange::kMostFilters)
     fail(kTooManyFilters, "more than 64 middleware instances see the answers of one route",
          steps[0].spec->place);

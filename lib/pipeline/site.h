@@ -47,10 +47,13 @@ struct Route {
   std::string path;
   std::string handler_name;
   std::string owner;
+  std::vector<std::string> middleware_owners;  // likewise, of the plugins whose middleware is in its chain
   Handler* handler = nullptr;  // nullptr for the route of requests that match none
   bool streams_body = false;
   uint64_t body_limit = 0;
   std::vector<Step> chain;  // in forward order
+  // Its requests are, in whole or in part, the business of one of those plugins.
+  [[nodiscard]] bool is_of(std::span<const std::string> plugins) const;
   // The steps that have the hook.
   struct Hook {
     Middleware* instance;

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/activity.h"
+#include "http/answer_filter.h"
 #include "http/exchange.h"
 #include "plugin/callee.h"
 #include "plugin/sdk/plugin.h"
@@ -53,7 +54,9 @@ struct RequestState {
 struct Call {
   http::Exchange* exchange = nullptr;
   const Callee* handler = nullptr;
-  bool ending = false;  // on_cancel or on_done: nothing may be answered or waited for any more
+  bool ending = false;             // on_cancel or on_done: nothing may be answered or waited for any more
+  bool answering = false;          // an answer is on its way through: its head may be changed, if anything
+  http::Onward* onward = nullptr;  // ... and this is the way on for its body
 };
 inline constinit thread_local Call current_call;
 
@@ -62,11 +65,11 @@ class CallScope {
  public:
   CallScope(http::Exchange& exchange, const Callee& handler, bool ending)
       : outer_(current_call), running_(handler.title()) {
-    current_call = {&exchange, &handler, ending};
+    current_call = {.exchange = &exchange, .handler = &handler, .ending = ending};
   }
   // Without a request: there is none to use, and whoever asks what runs here still learns whose code it is.
   explicit CallScope(const Callee& handler) : outer_(current_call), running_(handler.title()) {
-    current_call = {nullptr, &handler, true};
+    current_call = {.handler = &handler, .ending = true};
   }
   ~CallScope() { current_call = outer_; }
   CallScope(const CallScope&) = delete;

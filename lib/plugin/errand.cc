@@ -10,6 +10,7 @@
 #include "handlers/limited.h"
 #include "http/problem.h"
 #include "pipeline/pipeline.h"
+#include "plugin/notes.h"
 
 namespace leat::plugin {
 
@@ -67,7 +68,7 @@ std::unique_ptr<Errand> Errand::make(http::Exchange& original, PluginHandler& ha
 }
 
 bool Errand::take(http::Exchange& original) {
-  if (!exchange_.take_request(original)) return false;
+  if (!exchange_.take_request(original) || !copy_notes(original, exchange_)) return false;
   if (exchange_.states.make<Errand*>(this, this) == nullptr) return false;
   Arena& arena = exchange_.arena();
   for (const auto& [name, value, origin] : original.response.fields())

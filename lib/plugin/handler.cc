@@ -9,7 +9,6 @@
 #include "pipeline/pipeline.h"
 #include "plugin/call.h"
 #include "plugin/resumption.h"
-#include "plugin/work.h"
 
 namespace leat::plugin {
 
@@ -165,7 +164,7 @@ void PluginHandler::on_cancel(http::Exchange& exchange) {
 
 void PluginHandler::on_done(http::Exchange& exchange) {
   if (RequestState* state = state_of(exchange)) {
-    end_suspensions(exchange);
+    end_suspensions(exchange, *state);
     cancel_fetches(exchange, *state);
   }
   if (handler_.on_done != nullptr)
@@ -183,21 +182,6 @@ void PluginHandler::on_done(http::Exchange& exchange) {
     close_contexts(exchange, *state);
   }
   drop_pins(*state);
-}
-
-// A completion that was accepted and did not arrive in time is delivered without its request, so that the
-// plugin can let go of what it carries.
-void PluginHandler::end_suspensions(http::Exchange& exchange) const {
-  RequestState& state = *state_of(exchange);
-  const uint32_t worker = exchange.worker().index();
-  while (SuspensionTable::Slot* slot = state.suspensions) {
-    state.suspensions = slot->next;
-    Completion completion;
-    if (instance().suspensions(worker)->release(*slot, &completion))
-      deliver_without_request(worker, completion);
-    else if (slot->work != nullptr)
-      slot->work->withdraw();
-  }
 }
 
 void PluginHandler::deliver_without_request(uint32_t worker, const Completion& completion) const {

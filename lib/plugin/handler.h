@@ -36,8 +36,6 @@ class PluginHandler final : public pipeline::Handler, public Callee {
 
   void resume(http::Exchange& exchange, leat_resume callback, void* argument) const override;
   void deliver_without_request(uint32_t worker, const Completion& completion) const override;
-  // The request ends: so does what it waits for.
-  void end_suspensions(http::Exchange& exchange) const;
 
  private:
   [[nodiscard]] leat_scope scope(uint32_t worker) const;

@@ -11,6 +11,7 @@
 namespace leat::plugin {
 
 class PluginInstance;
+class PluginLibrary;
 struct Commons;
 
 struct LibraryOptions {
@@ -24,6 +25,7 @@ struct Host : leat_host {
   Host(std::string_view plugin, const LibraryOptions& options, PluginInstance* owner);
   std::string blame;         // "plugin demo"
   PluginInstance* instance;  // null while the object itself is loaded
+  PluginLibrary* loading = nullptr;  // while its load() runs
   const Commons* commons;
 };
 

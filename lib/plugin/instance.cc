@@ -15,7 +15,7 @@ namespace leat::plugin {
 namespace {
 
 // The place that a failure's key has in the configuration; that of the whole table for an unknown one.
-Place place_of(const Value& config, std::string_view key) {
+const Place& place_of(const Value& config, std::string_view key) {
   const Value* value = &config;
   while (!key.empty()) {
     const size_t dot = std::min(key.find('.'), key.size());
@@ -30,6 +30,19 @@ Place place_of(const Value& config, std::string_view key) {
 std::atomic<uint64_t> next_instance{1};
 
 }  // namespace
+
+void report_failures(const leat_error& error, int32_t answer, std::string_view who, const Value& config,
+                     const Place& place, Diagnostics& found) {
+  for (const Failure& failure : error.failures) {
+    const Place& at = place_of(config, failure.key);
+    found.push_back({Diagnostic::Severity::Error, kRefused, fmt::format("{}: {}", who, failure.message),
+                     at.line != 0 ? at : place, ""});
+  }
+  if (answer != LEAT_OK && found.empty())
+    found.push_back({Diagnostic::Severity::Error, kRefused,
+                     fmt::format("{}: create() failed with {} and no reason", who, answer), place,
+                     "the plugin should say why with host->fail"});
+}
 
 PluginInstance::Worker::Worker(uint64_t first_generation)
     : suspensions(first_generation), desk(std::make_shared<WorkDesk>()) {}
@@ -60,14 +73,7 @@ std::expected<std::unique_ptr<PluginInstance>, Diagnostics> PluginInstance::crea
   instance->created_ = answer == LEAT_OK;
   // A plugin that gave up half-way has not read all its keys.
   if (instance->created_) table.report_unknown();
-  for (const Failure& failure : error.failures)
-    found.push_back({Diagnostic::Severity::Error, kRefused,
-                     fmt::format("{}: {}", instance->blame(), failure.message), place_of(config, failure.key),
-                     ""});
-  if (!instance->created_ && found.empty())
-    found.push_back({Diagnostic::Severity::Error, kRefused,
-                     fmt::format("{}: create() failed with {} and no reason", instance->blame(), answer),
-                     config.place, "the plugin should say why with host->fail"});
+  report_failures(error, answer, instance->blame(), config, config.place, found);
   if (!found.empty()) return std::unexpected(std::move(found));
   return instance;
 }

@@ -427,7 +427,9 @@ std::expected<void, LoadError> PluginLibrary::run_load() {
     return {};
   }
   leat_error error;
+  host_->loading = this;
   const int32_t answer = guarded(error, [&] { return entry_.load(host_.get(), &error); });
+  host_->loading = nullptr;
   if (answer != LEAT_OK || !error.failures.empty())
     return fail(fmt::format("its load() refused: {}", error.text()), "");
   loaded_ = true;

@@ -21,6 +21,12 @@
 
 namespace leat::plugin {
 
+// A kind of middleware that a plugin's load() has declared.
+struct DeclaredKind {
+  leat_middleware table{};  // as this daemon knows it; what an older plugin lacks is zero
+  std::string name, sentence;
+};
+
 class PluginLibrary {
  public:
   // `file` is a path, or, without a '/', a name to be searched for, with or without ".so". The file is read
@@ -45,6 +51,9 @@ class PluginLibrary {
   [[nodiscard]] std::span<const leat_handler> handlers() const { return handlers_; }
   [[nodiscard]] std::span<const leat_service> services() const { return services_; }
   [[nodiscard]] std::span<const leat_need> needs() const { return needs_; }
+  [[nodiscard]] std::span<const DeclaredKind> middleware() const { return middleware_; }
+  // While its load() runs.
+  void add_middleware(DeclaredKind kind) { middleware_.push_back(std::move(kind)); }
   [[nodiscard]] const LibraryOptions& options() const { return options_; }
   // Nothing of it may be looked at once its last instance has gone.
   [[nodiscard]] bool unloads() const { return (entry_.flags & LEAT_PLUGIN_UNLOADS) != 0; }
@@ -79,6 +88,7 @@ class PluginLibrary {
   std::vector<leat_handler> handlers_;  // likewise
   std::vector<leat_service> services_;
   std::vector<leat_need> needs_;
+  std::vector<DeclaredKind> middleware_;
   std::set<std::string> kept_;
   std::unique_ptr<Host> host_;
   bool loaded_ = false;

@@ -65,6 +65,11 @@ struct leat_config {
 
 namespace leat::plugin {
 
+// What create() of an instance, or of a middleware, says is wrong, each at the place of its key in `config`;
+// and that it failed without a reason, at `place`.
+void report_failures(const leat_error& error, int32_t answer, std::string_view who, const Value& config,
+                     const Place& place, Diagnostics& found);
+
 // Calls a load-time callback; what it throws is added to `error` and is a LEAT_E_STATE.
 template <class Callback>
 int32_t guarded(leat_error& error, Callback&& callback) {

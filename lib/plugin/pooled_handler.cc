@@ -70,7 +70,7 @@ void PooledHandler::on_done(http::Exchange& exchange) {
   RequestState* state = state_of(exchange);
   if (state == nullptr) return;
   if (Errand* errand = std::exchange(state->errand, nullptr)) errand->leave();
-  handler_->end_suspensions(exchange);
+  end_suspensions(exchange, *state);
 }
 
 }  // namespace leat::plugin

@@ -27,6 +27,7 @@ int32_t check_open(http::Exchange& exchange, std::string_view function) {
   if (exchange.detached())
     return refuse(function, "the handler runs on the pool: it may block, but it cannot suspend its request",
                   LEAT_E_THREAD);
+  if (current_call.answering) return refuse(function, "the answer is on its way already", LEAT_E_STATE);
   if (exchange.finished()) return refuse(function, "the request was answered already", LEAT_E_STATE);
   return LEAT_OK;
 }

@@ -22,6 +22,10 @@ void drop_suspension(http::Exchange& exchange, SuspensionTable::Slot& slot);
 // Names it to other threads.
 leat_ticket ticket_of(http::Exchange& exchange, const SuspensionTable::Slot& slot);
 
+// Ends the suspensions of a state. A completion that was accepted and did not arrive in time is delivered
+// without its request, so that the plugin can let go of what it carries. (work.cc)
+void end_suspensions(http::Exchange& exchange, RequestState& state);
+
 // Gives up what the request asks of upstreams. (extensions/client.cc)
 void cancel_fetches(http::Exchange& exchange, RequestState& state);
 

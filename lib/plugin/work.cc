@@ -164,4 +164,16 @@ int32_t Work::deliver(const leat_scope* scope, leat_request* request, void* argu
   return LEAT_ERROR;
 }
 
+void end_suspensions(http::Exchange& exchange, RequestState& state) {
+  const uint32_t worker = exchange.worker().index();
+  while (SuspensionTable::Slot* slot = state.suspensions) {
+    state.suspensions = slot->next;
+    Completion completion;
+    if (state.handler->instance().suspensions(worker)->release(*slot, &completion))
+      state.handler->deliver_without_request(worker, completion);
+    else if (slot->work != nullptr)
+      slot->work->withdraw();
+  }
+}
+
 }  // namespace leat::plugin

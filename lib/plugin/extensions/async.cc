@@ -33,6 +33,8 @@ int32_t complete(const leat_host* host, leat_ticket ticket, leat_resume resume, 
 void on_timer(http::Exchange& exchange, void* argument) {
   auto* timer = static_cast<Timer*>(argument);
   RequestState* state = state_of(exchange);
+  // A middleware that has let the request go on waits for nothing any more.
+  if (state == nullptr || state->handler != timer->handler) return;
   const leat_resume resume = timer->resume;
   void* const plugins_argument = timer->argument;
   --state->timers_running;
@@ -57,6 +59,7 @@ int32_t resume_after(leat_request* request, uint64_t delay_ms, leat_resume resum
     if (memory == nullptr) return LEAT_E_MEMORY;
     timer = new (memory) Timer;
   }
+  timer->handler = current_call.handler;
   timer->resume = resume;
   timer->argument = argument;
   if (!exchange->worker().resume_after(keep_open(*exchange), delay_ms, on_timer, timer)) {

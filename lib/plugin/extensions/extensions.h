@@ -8,24 +8,25 @@
 
 #include "plugin/sdk/plugin.h"
 
-#define LEAT_EXTENSIONS(EXTENSION)                                           \
-  EXTENSION("leat.request/1", leat_request_v1, kRequestExtension)            \
-  EXTENSION("leat.body/1", leat_body_v1, kBodyExtension)                     \
-  EXTENSION("leat.response/1", leat_response_v1, kResponseExtension)         \
-  EXTENSION("leat.arena/1", leat_arena_v1, kArenaExtension)                  \
-  EXTENSION("leat.json/1", leat_json_v1, kJsonExtension)                     \
-  EXTENSION("leat.json_reader/1", leat_json_reader_v1, kJsonReaderExtension) \
-  EXTENSION("leat.log/1", leat_log_v1, kLogExtension)                        \
-  EXTENSION("leat.config/1", leat_config_v1, kConfigExtension)               \
-  EXTENSION("leat.route/1", leat_route_v1, kRouteExtension)                  \
-  EXTENSION("leat.async/1", leat_async_v1, kAsyncExtension)                  \
-  EXTENSION("leat.timer/1", leat_timer_v1, kTimerExtension)                  \
-  EXTENSION("leat.pool/1", leat_pool_v1, kPoolExtension)                     \
-  EXTENSION("leat.client/1", leat_client_v1, kClientExtension)               \
-  EXTENSION("leat.metrics/1", leat_metrics_v1, kMetricsExtension)            \
-  EXTENSION("leat.services/1", leat_services_v1, kServicesExtension)         \
-  EXTENSION("leat.cache/1", leat_cache_v1, kCacheExtension)                  \
-  EXTENSION("leat.response_cache/1", leat_response_cache_v1, kResponseCacheExtension)
+#define LEAT_EXTENSIONS(EXTENSION)                                                    \
+  EXTENSION("leat.request/1", leat_request_v1, kRequestExtension)                     \
+  EXTENSION("leat.body/1", leat_body_v1, kBodyExtension)                              \
+  EXTENSION("leat.response/1", leat_response_v1, kResponseExtension)                  \
+  EXTENSION("leat.arena/1", leat_arena_v1, kArenaExtension)                           \
+  EXTENSION("leat.json/1", leat_json_v1, kJsonExtension)                              \
+  EXTENSION("leat.json_reader/1", leat_json_reader_v1, kJsonReaderExtension)          \
+  EXTENSION("leat.log/1", leat_log_v1, kLogExtension)                                 \
+  EXTENSION("leat.config/1", leat_config_v1, kConfigExtension)                        \
+  EXTENSION("leat.route/1", leat_route_v1, kRouteExtension)                           \
+  EXTENSION("leat.async/1", leat_async_v1, kAsyncExtension)                           \
+  EXTENSION("leat.timer/1", leat_timer_v1, kTimerExtension)                           \
+  EXTENSION("leat.pool/1", leat_pool_v1, kPoolExtension)                              \
+  EXTENSION("leat.client/1", leat_client_v1, kClientExtension)                        \
+  EXTENSION("leat.metrics/1", leat_metrics_v1, kMetricsExtension)                     \
+  EXTENSION("leat.services/1", leat_services_v1, kServicesExtension)                  \
+  EXTENSION("leat.cache/1", leat_cache_v1, kCacheExtension)                           \
+  EXTENSION("leat.response_cache/1", leat_response_cache_v1, kResponseCacheExtension) \
+  EXTENSION("leat.middleware/1", leat_middleware_v1, kMiddlewareExtension)
 
 namespace leat::plugin {
 

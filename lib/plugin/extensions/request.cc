@@ -3,6 +3,7 @@
 
 #include "http/session.h"
 #include "pipeline/parameters.h"
+#include "pipeline/site.h"
 #include "plugin/call.h"
 #include "plugin/extensions/extensions.h"
 
@@ -51,8 +52,9 @@ uint32_t minor_version(const leat_request* request) {
 }
 
 leat_str route_id(const leat_request* request) {
-  if (exchange_of(request, "leat.request/1 route_id") == nullptr) return {};
-  return to_str(current_call.handler->route().id);
+  const http::Exchange* exchange = exchange_of(request, "leat.request/1 route_id");
+  if (exchange == nullptr) return {};
+  return to_str(exchange->route != nullptr ? exchange->route->id : current_call.handler->route().id);
 }
 
 leat_str header(const leat_request* request, leat_str name) {

@@ -25,11 +25,22 @@ Checked unanswered(leat_request* request, std::string_view function) {
   return {exchange, LEAT_OK};
 }
 
+// The exchange, if this callback may give its answer.
+Checked answerable(leat_request* request, std::string_view function) {
+  const Checked checked = unanswered(request, function);
+  if (checked.exchange == nullptr || !current_call.answering) return checked;
+  return {nullptr,
+          refuse(function, "the answer is on its way already: it can only be changed", LEAT_E_STATE)};
+}
+
 // The exchange, if its answer was begun and not ended.
 Checked streaming(leat_request* request, std::string_view function) {
   http::Exchange* exchange = exchange_of(request, function);
   if (exchange == nullptr) return {nullptr, LEAT_E_THREAD};
   if (is_over(*exchange)) return {nullptr, LEAT_E_STATE};
+  if (current_call.answering)
+    return {nullptr,
+            refuse(function, "the answer is another's: its body is given with give()", LEAT_E_STATE)};
   if (!exchange->started()) return {nullptr, refuse(function, "begin() was not called", LEAT_E_STATE)};
   if (exchange->finished())
     return {nullptr, refuse(function, "the answer is complete already", LEAT_E_STATE)};
@@ -121,7 +132,7 @@ int32_t remove_header(leat_request* request, leat_str name) {
 
 int32_t send(leat_request* request, leat_str body) {
   constexpr std::string_view kFunction = "leat.response/1 send";
-  const auto [exchange, code] = unanswered(request, kFunction);
+  const auto [exchange, code] = answerable(request, kFunction);
   if (exchange == nullptr) return code;
   if (!is_text(body)) return refuse(kFunction, kNullText, LEAT_E_ARGUMENT);
   return exchange->send(view(body)) ? LEAT_OK : LEAT_E_STATE;
@@ -131,7 +142,7 @@ int32_t send(leat_request* request, leat_str body) {
 // client may take its time to read them.
 int32_t send_static(leat_request* request, leat_str body) {
   constexpr std::string_view kFunction = "leat.response/1 send_static";
-  const auto [exchange, code] = unanswered(request, kFunction);
+  const auto [exchange, code] = answerable(request, kFunction);
   if (exchange == nullptr) return code;
   if (!is_text(body)) return refuse(kFunction, kNullText, LEAT_E_ARGUMENT);
   const bool stays = !current_call.handler->instance().library().unloads();
@@ -141,7 +152,7 @@ int32_t send_static(leat_request* request, leat_str body) {
 
 int32_t send_problem(leat_request* request, uint32_t status, leat_str detail, leat_str extra) {
   constexpr std::string_view kFunction = "leat.response/1 send_problem";
-  const auto [exchange, code] = unanswered(request, kFunction);
+  const auto [exchange, code] = answerable(request, kFunction);
   if (exchange == nullptr) return code;
   if (status < 400 || status > 599)
     return refuse(kFunction, "the status is not in 400..599", LEAT_E_ARGUMENT);
@@ -152,7 +163,7 @@ int32_t send_problem(leat_request* request, uint32_t status, leat_str detail, le
 
 int32_t begin(leat_request* request, int64_t length) {
   constexpr std::string_view kFunction = "leat.response/1 begin";
-  const auto [exchange, code] = unanswered(request, kFunction);
+  const auto [exchange, code] = answerable(request, kFunction);
   if (exchange == nullptr) return code;
   if (length < -1) return refuse(kFunction, "the length is negative", LEAT_E_ARGUMENT);
   RequestState* state = need_state(*exchange);

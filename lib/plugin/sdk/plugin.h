@@ -863,6 +863,104 @@ typedef struct leat_response_cache_v1 {
   int32_t (*purge)(const leat_host* host, uint32_t by, leat_str name, int32_t hard);
 } leat_response_cache_v1;
 
+/* When a middleware runs, relative to others: forward on the request in this order, backwards on the answer. */
+#define LEAT_PHASE_OBSERVE 0u   /* sees everything as the client does */
+#define LEAT_PHASE_IDENTIFY 1u  /* gives the request a name or an origin */
+#define LEAT_PHASE_PROTECT 2u   /* refuses, or marks the answer for the client's protection */
+#define LEAT_PHASE_LIMIT 3u     /* bounds how much is done at once */
+#define LEAT_PHASE_TRANSFORM 4u /* changes request or answer */
+/* Changes answers before the response cache stores them, once for all who get them. Sees neither requests nor
+ * what comes from the cache: without request, body and writable. */
+#define LEAT_PHASE_CONTENT 5u
+
+/* What head() wants of an answer's body. */
+#define LEAT_BODY_KEEP ((int32_t)0)   /* nothing: it goes on as it is */
+#define LEAT_BODY_WATCH ((int32_t)1)  /* to see it: piece() and end() are called, and give nothing */
+#define LEAT_BODY_CHANGE ((int32_t)2) /* to make another of it: the client gets what piece() and end() give */
+
+/* A kind of middleware, for routes of whichever plugin: [[middleware]] kind = "PLUGIN:NAME", PLUGIN being the
+ * instance. Every callback but one may be NULL; those that are cost nothing. In all of them `scope->bound` is
+ * what create() made, and leat.request/1 state() and the other extensions keep what is theirs apart from the
+ * handler's and from other middleware's. */
+typedef struct leat_middleware {
+  uint32_t struct_size; /* also the distance between two elements of an array */
+  uint32_t phase;       /* LEAT_PHASE_* */
+  leat_str name;        /* 1..47 of a-z A-Z 0-9 _ - */
+  leat_str sentence;    /* what it does, for people; UTF-8, 200 bytes at most */
+  /* Bytes of memory for each request that it sees, zeros at first, aligned to 16: state() is where they are
+   * until set_state(). 64 KiB at most. */
+  uint32_t state_size;
+  uint32_t flags; /* 0 */
+
+  /* [main] Once for each instance of the kind that the configuration declares: reads its options, as create()
+   * of the plugin does. An option that was never read is reported as a mistake. */
+  int32_t (*create)(const leat_host* host, void* instance, const leat_config* options, void** made,
+                    leat_error* error);
+  /* [main] Undoes a create() that succeeded. No request is left that it has seen. */
+  void (*destroy)(void* instance, void* made);
+
+  /* [worker] A request, when its head is there, before its handler. NEXT: it goes on. DONE: this has answered,
+   * or has begun to. PENDING: a completion, a timer or a fetch will say one of the three; meanwhile the
+   * request waits. NEXT gives up what is under way still. ERROR: a 500. */
+  int32_t (*request)(const leat_scope* scope, leat_request* request);
+  /* [worker] The request's body, where there is one: all of it before its handler is called or, where that
+   * streams it, each piece. The one for which `last` is not 0 may be empty. `*piece` may be replaced by bytes
+   * that stay until the request ends. NEXT: on to the handler. DONE: this has answered. ERROR: a 500. */
+  int32_t (*body)(const leat_scope* scope, leat_request* request, leat_str* piece, int32_t last);
+  /* [worker] There is room again for the rest of an answer that request() has begun. A verdict as there. */
+  int32_t (*writable)(const leat_scope* scope, leat_request* request);
+
+  /* [worker] The answer, whoever gives it, before anything of it is sent: its head may be read with
+   * leat.middleware/1 and changed with leat.response/1. LEAT_BODY_*, or ERROR: the client gets a 500 in its
+   * place. Nothing can be answered or waited for in here, nor in piece() and end(). Without it the body is
+   * changed if there is a piece() or end(). */
+  int32_t (*head)(const leat_scope* scope, leat_request* request);
+  /* [worker] A piece of the body, cut anywhere, never empty; `piece` ends with the call. To be changed it is
+   * given on (leat.middleware/1 give) in any number of pieces of any length, now or later. NEXT, or ERROR: the
+   * answer is cut. */
+  int32_t (*piece)(const leat_scope* scope, leat_request* request, leat_str piece);
+  /* [worker] The body is complete: the last moment to give what was held back. As piece(). An answer that is
+   * cut has no end(). */
+  int32_t (*end)(const leat_scope* scope, leat_request* request);
+
+  /* [worker] The client has gone while this had the request, pending or answering. At most once. */
+  void (*cancel)(const leat_scope* scope, leat_request* request);
+  /* [worker] The request ends: let go of its state. Exactly once where any of the others was called. */
+  void (*done)(const leat_scope* scope, leat_request* request);
+} leat_middleware;
+
+/* "leat.middleware/1": what stands between clients and handlers. A plugin may have it and no handlers. */
+typedef struct leat_middleware_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* [main] In load(): the plugin's kinds, copied. May be called several times. LEAT_E_ARGUMENT, explained with
+   * host->fail, and load() should answer with it: a name that is none or is there already, an unknown phase or
+   * flag, a wrong size, no callback at all. LEAT_E_STATE outside of load(). */
+  int32_t (*declare)(const leat_host* host, const leat_middleware* kinds, uint32_t count, leat_error* error);
+
+  /* [worker] In piece() and end() of a body that is changed: bytes for the client. LEAT_OK. LEAT_BLOCKED: they
+   * were taken, but it is slow; give no more than must be now. One call of piece() or end() that gives 1 MiB
+   * more than it got to such a client has the answer cut. LEAT_E_STATE: nobody wants them, or this is another
+   * callback. */
+  int32_t (*give)(leat_request* request, leat_str bytes);
+
+  /* [worker] The answer's head, in head(), piece() and end(); before, as it stands. Texts are valid until the
+   * next change. */
+  uint32_t (*status)(const leat_request* request);
+  leat_str (*content_type)(const leat_request* request);          /* absent if there is none */
+  leat_str (*header)(const leat_request* request, leat_str name); /* the first of that name; absent */
+  uint32_t (*header_count)(const leat_request* request);
+  /* `index` < header_count, else LEAT_E_NOT_FOUND. */
+  int32_t (*header_at)(const leat_request* request, uint32_t index, leat_str* name, leat_str* value);
+
+  /* [worker] What middleware tells those behind it of a request, under a name: the user whose key it has
+   * checked. Copied; the last one of a name counts. In request(), else LEAT_E_STATE; LEAT_E_MEMORY. The
+   * response cache does not know of it: a handler that answers by it must not be cached, or say no-store. */
+  int32_t (*set_note)(leat_request* request, leat_str name, leat_str value);
+  /* [worker] For middleware and handlers; absent if there is none. Valid until the request ends. */
+  leat_str (*note)(const leat_request* request, leat_str name);
+} leat_middleware_v1;
+
 /* ----------------------------------------------------------------------------- note and exported symbol */
 
 #if defined(__GNUC__)

@@ -30,6 +30,8 @@
 // wait for other servers (plugin_client.hpp) and for work on other threads (plugin_pool.hpp). What a plugin
 // counts and measures is in plugin_metrics.hpp.
 //
+// Classes that stand between clients and the handlers of any plugin are middleware: plugin_middleware.hpp.
+//
 // A class with on_request, and on_body, on_body_end, on_writable or on_cancel, is a handler that goes on over
 // several callbacks; see Plugin::stream.
 //
@@ -58,6 +60,7 @@
 #include "plugin_handler.hpp"
 #include "plugin_json.hpp"
 #include "plugin_metrics.hpp"
+#include "plugin_middleware.hpp"
 #include "plugin_parameters.hpp"
 #include "plugin_pool.hpp"
 #include "plugin_request.hpp"
@@ -139,7 +142,23 @@ class Plugin : public detail::PluginTag {
               Handler::on_done};
     }
   }
+
+  // A class that stands between clients and handlers; see plugin_middleware.hpp. `sentence` says what it does.
+  template <class M, size_t N>
+  static constexpr leat_middleware kind(const char (&name)[N], Phase phase, std::string_view sentence) {
+    return detail::MiddlewareKind<Derived, M>::describe(name, phase, sentence);
+  }
 };
+
+template <class T>
+constexpr auto handlers_of() {
+  if constexpr (requires { T::handlers(); }) {
+    return T::handlers();
+  } else {
+    static_assert(detail::HasMiddleware<T>, "a plugin has a static function handlers(), or middleware()");
+    return std::array<leat_handler, 0>();
+  }
+}
 
 template <std::same_as<leat_handler>... Handlers>
 constexpr std::array<leat_handler, sizeof...(Handlers)> list(Handlers... handlers) {
@@ -176,6 +195,14 @@ struct Entry {
     look_up(api.services, "leat.services/1");
     look_up(api.cache, "leat.cache/1");
     look_up(api.response_cache, "leat.response_cache/1");
+    if constexpr (HasMiddleware<T>) {
+      look_up(api.middleware, "leat.middleware/1");
+      if (!complete) return LEAT_E_NOT_FOUND;
+      static constexpr auto kKinds = T::middleware();
+      return api.middleware->declare(host, kKinds.data(), static_cast<uint32_t>(kKinds.size()), error);
+    }
+    api.middleware =
+        static_cast<const leat_middleware_v1*>(host->extension(host, LEAT_STR("leat.middleware/1")));
     return complete ? LEAT_OK : LEAT_E_NOT_FOUND;
   }
 
@@ -271,7 +298,7 @@ struct Entry {
 // Once, at file scope: makes `Type` the plugin of this shared object.
 #define LEAT_PLUGIN(Type, plugin_name, plugin_version)                                                 \
   LEAT_NOTE(plugin_name);                                                                              \
-  static constexpr auto leat_plugin_handlers = Type::handlers();                                       \
+  static constexpr auto leat_plugin_handlers = leat::handlers_of<Type>();                              \
   LEAT_CHECK_HANDLERS_(leat_plugin_handlers)                                                           \
   static constexpr auto leat_plugin_services = leat::detail::services_of<Type>();                      \
   static constexpr auto leat_plugin_needs = leat::detail::needs_of<Type>();                            \

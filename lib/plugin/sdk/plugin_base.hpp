@@ -42,6 +42,7 @@ struct Api {
   const leat_services_v1* services = nullptr;
   const leat_cache_v1* cache = nullptr;
   const leat_response_cache_v1* response_cache = nullptr;
+  const leat_middleware_v1* middleware = nullptr;  // null on daemons without
 };
 inline constinit Api api;
 
