@@ -88,8 +88,10 @@ and `after`, then the file; `leat routes` shows it.
 | `name` | text | for routes, `before` and `after` |
 | `before`, `after` | lists | kinds or names that this instance must precede or follow; `cache` is the response cache |
 | `global` | true or false, default true | |
+| `optional` | true or false, default false | for a plugin's kind: whether routes serve without it while its plugin is in quarantine. Otherwise they answer 503 then, so that nothing that it guards is open |
 
-Other keys are options of the kind.
+Other keys are options of the kind. Kinds that a plugin has ([how](plugins/middleware.md)) are named `PLUGIN:NAME`, as its handlers
+are: `kind = "guard:key"`. They are merged, ordered and shown like Leat's own.
 )";
 
 // An option's type and its default as both would be written.

@@ -85,6 +85,33 @@ class Example(unittest.TestCase):
         self.assertEqual(self.ask("GET", "/")[2], b"Hello, World!\n")
         self.assertEqual(self.json("GET", "/Ada%20L%22"), (200, {"hello": 'Ada L"'}))
 
+    def guarded(self, name, body):
+        """Middleware that asks for a key and changes a text, before and after a reload."""
+        for target in ("/World", "/no/where"):
+            status, fields, _ = self.ask("GET", target)
+            self.assertEqual((status, fields["X-Guarded-By"]), (401, name))
+        key = {"X-API-Key": "sesame"}
+        status, fields, text = self.ask("GET", "/World", headers=key)
+        self.assertEqual((status, fields["X-Guarded-By"], text), (200, name, body))
+        self.assertEqual(self.ask("HEAD", "/World", headers=key)[2], b"")
+        self.assertEqual(self.ask("GET", "/no/where", headers=key)[0], 404)
+        self.daemon.send_signal(signal.SIGHUP)
+        self.wait_until(lambda: "generation 2 serves" in self.log.read_text())
+        self.assertEqual(self.ask("GET", "/World", headers=key)[2], body)
+        self.assertEqual(self.ask("GET", "/World")[0], 401)
+
+    def test_guard(self):
+        self.serve("guard")
+        self.guarded("guard", b'{"hello":"reader"}')
+        for _ in range(2):
+            status, fields, text = self.ask("GET", "/cached/World", headers={"X-API-Key": "sesame"})
+            self.assertEqual((status, fields["X-Guarded-By"], text), (200, "guard", b'{"hello":"reader"}'))
+        self.assertEqual(self.ask("GET", "/cached/World")[0], 401)
+
+    def test_gate(self):
+        self.serve("gate")
+        self.guarded("gate", b'{"HELLO":"WORLD"}')
+
     def test_orders(self):
         self.serve("orders")
         line = {"item": "millet", "count": 3, "price": 250}

@@ -101,6 +101,31 @@ TEST_CASE("containment: a plugin whose handlers exit is quarantined") {
   CHECK(daemon.logs("plugin bends has crashed 2 times: it is quarantined"));
 }
 
+TEST_CASE("containment: routes behind middleware in quarantine are closed, unless it is optional") {
+  for (const bool optional : {false, true}) {
+    Wanted wanted{.server = "crash_limit = 2\n"};
+    wanted.more = "[[plugin]]\nname = \"bad\"\nfile = \"" TEST_PLUGINS
+                  "/bad_middleware.so\"\n[[middleware]]\nkind = \"bad:exits\"\n";
+    if (optional) wanted.more += "optional = true\n";
+    INFO("optional " << optional);
+    Daemon daemon(demo_configuration(wanted));
+    CHECK(serves(daemon));
+    for (int i = 0; i < 2; ++i) {
+      const int former = daemon.serving_pid();
+      Client client(daemon.address());
+      client.send("GET /json HTTP/1.1\r\nHost: test\r\nX-Exit: now\r\n\r\n");
+      CHECK(client.hung_up());
+      CHECK(wait_until([&] { return daemon.serving_pid() != former; }));
+    }
+    CHECK(daemon.logs("ended itself with status 0 in plugin bad on route GET /json\n"));
+    CHECK(daemon.logs("plugin bad has crashed 2 times: it is quarantined"));
+    if (optional)
+      CHECK(serves(daemon));
+    else
+      CHECK(ask(daemon, "/json").is_problem(503));
+  }
+}
+
 TEST_CASE("containment: a handler that exits on the pool is named too") {
   Wanted wanted;
   wanted.more = "[[plugin]]\nname = \"bends\"\nfile = \"" TEST_PLUGINS
