@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 BUILD = Path(sys.argv[1]).resolve()
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs/examples"
 CC, CXX = sys.argv[2:4] or ("cc", "c++")
 ENV = {name: value for name, value in os.environ.items()
        if not name.startswith(("PKG_CONFIG", "CMAKE", "DESTDIR"))} | {"CC": CC, "CXX": CXX}
@@ -99,6 +100,44 @@ class Sdk(unittest.TestCase):
         run("cargo build --offline", project)
         self.assertEqual(self.exported(project / "target/debug/libwith_cargo.so"), [("GLOBAL", "leat_plugin")])
         self.check("built", project / "target/debug/libwith_cargo.so")
+
+    def test_middleware_in_rust_stands_before_any_handler(self):
+        project = self.new("built", "fence", "rust")
+        lib = (EXAMPLES / "fence/lib.rs").read_text()
+        (project / "src/lib.rs").write_text(lib.replace("handlers: {}", """handlers: { "echo" => echo }""") + """
+fn echo(_: &Fence, request: &Request) -> Result<Response, Problem> {
+    Ok(Response::text(String::from_utf8_lossy(request.body()).into_owned()))
+}
+""")
+        (project / "fence.toml").write_text("""
+[[plugin]]
+name = "fence"
+file = "fence.so"
+[[middleware]]
+kind = "fence:key"
+key = "sesame"
+[[middleware]]
+kind = "fence:replace"
+word = "World"
+by = "crab"
+[[route]]
+path = "/echo"
+method = "POST"
+handler = "fence:echo"
+""")
+        test = (project / "test.cc").read_text()
+        head, tail = test[:test.index("  leat::testing::Host host")], test[test.index("  host.close();"):]
+        host = re.search(r"  leat::testing::Host host.*?;\n", test, re.S)[0]
+        (project / "test.cc").write_text(head + host + r"""
+  CHECK(host.request("POST", "/echo").send().status == 401);
+  CHECK(host.request("POST", "/echo").send().header("X-Guarded-By") == "fence");
+  const auto echo = host.request("POST", "/echo").header("X-API-Key", "sesame").body("WoWorldWorldWor");
+  CHECK(echo.send().body == "WocrabcrabWor");
+  CHECK(host.for_each_split(echo, [&](const auto& reply) { CHECK(reply.body == "WocrabcrabWor"); }) > 0);
+""" + tail)
+        (project / "test.py").write_text("")
+        for command in MESON:
+            run(command, project)
 
     @unittest.skipUnless(shutil.which("zig"), "needs zig")
     def test_a_new_zig_plugin_does_too(self):

@@ -16,7 +16,7 @@ TYPES = {"void": "c_void", "char": "u8", "double": "f64", "size_t": "usize",
          **{f"{sign}int{bits}_t": f"{'u' if sign else 'i'}{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}}
 KEYWORDS = {"type", "move", "ref", "match", "where", "in", "fn", "use", "loop", "mod", "impl", "box", "final"}
 # Tables that the plugin fills in: any function may be missing. Those of the host are whole.
-FROM_PLUGIN = {"leat_handler", "leat_plugin_entry"}
+FROM_PLUGIN = {"leat_handler", "leat_middleware", "leat_plugin_entry"}
 
 TRAIT = """
 /// A table of the host.

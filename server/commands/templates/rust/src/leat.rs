@@ -15,7 +15,7 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::fmt::Display;
 use std::marker::PhantomData;
-use std::mem::{offset_of, size_of, zeroed};
+use std::mem::{align_of, offset_of, size_of, zeroed, MaybeUninit};
 use std::ops::RangeInclusive;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr::{null, null_mut, NonNull};
@@ -420,11 +420,223 @@ impl Drop for Inside {
     }
 }
 
-/// Makes a plugin of a `Plugin` and its handlers: functions of `&Plugin` and `&Request` that return
+// ------------------------------------------------------------------------------------------------- middleware
+
+/// When a middleware runs, relative to others; see LEAT_PHASE_OBSERVE and the others.
+#[derive(Clone, Copy)]
+pub enum Phase {
+    Observe = 0,
+    Identify = 1,
+    Protect = 2,
+    Limit = 3,
+    Transform = 4,
+}
+
+/// What a middleware wants of an answer's body.
+pub enum Wants {
+    Keep,
+    /// To make another of it, of `piece` and `end`.
+    Change,
+}
+
+/// What stands between clients and handlers. One is made for each `[[middleware]] kind = "PLUGIN:NAME"`, and
+/// shared by all workers; `plugin!` lists the kinds.
+pub trait Middleware: Sized + Send + Sync + 'static {
+    const NAME: &'static str;
+    const PHASE: Phase;
+    /// What it does, for people.
+    const SENTENCE: &'static str;
+    /// What it keeps for each request.
+    type State: Default;
+
+    /// Reads its options. A mistake is reported at its line.
+    fn create(options: &Config) -> Result<Self, Refusal>;
+    /// Before the handler: `None` lets the request go on, a response or a problem is its answer.
+    fn request(&self, _request: &Request, _state: &mut Self::State) -> Result<Option<Response>, Problem> {
+        Ok(None)
+    }
+    /// The head of each answer, on its way to the client.
+    fn head(&self, _head: &mut Head, _state: &mut Self::State) -> Wants {
+        Wants::Keep
+    }
+    /// A piece of a body that is changed, cut anywhere.
+    fn piece(&self, piece: &[u8], onward: &mut Onward, _state: &mut Self::State) {
+        onward.give(piece);
+    }
+    /// It is complete: what was held back is given now.
+    fn end(&self, _onward: &mut Onward, _state: &mut Self::State) {}
+}
+
+/// The head of an answer.
+pub struct Head<'a> {
+    raw: *mut leat_request,
+    refused: bool,
+    life: PhantomData<&'a leat_request>,
+}
+
+impl Head<'_> {
+    pub fn status(&self) -> u32 {
+        // SAFETY: the request is that of this callback; likewise below.
+        unsafe { (middleware_api().status)(self.raw) }
+    }
+    pub fn content_type(&self) -> &[u8] {
+        unsafe { (middleware_api().content_type)(self.raw).bytes() }.unwrap_or_default()
+    }
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        unsafe { (middleware_api().header)(self.raw, leat_str::new(name)).bytes() }
+    }
+    /// In place of those of that name. A field that cannot be sent makes the answer a 500.
+    pub fn set(&mut self, name: &str, value: &str) {
+        let set = unsafe { (api().response.set_header)(self.raw, leat_str::new(name), leat_str::new(value)) };
+        self.refused = self.refused || set != LEAT_OK;
+    }
+    pub fn remove(&mut self, name: &str) {
+        unsafe { (api().response.remove_header)(self.raw, leat_str::new(name)) };
+    }
+}
+
+/// The way on for a body that is changed.
+pub struct Onward<'a> {
+    raw: *mut leat_request,
+    life: PhantomData<&'a leat_request>,
+}
+
+impl Onward<'_> {
+    /// False: taken, but the client is slow, or has gone: give no more than must be.
+    pub fn give(&mut self, bytes: &[u8]) -> bool {
+        let bytes = leat_str { ptr: bytes.as_ptr(), len: bytes.len() };
+        unsafe { (middleware_api().give)(self.raw, bytes) == LEAT_OK }
+    }
+}
+
+// The daemon's memory for a request, zeros at first: no state.
+struct Kept<S> {
+    made: bool,
+    state: MaybeUninit<S>,
+}
+
+// SAFETY: `request` is that of a callback of M, whose kind has asked for memory of that size.
+unsafe fn state_of<'a, M: Middleware>(request: *mut leat_request) -> &'a mut M::State {
+    let kept = &mut *(api().request.state)(request).cast::<Kept<M::State>>();
+    if !kept.made {
+        kept.state.write(M::State::default());
+        kept.made = true;
+    }
+    kept.state.assume_init_mut()
+}
+
+unsafe fn middleware_of<'a, M: Middleware>(scope: *const leat_scope) -> &'a M {
+    &*(*scope).bound.cast::<M>()
+}
+
+unsafe extern "C" fn create_middleware<M: Middleware>(
+    host: *const leat_host,
+    _instance: *mut c_void,
+    options: *const leat_config,
+    made: *mut *mut c_void,
+    error: *mut leat_error,
+) -> i32 {
+    make(host, options, made, error, M::create)
+}
+
+unsafe extern "C" fn destroy_middleware<M: Middleware>(_instance: *mut c_void, made: *mut c_void) {
+    destroy_boxed::<M>(made);
+}
+
+unsafe extern "C" fn on_request<M: Middleware>(scope: *const leat_scope, raw: *mut leat_request) -> i32 {
+    guard(|| {
+        let request =
+            Request { raw, names: &[], numbers: &[], json: Cell::new(null_mut()), reader: Cell::new(null_mut()) };
+        match middleware_of::<M>(scope).request(&request, state_of::<M>(raw)) {
+            Ok(None) => LEAT_NEXT,
+            Ok(Some(response)) => response.send(&request),
+            Err(problem) => problem.send(&request),
+        }
+    })
+}
+
+unsafe extern "C" fn on_head<M: Middleware>(scope: *const leat_scope, raw: *mut leat_request) -> i32 {
+    guard(|| {
+        let mut head = Head { raw, refused: false, life: PhantomData };
+        match middleware_of::<M>(scope).head(&mut head, state_of::<M>(raw)) {
+            _ if head.refused => LEAT_ERROR,
+            Wants::Keep => LEAT_BODY_KEEP,
+            Wants::Change => LEAT_BODY_CHANGE,
+        }
+    })
+}
+
+unsafe extern "C" fn on_piece<M: Middleware>(scope: *const leat_scope, raw: *mut leat_request, piece: leat_str) -> i32 {
+    guard(|| {
+        let mut onward = Onward { raw, life: PhantomData };
+        middleware_of::<M>(scope).piece(piece.bytes().unwrap_or_default(), &mut onward, state_of::<M>(raw));
+        LEAT_NEXT
+    })
+}
+
+unsafe extern "C" fn on_end<M: Middleware>(scope: *const leat_scope, raw: *mut leat_request) -> i32 {
+    guard(|| {
+        middleware_of::<M>(scope).end(&mut Onward { raw, life: PhantomData }, state_of::<M>(raw));
+        LEAT_NEXT
+    })
+}
+
+unsafe extern "C" fn on_done<M: Middleware>(_scope: *const leat_scope, raw: *mut leat_request) {
+    guard(|| {
+        let kept = &mut *(api().request.state)(raw).cast::<Kept<M::State>>();
+        if std::mem::take(&mut kept.made) {
+            kept.state.assume_init_drop();
+        }
+        LEAT_OK
+    });
+}
+
+pub const fn kind_of<M: Middleware>() -> leat_middleware {
+    assert!(align_of::<Kept<M::State>>() <= 16, "the request's memory is aligned to 16 bytes");
+    leat_middleware {
+        struct_size: size_of::<leat_middleware>() as u32,
+        phase: M::PHASE as u32,
+        name: leat_str::new(M::NAME),
+        sentence: leat_str::new(M::SENTENCE),
+        state_size: size_of::<Kept<M::State>>() as u32,
+        create: Some(create_middleware::<M>),
+        destroy: Some(destroy_middleware::<M>),
+        request: Some(on_request::<M>),
+        head: Some(on_head::<M>),
+        piece: Some(on_piece::<M>),
+        end: Some(on_end::<M>),
+        done: Some(on_done::<M>),
+        // SAFETY: of numbers and optional functions, for all of which zero is "none".
+        ..unsafe { zeroed() }
+    }
+}
+
+static MIDDLEWARE: OnceLock<&'static leat_middleware_v1> = OnceLock::new();
+
+fn middleware_api() -> &'static leat_middleware_v1 {
+    MIDDLEWARE.get().expect("load() comes first")
+}
+
+/// The load() of a plugin that has middleware.
+pub unsafe fn load_with(host: *const leat_host, error: *mut leat_error, kinds: &[leat_middleware]) -> i32 {
+    let loaded = load(host, error);
+    if loaded != LEAT_OK || kinds.is_empty() {
+        return loaded;
+    }
+    guard(|| match find::<leat_middleware_v1>(host, error) {
+        Some(found) => {
+            let table = MIDDLEWARE.get_or_init(|| found);
+            (table.declare)(host, kinds.as_ptr(), kinds.len() as u32, error)
+        }
+        None => LEAT_E_NOT_FOUND,
+    })
+}
+
+/// Makes a plugin of a `Plugin`, its kinds of middleware, `middleware: [Key]`, if it has any, and its handlers: functions of `&Plugin` and `&Request` that return
 /// `Result<Response, Problem>`, each with the name that routes have for it and the path parameters that it needs.
 macro_rules! plugin {
-    ($plugin:ty, name: $name:literal, version: $version:literal,
-     handlers: { $($handler:literal $(($($parameter:literal),*))? => $function:path),+ $(,)? }) => {
+    ($plugin:ty, name: $name:literal, version: $version:literal, $(middleware: [$($middleware:ty),* $(,)?],)?
+     handlers: { $($handler:literal $(($($parameter:literal),*))? => $function:path),* $(,)? }) => {
         #[used]
         #[link_section = ".note.leat"]
         static NOTE: $crate::abi::leat_note = $crate::abi::leat_note::new($name);
@@ -451,12 +663,16 @@ macro_rules! plugin {
                 unbind: Some($crate::leat::unbind),
                 ..$crate::abi::leat_handler::new($handler, handle)
             }
-        }),+];
+        }),*];
+
+        unsafe extern "C" fn load(host: *const $crate::abi::leat_host, error: *mut $crate::abi::leat_error) -> i32 {
+            $crate::leat::load_with(host, error, &[$($($crate::leat::kind_of::<$middleware>()),*)?])
+        }
 
         #[no_mangle]
         #[allow(non_upper_case_globals)]
         pub static leat_plugin: $crate::abi::leat_plugin_entry = $crate::abi::leat_plugin_entry {
-            load: Some($crate::leat::load),
+            load: Some(load),
             create: Some($crate::leat::create::<$plugin>),
             destroy: Some($crate::leat::destroy::<$plugin>),
             ..$crate::abi::leat_plugin_entry::new($name, $version, HANDLERS)
@@ -528,10 +744,21 @@ pub unsafe extern "C" fn create<P: Plugin>(
     instance: *mut *mut c_void,
     error: *mut leat_error,
 ) -> i32 {
+    make(host, config, instance, error, P::create)
+}
+
+/// What `create` makes of options, boxed, into `*made`.
+unsafe fn make<T>(
+    host: *const leat_host,
+    config: *const leat_config,
+    made: *mut *mut c_void,
+    error: *mut leat_error,
+    create: fn(&Config) -> Result<T, Refusal>,
+) -> i32 {
     let fail = |key: &str, message: &str| ((*host).fail)(error, leat_str::new(key), leat_str::new(message));
-    let answer = guard(|| match P::create(&Config { raw: config, life: PhantomData }) {
-        Ok(made) => {
-            *instance = Box::into_raw(Box::new(made)).cast();
+    let answer = guard(|| match create(&Config { raw: config, life: PhantomData }) {
+        Ok(value) => {
+            *made = Box::into_raw(Box::new(value)).cast();
             LEAT_OK
         }
         Err(refusal) => {
@@ -548,8 +775,12 @@ pub unsafe extern "C" fn create<P: Plugin>(
 }
 
 pub unsafe extern "C" fn destroy<P: Plugin>(instance: *mut c_void) {
+    destroy_boxed::<P>(instance);
+}
+
+unsafe fn destroy_boxed<T>(made: *mut c_void) {
     guard(|| {
-        drop(Box::from_raw(instance.cast::<P>()));
+        drop(Box::from_raw(made.cast::<T>()));
         LEAT_OK
     });
 }
