@@ -242,6 +242,7 @@ bool open_to_all(const std::string& path) {
 constexpr char kFinding = 'f';  // severity ("e" or "w"), rule, found, reason, fix
 constexpr char kLoading = 'l';  // it goes on to load
 constexpr char kHandles = '/';
+constexpr char kStands = '|';  // a kind of middleware
 constexpr char kProvides = '+';
 constexpr char kNeeds = '!';
 constexpr char kWouldUse = '?';
@@ -309,10 +310,13 @@ Telling read_telling(std::string_view said) {
                                         std::move(texts[4])});
     } else {
       auto name = take_text(said);
-      if (!name || (what != kHandles && what != kProvides && what != kNeeds && what != kWouldUse))
+      if (!name ||
+          (what != kHandles && what != kStands && what != kProvides && what != kNeeds && what != kWouldUse))
         return telling;
       if (what == kHandles)
         telling.trial.handlers.push_back(std::move(*name));
+      else if (what == kStands)
+        telling.trial.kinds.push_back(std::move(*name));
       else if (what == kProvides)
         telling.trial.services.push_back(std::move(*name));
       else
@@ -361,6 +365,7 @@ void load_and_tell(const std::string& path, const LibraryOptions& options, const
   }
   const auto tell = [&teller](char what, leat_str name) { teller.say(what, {{name.ptr, name.len}}); };
   for (const leat_handler& each : (*library)->handlers()) tell(kHandles, each.name);
+  for (const DeclaredKind& each : (*library)->middleware()) teller.say(kStands, {{each.name}});
   for (const leat_service& each : (*library)->services()) tell(kProvides, each.name);
   for (const leat_need& each : (*library)->needs())
     tell((each.flags & LEAT_NEED_OPTIONAL) != 0 ? kWouldUse : kNeeds, each.name);

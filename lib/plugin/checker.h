@@ -36,6 +36,7 @@ struct Trial {
   };
   std::vector<Finding> findings;
   std::vector<std::string> handlers;  // as routes name them
+  std::vector<std::string> kinds;     // of middleware, without the plugin's name
   std::vector<std::string> services;  // "users/1"
   std::vector<Need> needs;
 };

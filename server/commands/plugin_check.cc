@@ -27,6 +27,7 @@ bool is_error(const Finding& finding) { return finding.severity == Finding::Seve
 std::string as_text(const std::string& file, const Trial& trial, bool color) {
   const std::vector<Finding>& findings = trial.findings;
   std::string text;
+  for (const std::string& kind : trial.kinds) text += "middleware " + kind + "\n";
   for (const std::string& service : trial.services) text += "provides " + service + "\n";
   for (const Trial::Need& need : trial.needs)
     text += "needs " + need.service + (need.optional ? ", if it is there\n" : "\n");
@@ -65,6 +66,10 @@ std::string as_json(const std::string& file, const Trial& trial) {
     text("fix", each.fix);
     json.end_object();
   }
+  json.end_array();
+  json.key("middleware");
+  json.begin_array();
+  for (const std::string& kind : trial.kinds) json.string(kind);
   json.end_array();
   json.key("provides");
   json.begin_array();
