@@ -132,7 +132,7 @@ bool show_piece(http::Exchange& exchange, std::string_view& piece, bool last) {
     const Verdict verdict = hook.instance->on_body(exchange, piece, last);
     if (verdict == Verdict::Next) continue;
     if (verdict != Verdict::Done || !exchange.started())
-      fail(exchange, blame_of(route.chain[hook.position - 1]), "failed on");
+      fail(exchange, blame_of(*std::ranges::find(route.chain, hook.instance, &Step::instance)), "failed on");
     return false;
   }
   exchange.response.set_author(http::Origin::Handler);

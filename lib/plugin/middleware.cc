@@ -177,6 +177,7 @@ Verdict PluginMiddleware::on_body(http::Exchange& exchange, std::string_view& pi
     http::send_out_of_memory(exchange);
     return Verdict::Done;
   }
+  const bool begun = exchange.started();  // by the handler, which streams
   leat_str shown = piece.data() == nullptr ? leat_str{"", 0} : to_str(piece);
   const int32_t verdict =
       call(exchange, kept, Stage::Request, [&](const leat_scope* seen, leat_request* request) {
@@ -184,18 +185,22 @@ Verdict PluginMiddleware::on_body(http::Exchange& exchange, std::string_view& pi
       });
   // The handler has the request already, or will at once: there is no waiting here.
   give_up(exchange, *kept);
+  const bool answered = !begun && exchange.started();
   switch (verdict) {
     case LEAT_NEXT:
-      if (exchange.started() && !exchange.finished()) break;
+      if (answered) {
+        complain(exchange, "returned NEXT although it had answered");
+        return exchange.finished() ? Verdict::Done : Verdict::Error;
+      }
       if (!is_text(shown)) {
         complain(exchange, "put a body that is NULL and not empty in the place of the request's");
         return Verdict::Error;
       }
       piece = view(shown);
-      return exchange.finished() ? Verdict::Done : Verdict::Next;
+      return Verdict::Next;
     case LEAT_DONE:
-      if (exchange.finished()) return Verdict::Done;
-      complain(exchange, "returned DONE without an answer");
+      if (answered && exchange.finished()) return Verdict::Done;
+      complain(exchange, "returned DONE from body() without a whole answer");
       return Verdict::Error;
     case LEAT_PENDING:
       complain(exchange, "returned PENDING from body(), which cannot wait");
@@ -206,7 +211,6 @@ Verdict PluginMiddleware::on_body(http::Exchange& exchange, std::string_view& pi
       complain(exchange, "returned what is no verdict: ", std::to_string(verdict));
       return Verdict::Error;
   }
-  return Verdict::Next;
 }
 
 void PluginMiddleware::on_writable(http::Exchange& exchange) {

@@ -15,7 +15,8 @@ Setup behind(const std::string& tested, const std::string& middleware, const std
                   "\"\n[[plugin]]\nname = \"demo\"\nfile = \"" + DEMO_PLUGIN "\"\n" + middleware +
                   "[[route]]\npath = \"/json\"\nhandler = \"demo:json\"\n" + route +
                   "[[route]]\npath = \"/bytes/{n}\"\nhandler = \"demo:bytes\"\n"
-                  "[[route]]\npath = \"/echo\"\nmethod = \"POST\"\nhandler = \"demo:echo\"\n"};
+                  "[[route]]\npath = \"/echo\"\nmethod = \"POST\"\nhandler = \"demo:echo\"\n"
+                  "[[route]]\npath = \"/notes\"\nmethod = \"POST\"\nhandler = \"demo:notes\"\n"};
 }
 
 bool any_contains(const std::vector<std::string>& lines, std::string_view text) {
@@ -198,6 +199,61 @@ TEST_CASE("middleware: a body that grows without end is cut for a client that is
             behind(plugin("bad_middleware"), "[[middleware]]\nkind = \"tested:grows\"\n"));
   CHECK(host.request("GET", "/json").read_at_most(1000).send().cut);
   CHECK(any_contains(host.log(), "made more of an answer than its client took"));
+}
+
+TEST_CASE("middleware: another body can stand in the place of the request's, or none") {
+  Host host(plugin("bad_middleware"),
+            behind(plugin("bad_middleware"), "[[middleware]]\nkind = \"tested:shouts\"\n"));
+  CHECK(host.request("POST", "/echo").body("a body").send().body == "A BODY");
+  CHECK(host.request("POST", "/echo").body("a body").chunked().split_body(2).send().body == "A BODY");
+  Host refusing(plugin("bad_middleware"),
+                behind(plugin("bad_middleware"), "[[middleware]]\nkind = \"tested:refuses_body\"\n"));
+  CHECK(refusing.request("POST", "/echo").body("a good body").send().body == "a good body");
+  CHECK(refusing.request("POST", "/notes").body(R"({"text":"good"})").send().status == 201);
+  CHECK(refusing.request("POST", "/notes").body(R"({"text":"bad"})").send().status == 422);
+  // This handler has begun its answer by then.
+  CHECK(refusing.request("POST", "/echo").body("a bad body").send().cut);
+}
+
+TEST_CASE("middleware: notes and state last from the request to its answer") {
+  Host host(plugin("bad_middleware"),
+            behind(plugin("bad_middleware"), "[[middleware]]\nkind = \"tested:remembers\"\n"));
+  for (int i = 0; i < 2; ++i) {
+    const Reply reply = host.request("GET", "/json").send();
+    CHECK(reply.header("X-User") == "Ada");
+    CHECK(reply.header("X-Seen") == "1");
+    CHECK(reply.header("X-Absent") == "absent");
+  }
+}
+
+TEST_CASE("middleware: who watches a body sees all of it, and it is sent as it is") {
+  Host host(plugin("bad_middleware"),
+            behind(plugin("bad_middleware"), "[[middleware]]\nkind = \"tested:watches\"\n"));
+  CHECK(host.request("GET", "/json").send().header("Content-Length") == "27");
+  CHECK(host.request("GET", "/bytes/100000").send().body.size() == 100'000);
+  CHECK(any_contains(host.log(), "watched 27"));
+  CHECK(any_contains(host.log(), "watched 100000"));
+}
+
+TEST_CASE("middleware: a coroutine decides about a request") {
+  Host host(plugin("bad_middleware"),
+            behind(plugin("bad_middleware"), "[[middleware]]\nkind = \"tested:sleeps\"\n"));
+  CHECK(host.request("GET", "/json").send().status == 200);
+  CHECK(host.request("GET", "/json").header("X-Refuse", "1").send().status == 403);
+  CHECK(host.for_each_suspension(host.request("GET", "/json"), {}) > 0);
+  host.close();
+  CHECK(host.problems().empty());
+}
+
+TEST_CASE("middleware: wherever memory runs out, there is an answer") {
+  for (const std::string kind : {"count", "waits", "sleeps", "remembers"}) {
+    INFO(kind);
+    Host host(plugin("bad_middleware"),
+              behind(plugin("bad_middleware"), "[[middleware]]\nkind = \"tested:" + kind + "\"\n"));
+    CHECK(host.for_each_allocation(host.request("GET", "/json")) > 0);
+    host.close();
+    CHECK(host.problems().empty());
+  }
 }
 
 }  // namespace leat::testing

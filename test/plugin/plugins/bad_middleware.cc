@@ -90,6 +90,61 @@ int32_t frames(const leat_scope*, leat_request* request) {
   return LEAT_BODY_KEEP;
 }
 
+// Another body in the place of the request's.
+int32_t shouts(const leat_scope*, leat_request* request, leat_str* piece, int32_t) {
+  leat_str copy = leat::detail::api.arena->copy(request, *piece);
+  for (size_t i = 0; i < copy.len; ++i)
+    if (copy.ptr[i] >= 'a' && copy.ptr[i] <= 'z') const_cast<char*>(copy.ptr)[i] -= 'a' - 'A';
+  *piece = copy;
+  return LEAT_NEXT;
+}
+int32_t refuses_body(const leat_scope*, leat_request* request, leat_str* piece, int32_t) {
+  if (leat::to_view(*piece).find("bad") == std::string_view::npos) return LEAT_NEXT;
+  return leat::detail::api.response->send_problem(request, 422, LEAT_STR("Not that."), {}) == LEAT_OK
+             ? LEAT_DONE
+             : LEAT_ERROR;
+}
+
+// What it has noted and kept for the request, in its answer's head; also for one that waited.
+struct Remembers {
+  struct State : leat::PerRequest {
+    int seen = 0;
+  };
+  leat::Reply request(leat::Request& request, State& state) const {
+    ++state.seen;
+    leat::set_note(request, "user", "nobody");
+    leat::set_note(request, "user", "Ada");
+    return request.after(std::chrono::milliseconds(5), [](leat::Request&) { return leat::next(); });
+  }
+  void head(leat::Head& head, leat::Request& request, State& state) const {
+    head.set("X-User", leat::note_of(request, "user").value_or("(none)"));
+    head.set("X-Seen", std::to_string(state.seen));
+    head.set("X-Absent", leat::note_of(request, "other") ? "there" : "absent");
+  }
+};
+
+// Sees bodies, and changes nothing: how long they were is in the log.
+struct Watches {
+  struct State : leat::PerRequest {
+    size_t bytes = 0;
+  };
+  leat::Wants head(leat::Head&) const { return leat::Wants::Watch; }
+  void piece(std::string_view piece, State& state) const { state.bytes += piece.size(); }
+  void done(leat::Request& request, State& state) const {
+    request.log().info("watched " + std::to_string(state.bytes));
+  }
+};
+
+// Asks for a key in a coroutine.
+struct Sleeps {
+  leat::Task<leat::Reply> request(leat::Request& request) const {
+    const bool refused = request.header("X-Refuse").has_value();
+    co_await leat::sleep(std::chrono::milliseconds(5));
+    if (refused) co_return leat::problem(403, "No.");
+    co_return leat::next();
+  }
+};
+
 struct Grows {
   void piece(std::string_view, leat::Onward& onward) const {
     const std::string much(65'536, 'x');
@@ -112,13 +167,21 @@ class Bad : public leat::Plugin<Bad> {
     piece_fails.piece = fails_with_piece;
     leat_middleware end_fails = on_request<nullptr>(LEAT_STR_INIT("end_fails"));
     end_fails.end = fails;
+    leat_middleware shouting = on_request<nullptr>(LEAT_STR_INIT("shouts"));
+    shouting.body = shouts;
+    leat_middleware refusing = on_request<nullptr>(LEAT_STR_INIT("refuses_body"));
+    refusing.body = refuses_body;
     return leat::kinds(
+        shouting, refusing, kind<Remembers>("remembers", leat::Phase::Identify, "Remembers."),
+        kind<Watches>("watches", leat::Phase::Observe, "Watches."),
+        kind<Sleeps>("sleeps", leat::Phase::Protect, "Waits in a coroutine."),
         on_request<throws>(LEAT_STR_INIT("throws")),
         on_request<done_without_answer>(LEAT_STR_INIT("done_without_answer")),
         on_request<never_answers>(LEAT_STR_INIT("never_answers")),
         on_request<no_verdict>(LEAT_STR_INIT("no_verdict")), on_request<fails>(LEAT_STR_INIT("fails")),
         on_request<throws_late>(LEAT_STR_INIT("throws_late")),
-        on_request<never_resumes>(LEAT_STR_INIT("never_resumes")), on_request<exits>(LEAT_STR_INIT("exits")), on_request<twice>(LEAT_STR_INIT("twice")),
+        on_request<never_resumes>(LEAT_STR_INIT("never_resumes")), on_request<exits>(LEAT_STR_INIT("exits")),
+        on_request<twice>(LEAT_STR_INIT("twice")),
         on_request<next_after_answer>(LEAT_STR_INIT("next_after_answer")),
         on_request<error_after_answer>(LEAT_STR_INIT("error_after_answer")),
         on_head<head_throws>(LEAT_STR_INIT("head_throws")),
