@@ -25,8 +25,8 @@ class Middleware : public http::AnswerFilter {
 
   // Forward, before the handler, in the order of the chain. Next goes on; Done means that it answered, or
   // began to. Pending: exchange.suspend() was called; whoever resumes the request (WorkerContext) calls
-  // resume_chain() (pipeline.h) with the verdict. Meanwhile no more than the request's body is collected; for handlers that
-  // stream it, and for clients that wait to be told, it is not read.
+  // resume_chain() (pipeline.h) with the verdict. Meanwhile the request's body is collected, or, where its handler
+  // streams it, not read; for as long as an answer may take.
   [[nodiscard]] virtual Verdict on_request(http::Exchange&) { return Verdict::Next; }
   // The request's body, of requests that have one and came to the handler: all of it before the handler is
   // called, or, where that streams it, a piece before the handler sees it. The one behind `last` may be
