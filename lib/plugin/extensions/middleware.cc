@@ -57,8 +57,9 @@ int32_t declare(const leat_host* host, const leat_middleware* kinds, uint32_t co
   if (library == nullptr) return refuse(kFunction, "kinds are declared in load()", LEAT_E_STATE);
   const auto fail = [&](const std::string& message) {
     const std::string text = "its middleware " + message;
+    if (error == nullptr) return refuse(kFunction, text, LEAT_E_ARGUMENT);
     host->fail(error, {}, to_str(text));
-    return refuse(kFunction, text, LEAT_E_ARGUMENT);
+    return LEAT_E_ARGUMENT;
   };
   if (count > kMostKinds || (count > 0 && kinds == nullptr))
     return fail("is not there, or more than 256 kinds");
