@@ -1,5 +1,5 @@
-// leat.middleware/1: kinds of middleware that plugins have, and what their callbacks need besides what handlers
-// have.
+// leat.middleware/1: kinds of middleware that plugins have, and what their callbacks need besides what
+// handlers have.
 #include <fmt/core.h>
 
 #include <algorithm>

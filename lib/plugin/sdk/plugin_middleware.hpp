@@ -1,21 +1,21 @@
 // Part of plugin.hpp: middleware, which stands between clients and the handlers of whichever plugin.
 //
 // A kind is a class. Of it an object is made for each [[middleware]] kind = "PLUGIN:NAME" in the
-// configuration, from Setup& (its options), from the plugin and Setup&, or from nothing; all workers share it.
-// It has, in any combination,
+// configuration, from Setup& (its options), from the plugin and Setup&, or from nothing; all workers share
+// it. It has, in any combination,
 //
-//   leat::Reply request(...)     before the handler: leat::next() lets the request go on, everything else is its
-//                                answer. May be a coroutine, leat::Task<leat::Reply>
-//   void head(leat::Head&, ...)  sees and changes the head of each answer. May return leat::Wants for the body;
-//                                without it the body is changed where there is a piece() or end()
+//   leat::Reply request(...)     before the handler: leat::next() lets the request go on, everything else is
+//                                its answer. May be a coroutine, leat::Task<leat::Reply>
+//   void head(leat::Head&, ...)  sees and changes the head of each answer. May return leat::Wants for the
+//                                body; otherwise the body is changed where there is a piece() or end()
 //   void piece(std::string_view piece, leat::Onward&, ...)
-//                                a piece of an answer's body, cut anywhere; what is given on is what the client
-//                                gets
+//                                a piece of an answer's body, cut anywhere; what is given on is what the
+//                                client gets
 //   void end(leat::Onward&, ...) the body is complete: what was held back is given now
 //   void cancel(...), void done(...)
 //
-// "..." are parameters as handlers have them, as far as they do not name a part of a route: Request&, Json&, the
-// plugin, its Worker, and
+// "..." are parameters as handlers have them, as far as they do not name a part of a route: Request&, Json&,
+// the plugin, its Worker, and
 //
 //   State&                       the class's own `struct State : leat::PerRequest`, one for each request
 //
