@@ -45,6 +45,9 @@ class PluginHandler final : public pipeline::Handler {
   void deliver_without_request(uint32_t worker, const Completion& completion) const;
   // The request ends: so does what it waits for.
   void end_suspensions(http::Exchange& exchange) const;
+  // Logs what was thrown, in the block that catches it.
+  void complain_of_exception(std::string_view when = {}) const;
+  static constexpr std::string_view kAfterItsEnd = " for a completion whose request had ended";
 
  private:
   [[nodiscard]] leat_scope scope(uint32_t worker) const;

@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 #include <list>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -148,6 +149,24 @@ TEST_CASE("pool: who would rather not wait is told when the last work has come b
   CHECK(calls == 0);
   CHECK(turn_until(site, [&] { return calls == 1; }));
   CHECK(site.instance().when_idle(0, [] {}));
+}
+
+TEST_CASE("pool: what the last work throws without its request is told before the instance may end") {
+  LogText log;
+  Site site("pool");
+  {
+    http::Session session(site.environment(), "192.0.2.7", 0);
+    session.feed(request_for("/throws_late"));
+    CHECK(counts_become(site, "alive 1 works 1 delivered 0 without 0 cancels 0"));
+    session.disconnect();
+  }
+  std::optional<std::string> told;
+  CHECK_FALSE(site.instance().when_idle(0, [&] { told = log.take(); }));
+  REQUIRE(turn_until(site, [&] { return told.has_value(); }));
+  INFO(*told);
+  CHECK(told->contains(
+      "plugin tested: handler throws_late on route route-throws_late: threw an exception for a "
+      "completion whose request had ended: too late"));
 }
 
 TEST_CASE("pool: with clients that leave at any moment, everything comes back exactly once") {
