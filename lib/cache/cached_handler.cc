@@ -10,7 +10,6 @@
 #include "http/problem.h"
 #include "http/service.h"
 #include "http/session.h"
-#include "pipeline/limited_handler.h"
 #include "pipeline/pipeline.h"
 
 namespace leat::cache {
@@ -271,7 +270,7 @@ Verdict CachedHandler::waited_in_vain(http::Exchange& exchange, LeadingCall& cal
     return Verdict::Done;
   }
   count(Result::Waited);
-  (void)exchange.response.add("Retry-After", pipeline::kRetryAfterS);
+  http::add_retry_after(exchange);
   exchange.send_problem(status, detail);
   return Verdict::Done;
 }

@@ -39,9 +39,14 @@ std::string_view problem_body(Arena& arena, uint16_t status, std::string_view de
   return {joined, head + extra.size() + 2};
 }
 
+void add_retry_after(Exchange& exchange) {
+  if (exchange.response.find("Retry-After").empty())
+    (void)exchange.response.add_checked("Retry-After", kRetryAfterS);
+}
+
 bool send_out_of_memory(Exchange& exchange) {
   if (exchange.started()) return false;
-  if (exchange.response.find("Retry-After").empty()) (void)exchange.response.add_checked("Retry-After", "1");
+  add_retry_after(exchange);
   return exchange.send_problem(kOutOfMemory.status, kOutOfMemory.detail);
 }
 

@@ -14,6 +14,9 @@ class Exchange;
 // Why a request is refused for which memory is out.
 inline constexpr Refusal kOutOfMemory{503, "The server is out of memory for this request."};
 
+// How long a client that is told to come again should wait, in seconds.
+inline constexpr std::string_view kRetryAfterS = "1";
+
 inline constexpr std::string_view kProblemType = "application/problem+json";
 
 // The JSON object: type, title (the status's reason phrase), status, detail and request_id where not empty,
@@ -21,6 +24,9 @@ inline constexpr std::string_view kProblemType = "application/problem+json";
 // details.
 std::string_view problem_body(Arena& arena, uint16_t status, std::string_view detail,
                               std::string_view request_id, std::string_view extra);
+
+// Puts that into the answer to come, unless it has a Retry-After.
+void add_retry_after(Exchange& exchange);
 
 // Answers with a 503 for want of memory, which says that trying again may help. False: it was answered
 // before.

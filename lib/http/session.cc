@@ -29,6 +29,7 @@ static_assert(kAnswerWithoutMemory.size() - kHeadWithoutMemory == 116);
 // The same before it is known what was asked for: HEAD has no body.
 constexpr std::string_view kTurnedAway =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
+static_assert(kRetryAfterS == "1", "both say so");
 
 constexpr bool is_line_end(char c) { return c == '\r' || c == '\n'; }
 
@@ -483,8 +484,7 @@ void Session::refuse(const Refusal& refusal) {
   }
   if (!exchange.requested_ && asks_head_) exchange.show_head_request();
   exchange.close_after = true;
-  if (refusal.status == 503 && exchange.response.find("Retry-After").empty())
-    (void)exchange.response.add_checked("Retry-After", "1");
+  if (refusal.status == 503) add_retry_after(exchange);
   exchange.send_problem(refusal.status, refusal.detail);
   close(true);
 }

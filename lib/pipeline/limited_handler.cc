@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "http/problem.h"
+
 namespace leat::pipeline {
 
 LimitedHandler::LimitedHandler(std::unique_ptr<Handler> handler, std::vector<std::shared_ptr<Places>> places,
@@ -13,8 +15,7 @@ Verdict LimitedHandler::handle(http::Exchange& exchange) {
     if (places_[i]->take()) continue;
     while (i > 0) places_[--i]->give();
     if (refused_ != nullptr) refused_->add(1);
-    // There is room: a response takes 64 fields, and only middleware has had a chance to add some.
-    (void)exchange.response.add("Retry-After", kRetryAfterS);
+    http::add_retry_after(exchange);
     exchange.send_problem(503, "Too many requests for this resource are being answered.");
     return Verdict::Done;
   }

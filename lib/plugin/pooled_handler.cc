@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "http/problem.h"
-#include "pipeline/limited_handler.h"
 #include "plugin/call.h"
 #include "plugin/errand.h"
 #include "plugin/resumption.h"
@@ -51,8 +50,7 @@ pipeline::Verdict PooledHandler::handle(http::Exchange& exchange) {
   }
   if (started == LEAT_E_BUSY) {
     if (refused_ != nullptr) refused_->add(1);
-    // There is room: a response takes 64 fields, and only middleware has had a chance to add some.
-    (void)exchange.response.add("Retry-After", pipeline::kRetryAfterS);
+    http::add_retry_after(exchange);
     exchange.send_problem(503, "Too many requests wait for their turn.");
   } else {
     http::send_out_of_memory(exchange);
