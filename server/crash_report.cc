@@ -133,23 +133,19 @@ void leave_words(std::string_view how, std::string_view plugin, std::string_view
   if (last_words->how[0] == '\0') put_words(last_words->how, how);
 }
 
-// "plugin demo: handler json on route GET /json" -> "demo". Async-signal-safe.
-std::string_view plugin_of(const std::string* title) {
-  constexpr std::string_view kBlame = "plugin ";
-  if (title == nullptr || !title->starts_with(kBlame)) return {};
-  const std::string_view rest = std::string_view(*title).substr(kBlame.size());
-  return rest.substr(0, rest.find(": "));
-}
-
 // What ran last on this thread, or, where no plugin has run here, on any other; empty where that is more than
 // one plugin.
 std::string_view last_plugin() {
+  const auto of = [](const plugin::Activity& activity) {
+    const std::string* title = activity.last();
+    return title == nullptr ? std::string_view() : plugin_of(*title);
+  };
   std::string_view last;
-  if (plugin::thread_activity != nullptr) last = plugin_of(plugin::thread_activity->last());
+  if (plugin::thread_activity != nullptr) last = of(*plugin::thread_activity);
   if (!last.empty()) return last;
   if (last_words == nullptr) return last;
   for (uint32_t i = 0; i < std::min<uint32_t>(last_words->threads, LastWords::kMostThreads); ++i) {
-    const std::string_view each = plugin_of(last_words->all[i].activity.last());
+    const std::string_view each = of(last_words->all[i].activity);
     if (each.empty() || each == last) continue;
     if (!last.empty()) return {};
     last = each;
@@ -348,9 +344,10 @@ void end_for_hanging(std::string_view what) {
     for (uint32_t i = 0; thread == 0 && i < std::min<uint32_t>(last_words->threads, LastWords::kMostThreads);
          ++i) {
       const LastWords::Thread& each = last_words->all[i];
-      if (each.activity.now() == nullptr) continue;
+      const std::string* title = each.activity.now();
+      if (title == nullptr) continue;
       thread = each.id;
-      plugin = plugin_of(each.activity.now());
+      plugin = plugin_of(*title);
     }
     put_words(last_words->plugin, plugin);
   }

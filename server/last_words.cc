@@ -22,13 +22,6 @@ std::string text_of(const char (&text)[Size]) {
   return {text, ::strnlen(text, Size)};
 }
 
-// "plugin demo: handler json on route GET /json" -> "demo".
-std::string plugin_of(std::string_view title) {
-  if (!title.starts_with(kBlame)) return {};
-  title.remove_prefix(kBlame.size());
-  return std::string(title.substr(0, title.find(": ")));
-}
-
 std::string route_of(std::string_view title) {
   const size_t at = title.find(kRoute);
   return at == std::string_view::npos ? "" : std::string(title.substr(at + kRoute.size()));
@@ -41,6 +34,12 @@ bool is_fault(int signal) {
 }
 
 }  // namespace
+
+std::string_view plugin_of(std::string_view title) {
+  if (!title.starts_with(kBlame)) return {};
+  title.remove_prefix(kBlame.size());
+  return title.substr(0, title.find(": "));
+}
 
 void put_words(char* into, size_t size, std::string_view text) {
   const size_t fits = std::min(text.size(), size - 1);
@@ -86,7 +85,7 @@ void blame_running(Ending& ending, std::string& route, const LastWords& words) {
   std::vector<std::string> plugins;
   for (uint32_t i = 0; i < std::min<uint32_t>(words.threads, LastWords::kMostThreads); ++i) {
     const std::string title = words.running(words.all[i].activity);
-    std::string name = plugin_of(title);
+    std::string name(plugin_of(title));
     if (name.empty() || std::ranges::contains(plugins, name)) continue;
     plugins.push_back(std::move(name));
     route = route_of(title);

@@ -51,6 +51,10 @@ struct LastWords {
   [[nodiscard]] std::string running(const plugin::Activity& activity) const;
 };
 
+// Whose a title is: "plugin demo: handler json on route GET /json" -> "demo"; empty for nobody's. A view of it.
+// Async-signal-safe.
+std::string_view plugin_of(std::string_view title);
+
 // Puts `text` into an array of characters, cut to fit. Async-signal-safe.
 void put_words(char* into, size_t size, std::string_view text);
 template <size_t Size>
