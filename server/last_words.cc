@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <span>
 #include <vector>
 
 namespace leat::server {
@@ -69,12 +70,12 @@ void LastWords::note(const std::string& title) {
   title_count.store(index + 1, std::memory_order_release);
 }
 
-// The newest first: an address may have been another's before.
 std::string LastWords::running(const plugin::Activity& activity) const {
   const std::string* now = activity.now();
   if (now == nullptr) return {};
-  for (size_t i = std::min<size_t>(title_count.load(std::memory_order_acquire), kMostTitles); i-- > 0;)
-    if (titles[i].address == now) return text_of(titles[i].text);
+  const size_t count = std::min<size_t>(title_count.load(std::memory_order_acquire), kMostTitles);
+  for (const Title& title : std::span(titles, count))
+    if (title.address == now) return text_of(title.text);
   return {};
 }
 

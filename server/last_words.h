@@ -20,7 +20,7 @@ namespace leat::server {
 
 struct LastWords {
   static constexpr size_t kMostThreads = 256;  // those beyond are not told of
-  static constexpr size_t kMostTitles = 2048;  // likewise; a reload adds those of the plugins that it loads
+  static constexpr size_t kMostTitles = 2048;  // likewise; a reload adds those that are new
 
   struct Title {
     const std::string* address;  // in the other process

@@ -36,7 +36,7 @@ class PluginHandler final : public pipeline::Handler {
 
   [[nodiscard]] PluginInstance& instance() const { return instance_; }
   [[nodiscard]] const RouteInfo& route() const { return route_; }
-  // For the log; lives as long as the library.
+  // For the log; lives as long as the Commons.
   [[nodiscard]] const std::string& title() const { return title_; }
 
   // Runs a timer's or a completion's callback and does what its verdict asks for.

@@ -94,7 +94,7 @@ class PluginLibrary {
   [[nodiscard]] const LibraryOptions& options() const { return options_; }
   // Nothing of it may be looked at once its last instance has gone.
   [[nodiscard]] bool unloads() const { return (entry_.flags & LEAT_PLUGIN_UNLOADS) != 0; }
-  // A title: a copy that lives as long as any library's plugins may, the same one for the same text. One
+  // A title: a copy in the Commons, and with them longer than the library; the same one for the same text. One
   // thread at a time.
   const std::string& keep(std::string text);
 
