@@ -49,6 +49,12 @@ bool restarted(const Daemon& daemon, int former) {
   return serving != 0 && serving != former;
 }
 
+// Waits until the supervisor takes the end of the process that serves for a crash of what it serves, and not for
+// one of a start that failed: whoever answers here has told it before.
+bool has_begun(const std::string& admin_socket) {
+  return wait_until([&] { return run_leat({"plugin", "list", "--socket", admin_socket}).status == 0; });
+}
+
 size_t times(const std::string& text, std::string_view word) {
   size_t count = 0;
   for (size_t at = 0; (at = text.find(word, at)) != std::string::npos; ++at) ++count;
@@ -74,13 +80,14 @@ class Replaceable {
     std::filesystem::rename(folder_.path("new.so"), folder_.path("plugin.so"));
   }
   [[nodiscard]] Daemon& daemon() { return daemon_; }
+  [[nodiscard]] bool has_begun() const { return e2e::has_begun(folder_.path("admin")); }
   [[nodiscard]] Response ask() const { return Client(daemon_.address()).ask(get("/version")); }
 
  private:
   std::string configuration(const std::string& server, const std::string& build) {
     install(build);
     Wanted wanted;
-    wanted.server = server;
+    wanted.server = server + "admin_socket = \"" + folder_.path("admin") + "\"\n";
     wanted.more = "[[plugin]]\nname = \"g\"\nfile = \"" + folder_.path("plugin.so") +
                   "\"\n[[route]]\npath = \"/version\"\nhandler = \"g:version\"\n";
     return demo_configuration(wanted);
@@ -260,6 +267,7 @@ TEST_CASE("supervisor: after a crash that serves which served last, and not what
   for (int i = 0; i < 2; ++i) {
     kill_serving(site.daemon());
     CHECK(site.ask().body == "1");
+    CHECK(site.has_begun());
     CHECK(serves(site.daemon()));
   }
   CHECK(site.daemon().logs("this is what served last"));
