@@ -200,6 +200,13 @@ struct Source {
   config::Files files;
 };
 
+// Whether the files of the configuration say what they said then.
+bool says_the_same(const Source& source, const config::Overrides& overrides) {
+  config::Files now;
+  (void)config::load(source.file, overrides, &now);
+  return now.text() == source.files.text();
+}
+
 Control::Options control_options(const Command& command, const config::Settings& running,
                                  plugin::PluginLibraries& libraries, OwnMetrics& own, LifeSigns* signs,
                                  Proven& proven, Source source) {
@@ -294,7 +301,8 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   log::info("leat {} with {} worker{} and {} route{}", LEAT_VERSION, loaded->workers,
             loaded->workers == 1 ? "" : "s", routes, routes == 1 ? "" : "s");
   if (!start.former_end.empty()) log::error("{}", start.former_end);
-  if (kept) log::warn("this is what served last: what the files say since is taken up by a reload");
+  if (kept && (libraries.copies_differ() || !says_the_same(source, command.overrides)))
+    log::warn("this is what served last: what the files say since is taken up by a reload");
   for (const std::string& name : start.quarantined)
     log::error("plugin {} is quarantined, its routes answer 503: it has crashed too often", name);
   json::set_default_backend(loaded->settings.json_backend);

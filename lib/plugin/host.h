@@ -163,6 +163,8 @@ class PluginLibraries {
   [[nodiscard]] std::vector<Copy> copies() const;
   // A configuration is loaded, from files, or, where they are among `copies`, from those.
   void begin(std::vector<Copy> copies = {});
+  // Whether one of these copies is not what its file holds now, which reads both.
+  [[nodiscard]] bool copies_differ() const;
 
  private:
   std::unique_ptr<Commons> commons_;

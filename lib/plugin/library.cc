@@ -90,6 +90,8 @@ std::expected<std::string, LoadError> read_file(const std::string& path) {
   return bytes;
 }
 
+std::string path_of(const PluginLibraries::Copy& copy) { return fmt::format("/proc/self/fd/{}", copy.fd); }
+
 // A memory file with `bytes` that nobody can change any more.
 Expected<Fd> private_copy(const std::string& name, std::string_view bytes) {
   // From Linux 6.3 on a host may want code in memory files to be asked for; older ones don't know the flag.
@@ -261,7 +263,7 @@ std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load(
   auto path = given == given_.end() ? find_file(file, options.directories)
                                     : std::expected<std::string, LoadError>(given->path);
   if (!path) return std::unexpected(std::move(path.error()));
-  const auto bytes = read_file(given != given_.end() ? fmt::format("/proc/self/fd/{}", given->fd) : *path);
+  const auto bytes = read_file(given != given_.end() ? path_of(*given) : *path);
   if (!bytes) return std::unexpected(bytes.error());
   auto library = load_once(std::move(*path), *bytes, options);
   if (library) asked_.emplace_back(file, *library);
@@ -292,6 +294,13 @@ std::vector<PluginLibraries::Copy> PluginLibraries::copies() const {
 void PluginLibraries::begin(std::vector<Copy> copies) {
   given_ = std::move(copies);
   asked_.clear();
+}
+
+bool PluginLibraries::copies_differ() const {
+  return std::ranges::any_of(given_, [](const Copy& each) {
+    const auto file = read_file(each.path), copy = read_file(path_of(each));
+    return !file || !copy || *file != *copy;
+  });
 }
 
 std::vector<std::shared_ptr<PluginLibrary>> PluginLibraries::take_unused() {

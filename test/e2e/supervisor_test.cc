@@ -285,6 +285,43 @@ TEST_CASE("supervisor: after a crash that serves which served last, and not what
   CHECK(site.ask().body == "2");
 }
 
+TEST_CASE("supervisor: that the files say another thing than what served last is told where they do") {
+  const TempFolder folder;
+  const std::string part = folder.write("part.toml", "# nothing\n");
+  std::filesystem::copy_file(DEMO_PLUGIN, folder.path("demo.so"));
+  Daemon daemon("include = [\"" + part + "\"]\n" +
+                demo_configuration({.server = "admin_socket = \"" + folder.path("admin") + "\"\n"}) +
+                "[[plugin]]\nname = \"other\"\nfile = \"" + folder.path("demo.so") + "\"\n");
+  const auto restart = [&] {
+    kill_serving(daemon);
+    CHECK(has_begun(folder.path("admin")));
+    CHECK(serves(daemon));
+  };
+  size_t told = 0;
+  const auto is_told = [&] {
+    ++told;
+    return wait_until([&] { return times(daemon.log(), "this is what served last") >= told; });
+  };
+  reload(daemon);
+  restart();
+  folder.write("part.toml", "# something\n");
+  restart();
+  CHECK(is_told());
+  reload(daemon);
+  restart();
+  const auto file = [&](const char* name) { return folder.path(name); };
+  std::filesystem::rename(file("demo.so"), file("away.so"));
+  restart();
+  CHECK(is_told());
+  std::filesystem::rename(file("away.so"), file("demo.so"));
+  restart();
+  std::filesystem::copy_file(TEST_PLUGINS "/generation_1.so", file("new.so"));
+  std::filesystem::rename(file("new.so"), file("demo.so"));
+  restart();
+  CHECK(is_told());
+  CHECK(times(daemon.log(), "this is what served last") == told);
+}
+
 TEST_CASE("supervisor: what served last is the whole configuration, with all files that it came from") {
   const TempFolder folder;
   std::filesystem::create_directories(folder.path("conf.d"));
