@@ -248,7 +248,7 @@ TEST_CASE("containment: the log is not written to what took the place of a close
 }
 
 TEST_CASE("containment: closed descriptors of the daemon are noticed, and laid to who ran last") {
-  for (const std::string engine : {"io_uring", "epoll"}) {
+  for (const std::string engine : kEngines) {
     INFO(engine);
     Daemon daemon(bending("engine = \"" + engine + "\"\n"));
     const int former = daemon.serving_pid();
