@@ -46,8 +46,8 @@ TEST_CASE("wrapper: a bad parameter is a 400 that names it and says what it must
       {"/parameters/ann/7?limit=", "", "limit", "query parameter `limit`"},
       {"/parameters/ann/7?limit=5x", "", "limit", "query parameter `limit`"},
       {"/parameters/ann/7?page=99999999999999999999", "", "page", "query parameter `page`"},
-      {"/parameters/ann/7?ratio=1.5", "", "ratio", "a number from 0"},
-      {"/parameters/ann/7?ratio=nan", "", "ratio", "a number from 0"},
+      {"/parameters/ann/7?ratio=1.5", "", "ratio", "a number from 0.0 to 1.0."},
+      {"/parameters/ann/7?ratio=nan", "", "ratio", "a number from 0.0 to 1.0."},
       {"/parameters/ann/7?flag=perhaps", "", "flag", "must be true or false"},
       {"/parameters/ann/7", "X-Number: many\r\n", "X-Number", "The header `X-Number`"},
   };
