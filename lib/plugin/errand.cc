@@ -43,11 +43,7 @@ Errand::Errand(http::Exchange& original, PluginHandler& handler, Commons& common
   exchange_.tap = this;
 }
 
-Errand::~Errand() {
-  if (body_ != nullptr) context_.blocks().refund(body_room_);
-  if (ahead_ != nullptr) context_.blocks().refund(kAhead);
-  worker_.blocks().refund(sizeof(Errand));
-}
+Errand::~Errand() { worker_.blocks().refund(sizeof(Errand)); }
 
 std::unique_ptr<Errand> Errand::make(http::Exchange& original, PluginHandler& handler, Commons& commons) {
   BlockPool& memory = original.worker().blocks();
@@ -103,33 +99,19 @@ void Errand::on_answer(http::Exchange& exchange, std::optional<std::string_view>
   if (listener_ != nullptr && exchange.response.status < 400) listener_->on_change(exchange);
   answer_ = body ? Answer::Whole : Answer::Pieces;
   if (!body) return;
-  body_room_ = std::max<size_t>(body->size(), 1);
-  const bool counted = context_.blocks().charge(body_room_);
-  if (counted) body_.reset(new (std::nothrow) char[body_room_]);
-  if (body_ == nullptr) {
-    if (counted) context_.blocks().refund(body_room_);
-    answer_ = Answer::NoMemory;
-    return;
-  }
-  body->copy(body_.get(), body->size());
-  body_size_ = body->size();
+  if (!body_.append(context_.blocks(), *body, SIZE_MAX)) answer_ = Answer::NoMemory;
 }
 
 void Errand::on_piece(http::Exchange& exchange, std::string_view bytes) {
   std::unique_lock lock(mutex_);
-  if (ahead_ == nullptr && context_.blocks().charge(kAhead)) {
-    ahead_.reset(new (std::nothrow) char[kAhead]);
-    if (ahead_ == nullptr) context_.blocks().refund(kAhead);
-  }
-  if (ahead_ == nullptr) {
+  if (!ahead_.reserve(context_.blocks(), kAhead)) {
     answer_ = Answer::NoMemory;  // it is the first piece: nothing has gone out
     exchange.abort();
     return;
   }
   do {
-    const size_t size = std::min(bytes.size(), kAhead - ahead_size_);
-    bytes.copy(ahead_.get() + ahead_size_, size);
-    ahead_size_ += size;
+    const size_t size = std::min(bytes.size(), kAhead - ahead_.size());
+    ahead_.append(bytes.substr(0, size));
     bytes.remove_prefix(size);
     post();
     if (bytes.empty()) return;
@@ -142,7 +124,7 @@ bool Errand::wait_for_room(std::unique_lock<std::mutex>& lock) {
   const std::chrono::milliseconds most(commons_.client_wait_ms);
   const auto since = std::chrono::steady_clock::now();
   const auto before = waited_;
-  while (!left_ && waited_ < most && ahead_size_ == kAhead) {
+  while (!left_ && waited_ < most && ahead_.size() == kAhead) {
     room_.wait_for(lock, kLookAgain);
     post();
     waited_ = before + (std::chrono::steady_clock::now() - since);
@@ -154,7 +136,7 @@ void Errand::on_end(http::Exchange&) { complete_ = true; }
 
 // Under the mutex. Where it fails the request has ended, which leave() tells, or the next one may succeed.
 void Errand::post() {
-  if (posted_ || (told_ && ahead_size_ == 0)) return;
+  if (posted_ || (told_ && ahead_.size() == 0)) return;
   posted_ = worker_.resume_from_any_thread(
       ticket_, [](http::Exchange& original, void* errand) { static_cast<Errand*>(errand)->flow(original); },
       this);
@@ -228,9 +210,9 @@ void Errand::give_pieces(http::Exchange& original) {
     begun_ = true;
     if (give_head(original)) original.begin(exchange_.announced_length());
   }
-  const size_t size = std::exchange(ahead_size_, 0);
   // False where the answer was given otherwise, too.
-  if (size != 0 && !original.write({ahead_.get(), size})) blocked_ = !original.finished();
+  if (ahead_.size() != 0 && !original.write(ahead_.view())) blocked_ = !original.finished();
+  ahead_.reset(kAhead);
 }
 
 void Errand::end_pieces(http::Exchange& original) {
@@ -257,7 +239,7 @@ void Errand::finish(std::unique_ptr<Errand> errand, http::Exchange& original) {
       break;
     case Answer::Whole:
       // Copied, for what a client is slow to read is to count against limits.memory.
-      if (errand->give_head(original)) original.send({errand->body_.get(), errand->body_size_});
+      if (errand->give_head(original)) original.send(errand->body_.view());
       break;
     case Answer::Pieces:
       errand->end_pieces(original);

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "base/block_pool.h"
+#include "base/counted_text.h"
 #include "cache/cached_handler.h"
 #include "http/service.h"
 #include "pipeline/site.h"
@@ -109,9 +110,7 @@ class Errand final : public http::AnswerTap {
   http::Exchange exchange_;
   std::span<http::Response::Field> before_, copies_;  // fields that middleware has set, and their copies
   Answer answer_ = Answer::None;
-  std::unique_ptr<char[]> body_;  // of a whole answer
-  size_t body_size_ = 0;
-  size_t body_room_ = 0;
+  CountedText body_;       // of a whole answer
   bool complete_ = false;  // all pieces have come
   std::optional<cache::Wishes> wishes_;
   std::vector<std::string> tags_;
@@ -123,8 +122,7 @@ class Errand final : public http::AnswerTap {
 
   std::mutex mutex_;  // of all below
   std::condition_variable room_;
-  std::unique_ptr<char[]> ahead_;  // pieces on their way
-  size_t ahead_size_ = 0;
+  CountedText ahead_;    // pieces on their way
   bool told_ = false;    // the worker knows that it has begun
   bool posted_ = false;  // flow() or writable() will be called
   bool left_ = false;
