@@ -41,7 +41,8 @@ constinit thread_local int own_worker = -1;
 constexpr int kOthers[] = {SIGPIPE, SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1};
 std::array<struct sigaction, std::size(kOthers)> on_others;
 std::atomic<pid_t> loading_thread = 0;
-std::atomic<pid_t> exits_crash = 0;  // in that process an exit is a crash
+std::atomic<pid_t> hanging_thread = 0;  // which end_for_hanging() has asked for its report
+std::atomic<pid_t> exits_crash = 0;     // in that process an exit is a crash
 
 struct LoadedObject {
   uintptr_t begin = 0;
@@ -128,7 +129,8 @@ void write_frame(Line& line, uintptr_t address) {
 // Leaves what is known in the LastWords. `how` as Ending has it; what stands there already is kept.
 void leave_words(std::string_view how, std::string_view plugin, std::string_view route) {
   if (last_words == nullptr) return;
-  put_words(last_words->plugin, plugin);
+  // Whom end_for_hanging() has named stays named, unless more is known.
+  if (hanging_thread.load() != ::gettid() || !plugin.empty()) put_words(last_words->plugin, plugin);
   put_words(last_words->route, route);
   if (last_words->how[0] == '\0') put_words(last_words->how, how);
 }
@@ -356,6 +358,7 @@ void end_for_hanging(std::string_view what) {
   if (!plugin.empty()) line.text(" in plugin ").text(plugin);
   line.write();
   // It says where it is, if it still can.
+  hanging_thread = thread;
   if (thread != 0) ::tgkill(::getpid(), thread, SIGABRT);
   ::usleep(kLastChanceUs);
   for (;;) ::kill(::getpid(), SIGKILL);
@@ -384,8 +387,8 @@ void note_loaded_objects() {
 LoadingScope::LoadingScope(std::string_view plugin) : outer_(loading) {
   loading = plugin;
   if (own_worker >= 0) return;  // there are several at a time, and their titles tell of them
-  loading_thread = ::gettid();
   if (last_words != nullptr) put_words(last_words->loading, plugin);
+  loading_thread = ::gettid();  // whoever reads this finds the name there
 }
 
 LoadingScope::~LoadingScope() {
