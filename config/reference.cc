@@ -4,7 +4,7 @@
 
 #include "config/codes.h"
 #include "config/settings.h"
-#include "pipeline/middleware_kinds.h"
+#include "middleware/kinds.h"
 
 namespace leat::config {
 
@@ -135,7 +135,7 @@ std::string reference_markdown() {
   page += kRouteCache;
   for (const Setting& key : route_cache_settings()) page += setting_row(key, key.path);
   page += kMiddleware;
-  for (const pipeline::MiddlewareKind& kind : pipeline::middleware_kinds()) describe_kind(page, kind);
+  for (const pipeline::MiddlewareKind& kind : middleware::kinds()) describe_kind(page, kind);
   page += "\n## Errors\n\n| code | |\n|---|---|\n";
   for (const Explanation& each : explanations())
     page += fmt::format("| {} | {} |\n", code_text(each.code), each.title);
