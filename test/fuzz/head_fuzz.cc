@@ -130,6 +130,7 @@ struct Plain {
   bool message_complete = false;
   bool failed = false;
   size_t failed_at = 0;
+  bool failed_on_coding = false;
   std::string body;
 };
 
@@ -159,6 +160,7 @@ Plain read_once(std::string_view text) {
   llhttp.data = &plain;
   const auto error = llhttp_execute(&llhttp, text.data(), text.size());
   plain.failed = error != HPE_OK && error != HPE_PAUSED;
+  plain.failed_on_coding = error == HPE_INVALID_TRANSFER_ENCODING;
   if (plain.failed) plain.failed_at = static_cast<size_t>(llhttp_get_error_pos(&llhttp) - text.data());
   return plain;
 }
@@ -170,6 +172,13 @@ Plain read_plainly(std::string_view text) {
   while (true) {
     Plain plain = read_once(put);
     if (!plain.failed) return plain;
+    if (plain.failed_on_coding) {
+      // A tab behind the coding is taken for a part of its name, which is told of at the end of the head.
+      const auto head_end = put.begin() + static_cast<std::ptrdiff_t>(std::min(plain.failed_at, put.size()));
+      if (std::find(put.begin(), head_end, '\t') == head_end) return plain;
+      std::replace(put.begin(), head_end, '\t', ' ');
+      continue;
+    }
     // It tells of a character at its place or behind it.
     size_t at = plain.failed_at;
     const auto is_blank = [&](size_t place) {
