@@ -18,9 +18,9 @@
 #include <mutex>
 #include <string_view>
 
-#include "base/log.h"
-
 namespace leat::log {
+
+enum class Level : uint8_t;  // log.h; carried from note() to Tell
 
 class Causes {
  public:
@@ -56,7 +56,7 @@ class Causes {
     std::atomic<uint64_t> lines = 0;     // that came in it
     // With the mutex held:
     uint32_t most = 0;
-    Level level = Level::Info;
+    Level level{};
     size_t example_size = 0;
     std::array<char, kExample> example{};
   };

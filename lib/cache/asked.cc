@@ -3,11 +3,11 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
-#include "cache/cached_call.h"
+#include "http/service.h"
 
 namespace leat::cache {
 
-Asked::Asked(http::Exchange& exchange, bool obeyed) : now_ms(now_ms_of(exchange)) {
+Asked::Asked(http::Exchange& exchange, bool obeyed) : now_ms(exchange.worker().now_ns() / 1'000'000) {
   const http::Head& head = exchange.request.head();
   body = head.framing != http::Framing::None;
   bool has_control = false, pragma = false;

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "base/check.h"
-#include "plugin/sdk/plugin_text.hpp"
+#include "base/shared/plugin_text.hpp"
 
 namespace leat::json {
 

@@ -1,6 +1,6 @@
 #include "json/format.h"
 
-#include "plugin/sdk/plugin_text.hpp"
+#include "base/shared/plugin_text.hpp"
 
 namespace leat::json {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "plugin/sdk/plugin_text.hpp"
+#include "base/shared/plugin_text.hpp"
 
 namespace leat::json {
 

@@ -26,11 +26,11 @@
 #include <string_view>
 
 #include "base/arena.h"
+#include "base/shared/plugin_number.hpp"
 #include "json/backend.h"
 #include "json/format.h"
 #include "json/text_buffer.h"
 #include "json/valid.h"
-#include "plugin/sdk/plugin_number.hpp"
 
 namespace leat::json {
 

@@ -4,8 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/shared/plugin_number.hpp"
 #include "base/text.h"
-#include "plugin/sdk/plugin_number.hpp"
 
 namespace leat::pipeline {
 

@@ -12,28 +12,29 @@
 
 #include "base/activity.h"
 #include "http/exchange.h"
-#include "plugin/handler.h"
+#include "plugin/callee.h"
 #include "plugin/sdk/plugin.h"
+#include "plugin/text.h"
 
 namespace leat::plugin {
 
 // A timer that runs. In the arena of its request, and used again by the next one.
 struct Timer {
-  const PluginHandler* handler = nullptr;
+  const Callee* handler = nullptr;
   leat_resume resume = nullptr;
   void* argument = nullptr;
   Timer* next_free = nullptr;
 };
 
-struct FetchRecord;     // extension_client.cc
-struct CachePin;        // extension_cache.cc
-struct ServiceContext;  // extension_services.cc
+struct FetchRecord;     // extensions/client.cc
+struct CachePin;        // extensions/cache.cc
+struct ServiceContext;  // extensions/services.cc
 class Errand;
 
 // Kept for a request from the first moment that there is something to keep, in its arena, as
 // exchange.handler_state.
 struct RequestState {
-  const PluginHandler* handler = nullptr;        // whose request it is
+  const Callee* handler = nullptr;               // whose request it is
   void* user = nullptr;                          // the plugin's set_state
   SuspensionTable::Slot* suspensions = nullptr;  // a list: those that wait, or were just completed
   Timer* free_timers = nullptr;
@@ -51,7 +52,7 @@ struct RequestState {
 
 struct Call {
   http::Exchange* exchange = nullptr;
-  const PluginHandler* handler = nullptr;
+  const Callee* handler = nullptr;
   bool ending = false;  // on_cancel or on_done: nothing may be answered or waited for any more
 };
 inline constinit thread_local Call current_call;
@@ -59,12 +60,12 @@ inline constinit thread_local Call current_call;
 // Makes `exchange` the one that this thread's plugin code may use, for as long as it lives.
 class CallScope {
  public:
-  CallScope(http::Exchange& exchange, const PluginHandler& handler, bool ending)
+  CallScope(http::Exchange& exchange, const Callee& handler, bool ending)
       : outer_(current_call), running_(handler.title()) {
     current_call = {&exchange, &handler, ending};
   }
   // Without a request: there is none to use, and whoever asks what runs here still learns whose code it is.
-  explicit CallScope(const PluginHandler& handler) : outer_(current_call), running_(handler.title()) {
+  explicit CallScope(const Callee& handler) : outer_(current_call), running_(handler.title()) {
     current_call = {nullptr, &handler, true};
   }
   ~CallScope() { current_call = outer_; }
@@ -102,12 +103,5 @@ inline RequestState* state_of(const http::Exchange& exchange) {
 inline bool is_over(const http::Exchange& exchange) { return current_call.ending || exchange.cancelled(); }
 // Makes one where there is none; nullptr when the request's memory is out.
 RequestState* need_state(http::Exchange& exchange);
-
-inline leat_str to_str(std::string_view text) { return {text.data(), text.size()}; }
-// NULL is empty, whatever its length claims to be.
-inline std::string_view view(leat_str text) {
-  return text.ptr == nullptr ? std::string_view("", 0) : std::string_view(text.ptr, text.len);
-}
-inline bool is_text(leat_str text) { return text.ptr != nullptr || text.len == 0; }
 
 }  // namespace leat::plugin

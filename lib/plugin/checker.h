@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "plugin/host.h"
+#include "plugin/library.h"
 
 namespace leat::plugin {
 

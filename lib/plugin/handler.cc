@@ -3,65 +3,31 @@
 #include <fmt/core.h>
 
 #include <exception>
-#include <new>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "http/problem.h"
 #include "pipeline/pipeline.h"
 #include "plugin/call.h"
 #include "plugin/resumption.h"
-#include "plugin/running.h"
 #include "plugin/work.h"
 
 namespace leat::plugin {
 
 using pipeline::Verdict;
 
-RequestState* need_state(http::Exchange& exchange) {
-  if (exchange.handler_state == nullptr) {
-    void* memory = exchange.arena().allocate(sizeof(RequestState), alignof(RequestState));
-    if (memory == nullptr) return nullptr;
-    exchange.handler_state = new (memory) RequestState{.handler = current_call.handler};
-  }
-  return state_of(exchange);
-}
-
-std::optional<Running> running_now() {
-  const Call call = current_call;
-  if (call.handler == nullptr) return std::nullopt;
-  const PluginInstance& instance = call.handler->instance();
-  const PluginLibrary& library = instance.library();
-  const std::string_view path = call.exchange != nullptr ? call.exchange->request.path() : "";
-  return Running{instance.name(),    library.version(),        library.content(),
-                 library.build_id(), call.handler->route().id, path};
-}
-
-uint64_t call_time_ms() {
-  if (current_call.exchange == nullptr) return monotonic_ms();
-  return current_call.exchange->worker().now_ns() / 1'000'000;
-}
-
-int32_t refuse(std::string_view function, std::string_view why, int32_t code) {
-  const std::string_view who = current_call.handler != nullptr ? current_call.handler->blame() : "a plugin";
-  log::limited(log::Level::Warn, {who, function, why}, "{}: {}: {}", who, function, why);
-  return code;
-}
-
-PluginHandler::PluginHandler(PluginInstance& instance, const leat_handler& handler, RouteInfo route,
+PluginHandler::PluginHandler(PluginInstance& instance, const leat_handler& handler, const RouteInfo& route,
                              void* bound)
-    : instance_(instance),
+    : Callee(instance, route,
+             instance.library().keep(
+                 fmt::format("{}: handler {} on route {}", instance.blame(), view(handler.name), route.id))),
       handler_(handler),
-      route_(std::move(route)),
-      title_(instance.library().keep(
-          fmt::format("{}: handler {} on route {}", instance.blame(), view(handler.name), route_.id))),
       bound_(bound) {}
 
 PluginHandler::~PluginHandler() {
   if (handler_.unbind == nullptr || handler_.bind == nullptr) return;
   const CallScope call_scope(*this);
   try {
-    handler_.unbind(instance_.state(), bound_);
+    handler_.unbind(instance().state(), bound_);
   } catch (...) {
     complain("threw an exception in unbind");
   }
@@ -70,24 +36,10 @@ PluginHandler::~PluginHandler() {
 leat_scope PluginHandler::scope(uint32_t worker) const {
   return {sizeof(leat_scope),
           worker,
-          &instance_.host(),
-          instance_.state(),
-          instance_.worker_state(worker),
+          &instance().host(),
+          instance().state(),
+          instance().worker_state(worker),
           bound_};
-}
-
-void PluginHandler::complain(std::string_view what, std::string_view detail) const {
-  log::limited(log::Level::Error, {title_, what}, "{}: {}{}", title_, what, detail);
-}
-
-void PluginHandler::complain_of_exception(std::string_view when) const {
-  try {
-    throw;
-  } catch (const std::exception& error) {
-    complain(fmt::format("threw an exception{}: ", when), error.what());
-  } catch (...) {
-    complain(fmt::format("threw something that is not a std::exception{}", when));
-  }
 }
 
 // Runs plugin code for `exchange`. What it throws is an error; C callbacks can't, C++ ones that don't use the
@@ -235,7 +187,7 @@ void PluginHandler::end_suspensions(http::Exchange& exchange) const {
   while (SuspensionTable::Slot* slot = state.suspensions) {
     state.suspensions = slot->next;
     Completion completion;
-    if (instance_.suspensions(worker)->release(*slot, &completion))
+    if (instance().suspensions(worker)->release(*slot, &completion))
       deliver_without_request(worker, completion);
     else if (slot->work != nullptr)
       slot->work->withdraw();

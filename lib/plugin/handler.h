@@ -11,16 +11,16 @@
 #include <string_view>
 
 #include "pipeline/handler.h"
-#include "plugin/host.h"
+#include "plugin/callee.h"
 
 namespace leat::plugin {
 
 struct RequestState;
 
-class PluginHandler final : public pipeline::Handler {
+class PluginHandler final : public pipeline::Handler, public Callee {
  public:
   // `bound` is from the handler's bind(), or null.
-  PluginHandler(PluginInstance& instance, const leat_handler& handler, RouteInfo route, void* bound);
+  PluginHandler(PluginInstance& instance, const leat_handler& handler, const RouteInfo& route, void* bound);
   ~PluginHandler() override;
 
   [[nodiscard]] bool streams_body() const override {
@@ -32,22 +32,12 @@ class PluginHandler final : public pipeline::Handler {
   pipeline::Verdict on_writable(http::Exchange& exchange) override;
   void on_cancel(http::Exchange& exchange) override;
   void on_done(http::Exchange& exchange) override;
-  [[nodiscard]] std::string_view blame() const override { return instance_.blame(); }
+  [[nodiscard]] std::string_view blame() const override { return instance().blame(); }
 
-  [[nodiscard]] PluginInstance& instance() const { return instance_; }
-  [[nodiscard]] const RouteInfo& route() const { return route_; }
-  // For the log; lives as long as the Commons.
-  [[nodiscard]] const std::string& title() const { return title_; }
-
-  // Runs a timer's or a completion's callback and does what its verdict asks for.
-  void resume(http::Exchange& exchange, leat_resume callback, void* argument) const;
-  // Calls back a completion whose request has ended.
-  void deliver_without_request(uint32_t worker, const Completion& completion) const;
+  void resume(http::Exchange& exchange, leat_resume callback, void* argument) const override;
+  void deliver_without_request(uint32_t worker, const Completion& completion) const override;
   // The request ends: so does what it waits for.
   void end_suspensions(http::Exchange& exchange) const;
-  // Logs what was thrown, in the block that catches it.
-  void complain_of_exception(std::string_view when = {}) const;
-  static constexpr std::string_view kAfterItsEnd = " for a completion whose request had ended";
 
  private:
   [[nodiscard]] leat_scope scope(uint32_t worker) const;
@@ -58,12 +48,8 @@ class PluginHandler final : public pipeline::Handler {
   [[nodiscard]] bool body_comes(const RequestState* state) const;
   [[nodiscard]] bool goes_on(const RequestState* state) const;
   // `detail` differs from request to request: it does not make another cause of the line.
-  void complain(std::string_view what, std::string_view detail = {}) const;
 
-  PluginInstance& instance_;
   const leat_handler handler_;
-  const RouteInfo route_;
-  const std::string& title_;
   void* bound_;
 };
 

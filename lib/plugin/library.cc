@@ -4,6 +4,8 @@
 // the file on disk can neither crash the daemon nor make a later load find the old object, since the dynamic
 // linker knows objects by name and inode and this one's are its own. The price: a RUNPATH of $ORIGIN does not
 // lead to the plugin's folder.
+#include "plugin/library.h"
+
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -19,11 +21,9 @@
 #include "base/log.h"
 #include "base/memory_file.h"
 #include "base/text.h"
-#include "plugin/call.h"
 #include "plugin/commons.h"
-#include "plugin/extensions/extensions.h"
-#include "plugin/host.h"
 #include "plugin/load_time.h"
+#include "plugin/text.h"
 
 namespace leat::plugin {
 namespace {

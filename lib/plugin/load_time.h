@@ -14,7 +14,7 @@
 
 #include "base/log.h"
 #include "base/value.h"
-#include "plugin/host.h"
+#include "plugin/route_info.h"
 #include "plugin/sdk/plugin.h"
 
 namespace leat::plugin {

@@ -22,13 +22,13 @@ void drop_suspension(http::Exchange& exchange, SuspensionTable::Slot& slot);
 // Names it to other threads.
 leat_ticket ticket_of(http::Exchange& exchange, const SuspensionTable::Slot& slot);
 
-// Gives up what the request asks of upstreams. (extension_client.cc)
+// Gives up what the request asks of upstreams. (extensions/client.cc)
 void cancel_fetches(http::Exchange& exchange, RequestState& state);
 
-// Closes the contexts of services that the request has used. (extension_services.cc)
+// Closes the contexts of services that the request has used. (extensions/services.cc)
 void close_contexts(http::Exchange& exchange, RequestState& state);
 
-// Lets go of the cache's values that the request has seen. (extension_cache.cc)
+// Lets go of the cache's values that the request has seen. (extensions/cache.cc)
 void drop_pins(RequestState& state);
 
 // A completion arrives: the `resume` of SuspensionTable::complete.

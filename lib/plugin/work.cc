@@ -1,15 +1,14 @@
 #include "plugin/work.h"
 
 #include <algorithm>
-#include <chrono>
 #include <ctime>
 #include <exception>
 #include <new>
 #include <span>
-#include <thread>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "plugin/call.h"
 #include "plugin/resumption.h"
 
 namespace leat::plugin {
@@ -22,40 +21,7 @@ thread_local const Work* current_work = nullptr;
 
 }  // namespace
 
-bool WorkDesk::when_idle(std::function<void()> then) {
-  if (undelivered_ == 0) return true;
-  on_idle_ = std::move(then);
-  return false;
-}
-
-void WorkDesk::close() {
-  on_idle_ = nullptr;  // who closes has not waited for it
-  {
-    std::unique_lock lock(mutex_);
-    returned_.wait(lock, [this] { return out_ == 0; });
-  }
-  deliver_orphans();
-}
-
-void WorkDesk::deliver_orphans() {
-  std::vector<Work*> orphans;
-  {
-    const std::lock_guard lock(mutex_);
-    orphans.swap(orphans_);
-  }
-  for (Work* work : orphans)
-    work->handler_.deliver_without_request(work->worker_.index(), {Work::deliver, work});
-}
-
-// What waits for the last one may destroy the instance: nothing of it is touched from then on.
-void WorkDesk::delivered() {
-  if (--undelivered_ != 0 || !on_idle_) return;
-  const auto then = std::move(on_idle_);
-  on_idle_ = nullptr;
-  then();
-}
-
-Work::Work(ThreadPool& pool, http::Exchange& exchange, const PluginHandler& handler,
+Work::Work(ThreadPool& pool, http::Exchange& exchange, const Callee& handler,
            const SuspensionTable::Slot& slot, const WorkOrder& order)
     : pool_(pool),
       order_(order),
@@ -71,7 +37,7 @@ Work::Work(ThreadPool& pool, http::Exchange& exchange, const PluginHandler& hand
 
 const Work* Work::current() { return current_work; }
 
-int32_t Work::start(ThreadPool& pool, http::Exchange& exchange, const PluginHandler& handler,
+int32_t Work::start(ThreadPool& pool, http::Exchange& exchange, const Callee& handler,
                     SuspensionTable::Slot& slot, const WorkOrder& order) {
   std::unique_ptr<Work> made(new (std::nothrow) Work(pool, exchange, handler, slot, order));
   if (made == nullptr) return LEAT_E_MEMORY;
@@ -81,11 +47,7 @@ int32_t Work::start(ThreadPool& pool, http::Exchange& exchange, const PluginHand
   made->lane_count_ = lanes;
   Work* work = made.release();
   WorkDesk& desk = *work->desk_;
-  ++desk.undelivered_;
-  {
-    const std::lock_guard lock(desk.mutex_);
-    ++desk.out_;
-  }
+  desk.lend();
   // Fewer lanes than wanted take longer, and that is all.
   size_t accepted = 0;
   for (Lane& lane : std::span(work->lanes_.get(), lanes)) {
@@ -99,11 +61,7 @@ int32_t Work::start(ThreadPool& pool, http::Exchange& exchange, const PluginHand
     break;
   }
   if (accepted == 0 && lanes > 0) {
-    --desk.undelivered_;
-    {
-      const std::lock_guard lock(desk.mutex_);
-      --desk.out_;
-    }
+    desk.unlend();
     delete work;
     return LEAT_E_BUSY;
   }
@@ -171,29 +129,13 @@ void Work::leave() {
 }
 
 void Work::finish() {
-  // As soon as it is completed it may be delivered and gone.
-  const std::shared_ptr<WorkDesk> desk = desk_;
-  SuspensionTable& table = table_;
-  const uint32_t slot = slot_;
-  const uint64_t generation = generation_;
-  for (;;) {
-    {
-      const std::lock_guard lock(desk->mutex_);
-      bool returned = table.complete(slot, generation, {deliver, this}, on_completion);
-      if (!returned && !table.waits(slot, generation)) {
-        desk->orphans_.push_back(this);
-        worker_.run_soon([desk] { desk->deliver_orphans(); });
-        returned = true;
-      }
-      if (returned) {
-        if (--desk->out_ == 0) desk->returned_.notify_all();
-        return;
-      }
-    }
-    // The request waits, and there was no memory to tell its worker.
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  desk_->put_back(*this, worker_, [this, &table = table_, slot = slot_, generation = generation_] {
+    if (table.complete(slot, generation, {deliver, this}, on_completion)) return WorkDesk::Return::Told;
+    return table.waits(slot, generation) ? WorkDesk::Return::NotYet : WorkDesk::Return::Orphaned;
+  });
 }
+
+void Work::deliver_without_request() { handler_.deliver_without_request(worker_.index(), {deliver, this}); }
 
 leat_gather_result Work::result() const {
   const uint64_t first = first_failure_.load(std::memory_order_relaxed);
@@ -222,7 +164,7 @@ int32_t Work::deliver(const leat_scope* scope, leat_request* request, void* argu
     order.resume(scope, nullptr, order.argument);
   } catch (...) {
     // Here and not where it was called from: without its request, it may be the last that the instance does.
-    work->handler_.complain_of_exception(request == nullptr ? PluginHandler::kAfterItsEnd : "");
+    work->handler_.complain_of_exception(request == nullptr ? Callee::kAfterItsEnd : "");
   }
   return LEAT_ERROR;
 }

@@ -8,10 +8,6 @@
 //   lanes run (pool) -> finish() by the last -> SuspensionTable::complete   -> deliver(request)  worker
 //                                            \-> desk, WorkerContext::run_soon -> deliver(NULL)   worker
 //
-// One desk for each worker of an instance. It knows what is out, so that neither the instance nor the worker
-// goes before what they lent to other threads has come back: finish() is done under the desk's mutex, and
-// close() waits under it.
-//
 // What still waits for a thread when its request ends is taken back, so that a full queue is one of requests
 // that somebody waits for.
 //
@@ -19,44 +15,16 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <mutex>
-#include <vector>
 
 #include "base/thread_pool.h"
-#include "plugin/handler.h"
+#include "plugin/callee.h"
 #include "plugin/sdk/plugin.h"
 #include "plugin/suspension.h"
+#include "plugin/work_desk.h"
 
 namespace leat::plugin {
-
-class Work;
-
-class WorkDesk : public std::enable_shared_from_this<WorkDesk> {
- public:
-  // All on the worker's thread.
-  // No work is out.
-  [[nodiscard]] bool idle() const { return undelivered_ == 0; }
-  // Whether no work is out; otherwise `then` is called, once, when the last was delivered.
-  bool when_idle(std::function<void()> then);
-  // Waits for what is out, and delivers what was left without its request.
-  void close();
-
- private:
-  friend class Work;
-  void deliver_orphans();
-  void delivered();
-
-  std::function<void()> on_idle_;
-  uint32_t undelivered_ = 0;
-  std::mutex mutex_;  // of all below
-  std::condition_variable returned_;
-  uint32_t out_ = 0;  // not yet through finish()
-  std::vector<Work*> orphans_;
-};
 
 // What is to be done: `one`, or `each` for 0 .. count - 1.
 struct WorkOrder {
@@ -71,11 +39,11 @@ struct WorkOrder {
   uint64_t deadline_ms = 0;  // from now; 0: none
 };
 
-class Work {
+class Work final : private WorkDesk::Loan {
  public:
   // Gives `order` to the pool for the suspended request; LEAT_OK, LEAT_E_MEMORY, or LEAT_E_BUSY when the pool
   // takes none of it. Worker's thread.
-  static int32_t start(ThreadPool& pool, http::Exchange& exchange, const PluginHandler& handler,
+  static int32_t start(ThreadPool& pool, http::Exchange& exchange, const Callee& handler,
                        SuspensionTable::Slot& slot, const WorkOrder& order);
 
   // Its request has ended: what of it waits for a thread will not run. Worker's thread, before it was
@@ -93,22 +61,21 @@ class Work {
     Work* work = nullptr;
   };
 
-  Work(ThreadPool& pool, http::Exchange& exchange, const PluginHandler& handler,
-       const SuspensionTable::Slot& slot, const WorkOrder& order);
+  Work(ThreadPool& pool, http::Exchange& exchange, const Callee& handler, const SuspensionTable::Slot& slot,
+       const WorkOrder& order);
 
   bool step();
   void run(uint32_t index);
   void failed(uint32_t index, int32_t error);
   void leave();
   void finish();
+  void deliver_without_request() override;
   [[nodiscard]] leat_gather_result result() const;
   static int32_t deliver(const leat_scope* scope, leat_request* request, void* work);
 
-  friend class WorkDesk;
-
   ThreadPool& pool_;
   const WorkOrder order_;
-  const PluginHandler& handler_;
+  const Callee& handler_;
   http::WorkerContext& worker_;
   SuspensionTable& table_;
   const uint32_t slot_;

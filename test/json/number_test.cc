@@ -1,6 +1,6 @@
 // Numbers against the standard library's: the same digits for every exponent, at the borders of each, where
 // two decimals are equally near, and for millions at random.
-#include "plugin/sdk/plugin_number.hpp"
+#include "base/shared/plugin_number.hpp"
 
 #include <bit>
 #include <catch2/catch_get_random_seed.hpp>

@@ -9,7 +9,7 @@
 
 #include "json/support.h"
 #include "json/writer.h"
-#include "plugin/sdk/plugin_text.hpp"
+#include "base/shared/plugin_text.hpp"
 
 namespace leat::test {
 namespace {

@@ -7,11 +7,11 @@
 #include <algorithm>
 
 #include "base/metrics.h"
+#include "base/shared/plugin_text.hpp"
 #include "plugin/call.h"
 #include "plugin/commons.h"
 #include "plugin/extensions/extensions.h"
 #include "plugin/load_time.h"
-#include "plugin/sdk/plugin_text.hpp"
 
 namespace leat::plugin {
 namespace {

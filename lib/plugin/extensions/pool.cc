@@ -11,7 +11,7 @@ int32_t start(leat_request* request, const WorkOrder& order, std::string_view fu
   http::Exchange* exchange = exchange_of(request, function);
   if (exchange == nullptr) return LEAT_E_THREAD;
   if (const int32_t open = check_open(*exchange, function); open != LEAT_OK) return open;
-  const PluginHandler& handler = *current_call.handler;
+  const Callee& handler = *current_call.handler;
   Commons* commons = handler.instance().library().options().commons;
   if (commons == nullptr) return refuse(function, "this host has no pool", LEAT_E_STATE);
   const auto slot = begin_suspension(*exchange);

@@ -1,74 +1,18 @@
-#include "plugin/host.h"
+#include "plugin/instance.h"
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <atomic>
 
-#include "base/check.h"
+#include "base/activity.h"
 #include "base/log.h"
-#include "base/suggest.h"
-#include "plugin/call.h"
 #include "plugin/codes.h"
-#include "plugin/commons.h"
-#include "plugin/extensions/extensions.h"
-#include "plugin/handler.h"
 #include "plugin/load_time.h"
-#include "plugin/pooled_handler.h"
-#include "plugin/work.h"
+#include "plugin/text.h"
 
 namespace leat::plugin {
 namespace {
-
-struct Extension {
-  std::string_view name;
-  const void* table;
-};
-
-constexpr Extension kExtensions[] = {
-    {"leat.request/1", &kRequestExtension},
-    {"leat.body/1", &kBodyExtension},
-    {"leat.response/1", &kResponseExtension},
-    {"leat.arena/1", &kArenaExtension},
-    {"leat.json/1", &kJsonExtension},
-    {"leat.json_reader/1", &kJsonReaderExtension},
-    {"leat.log/1", &kLogExtension},
-    {"leat.config/1", &kConfigExtension},
-    {"leat.route/1", &kRouteExtension},
-    {"leat.async/1", &kAsyncExtension},
-    {"leat.timer/1", &kTimerExtension},
-    {"leat.pool/1", &kPoolExtension},
-    {"leat.client/1", &kClientExtension},
-    {"leat.metrics/1", &kMetricsExtension},
-    {"leat.services/1", &kServicesExtension},
-    {"leat.cache/1", &kCacheExtension},
-    {"leat.response_cache/1", &kResponseCacheExtension},
-};
-
-const void* find_extension(const leat_host* host, leat_str name) {
-  const void* table = nullptr;
-  for (const Extension& extension : kExtensions)
-    if (extension.name == view(name)) table = extension.table;
-  const Commons* commons = host == nullptr ? nullptr : static_cast<const Host*>(host)->commons;
-  return commons == nullptr || commons->exchange_table == nullptr ? table
-                                                                  : commons->exchange_table(name, table);
-}
-
-void add_failure(leat_error* error, leat_str key, leat_str message) {
-  if (error != nullptr) error->failures.push_back({std::string(view(key)), std::string(view(message))});
-}
-
-int32_t log_enabled(const leat_host*, uint32_t level) {
-  return level <= LEAT_LOG_ERROR && log::enabled(static_cast<log::Level>(level)) ? 1 : 0;
-}
-
-void log_write(const leat_host* host, uint32_t level, leat_str message) {
-  if (host == nullptr || log_enabled(host, level) == 0) return;
-  // A line break in a message would forge a line of the log.
-  std::string line = fmt::format("{}: {}", static_cast<const Host*>(host)->blame, view(message));
-  for (char& c : line)
-    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = '?';
-  log::write_of_plugin(static_cast<log::Level>(level), static_cast<const Host*>(host)->blame, line);
-}
 
 // The place that a failure's key has in the configuration; that of the whole table for an unknown one.
 Place place_of(const Value& config, std::string_view key) {
@@ -86,25 +30,6 @@ Place place_of(const Value& config, std::string_view key) {
 std::atomic<uint64_t> next_instance{1};
 
 }  // namespace
-
-const leat_log_v1 kLogExtension = {
-    .struct_size = sizeof(leat_log_v1),
-    .reserved = 0,
-    .enabled = log_enabled,
-    .write = log_write,
-};
-
-Host::Host(std::string_view plugin, const LibraryOptions& options, PluginInstance* owner)
-    : leat_host{sizeof(leat_host),
-                LEAT_ABI_MAJOR,
-                LEAT_ABI_MINOR,
-                options.worker_count,
-                to_str(options.daemon_version),
-                find_extension,
-                add_failure},
-      blame(fmt::format("plugin {}", plugin)),
-      instance(owner),
-      commons(options.commons) {}
 
 PluginInstance::Worker::Worker(uint64_t first_generation)
     : suspensions(first_generation), desk(std::make_shared<WorkDesk>()) {}
@@ -236,78 +161,6 @@ void PluginInstance::worker_fini(uint32_t index) {
   }
   if (!error.failures.empty()) log::error("{}: worker_fini(): {}", blame(), error.text());
   worker.state = nullptr;
-}
-
-namespace {
-
-// The plugin's handler of that name, or what is wrong with it for that executor.
-std::expected<const leat_handler*, LoadError> choose_handler(const PluginInstance& instance,
-                                                             std::string_view name, Executor executor) {
-  const leat_handler* chosen = nullptr;
-  std::vector<std::string> names;
-  for (const leat_handler& handler : instance.library().handlers()) {
-    names.emplace_back(view(handler.name));
-    if (view(handler.name) == name) chosen = &handler;
-  }
-  if (chosen == nullptr) {
-    std::string all;
-    for (const std::string& each : names) all += (all.empty() ? "" : ", ") + each;
-    const std::string_view close = closest(name, names);
-    std::string hint = all.empty() ? "it has none at all" : "it has " + all;
-    if (!close.empty()) hint = fmt::format("did you mean `{}`?", close);
-    return std::unexpected(
-        LoadError{fmt::format("{} has no handler `{}`", instance.blame(), name), std::move(hint)});
-  }
-  constexpr uint32_t kBoth = LEAT_HANDLER_ANY_THREAD | LEAT_HANDLER_STREAM_BODY;
-  if (executor == Executor::Worker || (chosen->flags & kBoth) == LEAT_HANDLER_ANY_THREAD) return chosen;
-  return std::unexpected(
-      LoadError{fmt::format("{}: handler `{}` cannot run on the pool", instance.blame(), name),
-                (chosen->flags & LEAT_HANDLER_STREAM_BODY) != 0
-                    ? "it takes its body in pieces, as its worker gets them"
-                    : "it does not say that it can (LEAT_HANDLER_ANY_THREAD): it may be a coroutine, or "
-                      "need what each worker has of its own"});
-}
-
-// Puts the pool before a handler.
-std::unique_ptr<pipeline::Handler> on_pool(std::unique_ptr<PluginHandler> handler) {
-  const LibraryOptions& options = handler->instance().library().options();
-  ENSURE(options.commons != nullptr);
-  auto refused = options.commons->metrics.declare(
-      {.name = "leat_executor_refused_total",
-       .help = "Requests answered 503 because as many wait for a thread of the pool as may.",
-       .labels = {{"route", handler->route().id}},
-       .limited = false},
-      options.worker_count);
-  return std::make_unique<PooledHandler>(std::move(handler), *options.commons,
-                                         refused ? std::move(*refused) : nullptr);
-}
-
-}  // namespace
-
-std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(PluginInstance& instance,
-                                                                          std::string_view name,
-                                                                          const RouteInfo& route,
-                                                                          Executor executor) {
-  const auto chosen = choose_handler(instance, name, executor);
-  if (!chosen) return std::unexpected(chosen.error());
-  const leat_handler& handler = **chosen;
-  void* bound = nullptr;
-  if (handler.bind != nullptr) {
-    const leat_route bound_route{route};
-    leat_error error;
-    const int32_t answer = guarded(error, [&] {
-      return handler.bind(&instance.host(), instance.state(), &bound_route, &bound, &error);
-    });
-    if (answer != LEAT_OK || !error.failures.empty()) {
-      if (answer == LEAT_OK && handler.unbind != nullptr) handler.unbind(instance.state(), bound);
-      return std::unexpected(LoadError{fmt::format("{}: handler `{}` cannot serve {}: {}", instance.blame(),
-                                                   name, route.pattern, error.text()),
-                                       ""});
-    }
-  }
-  auto made = std::make_unique<PluginHandler>(instance, handler, route, bound);
-  if (executor == Executor::Pool) return on_pool(std::move(made));
-  return made;
 }
 
 leat_upstream* PluginInstance::add_upstream(std::shared_ptr<client::Upstream> upstream) {

@@ -1,0 +1,65 @@
+#include "plugin/host_table.h"
+
+#include <fmt/core.h>
+
+#include "plugin/commons.h"
+#include "plugin/extensions/extensions.h"
+#include "plugin/load_time.h"
+#include "plugin/text.h"
+
+namespace leat::plugin {
+namespace {
+
+struct Extension {
+  std::string_view name;
+  const void* table;
+};
+
+constexpr Extension kExtensions[] = {
+    {"leat.request/1", &kRequestExtension},
+    {"leat.body/1", &kBodyExtension},
+    {"leat.response/1", &kResponseExtension},
+    {"leat.arena/1", &kArenaExtension},
+    {"leat.json/1", &kJsonExtension},
+    {"leat.json_reader/1", &kJsonReaderExtension},
+    {"leat.log/1", &kLogExtension},
+    {"leat.config/1", &kConfigExtension},
+    {"leat.route/1", &kRouteExtension},
+    {"leat.async/1", &kAsyncExtension},
+    {"leat.timer/1", &kTimerExtension},
+    {"leat.pool/1", &kPoolExtension},
+    {"leat.client/1", &kClientExtension},
+    {"leat.metrics/1", &kMetricsExtension},
+    {"leat.services/1", &kServicesExtension},
+    {"leat.cache/1", &kCacheExtension},
+    {"leat.response_cache/1", &kResponseCacheExtension},
+};
+
+const void* find_extension(const leat_host* host, leat_str name) {
+  const void* table = nullptr;
+  for (const Extension& extension : kExtensions)
+    if (extension.name == view(name)) table = extension.table;
+  const Commons* commons = host == nullptr ? nullptr : static_cast<const Host*>(host)->commons;
+  return commons == nullptr || commons->exchange_table == nullptr ? table
+                                                                  : commons->exchange_table(name, table);
+}
+
+void add_failure(leat_error* error, leat_str key, leat_str message) {
+  if (error != nullptr) error->failures.push_back({std::string(view(key)), std::string(view(message))});
+}
+
+}  // namespace
+
+Host::Host(std::string_view plugin, const LibraryOptions& options, PluginInstance* owner)
+    : leat_host{sizeof(leat_host),
+                LEAT_ABI_MAJOR,
+                LEAT_ABI_MINOR,
+                options.worker_count,
+                to_str(options.daemon_version),
+                find_extension,
+                add_failure},
+      blame(fmt::format("plugin {}", plugin)),
+      instance(owner),
+      commons(options.commons) {}
+
+}  // namespace leat::plugin

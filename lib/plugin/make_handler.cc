@@ -1,0 +1,86 @@
+#include "plugin/make_handler.h"
+
+#include <fmt/core.h>
+
+#include "base/check.h"
+#include "base/suggest.h"
+#include "plugin/commons.h"
+#include "plugin/handler.h"
+#include "plugin/load_time.h"
+#include "plugin/pooled_handler.h"
+#include "plugin/text.h"
+
+namespace leat::plugin {
+namespace {
+
+// The plugin's handler of that name, or what is wrong with it for that executor.
+std::expected<const leat_handler*, LoadError> choose_handler(const PluginInstance& instance,
+                                                             std::string_view name, Executor executor) {
+  const leat_handler* chosen = nullptr;
+  std::vector<std::string> names;
+  for (const leat_handler& handler : instance.library().handlers()) {
+    names.emplace_back(view(handler.name));
+    if (view(handler.name) == name) chosen = &handler;
+  }
+  if (chosen == nullptr) {
+    std::string all;
+    for (const std::string& each : names) all += (all.empty() ? "" : ", ") + each;
+    const std::string_view close = closest(name, names);
+    std::string hint = all.empty() ? "it has none at all" : "it has " + all;
+    if (!close.empty()) hint = fmt::format("did you mean `{}`?", close);
+    return std::unexpected(
+        LoadError{fmt::format("{} has no handler `{}`", instance.blame(), name), std::move(hint)});
+  }
+  constexpr uint32_t kBoth = LEAT_HANDLER_ANY_THREAD | LEAT_HANDLER_STREAM_BODY;
+  if (executor == Executor::Worker || (chosen->flags & kBoth) == LEAT_HANDLER_ANY_THREAD) return chosen;
+  return std::unexpected(
+      LoadError{fmt::format("{}: handler `{}` cannot run on the pool", instance.blame(), name),
+                (chosen->flags & LEAT_HANDLER_STREAM_BODY) != 0
+                    ? "it takes its body in pieces, as its worker gets them"
+                    : "it does not say that it can (LEAT_HANDLER_ANY_THREAD): it may be a coroutine, or "
+                      "need what each worker has of its own"});
+}
+
+// Puts the pool before a handler.
+std::unique_ptr<pipeline::Handler> on_pool(std::unique_ptr<PluginHandler> handler) {
+  const LibraryOptions& options = handler->instance().library().options();
+  ENSURE(options.commons != nullptr);
+  auto refused = options.commons->metrics.declare(
+      {.name = "leat_executor_refused_total",
+       .help = "Requests answered 503 because as many wait for a thread of the pool as may.",
+       .labels = {{"route", handler->route().id}},
+       .limited = false},
+      options.worker_count);
+  return std::make_unique<PooledHandler>(std::move(handler), *options.commons,
+                                         refused ? std::move(*refused) : nullptr);
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(PluginInstance& instance,
+                                                                          std::string_view name,
+                                                                          const RouteInfo& route,
+                                                                          Executor executor) {
+  const auto chosen = choose_handler(instance, name, executor);
+  if (!chosen) return std::unexpected(chosen.error());
+  const leat_handler& handler = **chosen;
+  void* bound = nullptr;
+  if (handler.bind != nullptr) {
+    const leat_route bound_route{route};
+    leat_error error;
+    const int32_t answer = guarded(error, [&] {
+      return handler.bind(&instance.host(), instance.state(), &bound_route, &bound, &error);
+    });
+    if (answer != LEAT_OK || !error.failures.empty()) {
+      if (answer == LEAT_OK && handler.unbind != nullptr) handler.unbind(instance.state(), bound);
+      return std::unexpected(LoadError{fmt::format("{}: handler `{}` cannot serve {}: {}", instance.blame(),
+                                                   name, route.pattern, error.text()),
+                                       ""});
+    }
+  }
+  auto made = std::make_unique<PluginHandler>(instance, handler, route, bound);
+  if (executor == Executor::Pool) return on_pool(std::move(made));
+  return made;
+}
+
+}  // namespace leat::plugin
