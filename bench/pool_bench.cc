@@ -112,13 +112,13 @@ void buffer_rows(BlockPool& pool) {
       [](Block* block) { std::free(block); });
 }
 
-void segment_rows(NodePool<http::OutputSegment>& pool) {
+void segment_rows(NodePool<transport::OutputSegment>& pool) {
   row(
       "segment/pooled", [&] { return pool.take(); },
-      [&](http::OutputSegment* segment) { pool.give(segment); });
+      [&](transport::OutputSegment* segment) { pool.give(segment); });
   row(
-      "segment/direct", [] { return new http::OutputSegment; },
-      [](http::OutputSegment* segment) { delete segment; });
+      "segment/direct", [] { return new transport::OutputSegment; },
+      [](transport::OutputSegment* segment) { delete segment; });
 }
 
 }  // namespace

@@ -19,10 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 ARROWS = {
     "lib/base": set(),
     "lib/net": {"lib/base"},
-    "lib/http": {"lib/base", "lib/json"},
+    "lib/transport": {"lib/base"},
+    "lib/http": {"lib/base", "lib/json", "lib/transport"},
     "lib/json": {"lib/base"},
-    "lib/client": {"lib/base", "lib/net", "lib/http"},
-    "lib/worker": {"lib/base", "lib/net", "lib/http", "lib/client"},
+    "lib/client": {"lib/base", "lib/net", "lib/transport", "lib/http"},
+    "lib/worker": {"lib/base", "lib/net", "lib/transport", "lib/http", "lib/client"},
     "lib/pipeline": {"lib/base", "lib/http", "lib/json"},
     "lib/middleware": {"lib/base", "lib/http", "lib/pipeline"},
     "lib/handlers": {"lib/base", "lib/http", "lib/pipeline"},
@@ -30,8 +31,8 @@ ARROWS = {
     "lib/plugin": {"lib/base", "lib/http", "lib/json", "lib/cache", "lib/client", "lib/pipeline", "lib/handlers"},
     "config": {"lib/base", "lib/net", "lib/http", "lib/json", "lib/pipeline", "lib/middleware", "lib/cache",
                "lib/plugin"},
-    "server": {"lib/base", "lib/net", "lib/http", "lib/json", "lib/cache", "lib/client", "lib/worker", "lib/pipeline",
-               "lib/middleware", "lib/handlers", "lib/plugin", "config"},
+    "server": {"lib/base", "lib/net", "lib/transport", "lib/http", "lib/json", "lib/cache", "lib/client", "lib/worker",
+               "lib/pipeline", "lib/middleware", "lib/handlers", "lib/plugin", "config"},
 }
 
 # A third-party library (by the beginning of its include) and the only files that may see it.

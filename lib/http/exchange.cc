@@ -232,7 +232,7 @@ bool Exchange::begin(std::optional<uint64_t> length) {
 }
 
 bool Exchange::write_piece(std::string_view bytes) {
-  Output& output = session_->output_;
+  transport::Output& output = session_->output_;
   if (!chunked_) return output.append(bytes);
   char size[20];
   char* end = std::to_chars(size, size + 16, bytes.size(), 16).ptr;
@@ -274,7 +274,7 @@ bool Exchange::end() {
   state_ = State::Finished;
   if (tap != nullptr) tap->on_end(*this);
   if (!chunked_ || head_only_) return true;
-  Output& output = session_->output_;
+  transport::Output& output = session_->output_;
   bool queued = output.append("0\r\n");
   for (const Response::Field& field : trailers_.fields())
     queued = queued && output.append(field.name) && output.append(": ") && output.append(field.value) &&

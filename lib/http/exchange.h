@@ -23,6 +23,7 @@
 #include "http/message.h"
 #include "http/parser.h"
 #include "http/refusal.h"
+#include "transport/output.h"
 
 namespace leat::handlers {
 class LimitedHandler;
@@ -44,11 +45,7 @@ struct Ticket {
   uint64_t generation = 0;
 };
 
-// Called with `context` once pinned bytes have left or the connection has gone. Worker's thread.
-struct Release {
-  void (*run)(void* context) = nullptr;
-  void* context = nullptr;
-};
+using transport::Release;
 
 class Exchange;
 

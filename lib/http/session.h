@@ -26,9 +26,9 @@
 #include "http/input.h"
 #include "http/known_heads.h"
 #include "http/limits.h"
-#include "http/output.h"
 #include "http/service.h"
 #include "http/writer.h"
+#include "transport/output.h"
 
 namespace leat::http {
 
@@ -37,7 +37,7 @@ struct SessionEnvironment {
   WorkerContext& worker;
   Service& service;
   const Limits& limits;
-  OutputMemory memory;
+  transport::OutputMemory memory;
   ExchangePool& exchanges;
   Writer& writer;
   KnownHeads* heads = nullptr;  // nullptr: parse every head
@@ -92,7 +92,7 @@ class Session {
   // bytes, and the session ends.
   void turn_away();
 
-  [[nodiscard]] Output& output() { return output_; }
+  [[nodiscard]] transport::Output& output() { return output_; }
   // False: receive no more until it is true again; bytes that still come are kept.
   [[nodiscard]] bool wants_input() const;
   // More input is there, but this turn was long enough: call take_turn() in the next.
@@ -168,7 +168,7 @@ class Session {
   SessionEnvironment& env_;
   std::string_view peer_;
   uint32_t owner_;
-  Output output_;
+  transport::Output output_;
   Input input_;
   Exchange* exchange_ = nullptr;  // from the first byte of a head to the end of its answer
   KnownHead* hint_ = nullptr;     // the head that came last

@@ -49,7 +49,7 @@ size_t Writer::most_bytes(const Response& response) const {
 
 bool Writer::fits(const Response& response) const { return most_bytes(response) <= Block::capacity(); }
 
-bool Writer::write_head(Output& output, const Response& response, const ResponseFraming& framing,
+bool Writer::write_head(transport::Output& output, const Response& response, const ResponseFraming& framing,
                         std::string_view body, bool& body_done) const {
   const std::string_view line = status_line(response.status);
   const size_t size = most_bytes(response);

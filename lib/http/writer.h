@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "http/message.h"
-#include "http/output.h"
+#include "transport/output.h"
 
 namespace leat::http {
 
@@ -35,8 +35,8 @@ class Writer {
 
   // Queues the head and, where it fits beside it, `body`, in one piece. `body_done` tells whether it did.
   // False when memory is out or the head does not fit; nothing is queued then.
-  [[nodiscard]] bool write_head(Output& output, const Response& response, const ResponseFraming& framing,
-                                std::string_view body, bool& body_done) const;
+  [[nodiscard]] bool write_head(transport::Output& output, const Response& response,
+                                const ResponseFraming& framing, std::string_view body, bool& body_done) const;
 
  private:
   [[nodiscard]] size_t most_bytes(const Response& response) const;

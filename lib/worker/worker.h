@@ -27,6 +27,7 @@
 #include "http/writer.h"
 #include "net/engine_choice.h"
 #include "net/loop.h"
+#include "transport/output.h"
 #include "worker/acceptor.h"
 #include "worker/connection.h"
 #include "worker/exchange_timers.h"
@@ -148,7 +149,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   std::unique_ptr<net::Engine> engine_;
   std::unique_ptr<net::Loop> loop_;
   BlockPool blocks_;
-  NodePool<http::OutputSegment> segments_;
+  NodePool<transport::OutputSegment> segments_;
   http::ExchangePool exchanges_;
   http::Writer writer_;
   http::KnownHeads heads_;

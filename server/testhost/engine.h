@@ -107,7 +107,7 @@ struct Host::Impl {
   std::chrono::milliseconds patience;
   VirtualWorker worker;
   ScriptedUpstreams upstreams;
-  NodePool<http::OutputSegment> segments;
+  NodePool<transport::OutputSegment> segments;
   http::ExchangePool exchanges;
   http::Writer writer;
   http::KnownHeads heads;

@@ -100,7 +100,7 @@ class Site : public http::Service {
   std::map<std::string, std::unique_ptr<pipeline::Handler>, std::less<>> handlers_;
   std::map<http::Exchange*, Running> running_;
   testing::VirtualWorker worker_;
-  NodePool<http::OutputSegment> segments_{65'536};
+  NodePool<transport::OutputSegment> segments_{65'536};
   http::ExchangePool exchanges_{worker_, 64};
   http::Writer writer_{""};
   http::SessionEnvironment environment_;

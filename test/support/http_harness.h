@@ -108,7 +108,7 @@ struct HttpHarness {
 
   http::Limits limits;
   TestWorker worker;
-  NodePool<http::OutputSegment> segments;
+  NodePool<transport::OutputSegment> segments;
   http::ExchangePool exchanges;
   http::Writer writer;
   http::KnownHeads heads;

@@ -66,7 +66,7 @@ class Rig final : public net::LoopClient, public http::WorkerContext, public wor
   Site site;
   http::Limits limits;
   BlockPool pool;
-  NodePool<http::OutputSegment> segments;
+  NodePool<transport::OutputSegment> segments;
   http::ExchangePool exchanges;
   http::Writer writer{"leat"};
   http::KnownHeads heads;

@@ -1,5 +1,5 @@
 // Output and Input: queues of bytes over a worker's blocks.
-#include "http/output.h"
+#include "transport/output.h"
 
 #include <algorithm>
 #include <catch2/catch_get_random_seed.hpp>
@@ -18,8 +18,8 @@ namespace leat::test {
 namespace {
 
 using http::Input;
-using http::Output;
-using http::OutputSegment;
+using transport::Output;
+using transport::OutputSegment;
 
 struct Memory {
   explicit Memory(size_t blocks = 1024, size_t nodes = 4096) : pool(blocks, 64), segments(nodes) {}
@@ -29,7 +29,7 @@ struct Memory {
   }
   BlockPool pool;
   NodePool<OutputSegment> segments;
-  http::OutputMemory both{pool, segments};
+  transport::OutputMemory both{pool, segments};
 };
 
 std::string contents(const Output& output) {
@@ -44,7 +44,7 @@ std::string contents(const Output& output) {
 struct Pin {
   std::string bytes;
   int releases = 0;
-  http::Release release() {
+  transport::Release release() {
     return {[](void* pin) { ++static_cast<Pin*>(pin)->releases; }, this};
   }
 };
