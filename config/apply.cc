@@ -4,9 +4,9 @@
 
 #include "base/suggest.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "config/mistakes.h"
 #include "config/settings.h"
-#include "config/units.h"
 
 namespace leat::config {
 

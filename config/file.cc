@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "base/fd.h"
-#include "config/units.h"
+#include "base/units.h"
 
 namespace leat::config {
 

@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #include "base/check.h"
-#include "config/units.h"
+#include "base/units.h"
 
 namespace leat::config {
 
