@@ -30,14 +30,9 @@ inline constexpr std::string_view kOwnHandlers = "leat";
 
 class Files;
 
-struct Listen {
-  net::Address address;
-  Place place;
-};
-
 // A server's settings and their defaults. Times are in milliseconds, sizes in bytes.
 struct Settings {
-  std::vector<Listen> listen;  // none given: 127.0.0.1:8080
+  std::vector<net::Address> listen = {{.kind = net::Address::Kind::Ipv4, .host = "127.0.0.1", .port = 8080}};
   uint32_t workers = 0;        // 0: one for each usable CPU
   bool pin_workers = true;
   net::EngineChoice engine = net::EngineChoice::Auto;
@@ -73,7 +68,6 @@ struct Settings {
   uint64_t cache_entry_size = 1 << 20;
 
   uint32_t cache_refreshes = 64;  // of a worker
-  cache::Policy route_cache;      // what a route's cache is where it does not say
 
   http::Limits limits;
   json::Backend json_backend = json::Backend::Auto;

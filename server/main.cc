@@ -92,7 +92,7 @@ DaemonOptions daemon_options(const config::Settings& settings, uint32_t workers)
   DaemonOptions options;
   options.workers = workers;
   options.pin = settings.pin_workers;
-  for (const config::Listen& listen : settings.listen) options.listen.push_back(listen.address);
+  options.listen = settings.listen;
   options.sockets.backlog = static_cast<int>(settings.backlog);
   options.sockets.defer_accept = settings.defer_accept;
   options.sockets.unix_mode = settings.unix_mode;
