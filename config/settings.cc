@@ -52,7 +52,7 @@ constexpr Row kSettings[] = {
     duration<AT(drain_timeout)>(
         "server.drain_timeout", 0, kDay,
         "How long requests in flight may take to finish when the daemon is told to stop."),
-    duration<AT(handover_timeout)>(
+    duration<AT(handover_timeout_ms)>(
         "server.handover_timeout", 0, kHour,
         "How long new requests wait in a reload while their plugin hands over its state; 0: they do not "
         "wait, and what they change meanwhile is lost."),
@@ -60,28 +60,30 @@ constexpr Row kSettings[] = {
         "server.stall_warning", 0, kHour,
         "A worker that is kept from its loop for longer than this is logged, with the handler that did it; "
         "0 for never."),
-    boolean<AT(supervise)>("server.supervise",
-                           "Serve in a process of its own, which is started again when it crashes."),
-    count<AT(crash_limit)>(
+    boolean<AT(supervision.on)>("server.supervise",
+                                "Serve in a process of its own, which is started again when it crashes."),
+    count<AT(supervision.crash_limit)>(
         "server.crash_limit", 1, 1000,
         "Crashes within crash_window after which a plugin that caused them is left out, and restarts are "
         "delayed."),
-    duration<AT(crash_window)>("server.crash_window", kSecond, kDay, "How long a crash is counted."),
-    duration<AT(restart_delay)>(
+    duration<AT(supervision.crash_window_ms)>("server.crash_window", kSecond, kDay,
+                                              "How long a crash is counted."),
+    duration<AT(supervision.restart_delay_ms)>(
         "server.restart_delay", 0, kHour,
         "The longest wait before a restart; it starts at 100ms and doubles with each crash beyond the "
         "limit."),
-    duration<AT(load_timeout)>(
+    duration<AT(load_timeout_ms)>(
         "server.load_timeout", 100, kDay,
         "How long plugins may take, all together, to be loaded and started; then the process ends as in a "
         "crash of the one that is at it, or the reload fails."),
-    count<AT(backlog)>(
+    count<AT(sockets.backlog)>(
         "server.backlog", 1, 65535,
         "Connections the kernel keeps waiting to be accepted; it cuts this to net.core.somaxconn."),
-    boolean<AT(defer_accept)>(
+    boolean<AT(sockets.defer_accept)>(
         "server.defer_accept",
         "Accept a TCP connection only when its first bytes have come (TCP_DEFER_ACCEPT)."),
-    mode<AT(unix_mode)>("server.unix_mode", 0, 0777, "Permission bits of unix sockets, as an octal number."),
+    mode<AT(sockets.unix_mode)>("server.unix_mode", 0, 0777,
+                                "Permission bits of unix sockets, as an octal number."),
     text<AT(admin_socket)>(
         "server.admin_socket", 107,
         "Path of the unix socket for admin commands, such as `leat reload`; empty for admin.sock in the "
@@ -161,28 +163,28 @@ constexpr Row kSettings[] = {
         "limits.known_heads",
         "Recognise request heads and header lines that come again, and skip parsing them."),
 
-    automatic<AT(pool_threads)>(
+    automatic<AT(shared.pool.threads)>(
         "pool.threads", 1, 1024,
         "Threads for the work of plugins that blocks; \"auto\" is four for each CPU the process may use, "
         "64 at most."),
-    count<AT(pool_queue)>(
+    count<AT(shared.pool.queue)>(
         "pool.queue", 1, 1'000'000,
         "Pieces of such work that wait for a thread; plugins are told that more is too much."),
-    duration<AT(pool_client_wait)>(
+    duration<AT(shared.client_wait_ms)>(
         "pool.client_wait", 1, kDay,
         "How long, all in all, a thread waits for a client to read an answer in pieces; then that is cut."),
 
-    count<AT(metrics_series)>(
+    count<AT(shared.metric_series)>(
         "metrics.series", 1, 10'000'000,
         "Numbers that metrics of plugins may be shown as, all together; a plugin that declares more is not "
         "loaded."),
 
-    size<AT(cache_size)>(
+    size<AT(shared.cache.bytes)>(
         "cache.size", 0, 1024 * kGiB,
         "Memory for responses that are stored and for what plugins keep in the cache, all together; 0: "
         "nothing is."),
-    size<AT(cache_entry_size)>("cache.entry_size", kKiB, kGiB,
-                               "The largest entry of the cache: its key, value and tags."),
+    size<AT(shared.cache.entry_bytes)>("cache.entry_size", kKiB, kGiB,
+                                       "The largest entry of the cache: its key, value and tags."),
     count<AT(cache_refreshes)>(
         "cache.refreshes", 0, 10'000,
         "Stale responses that a worker has made anew at the same time while it serves them; 0: whoever "

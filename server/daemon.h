@@ -17,7 +17,6 @@
 
 #include "base/error.h"
 #include "http/service.h"
-#include "net/listener.h"
 #include "server/hang_watch.h"
 #include "server/listening_sockets.h"
 #include "server/worker.h"
@@ -27,8 +26,6 @@ namespace leat::server {
 struct DaemonOptions {
   uint32_t workers = 1;
   bool pin = true;  // worker n to the n-th usable CPU
-  std::vector<net::Address> listen;
-  net::ListenOptions sockets;
   WorkerOptions worker;  // index and cpu are filled in for each
   Worker::Hooks hooks;
   std::atomic<bool>* serving = nullptr;  // set once all workers serve; may be null
