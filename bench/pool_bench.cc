@@ -19,9 +19,9 @@
 #include "base/block_pool.h"
 #include "base/node_pool.h"
 #include "net/engine_choice.h"
-#include "server/connection.h"
 #include "support/direct_service.h"
 #include "support/http_harness.h"
+#include "worker/connection.h"
 
 namespace leat::bench {
 namespace {
@@ -73,7 +73,7 @@ class Kept {
     while (free_ != nullptr) std::free(std::exchange(free_, free_->next));
   }
   void* take() {
-    if (free_ == nullptr) return std::malloc(sizeof(server::Connection));
+    if (free_ == nullptr) return std::malloc(sizeof(worker::Connection));
     return std::exchange(free_, free_->next);
   }
   void give(void* memory) { free_ = new (memory) Free{free_}; }
@@ -85,19 +85,19 @@ class Kept {
   Free* free_ = nullptr;
 };
 
-void connection_rows(server::Connections& table) {
+void connection_rows(worker::Connections& table) {
   static Kept kept;
   row(
       "connection/pooled",
-      [&] { return new (kept.take()) server::Connection(table, 0, 0, Fd(), net::PeerAddress(), false); },
-      [](server::Connection* connection) {
+      [&] { return new (kept.take()) worker::Connection(table, 0, 0, Fd(), net::PeerAddress(), false); },
+      [](worker::Connection* connection) {
         connection->~Connection();
         kept.give(connection);
       });
   row(
       "connection/direct",
-      [&] { return new server::Connection(table, 0, 0, Fd(), net::PeerAddress(), false); },
-      [](server::Connection* connection) { delete connection; });
+      [&] { return new worker::Connection(table, 0, 0, Fd(), net::PeerAddress(), false); },
+      [](worker::Connection* connection) { delete connection; });
 }
 
 void buffer_rows(BlockPool& pool) {
@@ -132,7 +132,7 @@ int main(int count, char** arguments) {
   auto engine = net::create_engine(net::EngineChoice::Epoll, {});
   auto loop = engine ? net::Loop::create(*engine->engine) : nullptr;
   if (!loop || !*loop) return std::fprintf(stderr, "there is no event loop\n"), 1;
-  server::Connections connections(**loop, harness.environment, {});
+  worker::Connections connections(**loop, harness.environment, {});
   bench::request_rows(harness, session);
   bench::connection_rows(connections);
   bench::buffer_rows(harness.worker.blocks());

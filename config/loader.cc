@@ -15,6 +15,7 @@
 #include "config/file.h"
 #include "config/settings.h"
 #include "config/toml.h"
+#include "middleware/kinds.h"
 
 namespace leat::config {
 
@@ -263,7 +264,7 @@ class Loader {
   // A configuration that is wrong already gets no further, and plugins are not loaded for it; but what is
   // wrong with paths, methods and middleware can be told without them, together with the rest.
   void check_pipeline() {
-    pipeline::SiteBuilder builder;
+    pipeline::SiteBuilder builder(middleware::kinds());
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
     for (RouteDecl& route : config_.routes) builder.add_route(std::move(route.spec));
     builder.build(diagnostics_);

@@ -5,7 +5,7 @@
 #include "config/codes.h"
 #include "config/declarations.h"
 #include "config/settings.h"
-#include "pipeline/middleware_kinds.h"
+#include "middleware/kinds.h"
 
 namespace leat::config {
 
@@ -105,7 +105,7 @@ std::string reference_markdown() {
   page += kMiddleware;
   add_table(page, middleware_rows());
   page += kKinds;
-  for (const pipeline::MiddlewareKind& kind : pipeline::middleware_kinds()) describe_kind(page, kind);
+  for (const pipeline::MiddlewareKind& kind : middleware::kinds()) describe_kind(page, kind);
   page += "\n## Errors\n\n| code | |\n|---|---|\n";
   for (const Explanation& each : explanations())
     page += fmt::format("| {} | {} |\n", code_text(each.code), each.title);

@@ -7,13 +7,14 @@
 #include <ranges>
 
 #include "cache/cached_handler.h"
+#include "handlers/limited.h"
+#include "handlers/own.h"
+#include "handlers/quarantine.h"
 #include "leat_version.h"
-#include "pipeline/limited_handler.h"
+#include "middleware/kinds.h"
 #include "plugin/codes.h"
 #include "plugin/commons.h"
-#include "server/crash_report.h"
-#include "server/own_handlers.h"
-#include "server/quarantine.h"
+#include "server/process/crash_report.h"
 #include "server/service_order.h"
 
 namespace leat::server {
@@ -48,11 +49,11 @@ class Assembler {
     for (const config::PluginDecl& plugin : config_.plugins) {
       load(plugin);
       if (plugin.concurrency != 0)
-        places_of_.emplace(plugin.name, std::make_shared<pipeline::Places>(plugin.concurrency));
+        places_of_.emplace(plugin.name, std::make_shared<handlers::Places>(plugin.concurrency));
     }
     create();
     check_metrics();
-    pipeline::SiteBuilder builder;
+    pipeline::SiteBuilder builder(middleware::kinds());
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
     for (config::RouteDecl& route : config_.routes) {
       bind(route);
@@ -143,16 +144,28 @@ class Assembler {
                places_[i]);
   }
 
+  void bind_own(config::RouteDecl& route) {
+    std::string names;
+    for (const handlers::OwnHandler& each : handlers::own_handlers()) {
+      if (each.name == route.handler) {
+        route.spec.handler = each.create({libraries_.commons().metrics});
+        return;
+      }
+      names += fmt::format("{}leat:{}", names.empty() ? "" : ", ", each.name);
+    }
+    fail(plugin::kCannotBind,
+         plugin::LoadError{fmt::format("the daemon has no handler `{}` of its own", route.handler),
+                           "it has " + names},
+         route.handler_place);
+  }
+
   // Gives a route its handler. One whose plugin did not load stays without: that has been said.
   void bind(config::RouteDecl& route) {
     if (route.plugin == config::kOwnHandlers) {
-      auto own = make_own_handler(route.handler, libraries_.commons().metrics);
-      if (!own) return fail(plugin::kCannotBind, own.error(), route.handler_place);
-      route.spec.handler = std::move(*own);
-      return;
+      return bind_own(route);
     }
     if (std::ranges::contains(out_of_service_, route.plugin)) {
-      route.spec.handler = make_quarantine(route.plugin);
+      route.spec.handler = handlers::make_quarantine(route.plugin);
       return;
     }
     const auto found = std::ranges::find(names_, route.plugin);
@@ -170,10 +183,10 @@ class Assembler {
   // Puts the bounds of the route and its plugin before the handler.
   void limit(config::RouteDecl& route) {
     if (route.spec.handler == nullptr) return;
-    std::vector<std::shared_ptr<pipeline::Places>> places;
+    std::vector<std::shared_ptr<handlers::Places>> places;
     if (const auto own = places_of_.find(route.plugin); own != places_of_.end())
       places.push_back(own->second);
-    if (route.concurrency != 0) places.push_back(std::make_shared<pipeline::Places>(route.concurrency));
+    if (route.concurrency != 0) places.push_back(std::make_shared<handlers::Places>(route.concurrency));
     if (places.empty()) return;
     auto refused = libraries_.commons().metrics.declare(
         {.name = "leat_concurrency_refused_total",
@@ -181,7 +194,7 @@ class Assembler {
          .labels = {{"route", route_id(route)}},
          .limited = false},
         options_.worker_count);
-    route.spec.handler = std::make_unique<pipeline::LimitedHandler>(
+    route.spec.handler = std::make_unique<handlers::LimitedHandler>(
         std::move(route.spec.handler), std::move(places), refused ? std::move(*refused) : nullptr);
   }
 
@@ -214,7 +227,7 @@ class Assembler {
   std::vector<std::shared_ptr<plugin::PluginLibrary>> loaded_;  // of each party
   Assembly assembly_;
   std::vector<std::string> names_;                                                   // of assembly_.plugins
-  std::map<std::string, std::shared_ptr<pipeline::Places>, std::less<>> places_of_;  // plugins' concurrency
+  std::map<std::string, std::shared_ptr<handlers::Places>, std::less<>> places_of_;  // plugins' concurrency
   std::vector<Place> places_;  // where they are declared
 };
 

@@ -10,8 +10,8 @@
 #include "base/date.h"
 #include "base/log.h"
 #include "json/writer.h"
-#include "server/crash_report.h"
 #include "server/hand_over.h"
+#include "server/process/crash_report.h"
 
 namespace leat::server {
 
@@ -52,7 +52,7 @@ void Generations::stop_worker(uint32_t index) {
   for (const Generation& generation : generations_) generation.assembly.worker_fini(index);
 }
 
-std::string Generations::replace(Assembly next, Workers workers, const std::stop_token& stopping,
+std::string Generations::replace(Assembly next, worker::Workers workers, const std::stop_token& stopping,
                                  std::string& remarks) {
   Generation& old = generations_.front();
   HandOver hand_over(
@@ -74,7 +74,7 @@ std::string Generations::replace(Assembly next, Workers workers, const std::stop
     std::string text;
   };
   const auto refusals = std::make_shared<Refusals>();
-  const bool asked = on_workers(workers, stopping, [refusals, made](uint32_t index) {
+  const bool asked = worker::on_workers(workers, stopping, [refusals, made](uint32_t index) {
     const auto ready = made->assembly.worker_init(index);
     if (ready) return;
     const std::lock_guard lock(refusals->mutex);
@@ -87,7 +87,7 @@ std::string Generations::replace(Assembly next, Workers workers, const std::stop
                         times_.handover_timeout_ms);
   if (!wrong.empty()) {
     const bool undone =
-        on_workers(workers, stopping, [made](uint32_t index) { made->assembly.worker_fini(index); });
+        worker::on_workers(workers, stopping, [made](uint32_t index) { made->assembly.worker_fini(index); });
     if (!undone) return kStopping;
     std::list<Generation> failed;  // ends without the lock: that is plugins' code
     const std::lock_guard lock(mutex_);
@@ -102,10 +102,11 @@ std::string Generations::replace(Assembly next, Workers workers, const std::stop
     generations_.splice(generations_.begin(), generations_, std::next(generations_.begin()));
   }
   const auto take_over = hand_over.taking_over();
-  const bool replaced = on_workers(workers, stopping, [this, made, workers, take_over](uint32_t index) {
-    lanes_[index]->pipeline.replace_site(*made->assembly.site);
-    take_over(*workers[index]);
-  });
+  const bool replaced =
+      worker::on_workers(workers, stopping, [this, made, workers, take_over](uint32_t index) {
+        lanes_[index]->pipeline.replace_site(*made->assembly.site);
+        take_over(*workers[index]);
+      });
   if (!replaced) return kStopping;
   hand_over.end();
   old.assembly.on_drain(old.deadline_ms * 1'000'000);
@@ -134,7 +135,7 @@ void Generations::leave(uint32_t worker, Generation& generation) {
   [[maybe_unused]] const auto written = ::write(left_.get(), &one, sizeof one);
 }
 
-void Generations::tend(Workers workers) {
+void Generations::tend(worker::Workers workers) {
   uint64_t count = 0;
   [[maybe_unused]] const auto got = ::read(left_.get(), &count, sizeof count);
   std::list<Generation> ended;
@@ -169,18 +170,18 @@ uint64_t Generations::next_deadline_ms() const {
   return next;
 }
 
-void Generations::count_requests(Workers workers, const std::stop_token& stopping) {
+void Generations::count_requests(worker::Workers workers, const std::stop_token& stopping) {
   for (Generation& generation : generations_) {
     // The sum is made by the workers, who alone may look.
     const auto sum = std::make_shared<std::atomic<uint64_t>>(0);
-    on_workers(workers, stopping, [this, sum, site = generation.assembly.site.get()](uint32_t index) {
+    worker::on_workers(workers, stopping, [this, sum, site = generation.assembly.site.get()](uint32_t index) {
       *sum += lanes_[index]->pipeline.requests(*site);
     });
     generation.requests = *sum;
   }
 }
 
-std::string Generations::describe_text(Workers workers, const std::stop_token& stopping) {
+std::string Generations::describe_text(worker::Workers workers, const std::stop_token& stopping) {
   count_requests(workers, stopping);
   std::string text;
   for (const Generation& generation : generations_) {
@@ -206,7 +207,7 @@ std::string Generations::describe_text(Workers workers, const std::stop_token& s
   return text;
 }
 
-std::string Generations::describe_json(Workers workers, const std::stop_token& stopping) {
+std::string Generations::describe_json(worker::Workers workers, const std::stop_token& stopping) {
   count_requests(workers, stopping);
   BlockPool pool(BlockPool::kUnbounded, 0);
   Arena arena(pool, SIZE_MAX);

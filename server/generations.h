@@ -27,14 +27,14 @@
 #include "base/fd.h"
 #include "pipeline/pipeline.h"
 #include "server/assemble.h"
-#include "server/on_workers.h"
-#include "server/worker.h"
+#include "worker/on_workers.h"
+#include "worker/worker.h"
 
 namespace leat::server {
 
 class Generations {
  public:
-  using Workers = server::Workers;
+  using Workers = worker::Workers;
 
   // For what may take its time; see settings of these names.
   struct Times {
@@ -59,18 +59,19 @@ class Generations {
   // Has `next` serve in place of what serves. What went wrong, with the old one still serving; or nothing.
   // `remarks` gets what is to be known though all went well. `stopping` ends the wait for the workers. Control
   // thread, with all workers running.
-  std::string replace(Assembly next, Workers workers, const std::stop_token& stopping, std::string& remarks);
+  std::string replace(Assembly next, worker::Workers workers, const std::stop_token& stopping,
+                      std::string& remarks);
 
   // Destroys what every worker has left, and gives up on requests whose generation is past its deadline. To
   // be called when left_fd() is readable, and at the latest at next_deadline_ms().
-  void tend(Workers workers);
+  void tend(worker::Workers workers);
   [[nodiscard]] int left_fd() const { return left_.get(); }
   // CLOCK_MONOTONIC; UINT64_MAX when nothing drains.
   [[nodiscard]] uint64_t next_deadline_ms() const;
 
   // What serves and what drains, with the requests that each holds, for people or as JSON.
-  [[nodiscard]] std::string describe_text(Workers workers, const std::stop_token& stopping);
-  [[nodiscard]] std::string describe_json(Workers workers, const std::stop_token& stopping);
+  [[nodiscard]] std::string describe_text(worker::Workers workers, const std::stop_token& stopping);
+  [[nodiscard]] std::string describe_json(worker::Workers workers, const std::stop_token& stopping);
   [[nodiscard]] uint64_t number() const { return generations_.front().number; }
 
  private:
@@ -95,7 +96,7 @@ class Generations {
 
   void on_left(uint32_t worker, const pipeline::Site& site);
   void leave(uint32_t worker, Generation& generation);
-  void count_requests(Workers workers, const std::stop_token& stopping);
+  void count_requests(worker::Workers workers, const std::stop_token& stopping);
 
   uint32_t worker_count_;
   Times times_;

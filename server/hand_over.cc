@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/session.h"
-#include "server/crash_report.h"
+#include "server/process/crash_report.h"
 
 namespace leat::server {
 
@@ -21,7 +21,7 @@ constexpr auto kLook = std::chrono::milliseconds(1);
 
 }  // namespace
 
-HandOver::HandOver(const Assembly& old, const Assembly& next, Workers workers, PipelineOf pipeline_of,
+HandOver::HandOver(const Assembly& old, const Assembly& next, worker::Workers workers, PipelineOf pipeline_of,
                    uint64_t within_ms)
     : workers_(workers),
       pipeline_of_(std::move(pipeline_of)),
@@ -75,7 +75,7 @@ bool HandOver::wait_for_requests(const std::stop_token& stopping, std::string& r
     release();
   });
   const bool held =
-      on_workers(workers_, stopping, [owners = owners_, pipeline_of = pipeline_of_](uint32_t index) {
+      worker::on_workers(workers_, stopping, [owners = owners_, pipeline_of = pipeline_of_](uint32_t index) {
         pipeline_of(index).hold(owners->names);
       });
   while (held) {
@@ -101,7 +101,7 @@ bool HandOver::wait_for_requests(const std::stop_token& stopping, std::string& r
 bool HandOver::count_requests(const std::stop_token& stopping, uint64_t& count) const {
   const auto sum = std::make_shared<std::atomic<uint64_t>>(0);
   const bool counted =
-      on_workers(workers_, stopping, [owners = owners_, sum, workers = workers_](uint32_t index) {
+      worker::on_workers(workers_, stopping, [owners = owners_, sum, workers = workers_](uint32_t index) {
         *sum += workers[index]->count(
             [&](http::Exchange& exchange) { return owners->own(exchange) && exchange.session().serving(); });
         // Work on the pool can outlast its request.
@@ -119,9 +119,9 @@ bool HandOver::commit() {
   return holding_;
 }
 
-std::function<void(Worker&)> HandOver::taking_over() const {
-  if (!holding_) return [](Worker&) {};
-  return [owners = owners_](Worker& worker) {
+std::function<void(worker::Worker&)> HandOver::taking_over() const {
+  if (!holding_) return [](worker::Worker&) {};
+  return [owners = owners_](worker::Worker& worker) {
     worker.give_up_on([&](http::Exchange& exchange) {
       return owners->own(exchange) && !pipeline::Pipeline::handled(exchange) && !exchange.started();
     });

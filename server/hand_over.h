@@ -33,7 +33,7 @@
 
 #include "pipeline/pipeline.h"
 #include "server/assemble.h"
-#include "server/on_workers.h"
+#include "worker/on_workers.h"
 
 namespace leat::server {
 
@@ -43,7 +43,7 @@ class HandOver {
 
   // From what serves to what will; their instances must outlive it, as must the pipelines. Nothing is held
   // where `within_ms` is 0, or no plugin hands anything over.
-  HandOver(const Assembly& old, const Assembly& next, Workers workers, PipelineOf pipeline_of,
+  HandOver(const Assembly& old, const Assembly& next, worker::Workers workers, PipelineOf pipeline_of,
            uint64_t within_ms);
   ~HandOver();  // releases what is held
   HandOver(const HandOver&) = delete;
@@ -55,7 +55,7 @@ class HandOver {
   // too long, and the old generation answers what was held.
   [[nodiscard]] bool commit();
   // To be called on each worker's thread once its pipeline has the new site.
-  [[nodiscard]] std::function<void(Worker&)> taking_over() const;
+  [[nodiscard]] std::function<void(worker::Worker&)> taking_over() const;
   // All workers have done so.
   void end() { holding_ = false; }
 
@@ -74,7 +74,7 @@ class HandOver {
   bool count_requests(const std::stop_token& stopping, uint64_t& count) const;
   void release() const;
 
-  Workers workers_;
+  worker::Workers workers_;
   PipelineOf pipeline_of_;
   uint64_t within_ms_;
   std::vector<Pair> pairs_;  // former and next instance of a name

@@ -30,23 +30,23 @@
 #include "leat_version.h"
 #include "plugin/commons.h"
 #include "plugin/sdk/plugin_text.hpp"
-#include "server/address_counts.h"
 #include "server/assemble.h"
-#include "server/command_line.h"
-#include "server/control.h"
-#include "server/cpus.h"
-#include "server/crash_report.h"
-#include "server/daemon.h"
-#include "server/exit_code.h"
-#include "server/hang_watch.h"
-#include "server/last_words.h"
+#include "server/commands/command_line.h"
+#include "server/commands/plugin_check.h"
+#include "server/commands/plugin_new.h"
+#include "server/commands/plugin_run.h"
 #include "server/own_metrics.h"
-#include "server/plugin_check.h"
-#include "server/plugin_new.h"
-#include "server/plugin_run.h"
-#include "server/proven.h"
+#include "server/process/control.h"
+#include "server/process/cpus.h"
+#include "server/process/crash_report.h"
+#include "server/process/daemon.h"
+#include "server/process/exit_code.h"
+#include "server/process/hang_watch.h"
+#include "server/process/last_words.h"
+#include "server/process/proven.h"
+#include "server/process/supervisor.h"
 #include "server/static_plugins.h"
-#include "server/supervisor.h"
+#include "worker/address_counts.h"
 
 namespace leat::server {
 
@@ -92,7 +92,7 @@ DaemonOptions daemon_options(const config::Settings& settings, uint32_t workers)
   DaemonOptions options;
   options.workers = workers;
   options.pin = settings.pin_workers;
-  WorkerOptions& worker = options.worker;
+  worker::WorkerOptions& worker = options.worker;
   worker.engine = settings.engine;
   worker.ring.buffers.count = settings.receive_buffers;
   worker.ring.buffers.size = settings.receive_buffer_size;
@@ -301,10 +301,10 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   options.worker.connections.given_up = &own.connections_given_up();
   options.worker.connections.turned_away = &own.connections_turned_away();
   const uint64_t per_address = most_per_address(loaded->settings, loaded->workers);
-  AddressCounts addresses(per_address,
-                          loaded->settings.max_per_address != 0 ? per_address : (per_address + 1) / 2);
+  worker::AddressCounts addresses(
+      per_address, loaded->settings.max_per_address != 0 ? per_address : (per_address + 1) / 2);
   options.worker.connections.addresses = &addresses;
-  options.worker.metrics = &own;
+  options.worker.memory_watch = &own;
   Generations generations(std::move(loaded->assembly), loaded->workers,
                           {.drain_timeout_ms = loaded->settings.drain_timeout,
                            .handover_timeout_ms = loaded->settings.handover_timeout_ms},

@@ -20,16 +20,17 @@ OwnMetrics::OwnMetrics(plugin::Commons& commons, uint32_t workers)
                  .help = "Requests that have ended, by the status of their answer; 499 where the client "
                          "left before it was complete, and that of the fault where it was cut.",
                  .labels = {{"status", fmt::format("{}xx", i + pipeline::RequestCounts::kFirst)}}});
-  opened_ = declare({.name = "leat_connections_opened_total", .help = "Connections that were accepted."});
+  opened_ =
+      declare({.name = "leat_connections_opened_total", .help = "worker::Connections that were accepted."});
   closed_ = declare({.name = "leat_connections_closed_total", .help = "Those of them that have ended."});
   given_up_ =
       declare({.name = "leat_connections_given_up_total",
                .help = "Idle connections that were closed to make room, at limits.connections or for want of "
                        "descriptors."});
-  turned_away_ =
-      declare({.name = "leat_connections_turned_away_total",
-               .help = "Connections that were answered 503 for want of room: at limits.connections, at "
-                       "limits.connections_per_address, or for want of descriptors."});
+  turned_away_ = declare(
+      {.name = "leat_connections_turned_away_total",
+       .help = "worker::Connections that were answered 503 for want of room: at limits.connections, at "
+               "limits.connections_per_address, or for want of descriptors."});
   generation_ = declare({.type = metrics::Type::Gauge,
                          .name = "leat_generation",
                          .help = "The number of the configuration that serves; each reload makes the next."});
@@ -82,7 +83,7 @@ void OwnMetrics::declare_memory() {
         {.type = type, .name = name, .help = help, .labels = {}, .bounds = {}, .read = [this, read, largest] {
            const std::lock_guard lock(mutex_);
            size_t all = 0;
-           for (const Memory& memory : memories_)
+           for (const worker::WorkerMemory& memory : memories_)
              all = largest ? std::max<size_t>(all, read(memory)) : all + read(memory);
            return static_cast<double>(all);
          }}));
@@ -90,36 +91,38 @@ void OwnMetrics::declare_memory() {
   using metrics::Type;
   show(Type::Gauge, "leat_memory_used_bytes",
        "Memory that requests and answers have now, against limits.memory of each worker.",
-       [](const Memory& memory) { return memory.blocks->used() - memory.exchanges->idle_bytes(); });
+       [](const worker::WorkerMemory& memory) {
+         return memory.blocks->used() - memory.exchanges->idle_bytes();
+       });
   show(Type::Gauge, "leat_memory_kept_bytes", "Memory that is kept for the next ones.",
-       [](const Memory& memory) {
+       [](const worker::WorkerMemory& memory) {
          return memory.blocks->idle() * Block::kSize + memory.exchanges->idle_bytes();
        });
   show(Type::Gauge, "leat_memory_peak_bytes", "The most that each worker has had in use at a time, added up.",
-       [](const Memory& memory) -> size_t { return memory.blocks->peak(); });
+       [](const worker::WorkerMemory& memory) -> size_t { return memory.blocks->peak(); });
   show(Type::Counter, "leat_memory_refused_total",
        "How often memory was refused because all of limits.memory was used.",
-       [](const Memory& memory) -> size_t { return memory.blocks->refusals(); });
+       [](const worker::WorkerMemory& memory) -> size_t { return memory.blocks->refusals(); });
   show(Type::Counter, "leat_arena_blocks_total",
        "Blocks of 16 KiB that requests have taken for what is made for them.",
-       [](const Memory& memory) -> size_t { return memory.blocks->arenas().blocks; });
+       [](const worker::WorkerMemory& memory) -> size_t { return memory.blocks->arenas().blocks; });
   show(Type::Counter, "leat_arena_large_total", "Allocations of requests that were larger than a block.",
-       [](const Memory& memory) -> size_t { return memory.blocks->arenas().large; });
+       [](const worker::WorkerMemory& memory) -> size_t { return memory.blocks->arenas().large; });
   show(Type::Counter, "leat_arena_refused_total",
        "Allocations of requests that were refused, at limits.request_memory or for want of memory.",
-       [](const Memory& memory) -> size_t { return memory.blocks->arenas().refused; });
+       [](const worker::WorkerMemory& memory) -> size_t { return memory.blocks->arenas().refused; });
   show(
       Type::Gauge, "leat_arena_largest_bytes",
       "The most memory that one request has had, against limits.request_memory.",
-      [](const Memory& memory) -> size_t { return memory.blocks->arenas().largest; }, true);
+      [](const worker::WorkerMemory& memory) -> size_t { return memory.blocks->arenas().largest; }, true);
 }
 
-void OwnMetrics::watch(const Memory& memory) {
+void OwnMetrics::watch(const worker::WorkerMemory& memory) {
   const std::lock_guard lock(mutex_);
   memories_.push_back(memory);
 }
 
-void OwnMetrics::forget(const Memory& memory) {
+void OwnMetrics::forget(const worker::WorkerMemory& memory) {
   const std::lock_guard lock(mutex_);
   std::erase(memories_, memory);
 }

@@ -13,15 +13,14 @@
 #include <mutex>
 #include <vector>
 
-#include "base/block_pool.h"
 #include "base/metrics.h"
-#include "http/exchange.h"
 #include "pipeline/request_counts.h"
 #include "plugin/commons.h"
+#include "worker/memory_watch.h"
 
 namespace leat::server {
 
-class OwnMetrics {
+class OwnMetrics final : public worker::MemoryWatch {
  public:
   // `commons` must outlive it.
   OwnMetrics(plugin::Commons& commons, uint32_t workers);
@@ -31,14 +30,8 @@ class OwnMetrics {
   [[nodiscard]] metrics::Metric& connections_closed() const { return *closed_; }
   [[nodiscard]] metrics::Metric& connections_given_up() const { return *given_up_; }
   [[nodiscard]] metrics::Metric& connections_turned_away() const { return *turned_away_; }
-  // Of a worker, which shows its memory from then on until it is forgotten.
-  struct Memory {
-    const BlockPool* blocks;
-    const http::ExchangePool* exchanges;
-    bool operator==(const Memory&) const = default;
-  };
-  void watch(const Memory& memory);
-  void forget(const Memory& memory);
+  void watch(const worker::WorkerMemory& memory) override;
+  void forget(const worker::WorkerMemory& memory) override;
   // That which serves.
   void set_generation(uint64_t number) { generation_->set(static_cast<double>(number)); }
 
@@ -53,7 +46,7 @@ class OwnMetrics {
   std::shared_ptr<metrics::Metric> opened_, closed_, given_up_, turned_away_, generation_;
   std::vector<std::shared_ptr<metrics::Metric>> others_;
   std::mutex mutex_;
-  std::vector<Memory> memories_;
+  std::vector<worker::WorkerMemory> memories_;
 };
 
 }  // namespace leat::server

@@ -7,10 +7,10 @@
 #include "cache/asked.h"
 #include "cache/cached_call.h"
 #include "cache/conditions.h"
+#include "handlers/limited.h"
 #include "http/problem.h"
 #include "http/service.h"
 #include "http/session.h"
-#include "pipeline/limited_handler.h"
 #include "pipeline/pipeline.h"
 
 namespace leat::cache {
@@ -271,7 +271,7 @@ Verdict CachedHandler::waited_in_vain(http::Exchange& exchange, LeadingCall& cal
     return Verdict::Done;
   }
   count(Result::Waited);
-  (void)exchange.response.add("Retry-After", pipeline::kRetryAfterS);
+  (void)exchange.response.add("Retry-After", handlers::kRetryAfterS);
   exchange.send_problem(status, detail);
   return Verdict::Done;
 }

@@ -24,8 +24,10 @@
 #include "http/parser.h"
 #include "http/refusal.h"
 
-namespace leat::pipeline {
+namespace leat::handlers {
 class LimitedHandler;
+}  // namespace leat::handlers
+namespace leat::pipeline {
 struct Route;
 }  // namespace leat::pipeline
 
@@ -159,7 +161,7 @@ class Exchange {
   uint64_t started_ns = 0;        // CLOCK_MONOTONIC of the turn in which the head was complete
   bool close_after = false;       // answer, then close
   bool has_place = false;         // among those that its handler may have at the same time
-  pipeline::LimitedHandler* place_of =
+  handlers::LimitedHandler* place_of =
       nullptr;             // who gets that back at its end; none where the handler does it
   void* timers = nullptr;  // the worker's: running timers of this exchange
 

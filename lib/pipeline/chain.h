@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/value.h"
-#include "pipeline/middleware_kinds.h"
+#include "pipeline/middleware_kind.h"
 
 namespace leat::pipeline {
 

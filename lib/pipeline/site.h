@@ -20,7 +20,7 @@
 #include "base/value.h"
 #include "pipeline/chain.h"
 #include "pipeline/handler.h"
-#include "pipeline/middleware_kinds.h"
+#include "pipeline/middleware_kind.h"
 #include "pipeline/router.h"
 
 namespace leat::pipeline {
@@ -91,7 +91,7 @@ class Site {
 
 class SiteBuilder {
  public:
-  explicit SiteBuilder(std::span<const MiddlewareKind> kinds = middleware_kinds());
+  explicit SiteBuilder(std::span<const MiddlewareKind> kinds);
   void add_middleware(MiddlewareSpec spec);
   void add_route(RouteSpec spec);
   // `listener` must outlive the site.

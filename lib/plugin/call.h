@@ -10,9 +10,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/activity.h"
 #include "http/exchange.h"
 #include "plugin/handler.h"
-#include "plugin/running.h"
 #include "plugin/sdk/plugin.h"
 
 namespace leat::plugin {

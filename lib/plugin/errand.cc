@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "base/thread_pool.h"
+#include "handlers/limited.h"
 #include "http/problem.h"
-#include "pipeline/limited_handler.h"
 #include "pipeline/pipeline.h"
 
 namespace leat::plugin {

@@ -52,7 +52,7 @@ class Errand final : public http::AnswerTap {
   void leave();
   // What is given back when the handler is through (pipeline::LimitedHandler), also where its client has
   // left.
-  void keep_place(pipeline::LimitedHandler* place_of) { place_of_ = place_of; }
+  void keep_place(handlers::LimitedHandler* place_of) { place_of_ = place_of; }
   void give_place();
   // Adds what its memory was to the worker's figures. When the thread is through.
   void count_memory() const { worker_.blocks().arenas().add(context_.arenas()); }
@@ -117,7 +117,7 @@ class Errand final : public http::AnswerTap {
   std::vector<std::string> tags_;
 
   // The worker's.
-  pipeline::LimitedHandler* place_of_ = nullptr;
+  handlers::LimitedHandler* place_of_ = nullptr;
   bool begun_ = false;
   bool blocked_ = false;  // on_writable will come
 

@@ -10,7 +10,7 @@
 #include "plugin/call.h"
 #include "plugin/codes.h"
 #include "plugin/commons.h"
-#include "plugin/extensions.h"
+#include "plugin/extensions/extensions.h"
 #include "plugin/handler.h"
 #include "plugin/load_time.h"
 #include "plugin/pooled_handler.h"

@@ -20,7 +20,7 @@
 #include "base/text.h"
 #include "plugin/call.h"
 #include "plugin/commons.h"
-#include "plugin/extensions.h"
+#include "plugin/extensions/extensions.h"
 #include "plugin/host.h"
 #include "plugin/load_time.h"
 

@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "handlers/limited.h"
 #include "http/problem.h"
-#include "pipeline/limited_handler.h"
 #include "plugin/call.h"
 #include "plugin/errand.h"
 #include "plugin/resumption.h"
@@ -52,7 +52,7 @@ pipeline::Verdict PooledHandler::handle(http::Exchange& exchange) {
   if (started == LEAT_E_BUSY) {
     if (refused_ != nullptr) refused_->add(1);
     // There is room: a response takes 64 fields, and only middleware has had a chance to add some.
-    (void)exchange.response.add("Retry-After", pipeline::kRetryAfterS);
+    (void)exchange.response.add("Retry-After", handlers::kRetryAfterS);
     exchange.send_problem(503, "Too many requests wait for their turn.");
   } else {
     http::send_out_of_memory(exchange);

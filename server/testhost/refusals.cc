@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "plugin/call.h"
-#include "plugin/extensions.h"
+#include "plugin/extensions/extensions.h"
 
 namespace leat::testing {
 

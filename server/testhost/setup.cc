@@ -12,7 +12,7 @@
 #include "config/diagnostics.h"
 #include "leat_version.h"
 #include "plugin/commons.h"
-#include "server/handler_routes.h"
+#include "server/commands/handler_routes.h"
 #include "server/testhost/refusals.h"
 
 namespace leat::testing {

@@ -71,7 +71,7 @@ class Site {
     store_.configure(limits, 1);
     auto handler = std::make_unique<Script>();
     script = handler.get();
-    pipeline::SiteBuilder builder;
+    pipeline::SiteBuilder builder({});
     pipeline::RouteSpec spec;
     spec.path = "/{rest...}";
     spec.methods = {"GET", "POST"};

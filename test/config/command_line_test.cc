@@ -1,11 +1,11 @@
 // The command line: what each form means, and which forms are refused with exit code 2.
-#include "server/command_line.h"
+#include "server/commands/command_line.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <string>
 #include <vector>
 
-#include "server/exit_code.h"
+#include "server/process/exit_code.h"
 
 namespace leat::test {
 namespace {

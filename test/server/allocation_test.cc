@@ -15,8 +15,8 @@
 #include "net/listener.h"
 #include "pipeline/pipeline.h"
 #include "server/assemble.h"
-#include "server/worker.h"
 #include "support/allocations.h"
+#include "worker/worker.h"
 
 namespace leat::server {
 namespace {
@@ -37,11 +37,11 @@ class Served {
     address_ = *net::local_address(listener->get());
     std::vector<Fd> listeners;
     listeners.push_back(std::move(*listener));
-    const Worker::Hooks hooks{
+    const worker::Worker::Hooks hooks{
         .start = [this](uint32_t worker) { return assembly_->worker_init(worker).has_value(); },
         .stop = [this](uint32_t worker) { assembly_->worker_fini(worker); }};
-    fleet_.push_back(
-        std::make_unique<Worker>(WorkerOptions{}, std::move(listeners), *pipeline_, fleet_, hooks));
+    fleet_.push_back(std::make_unique<worker::Worker>(worker::WorkerOptions{}, std::move(listeners),
+                                                      *pipeline_, fleet_, hooks));
     std::promise<bool> ready;
     thread_ = std::thread([&] {
       fleet_[0]->run([&](const Expected<std::string>& result) { ready.set_value(result.has_value()); });
@@ -72,7 +72,7 @@ class Served {
   std::optional<Assembly> assembly_;
   std::optional<pipeline::Pipeline> pipeline_;
   net::Address address_;
-  std::vector<std::unique_ptr<Worker>> fleet_;
+  std::vector<std::unique_ptr<worker::Worker>> fleet_;
   std::thread thread_;
 };
 

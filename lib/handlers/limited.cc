@@ -1,0 +1,51 @@
+#include "handlers/limited.h"
+
+#include <utility>
+
+namespace leat::handlers {
+
+LimitedHandler::LimitedHandler(std::unique_ptr<pipeline::Handler> handler,
+                               std::vector<std::shared_ptr<Places>> places,
+                               std::shared_ptr<metrics::Metric> refused)
+    : handler_(std::move(handler)), places_(std::move(places)), refused_(std::move(refused)) {}
+
+pipeline::Verdict LimitedHandler::handle(http::Exchange& exchange) {
+  for (size_t i = 0; i < places_.size(); ++i) {
+    if (places_[i]->take()) continue;
+    while (i > 0) places_[--i]->give();
+    if (refused_ != nullptr) refused_->add(1);
+    // There is room: a response takes 64 fields, and only middleware has had a chance to add some.
+    (void)exchange.response.add("Retry-After", kRetryAfterS);
+    exchange.send_problem(503, "Too many requests for this resource are being answered.");
+    return pipeline::Verdict::Done;
+  }
+  exchange.has_place = true;
+  exchange.place_of = this;
+  return handler_->handle(exchange);
+}
+
+// The rest is for requests that were let in; the others have been answered.
+
+pipeline::Verdict LimitedHandler::on_body(http::Exchange& exchange, std::string_view piece) {
+  return exchange.has_place ? handler_->on_body(exchange, piece) : pipeline::Verdict::Done;
+}
+pipeline::Verdict LimitedHandler::on_body_end(http::Exchange& exchange) {
+  return exchange.has_place ? handler_->on_body_end(exchange) : pipeline::Verdict::Done;
+}
+pipeline::Verdict LimitedHandler::on_writable(http::Exchange& exchange) {
+  return exchange.has_place ? handler_->on_writable(exchange) : pipeline::Verdict::Done;
+}
+void LimitedHandler::on_cancel(http::Exchange& exchange) {
+  if (exchange.has_place) handler_->on_cancel(exchange);
+}
+void LimitedHandler::on_done(http::Exchange& exchange) {
+  if (!exchange.has_place) return;
+  handler_->on_done(exchange);
+  exchange.has_place = false;
+  if (std::exchange(exchange.place_of, nullptr) != nullptr) give_place();
+}
+void LimitedHandler::give_place() {
+  for (const auto& each : places_) each->give();
+}
+
+}  // namespace leat::handlers

@@ -1,0 +1,27 @@
+// What routes reach under the name leat: handlers that need no plugin, all of them, in one list.
+//
+// To add one: write <name>.{h,cc} beside this file and add its row in own.cc.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/metrics.h"
+#include "pipeline/handler.h"
+
+namespace leat::handlers {
+
+// What they are made of. All of it outlives them.
+struct OwnHandlerContext {
+  metrics::Registry& metrics;
+};
+
+struct OwnHandler {
+  std::string_view name;  // a route has it as leat:NAME
+  std::unique_ptr<pipeline::Handler> (*create)(const OwnHandlerContext& context);
+};
+
+std::span<const OwnHandler> own_handlers();
+
+}  // namespace leat::handlers

@@ -1,0 +1,150 @@
+// leat.async/1 and leat.timer/1: going on with a request later.
+#include <new>
+
+#include "http/service.h"
+#include "plugin/call.h"
+#include "plugin/extensions/extensions.h"
+#include "plugin/handler.h"
+#include "plugin/resumption.h"
+
+namespace leat::plugin {
+
+http::Ticket keep_open(http::Exchange& exchange) {
+  return exchange.suspended() ? exchange.ticket() : exchange.suspend();
+}
+
+namespace {
+
+// Takes `slot` off the request's suspensions; false if it is none of them. They are few.
+bool take(RequestState& state, SuspensionTable::Slot* slot) {
+  for (SuspensionTable::Slot** link = &state.suspensions; *link != nullptr; link = &(*link)->next) {
+    if (*link != slot) continue;
+    *link = slot->next;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+int32_t check_open(http::Exchange& exchange, std::string_view function) {
+  if (is_over(exchange)) return LEAT_E_STATE;
+  if (exchange.detached())
+    return refuse(function, "the handler runs on the pool: it may block, and can't wait in another way",
+                  LEAT_E_THREAD);
+  if (exchange.finished()) return refuse(function, "the request was answered already", LEAT_E_STATE);
+  return LEAT_OK;
+}
+
+std::expected<SuspensionTable::Slot*, int32_t> begin_suspension(http::Exchange& exchange) {
+  RequestState* state = need_state(exchange);
+  if (state == nullptr) return std::unexpected(LEAT_E_MEMORY);
+  SuspensionTable& table = *current_call.handler->instance().suspensions(exchange.worker().index());
+  SuspensionTable::Slot* slot = table.suspend(exchange.worker(), keep_open(exchange));
+  if (slot == nullptr) return std::unexpected(LEAT_E_MEMORY);
+  slot->next = state->suspensions;
+  state->suspensions = slot;
+  return slot;
+}
+
+void drop_suspension(http::Exchange& exchange, SuspensionTable::Slot& slot) {
+  take(*state_of(exchange), &slot);
+  Completion none;
+  (void)current_call.handler->instance().suspensions(exchange.worker().index())->release(slot, &none);
+}
+
+leat_ticket ticket_of(http::Exchange& exchange, const SuspensionTable::Slot& slot) {
+  return {exchange.worker().index(), slot.index, SuspensionTable::generation(slot)};
+}
+
+// On the request's worker.
+void on_completion(http::Exchange& exchange, void* argument) {
+  RequestState* state = state_of(exchange);
+  auto* slot = static_cast<SuspensionTable::Slot*>(argument);
+  if (state == nullptr || !take(*state, slot)) return;
+  Completion completion;
+  if (!state->handler->instance().suspensions(exchange.worker().index())->release(*slot, &completion)) return;
+  state->handler->resume(exchange, completion.resume, completion.argument);
+}
+
+namespace {
+
+int32_t suspend(leat_request* request, leat_ticket* ticket) {
+  constexpr std::string_view kFunction = "leat.async/1 suspend";
+  http::Exchange* exchange = exchange_of(request, kFunction);
+  if (exchange == nullptr) return LEAT_E_THREAD;
+  if (ticket == nullptr) return refuse(kFunction, "ticket is NULL", LEAT_E_ARGUMENT);
+  if (const int32_t open = check_open(*exchange, kFunction); open != LEAT_OK) return open;
+  const auto slot = begin_suspension(*exchange);
+  if (!slot) return slot.error();
+  *ticket = ticket_of(*exchange, **slot);
+  return LEAT_OK;
+}
+
+int32_t complete(const leat_host* host, leat_ticket ticket, leat_resume resume, void* argument) {
+  if (host == nullptr || resume == nullptr) return 0;
+  PluginInstance* instance = static_cast<const Host*>(host)->instance;
+  SuspensionTable* table = instance == nullptr ? nullptr : instance->suspensions(ticket.worker);
+  if (table == nullptr) return 0;
+  return table->complete(ticket.slot, ticket.generation, {resume, argument}, on_completion) ? 1 : 0;
+}
+
+void on_timer(http::Exchange& exchange, void* argument) {
+  auto* timer = static_cast<Timer*>(argument);
+  RequestState* state = state_of(exchange);
+  const leat_resume resume = timer->resume;
+  void* const plugins_argument = timer->argument;
+  --state->timers_running;
+  timer->next_free = state->free_timers;
+  state->free_timers = timer;
+  state->handler->resume(exchange, resume, plugins_argument);
+}
+
+int32_t resume_after(leat_request* request, uint64_t delay_ms, leat_resume resume, void* argument) {
+  constexpr std::string_view kFunction = "leat.timer/1 resume_after";
+  http::Exchange* exchange = exchange_of(request, kFunction);
+  if (exchange == nullptr) return LEAT_E_THREAD;
+  if (resume == nullptr) return refuse(kFunction, "resume is NULL", LEAT_E_ARGUMENT);
+  if (const int32_t open = check_open(*exchange, kFunction); open != LEAT_OK) return open;
+  RequestState* state = need_state(*exchange);
+  if (state == nullptr) return LEAT_E_MEMORY;
+  Timer* timer = state->free_timers;
+  if (timer != nullptr) {
+    state->free_timers = timer->next_free;
+  } else {
+    void* memory = exchange->arena().allocate(sizeof(Timer), alignof(Timer));
+    if (memory == nullptr) return LEAT_E_MEMORY;
+    timer = new (memory) Timer;
+  }
+  timer->resume = resume;
+  timer->argument = argument;
+  if (!exchange->worker().resume_after(keep_open(*exchange), delay_ms, on_timer, timer)) {
+    timer->next_free = state->free_timers;
+    state->free_timers = timer;
+    return LEAT_E_MEMORY;
+  }
+  ++state->timers_running;
+  return LEAT_OK;
+}
+
+uint64_t now_ns(const leat_request* request) {
+  http::Exchange* exchange = exchange_of(request, "leat.timer/1 now_ns");
+  return exchange == nullptr ? 0 : exchange->worker().now_ns();
+}
+
+}  // namespace
+
+const leat_async_v1 kAsyncExtension = {
+    .struct_size = sizeof(leat_async_v1),
+    .reserved = 0,
+    .suspend = suspend,
+    .complete = complete,
+};
+const leat_timer_v1 kTimerExtension = {
+    .struct_size = sizeof(leat_timer_v1),
+    .reserved = 0,
+    .resume_after = resume_after,
+    .now_ns = now_ns,
+};
+
+}  // namespace leat::plugin

@@ -1,0 +1,228 @@
+// leat.config/1 and leat.route/1: what a plugin reads while the configuration is loaded.
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/schema.h"
+#include "plugin/call.h"
+#include "plugin/codes.h"
+#include "plugin/extensions/extensions.h"
+#include "plugin/load_time.h"
+
+const leat::Value* leat_config::read(std::string_view key) const {
+  if (std::find(known.begin(), known.end(), key) == known.end()) known.emplace_back(key);
+  return value.find(key);
+}
+
+const leat_config* leat_config::child(const leat::Value& table) const {
+  for (const leat_config& each : children)
+    if (&each.value == &table) return &each;
+  return &children.emplace_back(table, diagnostics);
+}
+
+void leat_config::report_unknown() const {
+  leat::schema::refuse_unknown(value, std::vector<std::string_view>(known.begin(), known.end()),
+                               leat::plugin::kOptionCodes, diagnostics);
+  for (const leat_config& each : children) each.report_unknown();
+}
+
+namespace leat::plugin {
+namespace {
+
+using schema::Content;
+using schema::Row;
+using schema::Type;
+
+// How a value is called where something is wrong with it.
+std::string name_of(leat_str key) { return fmt::format("`{}`", view(key)); }
+std::string name_of(leat_str key, uint32_t index) {
+  return fmt::format("item {} of `{}`", uint64_t{index} + 1, view(key));
+}
+
+int32_t wrong_type(const leat_config* config, std::string_view name, const Value& value,
+                   std::string_view wanted) {
+  config->diagnostics.push_back(schema::wrong_type(value, name, wanted, kOptionCodes.type));
+  return LEAT_E_ARGUMENT;
+}
+
+// A plugin declares an option as it asks for it.
+std::optional<Content> take(const leat_config* config, std::string_view name, const Value& value,
+                            const Row& row) {
+  return schema::parse(row, value, kOptionCodes, config->diagnostics, name);
+}
+
+// The value of one type, into `*out`.
+int32_t take_integer(const leat_config* config, std::string_view name, const Value& value, int64_t least,
+                     int64_t most, int64_t* out) {
+  const auto content = take(config, name, value, {.type = Type::Count, .least = least, .most = most});
+  if (content) *out = std::get<int64_t>(*content);
+  return content ? LEAT_OK : LEAT_E_ARGUMENT;
+}
+int32_t take_real(const leat_config* config, std::string_view name, const Value& value, double least,
+                  double most, double* out) {
+  const auto content =
+      take(config, name, value, {.type = Type::Real, .least_real = least, .most_real = most});
+  if (content) *out = std::get<double>(*content);
+  return content ? LEAT_OK : LEAT_E_ARGUMENT;
+}
+int32_t take_boolean(const leat_config* config, std::string_view name, const Value& value, int32_t* out) {
+  const auto content = take(config, name, value, {.type = Type::Boolean});
+  if (content) *out = static_cast<int32_t>(std::get<int64_t>(*content));
+  return content ? LEAT_OK : LEAT_E_ARGUMENT;
+}
+int32_t take_string(const leat_config* config, std::string_view name, const Value& value, leat_str* out) {
+  const auto content = take(config, name, value, {.type = Type::Text});
+  if (content) *out = to_str(*value.string());  // which lives as long as the configuration
+  return content ? LEAT_OK : LEAT_E_ARGUMENT;
+}
+
+int32_t has(const leat_config* config, leat_str key) {
+  return config != nullptr && config->read(view(key)) != nullptr ? 1 : 0;
+}
+
+int32_t get_integer(const leat_config* config, leat_str key, int64_t fallback, int64_t least, int64_t most,
+                    int64_t* out) {
+  if (config == nullptr || out == nullptr) return LEAT_E_ARGUMENT;
+  *out = fallback;
+  const Value* value = config->read(view(key));
+  if (value == nullptr) return LEAT_OK;
+  return take_integer(config, name_of(key), *value, least, most, out);
+}
+
+int32_t get_real(const leat_config* config, leat_str key, double fallback, double least, double most,
+                 double* out) {
+  if (config == nullptr || out == nullptr) return LEAT_E_ARGUMENT;
+  *out = fallback;
+  const Value* value = config->read(view(key));
+  if (value == nullptr) return LEAT_OK;
+  return take_real(config, name_of(key), *value, least, most, out);
+}
+
+int32_t get_boolean(const leat_config* config, leat_str key, int32_t fallback, int32_t* out) {
+  if (config == nullptr || out == nullptr) return LEAT_E_ARGUMENT;
+  *out = fallback;
+  const Value* value = config->read(view(key));
+  if (value == nullptr) return LEAT_OK;
+  return take_boolean(config, name_of(key), *value, out);
+}
+
+int32_t get_string(const leat_config* config, leat_str key, leat_str fallback, leat_str* out) {
+  if (config == nullptr || out == nullptr) return LEAT_E_ARGUMENT;
+  *out = fallback;
+  const Value* value = config->read(view(key));
+  if (value == nullptr) return LEAT_OK;
+  return take_string(config, name_of(key), *value, out);
+}
+
+const leat_config* get_table(const leat_config* config, leat_str key) {
+  const Value* value = config == nullptr ? nullptr : config->read(view(key));
+  if (value == nullptr) return nullptr;
+  if (value->table() == nullptr) {
+    wrong_type(config, name_of(key), *value, "a table");
+    return nullptr;
+  }
+  return config->child(*value);
+}
+
+const Value::Array* array_under(const leat_config* config, leat_str key) {
+  const Value* value = config == nullptr ? nullptr : config->read(view(key));
+  if (value == nullptr) return nullptr;
+  if (value->array() == nullptr) wrong_type(config, name_of(key), *value, "a list");
+  return value->array();
+}
+
+uint32_t count(const leat_config* config, leat_str key) {
+  const Value::Array* items = array_under(config, key);
+  return items == nullptr ? 0 : static_cast<uint32_t>(items->size());
+}
+
+const Value* item(const leat_config* config, leat_str key, uint32_t index) {
+  const Value::Array* items = array_under(config, key);
+  return items == nullptr || index >= items->size() ? nullptr : &(*items)[index];
+}
+
+int32_t string_at(const leat_config* config, leat_str key, uint32_t index, leat_str* out) {
+  if (out == nullptr) return LEAT_E_ARGUMENT;
+  *out = {};
+  const Value* value = item(config, key, index);
+  return value == nullptr ? LEAT_E_NOT_FOUND : take_string(config, name_of(key, index), *value, out);
+}
+
+int32_t integer_at(const leat_config* config, leat_str key, uint32_t index, int64_t least, int64_t most,
+                   int64_t* out) {
+  if (out == nullptr) return LEAT_E_ARGUMENT;
+  *out = 0;
+  const Value* value = item(config, key, index);
+  if (value == nullptr) return LEAT_E_NOT_FOUND;
+  return take_integer(config, name_of(key, index), *value, least, most, out);
+}
+
+int32_t real_at(const leat_config* config, leat_str key, uint32_t index, double least, double most,
+                double* out) {
+  if (out == nullptr) return LEAT_E_ARGUMENT;
+  *out = 0;
+  const Value* value = item(config, key, index);
+  if (value == nullptr) return LEAT_E_NOT_FOUND;
+  return take_real(config, name_of(key, index), *value, least, most, out);
+}
+
+int32_t boolean_at(const leat_config* config, leat_str key, uint32_t index, int32_t* out) {
+  if (out == nullptr) return LEAT_E_ARGUMENT;
+  *out = 0;
+  const Value* value = item(config, key, index);
+  return value == nullptr ? LEAT_E_NOT_FOUND : take_boolean(config, name_of(key, index), *value, out);
+}
+
+const leat_config* table_at(const leat_config* config, leat_str key, uint32_t index) {
+  const Value* value = item(config, key, index);
+  if (value == nullptr) return nullptr;
+  if (value->table() == nullptr) {
+    wrong_type(config, name_of(key, index), *value, "a table");
+    return nullptr;
+  }
+  return config->child(*value);
+}
+
+leat_str route_id(const leat_route* route) { return to_str(route->info.id); }
+leat_str route_pattern(const leat_route* route) { return to_str(route->info.pattern); }
+uint32_t param_count(const leat_route* route) { return static_cast<uint32_t>(route->info.params.size()); }
+
+leat_str param_name(const leat_route* route, uint32_t index) {
+  return index < route->info.params.size() ? to_str(route->info.params[index]) : leat_str{};
+}
+
+int32_t param_index(const leat_route* route, leat_str name) {
+  const auto& params = route->info.params;
+  const auto found = std::find(params.begin(), params.end(), view(name));
+  return found == params.end() ? LEAT_E_NOT_FOUND : static_cast<int32_t>(found - params.begin());
+}
+
+}  // namespace
+
+const leat_config_v1 kConfigExtension = {
+    .struct_size = sizeof(leat_config_v1),
+    .reserved = 0,
+    .has = has,
+    .integer = get_integer,
+    .real = get_real,
+    .boolean = get_boolean,
+    .string = get_string,
+    .table = get_table,
+    .count = count,
+    .string_at = string_at,
+    .table_at = table_at,
+    .integer_at = integer_at,
+    .real_at = real_at,
+    .boolean_at = boolean_at,
+};
+const leat_route_v1 kRouteExtension = {
+    .struct_size = sizeof(leat_route_v1),
+    .reserved = 0,
+    .id = route_id,
+    .pattern = route_pattern,
+    .param_count = param_count,
+    .param_name = param_name,
+    .param_index = param_index,
+};
+
+}  // namespace leat::plugin

@@ -1,0 +1,114 @@
+#include "worker/acceptor.h"
+
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace leat::worker {
+
+namespace {
+
+// Long enough that a worker without descriptors spends nothing on trying, short enough that a client in the
+// backlog does not give up.
+constexpr uint64_t kPauseMs = 100;
+// For connections that were given up to be closed: they need a turn.
+constexpr uint64_t kMomentMs = 1;
+// Nobody knows how many wait; the next attempt tells whether it was enough.
+constexpr size_t kGiveUp = 8;
+
+}  // namespace
+
+Acceptor::Pause::Pause(Acceptor& owner)
+    : net::Timer([](net::Timer& timer) { static_cast<Pause&>(timer).acceptor.on_pause(); }),
+      acceptor(owner) {}
+
+Acceptor::Acceptor(net::Loop& loop, Connections& connections, Fd listener, uint32_t number, Give give)
+    : loop_(loop),
+      connections_(connections),
+      listener_(std::move(listener)),
+      number_(number),
+      give_(std::move(give)),
+      pause_(*this) {}
+
+Acceptor::~Acceptor() { loop_.timers().stop(pause_); }
+
+void Acceptor::start() {
+  arm();
+  if (!connections_.restore_reserve()) loop_.timers().start(pause_, loop_.now_ms() + kPauseMs);
+}
+
+void Acceptor::arm() {
+  if (armed_ || stopping_ || connections_.full()) return;
+  if (give_) {
+    loop_.engine().accept_one(token(), listener_.get());
+  } else {
+    loop_.engine().accept(token(), listener_.get());
+  }
+  armed_ = true;
+}
+
+void Acceptor::on_pause() {
+  if (!connections_.restore_reserve()) loop_.timers().start(pause_, loop_.now_ms() + kPauseMs);
+  arm();
+}
+
+void Acceptor::stop() {
+  stopping_ = true;
+  loop_.timers().stop(pause_);
+  if (armed_ && !cancelling_) loop_.engine().cancel(token());
+  cancelling_ = armed_;
+  if (!armed_) listener_.reset();
+}
+
+void Acceptor::on_completion(const net::Completion& completion) {
+  if (!completion.armed) armed_ = cancelling_ = false;
+  const int result = completion.result;
+  if (result >= 0) {
+    ++accepted_;
+    if (give_) {
+      give_(Fd(result));
+    } else {
+      connections_.open(Fd(result));
+    }
+  }
+  if (armed_) return;
+  if (stopping_) {
+    listener_.reset();
+  } else if (result == -EMFILE || result == -ENFILE || result == -ENOBUFS || result == -ENOMEM) {
+    shortage_ = -result;
+  } else if (result == -EBADF || result == -ENOTSOCK || result == -EINVAL) {
+    descriptor_lost("a listening socket");
+  } else if (result == -EAGAIN) {
+    loop_.timers().start(pause_, loop_.now_ms() + kMomentMs);  // never in a hot loop
+  } else {
+    arm();  // the peer was gone before it was accepted, or an engine accepts once at a time
+  }
+}
+
+void Acceptor::make_room(int reason) {
+  const bool descriptors = reason == EMFILE || reason == ENFILE;
+  const size_t gave_up = connections_.give_up_idle(kGiveUp);
+  const bool reserve = gave_up == 0 && descriptors && connections_.use_reserve();
+  const std::string_view remedy = gave_up != 0 ? "idle ones are closed"
+                                  : reserve    ? "new ones are answered 503"
+                                               : "new ones wait in the backlog";
+  log::limited(log::Level::Warn, {remedy}, "worker {}: cannot accept connections: {} ({} open): {}",
+               connections_.worker(), std::strerror(reason), connections_.count(), remedy);
+  loop_.timers().start(pause_, loop_.now_ms() + (gave_up != 0 ? kMomentMs : kPauseMs));
+  if (reserve) arm();
+}
+
+void Acceptor::on_turn_end() {
+  if (shortage_ != 0) make_room(std::exchange(shortage_, 0));
+  if (armed_ && !cancelling_ && connections_.full()) {
+    loop_.engine().cancel(token());
+    cancelling_ = true;
+  }
+  if (!armed_ && !pause_.running()) arm();
+}
+
+}  // namespace leat::worker

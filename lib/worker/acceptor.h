@@ -1,0 +1,69 @@
+// Acceptor: one listening socket of a worker.
+//
+// Accepts for as long as there is room, and survives running out of descriptors: then idle connections are
+// given up; where there are none, a few descriptors that are kept for it serve to tell clients so; and where
+// those are used up, accepting stops and is tried again after a pause, never in a hot loop, while the kernel
+// keeps new clients in its backlog.
+//
+// A unix socket is one socket for all workers, and no kernel spreads its clients over them. So whoever
+// accepts one gives it to the worker whose turn it is (`give`), and some workers
+// wait for the next one together, so that one which does not turn does not keep clients waiting.
+//
+// Thread: its worker's.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "base/fd.h"
+#include "net/loop.h"
+#include "worker/connection.h"
+
+namespace leat::worker {
+
+class Acceptor {
+ public:
+  // `listener` is a listening socket; other workers may hold duplicates of it. `number` tells this worker's
+  // acceptors apart in tokens. `give`: what becomes of an accepted socket; nothing: it is one of
+  // `connections`.
+  using Give = std::function<void(Fd)>;
+  Acceptor(net::Loop& loop, Connections& connections, Fd listener, uint32_t number, Give give = {});
+  ~Acceptor();
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
+
+  void start();
+  // Accepts no more; the socket is closed once the engine has let go of it.
+  void stop();
+  void on_completion(const net::Completion& completion);
+  // Stops accepting where there is no room even to turn clients away, and starts when there is. What makes
+  // room for want of descriptors happens here, when all that the turn brought is known.
+  void on_turn_end();
+  [[nodiscard]] bool stopped() const { return stopping_ && !armed_; }
+  [[nodiscard]] uint64_t accepted() const { return accepted_; }
+
+ private:
+  struct Pause : net::Timer {
+    explicit Pause(Acceptor& owner);
+    Acceptor& acceptor;
+  };
+
+  void arm();
+  void on_pause();
+  void make_room(int reason);
+  [[nodiscard]] net::Token token() const { return {net::Op::Accept, number_, 0}; }
+
+  net::Loop& loop_;
+  Connections& connections_;
+  Fd listener_;
+  uint32_t number_;
+  Give give_;
+  bool armed_ = false;
+  bool cancelling_ = false;
+  bool stopping_ = false;
+  int shortage_ = 0;  // why an accept failed in this turn: an errno value
+  Pause pause_;
+  uint64_t accepted_ = 0;
+};
+
+}  // namespace leat::worker

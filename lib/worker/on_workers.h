@@ -1,0 +1,20 @@
+// on_workers: something to be done by every worker, waited for by another thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <stop_token>
+
+#include "worker/worker.h"
+
+namespace leat::worker {
+
+using Workers = std::span<const std::unique_ptr<Worker>>;
+
+// Runs `work(index)` on every worker and waits for all of them. False when `stopping` came first: what was
+// not run by then will not be.
+bool on_workers(Workers workers, const std::stop_token& stopping, std::function<void(uint32_t)> work);
+
+}  // namespace leat::worker

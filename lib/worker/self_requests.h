@@ -1,0 +1,56 @@
+// SelfRequests: requests that a worker makes to itself, without a client, as the response cache does to have
+// what is stale made anew while it is served (WorkerContext::ask_self).
+//
+// Each is a session like a connection's, fed with a head that no socket brought; its answer is dropped as it
+// comes. So middleware, handlers, limits and the log see nothing unusual: the peer is "self". It ends with
+// its answer, or is given up at limits.answer_timeout, or when its answer is larger than anything would
+// store.
+//
+// Thread: its worker's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/session.h"
+#include "net/loop.h"
+
+namespace leat::worker {
+
+struct SelfRequestOptions {
+  uint32_t most = 64;             // at the same time
+  uint64_t most_bytes = 2 << 20;  // of an answer
+};
+
+class SelfRequests {
+ public:
+  SelfRequests(net::Loop& loop, http::SessionEnvironment& http, const SelfRequestOptions& options);
+  ~SelfRequests();
+  SelfRequests(const SelfRequests&) = delete;
+  SelfRequests& operator=(const SelfRequests&) = delete;
+
+  // False: too many are under way. Nothing of it runs before the next timers do.
+  bool ask(std::string_view head);
+  // Something happened to one of these sessions.
+  void touch(const http::Session& session);
+  // Ends all.
+  void abandon_all();
+
+ private:
+  struct One;
+
+  void run(One& one);
+  void end(One& one);
+
+  net::Loop& loop_;
+  http::SessionEnvironment& http_;
+  SelfRequestOptions options_;
+  std::vector<std::unique_ptr<One>>
+      ones_;  // by the number of their sessions' owner; null where one has ended
+  std::vector<uint32_t> free_;
+};
+
+}  // namespace leat::worker

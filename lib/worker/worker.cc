@@ -1,0 +1,395 @@
+#include "worker/worker.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "base/allocator.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "net/listener.h"
+
+namespace leat::worker {
+
+namespace {
+
+// After stop() a worker waits this long for the operations in flight to be cancelled. They complete at once
+// unless the kernel is stuck; then the process is better off ending without them.
+constexpr uint64_t kAbandonNs = 2'000'000'000;
+
+// Timers for requests: more than one for each exchange is rare, a few for one exchange happen.
+constexpr size_t kTimersPerExchange = 2;
+
+constexpr uint64_t kSecondNs = 1'000'000'000;
+
+// What a worker keeps for its next requests however long it has been idle: half a MiB.
+constexpr size_t kBlocksKept = 16;
+constexpr size_t kExchangesKept = 32;
+// Answers that lie ready for when memory is out must find a place in the outputs: as many as a turn may make,
+// and some that are not read.
+constexpr size_t kReadyAnswers = 4096;
+constexpr uint64_t kGiveBackEveryMs = 100;  // while memory is filling
+constexpr uint64_t kTidyEveryMs = 1'000;
+// So much has gone back to the allocator before it is worth asking for it, and less than that in the last
+// second, so that nobody will want it again at once.
+constexpr size_t kWorthGivingBack = size_t{1} << 20;
+// A worker that has not turned for so long gets no clients from others. A tenth of it happens with heavy
+// requests.
+constexpr uint64_t kStuckNs = 100'000'000;
+
+// Workers that wait for the clients of a unix socket: all of them are woken for each. One alone might not
+// turn for a while; with hundreds, most would wake for nothing.
+constexpr uint32_t kShareListener = 4;
+
+}  // namespace
+
+// Travels from another thread to the exchange's worker and ends there.
+struct Worker::RemoteResume : net::Task {
+  Worker* worker = nullptr;
+  http::Ticket ticket;
+  Resume call = nullptr;
+  void* argument = nullptr;
+};
+
+// A client on its way to the worker that shall have it.
+struct Worker::Given : net::Task {
+  Worker* worker = nullptr;
+  Fd fd;
+};
+
+struct Worker::SoonTask : net::Task {
+  std::function<void()> work;
+};
+
+Worker::DrainDeadline::DrainDeadline(Worker& worker)
+    : net::Timer([](net::Timer& timer) {
+        Worker& late = static_cast<DrainDeadline&>(timer).owner;
+        log::warn("worker {}: {} connections still open at the drain deadline are closed", late.index(),
+                  late.connections_->count());
+        late.connections_->abandon_all();
+      }),
+      owner(worker) {}
+
+Worker::Tidy::Tidy(Worker& worker)
+    : net::Timer([](net::Timer& timer) { static_cast<Tidy&>(timer).owner.tidy(); }), owner(worker) {}
+
+Worker::Worker(WorkerOptions options, std::vector<Fd> listeners, http::Service& service,
+               const std::vector<std::unique_ptr<Worker>>& fleet, Hooks hooks)
+    : options_(std::move(options)),
+      listeners_(std::move(listeners)),
+      service_(service),
+      fleet_(fleet),
+      hooks_(std::move(hooks)),
+      stalls_(options_.index, options_.stall_warning_ms),
+      blocks_(options_.blocks, options_.blocks_kept),
+      segments_(options_.blocks * 2 + kReadyAnswers),
+      exchanges_(*this, options_.exchanges),
+      writer_(options_.server_name),
+      http_{.worker = *this,
+            .service = service_,
+            .limits = options_.limits,
+            .memory = {blocks_, segments_},
+            .exchanges = exchanges_,
+            .writer = writer_,
+            .heads = options_.known_heads ? &heads_ : nullptr,
+            .lines = options_.known_heads ? &lines_ : nullptr},
+      tidy_(*this) {
+  if (options_.memory_watch != nullptr) options_.memory_watch->watch({&blocks_, &exchanges_});
+}
+
+Worker::~Worker() {
+  if (options_.memory_watch != nullptr) options_.memory_watch->forget({&blocks_, &exchanges_});
+  // Runs what was posted last, which may still look for its exchange.
+  loop_.reset();
+}
+
+Expected<std::string> Worker::build() {
+  if (options_.cpu >= 0) {
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(options_.cpu, &cpus);
+    // Pinning is for speed only: a container may forbid it.
+    if (::sched_setaffinity(0, sizeof cpus, &cpus) != 0)
+      log::warn("worker {}: cannot be pinned to CPU {}", options_.index, options_.cpu);
+  }
+  auto chosen = net::create_engine(options_.engine, options_.ring);
+  if (!chosen) return std::unexpected(chosen.error());
+  engine_ = std::move(chosen->engine);
+  auto loop = net::Loop::create(*engine_);
+  if (!loop) return std::unexpected(loop.error());
+  loop_ = std::move(*loop);
+  timers_ = std::make_unique<ExchangeTimers>(loop_->timers(), *this, options_.exchanges * kTimersPerExchange);
+  connections_ = std::make_unique<Connections>(*loop_, http_, options_.connections);
+  self_requests_ = std::make_unique<SelfRequests>(*loop_, http_, options_.self_requests);
+  client_ = std::make_unique<client::Client>(
+      *loop_,
+      [](void* owner, client::Fetch& fetch) {
+        static_cast<Worker*>(owner)->resume(*fetch.exchange, fetch.resume, &fetch);
+      },
+      this);
+  drain_deadline_ = std::make_unique<DrainDeadline>(*this);
+  update_date();
+  if (hooks_.start && !hooks_.start(options_.index))
+    return std::unexpected(Error{"a plugin refused to start"});
+  for (Fd& listener : listeners_) {
+    const auto address = net::local_address(listener.get());
+    Acceptor::Give give;
+    if (fleet_.size() > 1 && address && address->kind == net::Address::Kind::Unix) {
+      if (options_.index >= kShareListener) continue;
+      give = [this](Fd fd) { this->give(std::move(fd)); };
+    }
+    accepting_on_.push_back(listener.get());
+    acceptors_.push_back(std::make_unique<Acceptor>(*loop_, *connections_, std::move(listener),
+                                                    static_cast<uint32_t>(acceptors_.size()),
+                                                    std::move(give)));
+  }
+  listeners_.clear();
+  accepting_ = true;
+  return chosen->reason;
+}
+
+bool Worker::is_whole() const {
+  if (!accepting_) return true;
+  const bool whole = std::ranges::all_of(accepting_on_, [](int fd) {
+    int accepts = 0;
+    socklen_t size = sizeof accepts;
+    return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &size) == 0 && accepts != 0;
+  });
+  return whole || !accepting_;  // it may have closed them itself by now
+}
+
+void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
+  const std::string name = "leat-" + std::to_string(options_.index);
+  ::pthread_setname_np(::pthread_self(), name.c_str());
+  metrics::thread_lane = options_.index;
+  if (hooks_.thread) hooks_.thread(options_.index);
+  const StallMeter::Thread measured(stalls_);
+  Expected<std::string> built = build();
+  const bool serving = built.has_value();
+  serving_ = serving;
+  ready(std::move(built));
+  if (!serving) return;
+  for (const auto& acceptor : acceptors_) acceptor->start();
+  loop_->run(*this);
+
+  serving_ = false;
+  accepting_ = false;
+  for (const auto& acceptor : acceptors_) acceptor->stop();
+  connections_->abandon_all();  // which ends the exchanges, and with them their fetches
+  self_requests_->abandon_all();
+  client_->close_all();
+  const uint64_t until = loop_->now_ns() + kAbandonNs;
+  const auto busy = [&] {
+    for (const auto& acceptor : acceptors_)
+      if (!acceptor->stopped()) return true;
+    return connections_->count() != 0 || client_->count() != 0;
+  };
+  while (busy() && loop_->now_ns() < until) loop_->turn(*this, until);
+  ENSURE(!busy());
+  if (hooks_.stop) hooks_.stop(options_.index);
+  acceptors_.clear();
+  loop_->timers().stop(*drain_deadline_);
+  loop_->timers().stop(tidy_);
+  self_requests_.reset();
+  connections_.reset();
+  client_.reset();
+  timers_.reset();
+}
+
+void Worker::run_soon(std::function<void()> work) {
+  auto* task = new SoonTask;
+  task->work = std::move(work);
+  task->run = [](net::Task& base) {
+    auto& self = static_cast<SoonTask&>(base);
+    self.work();
+    delete &self;
+  };
+  loop_->post(*task);
+}
+
+void Worker::drain() {
+  run_soon([this] { begin_drain(); });
+}
+
+void Worker::stop() { loop_->stop(); }
+
+// The clients of a unix socket go to one worker after the other.
+void Worker::give(Fd fd) {
+  const uint32_t turn = fleet_.front()->next_.fetch_add(1, std::memory_order_relaxed);
+  Worker* taker = this;
+  for (size_t i = 0; i < fleet_.size(); ++i) {
+    Worker& candidate = *fleet_[(turn + i) % fleet_.size()];
+    if (&candidate != this && !candidate.takes_connections()) continue;
+    taker = &candidate;
+    break;
+  }
+  if (taker == this) {
+    connections_->open(std::move(fd));
+    return;
+  }
+  auto* task = new Given;
+  task->worker = taker;
+  task->fd = std::move(fd);
+  task->run = [](net::Task& base) {
+    auto& self = static_cast<Given&>(base);
+    Worker& worker = *self.worker;
+    // One that has been told to stop in the meantime refuses it, as a closed listener would.
+    if (worker.connections_ != nullptr && worker.serving_.load(std::memory_order_relaxed))
+      worker.connections_->open(std::move(self.fd));
+    delete &self;
+  };
+  taker->loop_->post(*task);
+}
+
+bool Worker::takes_connections() const {
+  if (!serving_.load(std::memory_order_acquire)) return false;
+  const uint64_t busy_since_ns = loop_->busy_since_ns();
+  return busy_since_ns == 0 || monotonic_ns() < busy_since_ns + kStuckNs;
+}
+
+void Worker::begin_drain() {
+  if (draining_ || connections_ == nullptr) return;
+  draining_ = true;
+  serving_ = false;
+  accepting_ = false;
+  for (const auto& acceptor : acceptors_) acceptor->stop();
+  connections_->drain_all();
+  loop_->timers().start(*drain_deadline_, loop_->now_ms() + options_.drain_timeout_ms);
+}
+
+bool Worker::resume_after(http::Ticket ticket, uint64_t delay_ms, Resume call, void* argument) {
+  http::Exchange* exchange = exchanges_.find(ticket);
+  if (exchange == nullptr) return false;
+  // The turn began before now: a timer must not run early by the part of it that has passed.
+  return timers_->start(*exchange, loop_->now_ms() + delay_ms + 1, call, argument);
+}
+
+bool Worker::resume_from_any_thread(http::Ticket ticket, Resume call, void* argument) {
+  if (ticket.worker >= fleet_.size()) return false;
+  Worker& target = *fleet_[ticket.worker];
+  if (!target.exchanges_.is_live(ticket)) return false;
+  auto* task = new (std::nothrow) RemoteResume;
+  if (task == nullptr) return false;
+  task->worker = &target;
+  task->ticket = ticket;
+  task->call = call;
+  task->argument = argument;
+  task->run = [](net::Task& base) {
+    auto& self = static_cast<RemoteResume&>(base);
+    if (http::Exchange* exchange = self.worker->exchanges_.find(self.ticket))
+      self.worker->resume(*exchange, self.call, self.argument);
+    delete &self;
+  };
+  target.loop_->post(*task);
+  return true;
+}
+
+void Worker::resume(http::Exchange& exchange, Resume call, void* argument) {
+  http::Session& session = exchange.session();
+  if (session.internal()) {
+    self_requests_->touch(session);
+  } else {
+    connections_->touch(session);
+  }
+  session.resume(exchange, call, argument);
+}
+
+bool Worker::ask_self(std::string_view head) { return !draining_ && self_requests_->ask(head); }
+
+uint64_t Worker::count(const Choice& chosen) {
+  uint64_t found = 0;
+  exchanges_.for_each([&](http::Exchange& exchange) { found += chosen(exchange) ? 1 : 0; });
+  return found;
+}
+
+void Worker::resume_chosen(const Choice& chosen, Resume call) {
+  // Ending one may let its session begin the next: the tickets are taken first.
+  std::vector<http::Ticket> tickets;
+  exchanges_.for_each([&](http::Exchange& exchange) {
+    if (chosen(exchange)) tickets.push_back(exchange.ticket());
+  });
+  for (const http::Ticket& ticket : tickets)
+    if (http::Exchange* exchange = exchanges_.find(ticket)) resume(*exchange, call, nullptr);
+}
+
+void Worker::give_up_on(const Choice& chosen) {
+  resume_chosen(chosen, [](http::Exchange& given_up, void*) {
+    if (given_up.started()) {
+      given_up.abort();
+    } else {
+      given_up.send_problem(503, "The server was updated while it worked on this request.");
+    }
+  });
+}
+
+void Worker::release_held() {
+  resume_chosen([](http::Exchange& exchange) { return exchange.session().held(); },
+                [](http::Exchange& exchange, void*) { exchange.session().release(); });
+}
+
+void Worker::on_completion(const net::Completion& completion) {
+  if (loop_->now_ns() >= next_date_ns_) update_date();
+  if (completion.token.op() == net::Op::Accept) {
+    acceptors_[completion.token.slot()]->on_completion(completion);
+  } else if ((completion.token.slot() & client::kClientSlot) != 0) {
+    client_->on_completion(completion);
+  } else {
+    connections_->on_completion(completion);
+  }
+}
+
+// What a storm has left is kept for the next requests at first; then the allocator gets it, and the system.
+void Worker::watch_memory() {
+  const bool more = blocks_.idle() > kBlocksKept || exchanges_.idle() > kExchangesKept ||
+                    blocks_.returned() - given_back_ >= kWorthGivingBack;
+  if (more && !tidy_.running()) loop_->timers().start(tidy_, loop_->now_ms() + kTidyEveryMs);
+}
+
+void Worker::tidy() {
+  const bool calm = blocks_.returned() - returned_ < kWorthGivingBack;
+  returned_ = blocks_.returned();
+  const size_t trimmed = blocks_.trim(kBlocksKept) + exchanges_.trim(kExchangesKept);
+  if (calm && trimmed < kWorthGivingBack && blocks_.returned() - given_back_ >= kWorthGivingBack) {
+    give_back();
+  }
+  watch_memory();
+}
+
+void Worker::give_back() {
+  given_back_ = blocks_.returned();
+  given_back_ms_ = loop_->now_ms();
+  give_memory_back();
+}
+
+void Worker::on_turn_end() {
+  if (loop_->now_ns() >= next_date_ns_) update_date();
+  // What was freed in one size is no room for another, as long as the allocator has it.
+  if (blocks_.is_filling() && blocks_.returned() - given_back_ >= 4 * kWorthGivingBack &&
+      loop_->now_ms() >= given_back_ms_ + kGiveBackEveryMs) [[unlikely]]
+    give_back();
+  connections_->on_turn_end();
+  client_->on_turn_end();
+  if (!draining_) {
+    for (const auto& acceptor : acceptors_) acceptor->on_turn_end();
+  } else if (connections_->count() == 0) {
+    loop_->stop();
+  }
+  stalls_.turn_ends(loop_->now_ns());
+}
+
+// The Date of a second is made once, when the wall clock enters it.
+void Worker::update_date() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  date_ = http_date(now.tv_sec);
+  writer_.set_date({date_.data(), date_.size()});
+  watch_memory();
+  next_date_ns_ = loop_->now_ns() + (kSecondNs - static_cast<uint64_t>(now.tv_nsec));
+}
+
+}  // namespace leat::worker

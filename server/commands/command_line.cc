@@ -1,0 +1,170 @@
+#include "server/commands/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+
+#include "config/settings.h"
+#include "server/process/exit_code.h"
+
+namespace leat::server {
+
+namespace {
+
+void add_plugin_new(CLI::App& plugin, Command& command) {
+  CLI::App* make =
+      plugin.add_subcommand("new", "Make a folder with a small plugin that builds and is tested");
+  make->callback([&command] { command.kind = Command::Kind::PluginNew; });
+  NewPlugin& wanted = command.new_plugin;
+  make->add_option("name", wanted.name, "Letters, digits, - and _")->type_name("NAME")->required();
+  make->add_option("--lang", wanted.language, "What it is written in")
+      ->check(CLI::IsMember({"c", "c++", "rust", "zig"}))
+      ->capture_default_str();
+  make->add_option("--dir", wanted.folder, "The folder to make, instead of NAME")->type_name("DIR");
+}
+
+// What stands in place of a setting is judged as that setting, and here: a bad one is a mistake in the usage,
+// not in the file.
+void takes_overrides(CLI::App& run, Command& command) {
+  const auto instead = [&run](const char* option, const char* type, auto& into, const char* path,
+                              const char* sentence) {
+    const auto complain = [setting = config::find_setting(path)](const std::string& text) {
+      return config::complaint(*setting, text);
+    };
+    run.add_option(option, into, sentence)->check(complain)->type_name(type)->allow_extra_args(false);
+  };
+  config::Overrides& own = command.overrides;
+  instead("--listen", "ADDRESS", own.listen, "server.listen", "Listen here instead; may be repeated");
+  instead("--workers", "N", own.workers, "server.workers", "Number of workers instead, or auto");
+  instead("--engine", "NAME", own.engine, "server.engine", "I/O engine instead: auto, io_uring or epoll");
+  instead("--log-level", "LEVEL", own.log_level, "log.level",
+          "Log level instead: debug, info, warn, error or off");
+}
+
+void add_plugin_run(CLI::App& plugin, Command& command, std::string& file) {
+  CLI::App* run = plugin.add_subcommand("run", "Serve a plugin at once, and again whenever its file changes");
+  run->callback([&command, &file] {
+    command.kind = Command::Kind::PluginRun;
+    command.file = file;
+  });
+  run->add_option("plugin", command.plugin_file, "The shared object")->type_name("FILE.so")->required();
+  run->add_option(
+         "-c,--config", file,
+         "The configuration file, if not FILE.toml in this folder, beside the plugin or one above it")
+      ->type_name("FILE");
+  takes_overrides(*run, command);
+}
+
+}  // namespace
+
+std::expected<Command, int> parse_command_line(int count, char** arguments) {
+  Command command;
+  std::error_code removed;
+  command.folder = std::filesystem::current_path(removed).string();
+  CLI::App app("Leat, a web server whose handlers are plugins", "leat");
+  app.require_subcommand(0, 1);
+  app.footer("Exit codes: 0 fine, 1 failure, 2 usage, 78 bad configuration.");
+  const auto add = [&](const char* name, const char* sentence, Command::Kind kind) {
+    CLI::App* sub = app.add_subcommand(name, sentence);
+    sub->callback([&command, kind] { command.kind = kind; });
+    return sub;
+  };
+  const auto takes_file = [&](CLI::App* sub) {
+    sub->add_option("-c,--config", command.file, "The configuration file")
+        ->type_name("FILE")
+        ->capture_default_str();
+    sub->add_option("--plugin-path", command.plugin_path,
+                    "A folder to look for plugins in first; may be repeated")
+        ->type_name("DIR")
+        ->allow_extra_args(false);
+  };
+  CLI::App* run = add("run", "Serve", Command::Kind::Run);
+  takes_file(run);
+  takes_overrides(*run, command);
+  run->add_flag("!--no-supervise", command.supervise,
+                "In one process, which is not started again when it crashes");
+  takes_file(add("check", "Check a configuration and its plugins; writes nothing", Command::Kind::Check));
+  CLI::App* routes =
+      add("routes", "Show the routes and what each request passes through", Command::Kind::Routes);
+  takes_file(routes);
+  routes->add_flag("--json", command.json, "As JSON");
+  const auto takes_socket = [&](CLI::App* sub) {
+    sub->add_option("-c,--config", command.file, "The configuration file that names the daemon's socket")
+        ->type_name("FILE")
+        ->capture_default_str();
+    sub->add_option("--socket", command.socket, "The daemon's admin socket itself")->type_name("PATH");
+  };
+  takes_socket(add("reload", "Have the daemon read its configuration and plugins anew; status 1 if it cannot",
+                   Command::Kind::Reload));
+  takes_socket(add("metrics", "Show what the daemon and its plugins count, in the text format of Prometheus",
+                   Command::Kind::Metrics));
+  CLI::App* cache = app.add_subcommand("cache", "Look at the cache");
+  cache->require_subcommand(1);
+  takes_socket(cache);
+  CLI::App* stats = cache->add_subcommand(
+      "stats", "Show what is stored, and how the requests of each route with a cache were answered");
+  stats->fallthrough();  // options of `cache` may stand behind it
+  stats->callback([&command] { command.kind = Command::Kind::CacheStatistics; });
+  stats->add_flag("--json", command.json, "As JSON");
+  CLI::App* purge = app.add_subcommand("purge", "Make stored responses stale, so that they are made anew");
+  takes_socket(purge);
+  std::string target, folder, tag;
+  bool all = false, hard = false;
+  CLI::Option_group* what = purge->add_option_group("what", "One of");
+  what->add_option("target", target, "A path, with whatever query, or a path and its query")
+      ->type_name("/PATH");
+  what->add_option("--folder", folder, "A path and all below it")->type_name("/PATH");
+  what->add_option("--tag", tag, "What plugins or Cache-Tag gave this tag")->type_name("TAG");
+  what->add_flag("--all", all, "All of them");
+  what->require_option(1);
+  purge->add_flag("--hard", hard, "Do not even send them while they are made anew");
+  purge->callback([&] {
+    command.kind = Command::Kind::Purge;
+    command.purge = std::string(hard ? "hard" : "soft") + (all               ? " all"
+                                                           : !tag.empty()    ? " tag " + tag
+                                                           : !folder.empty() ? " folder " + folder
+                                                                             : " target " + target);
+  });
+  CLI::App* plugin = app.add_subcommand("plugin", "Work with plugins");
+  plugin->require_subcommand(1);
+  add_plugin_new(*plugin, command);
+  std::string run_file;
+  add_plugin_run(*plugin, command, run_file);
+  CLI::App* examine =
+      plugin->add_subcommand("check", "Say what is wrong with a plugin's file; status 1 if it is an error");
+  examine->callback([&command] { command.kind = Command::Kind::PluginCheck; });
+  examine->add_option("plugin", command.plugin_file, "The shared object")->type_name("FILE.so")->required();
+  examine->add_flag("--json", command.json, "As JSON");
+  CLI::App* list = plugin->add_subcommand("list", "Show what the daemon has loaded, and what still drains");
+  list->callback([&command] { command.kind = Command::Kind::PluginList; });
+  takes_socket(list);
+  list->add_flag("--json", command.json, "As JSON");
+  add("version", "Show version and build", Command::Kind::Version)
+      ->add_flag("--json", command.json, "As JSON");
+  add("explain-error", "Say more about an error", Command::Kind::ExplainError)
+      ->add_option("code", command.code, "The code, such as LT0107")
+      ->required();
+  add("settings", "List all settings with their defaults", Command::Kind::Settings)
+      ->add_flag("--markdown", command.markdown, "As the reference page");
+  bool test = false;
+  app.add_flag("-t", test, "The same as check, with -c");
+  bool version = false;
+  app.add_flag("--version", version, "The same as version");
+  app.add_option("-c,--config", command.file, "The configuration file")->type_name("FILE")->group("");
+
+  // CLI11 reports by exceptions; they end here.
+  try {
+    app.parse(count, arguments);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return std::unexpected(code == 0 ? kExitFine : kExitUsage);
+  }
+  if (!app.get_subcommands().empty()) return command;
+  if (!test && !version) {
+    std::fputs(app.help().c_str(), stderr);
+    return std::unexpected(kExitUsage);
+  }
+  command.kind = test ? Command::Kind::Check : Command::Kind::Version;
+  return command;
+}
+
+}  // namespace leat::server

@@ -1,0 +1,48 @@
+// The command line as data: what to do, and with what.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "server/commands/plugin_new.h"
+
+namespace leat::server {
+
+struct Command {
+  enum class Kind : uint8_t {
+    Run,
+    Check,
+    Routes,
+    Reload,
+    Metrics,
+    Purge,
+    CacheStatistics,
+    PluginList,
+    PluginRun,
+    PluginCheck,
+    PluginNew,
+    Version,
+    ExplainError,
+    Settings
+  } kind = Kind::Run;
+  std::string file = "/etc/leat/leat.toml";  // of plugin run empty where none was given
+  std::string folder;                        // where the process began
+  config::Overrides overrides;
+  std::vector<std::string> plugin_path;  // searched before the configured folders
+  std::string plugin_file;               // of plugin run and plugin check
+  std::vector<std::string> watched;      // reload when one of these files changes
+  std::string socket;                    // of the daemon's admin commands; empty: as the configuration says
+  bool supervise = true;                 // as far as the configuration says so too
+  bool json = false;
+  bool markdown = false;
+  std::string purge;  // the admin command's arguments
+  std::string code;
+  NewPlugin new_plugin;
+};
+
+// The command, or the exit code after help or a complaint was printed.
+std::expected<Command, int> parse_command_line(int count, char** arguments);
+
+}  // namespace leat::server

@@ -1,0 +1,104 @@
+#include "server/commands/plugin_check.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/arena.h"
+#include "config/file.h"
+#include "json/writer.h"
+#include "leat_version.h"
+#include "plugin/checker.h"
+#include "server/process/exit_code.h"
+
+namespace leat::server {
+
+namespace {
+
+constexpr uint32_t kTimeoutMs = 10'000;
+
+using plugin::Finding;
+using plugin::Trial;
+
+bool is_error(const Finding& finding) { return finding.severity == Finding::Severity::Error; }
+
+std::string as_text(const std::string& file, const Trial& trial, bool color) {
+  const std::vector<Finding>& findings = trial.findings;
+  std::string text;
+  for (const std::string& service : trial.services) text += "provides " + service + "\n";
+  for (const Trial::Need& need : trial.needs)
+    text += "needs " + need.service + (need.optional ? ", if it is there\n" : "\n");
+  for (const Finding& each : findings) {
+    const char* paint = !color ? "" : is_error(each) ? "\033[1;31m" : "\033[1;33m";
+    text += fmt::format("{}{}[{}]{}: {}\n", paint, is_error(each) ? "error" : "warning", each.rule,
+                        color ? "\033[0m" : "", each.found);
+    if (!each.reason.empty()) text += "  why: " + each.reason + "\n";
+    if (!each.fix.empty()) text += "  fix: " + each.fix + "\n";
+  }
+  const auto errors = std::ranges::count_if(findings, is_error);
+  const auto warnings = static_cast<std::ptrdiff_t>(findings.size()) - errors;
+  if (findings.empty()) return text + file + ": nothing is wrong\n";
+  return text + fmt::format("{}: {} error{}, {} warning{}\n", file, errors, errors == 1 ? "" : "s", warnings,
+                            warnings == 1 ? "" : "s");
+}
+
+std::string as_json(const std::string& file, const Trial& trial) {
+  BlockPool pool(BlockPool::kUnbounded, 0);
+  Arena arena(pool, SIZE_MAX);
+  json::Writer json(arena);
+  const auto text = [&json](std::string_view key, std::string_view value) {
+    json.key(key);
+    json.string(value);
+  };
+  json.begin_object();
+  text("file", file);
+  json.key("findings");
+  json.begin_array();
+  for (const Finding& each : trial.findings) {
+    json.begin_object();
+    text("rule", each.rule);
+    text("severity", is_error(each) ? "error" : "warning");
+    text("found", each.found);
+    text("reason", each.reason);
+    text("fix", each.fix);
+    json.end_object();
+  }
+  json.end_array();
+  json.key("provides");
+  json.begin_array();
+  for (const std::string& service : trial.services) json.string(service);
+  json.end_array();
+  json.key("needs");
+  json.begin_array();
+  for (const Trial::Need& need : trial.needs) {
+    json.begin_object();
+    text("service", need.service);
+    json.key("optional");
+    json.boolean(need.optional);
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+  return std::string(json.finish().value_or("{\"error\":\"there are too many names in the file\"}")) + "\n";
+}
+
+}  // namespace
+
+int check_plugin_file(const std::string& file, bool json) {
+  constexpr size_t kMostBytes = size_t{1} << 30;
+  const auto bytes = config::read_binary(file, kMostBytes);
+  if (!bytes) {
+    std::fprintf(stderr, "leat: %s\n", bytes.error().reason.c_str());
+    return kExitFailure;
+  }
+  const std::string path = file.contains('/') ? file : "./" + file;
+  Trial trial = plugin::try_plugin(*bytes, path, {.daemon_version = LEAT_VERSION}, kTimeoutMs);
+  std::ranges::move(plugin::check_place(path), std::back_inserter(trial.findings));
+  const std::string text = json ? as_json(file, trial) : as_text(file, trial, ::isatty(STDOUT_FILENO) != 0);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return std::ranges::any_of(trial.findings, is_error) ? kExitFailure : kExitFine;
+}
+
+}  // namespace leat::server

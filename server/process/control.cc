@@ -1,0 +1,352 @@
+#include "server/process/control.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/listener.h"
+#include "server/cache_statistics.h"
+#include "server/process/crash_report.h"
+#include "server/process/exit_code.h"
+#include "server/process/notify.h"
+
+namespace leat::server {
+
+namespace {
+
+// A client of the admin socket that says nothing for this long, or takes nothing, is hung up on.
+constexpr int kClientTimeoutMs = 2000;
+// The longest names a path to purge, which may be as long as a request line.
+constexpr size_t kMostCommand = size_t{72} * 1024;
+// What a checker says is passed on up to here.
+constexpr size_t kMostReport = size_t{64} * 1024;
+// How often watched files are looked at. Polling, because it sees changes on every kind of file system.
+constexpr int kWatchMs = 200;
+
+// What changes when one of the files does.
+std::string state_of(const std::vector<std::string>& files) {
+  std::string state;
+  for (const std::string& file : files) {
+    struct stat status{};
+    if (::stat(file.c_str(), &status) != 0) status = {};
+    state += fmt::format("{}:{}:{}:{}.{} ", status.st_dev, status.st_ino, status.st_size,
+                         status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  }
+  return state;
+}
+
+// Reads `fd` to its end into `text`, which it grows up to `most` bytes. False when `deadline_ms` or
+// `stopping` came first; it looks for that in steps.
+bool read_to_end(int fd, std::string& text, size_t most, uint64_t deadline_ms,
+                 const std::stop_token& stopping) {
+  constexpr int kStepMs = 100;
+  char piece[4096];
+  for (;;) {
+    if (stopping.stop_requested() || monotonic_ms() >= deadline_ms) return false;
+    pollfd event{fd, POLLIN, 0};
+    if (::poll(&event, 1, kStepMs) <= 0) continue;
+    const ssize_t got = ::read(fd, piece, sizeof piece);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got <= 0) return true;
+    if (text.size() < most) text.append(piece, static_cast<size_t>(got));
+  }
+}
+
+bool send_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) return false;
+    bytes.remove_prefix(static_cast<size_t>(sent));
+  }
+  return true;
+}
+
+void set_timeouts(int fd, int ms) {
+  const timeval time{.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' '))
+    text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+Control::Control(Options options, Generations& generations)
+    : options_(std::move(options)),
+      generations_(generations),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      seen_(state_of(options_.watched)),
+      settled_(seen_) {}
+
+Control::~Control() {
+  on_stopping();
+  on_stopped();
+}
+
+Expected<void> Control::open() {
+  if (options_.socket.empty()) return {};
+  auto socket = net::listen_on({.kind = net::Address::Kind::Unix, .host = options_.socket}, {.backlog = 16});
+  if (!socket) return std::unexpected(socket.error());
+  admin_ = std::move(*socket);
+  return {};
+}
+
+void Control::on_serving(Generations::Workers workers) {
+  options_.proven();
+  workers_ = workers;
+  thread_ = std::jthread([this](const std::stop_token& stopping) { run(stopping); });
+}
+
+void Control::on_reload() {
+  reload_wanted_ = true;
+  wake();
+}
+
+void Control::on_stopping() {
+  thread_.request_stop();
+  wake();
+}
+
+void Control::on_stopped() {
+  if (thread_.joinable()) thread_.join();
+  if (admin_) ::unlink(options_.socket.c_str());
+  admin_.reset();
+}
+
+void Control::wake() {
+  const uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
+}
+
+int Control::wait_ms() const {
+  const uint64_t now = monotonic_ms();
+  const uint64_t deadline = generations_.next_deadline_ms();
+  const uint64_t until_deadline = deadline == UINT64_MAX ? UINT64_MAX : deadline > now ? deadline - now : 0;
+  const uint64_t most = options_.watched.empty() ? UINT64_MAX : kWatchMs;
+  const uint64_t wait = std::min(until_deadline, most);
+  return wait == UINT64_MAX ? -1 : static_cast<int>(std::min<uint64_t>(wait, INT32_MAX));
+}
+
+void Control::run(const std::stop_token& stopping) {
+  give_crash_stack();
+  while (!stopping.stop_requested()) {
+    pollfd events[] = {
+        {wake_.get(), POLLIN, 0}, {generations_.left_fd(), POLLIN, 0}, {admin_.get(), POLLIN, 0}};
+    ::poll(events, 3, wait_ms());
+    for (const pollfd& event : events)
+      if ((event.revents & POLLNVAL) != 0) descriptor_lost("one of the control thread's");
+    uint64_t count = 0;
+    [[maybe_unused]] const auto got = ::read(wake_.get(), &count, sizeof count);
+    if (stopping.stop_requested()) return;
+    generations_.tend(workers_);
+    options_.tended();
+    look_at_watched();
+    if (reload_wanted_.exchange(false)) (void)reload("it was asked to", stopping);
+    if ((events[2].revents & POLLIN) == 0) continue;
+    const Fd client(::accept4(admin_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (client) serve_client(client.get(), stopping);
+  }
+}
+
+// A change counts once the files have been still for a look: a linker writes in several steps.
+void Control::look_at_watched() {
+  if (options_.watched.empty()) return;
+  std::string now = state_of(options_.watched);
+  if (now == seen_ && now != settled_) {
+    settled_ = now;
+    reload_wanted_ = true;
+  }
+  seen_ = std::move(now);
+}
+
+void Control::serve_client(int client, const std::stop_token& stopping) {
+  set_timeouts(client, kClientTimeoutMs);
+  std::string line;
+  char piece[4096];
+  while (!line.ends_with('\n') && line.size() < kMostCommand) {
+    const ssize_t got = ::recv(client, piece, sizeof piece, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    line.append(piece, static_cast<size_t>(got));
+  }
+  if (line.empty()) return;
+  const Answer answer = execute(trimmed(line), stopping);
+  send_all(client, std::string(answer.good ? "ok\n" : "failed\n") + answer.text);
+}
+
+Control::Answer Control::execute(std::string_view command, const std::stop_token& stopping) {
+  if (command == "reload") return reload("an operator asked for it", stopping);
+  if (command == "plugins")
+    return {true, generations_.describe_text(workers_, stopping) + options_.plugin_remarks()};
+  if (command == "plugins json") return {true, generations_.describe_json(workers_, stopping)};
+  if (command == "cache stats") return {true, describe_cache(options_.metrics(), false)};
+  if (command == "cache stats json") return {true, describe_cache(options_.metrics(), true)};
+  if (command == "metrics") return {true, options_.metrics()};
+  if (command.starts_with("purge ")) return purge(command.substr(6));
+  return {false, fmt::format("there is no command `{}`\n", command)};
+}
+
+// "soft folder /users"
+Control::Answer Control::purge(std::string_view arguments) const {
+  const auto word = [&arguments] {
+    const std::string_view first = arguments.substr(0, arguments.find(' '));
+    arguments.remove_prefix(std::min(first.size() + 1, arguments.size()));
+    return first;
+  };
+  const std::string_view how = word(), by = word();
+  constexpr std::pair<std::string_view, cache::PurgeBy> kKinds[] = {{"target", cache::PurgeBy::Target},
+                                                                    {"folder", cache::PurgeBy::Folder},
+                                                                    {"tag", cache::PurgeBy::Tag},
+                                                                    {"all", cache::PurgeBy::All}};
+  const auto* kind = std::ranges::find(kKinds, by, &std::pair<std::string_view, cache::PurgeBy>::first);
+  if ((how != "soft" && how != "hard") || kind == std::end(kKinds))
+    return {false, "purge takes: soft or hard, then target, folder, tag or all, then a name\n"};
+  const std::string_view wrong = options_.purge(kind->second, arguments, how == "hard");
+  if (!wrong.empty()) return {false, fmt::format("cannot purge `{}`: {}\n", arguments, wrong)};
+  return {true, ""};
+}
+
+Control::Answer Control::reload(std::string_view why, const std::stop_token& stopping) {
+  log::info("reloading: {}", why);
+  notify_manager(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", monotonic_ms() * 1000));
+  const auto answer = [this](bool good, std::string text) {
+    notify_manager("READY=1");
+    if (!text.ends_with('\n')) text += '\n';
+    if (good) {
+      log::info("generation {} serves", generations_.number());
+    } else {
+      log::error("the reload failed, generation {} goes on: {}", generations_.number(), trimmed(text));
+    }
+    return Answer{good, std::move(text)};
+  };
+  if (std::string wrong = check(stopping); !wrong.empty()) return answer(false, std::move(wrong));
+  std::string remarks;
+  auto loaded = options_.load(remarks);
+  if (!loaded) return answer(false, std::move(loaded.error()));
+  std::string wrong = generations_.replace(std::move(*loaded), workers_, stopping, remarks);
+  if (!wrong.empty()) return answer(false, std::move(wrong));
+  options_.replaced(generations_.number());
+  options_.proven();
+  generations_.tend(workers_);
+  options_.tended();
+  return answer(true, remarks + fmt::format("generation {} serves", generations_.number()));
+}
+
+// What a process of its own finds wrong with the configuration; empty when it loads there.
+std::string Control::check(const std::stop_token& stopping) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fmt::format("cannot check it: pipe: {}", std::strerror(errno));
+  const Fd out(ends[0]);
+  Fd in(ends[1]);
+  std::vector<char*> arguments;
+  for (std::string& word : options_.checker) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, in.get(), STDERR_FILENO);
+  ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  // A plugin may have led the daemon elsewhere.
+  ::posix_spawn_file_actions_addchdir_np(&actions, options_.folder.c_str());
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigemptyset(&none);
+  ::posix_spawnattr_setsigmask(&attributes, &none);
+  // And may have it ignore signals. A group of its own, so that what a plugin starts in it can be ended, too.
+  sigset_t all;
+  sigfillset(&all);
+  ::posix_spawnattr_setsigdefault(&attributes, &all);
+  ::posix_spawnattr_setpgroup(&attributes, 0);
+  ::posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  pid_t child = -1;
+  const int failed =
+      ::posix_spawn(&child, options_.checker[0].c_str(), &actions, &attributes, arguments.data(), environ);
+  ::posix_spawnattr_destroy(&attributes);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (failed != 0) return fmt::format("cannot check it: {}: {}", options_.checker[0], std::strerror(failed));
+  in.reset();
+
+  std::string report;
+  const bool ended =
+      read_to_end(out.get(), report, kMostReport, monotonic_ms() + options_.checker_timeout_ms, stopping);
+  if (!ended) ::kill(-child, SIGKILL);
+  int status = 0;
+  pid_t waited;
+  while ((waited = ::waitpid(child, &status, 0)) < 0 && errno == EINTR) {
+  }
+  if (stopping.stop_requested()) return "the daemon is stopping";
+  if (!ended)
+    return fmt::format("loading it in a process of its own took longer than {} ms",
+                       options_.checker_timeout_ms);
+  if (waited < 0)
+    return fmt::format("how loading it in a process of its own ended cannot be told: waitpid: {}",
+                       std::strerror(errno));
+  if (WIFSIGNALED(status))
+    return fmt::format("loading it in a process of its own ended with the signal {} ({})\n{}",
+                       WTERMSIG(status), ::strsignal(WTERMSIG(status)), report);
+  if (WEXITSTATUS(status) == kExitFine) return {};
+  return report.empty()
+             ? fmt::format("loading it in a process of its own ended with status {}", WEXITSTATUS(status))
+             : report;
+}
+
+int run_admin_command(const std::string& path, std::string_view command) {
+  const auto fail = [&](const char* what) {
+    std::fprintf(stderr, "leat: %s %s: %s\n", what, path.c_str(), std::strerror(errno));
+    return kExitFailure;
+  };
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    errno = ENAMETOOLONG;
+    return fail("cannot connect to");
+  }
+  path.copy(address.sun_path, path.size());
+  const Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return fail("no daemon answers at");
+  if (!send_all(socket.get(), std::string(command) + "\n")) return fail("cannot write to");
+  std::string answer;
+  char piece[4096];
+  for (;;) {
+    const ssize_t got = ::recv(socket.get(), piece, sizeof piece, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail("cannot read from");
+    if (got == 0) break;
+    answer.append(piece, static_cast<size_t>(got));
+  }
+  const bool good = answer.starts_with("ok\n");
+  if (!good && !answer.starts_with("failed\n")) {
+    std::fprintf(stderr, "leat: the daemon hung up without an answer\n");
+    return kExitFailure;
+  }
+  const std::string_view text = std::string_view(answer).substr(answer.find('\n') + 1);
+  std::fwrite(text.data(), 1, text.size(), good ? stdout : stderr);
+  return good ? kExitFine : kExitFailure;
+}
+
+}  // namespace leat::server

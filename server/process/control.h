@@ -1,0 +1,113 @@
+// Control: the thread that operators talk to while the workers serve.
+//
+// It reloads (on a command of the admin socket, on HUP, when a watched file changes), tells what serves, and
+// tends to generations that drain. One command at a time: a second reload waits for the first.
+//
+//   admin socket   one line in, then an answer up to the end of the stream: "ok" or "failed" on a line of its
+//                  own, and text
+//     reload             read the configuration and the plugins anew
+//     plugins [json]     the generations and their plugins
+//     purge soft|hard target|folder|tag|all [NAME]
+//                       the response cache: see cache::ResponseCache::purge
+//     cache stats [json] the store, and the requests of each route with a cache
+//     metrics            what is counted and measured, in the text format of Prometheus
+//
+// Who may connect is the socket's permissions: its owner and group. A reload is loaded in a process of its
+// own first: a file that crashes its loader must not crash the daemon.
+//
+// Thread: its own; the daemon's calls come on the main one.
+#pragma once
+
+#include <atomic>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "cache/response_cache.h"
+#include "server/generations.h"
+#include "server/process/daemon.h"
+
+namespace leat::server {
+
+class Control final : public DaemonClient {
+ public:
+  struct Options {
+    std::string socket;  // of the admin commands; empty for none
+    // The program and arguments that check a configuration as a reload would load it, and exit with 0; and
+    // the folder in which it runs. It ends by itself in time, and is killed at this one.
+    std::vector<std::string> checker;
+    std::string folder;
+    uint32_t checker_timeout_ms = 30'000;
+    // The configuration anew; `remarks` are for whoever asked. An error is text for people.
+    std::function<std::expected<Assembly, std::string>(std::string& remarks)> load;
+    // What is counted and measured.
+    std::function<std::string()> metrics;
+    // cache::ResponseCache::purge.
+    std::function<std::string_view(cache::PurgeBy by, std::string_view what, bool hard)> purge;
+    // What a reload has loaded serves, as that generation.
+    std::function<void(uint64_t)> replaced = [](uint64_t) {};
+    // What was loaded last serves.
+    std::function<void()> proven = [] {};
+    // Generations may have ended.
+    std::function<void()> tended = [] {};
+    // What is to be told of plugins beside what serves, as lines.
+    std::function<std::string()> plugin_remarks = [] { return std::string(); };
+    // Reload when one of these changes. May name files that are not there yet.
+    std::vector<std::string> watched;
+  };
+
+  Control(Options options, Generations& generations);
+  ~Control() override;
+  Control(const Control&) = delete;
+  Control& operator=(const Control&) = delete;
+
+  // Opens the socket. Before any worker runs.
+  Expected<void> open();
+
+  // --- DaemonClient
+  // Starts the thread.
+  void on_serving(Generations::Workers workers) override;
+  void on_reload() override;
+  // No reload begins from here on, and one under way is given up.
+  void on_stopping() override;
+  void on_stopped() override;
+
+ private:
+  struct Answer {
+    bool good;
+    std::string text;
+  };
+
+  void run(const std::stop_token& stopping);
+  void wake();
+  [[nodiscard]] int wait_ms() const;
+  void look_at_watched();
+  void serve_client(int client, const std::stop_token& stopping);
+  Answer execute(std::string_view command, const std::stop_token& stopping);
+  [[nodiscard]] Answer purge(std::string_view arguments) const;
+  Answer reload(std::string_view why, const std::stop_token& stopping);
+  std::string check(const std::stop_token& stopping);
+
+  Options options_;
+  Generations& generations_;
+  Generations::Workers workers_;
+  Fd wake_;   // an eventfd: stop, or a reload that was asked for
+  Fd admin_;  // the listening socket
+  std::atomic<bool> reload_wanted_ = false;
+  std::string seen_;     // the state of the watched files at the last look
+  std::string settled_;  // that of the last reload
+  std::jthread thread_;
+};
+
+// The other end: sends `command` to the daemon behind `socket`. The exit code, after its answer was printed.
+int run_admin_command(const std::string& socket, std::string_view command);
+
+}  // namespace leat::server

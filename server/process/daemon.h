@@ -1,0 +1,55 @@
+// Daemon: the workers' threads and the signals.
+//
+// Starts the workers on sockets that are open already, then waits for signals on the main thread:
+//   TERM, QUIT   drain: answer what was begun, accept nothing new, stop at the deadline at the latest
+//   INT          stop at once, as does a second TERM or QUIT
+//   USR1         reopen the log file
+//   HUP          its client is told to reload
+#pragma once
+
+#include <atomic>
+#include <csignal>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+#include "http/service.h"
+#include "server/process/hang_watch.h"
+#include "server/process/listening_sockets.h"
+#include "worker/worker.h"
+
+namespace leat::server {
+
+struct DaemonOptions {
+  uint32_t workers = 1;
+  bool pin = true;  // worker n to the n-th usable CPU
+  worker::WorkerOptions worker;  // index and cpu are filled in for each
+  worker::Worker::Hooks hooks;
+  std::atomic<bool>* serving = nullptr;  // set once all workers serve; may be null
+  HangWatch* hangs = nullptr;            // is told of that, and of the time to end; may be null
+};
+
+// Who is told how far the daemon is. On the main thread; nothing may block.
+class DaemonClient {
+ public:
+  virtual ~DaemonClient() = default;
+  virtual void on_serving(std::span<const std::unique_ptr<worker::Worker>> workers) = 0;  // all of them serve
+  virtual void on_reload() = 0;                                                           // HUP
+  virtual void on_stopping() = 0;  // the workers are about to be stopped; comes again with every such signal
+  virtual void on_stopped() = 0;   // they have ended, and are about to be destroyed; this one may block
+};
+
+// What the daemon acts on.
+sigset_t daemon_signals();
+// Blocks the daemon's signals in this thread and in all that it will start. Call before any thread exists.
+void block_signals();
+
+// Serves on `sockets`, which it takes, until told to stop, with one service for each worker. Returns the
+// process's exit code; what went wrong is in the log.
+int run_daemon(const DaemonOptions& options, ListeningSockets& sockets,
+               std::span<http::Service* const> services, DaemonClient& client);
+
+}  // namespace leat::server

@@ -1,0 +1,142 @@
+#include "server/process/proven.h"
+
+#include <fmt/core.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace leat::server {
+
+namespace {
+
+// What the kernel takes with one message.
+constexpr size_t kMostDescriptors = 253;
+constexpr size_t kMostText = size_t{1} << 30;
+
+// Texts one after the other, each with its size.
+void put(std::string& into, std::string_view text) { into += fmt::format("{}:{}", text.size(), text); }
+
+std::string take(std::string_view& from) {
+  const size_t colon = std::min(from.find(':'), from.size());
+  size_t size = 0;
+  for (const char c : from.substr(0, colon)) size = size * 10 + static_cast<size_t>(c - '0');
+  from.remove_prefix(std::min(colon + 1, from.size()));
+  std::string text(from.substr(0, size));
+  from.remove_prefix(text.size());
+  return text;
+}
+
+Expected<Fd> memory_file(std::string_view bytes) {
+  Fd fd(::memfd_create("leat-proven", MFD_CLOEXEC));
+  if (!fd) return system_error("memfd_create");
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd.get(), bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return system_error("write");
+    bytes.remove_prefix(static_cast<size_t>(put));
+  }
+  return fd;
+}
+
+struct Message {
+  explicit Message(size_t descriptors) {
+    head.msg_iov = &piece;
+    head.msg_iovlen = 1;
+    head.msg_control = control;
+    head.msg_controllen = CMSG_SPACE(descriptors * sizeof(int));
+  }
+  char byte = 0;
+  iovec piece{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(kMostDescriptors * sizeof(int))] = {};
+  msghdr head{};
+};
+
+}  // namespace
+
+Expected<void> Proven::open() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
+    return system_error("socketpair");
+  in_.reset(ends[0]);
+  out_.reset(ends[1]);
+  return {};
+}
+
+Expected<void> Proven::send(std::span<const int> descriptors) const {
+  Message message(descriptors.size());
+  cmsghdr* rights = CMSG_FIRSTHDR(&message.head);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+  std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size_bytes());
+  if (::sendmsg(in_.get(), &message.head, MSG_NOSIGNAL) != 1) return system_error("sendmsg");
+  return {};
+}
+
+std::vector<Fd> Proven::receive() const {
+  Message message(kMostDescriptors);
+  std::vector<Fd> descriptors;
+  if (::recvmsg(out_.get(), &message.head, MSG_CMSG_CLOEXEC) <= 0) return descriptors;
+  for (cmsghdr* each = CMSG_FIRSTHDR(&message.head); each != nullptr;
+       each = CMSG_NXTHDR(&message.head, each)) {
+    if (each->cmsg_level != SOL_SOCKET || each->cmsg_type != SCM_RIGHTS) continue;
+    for (size_t at = 0; CMSG_LEN(at + sizeof(int)) <= each->cmsg_len; at += sizeof(int)) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(each) + at, sizeof fd);
+      descriptors.emplace_back(fd);
+    }
+  }
+  return descriptors;
+}
+
+Expected<void> Proven::keep(const std::string& file, const config::Files& files,
+                            std::span<const plugin::PluginLibraries::Copy> plugins) {
+  if (!in_) return {};
+  if (plugins.size() + 1 > kMostDescriptors)
+    return std::unexpected(Error{"there are more plugins than a message takes"});
+  std::string text;
+  put(text, file);
+  put(text, files.text());
+  for (const auto& each : plugins) {
+    put(text, each.file);
+    put(text, each.path);
+  }
+  const auto memory = memory_file(text);
+  if (!memory) return std::unexpected(memory.error());
+  std::vector<int> descriptors = {memory->get()};
+  for (const auto& each : plugins) descriptors.push_back(each.fd);
+  // The new one is there before the old one goes.
+  if (const auto sent = send(descriptors); !sent) return sent;
+  if (std::exchange(holds_, true)) (void)receive();
+  return {};
+}
+
+std::optional<Proven::Kept> Proven::take() {
+  std::vector<Fd> newest;
+  if (!out_) return std::nullopt;
+  for (std::vector<Fd> next; !(next = receive()).empty();) newest = std::move(next);
+  holds_ = false;
+  if (newest.empty()) return std::nullopt;
+  std::vector<int> descriptors;
+  for (const Fd& each : newest) descriptors.push_back(each.get());
+  holds_ = send(descriptors).has_value();
+  const auto text = config::read_binary(fmt::format("/proc/self/fd/{}", newest[0].get()), kMostText);
+  if (!text) return std::nullopt;
+  std::string_view rest = *text;
+  Kept kept;
+  kept.file = server::take(rest);
+  kept.files = config::Files::from_text(server::take(rest));
+  for (size_t i = 1; i < newest.size(); ++i) {
+    std::string file = server::take(rest);
+    std::string path = server::take(rest);
+    kept.plugins.push_back({std::move(file), std::move(path), newest[i].get()});
+    kept.lent.push_back(std::move(newest[i]));
+  }
+  return kept;
+}
+
+}  // namespace leat::server

@@ -1,0 +1,60 @@
+// Supervisor: the process that outlives a crash.
+//
+// `leat run` opens the sockets, then forks: the child serves, the parent waits. A child that is killed by a
+// signal is followed by another one on the same sockets, so that clients wait in the kernel's backlog
+// meanwhile and none is refused. The parent runs no plugin code, starts no thread, loads nothing.
+//
+//   signals    passed on to the child; TERM, QUIT and INT also close the parent's copies of the sockets
+//   files      after a crash the child begins with what served last (proven.h); where it cannot start, with
+//              what the files say, and so on by turns
+//   exit       with the child's code, when it came to its end; after a failed restart it is tried again
+//   any end    that the child did not come to itself, by a signal or by somebody's exit(0), is a crash
+//   death      of the parent kills the child (PR_SET_PDEATHSIG)
+//   crashes    the first server.crash_limit of them within server.crash_window are followed by a restart at
+//              once, further ones by one after a delay that doubles; a plugin that the crash report blames
+//              that often is quarantined: the child is told not to load it
+//
+// Rejected: exec of a fresh binary for each child, which would serve what an upgrade has put there half-way;
+// a parent that opens sockets on the child's behalf over a channel, which is more code in the part that must
+// not fail.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "server/process/last_words.h"
+#include "server/process/listening_sockets.h"
+
+namespace leat::server {
+
+// Shared memory between the supervisor and the process that serves.
+struct LifeSigns {
+  std::atomic<bool> serving = false;   // it got as far as that
+  std::atomic<bool> pardoned = false;  // a reload has loaded the quarantined plugins anew
+  std::atomic<bool> ended = false;     // it came to its end: what exits then is the daemon
+  LastWords words;
+};
+
+// In memory that children share; nullptr, and the reason in the log, when there is none. For ever: last words
+// may be written up to the last moment.
+LifeSigns* make_life_signs();
+
+// What a process that serves is told.
+struct ServingStart {
+  LifeSigns* signs = nullptr;
+  std::string former_end;                // how the one before it ended; empty for the first
+  std::vector<std::string> quarantined;  // names of plugin instances not to load
+  // Begin with what served last, if anything, and not with what the files say.
+  bool proven = false;
+};
+
+// Runs `serve` in a child, again after each crash. Returns the exit code, in the supervisor and in each
+// child. Call with the daemon's signals blocked and before any thread exists.
+int supervise(const config::Settings::Supervision& options, ListeningSockets& sockets,
+              const std::function<int(const ServingStart&)>& serve);
+
+}  // namespace leat::server
