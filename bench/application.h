@@ -38,8 +38,7 @@ class Application {
   Application(const char* configuration, std::vector<std::string> folders) {
     auto [config, diagnostics] = config::load(configuration);
     if (!config) fail(config::render(diagnostics));
-    libraries_.commons().cache.configure(
-        {.bytes = config->settings.cache_size, .entry_bytes = config->settings.cache_entry_size}, 1);
+    libraries_.commons().cache.configure(config->settings.shared.cache, 1);
     auto made = server::assemble(*config, libraries_, std::move(folders), 1, diagnostics);
     if (!made) fail(config::render(diagnostics));
     assembly_.emplace(std::move(*made));

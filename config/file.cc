@@ -15,7 +15,7 @@
 
 #include "base/fd.h"
 #include "base/sized_text.h"
-#include "config/units.h"
+#include "base/units.h"
 
 namespace leat::config {
 

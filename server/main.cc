@@ -82,21 +82,16 @@ uint32_t worker_count(const config::Settings& settings) {
 ThreadPool::Limits pool_limits(const config::Settings& settings) {
   constexpr uint32_t kThreadsPerCpu = 4;
   constexpr uint32_t kMostByItself = 64;
-  const uint32_t threads = std::min(granted_cpus() * kThreadsPerCpu, kMostByItself);
-  return {.threads = settings.pool_threads != 0 ? settings.pool_threads : threads,
-          .queue = settings.pool_queue,
-          .on_start = [] { give_crash_stack(); }};
+  ThreadPool::Limits limits = settings.shared.pool;
+  if (limits.threads == 0) limits.threads = std::min(granted_cpus() * kThreadsPerCpu, kMostByItself);
+  limits.on_start = [] { give_crash_stack(); };
+  return limits;
 }
 
 DaemonOptions daemon_options(const config::Settings& settings, uint32_t workers) {
   DaemonOptions options;
   options.workers = workers;
   options.pin = settings.pin_workers;
-  for (const config::Listen& listen : settings.listen) options.listen.push_back(listen.address);
-  options.sockets.backlog = static_cast<int>(settings.backlog);
-  options.sockets.defer_accept = settings.defer_accept;
-  options.sockets.unix_mode = settings.unix_mode;
-  options.sockets.reuse_port = workers > 1;
   worker::WorkerOptions& worker = options.worker;
   worker.engine = settings.engine;
   worker.ring.buffers.count = settings.receive_buffers;
@@ -156,13 +151,12 @@ std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libr
   std::optional<Loaded> loaded;
   if (config) {
     make_absolute(*config, command.folder);
-    if (hangs != nullptr) hangs->expect(config->settings.load_timeout, kDoesNotLoad);
+    if (hangs != nullptr) hangs->expect(config->settings.load_timeout_ms, kDoesNotLoad);
     const config::Settings& kept = running != nullptr ? *running : config->settings;
     const uint32_t workers = worker_count(kept);
     const uint32_t threads = pool_limits(kept).threads;
-    libraries.commons().metrics.set_limit(kept.metrics_series);
-    libraries.commons().cache.configure({.bytes = kept.cache_size, .entry_bytes = kept.cache_entry_size},
-                                        workers + threads);
+    libraries.commons().metrics.set_limit(kept.shared.metric_series);
+    libraries.commons().cache.configure(kept.shared.cache, workers + threads);
     if (auto assembly =
             assemble(*config, libraries, plugin_folders(command), workers, diagnostics, quarantined))
       loaded.emplace(std::move(config->settings), workers, std::move(*assembly));
@@ -216,7 +210,7 @@ Control::Options control_options(const Command& command, const config::Settings&
   options.socket = admin_socket(running);
   options.checker = {own_path(), "check", "-c", command.file};
   options.folder = command.folder;
-  options.checker_timeout_ms = running.load_timeout + kMoreMs;
+  options.checker_timeout_ms = running.load_timeout_ms + kMoreMs;
   for (const std::string& folder : command.plugin_path)
     options.checker.insert(options.checker.end(), {"--plugin-path", folder});
   Command again = command;
@@ -307,7 +301,7 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
     log::error("plugin {} is quarantined, its routes answer 503: it has crashed too often", name);
   json::set_default_backend(loaded->settings.json_backend);
   libraries.commons().pool.set_limits(pool_limits(loaded->settings));
-  libraries.commons().client_wait_ms = loaded->settings.pool_client_wait;
+  libraries.commons().client_wait_ms = loaded->settings.shared.client_wait_ms;
   DaemonOptions options = daemon_options(loaded->settings, loaded->workers);
   OwnMetrics own(libraries.commons(), loaded->workers);
   options.worker.connections.opened = &own.connections_opened();
@@ -321,7 +315,7 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   options.worker.memory_watch = &own;
   Generations generations(std::move(loaded->assembly), loaded->workers,
                           {.drain_timeout_ms = loaded->settings.drain_timeout,
-                           .handover_timeout_ms = loaded->settings.handover_timeout},
+                           .handover_timeout_ms = loaded->settings.handover_timeout_ms},
                           &own.requests());
   Control control(
       control_options(command, loaded->settings, libraries, own, start.signs, proven, std::move(source)),
@@ -330,7 +324,8 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   if (const auto opened = control.open(); !opened) {
     log::error("cannot listen for admin commands on {}: {}", admin_socket(loaded->settings),
                opened.error().text());
-  } else if (settings != nullptr || sockets.open(options.listen, options.sockets, options.workers)) {
+  } else if (settings != nullptr ||
+             sockets.open(loaded->settings.listen, loaded->settings.sockets, loaded->workers)) {
     options.hooks.thread = [](uint32_t worker) { give_crash_stack(static_cast<int>(worker)); };
     options.hooks.start = [&generations](uint32_t worker) { return generations.start_worker(worker); };
     options.hooks.stop = [&generations](uint32_t worker) { generations.stop_worker(worker); };
@@ -351,7 +346,7 @@ int run(const Command& command) {
   Proven proven;
   auto [config, diagnostics] = config::load(command.file, command.overrides);
   // What is wrong with the configuration is said where it is loaded with all its plugins.
-  if (!config || !command.supervise || !config->settings.supervise)
+  if (!config || !command.supervise || !config->settings.supervision.on)
     return serve(command, nullptr, sockets, {}, libraries, hangs, proven);
   make_absolute(*config, command.folder);
   // A restart and a reload read a file that may have changed; there are sockets for this many workers.
@@ -359,16 +354,14 @@ int run(const Command& command) {
   settings.workers = worker_count(settings);
   Command own = command;
   own.overrides.workers = std::to_string(settings.workers);
-  const DaemonOptions options = daemon_options(settings, settings.workers);
-  if (!sockets.open(options.listen, options.sockets, options.workers)) return kExitFailure;
+  if (!sockets.open(settings.listen, settings.sockets, settings.workers)) return kExitFailure;
   if (const auto opened = proven.open(); !opened) {
     log::error("what serves cannot be kept for after a crash: {}", opened.error().text());
     return kExitFailure;
   }
-  return supervise({settings.crash_limit, settings.crash_window, settings.restart_delay}, sockets,
-                   [&](const ServingStart& start) {
-                     return serve(own, &settings, sockets, start, libraries, hangs, proven);
-                   });
+  return supervise(settings.supervision, sockets, [&](const ServingStart& start) {
+    return serve(own, &settings, sockets, start, libraries, hangs, proven);
+  });
 }
 
 // As `leat run`: whoever writes the plugin sees what crashed, mends it, and it is taken up again.

@@ -142,9 +142,8 @@ class AccessLog final : public pipeline::Middleware {
 
 }  // namespace
 
-std::unique_ptr<pipeline::Middleware> create_access_log(const Value& options, Diagnostics& diagnostics) {
-  pipeline::OptionReader reader(options, kAccessLogOptions, diagnostics);
-  return std::make_unique<AccessLog>(reader.text("format") == "json");
+std::unique_ptr<pipeline::Middleware> create_access_log(const AccessLogOptions& options) {
+  return std::make_unique<AccessLog>(options.format == AccessLogOptions::Format::Json);
 }
 
 }  // namespace leat::middleware

@@ -67,9 +67,8 @@ class RequestId final : public pipeline::Middleware {
 
 }  // namespace
 
-std::unique_ptr<pipeline::Middleware> create_request_id(const Value& options, Diagnostics& diagnostics) {
-  pipeline::OptionReader reader(options, kRequestIdOptions, diagnostics);
-  return std::make_unique<RequestId>(reader.boolean("trust"));
+std::unique_ptr<pipeline::Middleware> create_request_id(const RequestIdOptions& options) {
+  return std::make_unique<RequestId>(options.trust);
 }
 
 }  // namespace leat::middleware

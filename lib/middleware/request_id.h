@@ -6,20 +6,18 @@
 
 #include <memory>
 
-#include "base/value.h"
+#include "base/schema.h"
 #include "pipeline/handler.h"
-#include "pipeline/options.h"
 
 namespace leat::middleware {
 
-inline constexpr pipeline::Option kRequestIdOptions[] = {
-    {"trust",
-     pipeline::Option::Type::Boolean,
-     "false",
-     "Take the X-Request-Id that the request came with.",
-     {}},
+struct RequestIdOptions {
+  bool trust = false;
+};
+inline constexpr schema::Row kRequestIdRows[] = {
+    schema::boolean<&RequestIdOptions::trust>("trust", "Take the X-Request-Id that the request came with."),
 };
 
-std::unique_ptr<pipeline::Middleware> create_request_id(const Value& options, Diagnostics& diagnostics);
+std::unique_ptr<pipeline::Middleware> create_request_id(const RequestIdOptions& options);
 
 }  // namespace leat::middleware

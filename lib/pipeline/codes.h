@@ -1,6 +1,8 @@
 // The numbers of what can be wrong with routes and middleware (LT0200 to LT0299); config/ explains them.
 #pragma once
 
+#include "base/schema.h"
+
 namespace leat::pipeline {
 
 enum Code : int {
@@ -13,5 +15,8 @@ enum Code : int {
   kBadOption = 213,
   kDuplicateName = 214,
 };
+
+// Of what an option's row finds wrong.
+inline constexpr schema::Codes kOptionCodes = schema::Codes::one(kBadOption, "option");
 
 }  // namespace leat::pipeline

@@ -6,9 +6,10 @@
 #include <span>
 #include <string_view>
 
+#include "base/schema.h"
 #include "base/value.h"
+#include "pipeline/codes.h"
 #include "pipeline/handler.h"
-#include "pipeline/options.h"
 
 namespace leat::pipeline {
 
@@ -28,9 +29,17 @@ struct MiddlewareKind {
   std::string_view name;
   Phase phase;
   std::string_view sentence;
-  std::span<const Option> options;
+  std::span<const schema::Row> options;
   // Reads `options`, a table; what it does not like goes to `diagnostics`, and then the result may be null.
   std::unique_ptr<Middleware> (*create)(const Value& options, Diagnostics& diagnostics);
 };
+
+// A kind that is made by `Make` from its own options struct, which its rows fill.
+template <class Options, std::unique_ptr<Middleware> (*Make)(const Options&), const auto& Rows>
+constexpr MiddlewareKind middleware_kind(std::string_view name, Phase phase, std::string_view sentence) {
+  return {name, phase, sentence, Rows, [](const Value& options, Diagnostics& diagnostics) {
+            return Make(schema::read<Options>(options, Rows, kOptionCodes, diagnostics));
+          }};
+}
 
 }  // namespace leat::pipeline

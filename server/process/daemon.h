@@ -17,7 +17,6 @@
 
 #include "base/error.h"
 #include "http/service.h"
-#include "net/listener.h"
 #include "server/process/hang_watch.h"
 #include "server/process/listening_sockets.h"
 #include "worker/worker.h"
@@ -27,8 +26,6 @@ namespace leat::server {
 struct DaemonOptions {
   uint32_t workers = 1;
   bool pin = true;  // worker n to the n-th usable CPU
-  std::vector<net::Address> listen;
-  net::ListenOptions sockets;
   worker::WorkerOptions worker;  // index and cpu are filled in for each
   worker::Worker::Hooks hooks;
   std::atomic<bool>* serving = nullptr;  // set once all workers serve; may be null

@@ -130,10 +130,8 @@ Loaded load(const PluginSource& source, const Setup& setup) {
   auto [config, diagnostics] = config::load(memory ? memory->path : setup.file);
   if (config) {
     plugin::Commons& commons = libraries().commons();
-    commons.metrics.set_limit(config->settings.metrics_series);
-    commons.cache.configure(
-        {.bytes = config->settings.cache_size, .entry_bytes = config->settings.cache_entry_size},
-        1 + commons.pool.limits().threads);
+    commons.metrics.set_limit(config->settings.shared.metric_series);
+    commons.cache.configure(config->settings.shared.cache, 1 + commons.pool.limits().threads);
     commons.cache.purge_prefix("");
   }
   auto assembly =

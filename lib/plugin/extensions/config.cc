@@ -2,9 +2,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
 
-#include "base/suggest.h"
+#include "base/schema.h"
 #include "plugin/call.h"
 #include "plugin/codes.h"
 #include "plugin/extensions/extensions.h"
@@ -15,11 +14,6 @@ const leat::Value* leat_config::read(std::string_view key) const {
   return value.find(key);
 }
 
-void leat_config::report(const leat::Value& where, std::string message, std::string hint) const {
-  diagnostics.push_back({leat::Diagnostic::Severity::Error, leat::plugin::kBadOption, std::move(message),
-                         where.place, std::move(hint)});
-}
-
 const leat_config* leat_config::child(const leat::Value& table) const {
   for (const leat_config& each : children)
     if (&each.value == &table) return &each;
@@ -27,20 +21,17 @@ const leat_config* leat_config::child(const leat::Value& table) const {
 }
 
 void leat_config::report_unknown() const {
-  if (const auto* entries = value.table())
-    for (const auto& [key, entry] : *entries) {
-      if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-      const std::string_view close = leat::closest(key, known);
-      diagnostics.push_back({leat::Diagnostic::Severity::Error, leat::plugin::kUnknownOption,
-                             fmt::format("unknown key `{}`", key),
-                             entry.key_place.line != 0 ? entry.key_place : entry.place,
-                             close.empty() ? "" : fmt::format("did you mean `{}`?", close)});
-    }
+  leat::schema::refuse_unknown(value, std::vector<std::string_view>(known.begin(), known.end()),
+                               leat::plugin::kOptionCodes, diagnostics);
   for (const leat_config& each : children) each.report_unknown();
 }
 
 namespace leat::plugin {
 namespace {
+
+using schema::Content;
+using schema::Row;
+using schema::Type;
 
 // How a value is called where something is wrong with it.
 std::string name_of(leat_str key) { return fmt::format("`{}`", view(key)); }
@@ -50,43 +41,39 @@ std::string name_of(leat_str key, uint32_t index) {
 
 int32_t wrong_type(const leat_config* config, std::string_view name, const Value& value,
                    std::string_view wanted) {
-  config->report(value, fmt::format("{} must be {}, and is {}", name, wanted, value.type_name()));
+  config->diagnostics.push_back(schema::wrong_type(value, name, wanted, kOptionCodes.type));
   return LEAT_E_ARGUMENT;
 }
 
-template <class T>
-int32_t in_range(const leat_config* config, std::string_view name, const Value& value, T number, T least,
-                 T most, T* out) {
-  if (number >= least && number <= most) {
-    *out = number;
-    return LEAT_OK;
-  }
-  config->report(value, fmt::format("{} is {}, and must be from {} to {}", name, number, least, most));
-  return LEAT_E_ARGUMENT;
+// A plugin declares an option as it asks for it.
+std::optional<Content> take(const leat_config* config, std::string_view name, const Value& value,
+                            const Row& row) {
+  return schema::parse(row, value, kOptionCodes, config->diagnostics, name);
 }
 
 // The value of one type, into `*out`.
 int32_t take_integer(const leat_config* config, std::string_view name, const Value& value, int64_t least,
                      int64_t most, int64_t* out) {
-  if (value.integer() == nullptr) return wrong_type(config, name, value, "a whole number");
-  return in_range(config, name, value, *value.integer(), least, most, out);
+  const auto content = take(config, name, value, {.type = Type::Count, .least = least, .most = most});
+  if (content) *out = std::get<int64_t>(*content);
+  return content ? LEAT_OK : LEAT_E_ARGUMENT;
 }
 int32_t take_real(const leat_config* config, std::string_view name, const Value& value, double least,
                   double most, double* out) {
-  if (value.integer() != nullptr)
-    return in_range(config, name, value, static_cast<double>(*value.integer()), least, most, out);
-  if (value.real() == nullptr) return wrong_type(config, name, value, "a number");
-  return in_range(config, name, value, *value.real(), least, most, out);
+  const auto content =
+      take(config, name, value, {.type = Type::Real, .least_real = least, .most_real = most});
+  if (content) *out = std::get<double>(*content);
+  return content ? LEAT_OK : LEAT_E_ARGUMENT;
 }
 int32_t take_boolean(const leat_config* config, std::string_view name, const Value& value, int32_t* out) {
-  if (value.boolean() == nullptr) return wrong_type(config, name, value, "true or false");
-  *out = *value.boolean() ? 1 : 0;
-  return LEAT_OK;
+  const auto content = take(config, name, value, {.type = Type::Boolean});
+  if (content) *out = static_cast<int32_t>(std::get<int64_t>(*content));
+  return content ? LEAT_OK : LEAT_E_ARGUMENT;
 }
 int32_t take_string(const leat_config* config, std::string_view name, const Value& value, leat_str* out) {
-  if (value.string() == nullptr) return wrong_type(config, name, value, "a text");
-  *out = to_str(*value.string());
-  return LEAT_OK;
+  const auto content = take(config, name, value, {.type = Type::Text});
+  if (content) *out = to_str(*value.string());  // which lives as long as the configuration
+  return content ? LEAT_OK : LEAT_E_ARGUMENT;
 }
 
 int32_t has(const leat_config* config, leat_str key) {
@@ -140,7 +127,7 @@ const leat_config* get_table(const leat_config* config, leat_str key) {
 const Value::Array* array_under(const leat_config* config, leat_str key) {
   const Value* value = config == nullptr ? nullptr : config->read(view(key));
   if (value == nullptr) return nullptr;
-  if (value->array() == nullptr) wrong_type(config, name_of(key), *value, "an array");
+  if (value->array() == nullptr) wrong_type(config, name_of(key), *value, "a list");
   return value->array();
 }
 

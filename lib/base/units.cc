@@ -1,11 +1,11 @@
-#include "config/units.h"
+#include "base/units.h"
 
 #include <algorithm>
 #include <span>
 
 #include "base/text.h"
 
-namespace leat::config {
+namespace leat {
 
 namespace {
 
@@ -48,4 +48,4 @@ std::optional<uint64_t> parse_size(std::string_view text) {
 std::string duration_text(uint64_t ms) { return write(ms, kTimes); }
 std::string size_text(uint64_t bytes) { return write(bytes, kSizes); }
 
-}  // namespace leat::config
+}  // namespace leat

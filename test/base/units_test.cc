@@ -1,5 +1,5 @@
 // Times and sizes: what is read, what is refused, and that what is written can be read.
-#include "config/units.h"
+#include "base/units.h"
 
 #include <catch2/catch_get_random_seed.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -9,11 +9,6 @@
 
 namespace leat::test {
 namespace {
-
-using config::duration_text;
-using config::parse_duration;
-using config::parse_size;
-using config::size_text;
 
 constexpr uint64_t kMost = UINT64_MAX;
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace leat::config {
+namespace leat {
 
 // Milliseconds of "500ms", "10s", "5m", "2h", "1d"; nothing for anything else, overflow included.
 std::optional<uint64_t> parse_duration(std::string_view text);
@@ -17,4 +17,4 @@ std::optional<uint64_t> parse_size(std::string_view text);
 std::string duration_text(uint64_t ms);
 std::string size_text(uint64_t bytes);
 
-}  // namespace leat::config
+}  // namespace leat
