@@ -89,14 +89,14 @@ void connection_rows(worker::Connections& table) {
   static Kept kept;
   row(
       "connection/pooled",
-      [&] { return new (kept.take()) worker::Connection(table, 0, 0, Fd(), net::PeerAddress(), false); },
+      [&] { return new (kept.take()) worker::Connection(table, {}, Fd(), net::PeerAddress(), false); },
       [](worker::Connection* connection) {
         connection->~Connection();
         kept.give(connection);
       });
   row(
       "connection/direct",
-      [&] { return new worker::Connection(table, 0, 0, Fd(), net::PeerAddress(), false); },
+      [&] { return new worker::Connection(table, {}, Fd(), net::PeerAddress(), false); },
       [](worker::Connection* connection) { delete connection; });
 }
 

@@ -3,8 +3,6 @@
 #include <fmt/core.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -61,24 +59,20 @@ Connection::Deadline::Deadline(Connection& owner)
     : net::Timer([](net::Timer& timer) { static_cast<Deadline&>(timer).connection.on_timer(); }),
       connection(owner) {}
 
-Connection::Connection(Connections& table, uint32_t slot, uint32_t generation, Fd fd,
-                       const net::PeerAddress& peer, bool has_place)
+Connection::Connection(Connections& table, net::Place place, Fd fd, const net::PeerAddress& peer,
+                       bool has_place)
     : table_(table),
-      slot_(slot),
-      generation_(generation),
-      fd_(std::move(fd)),
+      socket_(table.loop_.engine(), place, std::move(fd)),
       has_place_(has_place),
       idle_since_ms_(table.loop_.now_ms()),
       timer_(*this),
       peer_(peer),
-      session_(table.http_, peer_.text(), slot) {}
+      session_(table.http_, peer_.text(), place.slot) {}
 
-Connection::~Connection() {
-  ENSURE(!in_flight());
-  table_.loop_.timers().stop(timer_);
-}
+Connection::~Connection() { table_.loop_.timers().stop(timer_); }
 
 void Connection::on_completion(const net::Completion& completion) {
+  socket_.on_completion(completion);
   switch (completion.token.op()) {
     case net::Op::Receive:
       on_received(completion);
@@ -95,7 +89,6 @@ void Connection::on_completion(const net::Completion& completion) {
 }
 
 void Connection::on_received(const net::Completion& completion) {
-  if (!completion.armed) receiving_ = cancelling_ = false;
   const int32_t result = completion.result;
   if (result > 0) {
     if (state_ == State::TurnedAway) {
@@ -111,14 +104,13 @@ void Connection::on_received(const net::Completion& completion) {
     if (state_ == State::Open) session_.feed_end();
     if (state_ == State::Lingering || state_ == State::TurnedAway) begin_close(false);
   } else if (result == -ENOBUFS) {
-    table_.park(*this);
+    table_.sockets_.park(socket_.slot());
   } else if (result != -ECANCELED && result != -EINTR && result != -EAGAIN) {
     begin_close(false);
   }
 }
 
 void Connection::on_sent(int32_t result) {
-  sending_ = false;
   if (result >= 0) {
     if (state_ != State::Open) return;
     session_.sent(static_cast<size_t>(result));
@@ -129,7 +121,6 @@ void Connection::on_sent(int32_t result) {
 }
 
 void Connection::on_polled(int32_t events) {
-  polling_ = cancelling_ = false;
   if (std::exchange(watching_, false)) {
     if (state_ != State::Open) return;
     if (events < 0) {
@@ -149,7 +140,7 @@ void Connection::on_timer() {
   const uint64_t now = table_.loop_.now_ms();
   if ((state_ == State::Lingering || state_ == State::TurnedAway) && now >= linger_until_ms_) {
     begin_close(false);
-  } else if (sending_ && now >= send_since_ms_ + table_.options_.send_timeout_ms) {
+  } else if (socket_.sending() && now >= send_since_ms_ + table_.options_.send_timeout_ms) {
     begin_close(true);
   } else if (state_ == State::Open) {
     if (now >= session_.deadline_ms()) session_.deadline_passed();
@@ -163,7 +154,7 @@ void Connection::on_timer() {
 Connection::Idler Connection::idler() const {
   if (state_ == State::Closing) return {};
   using Holds = Idler::Holds;
-  if (sending_) return {Holds::Answer, send_since_ms_, session_.footprint()};
+  if (socket_.sending()) return {Holds::Answer, send_since_ms_, session_.footprint()};
   const uint64_t owed_since_ms = session_.owed_since_ms();
   if (owed_since_ms == UINT64_MAX) return {};
   return {Holds::Request, owed_since_ms, session_.footprint()};
@@ -179,16 +170,16 @@ bool Connection::settle() {
   if (state_ == State::Open) {
     if (session_.wants_turn()) table_.wait_turn(*this);
     send_output();
-    if (session_.finished() && !sending_ && session_.output().empty()) finish();
+    if (session_.finished() && !socket_.sending() && session_.output().empty()) finish();
   }
-  if (state_ == State::Closing) return !in_flight();
+  if (state_ == State::Closing) return !socket_.in_flight();
   steer_receive();
   set_timer();
   return false;
 }
 
 void Connection::send_output() {
-  if (sending_ || session_.output().empty()) return;
+  if (socket_.sending() || session_.output().empty()) return;
   std::array<std::string_view, net::Engine::kMostParts> pieces;
   std::array<iovec, net::Engine::kMostParts> parts;
   const size_t count = session_.output().gather(pieces);
@@ -199,37 +190,27 @@ void Connection::send_output() {
     parts[used] = {const_cast<char*>(pieces[used].data()), size};
     left -= size;
   }
-  table_.loop_.engine().send(token(net::Op::Send), fd_.get(), std::span(parts).first(used));
-  sending_ = true;
+  socket_.send(std::span(parts).first(used));
   send_since_ms_ = table_.loop_.now_ms();
 }
 
 // Starts or stops receiving as the session wants it.
 void Connection::steer_receive() {
   if (peer_ended_) return;
-  net::Engine& engine = table_.loop_.engine();
   const bool wanted = state_ == State::Lingering || session_.wants_input();
-  if (receiving_) {
-    if ((!wanted || dozing_) && !cancelling_) {
-      engine.cancel(token(net::Op::Receive));
-      cancelling_ = true;
-    }
-  } else if (polling_) {
-    if (watching_ && wanted && !cancelling_) {
-      engine.cancel(token(net::Op::Poll));
-      cancelling_ = true;
-    }
+  if (socket_.receiving()) {
+    if (!wanted || dozing_) socket_.stop_receiving();
+  } else if (socket_.polling()) {
+    if (watching_ && wanted) socket_.stop_receiving();
   } else if (!wanted) {
     watch_end();
   } else {
     unread_since_ms_ = 0;
-    if (parked) return;
+    if (table_.sockets_.is_parked(socket_.slot())) return;
     if (dozing_) {
-      engine.poll(token(net::Op::Poll), fd_.get());
-      polling_ = true;
+      socket_.poll();
     } else {
-      engine.receive(token(net::Op::Receive), fd_.get());
-      receiving_ = true;
+      socket_.receive();
     }
   }
 }
@@ -240,20 +221,20 @@ void Connection::watch_end() {
   const uint64_t now = table_.loop_.now_ms();
   if (unread_since_ms_ == 0) unread_since_ms_ = now;
   if (now < watch_end_ms()) return;
-  table_.loop_.engine().poll_end(token(net::Op::Poll), fd_.get());
-  polling_ = watching_ = true;
+  socket_.poll_end();
+  watching_ = true;
 }
 
 // When to. Not during a send, which fails where the peer has gone, and not once its end is known.
 uint64_t Connection::watch_end_ms() const {
-  const bool watch = unread_since_ms_ != 0 && !in_flight() && !session_.half_closed();
+  const bool watch = unread_since_ms_ != 0 && !socket_.in_flight() && !session_.half_closed();
   return watch ? unread_since_ms_ + kWatchEndAfterMs : UINT64_MAX;
 }
 
 void Connection::set_timer() {
   uint64_t next = session_.deadline_ms();
   if (state_ == State::Lingering || state_ == State::TurnedAway) next = linger_until_ms_;
-  if (sending_) next = std::min(next, send_since_ms_ + table_.options_.send_timeout_ms);
+  if (socket_.sending()) next = std::min(next, send_since_ms_ + table_.options_.send_timeout_ms);
   if (state_ == State::Open && !dozing_ && table_.options_.doze_after_ms != 0 && session_.idle())
     next = std::min(next, idle_since_ms_ + table_.options_.doze_after_ms);
   if (unread_since_ms_ != 0) next = std::min(next, watch_end_ms());
@@ -270,7 +251,7 @@ void Connection::finish() {
     begin_close(session_.cut());
     return;
   }
-  ::shutdown(fd_.get(), SHUT_WR);
+  socket_.shut_down_sending();
   state_ = State::Lingering;
   linger_until_ms_ = table_.loop_.now_ms() + table_.options_.linger_timeout_ms;
 }
@@ -290,14 +271,9 @@ void Connection::turn_away() {
 }
 
 uint64_t Connection::idle_since_ms() const {
-  if (state_ != State::Open || sending_ || peer_ended_ || !session_.idle()) return UINT64_MAX;
+  if (state_ != State::Open || socket_.sending() || peer_ended_ || !session_.idle()) return UINT64_MAX;
   const bool fresh = session_.requests() == 0 && table_.loop_.now_ms() < idle_since_ms_ + kFreshMs;
   return fresh ? UINT64_MAX : idle_since_ms_;
-}
-
-bool Connection::silent() const {
-  int unread = 0;
-  return ::ioctl(fd_.get(), FIONREAD, &unread) == 0 && unread == 0;
 }
 
 bool Connection::take_place() {
@@ -324,19 +300,7 @@ void Connection::begin_close(bool reset) {
   session_.disconnect();
   table_.loop_.timers().stop(timer_);
   table_.touch(*this);
-  if (reset) {
-    const linger now{.l_onoff = 1, .l_linger = 0};
-    ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
-  }
-  if (!in_flight()) return;
-  // The ring holds a reference to the socket while an operation is in flight, so that closing the descriptor
-  // would tell the peer nothing. A shutdown does, and it ends the operations; it is no way to a reset,
-  // though.
-  if (!reset && ::shutdown(fd_.get(), SHUT_RDWR) == 0) return;
-  net::Engine& engine = table_.loop_.engine();
-  if (receiving_) engine.cancel(token(net::Op::Receive));
-  if (polling_) engine.cancel(token(net::Op::Poll));
-  if (sending_) engine.cancel(token(net::Op::Send));
+  socket_.close(reset);
 }
 
 Connections::Soon::Soon(Connections& owner)
@@ -350,30 +314,22 @@ Connections::Connections(net::Loop& loop, http::SessionEnvironment& http, const 
 }
 
 Connections::~Connections() {
-  ENSURE(count_ == 0);
   loop_.timers().stop(soon_);
   loop_.timers().stop(look_);
 }
 
 void Connections::open(Fd fd) {
-  if (free_slots_.empty()) {
-    free_slots_.push_back(static_cast<uint32_t>(slots_.size()));
-    slots_.emplace_back();
-  }
-  const uint32_t slot = free_slots_.back();
-  free_slots_.pop_back();
-  Slot& entry = slots_[slot];
   const net::PeerAddress peer = net::peer_of(fd.get());
   const bool may_enter = options_.addresses == nullptr || options_.addresses->enter(peer.group, crowded());
-  entry.connection =
-      std::make_unique<Connection>(*this, slot, entry.generation, std::move(fd), peer, may_enter);
-  Connection& connection = *entry.connection;
-  ++count_;
+  Connection& connection = sockets_.open([&](net::Place place) {
+    return std::make_unique<Connection>(*this, place, std::move(fd), peer, may_enter);
+  });
   ++opened_;
   if (options_.opened != nullptr) options_.opened->add(1);
   touch(connection);
   if (may_enter) ++places_;
-  if (!may_enter || places_ > options_.most || turning_all_away_) newcomers_.push_back(slot);
+  if (!may_enter || places_ > options_.most || turning_all_away_)
+    newcomers_.push_back(connection.place().slot);
 }
 
 // Finds places for those that came when there was none, at the end of a turn, when everything that has come
@@ -381,7 +337,7 @@ void Connections::open(Fd fd) {
 void Connections::make_room() {
   size_t gave_up = 0;
   for (const uint32_t slot : newcomers_) {
-    Connection& newcomer = *slots_[slot].connection;
+    Connection& newcomer = *sockets_.at(slot);
     if (newcomer.has_place()) continue;
     if (turning_all_away_) {
       turn_away(newcomer);
@@ -396,7 +352,7 @@ void Connections::make_room() {
                  options_.most, gave_up, gave_up == 1 ? " was" : "s were");
   for (; places_ > options_.most || turning_all_away_; newcomers_.pop_back()) {
     if (newcomers_.empty()) break;
-    Connection& latest = *slots_[newcomers_.back()].connection;
+    Connection& latest = *sockets_.at(newcomers_.back());
     if (!latest.has_place()) continue;
     if (!turning_all_away_)
       log::limited(
@@ -452,13 +408,12 @@ bool Connections::give_up_one(IdleList& list) {
     while (!list.found.empty()) {
       const Idle candidate = list.found.back();
       list.found.pop_back();
-      const Slot& slot = slots_[candidate.slot];
+      Connection* const connection = sockets_.find(candidate.place);
       // Not if it has been of use since it was found, or if it is about to be.
-      if (slot.connection == nullptr || slot.generation != candidate.generation ||
-          slot.connection->idle_since_ms() != candidate.since_ms || !slot.connection->silent())
+      if (connection == nullptr || connection->idle_since_ms() != candidate.since_ms || !connection->silent())
         continue;
       if (options_.given_up != nullptr) options_.given_up->add(1);
-      slot.connection->abandon();
+      connection->abandon();
       return true;
     }
     if (look == 0) find_idle(list);
@@ -469,15 +424,14 @@ bool Connections::give_up_one(IdleList& list) {
 
 void Connections::find_idle(IdleList& list) {
   if (loop_.now_ms() < list.look_ms) return;
-  for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
-    const Connection* const connection = slots_[slot].connection.get();
-    if (connection == nullptr || (list.group != 0 && connection->peer().group != list.group)) continue;
-    const uint64_t since_ms = connection->idle_since_ms();
-    if (since_ms != UINT64_MAX) list.found.push_back({since_ms, slot, slots_[slot].generation});
-  }
+  sockets_.for_each([&](const Connection& connection) {
+    if (list.group != 0 && connection.peer().group != list.group) return;
+    const uint64_t since_ms = connection.idle_since_ms();
+    if (since_ms != UINT64_MAX) list.found.push_back({since_ms, connection.place()});
+  });
   const size_t some = std::min(list.found.size(), std::max(kLeastIdle, list.found.size() / kIdleShare));
   std::ranges::partial_sort(list.found, list.found.begin() + static_cast<std::ptrdiff_t>(some), {},
-                            [](const Idle& each) { return std::pair(each.since_ms, each.slot); });
+                            [](const Idle& each) { return std::pair(each.since_ms, each.place.slot); });
   list.found.resize(some);
   std::ranges::reverse(list.found);
   // Of one address's that are found, those of another may take the place before they are used up.
@@ -506,13 +460,10 @@ bool Connections::restore_reserve() {
 }
 
 void Connections::on_completion(const net::Completion& completion) {
-  const uint32_t slot = completion.token.slot();
-  if (slot < slots_.size() && slots_[slot].connection != nullptr &&
-      slots_[slot].generation == completion.token.generation()) {
-    Connection& connection = *slots_[slot].connection;
-    touch(connection);
-    connection.on_completion(completion);
-    if (draining_) connection.drain();  // it may have been accepted since
+  if (Connection* const connection = sockets_.find(completion.token)) {
+    touch(*connection);
+    connection->on_completion(completion);
+    if (draining_) connection->drain();  // it may have been accepted since
   }
   if (completion.buffer.id != net::Buffer::kNone) loop_.engine().release(completion.buffer.id);
 }
@@ -523,15 +474,15 @@ void Connections::touch(Connection& connection) {
   dirty_.push_back(connection.session().owner());
 }
 
-void Connections::touch(http::Session& session) { touch(*slots_[session.owner()].connection); }
+void Connections::touch(http::Session& session) { touch(*sockets_.at(session.owner())); }
 
 void Connections::on_turn_end() {
   watch_memory();
   if (!newcomers_.empty()) [[unlikely]]
     make_room();
   settle_dirty();
-  if (!parked_.empty()) {
-    unpark();
+  if (sockets_.has_parked()) {
+    sockets_.unpark(loop_.engine().free_buffers(), [this](Connection& connection) { touch(connection); });
     settle_dirty();
   }
 }
@@ -547,8 +498,7 @@ void Connections::watch_memory() {
       // Who receives only to notice that its peer leaves is to stop, or may go on.
       filling_ = filling;
       swept_ms_ = now;
-      for (const Slot& slot : slots_)
-        if (slot.connection != nullptr) touch(*slot.connection);
+      sockets_.for_each([this](Connection& connection) { touch(connection); });
     } else if (!look_.running()) {
       loop_.timers().start(look_, swept_ms_ + kSweepEveryMs);
     }
@@ -583,34 +533,32 @@ void Connections::relieve() {
   using Holds = Connection::Idler::Holds;
   struct Candidate {
     uint64_t weight;
-    uint32_t slot;
+    Connection* connection;
     Holds holds;
     size_t bytes;
   };
   std::vector<Candidate> candidates;
   Relief relief;
   const BlockPool& memory = http_.memory.blocks;
-  for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
-    Connection* const connection = slots_[slot].connection.get();
-    if (connection == nullptr) continue;
-    if (const size_t bytes = connection->session().waiting_input(); bytes > 0) {
+  sockets_.for_each([&](Connection& connection) {
+    if (const size_t bytes = connection.session().waiting_input(); bytes > 0) {
       relief.waiting.add(bytes);
       // More than one block of it is nobody's need.
       if (memory.is_short() && bytes > Block::kSize) {
-        connection->give_up(Holds::Request);
+        connection.give_up(Holds::Request);
         ++given_up_;
-        continue;
+        return;
       }
     }
-    const Connection::Idler idler = connection->idler();
+    const Connection::Idler idler = connection.idler();
     if (idler.holds == Holds::Nothing || now < idler.since_ms + kGraceMs) {
-      if (const size_t bytes = connection->session().footprint(); bytes != 0) relief.others.add(bytes);
-      continue;
+      if (const size_t bytes = connection.session().footprint(); bytes != 0) relief.others.add(bytes);
+      return;
     }
     (idler.holds == Holds::Answer ? relief.answers : relief.requests).add(idler.bytes);
     if (memory.is_short() && idler.bytes != 0)
-      candidates.push_back({(now - idler.since_ms) * idler.bytes, slot, idler.holds, idler.bytes});
-  }
+      candidates.push_back({(now - idler.since_ms) * idler.bytes, &connection, idler.holds, idler.bytes});
+  });
   std::ranges::sort(candidates, std::greater(), &Candidate::weight);
   // What is taken back here comes back when its sends have ended.
   const size_t enough = memory.most() / 2;
@@ -618,7 +566,7 @@ void Connections::relieve() {
   for (const Candidate& candidate : candidates) {
     if (left <= enough) break;
     left -= std::min(left, candidate.bytes);
-    slots_[candidate.slot].connection->give_up(candidate.holds);
+    candidate.connection->give_up(candidate.holds);
     ++given_up_;
   }
   tell_of_memory(relief);
@@ -654,7 +602,7 @@ void Connections::settle_dirty() {
   while (!dirty_.empty()) {
     settling_.swap(dirty_);
     for (const uint32_t slot : settling_) {
-      Connection* connection = slots_[slot].connection.get();
+      Connection* connection = sockets_.at(slot);
       if (connection == nullptr) continue;  // it ended in an earlier round
       connection->dirty = false;
       if (connection->settle()) free(slot);
@@ -674,7 +622,7 @@ void Connections::give_turns() {
   std::vector<uint32_t> turns;
   turns.swap(waiting_turn_);
   for (const uint32_t slot : turns) {
-    Connection* connection = slots_[slot].connection.get();
+    Connection* connection = sockets_.at(slot);
     if (connection == nullptr || !connection->waiting_turn) continue;
     connection->waiting_turn = false;
     connection->session().take_turn();
@@ -682,41 +630,19 @@ void Connections::give_turns() {
   }
 }
 
-void Connections::park(Connection& connection) {
-  if (connection.parked) return;
-  connection.parked = true;
-  parked_.push_back(connection.session().owner());
-}
-
-// Lets as many parked connections receive as there are buffers: more would only fail again at once.
-void Connections::unpark() {
-  const size_t count = std::min<size_t>(parked_.size(), loop_.engine().free_buffers());
-  for (size_t i = 0; i < count; ++i) {
-    Connection* connection = slots_[parked_[i]].connection.get();
-    if (connection == nullptr || !connection->parked) continue;
-    connection->parked = false;
-    touch(*connection);
-  }
-  parked_.erase(parked_.begin(), parked_.begin() + static_cast<std::ptrdiff_t>(count));
-}
-
 void Connections::drain_all() {
   draining_ = true;
-  for (Slot& slot : slots_)
-    if (slot.connection) slot.connection->drain();
+  sockets_.for_each([](Connection& connection) { connection.drain(); });
 }
 
 void Connections::abandon_all() {
-  for (Slot& slot : slots_)
-    if (slot.connection) slot.connection->abandon();
+  sockets_.for_each([](Connection& connection) { connection.abandon(); });
 }
 
 void Connections::free(uint32_t slot) {
-  if (slots_[slot].connection->turned_away) --turned_away_;
-  slots_[slot].connection.reset();
-  slots_[slot].generation = (slots_[slot].generation + 1) & 0xffffff;
-  free_slots_.push_back(slot);
-  if (--count_ == 0) loop_.timers().stop(look_);
+  if (sockets_.at(slot)->turned_away) --turned_away_;
+  sockets_.free(slot);
+  if (sockets_.count() == 0) loop_.timers().stop(look_);
   if (options_.closed != nullptr) options_.closed->add(1);
 }
 

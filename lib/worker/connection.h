@@ -29,6 +29,7 @@
 #include "http/session.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "net/socket.h"
 
 namespace leat::worker {
 
@@ -58,8 +59,7 @@ struct Relief;
 
 class Connection {
  public:
-  Connection(Connections& table, uint32_t slot, uint32_t generation, Fd fd, const net::PeerAddress& peer,
-             bool has_place);
+  Connection(Connections& table, net::Place place, Fd fd, const net::PeerAddress& peer, bool has_place);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -77,7 +77,7 @@ class Connection {
   // Since when it could be given up for another, in the loop's milliseconds; UINT64_MAX: it could not.
   [[nodiscard]] uint64_t idle_since_ms() const;
   // Whether nothing has come that is not received yet.
-  [[nodiscard]] bool silent() const;
+  [[nodiscard]] bool silent() const { return socket_.silent(); }
 
   // Memory that is held for a peer who lets us wait: an answer that is not read, or a request of which the
   // rest does not come.
@@ -96,9 +96,8 @@ class Connection {
   bool take_place();
   [[nodiscard]] const net::PeerAddress& peer() const { return peer_; }
   [[nodiscard]] http::Session& session() { return session_; }
-  [[nodiscard]] uint32_t generation() const { return generation_; }
+  [[nodiscard]] net::Place place() const { return {socket_.slot(), socket_.generation()}; }
   bool dirty = false;         // in the table's list for this turn's end
-  bool parked = false;        // in the table's list of those that wait for receive buffers
   bool waiting_turn = false;  // in the table's list for the next turn
   bool turned_away = false;   // one of those that the table counts as such
 
@@ -121,20 +120,12 @@ class Connection {
   void watch_end();
   [[nodiscard]] uint64_t watch_end_ms() const;
   void set_timer();
-  [[nodiscard]] bool in_flight() const { return receiving_ || polling_ || sending_; }
-  [[nodiscard]] net::Token token(net::Op op) const { return {op, slot_, generation_}; }
 
   Connections& table_;
-  uint32_t slot_;
-  uint32_t generation_;
-  Fd fd_;
+  net::Socket socket_;
   State state_ = State::Open;
   bool has_place_;
-  bool receiving_ = false;
-  bool polling_ = false;
-  bool watching_ = false;  // ... for the peer's end alone
-  bool sending_ = false;
-  bool cancelling_ = false;  // the receive or poll was asked to end
+  bool watching_ = false;    // the poll in flight is for the peer's end alone
   bool dozing_ = false;      // idle for long: a poll instead of a receive
   bool peer_ended_ = false;  // end of file was received
   uint64_t send_since_ms_ = 0;
@@ -181,7 +172,7 @@ class Connections {
   // The owner of a session (each belongs to a connection of its worker) wants to be settled this turn.
   void touch(http::Session& session);
 
-  [[nodiscard]] size_t count() const { return count_; }
+  [[nodiscard]] size_t count() const { return sockets_.count(); }
   // No more can be taken, not even to turn them away.
   [[nodiscard]] bool full() const {
     return turned_away_ >= options_.most_turned_away && places_ >= options_.most;
@@ -194,14 +185,9 @@ class Connections {
 
  private:
   friend class Connection;
-  struct Slot {
-    std::unique_ptr<Connection> connection;
-    uint32_t generation = 0;
-  };
   struct Idle {
     uint64_t since_ms;
-    uint32_t slot;
-    uint32_t generation;
+    net::Place place;
   };
   // Some of those that are idle for the longest: of all, or of one client address.
   struct IdleList {
@@ -217,8 +203,6 @@ class Connections {
   bool give_up_one(IdleList& list);
   void find_idle(IdleList& list);
   void turn_away(Connection& connection);
-  void park(Connection& connection);
-  void unpark();
   void give_turns();
   void wait_turn(Connection& connection);
   void watch_memory();
@@ -229,14 +213,11 @@ class Connections {
   net::Loop& loop_;
   http::SessionEnvironment& http_;
   ConnectionOptions options_;
-  std::vector<Slot> slots_;
-  std::vector<uint32_t> free_slots_;
+  net::SocketTable<Connection> sockets_;
   std::vector<uint32_t> dirty_;     // settled at this turn's end
   std::vector<uint32_t> settling_;  // the same, while it is walked
-  std::vector<uint32_t> parked_;    // oldest first
-  size_t count_ = 0;
-  size_t places_ = 0;       // taken
-  size_t turned_away_ = 0;  // those that were, and have not ended
+  size_t places_ = 0;               // taken
+  size_t turned_away_ = 0;          // those that were, and have not ended
   bool turning_all_away_ = false;
   std::vector<Fd> reserve_;
   std::vector<uint32_t> newcomers_;  // of this turn, for whom there was no place
