@@ -16,13 +16,12 @@
 #include "base/log.h"
 #include "base/value.h"
 #include "cache/policy.h"
-#include "http/limits.h"
 #include "json/backend.h"
-#include "net/engine_choice.h"
 #include "net/listener.h"
 #include "pipeline/site.h"
 #include "plugin/host.h"
 #include "plugin/options.h"
+#include "worker/options.h"
 
 namespace leat::config {
 
@@ -31,8 +30,8 @@ inline constexpr std::string_view kOwnHandlers = "leat";
 
 class Files;
 
-// A server's settings and their defaults: what is the daemon's own, and the options of the modules. Times are in
-// milliseconds, sizes in bytes.
+// A server's settings and their defaults: what is the daemon's own, and the options of the modules. Times are
+// in milliseconds, sizes in bytes.
 struct Settings {
   std::vector<net::Address> listen = {{.kind = net::Address::Kind::Ipv4, .host = "127.0.0.1", .port = 8080}};
   net::ListenOptions sockets;
@@ -51,20 +50,7 @@ struct Settings {
     uint64_t restart_delay_ms = 10'000;  // the longest
   } supervision;
 
-  net::EngineChoice engine = net::EngineChoice::Auto;
-  std::string server_name = "leat";
-  uint32_t drain_timeout = 30'000;
-  uint32_t stall_warning = 5;
-  uint32_t max_connections = 65'536;      // of a worker
-  uint32_t max_requests = 16'384;         // in flight, of a worker
-  uint64_t memory = uint64_t{512} << 20;  // blocks of a worker
-  uint32_t receive_buffers = 512;         // of a worker
-  uint32_t receive_buffer_size = 16 * 1024;
-  uint32_t doze_after = 10'000;
-  bool known_heads = true;
-  uint32_t cache_refreshes = 64;  // of a worker
-  http::Limits limits;
-
+  worker::WorkerOptions worker;  // of each
   plugin::SharedOptions shared;
   json::Backend json_backend = json::Backend::Auto;
   log::Options log;

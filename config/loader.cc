@@ -229,7 +229,7 @@ class Loader {
   }
 
   void check_limits() {
-    const http::Limits& limits = config_.settings.limits;
+    const http::Limits& limits = config_.settings.worker.limits;
     if (limits.output_low_bytes <= limits.output_high_bytes) return;
     const auto low = seen_.find("limits.output_low");
     fail(kOutOfRange, "`limits.output_low` is larger than `limits.output_high`",

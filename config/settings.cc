@@ -43,20 +43,21 @@ constexpr Row kSettings[] = {
     automatic<AT(workers)>("server.workers", 1, 1024,
                            "Threads that serve; \"auto\" is one for each CPU the process may use."),
     boolean<AT(pin_workers)>("server.pin_workers", "Keep each worker on a CPU of its own."),
-    choice<AT(engine)>("server.engine", "auto io_uring epoll",
-                       "How the kernel is asked for I/O; auto tries io_uring and falls back to epoll."),
-    text<AT(server_name)>("server.name", 64, "The Server field of answers; empty leaves it out."),
+    choice<AT(worker.engine)>(
+        "server.engine", "auto io_uring epoll",
+        "How the kernel is asked for I/O; auto tries io_uring and falls back to epoll."),
+    text<AT(worker.server_name)>("server.name", 64, "The Server field of answers; empty leaves it out."),
     texts<AT(plugin_path)>("server.plugin_path",
                            "Folders in which plugins are looked for, before the installed one.")
         .taken_up_by_reload(),
-    duration<AT(drain_timeout)>(
+    duration<AT(worker.drain_timeout_ms)>(
         "server.drain_timeout", 0, kDay,
         "How long requests in flight may take to finish when the daemon is told to stop."),
     duration<AT(handover_timeout_ms)>(
         "server.handover_timeout", 0, kHour,
         "How long new requests wait in a reload while their plugin hands over its state; 0: they do not "
         "wait, and what they change meanwhile is lost."),
-    duration<AT(stall_warning)>(
+    duration<AT(worker.stall_warning_ms)>(
         "server.stall_warning", 0, kHour,
         "A worker that is kept from its loop for longer than this is logged, with the handler that did it; "
         "0 for never."),
@@ -90,7 +91,7 @@ constexpr Row kSettings[] = {
         "folder that "
         "systemd's RuntimeDirectory= gives, or for none."),
 
-    count<AT(max_connections)>(
+    count<AT(worker.connections.most)>(
         "limits.connections", 1, 1'000'000,
         "Open connections of a worker. A further one takes the place of the one that has been idle for the "
         "longest; where none is idle it is answered 503."),
@@ -101,65 +102,66 @@ constexpr Row kSettings[] = {
         "0: three quarters of what all workers may have, and half of that once a worker has few places "
         "left, so that others always find room. A proxy in front is one address; unix sockets are not "
         "counted."),
-    count<AT(max_requests)>("limits.requests_in_flight", 1, 1'000'000,
-                            "Requests of a worker that are being answered; more get a 503."),
-    size<AT(memory)>(
+    count<AT(worker.exchanges)>("limits.requests_in_flight", 1, 1'000'000,
+                                "Requests of a worker that are being answered; more get a 503."),
+    size<AT(worker.memory_bytes)>(
         "limits.memory", kMiB, 1024 * kGiB,
         "Memory of a worker for requests and answers in transit, whatever holds it; requests beyond it get a "
         "503, and connections that hold some of it without reading or sending lose it first."),
-    size<AT(limits.request_memory_bytes)>("limits.request_memory", 64 * kKiB, kGiB,
-                                          "Memory for one request; beyond it the answer is 503."),
-    size<AT(limits.request_line_bytes)>("limits.request_line", 64, 64 * kKiB,
-                                        "Longest request line; beyond it the answer is 414."),
-    size<AT(limits.header_bytes)>("limits.headers", 256, kMiB,
-                                  "All header fields together; beyond it the answer is 431."),
-    count<AT(limits.header_count)>("limits.header_count", 1, 1000,
-                                   "Header fields of a request; beyond it the answer is 431."),
-    size<AT(limits.body_bytes)>("limits.body", 0, 1024 * kGiB,
-                                "Largest request body; beyond it the answer is 413."),
-    count<AT(limits.requests_per_connection)>("limits.requests_per_connection", 1, 1'000'000'000'000,
-                                              "Requests after which a connection is closed."),
-    duration<AT(limits.head_timeout_ms)>(
+    size<AT(worker.limits.request_memory_bytes)>("limits.request_memory", 64 * kKiB, kGiB,
+                                                 "Memory for one request; beyond it the answer is 503."),
+    size<AT(worker.limits.request_line_bytes)>("limits.request_line", 64, 64 * kKiB,
+                                               "Longest request line; beyond it the answer is 414."),
+    size<AT(worker.limits.header_bytes)>("limits.headers", 256, kMiB,
+                                         "All header fields together; beyond it the answer is 431."),
+    count<AT(worker.limits.header_count)>("limits.header_count", 1, 1000,
+                                          "Header fields of a request; beyond it the answer is 431."),
+    size<AT(worker.limits.body_bytes)>("limits.body", 0, 1024 * kGiB,
+                                       "Largest request body; beyond it the answer is 413."),
+    count<AT(worker.limits.requests_per_connection)>("limits.requests_per_connection", 1, 1'000'000'000'000,
+                                                     "Requests after which a connection is closed."),
+    duration<AT(worker.limits.head_timeout_ms)>(
         "limits.head_timeout", 1, kHour,
         "From the first byte of a request's head to its last; beyond it the answer is 408."),
-    duration<AT(limits.body_timeout_ms)>(
+    duration<AT(worker.limits.body_timeout_ms)>(
         "limits.body_timeout", 1, kHour,
         "Between two pieces of a request's body; beyond it the answer is 408."),
-    size<AT(limits.body_rate_bytes)>(
+    size<AT(worker.limits.body_rate_bytes)>(
         "limits.body_rate", 0, kGiB,
         "Least bytes a second of a request's body, on average after the first body_timeout; slower gets "
         "408."),
-    duration<AT(limits.answer_timeout_ms)>(
+    duration<AT(worker.limits.answer_timeout_ms)>(
         "limits.answer_timeout", 1, kDay,
         "From a complete request to the begin of its answer; beyond it the answer is 504."),
-    duration<AT(limits.idle_timeout_ms)>(
+    duration<AT(worker.limits.idle_timeout_ms)>(
         "limits.idle_timeout", 1, kDay,
         "Between two requests of a connection. Keep it longer than the idle timeout of a proxy in front."),
-    duration<AT(limits.send_timeout_ms)>(
+    duration<AT(worker.connections.send_timeout_ms)>(
         "limits.send_timeout", 1, kHour,
         "For a client to take 256 KiB of an answer, or what is left of it; then the connection is reset."),
-    duration<AT(limits.half_closed_timeout_ms)>(
+    duration<AT(worker.limits.half_closed_timeout_ms)>(
         "limits.half_closed_timeout", 0, kDay,
         "How long a request may wait for its answer, or for the next piece of it, once its client has "
         "closed its sending side; then it ends as if the client had left. Raise it for clients that "
         "half-close and then wait."),
-    duration<AT(limits.linger_timeout_ms)>(
+    duration<AT(worker.connections.linger_timeout_ms)>(
         "limits.linger_timeout", 0, 60 * kSecond,
         "How long what a refused client still sends is read over, so that it gets its answer."),
-    count<AT(limits.pipeline_turn)>(
+    count<AT(worker.limits.pipeline_turn)>(
         "limits.pipeline_turn", 1, 65536,
         "Pipelined requests of a connection that are served before others have their turn."),
-    size<AT(limits.output_high_bytes)>(
+    size<AT(worker.limits.output_high_bytes)>(
         "limits.output_high", 16 * kKiB, kGiB,
         "Unsent bytes of answers of a connection at which its handler and its reading pause."),
-    size<AT(limits.output_low_bytes)>("limits.output_low", 0, kGiB, "Unsent bytes at which they go on."),
-    count<AT(receive_buffers)>("limits.receive_buffers", 1, 32768,
-                               "Receive buffers that the connections of a worker share."),
-    size<AT(receive_buffer_size)>("limits.receive_buffer_size", kKiB, kMiB, "Size of a receive buffer."),
-    duration<AT(doze_after)>(
+    size<AT(worker.limits.output_low_bytes)>("limits.output_low", 0, kGiB,
+                                             "Unsent bytes at which they go on."),
+    count<AT(worker.ring.buffers.count)>("limits.receive_buffers", 1, 32768,
+                                         "Receive buffers that the connections of a worker share."),
+    size<AT(worker.ring.buffers.size)>("limits.receive_buffer_size", kKiB, kMiB, "Size of a receive buffer."),
+    duration<AT(worker.connections.doze_after_ms)>(
         "limits.doze_after", 0, kDay,
         "Idle time after which a connection gives up its armed receive to save kernel memory; 0 for never."),
-    boolean<AT(known_heads)>(
+    boolean<AT(worker.known_heads)>(
         "limits.known_heads",
         "Recognise request heads and header lines that come again, and skip parsing them."),
 
@@ -185,7 +187,7 @@ constexpr Row kSettings[] = {
         "nothing is."),
     size<AT(shared.cache.entry_bytes)>("cache.entry_size", kKiB, kGiB,
                                        "The largest entry of the cache: its key, value and tags."),
-    count<AT(cache_refreshes)>(
+    count<AT(worker.self_requests.most)>(
         "cache.refreshes", 0, 10'000,
         "Stale responses that a worker has made anew at the same time while it serves them; 0: whoever "
         "meets one waits for the new one."),

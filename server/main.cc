@@ -88,36 +88,13 @@ ThreadPool::Limits pool_limits(const config::Settings& settings) {
   return limits;
 }
 
-DaemonOptions daemon_options(const config::Settings& settings, uint32_t workers) {
-  DaemonOptions options;
-  options.workers = workers;
-  options.pin = settings.pin_workers;
-  worker::WorkerOptions& worker = options.worker;
-  worker.engine = settings.engine;
-  worker.ring.buffers.count = settings.receive_buffers;
-  worker.ring.buffers.size = settings.receive_buffer_size;
-  worker.limits = settings.limits;
-  worker.connections.most = settings.max_connections;
-  worker.connections.send_timeout_ms = settings.limits.send_timeout_ms;
-  worker.connections.linger_timeout_ms = settings.limits.linger_timeout_ms;
-  worker.connections.doze_after_ms = settings.doze_after;
-  worker.exchanges = settings.max_requests;
-  worker.self_requests.most = settings.cache_refreshes;
-  worker.blocks = settings.memory / Block::kSize;
-  worker.drain_timeout_ms = settings.drain_timeout;
-  worker.server_name = settings.server_name;
-  worker.known_heads = settings.known_heads;
-  worker.stall_warning_ms = settings.stall_warning;
-  return options;
-}
-
 // One client must leave room for others, and the only one there is, such as a proxy, must find enough.
 //
 // By its hash an address may have more of its connections with one worker: where the last quarter of a
 // worker's places begins, half of them has to do.
 uint64_t most_per_address(const config::Settings& settings, uint32_t workers) {
   if (settings.max_per_address != 0) return settings.max_per_address;
-  return (uint64_t{settings.max_connections} * workers * 3 + 3) / 4;
+  return (uint64_t{settings.worker.connections.most} * workers * 3 + 3) / 4;
 }
 
 // The folders named on the command line and, for a daemon that still lies in its build tree, that tree's
@@ -302,7 +279,10 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   json::set_default_backend(loaded->settings.json_backend);
   libraries.commons().pool.set_limits(pool_limits(loaded->settings));
   libraries.commons().client_wait_ms = loaded->settings.shared.client_wait_ms;
-  DaemonOptions options = daemon_options(loaded->settings, loaded->workers);
+  DaemonOptions options{.workers = loaded->workers,
+                        .pin = loaded->settings.pin_workers,
+                        .worker = loaded->settings.worker,
+                        .hooks = {}};
   OwnMetrics own(libraries.commons(), loaded->workers);
   options.worker.connections.opened = &own.connections_opened();
   options.worker.connections.closed = &own.connections_closed();
@@ -314,7 +294,7 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   options.worker.connections.addresses = &addresses;
   options.worker.memory_watch = &own;
   Generations generations(std::move(loaded->assembly), loaded->workers,
-                          {.drain_timeout_ms = loaded->settings.drain_timeout,
+                          {.drain_timeout_ms = loaded->settings.worker.drain_timeout_ms,
                            .handover_timeout_ms = loaded->settings.handover_timeout_ms},
                           &own.requests());
   Control control(

@@ -1,6 +1,6 @@
-// Rows: one for each fact that a configuration can hold, whoever it is for: settings, keys of [[route]] and the
-// like, options of middleware and of plugins. From the rows come the reader, what it says is wrong, and the
-// reference.
+// Rows: one for each fact that a configuration can hold, whoever it is for: settings, keys of [[route]] and
+// the like, options of middleware and of plugins. From the rows come the reader, what it says is wrong, and
+// the reference.
 //
 //   struct Options {
 //     bool trust = false;
@@ -12,8 +12,8 @@
 //   };
 //   const auto options = schema::read<Options>(table, kRows, kCodes, diagnostics);
 //
-// A row points into its module's own struct, and that member's initialiser is the only place of the default. A
-// default that is out of the row's range does not compile, nor does a range that the member cannot hold.
+// A row points into its module's own struct, and that member's initialiser is the only place of the default.
+// A default that is out of the row's range does not compile, nor does a range that the member cannot hold.
 //
 // What a plugin declares is known only when it is loaded: such rows point nowhere, and are read by parse().
 //
@@ -23,7 +23,6 @@
 #include <concepts>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -51,8 +50,8 @@ enum class Type : uint8_t {
   Any     // whatever it is: somebody else reads it
 };
 
-// What is written, once it is known to be right: nothing; a number (also a Boolean and a Choice); a fraction; a
-// text; a list; or what was not looked at.
+// What is written, once it is known to be right: nothing; a number (also a Boolean and a Choice); a fraction;
+// a text; a list; or what was not looked at.
 using Content =
     std::variant<std::monostate, int64_t, double, std::string, std::vector<std::string>, const Value*>;
 
@@ -75,8 +74,8 @@ struct Row {
   bool needed = false;  // there is no default
   bool reload = false;  // of a setting: a reload takes it up, and not only the next start
 
-  // The way to the member in an options struct, and a struct with defaults. All null in a row that was made at
-  // run time; what is its default is then here.
+  // The way to the member in an options struct, and a struct with defaults. All null in a row that was made
+  // at run time; what is its default is then here.
   Content (*get)(const void* options) = nullptr;
   void (*set)(void* options, Content&& content) = nullptr;
   const void* (*defaults)() = nullptr;
@@ -196,8 +195,9 @@ Options read(const Value& table, std::span<const Row> rows, const Codes& codes, 
   return options;
 }
 
-// --- Making rows. At says where the member is: a pointer to it, or, for one in a struct of a struct, a lambda
-// without captures that takes the outer one: [](Settings& s) -> auto& { return s.limits.header_count; }.
+// --- Making rows. At says where the member is: a pointer to it, or, for one in a struct of a struct, a
+// lambda without captures that takes the outer one: [](Settings& s) -> auto& { return s.limits.header_count;
+// }.
 
 namespace detail {
 
@@ -381,8 +381,8 @@ template <auto At>
 consteval Row texts(std::string_view name, std::string_view sentence) {
   return detail::point<At>({.name = name, .type = Type::Texts, .sentence = sentence, .wanted = "texts"});
 }
-// Of a type that is made of a text. `wanted` is what such are called, `check` says what is none, and `code` is
-// that mistake's.
+// Of a type that is made of a text. `wanted` is what such are called, `check` says what is none, and `code`
+// is that mistake's.
 template <auto At>
 consteval Row list(std::string_view name, std::string_view wanted, Row::Check check, int code,
                    std::string_view sentence) {

@@ -30,29 +30,9 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/socket.h"
+#include "worker/options.h"
 
 namespace leat::worker {
-
-class AddressCounts;
-
-struct ConnectionOptions {
-  uint32_t most = 65'536;  // connections of one worker, without those that are turned away
-  // Connections that are being turned away. They are gone within moments, or a few seconds where the client
-  // takes its time; 256 are 128 a second at the worst.
-  uint32_t most_turned_away = 256;
-  uint32_t send_timeout_ms = 30'000;   // without progress of a send
-  uint32_t linger_timeout_ms = 2'000;  // in Lingering
-  // After so long without a request an armed receive (864 bytes of kernel memory) becomes a poll (256).
-  uint32_t doze_after_ms = 10'000;
-  uint32_t worker = 0;  // its number, for the log
-  // Of all workers; null: a client may have all connections.
-  AddressCounts* addresses = nullptr;
-  // Counters, which must outlive the connections; null where nobody counts.
-  metrics::Metric* opened = nullptr;
-  metrics::Metric* closed = nullptr;
-  metrics::Metric* given_up = nullptr;
-  metrics::Metric* turned_away = nullptr;
-};
 
 class Connections;
 struct Relief;

@@ -17,13 +17,9 @@
 
 #include "http/session.h"
 #include "net/loop.h"
+#include "worker/options.h"
 
 namespace leat::worker {
-
-struct SelfRequestOptions {
-  uint32_t most = 64;             // at the same time
-  uint64_t most_bytes = 2 << 20;  // of an answer
-};
 
 class SelfRequests {
  public:

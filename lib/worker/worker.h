@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "base/block_pool.h"
@@ -21,39 +20,20 @@
 #include "http/exchange.h"
 #include "http/known_heads.h"
 #include "http/known_lines.h"
-#include "http/limits.h"
 #include "http/service.h"
 #include "http/session.h"
 #include "http/writer.h"
-#include "net/engine_choice.h"
 #include "net/loop.h"
 #include "transport/output.h"
 #include "worker/acceptor.h"
 #include "worker/connection.h"
 #include "worker/exchange_timers.h"
 #include "worker/memory_watch.h"
+#include "worker/options.h"
 #include "worker/self_requests.h"
 #include "worker/stall.h"
 
 namespace leat::worker {
-
-struct WorkerOptions {
-  uint32_t index = 0;
-  int cpu = -1;  // pinned to it; -1: not pinned
-  net::EngineChoice engine = net::EngineChoice::Auto;
-  net::UringOptions ring;
-  http::Limits limits;
-  ConnectionOptions connections;
-  SelfRequestOptions self_requests;
-  uint32_t exchanges = 16'384;  // requests in flight
-  size_t blocks = 32'768;       // 16 KiB each: half a GiB at the worst
-  size_t blocks_kept = 256;     // recycled without the allocator: 4 MiB
-  uint64_t drain_timeout_ms = 30'000;
-  std::string server_name = "leat";     // empty: no Server field
-  bool known_heads = true;              // recognise heads and header lines that come again
-  uint64_t stall_warning_ms = 5;        // a turn that takes longer is logged; 0: never
-  MemoryWatch* memory_watch = nullptr;  // that shows its memory; it outlives the worker
-};
 
 class Worker final : public net::LoopClient, public http::WorkerContext, public ExchangeResumer {
  public:

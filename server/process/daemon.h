@@ -24,8 +24,8 @@
 namespace leat::server {
 
 struct DaemonOptions {
-  uint32_t workers = 1;
-  bool pin = true;  // worker n to the n-th usable CPU
+  uint32_t workers;
+  bool pin;                      // worker n to the n-th usable CPU
   worker::WorkerOptions worker;  // index and cpu are filled in for each
   worker::Worker::Hooks hooks;
   std::atomic<bool>* serving = nullptr;  // set once all workers serve; may be null

@@ -186,7 +186,7 @@ TEST_CASE("settings: the command line stands above the file") {
   REQUIRE(loaded.listen.size() == 2);
   CHECK(loaded.listen[1].text() == "127.0.0.1:82");
   CHECK(loaded.workers == 0);
-  CHECK(loaded.engine == net::EngineChoice::Epoll);
+  CHECK(loaded.worker.engine == net::EngineChoice::Epoll);
   CHECK(loaded.log.level == log::Level::Debug);
 }
 
