@@ -47,7 +47,7 @@ constexpr Explanation kExplanations[] = {
      "Times are numbers with ms, s, m, h or d (\"10s\"); sizes are bytes, or numbers with KiB, MiB or GiB, "
      "or KB, MB "
      "or GB for powers of ten (\"64KiB\")."},
-    {kBadChoice, "a value that is none of the choices",
+    {kBadChoice, "a value that is not one of the choices",
      "The setting is one of a few words; the message lists them."},
     {kBadAddress, "a bad address",
      "An address is IPV4:PORT, [IPV6]:PORT, *:PORT for all addresses, or unix:/path/to/socket."},
@@ -62,7 +62,7 @@ constexpr Explanation kExplanations[] = {
      "A route's handler is the name of a [[plugin]], a colon, and the name of one of its handlers: "
      "\"demo:json\"."},
     {kUnknownPlugin, "a route names a plugin that is not declared",
-     "Declare it with [[plugin]], or mend the name."},
+     "Declare it with [[plugin]], or correct the name."},
     {kNothingToServe, "there is no route",
      "The configuration declares no [[route]]: every request would be answered with 404."},
     {kSecret, "a secret cannot be read",
@@ -93,10 +93,11 @@ constexpr Explanation kExplanations[] = {
      "Following before and after from one instance leads back to it. Remove one of the constraints."},
     {pipeline::kBadOption, "a bad option of a middleware",
      "The kind does not have the option, or not with that value."},
-    {pipeline::kDuplicateName, "two middleware instances of one name",
+    {pipeline::kDuplicateName, "two middleware instances with the same name",
      "Names tell instances apart; rename one."},
     {plugin::kCannotLoad, "a plugin cannot be loaded",
-     "The shared object is missing, cannot be linked, is no plugin, or was made for another version of the "
+     "The shared object is missing, cannot be linked, is not a plugin, or was made for another version of "
+     "the "
      "plugin "
      "interface; the message says which. A file name without a slash is looked for in server.plugin_path and "
      "then in "

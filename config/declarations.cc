@@ -243,7 +243,7 @@ bool read_plugin(const Value& table, Config& config, Diagnostics& diagnostics) {
   if (plugin.config.table() == nullptr) wrong_type(reader, plugin.config, "config", kConfigTable);
   if (keys.services != nullptr) take_services(reader, *keys.services, plugin);
   if (!plugin.name.empty() && !is_name(plugin.name))
-    reader.fail(kBadName, "`" + plugin.name + "` is no name for a plugin", reader.place_of("name"),
+    reader.fail(kBadName, "`" + plugin.name + "` is not a name for a plugin", reader.place_of("name"),
                 "names are made of letters, digits, - and _");
   if (plugin.name == kOwnHandlers)
     reader.fail(kBadName, "no plugin can be named `" + plugin.name + "`", reader.place_of("name"),

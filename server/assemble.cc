@@ -190,7 +190,8 @@ class Assembler {
     if (places.empty()) return;
     auto refused = libraries_.commons().metrics.declare(
         {.name = "leat_concurrency_refused_total",
-         .help = "Requests answered 503 because their route or plugin had as many as it may have.",
+         .help =
+             "Requests answered 503 because their route or plugin had as many as its `concurrency` allows.",
          .labels = {{"route", route_id(route)}},
          .limited = false},
         options_.worker_count);

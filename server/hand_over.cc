@@ -86,7 +86,7 @@ bool HandOver::wait_for_requests(const std::stop_token& stopping, std::string& r
       std::string names;
       for (const std::string& name : owners_->names) names += (names.empty() ? "" : ", ") + name;
       const std::string lost = fmt::format(
-          "{} request{} still under way when the state of {} was handed over: what they change from here on "
+          "{} request{} still under way when the state of {} was handed over: what they change from now on "
           "is lost",
           count, count == 1 ? " was" : "s were", names);
       log::warn("{}", lost);

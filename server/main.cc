@@ -108,7 +108,7 @@ std::vector<std::string> plugin_folders(const Command& command) {
   return folders;
 }
 
-constexpr const char* kDoesNotLoad = "did not come to serve within server.load_timeout";
+constexpr const char* kDoesNotLoad = "did not start serving within server.load_timeout";
 
 // What run, check, routes and every reload begin with. What is wrong, or remarkable, goes to `report`, for
 // people. `running` are the settings that a daemon keeps which serves, or is started again; null for what the
@@ -197,7 +197,8 @@ Control::Options control_options(const Command& command, const config::Settings&
   const auto served = std::make_shared<Source>(std::move(source));
   options.proven = [served, &libraries, &proven] {
     if (const auto kept = proven.keep(served->file, served->files, libraries.copies()); !kept)
-      log::warn("what serves cannot be kept: after a crash the files are read anew: {}", kept.error().text());
+      log::warn("what is served now cannot be kept: after a crash the files are read again: {}",
+                kept.error().text());
   };
   options.load = [command = std::move(again), served, &running,
                   &libraries](std::string& remarks) -> std::expected<Assembly, std::string> {
@@ -233,7 +234,7 @@ Control::Options control_options(const Command& command, const config::Settings&
     const uint64_t idle = libraries.commons().idle_objects;
     return idle == 0
                ? std::string()
-               : fmt::format("{} plugin object{} of former builds stay{} mapped until the daemon ends\n",
+               : fmt::format("{} plugin object{} of earlier builds stay{} mapped until the daemon ends\n",
                              idle, idle == 1 ? "" : "s", idle == 1 ? "s" : "");
   };
   options.watched = command.watched;
@@ -273,7 +274,7 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
             loaded->workers == 1 ? "" : "s", routes, routes == 1 ? "" : "s");
   if (!start.former_end.empty()) log::error("{}", start.former_end);
   if (kept && (libraries.copies_differ() || !says_the_same(source, command.overrides)))
-    log::warn("this is what served last: what the files say since is taken up by a reload");
+    log::warn("this is the configuration that served last: later changes to the files take effect with a reload");
   for (const std::string& name : start.quarantined)
     log::error("plugin {} is quarantined, its routes answer 503: it has crashed too often", name);
   json::set_default_backend(loaded->settings.json_backend);
@@ -336,7 +337,7 @@ int run(const Command& command) {
   own.overrides.workers = std::to_string(settings.workers);
   if (!sockets.open(settings.listen, settings.sockets, settings.workers)) return kExitFailure;
   if (const auto opened = proven.open(); !opened) {
-    log::error("what serves cannot be kept for after a crash: {}", opened.error().text());
+    log::error("what is served cannot be kept for a restart after a crash: {}", opened.error().text());
     return kExitFailure;
   }
   return supervise(settings.supervision, sockets, [&](const ServingStart& start) {

@@ -20,17 +20,16 @@ OwnMetrics::OwnMetrics(plugin::Commons& commons, uint32_t workers)
                  .help = "Requests that have ended, by the status of their answer; 499 where the client "
                          "left before it was complete, and that of the fault where it was cut.",
                  .labels = {{"status", fmt::format("{}xx", i + pipeline::RequestCounts::kFirst)}}});
-  opened_ =
-      declare({.name = "leat_connections_opened_total", .help = "worker::Connections that were accepted."});
+  opened_ = declare({.name = "leat_connections_opened_total", .help = "Connections that were accepted."});
   closed_ = declare({.name = "leat_connections_closed_total", .help = "Those of them that have ended."});
   given_up_ =
       declare({.name = "leat_connections_given_up_total",
                .help = "Idle connections that were closed to make room, at limits.connections or for want of "
                        "descriptors."});
-  turned_away_ = declare(
-      {.name = "leat_connections_turned_away_total",
-       .help = "worker::Connections that were answered 503 for want of room: at limits.connections, at "
-               "limits.connections_per_address, or for want of descriptors."});
+  turned_away_ =
+      declare({.name = "leat_connections_turned_away_total",
+               .help = "Connections that were answered 503 for want of room: at limits.connections, at "
+                       "limits.connections_per_address, or for want of descriptors."});
   generation_ = declare({.type = metrics::Type::Gauge,
                          .name = "leat_generation",
                          .help = "The number of the configuration that serves; each reload makes the next."});
@@ -41,7 +40,7 @@ OwnMetrics::OwnMetrics(plugin::Commons& commons, uint32_t workers)
   others_.push_back(declare({.name = "leat_log_lines_left_out_total",
                              .help = "Lines beyond log.cause_lines or log.plugin_lines.",
                              .read = [] { return static_cast<double>(log::left_out()); }}));
-  gauge("leat_pool_threads", "Threads for work that blocks, as far as they were needed.",
+  gauge("leat_pool_threads", "Threads that have been started for work that blocks.",
         [&commons] { return static_cast<double>(commons.pool.load().threads); });
   gauge("leat_pool_busy_threads", "Those of them that do such work now.",
         [&commons] { return static_cast<double>(commons.pool.load().busy); });
@@ -59,10 +58,11 @@ OwnMetrics::OwnMetrics(plugin::Commons& commons, uint32_t workers)
   using cache::Statistics;
   cache(metrics::Type::Counter, "leat_cache_hits_total", "Values that were found in the cache.",
         &Statistics::hits);
-  cache(metrics::Type::Counter, "leat_cache_misses_total", "Values that were not.", &Statistics::misses);
+  cache(metrics::Type::Counter, "leat_cache_misses_total",
+        "Values that were looked for in the cache and not found.", &Statistics::misses);
   cache(metrics::Type::Counter, "leat_cache_puts_total", "Values that were stored.", &Statistics::puts);
-  cache(metrics::Type::Counter, "leat_cache_evictions_total", "Entries that had to go for others.",
-        &Statistics::evictions);
+  cache(metrics::Type::Counter, "leat_cache_evictions_total",
+        "Entries that were removed to make room for others.", &Statistics::evictions);
   cache(metrics::Type::Gauge, "leat_cache_entries", "Entries in the cache.", &Statistics::entries);
   cache(metrics::Type::Gauge, "leat_cache_bytes", "Memory of the cache's entries.", &Statistics::bytes);
   gauge("leat_workers", "Threads that serve.", [workers] { return static_cast<double>(workers); });

@@ -44,7 +44,7 @@ void ensure_failed(const char* condition, const char* file, int line) noexcept {
 
 void descriptor_lost(const char* which) noexcept {
   lost_a_descriptor = true;
-  put("leat: somebody has closed a descriptor that is the daemon's: ");
+  put("leat: a descriptor that belongs to the daemon was closed by something else: ");
   put(which);
   put("\n");
   std::abort();

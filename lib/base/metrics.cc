@@ -42,12 +42,13 @@ std::string number(double value) {
 // What is wrong with it; empty for nothing.
 std::string judge(const Description& wanted) {
   if (!is_metric_name(wanted.name))
-    return fmt::format("`{}` is no name for a metric: letters, digits, _ and :, no digit first", wanted.name);
+    return fmt::format("`{}` is not a name for a metric: letters, digits, _ and :, no digit first",
+                       wanted.name);
   for (size_t i = 0; i < wanted.labels.size(); ++i) {
     const std::string& name = wanted.labels[i].name;
     if (!is_label_name(name))
       return fmt::format(
-          "metric `{}`: `{}` is no name for a label: letters, digits and _, neither a digit nor __ first",
+          "metric `{}`: `{}` is not a name for a label: letters, digits and _, neither a digit nor __ first",
           wanted.name, name);
     if (name == "le" && wanted.type == Type::Histogram)
       return fmt::format("metric `{}`: the label `le` is what a histogram's buckets have", wanted.name);

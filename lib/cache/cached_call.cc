@@ -213,7 +213,7 @@ void LeadingCall::refuse_304(http::Exchange& exchange, std::optional<std::string
   response.status = 502;
   response.content_type = http::kProblemType;
   bytes = http::problem_body(exchange.arena(), response.status,
-                             "The handler found another response unchanged than it was asked about.",
+                             "The handler confirmed another response than the one it was asked about.",
                              exchange.request.id(), {});
 }
 

@@ -71,20 +71,21 @@ bool write_request(CountedText& out, BlockPool& memory, const Upstream& upstream
 }  // namespace
 
 std::string_view refuse_request(const FetchRequest& request) {
-  if (!is_token(request.method)) return "the method is no token";
+  if (!is_token(request.method)) return "the method is not a token";
   if (request.method == "CONNECT") return "CONNECT asks for a tunnel, which is not made";
   const auto unfit = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; };
   if (!request.target.starts_with('/') && request.target != "*") return "the target does not begin with a /";
   if (std::ranges::any_of(request.target, unfit) || request.target.contains('#'))
     return "the target has white space, a control character or a fragment";
   for (const Field& field : request.fields) {
-    if (!is_token(field.name)) return "a field's name is no token";
+    if (!is_token(field.name)) return "a field's name is not a token";
     if (!is_field_value(field.value)) return "a field's value has a control character";
     for (const std::string_view own :
          {"Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "TE",
           "Trailer", "Expect", "Proxy-Connection"})
       if (equal_ignoring_case(field.name, own))
-        return "a field steers the connection (Host, Content-Length, Connection ...): it is the client's own";
+        return "a field controls the connection (Host, Content-Length, Connection ...): the client sets it "
+               "itself";
   }
   return {};
 }
@@ -374,7 +375,7 @@ bool Client::place(Job& job, bool fresh) {
   }
   const UpstreamOptions& options = pool.upstream->options();
   if (pool.open < options.connections) {
-    if (!open(job, 0)) fail_soon(job, "no socket can be had");
+    if (!open(job, 0)) fail_soon(job, "cannot open a socket");
     return true;
   }
   if (pool.waiting.size() >= options.waiting) return false;

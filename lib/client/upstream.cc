@@ -88,7 +88,7 @@ std::expected<std::shared_ptr<Upstream>, std::string> Upstream::parse(std::strin
     return upstream;
   }
   if (url.starts_with("https://"))
-    return std::unexpected("https is not spoken: reach the server through a proxy on this machine");
+    return std::unexpected("https is not supported: reach the server through a proxy on this machine");
   if (!url.starts_with(kHttp)) return std::unexpected("an upstream is http://HOST[:PORT] or unix:/PATH");
   std::string_view rest = url.substr(kHttp.size());
   if (rest.ends_with('/')) rest.remove_suffix(1);
@@ -106,11 +106,11 @@ std::expected<std::shared_ptr<Upstream>, std::string> Upstream::parse(std::strin
     port = rest.substr(colon);
   }
   if (!is_host(host) || (host.contains(':') && !rest.starts_with('[')))
-    return std::unexpected(fmt::format("`{}` is no host", host));
+    return std::unexpected(fmt::format("`{}` is not a host", host));
   std::optional<uint16_t> number = 80;
   if (!port.empty()) number = port[0] == ':' ? parse_number<uint16_t>(port.substr(1)) : std::nullopt;
   if (!number || *number == 0)
-    return std::unexpected(fmt::format("`{}` is no port", port.substr(port[0] == ':' ? 1 : 0)));
+    return std::unexpected(fmt::format("`{}` is not a port", port.substr(port[0] == ':' ? 1 : 0)));
   upstream->authority_ = rest;
   upstream->port_ = std::to_string(*number);
   upstream->host_ = host;

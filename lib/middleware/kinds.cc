@@ -13,7 +13,7 @@ using pipeline::Phase;
 constexpr pipeline::MiddlewareKind kKinds[] = {
     pipeline::middleware_kind<AccessLogOptions, create_access_log, kAccessLogRows>(
         "access_log", Phase::Observe,
-        "Writes one line for each request to the log, and why its answer was cut if it was."),
+        "Writes one line to the log for each request, with the reason if its answer was cut off."),
     pipeline::middleware_kind<RequestIdOptions, create_request_id, kRequestIdRows>(
         "request_id", Phase::Identify,
         "Gives each request an identifier and tells it to the client as X-Request-Id."),

@@ -368,7 +368,7 @@ Expected<const Mode*> UringEngine::set_up_ring(const UringOptions& options) {
 
   const std::unique_ptr<io_uring_probe, decltype(&io_uring_free_probe)> probe(io_uring_get_probe_ring(&ring_),
                                                                               io_uring_free_probe);
-  if (!probe) return std::unexpected(Error{"io_uring cannot tell its operations", ENOTSUP});
+  if (!probe) return std::unexpected(Error{"io_uring cannot list its operations", ENOTSUP});
   for (const auto operation : kNeededOperations)
     if (!io_uring_opcode_supported(probe.get(), operation))
       return std::unexpected(Error{"io_uring lacks operations of Linux 6.0", ENOTSUP});

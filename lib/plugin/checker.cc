@@ -66,10 +66,10 @@ constexpr Import kImports[] = {
      "every other plugin and library would then read and write numbers and dates by it",
      "use newlocale() and functions that end with _l, or std::locale objects of its own", kLocale},
     {"signals", "change how the process takes signals",
-     "the daemon stops, reloads and tells of crashes by them", "use a timer, or a thread of its own",
+     "the daemon uses them to stop, to reload and to report crashes", "use a timer, or a thread of its own",
      kSignals},
     {"process", "change what belongs to the whole process",
-     "the daemon and other plugins go by the folder, the environment, the identity and the limits of the "
+     "the daemon and other plugins depend on the folder, the environment, the identity and the limits of the "
      "process",
      "name files by whole paths or openat(), and pass settings in [plugin.config]", kProcess},
     {"fork", "fork the process",
@@ -129,7 +129,7 @@ class Checker {
           "entry", "it does not export `leat_plugin`", "the daemon finds the plugin by this symbol",
           "define it with LEAT_PLUGIN (C++) or as LEAT_ENTRY says (C), and keep it in the version script");
     if (entry->type != STT_OBJECT || entry->size < kLeastEntry)
-      error("entry", "its `leat_plugin` is no leat_plugin_entry", "the daemon would read beyond it",
+      error("entry", "its `leat_plugin` is not a leat_plugin_entry", "the daemon would read beyond it",
             "define it with LEAT_PLUGIN (C++) or as LEAT_ENTRY says (C)");
   }
 
@@ -213,7 +213,7 @@ class Checker {
             "compile everything in it with -fPIC");
     if (!file_.dynamic(DT_BIND_NOW) && !flag(DT_FLAGS, DF_BIND_NOW) && !flag(DT_FLAGS_1, DF_1_NOW))
       warn("bind-now", "its symbols are looked up when they are first called",
-           "elsewhere than in Leat, a missing one shows in the midst of a request", "link with -z now");
+           "outside Leat, a missing one is noticed only in the middle of a request", "link with -z now");
     if (!file_.note("GNU", NT_GNU_BUILD_ID))
       warn("build-id", "it has no build id", "a crash report cannot say which build it was",
            "link with --build-id");
@@ -430,7 +430,7 @@ Trial in_child(const Work& work, size_t file_bytes, uint32_t timeout_ms) {
   if (!heard.in_time)
     return fail(std::move(telling.trial), telling.loading,
                 fmt::format("{} takes longer than {} ms", doing, timeout_ms),
-                "the daemon would not come to serve",
+                "the daemon would never start serving",
                 "do nothing slow in constructors of static objects and in load()");
   if (telling.ended) return std::move(telling.trial);
   return fail(std::move(telling.trial), telling.loading,
@@ -459,13 +459,12 @@ std::vector<Finding> check_place(const std::string& path) {
   const auto look = [&](const std::string& what, std::string_view kind, std::string_view reason) {
     if (open_to_all(what))
       findings.push_back({Severity::Warning, "permissions",
-                          fmt::format("every user may write {} `{}`", kind, shown(what)), std::string(reason),
-                          fmt::format("chmod o-w {}", shown(what))});
+                          fmt::format("every user may write to {} `{}`", kind, shown(what)),
+                          std::string(reason), fmt::format("chmod o-w {}", shown(what))});
   };
-  look(file, "its file", "whoever changes it has the daemon run what they like");
+  look(file, "its file", "whoever changes it can make the daemon run anything");
   for (auto folder = file.parent_path();; folder = folder.parent_path()) {
-    look(folder, "the folder",
-         "whoever puts another file there in its place has the daemon run what they like");
+    look(folder, "the folder", "whoever puts another file in its place can make the daemon run anything");
     if (folder == folder.parent_path()) break;
   }
   return findings;

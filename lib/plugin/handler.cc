@@ -87,7 +87,7 @@ Verdict PluginHandler::judge(http::Exchange& exchange, int32_t verdict) const {
       if (may_wait && goes_on(state)) return Verdict::Done;
       complain(!may_wait ? "returned DONE without an answer"
                : exchange.started()
-                   ? "returned DONE with an answer that is not complete and nothing that goes on with it"
+                   ? "returned DONE with an incomplete answer and nothing left that could complete it"
                    : "paused the body, and nothing is left that could go on with it");
       return Verdict::Error;
     }
@@ -112,7 +112,7 @@ Verdict PluginHandler::judge(http::Exchange& exchange, int32_t verdict) const {
       http::send_out_of_memory(exchange);
       return Verdict::Done;
     default:
-      complain("returned what is no verdict: ", std::to_string(verdict));
+      complain("returned something that is not a verdict: ", std::to_string(verdict));
       return exchange.finished() ? Verdict::Done : Verdict::Error;
   }
 }

@@ -15,25 +15,9 @@ struct Extension {
   const void* table;
 };
 
-constexpr Extension kExtensions[] = {
-    {"leat.request/1", &kRequestExtension},
-    {"leat.body/1", &kBodyExtension},
-    {"leat.response/1", &kResponseExtension},
-    {"leat.arena/1", &kArenaExtension},
-    {"leat.json/1", &kJsonExtension},
-    {"leat.json_reader/1", &kJsonReaderExtension},
-    {"leat.log/1", &kLogExtension},
-    {"leat.config/1", &kConfigExtension},
-    {"leat.route/1", &kRouteExtension},
-    {"leat.async/1", &kAsyncExtension},
-    {"leat.timer/1", &kTimerExtension},
-    {"leat.pool/1", &kPoolExtension},
-    {"leat.client/1", &kClientExtension},
-    {"leat.metrics/1", &kMetricsExtension},
-    {"leat.services/1", &kServicesExtension},
-    {"leat.cache/1", &kCacheExtension},
-    {"leat.response_cache/1", &kResponseCacheExtension},
-};
+#define LEAT_EXTENSION_ROW(name, type, table) {name, &table},
+constexpr Extension kExtensions[] = {LEAT_EXTENSIONS(LEAT_EXTENSION_ROW)};
+#undef LEAT_EXTENSION_ROW
 
 const void* find_extension(const leat_host* host, leat_str name) {
   const void* table = nullptr;

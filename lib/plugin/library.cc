@@ -159,7 +159,7 @@ bool is_service_name(leat_str text) {
          std::ranges::all_of(name, [](char c) { return c > ' ' && c < 0x7f; });
 }
 std::unexpected<LoadError> bad_service_name(leat_str name) {
-  return fail(fmt::format("`{}` is no name for a service", view(name)),
+  return fail(fmt::format("`{}` is not a name for a service", view(name)),
               "it is 1 to 63 visible ASCII characters with the version of its table, as in `users/1`");
 }
 
@@ -373,7 +373,7 @@ std::expected<void, LoadError> PluginLibrary::adopt_entry(const leat_plugin_entr
 std::expected<void, LoadError> PluginLibrary::read_entry(const leat_plugin_entry* theirs) {
   const std::string kHint = "initialise leat_plugin with LEAT_ENTRY";
   if (theirs->magic != LEAT_PLUGIN_MAGIC || theirs->struct_size < kEntrySize1_0)
-    return fail("its `leat_plugin` is no leat_plugin_entry", kHint);
+    return fail("its `leat_plugin` is not a leat_plugin_entry", kHint);
   if (auto fits = check_version(theirs->abi_major, theirs->abi_minor); !fits) return fits;
   entry_ = adopt<leat_plugin_entry>(theirs, theirs->struct_size);
   if (!is_name(entry_.name) || !is_name(entry_.version))
@@ -406,7 +406,7 @@ std::expected<void, LoadError> PluginLibrary::read_services() {
                   "a table of functions begins with its size in bytes, a uint32_t");
     if (service.kind > LEAT_SERVICE_REQUEST_ANY_THREAD ||
         (service.kind >= LEAT_SERVICE_REQUEST) != (service.open != nullptr))
-      return fail(fmt::format("its service `{}` is of no kind", view(service.name)),
+      return fail(fmt::format("its service `{}` is of an unknown kind", view(service.name)),
                   "kind is one of LEAT_SERVICE_*; open() belongs to LEAT_SERVICE_REQUEST and to no other");
   }
   return {};

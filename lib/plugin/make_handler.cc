@@ -47,7 +47,7 @@ std::unique_ptr<pipeline::Handler> on_pool(std::unique_ptr<PluginHandler> handle
   ENSURE(options.commons != nullptr);
   auto refused = options.commons->metrics.declare(
       {.name = "leat_executor_refused_total",
-       .help = "Requests answered 503 because as many wait for a thread of the pool as may.",
+       .help = "Requests answered 503 because too many were waiting for a thread of the pool already.",
        .labels = {{"route", handler->route().id}},
        .limited = false},
       options.worker_count);

@@ -371,16 +371,16 @@ void Connections::seek_place(Connection& connection) {
   if (give_up_one(idle_of_one_) && connection.take_place()) {
     log::limited(
         log::Level::Warn, {},
-        "worker {}: {} has as many connections as one address may (limits.connections_per_address): an "
+        "worker {}: {} has as many connections as one address may have (limits.connections_per_address): an "
         "idle one was closed",
         worker(), connection.peer().text());
     return;
   }
-  log::limited(
-      log::Level::Warn, {},
-      "worker {}: {} has as many connections as one address may (limits.connections_per_address) and none "
-      "is idle: a new one is answered 503",
-      worker(), connection.peer().text());
+  log::limited(log::Level::Warn, {},
+               "worker {}: {} has as many connections as one address may have "
+               "(limits.connections_per_address) and none "
+               "is idle: a new one is answered 503",
+               worker(), connection.peer().text());
   turn_away(connection);
 }
 

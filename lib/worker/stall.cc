@@ -50,7 +50,7 @@ std::string StallMeter::judge(uint64_t begin_ns, uint64_t end_ns) {
     return {};
   }
   quiet_until_ns_ = end_ns + kQuietNs;
-  std::string line = fmt::format("worker {} did not turn for {}: {}", worker_, duration(end_ns - begin_ns),
+  std::string line = fmt::format("worker {} was blocked for {}: {}", worker_, duration(end_ns - begin_ns),
                                  culprit(begin_ns));
   if (const uint64_t left_out = std::exchange(left_out_, 0))
     line += fmt::format(" ({} more since the last such line)", left_out);
@@ -91,7 +91,7 @@ std::string StallWatch::look(uint64_t begin_ns, const std::string* title, uint64
   const uint64_t age_ns = now_ns - begin_ns;
   if (age_ns < next_hang_ns_) return {};
   next_hang_ns_ = std::max(next_hang_ns_, age_ns) * 2;
-  return fmt::format("worker {} has not turned for {} and still does not: {}", meter_.worker(),
+  return fmt::format("worker {} has been blocked for {} and still is: {}", meter_.worker(),
                      duration(age_ns), title != nullptr ? *title : "no plugin's code runs");
 }
 

@@ -81,7 +81,7 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
   takes_file(run);
   takes_overrides(*run, command);
   run->add_flag("!--no-supervise", command.supervise,
-                "In one process, which is not started again when it crashes");
+                "In one process, which is not restarted when it crashes");
   takes_file(add("check", "Check a configuration and its plugins; writes nothing", Command::Kind::Check));
   CLI::App* routes =
       add("routes", "Show the routes and what each request passes through", Command::Kind::Routes);
@@ -93,9 +93,11 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
         ->capture_default_str();
     sub->add_option("--socket", command.socket, "The daemon's admin socket itself")->type_name("PATH");
   };
-  takes_socket(add("reload", "Have the daemon read its configuration and plugins anew; status 1 if it cannot",
+  takes_socket(add("reload",
+                   "Make the daemon read its configuration and plugins again; status 1 if it cannot",
                    Command::Kind::Reload));
-  takes_socket(add("metrics", "Show what the daemon and its plugins count, in the text format of Prometheus",
+  takes_socket(add("metrics",
+                   "Show the metrics of the daemon and its plugins, in the text format of Prometheus",
                    Command::Kind::Metrics));
   CLI::App* cache = app.add_subcommand("cache", "Look at the cache");
   cache->require_subcommand(1);
@@ -105,7 +107,7 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
   stats->fallthrough();  // options of `cache` may stand behind it
   stats->callback([&command] { command.kind = Command::Kind::CacheStatistics; });
   stats->add_flag("--json", command.json, "As JSON");
-  CLI::App* purge = app.add_subcommand("purge", "Make stored responses stale, so that they are made anew");
+  CLI::App* purge = app.add_subcommand("purge", "Make stored responses stale, so that they are made again");
   takes_socket(purge);
   std::string target, folder, tag;
   bool all = false, hard = false;
@@ -116,7 +118,7 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
   what->add_option("--tag", tag, "What plugins or Cache-Tag gave this tag")->type_name("TAG");
   what->add_flag("--all", all, "All of them");
   what->require_option(1);
-  purge->add_flag("--hard", hard, "Do not even send them while they are made anew");
+  purge->add_flag("--hard", hard, "Do not send them even while they are being made again");
   purge->callback([&] {
     command.kind = Command::Kind::Purge;
     command.purge = std::string(hard ? "hard" : "soft") + (all               ? " all"

@@ -141,7 +141,7 @@ int make_plugin(const NewPlugin& plugin) {
     return code;
   };
   if (const std::string wrong = complaint(plugin.name); !wrong.empty())
-    return complain(fmt::format("`{}` is no name for a plugin: {}", plugin.name, wrong), kExitUsage);
+    return complain(fmt::format("`{}` is not a name for a plugin: {}", plugin.name, wrong), kExitUsage);
   auto words = find_sdk();
   if (!words) return complain(words.error(), kExitFailure);
   const std::string folder = plugin.folder.empty() ? plugin.name : plugin.folder;

@@ -303,7 +303,7 @@ std::string Control::check(const std::stop_token& stopping) {
     return fmt::format("loading it in a process of its own took longer than {} ms",
                        options_.checker_timeout_ms);
   if (waited < 0)
-    return fmt::format("how loading it in a process of its own ended cannot be told: waitpid: {}",
+    return fmt::format("cannot tell how loading it in a process of its own ended: waitpid: {}",
                        std::strerror(errno));
   if (WIFSIGNALED(status))
     return fmt::format("loading it in a process of its own ended with the signal {} ({})\n{}",

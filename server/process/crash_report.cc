@@ -330,7 +330,7 @@ void keep_signal_handlers(std::string_view plugin) {
   for (size_t i = 0; i < on_others.size(); ++i) keep(kOthers[i], on_others[i]);
   if (taken.empty()) return;
   const std::string who = plugin.empty() ? "a plugin" : fmt::format("plugin {}", plugin);
-  log::warn("{} has replaced what is done on {}: that is undone", who, taken);
+  log::warn("{} has replaced the handler of {}: the daemon's own is put back", who, taken);
 }
 
 void note_title(const std::string& title) {

@@ -106,7 +106,7 @@ constexpr int kDaemonSignals[] = {SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1};
 
 // What ends the process when a worker, or a plugin that is to be destroyed, does not come back.
 constexpr uint64_t kEndMs = 10'000;
-constexpr const char* kDoesNotEnd = "did not come to its end in time";
+constexpr const char* kDoesNotEnd = "did not end in time";
 
 // Acts on one signal. `draining` remembers whether stopping has been asked for before.
 void on_signal(int signal, Fleet& fleet, DaemonClient& client, bool& draining, uint64_t drain_timeout_ms,

@@ -153,13 +153,13 @@ TEST_CASE("metrics: a declaration that cannot be shown is refused with its reaso
   const auto named = [&](const std::string& name) { return refusal(registry, {.name = name, .help = ""}); };
   for (const char* good : {"a", "_", ":a:b", "A9_"}) CHECK(named(good) == "nothing");
   for (const char* bad : {"", "9a", "a-b", "a b", "a\n", "\xc3\xa4"})
-    CHECK(named(bad).contains("is no name for a metric"));
+    CHECK(named(bad).contains("is not a name for a metric"));
   const auto labelled = [&](std::vector<Label> labels, Type type = Type::Counter) {
     return refusal(registry, {.type = type, .name = "n", .help = "", .labels = std::move(labels)});
   };
   CHECK(labelled({{"a", ""}, {"_b1", "\xc3\xa4 {}"}, {"le", "1"}}) == "nothing");
   for (const char* bad : {"", "1a", "a:b", "__a", "a-b"})
-    CHECK(labelled({{bad, "x"}}).contains("is no name for a label"));
+    CHECK(labelled({{bad, "x"}}).contains("is not a name for a label"));
   CHECK(labelled({{"a", "1"}, {"b", ""}, {"a", "2"}}).contains("`a` is given twice"));
   CHECK(labelled({{"le", "1"}}, Type::Histogram).contains("`le`"));
   const auto bounded = [&](std::vector<double> bounds, Type type = Type::Histogram) {

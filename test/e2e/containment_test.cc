@@ -156,7 +156,7 @@ TEST_CASE("containment: a plugin that ends or hangs the process at its start is 
   struct When {
     std::string at, does, told;
   };
-  const std::string late = "did not come to serve within server.load_timeout in plugin bends";
+  const std::string late = "did not start serving within server.load_timeout in plugin bends";
   for (const auto& [at, does, told] :
        std::vector<When>{{"create", "exit", "was ended by a call of exit(0) in plugin bends"},
                          {"create", "_exit", "ended itself with status 0 in plugin bends"},
@@ -204,13 +204,14 @@ TEST_CASE("containment: a reload whose plugin hangs fails in time, and names it"
   rewrite(daemon, bending("load_timeout = \"300ms\"\n", "create", "hang"));
   daemon.signal(SIGHUP);
   REQUIRE(daemon.logs("the reload failed, generation 1 goes on: "));
-  CHECK(daemon.log().contains("did not come to serve within server.load_timeout in plugin bends"));
+  CHECK(daemon.log().contains("did not start serving within server.load_timeout in plugin bends"));
   CHECK(serves(daemon));
 }
 
 TEST_CASE("containment: signals that a plugin takes over are the daemon's again") {
   Daemon daemon(bending("", "create", "handlers"));
-  const std::string taken = "has replaced what is done on SIGSEGV, SIGABRT, SIGPIPE, SIGTERM: that is undone";
+  const std::string taken =
+      "has replaced the handler of SIGSEGV, SIGABRT, SIGPIPE, SIGTERM: the daemon's own is put back";
   CHECK(daemon.logs("plugin bends " + taken));
   crash(daemon, "segv");
   CHECK(daemon.logs("was ended by SIGSEGV in plugin bends on route GET /bends"));

@@ -79,7 +79,7 @@ TEST_CASE("metrics: counts go on through a reload, and go with their plugin") {
   // One that fails leaves nothing of what it declared.
   const Outcome refused = site.reload(plugin("a") + plugin("c") + plugin("d", "more = \"name\"\n"));
   CHECK(refused.status == 1);
-  CHECK(refused.errors.contains("`no-name` is no name for a metric"));
+  CHECK(refused.errors.contains("`no-name` is not a name for a metric"));
   CHECK(!site.metrics().contains("plugin=\"c\""));
 
   CHECK(site.reload(plugin("a", "bound = 20\n")).status == 0);

@@ -57,7 +57,7 @@ TEST_CASE("plugin new: a name that a plugin cannot have is a mistake in the usag
     INFO(name);
     const Outcome outcome = make(name, folder.path("x"));
     CHECK(outcome.status == 2);
-    CHECK(outcome.errors.contains("`" + name + "` is no name for a plugin"));
+    CHECK(outcome.errors.contains("`" + name + "` is not a name for a plugin"));
     CHECK_FALSE(fs::exists(folder.path("x")));
   }
   CHECK(make(std::string(47, 'a'), folder.path("longest")).status == 0);

@@ -269,7 +269,7 @@ TEST_CASE("reload: a plugin that says it can be unmapped is, however often, and 
     REQUIRE(ended(generation++));
     CHECK(site.ask("/") == build);
     const std::string plugins = site.plugins();  // looks once the generation has been tended to
-    CHECK(plugins.contains("1 plugin object of former builds stays mapped"));
+    CHECK(plugins.contains("1 plugin object of earlier builds stays mapped"));
     CHECK(mapped() == 2);  // with that of the first
   }
   CHECK(
@@ -277,7 +277,7 @@ TEST_CASE("reload: a plugin that says it can be unmapped is, however often, and 
   site.install("1");
   REQUIRE(site.reload().status == 0);
   REQUIRE(ended(generation));
-  CHECK(!site.plugins().contains("former builds"));
+  CHECK(!site.plugins().contains("earlier builds"));
   CHECK(mapped() == 1);
   CHECK(!site.daemon().log().contains("the dynamic linker keeps it"));
 }

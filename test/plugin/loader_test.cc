@@ -118,15 +118,15 @@ TEST_CASE("loader: an undefined symbol is named, with the flag that finds it at 
 }
 
 TEST_CASE("loader: a broken entry or table of handlers is refused") {
-  CHECK(error_of("entry_no_magic").message.contains("no leat_plugin_entry"));
+  CHECK(error_of("entry_no_magic").message.contains("is not a leat_plugin_entry"));
   CHECK(error_of("entry_no_name").message.contains("name or version"));
   CHECK(error_of("entry_same_names").message.contains("two handlers named `same`"));
   CHECK(error_of("entry_no_handle").message.contains("handler number 1"));
   CHECK(error_of("entry_no_handlers").message.contains("table of handlers"));
   CHECK(error_of("entry_no_sizes").message.contains("table of handlers"));
   CHECK(error_of("entry_no_table").message.contains("its service `a/1` has no table"));
-  CHECK(error_of("entry_no_version").message.contains("`a` is no name for a service"));
-  CHECK(error_of("entry_no_open").message.contains("its service `a/1` is of no kind"));
+  CHECK(error_of("entry_no_version").message.contains("`a` is not a name for a service"));
+  CHECK(error_of("entry_no_open").message.contains("its service `a/1` is of an unknown kind"));
   CHECK(error_of("entry_need_flags").message.contains("its need `a/1` has unknown flags"));
   CHECK(error_of("entry_same_needs").message.contains("two needs named `a/1`"));
 }

@@ -50,7 +50,7 @@ TEST_CASE("misuse: exceptions become a 500 and name the plugin, the handler and 
 TEST_CASE("misuse: promised answers that nobody gives become a 500") {
   check_failure("done_without_answer", "DONE without an answer");
   check_failure("never_answers", "PENDING, but no suspension");
-  check_failure("no_verdict", "no verdict: 1234");
+  check_failure("no_verdict", "something that is not a verdict: 1234");
 }
 
 TEST_CASE("misuse: a handler's own failure is a 500, its passing a 404") {

@@ -102,7 +102,7 @@ TEST_CASE("metrics: a declaration that is refused is told at its key and leaves 
     CHECK(commons.metrics.text().empty());
   };
   refused("type", "there is no metric type 3");
-  refused("name", "`no-name` is no name for a metric");
+  refused("name", "`no-name` is not a name for a metric");
   refused("reserved", "names that begin with leat_ are the daemon's");
   refused("help", "its help is not UTF-8");
   refused("plugin label", "the label `plugin` is the daemon's");

@@ -25,14 +25,14 @@ TEST_CASE("stall: a turn is judged by its length, and named by the only handler 
   }
   CHECK(meter.judge(100 * kMs, 105 * kMs).empty());
   CHECK(meter.stalls() == 0);
-  CHECK(meter.judge(100 * kMs, 112 * kMs) == "worker 3 did not turn for 12.0 ms: " + kSlow);
+  CHECK(meter.judge(100 * kMs, 112 * kMs) == "worker 3 was blocked for 12.0 ms: " + kSlow);
   CHECK(meter.stalls() == 1);
 }
 
 TEST_CASE("stall: of several handlers none is blamed, unless it was seen to run") {
   StallMeter meter(0, 5);
   const StallMeter::Thread thread(meter);
-  CHECK(meter.judge(1 * kSecond, 2 * kSecond) == "worker 0 did not turn for 1.0 s: no plugin's code ran");
+  CHECK(meter.judge(1 * kSecond, 2 * kSecond) == "worker 0 was blocked for 1.0 s: no plugin's code ran");
   {
     const RunningScope running(kSlow);
   }
@@ -43,7 +43,7 @@ TEST_CASE("stall: of several handlers none is blamed, unless it was seen to run"
     const RunningScope running(kQuick);
   }
   CHECK(meter.judge(11 * kSecond, 12 * kSecond) ==
-        "worker 0 did not turn for 1.0 s: one of several; the last was " + kQuick);
+        "worker 0 was blocked for 1.0 s: one of several; the last was " + kQuick);
   meter.suspect(21 * kSecond, kSlow);
   CHECK(meter.judge(21 * kSecond, 22 * kSecond).ends_with(" s: " + kSlow));
   // What was seen in another turn says nothing about this one.
@@ -123,10 +123,10 @@ TEST_CASE("stall: a turn that does not end is told of after a second, then when 
   const uint64_t begin = 7 * kSecond;
   CHECK(watch.look(begin, &kSlow, begin + 999 * kMs).empty());
   CHECK(watch.look(begin, &kSlow, begin + 1500 * kMs) ==
-        "worker 2 has not turned for 1.5 s and still does not: " + kSlow);
+        "worker 2 has been blocked for 1.5 s and still is: " + kSlow);
   CHECK(watch.look(begin, &kSlow, begin + 2500 * kMs).empty());
   CHECK(watch.look(begin, nullptr, begin + 3 * kSecond)
-            .ends_with("3.0 s and still does not: no plugin's code runs"));
+            .ends_with("3.0 s and still is: no plugin's code runs"));
   CHECK(watch.look(begin, &kSlow, begin + 5 * kSecond).empty());
   CHECK_FALSE(watch.look(begin, &kSlow, begin + 6 * kSecond).empty());
   const uint64_t next = 20 * kSecond;

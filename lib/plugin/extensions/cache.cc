@@ -57,7 +57,7 @@ struct Caller {
 Caller caller_of(const leat_host* host, std::string_view function) {
   PluginInstance* instance = host == nullptr ? nullptr : static_cast<const Host*>(host)->instance;
   if (instance == nullptr) {
-    refuse(function, "the host is not that of an instance", LEAT_E_ARGUMENT);
+    refuse(function, "the host does not belong to an instance", LEAT_E_ARGUMENT);
     return {};
   }
   Commons* commons = instance->library().options().commons;

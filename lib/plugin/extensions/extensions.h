@@ -1,29 +1,36 @@
-// The extensions of the host, one constant table each. To grow one: append to its struct in sdk/plugin.h,
-// raise the ABI's minor number, and fill in the new member here.
+// The extensions of the host: their names, and a constant table for each, which a file of this folder defines.
+//
+// To add one: its struct in sdk/plugin.h, a row here, its file, and that file's row in meson.build. To grow one:
+// append to its struct, raise the ABI's minor number, and fill in the new member in its file.
 //
 // Private to the plugin host.
 #pragma once
 
 #include "plugin/sdk/plugin.h"
 
+#define LEAT_EXTENSIONS(EXTENSION)                                           \
+  EXTENSION("leat.request/1", leat_request_v1, kRequestExtension)            \
+  EXTENSION("leat.body/1", leat_body_v1, kBodyExtension)                     \
+  EXTENSION("leat.response/1", leat_response_v1, kResponseExtension)         \
+  EXTENSION("leat.arena/1", leat_arena_v1, kArenaExtension)                  \
+  EXTENSION("leat.json/1", leat_json_v1, kJsonExtension)                     \
+  EXTENSION("leat.json_reader/1", leat_json_reader_v1, kJsonReaderExtension) \
+  EXTENSION("leat.log/1", leat_log_v1, kLogExtension)                        \
+  EXTENSION("leat.config/1", leat_config_v1, kConfigExtension)               \
+  EXTENSION("leat.route/1", leat_route_v1, kRouteExtension)                  \
+  EXTENSION("leat.async/1", leat_async_v1, kAsyncExtension)                  \
+  EXTENSION("leat.timer/1", leat_timer_v1, kTimerExtension)                  \
+  EXTENSION("leat.pool/1", leat_pool_v1, kPoolExtension)                     \
+  EXTENSION("leat.client/1", leat_client_v1, kClientExtension)               \
+  EXTENSION("leat.metrics/1", leat_metrics_v1, kMetricsExtension)            \
+  EXTENSION("leat.services/1", leat_services_v1, kServicesExtension)         \
+  EXTENSION("leat.cache/1", leat_cache_v1, kCacheExtension)                  \
+  EXTENSION("leat.response_cache/1", leat_response_cache_v1, kResponseCacheExtension)
+
 namespace leat::plugin {
 
-extern const leat_request_v1 kRequestExtension;               // request.cc
-extern const leat_body_v1 kBodyExtension;                     // request.cc
-extern const leat_arena_v1 kArenaExtension;                   // request.cc
-extern const leat_response_v1 kResponseExtension;             // response.cc
-extern const leat_json_v1 kJsonExtension;                     // json.cc
-extern const leat_json_reader_v1 kJsonReaderExtension;        // json_reader.cc
-extern const leat_async_v1 kAsyncExtension;                   // async.cc
-extern const leat_timer_v1 kTimerExtension;                   // async.cc
-extern const leat_pool_v1 kPoolExtension;                     // pool.cc
-extern const leat_client_v1 kClientExtension;                 // client.cc
-extern const leat_metrics_v1 kMetricsExtension;               // metrics.cc
-extern const leat_cache_v1 kCacheExtension;                   // cache.cc
-extern const leat_response_cache_v1 kResponseCacheExtension;  // response_cache.cc
-extern const leat_services_v1 kServicesExtension;             // services.cc
-extern const leat_config_v1 kConfigExtension;                 // config.cc
-extern const leat_route_v1 kRouteExtension;                   // config.cc
-extern const leat_log_v1 kLogExtension;                       // log.cc
+#define LEAT_DECLARE_EXTENSION(name, type, table) extern const type table;
+LEAT_EXTENSIONS(LEAT_DECLARE_EXTENSION)
+#undef LEAT_DECLARE_EXTENSION
 
 }  // namespace leat::plugin

@@ -101,7 +101,7 @@ int32_t declare(const leat_host* host, const leat_metric_options* options, leat_
 int32_t judged(bool counted, std::string_view function) {
   if (counted) [[likely]]
     return LEAT_OK;
-  return refuse(function, "the metric is NULL or of another type, or the value is no number",
+  return refuse(function, "the metric is NULL or of another type, or the value is not a number",
                 LEAT_E_ARGUMENT);
 }
 

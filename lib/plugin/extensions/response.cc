@@ -87,7 +87,8 @@ int32_t add_field(leat_request* request, leat_str name, leat_str value, Fields f
   if (exchange == nullptr) return code;
   if (!is_text(name) || !is_text(value)) return refuse(function, kNullText, LEAT_E_ARGUMENT);
   if (!is_token(view(name)) || !is_field_value(view(value)))
-    return refuse(function, "the name is no token, or the value holds a control character", LEAT_E_ARGUMENT);
+    return refuse(function, "the name is not a token, or the value holds a control character",
+                  LEAT_E_ARGUMENT);
   std::string_view kept_name = view(name), kept_value = view(value);
   if (fields == Fields::Copied) {
     kept_name = exchange->arena().copy(kept_name);

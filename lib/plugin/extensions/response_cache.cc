@@ -47,7 +47,7 @@ int32_t purge(const leat_host* host, uint32_t by, leat_str name, int32_t hard) {
   Commons* commons = instance == nullptr ? nullptr : instance->library().options().commons;
   if (commons == nullptr) return refuse(kFunction, "this host has no cache", LEAT_E_ARGUMENT);
   if (!is_text(name) || by > LEAT_PURGE_ALL)
-    return refuse(kFunction, "the name is NULL, or of no kind that there is", LEAT_E_ARGUMENT);
+    return refuse(kFunction, "the name is NULL, or its kind is unknown", LEAT_E_ARGUMENT);
   const std::string_view wrong =
       commons->responses.purge(static_cast<cache::PurgeBy>(by), view(name), hard != 0, call_time_ms());
   return wrong.empty() ? LEAT_OK : refuse(kFunction, wrong, LEAT_E_ARGUMENT);
