@@ -181,7 +181,7 @@ TEST_CASE("executor: what is wrong with it is said") {
   CHECK(check(route("sleep", "executor = \"worker\"\n")).status == 0);
   const Outcome unknown = check(route("sleep", "executor = \"thread\"\n"));
   CHECK(unknown.status == 78);
-  CHECK(unknown.errors.contains("there is no executor `thread`"));
+  CHECK(unknown.errors.contains("`executor` is \"worker\" or \"pool\""));
   CHECK(check(route("sleep", "executor = 1\n")).status == 78);
   const Outcome own = check("[[route]]\npath = \"/m\"\nhandler = \"leat:metrics\"\nexecutor = \"pool\"\n");
   CHECK(own.status == 78);
