@@ -44,7 +44,8 @@ class Transport {
 
   // Bytes from the peer, in any pieces; all are taken.
   virtual void received(std::string_view wire, PlainSink& sink) = 0;
-  // Appends to `wire` what it has to say itself, then the first bytes of `plain`, sealed, as many as it wants.
+  // Appends to `wire` what it has to say itself, then the first bytes of `plain`, sealed, as many as it
+  // wants.
   // Returns how many of `plain` those are; they are not consumed. Takes fewer where memory is
   // short, and fails where there is none at all.
   [[nodiscard]] virtual size_t seal(const Output& plain, Output& wire) = 0;
@@ -73,7 +74,8 @@ class Channel {
   // What to send next, with nothing in flight. `plain` is sealed only when all that was sealed before has
   // left, so back-pressure is felt there, and one send's worth is sealed at most.
   [[nodiscard]] Output& to_send(const Output& plain);
-  // The first `size` wire bytes have left. Returns how many bytes at the front of `plain` have left with them.
+  // The first `size` wire bytes have left. Returns how many bytes at the front of `plain` have left with
+  // them.
   [[nodiscard]] size_t sent(size_t size);
   // Says that nothing follows; false where it was said, or cannot be.
   [[nodiscard]] bool end();

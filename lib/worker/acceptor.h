@@ -25,7 +25,8 @@ class Acceptor {
  public:
   // `listener` is a listening socket; other workers may hold duplicates of it. `number` tells this worker's
   // acceptors apart in tokens. `give`: what becomes of an accepted socket; nothing: it is one of
-  // `connections`. `origin` is the listening socket's number among the daemon's, by which its options are found.
+  // `connections`. `origin` is the listening socket's number among the daemon's, by which
+  // its options are found.
   using Give = std::function<void(Fd)>;
   Acceptor(net::Loop& loop, Connections& connections, Fd listener, uint32_t number, Give give = {},
            uint32_t origin = 0);

@@ -1,5 +1,5 @@
-// Connections over a transport: its handshake, its end, its failures, and which listening socket has one. That
-// requests notice nothing of it is shown by the other tests of connections, which run over one as well.
+// Connections over a transport: its handshake, its end, its failures, and which listening socket has one.
+// That requests notice nothing of it is shown by the other tests of connections, which run over one as well.
 #include <sys/eventfd.h>
 
 #include <catch2/catch_test_macros.hpp>
