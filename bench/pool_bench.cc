@@ -86,17 +86,20 @@ class Kept {
 };
 
 void connection_rows(worker::Connections& table) {
+  const worker::ListenerOptions listener;
   static Kept kept;
   row(
       "connection/pooled",
-      [&] { return new (kept.take()) worker::Connection(table, {}, Fd(), net::PeerAddress(), false); },
+      [&] {
+        return new (kept.take()) worker::Connection(table, {}, Fd(), net::PeerAddress(), false, listener);
+      },
       [](worker::Connection* connection) {
         connection->~Connection();
         kept.give(connection);
       });
   row(
       "connection/direct",
-      [&] { return new worker::Connection(table, {}, Fd(), net::PeerAddress(), false); },
+      [&] { return new worker::Connection(table, {}, Fd(), net::PeerAddress(), false, listener); },
       [](worker::Connection* connection) { delete connection; });
 }
 

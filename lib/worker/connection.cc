@@ -53,21 +53,39 @@ constexpr uint64_t kLookForIdleEveryMs = 20;
 // Descriptors that are kept to tell clients that there are none: as many as are told at a time.
 constexpr size_t kReserve = 8;
 
+// Of a listening socket that says nothing of its own.
+const ListenerOptions kPlain;
+
 }  // namespace
+
+// What a transport makes of wire bytes is the session's input.
+class Connection::Sink final : public transport::PlainSink {
+ public:
+  explicit Sink(http::Session& session) : session_(session) {}
+  void plain(std::string_view bytes) override { session_.feed(bytes); }
+
+ private:
+  http::Session& session_;
+};
 
 Connection::Deadline::Deadline(Connection& owner)
     : net::Timer([](net::Timer& timer) { static_cast<Deadline&>(timer).connection.on_timer(); }),
       connection(owner) {}
 
 Connection::Connection(Connections& table, net::Place place, Fd fd, const net::PeerAddress& peer,
-                       bool has_place)
+                       bool has_place, const ListenerOptions& listener)
     : table_(table),
       socket_(table.loop_.engine(), place, std::move(fd)),
       has_place_(has_place),
       idle_since_ms_(table.loop_.now_ms()),
+      opened_ms_(idle_since_ms_),
       timer_(*this),
       peer_(peer),
-      session_(table.http_, peer_.text(), place.slot) {}
+      session_(table.http_, peer_.text(), place.slot),
+      listener_(listener) {
+  if (listener.transport)
+    channel_ = std::make_unique<transport::Channel>(listener.transport(), table.http_.memory);
+}
 
 Connection::~Connection() { table_.loop_.timers().stop(timer_); }
 
@@ -91,18 +109,11 @@ void Connection::on_completion(const net::Completion& completion) {
 void Connection::on_received(const net::Completion& completion) {
   const int32_t result = completion.result;
   if (result > 0) {
-    if (state_ == State::TurnedAway) {
-      state_ = State::Open;
-      session_.turn_away();
-    } else if (state_ == State::Open) {
-      idle_since_ms_ = table_.loop_.now_ms();
-      dozing_ = false;  // the receive that it was to give up has come to something
-      session_.feed({completion.buffer.data, completion.buffer.size});
-    }
+    on_bytes({completion.buffer.data, completion.buffer.size});
   } else if (result == 0) {
     peer_ended_ = true;
     if (state_ == State::Open) session_.feed_end();
-    if (state_ == State::Lingering || state_ == State::TurnedAway) begin_close(false);
+    if (state_ != State::Open || in_handshake()) begin_close(false);
   } else if (result == -ENOBUFS) {
     table_.sockets_.park(socket_.slot());
   } else if (result != -ECANCELED && result != -EINTR && result != -EAGAIN) {
@@ -110,11 +121,52 @@ void Connection::on_received(const net::Completion& completion) {
   }
 }
 
+void Connection::on_bytes(std::string_view bytes) {
+  if (state_ == State::TurnedAway) {
+    state_ = State::Open;
+    session_.turn_away();
+    if (channel_ == nullptr) return;
+  }
+  if (state_ != State::Open) return;
+  idle_since_ms_ = table_.loop_.now_ms();
+  dozing_ = false;  // the receive that it was to give up has come to something
+  if (channel_ == nullptr) [[likely]] {
+    session_.feed(bytes);
+  } else {
+    unseal(bytes);
+  }
+}
+
+void Connection::unseal(std::string_view wire) {
+  Sink sink(session_);
+  channel_->received(wire, sink);
+  look_at_channel();
+}
+
+// It may have ended, or failed: then nobody can be answered any more.
+void Connection::look_at_channel() {
+  if (channel_->state() == transport::Transport::State::Ended) session_.feed_end();
+  if (channel_->state() == transport::Transport::State::Failed && !(session_.finished() && session_.cut()))
+    session_.disconnect();
+}
+
+void Connection::take_turn() {
+  if (state_ == State::Open && channel_ != nullptr) {
+    Sink sink(session_);
+    channel_->take_turn(sink);
+    look_at_channel();
+  }
+  if (session_.wants_turn()) session_.take_turn();
+}
+
 void Connection::on_sent(int32_t result) {
   if (result >= 0) {
     if (state_ != State::Open) return;
-    session_.sent(static_cast<size_t>(result));
-    if (session_.idle()) idle_since_ms_ = table_.loop_.now_ms();
+    size_t size = static_cast<size_t>(result);
+    if (channel_ != nullptr) size = channel_->sent(size);
+    // A transport's own words, and a part of what was sealed, are nothing to the session.
+    if (channel_ == nullptr || size != 0) session_.sent(size);
+    if (idle()) idle_since_ms_ = table_.loop_.now_ms();
   } else if (result != -EINTR && result != -EAGAIN) {
     begin_close(false);
   }
@@ -143,9 +195,12 @@ void Connection::on_timer() {
   } else if (socket_.sending() && now >= send_since_ms_ + table_.options_.send_timeout_ms) {
     begin_close(true);
   } else if (state_ == State::Open) {
+    if (channel_ != nullptr && now >= deadline_ms() && now < session_.deadline_ms()) {
+      begin_close(false);  // its handshake takes too long
+      return;
+    }
     if (now >= session_.deadline_ms()) session_.deadline_passed();
-    if (session_.idle() && table_.options_.doze_after_ms != 0 &&
-        now >= idle_since_ms_ + table_.options_.doze_after_ms)
+    if (idle() && table_.options_.doze_after_ms != 0 && now >= idle_since_ms_ + table_.options_.doze_after_ms)
       dozing_ = true;
   }
   table_.touch(*this);
@@ -154,10 +209,10 @@ void Connection::on_timer() {
 Connection::Idler Connection::idler() const {
   if (state_ == State::Closing) return {};
   using Holds = Idler::Holds;
-  if (socket_.sending()) return {Holds::Answer, send_since_ms_, session_.footprint()};
+  if (socket_.sending()) return {Holds::Answer, send_since_ms_, footprint()};
   const uint64_t owed_since_ms = session_.owed_since_ms();
   if (owed_since_ms == UINT64_MAX) return {};
-  return {Holds::Request, owed_since_ms, session_.footprint()};
+  return {Holds::Request, owed_since_ms, footprint()};
 }
 
 void Connection::give_up(Idler::Holds what) {
@@ -168,9 +223,10 @@ void Connection::give_up(Idler::Holds what) {
 
 bool Connection::settle() {
   if (state_ == State::Open) {
-    if (session_.wants_turn()) table_.wait_turn(*this);
+    if (session_.wants_turn() || (channel_ != nullptr && channel_->transport().wants_turn()))
+      table_.wait_turn(*this);
     send_output();
-    if (session_.finished() && !socket_.sending() && session_.output().empty()) finish();
+    if (session_.finished() && !socket_.sending() && all_sent()) finish();
   }
   if (state_ == State::Closing) return !socket_.in_flight();
   steer_receive();
@@ -179,10 +235,18 @@ bool Connection::settle() {
 }
 
 void Connection::send_output() {
-  if (socket_.sending() || session_.output().empty()) return;
+  if (socket_.sending()) return;
+  const transport::Output* output = &session_.output();
+  if (channel_ != nullptr) {
+    output = &channel_->to_send(*output);
+    look_at_channel();
+    // The last of it was sealed and sent: the peer is told that nobody cut it.
+    if (output->empty() && session_.finished() && !session_.cut() && all_sent() && !channel_->end()) return;
+  }
+  if (output->empty()) return;
   std::array<std::string_view, net::Engine::kMostParts> pieces;
   std::array<iovec, net::Engine::kMostParts> parts;
-  const size_t count = session_.output().gather(pieces);
+  const size_t count = output->gather(pieces);
   size_t used = 0;
   size_t left = kMostSend;
   for (; used < count && left > 0; ++used) {
@@ -197,7 +261,7 @@ void Connection::send_output() {
 // Starts or stops receiving as the session wants it.
 void Connection::steer_receive() {
   if (peer_ended_) return;
-  const bool wanted = state_ == State::Lingering || session_.wants_input();
+  const bool wanted = state_ == State::Lingering || session_.wants_input() || in_handshake();
   if (socket_.receiving()) {
     if (!wanted || dozing_) socket_.stop_receiving();
   } else if (socket_.polling()) {
@@ -231,11 +295,23 @@ uint64_t Connection::watch_end_ms() const {
   return watch ? unread_since_ms_ + kWatchEndAfterMs : UINT64_MAX;
 }
 
+// All that is owed has left, or never will.
+bool Connection::all_sent() {
+  if (channel_ == nullptr) return session_.output().empty();
+  const bool failed = channel_->state() == transport::Transport::State::Failed;
+  return channel_->empty() && (failed || session_.output().empty());
+}
+
+uint64_t Connection::deadline_ms() const {
+  if (!in_handshake()) return session_.deadline_ms();
+  return std::min(session_.deadline_ms(), opened_ms_ + listener_.handshake_timeout_ms);
+}
+
 void Connection::set_timer() {
-  uint64_t next = session_.deadline_ms();
+  uint64_t next = deadline_ms();
   if (state_ == State::Lingering || state_ == State::TurnedAway) next = linger_until_ms_;
   if (socket_.sending()) next = std::min(next, send_since_ms_ + table_.options_.send_timeout_ms);
-  if (state_ == State::Open && !dozing_ && table_.options_.doze_after_ms != 0 && session_.idle())
+  if (state_ == State::Open && !dozing_ && table_.options_.doze_after_ms != 0 && idle())
     next = std::min(next, idle_since_ms_ + table_.options_.doze_after_ms);
   if (unread_since_ms_ != 0) next = std::min(next, watch_end_ms());
   if (next == UINT64_MAX) {
@@ -247,7 +323,10 @@ void Connection::set_timer() {
 
 // The last byte is with the kernel: ends the connection in the way its session asks for.
 void Connection::finish() {
-  if (session_.cut() || !session_.linger() || peer_ended_) {
+  // A failed handshake cut nothing, and why it failed is to arrive.
+  const bool refused = channel_ != nullptr && !channel_->was_open() && !peer_ended_ &&
+                       channel_->state() == transport::Transport::State::Failed;
+  if (!refused && (session_.cut() || !session_.linger() || peer_ended_)) {
     begin_close(session_.cut());
     return;
   }
@@ -271,7 +350,7 @@ void Connection::turn_away() {
 }
 
 uint64_t Connection::idle_since_ms() const {
-  if (state_ != State::Open || socket_.sending() || peer_ended_ || !session_.idle()) return UINT64_MAX;
+  if (state_ != State::Open || socket_.sending() || peer_ended_ || !idle()) return UINT64_MAX;
   const bool fresh = session_.requests() == 0 && table_.loop_.now_ms() < idle_since_ms_ + kFreshMs;
   return fresh ? UINT64_MAX : idle_since_ms_;
 }
@@ -318,11 +397,13 @@ Connections::~Connections() {
   loop_.timers().stop(look_);
 }
 
-void Connections::open(Fd fd) {
+void Connections::open(Fd fd, uint32_t listener) {
   const net::PeerAddress peer = net::peer_of(fd.get());
   const bool may_enter = options_.addresses == nullptr || options_.addresses->enter(peer.group, crowded());
+  const ListenerOptions& options =
+      listener < options_.listeners.size() ? options_.listeners[listener] : kPlain;
   Connection& connection = sockets_.open([&](net::Place place) {
-    return std::make_unique<Connection>(*this, place, std::move(fd), peer, may_enter);
+    return std::make_unique<Connection>(*this, place, std::move(fd), peer, may_enter, options);
   });
   ++opened_;
   if (options_.opened != nullptr) options_.opened->add(1);
@@ -625,7 +706,7 @@ void Connections::give_turns() {
     Connection* connection = sockets_.at(slot);
     if (connection == nullptr || !connection->waiting_turn) continue;
     connection->waiting_turn = false;
-    connection->session().take_turn();
+    connection->take_turn();
     touch(*connection);
   }
 }

@@ -1,7 +1,7 @@
 // Connection: where bytes meet HTTP. One accepted socket, its session, and the operations in flight for it.
 //
-//   engine completions -> Connection -> Session::feed / sent
-//   Session::output    -> Connection -> engine send        (once a turn, in settle())
+//   engine completions -> Connection (-> Transport) -> Session::feed / sent
+//   Session::output (-> Transport) -> Connection -> engine send        (once a turn, in settle())
 //
 // It is in one of these states and only moves forward, but for one that was turned away, which is
 // Open again once it has asked:
@@ -21,6 +21,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -30,6 +31,7 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/socket.h"
+#include "transport/transport.h"
 #include "worker/options.h"
 
 namespace leat::worker {
@@ -39,7 +41,8 @@ struct Relief;
 
 class Connection {
  public:
-  Connection(Connections& table, net::Place place, Fd fd, const net::PeerAddress& peer, bool has_place);
+  Connection(Connections& table, net::Place place, Fd fd, const net::PeerAddress& peer, bool has_place,
+             const ListenerOptions& listener);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -51,6 +54,8 @@ class Connection {
   void drain();
   // Closes now, whatever is under way.
   void abandon() { begin_close(false); }
+  // Goes on with what one turn had no time for.
+  void take_turn();
   // Before it has received anything: what it asks for is answered with a 503, and it gives its place to
   // others.
   void turn_away();
@@ -88,7 +93,12 @@ class Connection {
     Connection& connection;
   };
 
+  class Sink;
+
   void on_received(const net::Completion& completion);
+  void on_bytes(std::string_view bytes);
+  void unseal(std::string_view wire);
+  void look_at_channel();
   void on_sent(int32_t result);
   void on_polled(int32_t events);
   void on_timer();
@@ -96,6 +106,16 @@ class Connection {
   void give_place();
   void finish();
   void send_output();
+  [[nodiscard]] bool all_sent();
+  // Nothing is asked for, and nothing is owed.
+  [[nodiscard]] bool idle() const { return session_.idle() && (channel_ == nullptr || channel_->empty()); }
+  [[nodiscard]] bool in_handshake() const {
+    return channel_ != nullptr && channel_->state() == transport::Transport::State::Handshake;
+  }
+  [[nodiscard]] uint64_t deadline_ms() const;
+  [[nodiscard]] size_t footprint() const {
+    return session_.footprint() + (channel_ == nullptr ? 0 : channel_->footprint());
+  }
   void steer_receive();
   void watch_end();
   [[nodiscard]] uint64_t watch_end_ms() const;
@@ -111,10 +131,13 @@ class Connection {
   uint64_t send_since_ms_ = 0;
   uint64_t idle_since_ms_ = 0;
   uint64_t linger_until_ms_ = 0;
+  const uint64_t opened_ms_;
   uint64_t unread_since_ms_ = 0;  // no receive is wanted; 0: one is
   Deadline timer_;
   const net::PeerAddress peer_;
   http::Session session_;
+  const ListenerOptions& listener_;
+  std::unique_ptr<transport::Channel> channel_;  // null: the socket is plain
 };
 
 // All connections of a worker, by slot, and their work lists. Slots are recycled; a token's generation tells
@@ -134,8 +157,9 @@ class Connections {
   Connections(const Connections&) = delete;
   Connections& operator=(const Connections&) = delete;
 
-  // Takes over an accepted socket. Whether it can stay is seen at the turn's end.
-  void open(Fd fd);
+  // Takes over a socket that the listening one of this number accepted. Whether it can stay is seen at the
+  // turn's end.
+  void open(Fd fd, uint32_t listener = 0);
   // Gives up `count` idle connections at most, for want of descriptors; returns how many.
   size_t give_up_idle(size_t count);
   // Lets go of the descriptors that are kept for this, so that some clients can be taken to be turned away,

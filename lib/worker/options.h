@@ -4,17 +4,28 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "base/block_pool.h"
 #include "base/metrics.h"
 #include "http/limits.h"
 #include "net/engine_choice.h"
+#include "transport/transport.h"
 
 namespace leat::worker {
 
 class AddressCounts;
 class MemoryWatch;
+
+// What the connections of one listening socket have of their own.
+struct ListenerOptions {
+  // Makes what lies between such a socket and its protocol. On the worker's thread; nothing: plain sockets.
+  std::function<std::unique_ptr<transport::Transport>()> transport;
+  uint32_t handshake_timeout_ms = 10'000;
+};
 
 struct ConnectionOptions {
   uint32_t most = 65'536;  // connections of one worker, without those that are turned away
@@ -33,6 +44,8 @@ struct ConnectionOptions {
   metrics::Metric* closed = nullptr;
   metrics::Metric* given_up = nullptr;
   metrics::Metric* turned_away = nullptr;
+  // By the number of the listening socket; those that are not there are plain.
+  std::vector<ListenerOptions> listeners;
 };
 
 struct SelfRequestOptions {

@@ -60,6 +60,7 @@ struct Worker::RemoteResume : net::Task {
 struct Worker::Given : net::Task {
   Worker* worker = nullptr;
   Fd fd;
+  uint32_t origin = 0;
 };
 
 struct Worker::SoonTask : net::Task {
@@ -136,17 +137,18 @@ Expected<std::string> Worker::build() {
   update_date();
   if (hooks_.start && !hooks_.start(options_.index))
     return std::unexpected(Error{"a plugin refused to start"});
-  for (Fd& listener : listeners_) {
+  for (uint32_t origin = 0; origin < listeners_.size(); ++origin) {
+    Fd& listener = listeners_[origin];
     const auto address = net::local_address(listener.get());
     Acceptor::Give give;
     if (fleet_.size() > 1 && address && address->kind == net::Address::Kind::Unix) {
       if (options_.index >= kShareListener) continue;
-      give = [this](Fd fd) { this->give(std::move(fd)); };
+      give = [this, origin](Fd fd) { this->give(std::move(fd), origin); };
     }
     accepting_on_.push_back(listener.get());
     acceptors_.push_back(std::make_unique<Acceptor>(*loop_, *connections_, std::move(listener),
-                                                    static_cast<uint32_t>(acceptors_.size()),
-                                                    std::move(give)));
+                                                    static_cast<uint32_t>(acceptors_.size()), std::move(give),
+                                                    origin));
   }
   listeners_.clear();
   accepting_ = true;
@@ -219,7 +221,7 @@ void Worker::drain() {
 void Worker::stop() { loop_->stop(); }
 
 // The clients of a unix socket go to one worker after the other.
-void Worker::give(Fd fd) {
+void Worker::give(Fd fd, uint32_t origin) {
   const uint32_t turn = fleet_.front()->next_.fetch_add(1, std::memory_order_relaxed);
   Worker* taker = this;
   for (size_t i = 0; i < fleet_.size(); ++i) {
@@ -229,18 +231,19 @@ void Worker::give(Fd fd) {
     break;
   }
   if (taker == this) {
-    connections_->open(std::move(fd));
+    connections_->open(std::move(fd), origin);
     return;
   }
   auto* task = new Given;
   task->worker = taker;
   task->fd = std::move(fd);
+  task->origin = origin;
   task->run = [](net::Task& base) {
     auto& self = static_cast<Given&>(base);
     Worker& worker = *self.worker;
     // One that has been told to stop in the meantime refuses it, as a closed listener would.
     if (worker.connections_ != nullptr && worker.serving_.load(std::memory_order_relaxed))
-      worker.connections_->open(std::move(self.fd));
+      worker.connections_->open(std::move(self.fd), self.origin);
     delete &self;
   };
   taker->loop_->post(*task);

@@ -113,7 +113,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   void resume_chosen(const Choice& chosen, Resume call);
   void watch_memory();
   void tidy();
-  void give(Fd fd);
+  void give(Fd fd, uint32_t origin);
   [[nodiscard]] bool takes_connections() const;
   void give_back();
   void begin_drain();

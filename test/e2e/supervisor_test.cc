@@ -270,7 +270,7 @@ TEST_CASE("supervisor: after a crash that serves which served last, and not what
     CHECK(site.has_begun());
     CHECK(serves(site.daemon()));
   }
-  CHECK(site.daemon().logs("this is what served last"));
+  CHECK(site.daemon().logs("this is the configuration that served last"));
   CHECK_FALSE(site.daemon().log().contains("could not start"));
   // A reload is asked for what the files say.
   site.daemon().signal(SIGHUP);
@@ -300,7 +300,7 @@ TEST_CASE("supervisor: that the files say another thing than what served last is
   size_t told = 0;
   const auto is_told = [&] {
     ++told;
-    return wait_until([&] { return times(daemon.log(), "this is what served last") >= told; });
+    return wait_until([&] { return times(daemon.log(), "this is the configuration that served last") >= told; });
   };
   reload(daemon);
   restart();
@@ -319,7 +319,7 @@ TEST_CASE("supervisor: that the files say another thing than what served last is
   std::filesystem::rename(file("new.so"), file("demo.so"));
   restart();
   CHECK(is_told());
-  CHECK(times(daemon.log(), "this is what served last") == told);
+  CHECK(times(daemon.log(), "this is the configuration that served last") == told);
 }
 
 TEST_CASE("supervisor: what served last is the whole configuration, with all files that it came from") {
