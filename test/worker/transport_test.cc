@@ -5,6 +5,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
+#include "net/engine_choice.h"
+#include "net/sockets.h"
 #include "support/odd_transport.h"
 #include "worker/rig.h"
 
@@ -22,7 +24,71 @@ Rig::Options odd_options() {
   return options;
 }
 
+// Connections on a real engine, of which the test is the client.
+struct RealStage final : net::LoopClient {
+  RealStage() {
+    auto chosen = net::create_engine(GENERATE(net::EngineChoice::Uring, net::EngineChoice::Epoll), {});
+    if (!chosen) SKIP("no io_uring here: " << chosen.error().text());
+    engine = std::move(chosen->engine);
+    loop = *net::Loop::create(*engine);
+    harness.worker.now_ms = loop->now_ms();
+    worker::ConnectionOptions options;
+    if (odd) options.listeners.push_back({.transport = [] { return std::make_unique<OddTransport>(); }});
+    connections = std::make_unique<worker::Connections>(*loop, harness.environment, options);
+    connections->open(std::move(pair.near));
+  }
+  ~RealStage() override {
+    connections->abandon_all();
+    CHECK(until([&] { return connections->count() == 0; }));
+  }
+  template <class Met>
+  bool until(Met met) {
+    const uint64_t deadline = engine->now_ns() + 10'000'000'000;
+    while (!met() && engine->now_ns() < deadline) loop->turn(*this, engine->now_ns() + 1'000'000);
+    return met();
+  }
+  void says(std::string_view bytes) { net::write_all(pair.far.get(), odd ? peer.says(bytes) : bytes); }
+  std::vector<Answer> answers(size_t count) {
+    std::vector<Answer> all;
+    REQUIRE(until([&] {
+      const std::string wire = net::read_some(pair.far.get());
+      odd ? peer.hears(wire) : void(peer.plain += wire);
+      all = read_answers(peer.plain);
+      return all.size() == count && all.back().complete;
+    }));
+    return all;
+  }
+  void on_completion(const net::Completion& completion) override { connections->on_completion(completion); }
+  void on_turn_end() override { connections->on_turn_end(); }
+
+  const bool odd = GENERATE(false, true);
+  Site site;
+  HttpHarness harness{site};
+  net::Pair pair = net::socket_pair();
+  OddPeer peer;
+  std::unique_ptr<net::Engine> engine;
+  std::unique_ptr<net::Loop> loop;
+  std::unique_ptr<worker::Connections> connections;
+};
+
 }  // namespace
+
+TEST_CASE("transport: real sockets of both engines carry one as they carry plain bytes") {
+  RealStage stage;
+  stage.says(get("/") + post("/echo", "twice"));
+  auto answers = stage.answers(2);
+  CHECK(answers[0].body == "hello");
+  CHECK(answers[1].body == "twice");
+  stage.says(get("/pinned/3000000") + get("/big/700000"));
+  answers = stage.answers(4);
+  CHECK(answers[2].body == std::string(3'000'000, 'x'));
+  CHECK(answers[3].body == std::string(700'000, 'x'));
+  stage.says("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  CHECK(stage.answers(5)[4].body == "hello");
+  stage.pair.far.reset();
+  CHECK(stage.until([&] { return stage.connections->count() == 0; }));
+  CHECK(stage.site.pinned == 0);
+}
 
 TEST_CASE("transport: a handshake may come in any pieces, and the first request behind it") {
   Rig rig(odd_options());
