@@ -71,7 +71,7 @@ Connection::Connection(Connections& table, uint32_t slot, uint32_t generation, F
       idle_since_ms_(table.loop_.now_ms()),
       timer_(*this),
       peer_(peer),
-      session_(table.http_, peer_.text(), slot) {}
+      protocol_(table.protocols_.make({.address = peer_.text(), .owner = slot})) {}
 
 Connection::~Connection() {
   ENSURE(!in_flight());
@@ -100,15 +100,15 @@ void Connection::on_received(const net::Completion& completion) {
   if (result > 0) {
     if (state_ == State::TurnedAway) {
       state_ = State::Open;
-      session_.turn_away();
+      protocol_->turn_away();
     } else if (state_ == State::Open) {
       idle_since_ms_ = table_.loop_.now_ms();
       dozing_ = false;  // the receive that it was to give up has come to something
-      session_.feed({completion.buffer.data, completion.buffer.size});
+      protocol_->feed({completion.buffer.data, completion.buffer.size});
     }
   } else if (result == 0) {
     peer_ended_ = true;
-    if (state_ == State::Open) session_.feed_end();
+    if (state_ == State::Open) protocol_->feed_end();
     if (state_ == State::Lingering || state_ == State::TurnedAway) begin_close(false);
   } else if (result == -ENOBUFS) {
     table_.park(*this);
@@ -121,8 +121,8 @@ void Connection::on_sent(int32_t result) {
   sending_ = false;
   if (result >= 0) {
     if (state_ != State::Open) return;
-    session_.sent(static_cast<size_t>(result));
-    if (session_.idle()) idle_since_ms_ = table_.loop_.now_ms();
+    protocol_->sent(static_cast<size_t>(result));
+    if (protocol_->idle()) idle_since_ms_ = table_.loop_.now_ms();
   } else if (result != -EINTR && result != -EAGAIN) {
     begin_close(false);
   }
@@ -137,7 +137,7 @@ void Connection::on_polled(int32_t events) {
     } else if ((events & (POLLHUP | POLLERR)) != 0) {
       begin_close(false);
     } else {
-      session_.peer_ended();
+      protocol_->peer_ended();
     }
   } else {
     dozing_ = false;
@@ -152,8 +152,8 @@ void Connection::on_timer() {
   } else if (sending_ && now >= send_since_ms_ + table_.options_.send_timeout_ms) {
     begin_close(true);
   } else if (state_ == State::Open) {
-    if (now >= session_.deadline_ms()) session_.deadline_passed();
-    if (session_.idle() && table_.options_.doze_after_ms != 0 &&
+    if (now >= protocol_->deadline_ms()) protocol_->deadline_passed();
+    if (protocol_->idle() && table_.options_.doze_after_ms != 0 &&
         now >= idle_since_ms_ + table_.options_.doze_after_ms)
       dozing_ = true;
   }
@@ -163,23 +163,23 @@ void Connection::on_timer() {
 Connection::Idler Connection::idler() const {
   if (state_ == State::Closing) return {};
   using Holds = Idler::Holds;
-  if (sending_) return {Holds::Answer, send_since_ms_, session_.footprint()};
-  const uint64_t owed_since_ms = session_.owed_since_ms();
+  if (sending_) return {Holds::Answer, send_since_ms_, protocol_->footprint()};
+  const uint64_t owed_since_ms = protocol_->owed_since_ms();
   if (owed_since_ms == UINT64_MAX) return {};
-  return {Holds::Request, owed_since_ms, session_.footprint()};
+  return {Holds::Request, owed_since_ms, protocol_->footprint()};
 }
 
 void Connection::give_up(Idler::Holds what) {
   if (what == Idler::Holds::Answer) begin_close(true);
-  if (what == Idler::Holds::Request) session_.give_up_input();
+  if (what == Idler::Holds::Request) protocol_->give_up_input();
   table_.touch(*this);
 }
 
 bool Connection::settle() {
   if (state_ == State::Open) {
-    if (session_.wants_turn()) table_.wait_turn(*this);
+    if (protocol_->wants_turn()) table_.wait_turn(*this);
     send_output();
-    if (session_.finished() && !sending_ && session_.output().empty()) finish();
+    if (protocol_->finished() && !sending_ && protocol_->output().empty()) finish();
   }
   if (state_ == State::Closing) return !in_flight();
   steer_receive();
@@ -188,10 +188,10 @@ bool Connection::settle() {
 }
 
 void Connection::send_output() {
-  if (sending_ || session_.output().empty()) return;
+  if (sending_ || protocol_->output().empty()) return;
   std::array<std::string_view, net::Engine::kMostParts> pieces;
   std::array<iovec, net::Engine::kMostParts> parts;
-  const size_t count = session_.output().gather(pieces);
+  const size_t count = protocol_->output().gather(pieces);
   size_t used = 0;
   size_t left = kMostSend;
   for (; used < count && left > 0; ++used) {
@@ -204,11 +204,11 @@ void Connection::send_output() {
   send_since_ms_ = table_.loop_.now_ms();
 }
 
-// Starts or stops receiving as the session wants it.
+// Starts or stops receiving as the protocol wants it.
 void Connection::steer_receive() {
   if (peer_ended_) return;
   net::Engine& engine = table_.loop_.engine();
-  const bool wanted = state_ == State::Lingering || session_.wants_input();
+  const bool wanted = state_ == State::Lingering || protocol_->wants_input();
   if (receiving_) {
     if ((!wanted || dozing_) && !cancelling_) {
       engine.cancel(token(net::Op::Receive));
@@ -246,15 +246,15 @@ void Connection::watch_end() {
 
 // When to. Not during a send, which fails where the peer has gone, and not once its end is known.
 uint64_t Connection::watch_end_ms() const {
-  const bool watch = unread_since_ms_ != 0 && !in_flight() && !session_.half_closed();
+  const bool watch = unread_since_ms_ != 0 && !in_flight() && !protocol_->half_closed();
   return watch ? unread_since_ms_ + kWatchEndAfterMs : UINT64_MAX;
 }
 
 void Connection::set_timer() {
-  uint64_t next = session_.deadline_ms();
+  uint64_t next = protocol_->deadline_ms();
   if (state_ == State::Lingering || state_ == State::TurnedAway) next = linger_until_ms_;
   if (sending_) next = std::min(next, send_since_ms_ + table_.options_.send_timeout_ms);
-  if (state_ == State::Open && !dozing_ && table_.options_.doze_after_ms != 0 && session_.idle())
+  if (state_ == State::Open && !dozing_ && table_.options_.doze_after_ms != 0 && protocol_->idle())
     next = std::min(next, idle_since_ms_ + table_.options_.doze_after_ms);
   if (unread_since_ms_ != 0) next = std::min(next, watch_end_ms());
   if (next == UINT64_MAX) {
@@ -264,10 +264,10 @@ void Connection::set_timer() {
   }
 }
 
-// The last byte is with the kernel: ends the connection in the way its session asks for.
+// The last byte is with the kernel: ends the connection in the way its protocol asks for.
 void Connection::finish() {
-  if (session_.cut() || !session_.linger() || peer_ended_) {
-    begin_close(session_.cut());
+  if (protocol_->cut() || !protocol_->linger() || peer_ended_) {
+    begin_close(protocol_->cut());
     return;
   }
   ::shutdown(fd_.get(), SHUT_WR);
@@ -277,12 +277,12 @@ void Connection::finish() {
 
 void Connection::drain() {
   if (state_ == State::TurnedAway) return;  // it is about to end
-  session_.drain();
+  protocol_->drain();
   table_.touch(*this);
 }
 
 void Connection::turn_away() {
-  if (state_ != State::Open || session_.finished()) return;
+  if (state_ != State::Open || protocol_->finished()) return;
   state_ = State::TurnedAway;
   linger_until_ms_ = table_.loop_.now_ms() + kTurnAwayMs;
   give_place();
@@ -290,8 +290,8 @@ void Connection::turn_away() {
 }
 
 uint64_t Connection::idle_since_ms() const {
-  if (state_ != State::Open || sending_ || peer_ended_ || !session_.idle()) return UINT64_MAX;
-  const bool fresh = session_.requests() == 0 && table_.loop_.now_ms() < idle_since_ms_ + kFreshMs;
+  if (state_ != State::Open || sending_ || peer_ended_ || !protocol_->idle()) return UINT64_MAX;
+  const bool fresh = protocol_->requests() == 0 && table_.loop_.now_ms() < idle_since_ms_ + kFreshMs;
   return fresh ? UINT64_MAX : idle_since_ms_;
 }
 
@@ -321,7 +321,7 @@ void Connection::begin_close(bool reset) {
   if (state_ == State::Closing) return;
   state_ = State::Closing;
   give_place();
-  session_.disconnect();
+  protocol_->disconnect();
   table_.loop_.timers().stop(timer_);
   table_.touch(*this);
   if (reset) {
@@ -344,8 +344,9 @@ Connections::Soon::Soon(Connections& owner)
 
 Connections::Look::Look(Connections&) : net::Timer([](net::Timer&) {}) {}
 
-Connections::Connections(net::Loop& loop, http::SessionEnvironment& http, const ConnectionOptions& options)
-    : loop_(loop), http_(http), options_(options), soon_(*this), look_(*this) {
+Connections::Connections(net::Loop& loop, http::ProtocolFactory& protocols, BlockPool& memory,
+                         const ConnectionOptions& options)
+    : loop_(loop), protocols_(protocols), memory_(memory), options_(options), soon_(*this), look_(*this) {
   turning_all_away_ = !restore_reserve();
 }
 
@@ -520,10 +521,10 @@ void Connections::on_completion(const net::Completion& completion) {
 void Connections::touch(Connection& connection) {
   if (connection.dirty) return;
   connection.dirty = true;
-  dirty_.push_back(connection.session().owner());
+  dirty_.push_back(connection.protocol().owner());
 }
 
-void Connections::touch(http::Session& session) { touch(*slots_[session.owner()].connection); }
+void Connections::touch(const http::Protocol& protocol) { touch(*slots_[protocol.owner()].connection); }
 
 void Connections::on_turn_end() {
   watch_memory();
@@ -536,9 +537,9 @@ void Connections::on_turn_end() {
   }
 }
 
-// Memory is short where more is used than is good: here, and in Session::wants_input().
+// Memory is short where more is used than is good: here, and in Protocol::wants_input().
 void Connections::watch_memory() {
-  const BlockPool& memory = http_.memory.blocks;
+  const BlockPool& memory = memory_;
   // It takes less to begin than to end, or all would be looked at whenever it goes up and down a little.
   const bool filling = memory.is_filling() || (filling_ && memory.used() > memory.most() / 8 * 3);
   if (filling != filling_) [[unlikely]] {
@@ -589,11 +590,11 @@ void Connections::relieve() {
   };
   std::vector<Candidate> candidates;
   Relief relief;
-  const BlockPool& memory = http_.memory.blocks;
+  const BlockPool& memory = memory_;
   for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
     Connection* const connection = slots_[slot].connection.get();
     if (connection == nullptr) continue;
-    if (const size_t bytes = connection->session().waiting_input(); bytes > 0) {
+    if (const size_t bytes = connection->protocol().waiting_input(); bytes > 0) {
       relief.waiting.add(bytes);
       // More than one block of it is nobody's need.
       if (memory.is_short() && bytes > Block::kSize) {
@@ -604,7 +605,7 @@ void Connections::relieve() {
     }
     const Connection::Idler idler = connection->idler();
     if (idler.holds == Holds::Nothing || now < idler.since_ms + kGraceMs) {
-      if (const size_t bytes = connection->session().footprint(); bytes != 0) relief.others.add(bytes);
+      if (const size_t bytes = connection->protocol().footprint(); bytes != 0) relief.others.add(bytes);
       continue;
     }
     (idler.holds == Holds::Answer ? relief.answers : relief.requests).add(idler.bytes);
@@ -626,7 +627,7 @@ void Connections::relieve() {
 
 void Connections::tell_of_memory(const Relief& relief) {
   const uint64_t now = loop_.now_ms();
-  const BlockPool& memory = http_.memory.blocks;
+  const BlockPool& memory = memory_;
   const size_t refused = memory.refusals() - refusals_told_;
   if ((refused == 0 && given_up_ == 0) || (now < told_ms_ + kTellEveryMs && told_ms_ != 0)) return;
   told_ms_ = now;
@@ -645,7 +646,7 @@ void Connections::tell_of_memory(const Relief& relief) {
   if (holders.empty()) holders = "no connection holds any now";
   log::warn(
       "memory is out: worker {} uses {} of {} KiB of limits.memory; {}; refused {} times, took back from {}",
-      http_.worker.index(), memory.used() / 1024, memory.most() / 1024, holders, refused, given_up);
+      worker(), memory.used() / 1024, memory.most() / 1024, holders, refused, given_up);
 }
 
 void Connections::settle_dirty() {
@@ -666,7 +667,7 @@ void Connections::settle_dirty() {
 void Connections::wait_turn(Connection& connection) {
   if (connection.waiting_turn) return;
   connection.waiting_turn = true;
-  waiting_turn_.push_back(connection.session().owner());
+  waiting_turn_.push_back(connection.protocol().owner());
   loop_.timers().start(soon_, loop_.now_ms());
 }
 
@@ -677,7 +678,7 @@ void Connections::give_turns() {
     Connection* connection = slots_[slot].connection.get();
     if (connection == nullptr || !connection->waiting_turn) continue;
     connection->waiting_turn = false;
-    connection->session().take_turn();
+    connection->protocol().take_turn();
     touch(*connection);
   }
 }
@@ -685,7 +686,7 @@ void Connections::give_turns() {
 void Connections::park(Connection& connection) {
   if (connection.parked) return;
   connection.parked = true;
-  parked_.push_back(connection.session().owner());
+  parked_.push_back(connection.protocol().owner());
 }
 
 // Lets as many parked connections receive as there are buffers: more would only fail again at once.

@@ -1,7 +1,7 @@
-// Connection: where bytes meet HTTP. One accepted socket, its session, and the operations in flight for it.
+// Connection: where bytes meet HTTP. One accepted socket, its protocol, and the operations in flight for it.
 //
-//   engine completions -> Connection -> Session::feed / sent
-//   Session::output    -> Connection -> engine send        (once a turn, in settle())
+//   engine completions -> Connection -> Protocol::feed / sent
+//   Protocol::output   -> Connection -> engine send        (once a turn, in settle())
 //
 // It is in one of these states and only moves forward, but for one that was turned away, which is
 // Open again once it has asked:
@@ -26,7 +26,7 @@
 
 #include "base/fd.h"
 #include "base/metrics.h"
-#include "http/session.h"
+#include "http/protocol.h"
 #include "net/listener.h"
 #include "net/loop.h"
 
@@ -95,7 +95,7 @@ class Connection {
   // Tries to, where its address had too many connections. False: it still has.
   bool take_place();
   [[nodiscard]] const net::PeerAddress& peer() const { return peer_; }
-  [[nodiscard]] http::Session& session() { return session_; }
+  [[nodiscard]] http::Protocol& protocol() { return *protocol_; }
   [[nodiscard]] uint32_t generation() const { return generation_; }
   bool dirty = false;         // in the table's list for this turn's end
   bool parked = false;        // in the table's list of those that wait for receive buffers
@@ -143,7 +143,7 @@ class Connection {
   uint64_t unread_since_ms_ = 0;  // no receive is wanted; 0: one is
   Deadline timer_;
   const net::PeerAddress peer_;
-  http::Session session_;
+  const std::unique_ptr<http::Protocol> protocol_;
 };
 
 // All connections of a worker, by slot, and their work lists. Slots are recycled; a token's generation tells
@@ -158,7 +158,8 @@ class Connection {
 // lingers, so that no reset overtakes it.
 class Connections {
  public:
-  Connections(net::Loop& loop, http::SessionEnvironment& http, const ConnectionOptions& options);
+  Connections(net::Loop& loop, http::ProtocolFactory& protocols, BlockPool& memory,
+              const ConnectionOptions& options);
   ~Connections();  // all must have ended
   Connections(const Connections&) = delete;
   Connections& operator=(const Connections&) = delete;
@@ -178,8 +179,8 @@ class Connections {
   void on_turn_end();
   void drain_all();
   void abandon_all();
-  // The owner of a session (each belongs to a connection of its worker) wants to be settled this turn.
-  void touch(http::Session& session);
+  // The owner of a protocol (each belongs to a connection of its worker) wants to be settled this turn.
+  void touch(const http::Protocol& protocol);
 
   [[nodiscard]] size_t count() const { return count_; }
   // No more can be taken, not even to turn them away.
@@ -227,7 +228,8 @@ class Connections {
   void free(uint32_t slot);
 
   net::Loop& loop_;
-  http::SessionEnvironment& http_;
+  http::ProtocolFactory& protocols_;
+  BlockPool& memory_;
   ConnectionOptions options_;
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_slots_;

@@ -1,7 +1,7 @@
 // leat.async/1 and leat.timer/1: going on with a request later.
 #include <new>
 
-#include "http/service.h"
+#include "http/worker_context.h"
 #include "plugin/call.h"
 #include "plugin/extensions/extensions.h"
 #include "plugin/handler.h"
@@ -29,7 +29,7 @@ bool take(RequestState& state, SuspensionTable::Slot* slot) {
 
 int32_t check_open(http::Exchange& exchange, std::string_view function) {
   if (is_over(exchange)) return LEAT_E_STATE;
-  if (exchange.detached())
+  if (current_errand != nullptr)
     return refuse(function, "the handler runs on the pool: it may block, and can't wait in another way",
                   LEAT_E_THREAD);
   if (exchange.finished()) return refuse(function, "the request was answered already", LEAT_E_STATE);

@@ -1,11 +1,11 @@
-#include "http/output.h"
+#include "transport/output.h"
 
 #include <algorithm>
 #include <cstring>
 
 #include "base/check.h"
 
-namespace leat::http {
+namespace leat::transport {
 
 char* Output::reserve(size_t size) {
   ENSURE(size <= Block::capacity());
@@ -117,4 +117,4 @@ void Output::pop() {
   if (release.run != nullptr) release.run(release.context);
 }
 
-}  // namespace leat::http
+}  // namespace leat::transport

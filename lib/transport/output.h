@@ -17,9 +17,14 @@
 
 #include "base/block_pool.h"
 #include "base/node_pool.h"
-#include "http/exchange.h"
 
-namespace leat::http {
+namespace leat::transport {
+
+// Called with `context` once pinned bytes have left or the connection has gone. Worker's thread.
+struct Release {
+  void (*run)(void* context) = nullptr;
+  void* context = nullptr;
+};
 
 struct OutputSegment {
   OutputSegment* next = nullptr;
@@ -79,4 +84,4 @@ class Output {
   size_t size_ = 0;
 };
 
-}  // namespace leat::http
+}  // namespace leat::transport
