@@ -51,15 +51,15 @@ http::Exchange* use(http::Exchange* exchange) {
   return exchange;
 }
 
-void request_rows(test::HttpHarness& harness, http::Session& session) {
+void request_rows(test::HttpHarness& harness, http1::Session& session) {
   http::ExchangePool& pool = harness.exchanges;
   row(
-      "request/pooled", [&] { return use(pool.take(session, size_t{1} << 20)); },
+      "request/pooled", [&] { return use(pool.take(session, harness.environment.service, size_t{1} << 20)); },
       [&](http::Exchange* exchange) { pool.give(*exchange); });
   row(
       "request/direct",
       [&] {
-        auto* exchange = new http::Exchange(harness.worker, 0);
+        auto* exchange = new http::Exchange(harness.worker, session);
         exchange->arena().set_limit(size_t{1} << 20);
         return use(exchange);
       },
@@ -131,7 +131,7 @@ int main(int count, char** arguments) {
   using namespace leat;
   test::DirectService service;
   test::HttpHarness harness(service, true, 2 * bench::kMany);
-  http::Session session(harness.environment, "192.0.2.7", 0);
+  http1::Session session(harness.environment, "192.0.2.7", 0);
   auto engine = net::create_engine(net::EngineChoice::Epoll, {});
   auto loop = engine ? net::Loop::create(*engine->engine) : nullptr;
   if (!loop || !*loop) return std::fprintf(stderr, "there is no event loop\n"), 1;

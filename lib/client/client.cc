@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/counted_text.h"
 #include "base/text.h"
+#include "http/exchange.h"
 
 namespace leat::client {
 

@@ -7,7 +7,7 @@
 
 #include "base/date.h"
 #include "base/log.h"
-#include "http/service.h"
+#include "http/worker_context.h"
 #include "pipeline/request_counts.h"
 #include "pipeline/site.h"
 

@@ -6,7 +6,7 @@
 #include <atomic>
 
 #include "base/text.h"
-#include "http/service.h"
+#include "http/worker_context.h"
 
 namespace leat::middleware {
 

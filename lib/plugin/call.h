@@ -56,6 +56,8 @@ struct Call {
   bool ending = false;  // on_cancel or on_done: nothing may be answered or waited for any more
 };
 inline constinit thread_local Call current_call;
+// What this thread of the pool is on; nullptr on a worker.
+inline constinit thread_local Errand* current_errand = nullptr;
 
 // Makes `exchange` the one that this thread's plugin code may use, for as long as it lives.
 class CallScope {

@@ -5,11 +5,13 @@
 #include <new>
 #include <utility>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/thread_pool.h"
 #include "handlers/limited.h"
 #include "http/problem.h"
 #include "pipeline/pipeline.h"
+#include "plugin/call.h"
 
 namespace leat::plugin {
 
@@ -39,9 +41,7 @@ Errand::Errand(http::Exchange& original, PluginHandler& handler, Commons& common
       takes_wishes_(cache::takes_wishes(original)),
       listener_(listener_of(original)),
       context_(original.worker().blocks()),
-      exchange_(context_, 0) {
-  exchange_.tap = this;
-}
+      exchange_(context_, *this) {}
 
 Errand::~Errand() { worker_.blocks().refund(sizeof(Errand)); }
 
@@ -80,43 +80,58 @@ bool Errand::take(http::Exchange& original) {
 void Errand::run() noexcept {
   // The numbers of the pool's threads come after those of the workers.
   context_.set_index(handler_.instance().library().options().worker_count + ThreadPool::current_thread());
-  answer();
+  Errand* const outer = std::exchange(current_errand, this);
+  call_handler();
   try {
     handler_.on_done(exchange_);
   } catch (...) {  // a line of the log that found no memory
   }
+  current_errand = outer;
 }
 
-void Errand::answer() noexcept {
+void Errand::call_handler() noexcept {
   try {
     pipeline::apply_verdict(exchange_, handler_, handler_.handle(exchange_));
   } catch (...) {  // likewise
   }
 }
 
-void Errand::on_answer(http::Exchange& exchange, std::optional<std::string_view>& body) {
+void Errand::begin(const http::Exchange& exchange, Answer kind) {
+  ENSURE(&exchange == &exchange_ && answer_ == Answer::None);
   // Here and not with the worker's answer, which nobody may wait for any more: what is done is done.
-  if (listener_ != nullptr && exchange.response.status < 400) listener_->on_change(exchange);
-  answer_ = body ? Answer::Whole : Answer::Pieces;
-  if (!body) return;
-  if (!body_.append(context_.blocks(), *body, SIZE_MAX)) answer_ = Answer::NoMemory;
+  if (listener_ != nullptr && exchange.response.status < 400) listener_->on_change(exchange_);
+  answer_ = kind;
 }
 
-void Errand::on_piece(http::Exchange& exchange, std::string_view bytes) {
+void Errand::answer(http::Exchange& exchange, http::AnswerFraming, std::string_view body,
+                    const http::Release* pinned) {
+  begin(exchange, Answer::Whole);
+  if (!body_.append(context_.blocks(), body, SIZE_MAX)) answer_ = Answer::NoMemory;
+  if (pinned != nullptr && pinned->run != nullptr) pinned->run(pinned->context);
+}
+
+// The worker is told at once, so that the client has the head before the first piece.
+void Errand::head(http::Exchange& exchange, http::AnswerFraming) {
+  begin(exchange, Answer::Pieces);
+  data(exchange, {});
+}
+
+bool Errand::data(http::Exchange& exchange, std::string_view bytes) {
   std::unique_lock lock(mutex_);
   if (!ahead_.reserve(context_.blocks(), kAhead)) {
     answer_ = Answer::NoMemory;  // it is the first piece: nothing has gone out
     exchange.abort();
-    return;
+    return true;  // there is nothing to wait for
   }
   do {
     const size_t size = std::min(bytes.size(), kAhead - ahead_.size());
     ahead_.append(bytes.substr(0, size));
     bytes.remove_prefix(size);
     post();
-    if (bytes.empty()) return;
+    if (bytes.empty()) return true;
   } while (wait_for_room(lock));
-  exchange.cancel();
+  http::StreamSide(exchange).set_cancelled(true);
+  return false;
 }
 
 // False: nobody reads it.
@@ -132,7 +147,9 @@ bool Errand::wait_for_room(std::unique_lock<std::mutex>& lock) {
   return !left_ && waited_ < most;
 }
 
-void Errand::on_end(http::Exchange&) { complete_ = true; }
+void Errand::end(http::Exchange&) { complete_ = true; }
+
+void Errand::cut(http::Exchange& exchange, const http::Refusal& why) { http::StreamSide(exchange).cut(why); }
 
 // Under the mutex. Where it fails the request has ended, which leave() tells, or the next one may succeed.
 void Errand::post() {

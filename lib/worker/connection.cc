@@ -58,14 +58,14 @@ const ListenerOptions kPlain;
 
 }  // namespace
 
-// What a transport makes of wire bytes is the session's input.
+// What a transport makes of wire bytes is the protocol's input.
 class Connection::Sink final : public transport::PlainSink {
  public:
-  explicit Sink(http::Session& session) : session_(session) {}
-  void plain(std::string_view bytes) override { session_.feed(bytes); }
+  explicit Sink(http::Protocol& protocol) : protocol_(protocol) {}
+  void plain(std::string_view bytes) override { protocol_.feed(bytes); }
 
  private:
-  http::Session& session_;
+  http::Protocol& protocol_;
 };
 
 Connection::Deadline::Deadline(Connection& owner)
@@ -81,10 +81,10 @@ Connection::Connection(Connections& table, net::Place place, Fd fd, const net::P
       opened_ms_(idle_since_ms_),
       timer_(*this),
       peer_(peer),
-      session_(table.http_, peer_.text(), place.slot),
+      protocol_(table.protocols_.make({.address = peer_.text(), .owner = place.slot})),
       listener_(listener) {
   if (listener.transport)
-    channel_ = std::make_unique<transport::Channel>(listener.transport(), table.http_.memory);
+    channel_ = std::make_unique<transport::Channel>(listener.transport(), table.memory_);
 }
 
 Connection::~Connection() { table_.loop_.timers().stop(timer_); }
@@ -112,7 +112,7 @@ void Connection::on_received(const net::Completion& completion) {
     on_bytes({completion.buffer.data, completion.buffer.size});
   } else if (result == 0) {
     peer_ended_ = true;
-    if (state_ == State::Open) session_.feed_end();
+    if (state_ == State::Open) protocol_->feed_end();
     if (state_ != State::Open || in_handshake()) begin_close(false);
   } else if (result == -ENOBUFS) {
     table_.sockets_.park(socket_.slot());
@@ -124,39 +124,39 @@ void Connection::on_received(const net::Completion& completion) {
 void Connection::on_bytes(std::string_view bytes) {
   if (state_ == State::TurnedAway) {
     state_ = State::Open;
-    session_.turn_away();
+    protocol_->turn_away();
     if (channel_ == nullptr) return;
   }
   if (state_ != State::Open) return;
   idle_since_ms_ = table_.loop_.now_ms();
   dozing_ = false;  // the receive that it was to give up has come to something
   if (channel_ == nullptr) [[likely]] {
-    session_.feed(bytes);
+    protocol_->feed(bytes);
   } else {
     unseal(bytes);
   }
 }
 
 void Connection::unseal(std::string_view wire) {
-  Sink sink(session_);
+  Sink sink(*protocol_);
   channel_->received(wire, sink);
   look_at_channel();
 }
 
 // It may have ended, or failed: then nobody can be answered any more.
 void Connection::look_at_channel() {
-  if (channel_->state() == transport::Transport::State::Ended) session_.feed_end();
-  if (channel_->state() == transport::Transport::State::Failed && !(session_.finished() && session_.cut()))
-    session_.disconnect();
+  if (channel_->state() == transport::Transport::State::Ended) protocol_->feed_end();
+  if (channel_->state() == transport::Transport::State::Failed && !(protocol_->finished() && protocol_->cut()))
+    protocol_->disconnect();
 }
 
 void Connection::take_turn() {
   if (state_ == State::Open && channel_ != nullptr) {
-    Sink sink(session_);
+    Sink sink(*protocol_);
     channel_->take_turn(sink);
     look_at_channel();
   }
-  if (session_.wants_turn()) session_.take_turn();
+  if (protocol_->wants_turn()) protocol_->take_turn();
 }
 
 void Connection::on_sent(int32_t result) {
@@ -164,8 +164,8 @@ void Connection::on_sent(int32_t result) {
     if (state_ != State::Open) return;
     size_t size = static_cast<size_t>(result);
     if (channel_ != nullptr) size = channel_->sent(size);
-    // A transport's own words, and a part of what was sealed, are nothing to the session.
-    if (channel_ == nullptr || size != 0) session_.sent(size);
+    // A transport's own words, and a part of what was sealed, are nothing to the protocol.
+    if (channel_ == nullptr || size != 0) protocol_->sent(size);
     if (idle()) idle_since_ms_ = table_.loop_.now_ms();
   } else if (result != -EINTR && result != -EAGAIN) {
     begin_close(false);
@@ -180,7 +180,7 @@ void Connection::on_polled(int32_t events) {
     } else if ((events & (POLLHUP | POLLERR)) != 0) {
       begin_close(false);
     } else {
-      session_.peer_ended();
+      protocol_->peer_ended();
     }
   } else {
     dozing_ = false;
@@ -195,11 +195,11 @@ void Connection::on_timer() {
   } else if (socket_.sending() && now >= send_since_ms_ + table_.options_.send_timeout_ms) {
     begin_close(true);
   } else if (state_ == State::Open) {
-    if (channel_ != nullptr && now >= deadline_ms() && now < session_.deadline_ms()) {
+    if (channel_ != nullptr && now >= deadline_ms() && now < protocol_->deadline_ms()) {
       begin_close(false);  // its handshake takes too long
       return;
     }
-    if (now >= session_.deadline_ms()) session_.deadline_passed();
+    if (now >= protocol_->deadline_ms()) protocol_->deadline_passed();
     if (idle() && table_.options_.doze_after_ms != 0 && now >= idle_since_ms_ + table_.options_.doze_after_ms)
       dozing_ = true;
   }
@@ -210,23 +210,23 @@ Connection::Idler Connection::idler() const {
   if (state_ == State::Closing) return {};
   using Holds = Idler::Holds;
   if (socket_.sending()) return {Holds::Answer, send_since_ms_, footprint()};
-  const uint64_t owed_since_ms = session_.owed_since_ms();
+  const uint64_t owed_since_ms = protocol_->owed_since_ms();
   if (owed_since_ms == UINT64_MAX) return {};
   return {Holds::Request, owed_since_ms, footprint()};
 }
 
 void Connection::give_up(Idler::Holds what) {
   if (what == Idler::Holds::Answer) begin_close(true);
-  if (what == Idler::Holds::Request) session_.give_up_input();
+  if (what == Idler::Holds::Request) protocol_->give_up_input();
   table_.touch(*this);
 }
 
 bool Connection::settle() {
   if (state_ == State::Open) {
-    if (session_.wants_turn() || (channel_ != nullptr && channel_->transport().wants_turn()))
+    if (protocol_->wants_turn() || (channel_ != nullptr && channel_->transport().wants_turn()))
       table_.wait_turn(*this);
     send_output();
-    if (session_.finished() && !socket_.sending() && all_sent()) finish();
+    if (protocol_->finished() && !socket_.sending() && all_sent()) finish();
   }
   if (state_ == State::Closing) return !socket_.in_flight();
   steer_receive();
@@ -236,12 +236,12 @@ bool Connection::settle() {
 
 void Connection::send_output() {
   if (socket_.sending()) return;
-  const transport::Output* output = &session_.output();
+  const transport::Output* output = &protocol_->output();
   if (channel_ != nullptr) {
     output = &channel_->to_send(*output);
     look_at_channel();
     // The last of it was sealed and sent: the peer is told that nobody cut it.
-    if (output->empty() && session_.finished() && !session_.cut() && all_sent() && !channel_->end()) return;
+    if (output->empty() && protocol_->finished() && !protocol_->cut() && all_sent() && !channel_->end()) return;
   }
   if (output->empty()) return;
   std::array<std::string_view, net::Engine::kMostParts> pieces;
@@ -258,10 +258,10 @@ void Connection::send_output() {
   send_since_ms_ = table_.loop_.now_ms();
 }
 
-// Starts or stops receiving as the session wants it.
+// Starts or stops receiving as the protocol wants it.
 void Connection::steer_receive() {
   if (peer_ended_) return;
-  const bool wanted = state_ == State::Lingering || session_.wants_input() || in_handshake();
+  const bool wanted = state_ == State::Lingering || protocol_->wants_input() || in_handshake();
   if (socket_.receiving()) {
     if (!wanted || dozing_) socket_.stop_receiving();
   } else if (socket_.polling()) {
@@ -291,20 +291,20 @@ void Connection::watch_end() {
 
 // When to. Not during a send, which fails where the peer has gone, and not once its end is known.
 uint64_t Connection::watch_end_ms() const {
-  const bool watch = unread_since_ms_ != 0 && !socket_.in_flight() && !session_.half_closed();
+  const bool watch = unread_since_ms_ != 0 && !socket_.in_flight() && !protocol_->half_closed();
   return watch ? unread_since_ms_ + kWatchEndAfterMs : UINT64_MAX;
 }
 
 // All that is owed has left, or never will.
 bool Connection::all_sent() {
-  if (channel_ == nullptr) return session_.output().empty();
+  if (channel_ == nullptr) return protocol_->output().empty();
   const bool failed = channel_->state() == transport::Transport::State::Failed;
-  return channel_->empty() && (failed || session_.output().empty());
+  return channel_->empty() && (failed || protocol_->output().empty());
 }
 
 uint64_t Connection::deadline_ms() const {
-  if (!in_handshake()) return session_.deadline_ms();
-  return std::min(session_.deadline_ms(), opened_ms_ + listener_.handshake_timeout_ms);
+  if (!in_handshake()) return protocol_->deadline_ms();
+  return std::min(protocol_->deadline_ms(), opened_ms_ + listener_.handshake_timeout_ms);
 }
 
 void Connection::set_timer() {
@@ -321,13 +321,13 @@ void Connection::set_timer() {
   }
 }
 
-// The last byte is with the kernel: ends the connection in the way its session asks for.
+// The last byte is with the kernel: ends the connection in the way its protocol asks for.
 void Connection::finish() {
   // A failed handshake cut nothing, and why it failed is to arrive.
   const bool refused = channel_ != nullptr && !channel_->was_open() && !peer_ended_ &&
                        channel_->state() == transport::Transport::State::Failed;
-  if (!refused && (session_.cut() || !session_.linger() || peer_ended_)) {
-    begin_close(session_.cut());
+  if (!refused && (protocol_->cut() || !protocol_->linger() || peer_ended_)) {
+    begin_close(protocol_->cut());
     return;
   }
   socket_.shut_down_sending();
@@ -337,12 +337,12 @@ void Connection::finish() {
 
 void Connection::drain() {
   if (state_ == State::TurnedAway) return;  // it is about to end
-  session_.drain();
+  protocol_->drain();
   table_.touch(*this);
 }
 
 void Connection::turn_away() {
-  if (state_ != State::Open || session_.finished()) return;
+  if (state_ != State::Open || protocol_->finished()) return;
   state_ = State::TurnedAway;
   linger_until_ms_ = table_.loop_.now_ms() + kTurnAwayMs;
   give_place();
@@ -351,7 +351,7 @@ void Connection::turn_away() {
 
 uint64_t Connection::idle_since_ms() const {
   if (state_ != State::Open || socket_.sending() || peer_ended_ || !idle()) return UINT64_MAX;
-  const bool fresh = session_.requests() == 0 && table_.loop_.now_ms() < idle_since_ms_ + kFreshMs;
+  const bool fresh = protocol_->requests() == 0 && table_.loop_.now_ms() < idle_since_ms_ + kFreshMs;
   return fresh ? UINT64_MAX : idle_since_ms_;
 }
 
@@ -376,7 +376,7 @@ void Connection::begin_close(bool reset) {
   if (state_ == State::Closing) return;
   state_ = State::Closing;
   give_place();
-  session_.disconnect();
+  protocol_->disconnect();
   table_.loop_.timers().stop(timer_);
   table_.touch(*this);
   socket_.close(reset);
@@ -387,8 +387,9 @@ Connections::Soon::Soon(Connections& owner)
 
 Connections::Look::Look(Connections&) : net::Timer([](net::Timer&) {}) {}
 
-Connections::Connections(net::Loop& loop, http::SessionEnvironment& http, const ConnectionOptions& options)
-    : loop_(loop), http_(http), options_(options), soon_(*this), look_(*this) {
+Connections::Connections(net::Loop& loop, http::ProtocolFactory& protocols, transport::OutputMemory memory,
+                         const ConnectionOptions& options)
+    : loop_(loop), protocols_(protocols), memory_(memory), options_(options), soon_(*this), look_(*this) {
   turning_all_away_ = !restore_reserve();
 }
 
@@ -552,10 +553,10 @@ void Connections::on_completion(const net::Completion& completion) {
 void Connections::touch(Connection& connection) {
   if (connection.dirty) return;
   connection.dirty = true;
-  dirty_.push_back(connection.session().owner());
+  dirty_.push_back(connection.protocol().owner());
 }
 
-void Connections::touch(http::Session& session) { touch(*sockets_.at(session.owner())); }
+void Connections::touch(const http::Protocol& protocol) { touch(*sockets_.at(protocol.owner())); }
 
 void Connections::on_turn_end() {
   watch_memory();
@@ -568,9 +569,9 @@ void Connections::on_turn_end() {
   }
 }
 
-// Memory is short where more is used than is good: here, and in Session::wants_input().
+// Memory is short where more is used than is good: here, and in Protocol::wants_input().
 void Connections::watch_memory() {
-  const BlockPool& memory = http_.memory.blocks;
+  const BlockPool& memory = memory_.blocks;
   // It takes less to begin than to end, or all would be looked at whenever it goes up and down a little.
   const bool filling = memory.is_filling() || (filling_ && memory.used() > memory.most() / 8 * 3);
   if (filling != filling_) [[unlikely]] {
@@ -620,9 +621,9 @@ void Connections::relieve() {
   };
   std::vector<Candidate> candidates;
   Relief relief;
-  const BlockPool& memory = http_.memory.blocks;
+  const BlockPool& memory = memory_.blocks;
   sockets_.for_each([&](Connection& connection) {
-    if (const size_t bytes = connection.session().waiting_input(); bytes > 0) {
+    if (const size_t bytes = connection.protocol().waiting_input(); bytes > 0) {
       relief.waiting.add(bytes);
       // More than one block of it is nobody's need.
       if (memory.is_short() && bytes > Block::kSize) {
@@ -633,7 +634,7 @@ void Connections::relieve() {
     }
     const Connection::Idler idler = connection.idler();
     if (idler.holds == Holds::Nothing || now < idler.since_ms + kGraceMs) {
-      if (const size_t bytes = connection.session().footprint(); bytes != 0) relief.others.add(bytes);
+      if (const size_t bytes = connection.protocol().footprint(); bytes != 0) relief.others.add(bytes);
       return;
     }
     (idler.holds == Holds::Answer ? relief.answers : relief.requests).add(idler.bytes);
@@ -655,7 +656,7 @@ void Connections::relieve() {
 
 void Connections::tell_of_memory(const Relief& relief) {
   const uint64_t now = loop_.now_ms();
-  const BlockPool& memory = http_.memory.blocks;
+  const BlockPool& memory = memory_.blocks;
   const size_t refused = memory.refusals() - refusals_told_;
   if ((refused == 0 && given_up_ == 0) || (now < told_ms_ + kTellEveryMs && told_ms_ != 0)) return;
   told_ms_ = now;
@@ -674,7 +675,7 @@ void Connections::tell_of_memory(const Relief& relief) {
   if (holders.empty()) holders = "no connection holds any now";
   log::warn(
       "memory is out: worker {} uses {} of {} KiB of limits.memory; {}; refused {} times, took back from {}",
-      http_.worker.index(), memory.used() / 1024, memory.most() / 1024, holders, refused, given_up);
+      worker(), memory.used() / 1024, memory.most() / 1024, holders, refused, given_up);
 }
 
 void Connections::settle_dirty() {
@@ -695,7 +696,7 @@ void Connections::settle_dirty() {
 void Connections::wait_turn(Connection& connection) {
   if (connection.waiting_turn) return;
   connection.waiting_turn = true;
-  waiting_turn_.push_back(connection.session().owner());
+  waiting_turn_.push_back(connection.protocol().owner());
   loop_.timers().start(soon_, loop_.now_ms());
 }
 

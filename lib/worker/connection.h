@@ -1,7 +1,7 @@
-// Connection: where bytes meet HTTP. One accepted socket, its session, and the operations in flight for it.
+// Connection: where bytes meet HTTP. One accepted socket, its protocol, and the operations in flight for it.
 //
-//   engine completions -> Connection (-> Transport) -> Session::feed / sent
-//   Session::output (-> Transport) -> Connection -> engine send        (once a turn, in settle())
+//   engine completions -> Connection (-> Transport) -> Protocol::feed / sent
+//   Protocol::output (-> Transport) -> Connection -> engine send        (once a turn, in settle())
 //
 // It is in one of these states and only moves forward, but for one that was turned away, which is
 // Open again once it has asked:
@@ -27,7 +27,7 @@
 
 #include "base/fd.h"
 #include "base/metrics.h"
-#include "http/session.h"
+#include "http/protocol.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/socket.h"
@@ -80,7 +80,7 @@ class Connection {
   // Tries to, where its address had too many connections. False: it still has.
   bool take_place();
   [[nodiscard]] const net::PeerAddress& peer() const { return peer_; }
-  [[nodiscard]] http::Session& session() { return session_; }
+  [[nodiscard]] http::Protocol& protocol() { return *protocol_; }
   [[nodiscard]] net::Place place() const { return {socket_.slot(), socket_.generation()}; }
   bool dirty = false;         // in the table's list for this turn's end
   bool waiting_turn = false;  // in the table's list for the next turn
@@ -108,13 +108,13 @@ class Connection {
   void send_output();
   [[nodiscard]] bool all_sent();
   // Nothing is asked for, and nothing is owed.
-  [[nodiscard]] bool idle() const { return session_.idle() && (channel_ == nullptr || channel_->empty()); }
+  [[nodiscard]] bool idle() const { return protocol_->idle() && (channel_ == nullptr || channel_->empty()); }
   [[nodiscard]] bool in_handshake() const {
     return channel_ != nullptr && channel_->state() == transport::Transport::State::Handshake;
   }
   [[nodiscard]] uint64_t deadline_ms() const;
   [[nodiscard]] size_t footprint() const {
-    return session_.footprint() + (channel_ == nullptr ? 0 : channel_->footprint());
+    return protocol_->footprint() + (channel_ == nullptr ? 0 : channel_->footprint());
   }
   void steer_receive();
   void watch_end();
@@ -135,7 +135,7 @@ class Connection {
   uint64_t unread_since_ms_ = 0;  // no receive is wanted; 0: one is
   Deadline timer_;
   const net::PeerAddress peer_;
-  http::Session session_;
+  const std::unique_ptr<http::Protocol> protocol_;
   const ListenerOptions& listener_;
   std::unique_ptr<transport::Channel> channel_;  // null: the socket is plain
 };
@@ -152,7 +152,8 @@ class Connection {
 // lingers, so that no reset overtakes it.
 class Connections {
  public:
-  Connections(net::Loop& loop, http::SessionEnvironment& http, const ConnectionOptions& options);
+  Connections(net::Loop& loop, http::ProtocolFactory& protocols, transport::OutputMemory memory,
+              const ConnectionOptions& options);
   ~Connections();  // all must have ended
   Connections(const Connections&) = delete;
   Connections& operator=(const Connections&) = delete;
@@ -173,8 +174,8 @@ class Connections {
   void on_turn_end();
   void drain_all();
   void abandon_all();
-  // The owner of a session (each belongs to a connection of its worker) wants to be settled this turn.
-  void touch(http::Session& session);
+  // The owner of a protocol (each belongs to a connection of its worker) wants to be settled this turn.
+  void touch(const http::Protocol& protocol);
 
   [[nodiscard]] size_t count() const { return sockets_.count(); }
   // No more can be taken, not even to turn them away.
@@ -215,7 +216,8 @@ class Connections {
   void free(uint32_t slot);
 
   net::Loop& loop_;
-  http::SessionEnvironment& http_;
+  http::ProtocolFactory& protocols_;
+  transport::OutputMemory memory_;
   ConnectionOptions options_;
   net::SocketTable<Connection> sockets_;
   std::vector<uint32_t> dirty_;     // settled at this turn's end

@@ -91,14 +91,15 @@ Worker::Worker(WorkerOptions options, std::vector<Fd> listeners, http::Service& 
       segments_(options_.blocks() * 2 + kReadyAnswers),
       exchanges_(*this, options_.exchanges),
       writer_(options_.server_name),
-      http_{.worker = *this,
-            .service = service_,
-            .limits = options_.limits,
-            .memory = {blocks_, segments_},
-            .exchanges = exchanges_,
-            .writer = writer_,
-            .heads = options_.known_heads ? &heads_ : nullptr,
-            .lines = options_.known_heads ? &lines_ : nullptr},
+      http1_{.worker = *this,
+             .service = service_,
+             .limits = options_.limits,
+             .memory = {blocks_, segments_},
+             .exchanges = exchanges_,
+             .writer = writer_,
+             .heads = options_.known_heads ? &heads_ : nullptr,
+             .lines = options_.known_heads ? &lines_ : nullptr},
+      sessions_(http1_),
       tidy_(*this) {
   if (options_.memory_watch != nullptr) options_.memory_watch->watch({&blocks_, &exchanges_});
 }
@@ -125,8 +126,8 @@ Expected<std::string> Worker::build() {
   if (!loop) return std::unexpected(loop.error());
   loop_ = std::move(*loop);
   timers_ = std::make_unique<ExchangeTimers>(loop_->timers(), *this, options_.exchanges * kTimersPerExchange);
-  connections_ = std::make_unique<Connections>(*loop_, http_, options_.connections);
-  self_requests_ = std::make_unique<SelfRequests>(*loop_, http_, options_.self_requests);
+  connections_ = std::make_unique<Connections>(*loop_, sessions_, http_.memory, options_.connections);
+  self_requests_ = std::make_unique<SelfRequests>(*loop_, sessions_, options_.limits, options_.self_requests);
   client_ = std::make_unique<client::Client>(
       *loop_,
       [](void* owner, client::Fetch& fetch) {
@@ -293,13 +294,14 @@ bool Worker::resume_from_any_thread(http::Ticket ticket, Resume call, void* argu
 }
 
 void Worker::resume(http::Exchange& exchange, Resume call, void* argument) {
-  http::Session& session = exchange.session();
-  if (session.internal()) {
-    self_requests_->touch(session);
+  http::Protocol* const protocol = exchange.stream().protocol();
+  ENSURE(protocol != nullptr);
+  if (protocol->internal()) {
+    self_requests_->touch(*protocol);
   } else {
-    connections_->touch(session);
+    connections_->touch(*protocol);
   }
-  session.resume(exchange, call, argument);
+  protocol->resume(exchange, call, argument);
 }
 
 bool Worker::ask_self(std::string_view head) { return !draining_ && self_requests_->ask(head); }
@@ -331,8 +333,8 @@ void Worker::give_up_on(const Choice& chosen) {
 }
 
 void Worker::release_held() {
-  resume_chosen([](http::Exchange& exchange) { return exchange.session().held(); },
-                [](http::Exchange& exchange, void*) { exchange.session().release(); });
+  resume_chosen([](http::Exchange& exchange) { return exchange.held(); },
+                [](http::Exchange& exchange, void*) { exchange.release(); });
 }
 
 void Worker::on_completion(const net::Completion& completion) {

@@ -19,10 +19,10 @@
 #include "client/client.h"
 #include "http/exchange.h"
 #include "http/known_heads.h"
-#include "http/known_lines.h"
 #include "http/service.h"
-#include "http/session.h"
-#include "http/writer.h"
+#include "http1/known_lines.h"
+#include "http1/session.h"
+#include "http1/writer.h"
 #include "net/loop.h"
 #include "transport/output.h"
 #include "worker/acceptor.h"
@@ -72,7 +72,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   [[nodiscard]] uint64_t count(const Choice& chosen);
   // Worker's thread: ends those, with a 503 where nothing was answered yet, and with a cut answer elsewhere.
   void give_up_on(const Choice& chosen);
-  // Worker's thread: has the sessions that the pipeline held ask it again.
+  // Worker's thread: has the requests that the pipeline held asked about again.
   void release_held();
 
   // --- http::WorkerContext
@@ -131,10 +131,11 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   BlockPool blocks_;
   NodePool<transport::OutputSegment> segments_;
   http::ExchangePool exchanges_;
-  http::Writer writer_;
+  http1::Writer writer_;
   http::KnownHeads heads_;
-  http::KnownLines lines_;
-  http::SessionEnvironment http_;
+  http1::KnownLines lines_;
+  http1::Environment http1_;
+  http1::Sessions sessions_;
   std::unique_ptr<ExchangeTimers> timers_;
   std::unique_ptr<Connections> connections_;
   std::unique_ptr<client::Client> client_;

@@ -163,14 +163,14 @@ Host::Impl::Impl(const PluginSource& plugin, const Setup& setup)
   worker.set_fetcher(upstreams);
   writer.set_date(worker.date());
   pipeline.emplace(*loaded.assembly.site);
-  environment.emplace(http::SessionEnvironment{.worker = worker,
-                                               .service = *pipeline,
-                                               .limits = settings.worker.limits,
-                                               .memory = {worker.blocks(), segments},
-                                               .exchanges = exchanges,
-                                               .writer = writer,
-                                               .heads = settings.worker.known_heads ? &heads : nullptr,
-                                               .lines = settings.worker.known_heads ? &lines : nullptr});
+  environment.emplace(http1::Environment{.worker = worker,
+                                         .service = *pipeline,
+                                         .limits = settings.worker.limits,
+                                         .memory = {worker.blocks(), segments},
+                                         .exchanges = exchanges,
+                                         .writer = writer,
+                                         .heads = settings.worker.known_heads ? &heads : nullptr,
+                                         .lines = settings.worker.known_heads ? &lines : nullptr});
   start();
 }
 

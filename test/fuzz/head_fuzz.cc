@@ -19,14 +19,14 @@
 
 #include "fuzz/choices.h"
 #include "http/known_heads.h"
-#include "http/known_lines.h"
-#include "http/parser.h"
+#include "http1/known_lines.h"
+#include "http1/parser.h"
 
 namespace leat::fuzz {
 
 namespace {
 
-using http::Parser;
+using http1::Parser;
 
 // All that an owner can learn from a parser, as text that two runs can be compared by.
 struct Reading {
@@ -59,7 +59,7 @@ std::string describe(const http::Head& head) {
 using NextPiece = std::function<size_t(size_t left)>;
 
 // Reads one request from the front of `text`.
-Reading read(std::string_view text, const http::Limits& limits, http::KnownLines* lines,
+Reading read(std::string_view text, const http::Limits& limits, http1::KnownLines* lines,
              const NextPiece& next) {
   static BlockPool pool(1024, 1024);
   Arena arena(pool, size_t{1} << 20);
@@ -262,7 +262,7 @@ void run(const uint8_t* data, size_t size) {
   text.remove_prefix(std::min(text.find_first_not_of("\r\n"), text.size()));
   if (text.empty()) return;
 
-  static http::KnownLines lines;
+  static http1::KnownLines lines;
   const NextPiece whole = [](size_t left) { return left; };
   const NextPiece pieces = [&](size_t left) {
     return std::min<size_t>(left, 1 + random() % (random() % 2 ? 3 : 60));

@@ -328,7 +328,7 @@ TEST_CASE("middleware kinds: requests through all of them ask nothing of the hea
   for (const MiddlewareKind& kind : kinds())
     if (kind.name != "access_log") stage.middleware(std::string(kind.name));
   stage.route("/");
-  http::Session& session = stage.session();
+  http1::Session& session = stage.session();
   const auto serve = [&] {
     session.feed("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     std::string_view parts[8];

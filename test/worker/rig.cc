@@ -92,8 +92,9 @@ Rig::Rig(const Options& options)
                   .writer = writer,
                   .heads = &heads,
                   .lines = &lines},
+      sessions(environment),
       timers(std::make_unique<worker::ExchangeTimers>(loop->timers(), *this, options.exchanges * 2)),
-      connections(std::make_unique<worker::Connections>(*loop, environment,
+      connections(std::make_unique<worker::Connections>(*loop, sessions, environment.memory,
                                                         with_transport(options.connections, odd))),
       acceptor(std::make_unique<worker::Acceptor>(*loop, *connections, Fd(::eventfd(0, EFD_CLOEXEC)), 0)) {
   writer.set_date(TestWorker::kDate);
@@ -147,9 +148,9 @@ bool Rig::resume_after(http::Ticket ticket, uint64_t delay_ms, Resume call, void
 }
 
 void Rig::resume(http::Exchange& exchange, Resume call, void* argument) {
-  http::Session& session = exchange.session();
-  connections->touch(session);
-  session.resume(exchange, call, argument);
+  http::Protocol& protocol = *exchange.stream().protocol();
+  connections->touch(protocol);
+  protocol.resume(exchange, call, argument);
 }
 
 void Rig::on_completion(const net::Completion& completion) {

@@ -72,10 +72,11 @@ class Rig final : public net::LoopClient, public http::WorkerContext, public wor
   BlockPool pool;
   NodePool<transport::OutputSegment> segments;
   http::ExchangePool exchanges;
-  http::Writer writer{"leat"};
+  http1::Writer writer{"leat"};
   http::KnownHeads heads;
-  http::KnownLines lines;
-  http::SessionEnvironment environment;
+  http1::KnownLines lines;
+  http1::Environment environment;
+  http1::Sessions sessions;
   std::unique_ptr<worker::ExchangeTimers> timers;
   std::unique_ptr<worker::Connections> connections;
   std::unique_ptr<worker::Acceptor> acceptor;

@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace leat::http {
+namespace leat::http1 {
 
 class ChunkReader {
  public:
@@ -56,4 +56,4 @@ class ChunkReader {
   std::string_view piece_, wrong_;
 };
 
-}  // namespace leat::http
+}  // namespace leat::http1

@@ -1,20 +1,24 @@
-#include "http/session.h"
+#include "http1/session.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
+#include <charconv>
+#include <new>
 
 #include "base/check.h"
 #include "http/problem.h"
 #include "http/status.h"
 
-namespace leat::http {
+namespace leat::http1 {
 
 namespace {
 
 // Chunk sizes, extensions and trailers are bytes that no body limit counts. A peer may spend this much on
 // them, and eight for each byte of payload: a chunk of one byte takes six.
 constexpr uint64_t kMostOverhead = 16 * 1024;
+
+// A request body that was not wanted is read over up to here, so that the connection can go on; past it, it
+// is closed.
+constexpr uint64_t kMostDiscarded = 64 * 1024;
 
 // A client may send an empty line too many behind a request, and some did (RFC 9112, section 2.2).
 constexpr uint8_t kMostBlankLines = 3;
@@ -29,18 +33,33 @@ static_assert(kAnswerWithoutMemory.size() - kHeadWithoutMemory == 116);
 // The same before it is known what was asked for: HEAD has no body.
 constexpr std::string_view kTurnedAway =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
-static_assert(kRetryAfterS == "1", "both say so");
+static_assert(http::kRetryAfterS == "1", "both say so");
 
 constexpr bool is_line_end(char c) { return c == '\r' || c == '\n'; }
 
+// In HTTP/1.0 only the connection's end tells where a body of unknown length ends.
+ResponseFraming in_http1(const http::AnswerFraming& framing, unsigned minor_version) {
+  using Kind = ResponseFraming::Kind;
+  switch (framing.kind) {
+    case http::AnswerFraming::Kind::None:
+      return {};
+    case http::AnswerFraming::Kind::Length:
+      return {.kind = Kind::Length, .length = framing.length};
+    case http::AnswerFraming::Kind::Unknown:
+      break;
+  }
+  if (minor_version > 0) return {.kind = Kind::Chunked};
+  return {.kind = Kind::UntilClose, .close = true};
+}
+
 }  // namespace
 
-Session::Session(SessionEnvironment& environment, std::string_view peer, uint32_t owner)
-    : env_(environment),
-      peer_(peer),
-      owner_(owner),
-      output_(environment.memory),
-      input_(environment.memory.blocks) {
+std::unique_ptr<http::Protocol> Sessions::make(const http::ProtocolPeer& peer) {
+  return std::make_unique<Session>(environment_, peer);
+}
+
+Session::Session(Environment& environment, const http::ProtocolPeer& peer)
+    : Protocol(peer, environment.memory), env_(environment), input_(environment.memory.blocks) {
   deadline_ms_ = now_ms() + env_.limits.idle_timeout_ms;
 }
 
@@ -87,9 +106,8 @@ void Session::sent(size_t size) {
   output_.consume(size);
   if (half_closed()) ended_since_ms_ = now_ms();
   if (output_.size() > env_.limits.output_low_bytes) return;
-  if (exchange_ != nullptr && exchange_->blocked_) {
-    exchange_->blocked_ = false;
-    if (exchange_->state_ == Exchange::State::Streaming) env_.service.on_writable(*exchange_);
+  if (exchange_ != nullptr && side().take_blocked()) {
+    if (!exchange_->finished()) env_.service.on_writable(*exchange_);
     run_input();
   } else if (held_by_output_) {
     run_input();
@@ -97,26 +115,12 @@ void Session::sent(size_t size) {
   settle();
 }
 
-void Session::resume(Exchange& exchange, WorkerContext::Resume call, void* argument) {
+void Session::resume(http::Exchange& exchange, http::WorkerContext::Resume call, void* argument) {
   ENSURE(&exchange == exchange_ && !running_);
-  exchange.suspended_ = false;
+  side().end_suspension();
   call(exchange, argument);
   run_input();
   settle();
-}
-
-void Session::hold() {
-  exchange_->requested_ = false;
-  step_ = Step::Held;
-}
-
-void Session::release() {
-  if (step_ == Step::Held) ask_service();
-}
-
-uint64_t Session::answer_deadline_ms() const {
-  const bool owed = step_ == Step::Answer && exchange_ != nullptr && !exchange_->started();
-  return owed ? answer_since_ms_ + env_.limits.answer_timeout_ms : UINT64_MAX;
 }
 
 void Session::take_turn() {
@@ -152,7 +156,7 @@ void Session::deadline_passed() {
       break;
     case Step::Answer:
       // As a resumed handler would: nothing of the plugin is on the stack.
-      exchange_->suspended_ = false;
+      side().end_suspension();
       env_.service.on_late(*exchange_);
       exchange_->send_problem(504, "The server did not answer in time.");
       run_input();
@@ -165,9 +169,9 @@ void Session::deadline_passed() {
 }
 
 void Session::give_up_input() {
-  const bool owes_body = step_ == Step::Held && exchange_->request.head().framing != Framing::None;
+  const bool owes_body = step_ == Step::Held && exchange_->request.head().framing != http::Framing::None;
   if (step_ == Step::Head || step_ == Step::Body || owes_body) {
-    refuse(kOutOfMemory);
+    refuse(http::kOutOfMemory);
   } else {
     deaf_ = draining_ = true;
     input_.clear();
@@ -178,7 +182,7 @@ void Session::give_up_input() {
 
 size_t Session::footprint() const {
   size_t bytes = output_.footprint() + input_.footprint();
-  if (exchange_ != nullptr) bytes += sizeof(Exchange) + exchange_->arena_.footprint() + exchange_->body_room_;
+  if (exchange_ != nullptr) bytes += side().footprint();
   return bytes;
 }
 
@@ -246,7 +250,8 @@ size_t Session::run(std::string_view in) {
         go_on = parse_body(in, at);
         break;
       case Step::Held:
-        go_on = false;
+        go_on = !exchange_->held();
+        if (go_on) ask_service();
         break;
       case Step::Answer:
         go_on = end_answer();
@@ -280,35 +285,50 @@ void Session::read_blank_lines(std::string_view in, size_t& used) {
 
 bool Session::start_request(std::string_view in, size_t& used) {
   if (exchange_ == nullptr) {
-    exchange_ = env_.exchanges.take(*this, env_.limits.request_memory_bytes);
+    exchange_ = take_exchange();
     if (exchange_ == nullptr) {
       turn_away();
       return true;
     }
   }
-  exchange_->body_limit_ = env_.limits.body_bytes;
-  exchange_->request.set_peer(peer_);
-  body_begun_ = false;
+  ENSURE(!exchange_->started() && parser_ == nullptr);
+  exchange_->set_body_limit(env_.limits.body_bytes);
+  exchange_->request.set_peer(peer_.address);
+  body_begun_ = body_paused_ = false;
   body_bytes_ = body_overhead_ = 0;
   step_ = Step::Head;
   asks_head_ = false;
   if (blank_bytes_ == 0) head_since_ms_ = now_ms();
   blank_bytes_ = 0;
   if (env_.heads != nullptr) {
-    if (KnownHead* known = env_.heads->match_and_pin(in.substr(used), hint_)) {
-      hint_ = exchange_->known_ = known;
-      exchange_->request.head_ = &known->head;
+    if (http::KnownHead* known = env_.heads->match_and_pin(in.substr(used), hint_)) {
+      hint_ = known;
+      side().set_known_head(*known);
       used += known->head.size;
       begin_request();
       return true;
     }
   }
-  exchange_->parser_.reset(exchange_->arena_, env_.limits, env_.lines);
+  void* const place = exchange_->arena().allocate(sizeof(Parser), alignof(Parser));
+  if (place == nullptr) {
+    asks_head_ = in.substr(used).starts_with("HEAD ");
+    refuse(http::kOutOfMemory);
+    return true;
+  }
+  parser_ = new (place) Parser;
+  parser_->reset(exchange_->arena(), env_.limits, env_.lines);
   return true;
 }
 
+http::Exchange* Session::take_exchange() {
+  http::Exchange* const taken = env_.exchanges.take(*this, env_.service, env_.limits.request_memory_bytes);
+  if (taken != nullptr && internal()) http::StreamSide(*taken).set_internal();
+  return taken;
+}
+
 bool Session::parse_head(std::string_view in, size_t& used) {
-  Parser& parser = exchange_->parser_;
+  ENSURE(parser_ != nullptr);
+  Parser& parser = *parser_;
   asks_head_ = in.substr(used).starts_with("HEAD ");
   switch (parser.parse_head(in.substr(used))) {
     case Parser::Step::More:
@@ -321,10 +341,10 @@ bool Session::parse_head(std::string_view in, size_t& used) {
     default:
       break;
   }
-  const Head& head = parser.head();
-  exchange_->request.head_ = &head;
+  const http::Head& head = parser.head();
+  exchange_->request.show_head(head);
   used += head.size;
-  if (env_.heads != nullptr && head.framing == Framing::None && !head.expect_continue)
+  if (env_.heads != nullptr && head.framing == http::Framing::None && !head.expect_continue)
     env_.heads->offer(head);
   begin_request();
   return true;
@@ -332,7 +352,7 @@ bool Session::parse_head(std::string_view in, size_t& used) {
 
 // The head is complete: the service has the word.
 void Session::begin_request() {
-  const Head& head = exchange_->request.head();
+  const http::Head& head = exchange_->request.head();
   ++requests_;
   exchange_->started_ns = env_.worker.now_ns();
   exchange_->close_after = !head.keep_alive;
@@ -340,14 +360,17 @@ void Session::begin_request() {
 }
 
 void Session::ask_service() {
-  const Head& head = exchange_->request.head();
+  const http::Head& head = exchange_->request.head();
   step_ = Step::Head;
-  exchange_->requested_ = true;
+  side().set_requested();
   body_mode_ = env_.service.on_request(*exchange_);
-  if (step_ != Step::Head) return;  // it is held; or the service gave up, or memory did
-  if (head.framing == Framing::None) {
-    step_ = Step::Answer;
-    answer_since_ms_ = now_ms();
+  if (step_ != Step::Head) return;  // the service gave up, or memory did
+  if (exchange_->held()) {
+    step_ = Step::Held;
+    return;
+  }
+  if (head.framing == http::Framing::None) {
+    await_answer();
     if (!exchange_->finished()) env_.service.on_body_end(*exchange_);
     return;
   }
@@ -362,26 +385,28 @@ void Session::ask_service() {
   step_ = Step::Body;
   body_since_ms_ = body_read_ms_ = now_ms();
   body_held_since_ms_ = 0;
-  if (!exchange_->started()) continue_body();
+  if (!exchange_->started()) continue_body(*exchange_);
 }
 
 // Tells a client that waits for it to go on with the body (RFC 9110, section 10.1.1). Nothing where that was
 // done, or the body has begun without.
-void Session::continue_body() {
-  const Head& head = exchange_->request.head();
-  if (!head.expect_continue || head.framing == Framing::None || body_begun_) return;
+void Session::continue_body(http::Exchange& exchange) {
+  ENSURE(&exchange == exchange_);
+  const http::Head& head = exchange_->request.head();
+  if (!head.expect_continue || head.framing == http::Framing::None || body_begun_) return;
   body_begun_ = true;
   // Pinned, so that it is queued whole or not at all.
-  if (!output_.append_pinned("HTTP/1.1 100 Continue\r\n\r\n", {})) cut_answer(kOutOfMemory);
+  if (!output_.append_pinned("HTTP/1.1 100 Continue\r\n\r\n", {})) cut_answer(http::kOutOfMemory);
 }
 
 bool Session::parse_body(std::string_view in, size_t& used) {
-  if (exchange_->finished() && (exchange_->close_after || exchange_->much_body_left())) {
+  if (exchange_->finished() && (exchange_->close_after || much_body_left())) {
     close(true);
     return true;
   }
   if (body_held()) return false;
-  Parser& parser = exchange_->parser_;
+  ENSURE(parser_ != nullptr);
+  Parser& parser = *parser_;
   size_t taken = 0;
   const Parser::Step step = parser.parse_body(in.substr(used), taken);
   used += taken;
@@ -391,7 +416,7 @@ bool Session::parse_body(std::string_view in, size_t& used) {
   if (taken != 0) body_begun_ = true;
   if (step == Parser::Step::Refused) {
     refuse(parser.refusal());
-  } else if (body_bytes_ > exchange_->body_limit_) {
+  } else if (body_bytes_ > side().body_limit()) {
     refuse({413, "The request's body is larger than this resource takes."});
   } else if (body_overhead_ > kMostOverhead + env_.limits.header_bytes + 8 * body_bytes_) {
     refuse({400, "The body's chunk framing is larger than what it frames."});
@@ -409,37 +434,25 @@ bool Session::parse_body(std::string_view in, size_t& used) {
 
 void Session::take_piece(std::string_view piece) {
   if (exchange_->finished()) return;
-  if (body_mode_ == Service::BodyMode::Stream) {
+  if (body_mode_ == http::Service::BodyMode::Stream) {
     env_.service.on_body(*exchange_, piece);
-  } else if (body_mode_ == Service::BodyMode::Buffer && !buffer_piece(piece)) {
-    refuse(kOutOfMemory);
+  } else if (body_mode_ == http::Service::BodyMode::Buffer && !side().keep_body(piece)) {
+    refuse(http::kOutOfMemory);
   }
-}
-
-bool Session::buffer_piece(std::string_view piece) {
-  Exchange& exchange = *exchange_;
-  const size_t needed = exchange.body_size_ + piece.size();
-  if (needed > exchange.body_room_) {
-    // What was announced is believed up to a block at a time: memory follows the bytes, not the promise.
-    size_t room = std::max(needed, exchange.body_room_ * 2);
-    const Head& head = exchange.request.head();
-    if (head.framing == Framing::Length) room = std::min<size_t>(room, head.content_length);
-    if (!exchange.grow_body(room)) return false;
-  }
-  std::memcpy(exchange.body_ + exchange.body_size_, piece.data(), piece.size());
-  exchange.body_size_ = needed;
-  return true;
 }
 
 void Session::end_body() {
+  await_answer();
+  if (exchange_->finished()) return;
+  side().show_body(parser_->trailers(), parser_->trailer_bytes());
+  env_.service.on_body_end(*exchange_);
+}
+
+// The request has come whole.
+void Session::await_answer() {
   step_ = Step::Answer;
   answer_since_ms_ = now_ms();
-  if (exchange_->finished()) return;
-  Request& request = exchange_->request;
-  request.body_ = {exchange_->body_, exchange_->body_size_};
-  request.trailers_ = exchange_->parser_.trailers();
-  request.trailer_bytes_ = exchange_->parser_.trailer_bytes();
-  env_.service.on_body_end(*exchange_);
+  side().set_complete(answer_since_ms_ + env_.limits.answer_timeout_ms);
 }
 
 // False while the answer is still to come.
@@ -451,38 +464,153 @@ bool Session::end_answer() {
     return true;
   }
   env_.service.on_done(*exchange_);
+  parser_ = nullptr;
   env_.exchanges.renew(*exchange_);
   step_ = Step::Idle;
   return true;
 }
 
+// --- The answer -------------------------------------------------------------------------------------
+
+void Session::answer(http::Exchange& exchange, http::AnswerFraming framing, std::string_view body,
+                     const http::Release* pinned) {
+  ENSURE(&exchange == exchange_ && exchange.finished());
+  const ResponseFraming told = in_http1(framing, exchange.request.minor_version());
+  if (exchange.head_only()) body = {};
+  bool body_done = false;
+  if (pinned != nullptr) {
+    const bool sends = write_head(told, Extent::Whole, {}, body_done) && !body.empty();
+    const bool queued = sends && output_.append_pinned(body, *pinned);
+    if (queued) return side().count_sent(body.size());
+    if (pinned->run != nullptr) pinned->run(pinned->context);
+    if (sends) cut_answer(http::kOutOfMemory);
+    return;
+  }
+  // All of it has room, or nothing is begun.
+  if (body.size() >= http::Exchange::kLeastPinned && !output_.has_room(body.size())) {
+    env_.memory.blocks.count_refusal();
+    return answer_without_memory();
+  }
+  if (!write_head(told, Extent::Whole, body, body_done)) return;
+  if (!body_done && !output_.append(body)) return cut_answer(http::kOutOfMemory);
+  side().count_sent(body.size());
+}
+
+void Session::head(http::Exchange& exchange, http::AnswerFraming framing) {
+  ENSURE(&exchange == exchange_ && exchange.started());
+  const ResponseFraming told = in_http1(framing, exchange.request.minor_version());
+  chunked_ = told.kind == ResponseFraming::Kind::Chunked;
+  bool body_done = false;
+  write_head(told, Extent::Pieces, {}, body_done);
+}
+
+bool Session::data(http::Exchange& exchange, std::string_view bytes) {
+  ENSURE(&exchange == exchange_ && exchange.started());
+  if (!exchange.head_only() && !bytes.empty()) {
+    if (!append_piece(bytes)) {
+      cut_answer(http::kOutOfMemory);
+      return false;
+    }
+    side().count_sent(bytes.size());
+  }
+  return !over_high_water();
+}
+
+void Session::end(http::Exchange& exchange) {
+  ENSURE(&exchange == exchange_ && exchange.finished());
+  if (!chunked_ || exchange.head_only()) return;
+  bool queued = output_.append("0\r\n");
+  for (const http::Response::Field& field : exchange.trailers().fields())
+    queued = queued && output_.append(field.name) && output_.append(": ") && output_.append(field.value) &&
+             output_.append("\r\n");
+  if (!queued || !output_.append("\r\n")) cut_answer(http::kOutOfMemory);
+}
+
+void Session::cut(http::Exchange& exchange, const http::Refusal& why) {
+  ENSURE(&exchange == exchange_);
+  cut_answer(why);
+}
+
+void Session::body_flow(http::Exchange& exchange, bool paused) {
+  if (&exchange == exchange_) body_paused_ = paused;  // else it has ended
+}
+
+bool Session::append_piece(std::string_view bytes) {
+  if (!chunked_) return output_.append(bytes);
+  char size[20];
+  char* end = std::to_chars(size, size + 16, bytes.size(), 16).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  return output_.append({size, static_cast<size_t>(end - size)}) && output_.append(bytes) &&
+         output_.append("\r\n");
+}
+
+// False where another answer took its place.
+bool Session::write_head(ResponseFraming framing, Extent extent, std::string_view body, bool& body_done) {
+  http::Exchange& exchange = *exchange_;
+  exchange.close_after = framing.close = framing.close || must_close(extent);
+  framing.say_keep_alive = !framing.close && exchange.request.minor_version() == 0;
+  if (env_.writer.write_head(output_, exchange.response, framing, body, body_done)) return true;
+  if (!env_.writer.fits(exchange.response)) {
+    side().finish();
+    body = side().replace_head();
+    framing.kind = ResponseFraming::Kind::Length;
+    framing.length = body.size();
+    if (exchange.request.method() == http::Method::Head) body = {};
+    if (env_.writer.write_head(output_, exchange.response, framing, body, body_done) && body_done) {
+      side().count_sent(body.size());
+      return false;
+    }
+  }
+  answer_without_memory();
+  return false;
+}
+
+// More of the request's body is still to come than is read over for an answer's sake.
+bool Session::much_body_left() const {
+  const http::Head& head = exchange_->request.head();
+  return head.framing == http::Framing::Length && head.content_length - body_bytes_ > kMostDiscarded;
+}
+
+// Whether the answer under way has to be the connection's last.
+bool Session::must_close(Extent extent) const {
+  if (exchange_->close_after || last_request()) return true;
+  const http::Head& head = exchange_->request.head();
+  if (step_ != Step::Head && step_ != Step::Body) return false;
+  if (head.framing == http::Framing::None) return false;
+  // The client may be waiting for a 100 that will not come: nobody knows whether the body follows.
+  if (head.expect_continue && !body_begun_) return true;
+  // One in pieces may well be as long as the body; how much of that is left is asked at its end.
+  return extent == Extent::Whole && much_body_left();
+}
+
 // --- Endings ----------------------------------------------------------------------------------------
 
 // Answers in the handler's place, if it has not begun to, and closes.
-void Session::refuse(const Refusal& refusal) {
-  if (exchange_ == nullptr) exchange_ = env_.exchanges.take(*this, env_.limits.request_memory_bytes);
+void Session::refuse(const http::Refusal& refusal) {
+  if (exchange_ == nullptr) exchange_ = take_exchange();
   if (exchange_ == nullptr) {
     turn_away();
     return;
   }
-  Exchange& exchange = *exchange_;
-  exchange.request.set_peer(peer_);  // what is refused may not have begun
+  http::Exchange& exchange = *exchange_;
+  exchange.request.set_peer(peer_.address);  // what is refused may not have begun
   if (exchange.finished()) {
     // The answer stands; only the rest of the request's body was bad.
     close(true);
     return;
   }
-  if (exchange.requested_) {
+  if (side().requested()) {
     // A handler may be waiting for more of a body that will not come. It has no say in the answer any more.
-    exchange.cancelled_ = true;
+    side().set_cancelled(true);
     env_.service.on_cancel(exchange);
-    exchange.cancelled_ = false;
+    side().set_cancelled(false);
   }
   if (exchange.started()) {
     cut_answer(refusal);
     return;
   }
-  if (!exchange.requested_ && asks_head_) exchange.show_head_request();
+  if (!side().requested() && asks_head_) side().show_head_request();
   exchange.close_after = true;
   if (refusal.status == 503) add_retry_after(exchange);
   exchange.send_problem(refusal.status, refusal.detail);
@@ -503,38 +631,38 @@ void Session::close(bool linger) {
 }
 
 // An answer that cannot be completed: what is queued is sent, then the connection is reset.
-void Session::cut_answer(const Refusal& why) {
+void Session::cut_answer(const http::Refusal& why) {
   cut_ = true;
   step_ = Step::Closing;
-  if (exchange_ == nullptr) return;
-  exchange_->state_ = Exchange::State::Finished;
-  exchange_->cut_ = why;
+  if (exchange_ != nullptr) side().cut(why);
 }
 
 // In place of an answer of which nothing was queued: one that lies ready. It is the connection's last.
 void Session::answer_without_memory() {
-  Exchange& exchange = *exchange_;
+  http::Exchange& exchange = *exchange_;
   // The answer that failed may have had no body of its own; only to HEAD this one has none.
-  const bool asked_head = exchange.request.method() == Method::Head;
+  const bool asked_head = exchange.request.method() == http::Method::Head;
   const size_t size = asked_head ? kHeadWithoutMemory : kAnswerWithoutMemory.size();
   if (!output_.append_pinned(kAnswerWithoutMemory.substr(0, size), {})) cut_ = true;
   exchange.response.reset();
   exchange.response.status = 503;
-  exchange.state_ = Exchange::State::Finished;
+  side().finish();
+  side().set_cancelled(true);  // whatever the handler still says, nobody hears it
   exchange.close_after = true;
-  exchange.cancelled_ = true;  // whatever the handler still says, nobody hears it
 }
 
 void Session::end_exchange() {
   if (exchange_ == nullptr) return;
-  Exchange& exchange = *exchange_;
+  http::Exchange& exchange = *exchange_;
+  http::StreamSide its = side();
   exchange_ = nullptr;
-  exchange.cancelled_ = true;
+  its.set_cancelled(true);
   if (!exchange.finished()) {
-    exchange.cut_ = {499, "The client left before the answer was complete."};
-    if (exchange.requested_) env_.service.on_cancel(exchange);
+    its.set_cut({499, "The client left before the answer was complete."});
+    if (its.requested()) env_.service.on_cancel(exchange);
   }
   env_.service.on_done(exchange);
+  parser_ = nullptr;
   env_.exchanges.give(exchange);
 }
 
@@ -554,13 +682,13 @@ void Session::give_up() {
 }
 
 bool Session::last_request() const {
-  return draining_ || internal_ || requests_ >= env_.limits.requests_per_connection;
+  return draining_ || internal() || requests_ >= env_.limits.requests_per_connection;
 }
 
 // Ends what has come to its end and says when to look again. The last act of every event.
 void Session::settle() {
   if (step_ == Step::Closing) end_exchange();
-  const Limits& limits = env_.limits;
+  const http::Limits& limits = env_.limits;
   switch (step_) {
     case Step::Idle:
       if (blank_bytes_ != 0) {
@@ -593,7 +721,7 @@ void Session::settle() {
       break;
     }
     case Step::Answer:
-      deadline_ms_ = answer_deadline_ms();
+      deadline_ms_ = exchange_->answer_deadline_ms();
       if (half_closed()) [[unlikely]]
         deadline_ms_ = std::min(deadline_ms_, give_up_ms());
       break;
@@ -604,4 +732,4 @@ void Session::settle() {
   }
 }
 
-}  // namespace leat::http
+}  // namespace leat::http1

@@ -1,4 +1,4 @@
-#include "http/known_runs.h"
+#include "http1/known_runs.h"
 
 #include <sys/mman.h>
 
@@ -7,14 +7,13 @@
 
 #include "base/check.h"
 #include "http/bytes.h"
-#include "http/known_lines.h"
 
-namespace leat::http {
+namespace leat::http1 {
 
 namespace {
 
 bool begins_with(std::string_view text, const KnownRun& run) {
-  return run.size != 0 && text.size() >= run.size && equal_bytes(run.bytes, text.data(), run.size);
+  return run.size != 0 && text.size() >= run.size && http::equal_bytes(run.bytes, text.data(), run.size);
 }
 
 }  // namespace
@@ -31,7 +30,7 @@ KnownRuns::KnownRuns() {
 
 const KnownRun* KnownRuns::match(std::string_view text) const {
   if (text.size() < kHashed) return nullptr;
-  const uint64_t hash = hash_bytes(text.data(), kHashed, process_seed());
+  const uint64_t hash = http::hash_bytes(text.data(), kHashed, http::process_seed());
   const KnownRun* longest = nullptr;
   const KnownRun* set = set_of(hash);
   for (const KnownRun* run = set; run != set + kWays; ++run)
@@ -40,17 +39,17 @@ const KnownRun* KnownRuns::match(std::string_view text) const {
   return longest;
 }
 
-void KnownRuns::offer(std::string_view text, std::span<const HeaderSlot> slots, uint32_t origin,
+void KnownRuns::offer(std::string_view text, std::span<const http::HeaderSlot> slots, uint32_t origin,
                       const KnownLine* last) {
   if (text.size() < kHashed || text.size() > KnownRun::kMostBytes || slots.size() > KnownRun::kMostLines)
     return;
-  const uint64_t whole = hash_bytes(text.data(), text.size(), process_seed());
+  const uint64_t whole = http::hash_bytes(text.data(), text.size(), http::process_seed());
   auto& seen = seen_[(whole >> 32) % kSeen];
   if (seen != static_cast<uint32_t>(whole)) {
     seen = static_cast<uint32_t>(whole);
     return;
   }
-  const uint64_t hash = hash_bytes(text.data(), kHashed, process_seed());
+  const uint64_t hash = http::hash_bytes(text.data(), kHashed, http::process_seed());
   KnownRun* set = set_of(hash);
   KnownRun* into = nullptr;
   for (KnownRun* run = set; run != set + kWays; ++run)
@@ -68,16 +67,16 @@ void KnownRuns::offer(std::string_view text, std::span<const HeaderSlot> slots, 
     into->slots[i].name.offset -= origin;
     into->slots[i].value.offset -= origin;
     // The one line of this field that is ever known.
-    if (slots[i].id == HeaderId::Connection) into->http11_only = true;
-    if (slots[i].id != HeaderId::Host) continue;
+    if (slots[i].id == http::HeaderId::Connection) into->http11_only = true;
+    if (slots[i].id != http::HeaderId::Host) continue;
     into->has_host = true;
     into->host = into->slots[i].value;
   }
 }
 
-bool KnownRuns::excluded(HeaderId id) {
-  return id == HeaderId::Authorization || id == HeaderId::Cookie || id == HeaderId::ProxyAuthorization ||
-         id == HeaderId::Expect;
+bool KnownRuns::excluded(http::HeaderId id) {
+  return id == http::HeaderId::Authorization || id == http::HeaderId::Cookie ||
+         id == http::HeaderId::ProxyAuthorization || id == http::HeaderId::Expect;
 }
 
-}  // namespace leat::http
+}  // namespace leat::http1

@@ -2,7 +2,7 @@
 //
 // What varies between a browser's requests is the target, and a cookie or an id; the lines between stay, in
 // the same order. A run is what a head began with, behind its request line, up to the first line that is not
-// known (http/known_lines.h) or that does not belong in one (excluded()). Cookies and credentials don't, so
+// known (http1/known_lines.h) or that does not belong in one (excluded()). Cookies and credentials don't, so
 // that all users of a browser share a run. Taking a run is taking its lines one by one: they are the same
 // bytes, and each was entered as a known line.
 //
@@ -22,21 +22,21 @@
 
 #include "http/head.h"
 
-namespace leat::http {
+namespace leat::http1 {
 
 struct KnownLine;
 
 struct KnownRun {
   static constexpr size_t kMostBytes = 1024;
   static constexpr size_t kMostLines = 24;
-  uint64_t hash = 0;                // of the first bytes, see KnownRuns::kHashed
-  uint16_t size = 0;                // with the last line's ending; 0: free
-  uint16_t count = 0;               // of lines
-  bool http11_only = false;         // has such a line, see KnownLine
-  bool has_host = false;            // one of the lines is Host
-  Span host;                        // its value, relative to the run
-  const KnownLine* last = nullptr;  // the table's entry for the last line, for what follows it
-  HeaderSlot slots[kMostLines];     // relative to the run
+  uint64_t hash = 0;                   // of the first bytes, see KnownRuns::kHashed
+  uint16_t size = 0;                   // with the last line's ending; 0: free
+  uint16_t count = 0;                  // of lines
+  bool http11_only = false;            // has such a line, see KnownLine
+  bool has_host = false;               // one of the lines is Host
+  http::Span host;                     // its value, relative to the run
+  const KnownLine* last = nullptr;     // the table's entry for the last line, for what follows it
+  http::HeaderSlot slots[kMostLines];  // relative to the run
   char bytes[kMostBytes];
 };
 
@@ -49,11 +49,11 @@ class KnownRuns {
 
   // Remembers `text`, which begins the header section of a complete head: the known lines at `slots`, whose
   // offsets count from `origin` bytes before `text`.
-  void offer(std::string_view text, std::span<const HeaderSlot> slots, uint32_t origin,
+  void offer(std::string_view text, std::span<const http::HeaderSlot> slots, uint32_t origin,
              const KnownLine* last);
 
   // True for fields that tell one user from another, and for those that each head must be asked about.
-  static bool excluded(HeaderId id);
+  static bool excluded(http::HeaderId id);
 
  private:
   static constexpr size_t kHashed = 128;
@@ -74,4 +74,4 @@ class KnownRuns {
   uint32_t victim_ = 0;
 };
 
-}  // namespace leat::http
+}  // namespace leat::http1

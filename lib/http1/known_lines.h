@@ -23,9 +23,9 @@
 
 #include "http/bytes.h"
 #include "http/head.h"
-#include "http/known_runs.h"
+#include "http1/known_runs.h"
 
-namespace leat::http {
+namespace leat::http1 {
 
 struct KnownLine {
   static constexpr size_t kMostBytes = 256;
@@ -34,7 +34,7 @@ struct KnownLine {
   uint16_t name_size = 0;  // the name begins the line
   uint16_t value_offset = 0;
   uint16_t value_size = 0;
-  HeaderId id = HeaderId::Unknown;
+  http::HeaderId id = http::HeaderId::Unknown;
   bool http11_only = false;  // "Connection: keep-alive", which says something in HTTP/1.0
   uint16_t next = 0;         // the entry that followed this one the last time
   char bytes[kMostBytes];
@@ -54,17 +54,18 @@ class KnownLines {
   }
 
   // Remembers a line that the parser accepted as part of a complete head. `slot` is relative to the line.
-  void offer(std::string_view line, const HeaderSlot& slot);
+  void offer(std::string_view line, const http::HeaderSlot& slot);
 
   // Those of them that come together.
   [[nodiscard]] KnownRuns& runs() { return runs_; }
 
   // True for the fields that steer llhttp: those which decide framing, persistence or a protocol switch.
-  static bool steers_parser(HeaderId id);
+  static bool steers_parser(http::HeaderId id);
 
  private:
   static bool matches(const KnownLine& line, std::string_view text) {
-    return line.size != 0 && text.size() >= line.size && equal_bytes(line.bytes, text.data(), line.size);
+    return line.size != 0 && text.size() >= line.size &&
+           http::equal_bytes(line.bytes, text.data(), line.size);
   }
   const KnownLine* look_up(std::string_view text, uint16_t& next);
 
@@ -84,4 +85,4 @@ class KnownLines {
   uint16_t first_ = 0;  // the entry that the last head began with
 };
 
-}  // namespace leat::http
+}  // namespace leat::http1

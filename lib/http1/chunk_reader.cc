@@ -1,10 +1,10 @@
-#include "http/chunk_reader.h"
+#include "http1/chunk_reader.h"
 
 #include <algorithm>
 
 #include "base/text.h"
 
-namespace leat::http {
+namespace leat::http1 {
 
 namespace {
 
@@ -131,4 +131,4 @@ bool ChunkReader::take_extension(char c) {
   }
 }
 
-}  // namespace leat::http
+}  // namespace leat::http1

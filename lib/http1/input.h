@@ -10,7 +10,7 @@
 
 #include "base/block_pool.h"
 
-namespace leat::http {
+namespace leat::http1 {
 
 class Input {
  public:
@@ -40,4 +40,4 @@ class Input {
   size_t end_ = 0;
 };
 
-}  // namespace leat::http
+}  // namespace leat::http1

@@ -1,17 +1,17 @@
 // Parser: request bytes to heads and body pieces, with llhttp as the judge.
 //
-// One parser follows one message; it lives in the message's exchange. It stops after each thing worth
-// telling (a complete head, a piece of body, the end), so that its owner runs at its own pace: nothing is
+// One parser follows one message; it lies in the arena of the message's exchange. It stops after each thing
+// worth telling (a complete head, a piece of body, the end), so that its owner runs at its own pace: nothing is
 // called back. llhttp decides what is well-formed. What it lets through and a server must refuse (libraries
 // change; RFC 9110 and 9112 do not) is refused here: no HTTP/0.9, no missing or second Host, no
 // Transfer-Encoding in HTTP/1.0, no coding but chunked, no other protocols and their methods, and limits.
 // What it refuses and a server should take is little, and read here: later versions of HTTP/1, tabs where
-// they are white space, and the chunks of a body (http/chunk_reader.h). Connection is read here, too, as
+// they are white space, and the chunks of a body (http1/chunk_reader.h). Connection is read here, too, as
 // llhttp takes Proxy-Connection for it.
 //
 // The head is fed line by line so that header lines known from earlier requests can be left out
-// (http/known_lines.h, http/known_runs.h). Results are offsets into the head, so the owner may move the bytes
-// between calls.
+// (http1/known_lines.h, http1/known_runs.h). Results are offsets into the head, so the owner may move the
+// bytes between calls.
 //
 // Answers of other servers are read by client/response_parser.h; nobody else uses llhttp.
 #pragma once
@@ -22,13 +22,13 @@
 #include <string_view>
 
 #include "base/arena.h"
-#include "http/chunk_reader.h"
 #include "http/head.h"
-#include "http/known_lines.h"
 #include "http/limits.h"
 #include "http/refusal.h"
+#include "http1/chunk_reader.h"
+#include "http1/known_lines.h"
 
-namespace leat::http {
+namespace leat::http1 {
 
 class Parser {
  public:
@@ -37,7 +37,7 @@ class Parser {
   Parser& operator=(const Parser&) = delete;
 
   // Makes ready for a new message. `lines` may be nullptr: then llhttp sees every line.
-  void reset(Arena& arena, const Limits& limits, KnownLines* lines);
+  void reset(Arena& arena, const http::Limits& limits, KnownLines* lines);
 
   enum class Step : uint8_t { More, Head, Body, End, Refused };
 
@@ -45,7 +45,7 @@ class Parser {
   // More: call again with more bytes. Head: head() is set, its bytes copied into the arena; head().size bytes
   // of `text` are used. Refused: refusal() says why.
   Step parse_head(std::string_view text);
-  [[nodiscard]] const Head& head() const { return head_; }
+  [[nodiscard]] const http::Head& head() const { return head_; }
 
   // The bytes after the head, each exactly once. `used` is set to how many bytes of `text` were taken.
   // Body: piece() is a view into `text`. End: the message is complete. More: all was taken.
@@ -53,10 +53,10 @@ class Parser {
   [[nodiscard]] std::string_view piece() const { return piece_; }
   // Trailer fields, after End; offsets into trailer_bytes(). Framing fields among them are left out
   // (RFC 9110, section 6.5.1).
-  [[nodiscard]] std::span<const HeaderSlot> trailers() const { return {slots_, slot_count_}; }
+  [[nodiscard]] std::span<const http::HeaderSlot> trailers() const { return {slots_, slot_count_}; }
   [[nodiscard]] std::string_view trailer_bytes() const { return {trailer_bytes_, trailer_size_}; }
 
-  [[nodiscard]] Refusal refusal() const { return refusal_; }
+  [[nodiscard]] http::Refusal refusal() const { return refusal_; }
 
  private:
   friend struct ParserCallbacks;
@@ -82,11 +82,11 @@ class Parser {
   void offer_run() const;
   Step judge_body(std::string_view text, size_t& used);
   void finish_trailers();
-  bool append_trailer(const char* at, size_t size, Span HeaderSlot::* span);
+  bool append_trailer(const char* at, size_t size, http::Span http::HeaderSlot::* span);
 
   llhttp_t llhttp_;
   Arena* arena_ = nullptr;
-  const Limits* limits_ = nullptr;
+  const http::Limits* limits_ = nullptr;
   KnownLines* lines_ = nullptr;
   const KnownLine* hint_ = nullptr;  // the known line before
   uint32_t run_lines_ = 0;           // how many were taken as one run
@@ -106,15 +106,15 @@ class Parser {
   bool in_trailers_ = false;  // of a chunked body
   ChunkReader chunks_;
 
-  Head head_;
-  HeaderSlot* slots_ = nullptr;
+  http::Head head_;
+  http::HeaderSlot* slots_ = nullptr;
   uint32_t slot_count_ = 0;
   uint32_t slot_room_ = 0;
   std::string_view piece_;
   char* trailer_bytes_ = nullptr;
   uint32_t trailer_size_ = 0;
   uint32_t trailer_room_ = 0;
-  Refusal refusal_;
+  http::Refusal refusal_;
 };
 
-}  // namespace leat::http
+}  // namespace leat::http1

@@ -1,6 +1,6 @@
 // The parser's limits to the byte, and what it makes of a head's parts. Whether all ways of reading agree is
 // the fuzz targets' question.
-#include "http/parser.h"
+#include "http1/parser.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -17,9 +17,9 @@ using http::Head;
 using http::HeaderId;
 using http::KnownHead;
 using http::KnownHeads;
-using http::KnownLines;
 using http::Limits;
-using http::Parser;
+using http1::KnownLines;
+using http1::Parser;
 
 // A parser with its memory.
 struct Bench {
@@ -329,13 +329,13 @@ TEST_CASE("parser: what is wrong with a head is said in the same words whether i
 TEST_CASE("chunks: sizes that are none, or too large, are refused") {
   for (const std::string_view bad : {"", "-1", "+1", "0x1", "g", "10000000000000000", "ffffffffffffffffff"}) {
     INFO(bad);
-    http::ChunkReader reader;
+    http1::ChunkReader reader;
     size_t used = 0;
-    CHECK(reader.read(std::string(bad) + "\r\n", used) == http::ChunkReader::Step::Refused);
+    CHECK(reader.read(std::string(bad) + "\r\n", used) == http1::ChunkReader::Step::Refused);
   }
-  http::ChunkReader reader;
+  http1::ChunkReader reader;
   size_t used = 0;
-  CHECK(reader.read("0000000000000000000fFfFfFfFfFfFfFf\r\nx", used) == http::ChunkReader::Step::Data);
+  CHECK(reader.read("0000000000000000000fFfFfFfFfFfFfFf\r\nx", used) == http1::ChunkReader::Step::Data);
   CHECK(reader.piece() == "x");
 }
 
@@ -402,7 +402,7 @@ TEST_CASE("known lines: a line enters when it is seen again, and is matched whol
   lines.offer(line, slot);
   CHECK(lines.match(line, nullptr) == nullptr);
   lines.offer(line, slot);
-  const http::KnownLine* known = lines.match(line + "Host: a\r\n", nullptr);
+  const http1::KnownLine* known = lines.match(line + "Host: a\r\n", nullptr);
   REQUIRE(known != nullptr);
   CHECK(known->size == line.size());
   CHECK(known->id == HeaderId::Accept);
@@ -435,7 +435,7 @@ TEST_CASE("known lines: neither long lines nor those that steer the parser enter
 TEST_CASE("known lines: far more lines than there is room for leave those that are found right") {
   KnownLines lines;
   for (int round = 0; round < 3; ++round) {
-    const http::KnownLine* hint = nullptr;
+    const http1::KnownLine* hint = nullptr;
     for (int i = 0; i < 5000; ++i) {
       const std::string line = "X-" + std::to_string(i) + ": " + std::to_string(i * 7) + "\r\n";
       const auto colon = static_cast<uint32_t>(line.find(':'));
@@ -443,7 +443,7 @@ TEST_CASE("known lines: far more lines than there is room for leave those that a
                                   .value = {colon + 2, static_cast<uint32_t>(line.size()) - colon - 4}};
       lines.offer(line, slot);
       lines.offer(line, slot);
-      const http::KnownLine* known = lines.match(line, hint);
+      const http1::KnownLine* known = lines.match(line, hint);
       REQUIRE(known != nullptr);
       REQUIRE(std::string_view(known->bytes, known->size) == line);
       hint = known;
@@ -474,8 +474,8 @@ int remembered_number() {
       for (int i = 0; i < 6; ++i)
         for (const std::string& fields : {section + behind(number), section, longer})
           REQUIRE(bench.status("GET / HTTP/1.1\r\n" + fields + "\r\n", &lines) == 0);
-      const http::KnownRun* run = lines.runs().match(section + behind(number));
-      const http::KnownRun* other = lines.runs().match(longer);
+      const http1::KnownRun* run = lines.runs().match(section + behind(number));
+      const http1::KnownRun* other = lines.runs().match(longer);
       if (run != nullptr && other != nullptr && run != other) return number;
     }
     return 0;
@@ -512,7 +512,7 @@ TEST_CASE("known runs: a head that begins with one is read as without") {
       CHECK(described(with.parser.head()) == described(without.parser.head()));
       CHECK(with.parser.head().expect_continue == last);
     }
-    const http::KnownRun* run = lines.runs().match(section + behind(of));
+    const http1::KnownRun* run = lines.runs().match(section + behind(of));
     if (run == nullptr || run->count != 5) continue;
     ++remembered;
     CHECK(std::string_view(run->bytes, run->size) == section);
@@ -564,7 +564,7 @@ TEST_CASE("known runs: the longest is taken, and far more than there is room for
     REQUIRE(bench.status("GET / HTTP/1.1\r\n" + section + "\r\n", &lines) == 0);
     REQUIRE(bench.status("GET / HTTP/1.1\r\n" + longer + "\r\n", &lines) == 0);
   }
-  const http::KnownRun* run = lines.runs().match(longer);
+  const http1::KnownRun* run = lines.runs().match(longer);
   REQUIRE(run != nullptr);
   CHECK(run->size == longer.size());
   for (int i = 0; i < 1000; ++i) {

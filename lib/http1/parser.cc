@@ -1,4 +1,4 @@
-#include "http/parser.h"
+#include "http1/parser.h"
 
 #include <algorithm>
 #include <cstring>
@@ -8,14 +8,14 @@
 #include "http/authority.h"
 #include "http/problem.h"
 
-namespace leat::http {
+namespace leat::http1 {
 
 // llhttp calls these during feed() and parse_body(). They note what they are told and pause where the
 // owner has something to do.
 struct ParserCallbacks {
   static Parser& self(llhttp_t* llhttp) { return *static_cast<Parser*>(llhttp->data); }
 
-  static void extend(Parser& parser, Span& span, const char* at, size_t size) {
+  static void extend(Parser& parser, http::Span& span, const char* at, size_t size) {
     if (span.size == 0) span.offset = parser.base_at_ + static_cast<uint32_t>(at - parser.base_);
     span.size += static_cast<uint32_t>(size);
   }
@@ -28,9 +28,9 @@ struct ParserCallbacks {
     Parser& parser = self(llhttp);
     if (parser.in_value_ && !parser.add_slot()) return HPE_USER;
     parser.in_value_ = false;
-    HeaderSlot& slot = parser.slots_[parser.slot_count_ - 1];
+    http::HeaderSlot& slot = parser.slots_[parser.slot_count_ - 1];
     if (parser.part_ == Parser::Part::Body)
-      return parser.append_trailer(at, size, &HeaderSlot::name) ? 0 : HPE_USER;
+      return parser.append_trailer(at, size, &http::HeaderSlot::name) ? 0 : HPE_USER;
     extend(parser, slot.name, at, size);
     return 0;
   }
@@ -42,7 +42,7 @@ struct ParserCallbacks {
     Parser& parser = self(llhttp);
     if (size == 0) return 0;
     if (parser.part_ == Parser::Part::Body)
-      return parser.append_trailer(at, size, &HeaderSlot::value) ? 0 : HPE_USER;
+      return parser.append_trailer(at, size, &http::HeaderSlot::value) ? 0 : HPE_USER;
     extend(parser, parser.slots_[parser.slot_count_ - 1].value, at, size);
     return 0;
   }
@@ -82,14 +82,14 @@ const llhttp_settings_t& settings() {
 }
 
 // llhttp's numbers are this project's for everything up to UNLINK; SOURCE, PRI and RTSP's follow.
-std::optional<Method> to_method(uint8_t number) {
-  if (number <= static_cast<uint8_t>(Method::Unlink)) return static_cast<Method>(number);
-  if (number == HTTP_QUERY) return Method::Query;
+std::optional<http::Method> to_method(uint8_t number) {
+  if (number <= static_cast<uint8_t>(http::Method::Unlink)) return static_cast<http::Method>(number);
+  if (number == HTTP_QUERY) return http::Method::Query;
   return std::nullopt;
 }
-static_assert(static_cast<int>(Method::Delete) == HTTP_DELETE &&
-              static_cast<int>(Method::Patch) == HTTP_PATCH &&
-              static_cast<int>(Method::Unlink) == HTTP_UNLINK);
+static_assert(static_cast<int>(http::Method::Delete) == HTTP_DELETE &&
+              static_cast<int>(http::Method::Patch) == HTTP_PATCH &&
+              static_cast<int>(http::Method::Unlink) == HTTP_UNLINK);
 
 constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
@@ -110,7 +110,7 @@ void read_connection(std::string_view value, bool& close, bool& keep_alive) {
 
 }  // namespace
 
-void Parser::reset(Arena& arena, const Limits& limits, KnownLines* lines) {
+void Parser::reset(Arena& arena, const http::Limits& limits, KnownLines* lines) {
   llhttp_init(&llhttp_, HTTP_REQUEST, &settings());
   // It knows a few versions; which of all there could be is served is judged here.
   llhttp_set_lenient_version(&llhttp_, 1);
@@ -127,7 +127,7 @@ void Parser::reset(Arena& arena, const Limits& limits, KnownLines* lines) {
   part_ = Part::RequestLine;
   in_value_ = true;
   head_complete_ = message_complete_ = false;
-  head_ = Head{};
+  head_ = http::Head{};
   slots_ = nullptr;
   slot_count_ = slot_room_ = 0;
   piece_ = {};
@@ -216,7 +216,7 @@ bool Parser::feed_plainly(const char* base, size_t end) {
 
 bool Parser::add_slot() {
   if (slot_count_ == slot_room_ && !grow_slots()) return false;
-  slots_[slot_count_++] = HeaderSlot{};
+  slots_[slot_count_++] = http::HeaderSlot{};
   return true;
 }
 
@@ -232,13 +232,13 @@ bool Parser::grow_slots() {
   if (!within_count()) return false;
   // Browsers send about a dozen fields. One more than the limit, for the name that goes past it.
   const uint32_t room = std::min(slot_room_ == 0 ? 16 : slot_room_ * 2, limits_->header_count + 1);
-  void* grown =
-      arena_->grow(slots_, slot_count_ * sizeof(HeaderSlot), room * sizeof(HeaderSlot), alignof(HeaderSlot));
+  void* grown = arena_->grow(slots_, slot_count_ * sizeof(http::HeaderSlot), room * sizeof(http::HeaderSlot),
+                             alignof(http::HeaderSlot));
   if (grown == nullptr) {
-    refuse(kOutOfMemory.status, kOutOfMemory.detail);
+    refuse(http::kOutOfMemory.status, http::kOutOfMemory.detail);
     return false;
   }
-  slots_ = static_cast<HeaderSlot*>(grown);
+  slots_ = static_cast<http::HeaderSlot*>(grown);
   slot_room_ = room;
   return true;
 }
@@ -351,7 +351,7 @@ Parser::Step Parser::finish_head(std::string_view text) {
   // A later HTTP/1 is one that whoever speaks 1.1 understands (RFC 9110, section 2.5).
   head_.minor_version = std::min<uint8_t>(llhttp_.http_minor, 1);
   const std::string_view bytes = arena_->copy(text);
-  if (bytes.data() == nullptr) return refuse(kOutOfMemory.status, kOutOfMemory.detail);
+  if (bytes.data() == nullptr) return refuse(http::kOutOfMemory.status, http::kOutOfMemory.detail);
   head_.bytes = bytes.data();
   head_.size = static_cast<uint32_t>(bytes.size());
   head_.slots = slots_;
@@ -374,28 +374,28 @@ Parser::Step Parser::check_fields() {
   bool close = false, keep_alive = false;
   // None of a run's lines has anything to say here but its Host.
   for (uint32_t i = run_lines_; i < slot_count_; ++i) {
-    HeaderSlot& slot = slots_[i];
+    http::HeaderSlot& slot = slots_[i];
     if (!slot.known) {
-      slot.id = find_header(head_.view(slot.name));
+      slot.id = http::find_header(head_.view(slot.name));
       // llhttp tells nothing of an empty value; anywhere behind the name will do for its place.
       if (slot.value.size == 0) slot.value.offset = slot.name.offset + slot.name.size;
       while (slot.value.size > 0 && is_blank(head_.bytes[slot.value.offset + slot.value.size - 1]))
         --slot.value.size;
     }
     const std::string_view value = head_.view(slot.value);
-    if (slot.id == HeaderId::Host) {
+    if (slot.id == http::HeaderId::Host) {
       ++hosts_;
-      if (!slot.known && !value.empty() && !is_authority(value))
+      if (!slot.known && !value.empty() && !http::is_authority(value))
         return refuse(400, "The Host field is not a host with an optional port.");
       head_.host = slot.value;
-    } else if (slot.id == HeaderId::TransferEncoding) {
+    } else if (slot.id == http::HeaderId::TransferEncoding) {
       ++codings;
       if (head_.minor_version == 0) return refuse(400, "Transfer-Encoding is not part of HTTP/1.0.");
       if (!equal_ignoring_case(value, "chunked"))
         return refuse(501, "No transfer coding but chunked is implemented.");
-    } else if (slot.id == HeaderId::Connection) {
+    } else if (slot.id == http::HeaderId::Connection) {
       read_connection(value, close, keep_alive);
-    } else if (slot.id == HeaderId::Expect && head_.minor_version > 0) {
+    } else if (slot.id == http::HeaderId::Expect && head_.minor_version > 0) {
       if (!equal_ignoring_case(value, "100-continue"))
         return refuse(417, "The only expectation known is 100-continue.");
       head_.expect_continue = true;
@@ -408,9 +408,9 @@ Parser::Step Parser::check_fields() {
     return refuse(400, "An HTTP/1.1 request must have a Host field.");
   if (codings > 1) return refuse(400, "The request has more than one Transfer-Encoding field.");
   if (codings == 1) {
-    head_.framing = Framing::Chunked;
+    head_.framing = http::Framing::Chunked;
   } else if ((llhttp_.flags & F_CONTENT_LENGTH) != 0 && llhttp_.content_length > 0) {
-    head_.framing = Framing::Length;
+    head_.framing = http::Framing::Length;
     head_.content_length = llhttp_.content_length;
   }
   return Step::Head;
@@ -420,12 +420,14 @@ Parser::Step Parser::check_fields() {
 Parser::Step Parser::check_target() {
   const std::string_view target = head_.view(head_.target);
   const auto span = [&](size_t from, size_t size) {
-    return Span{head_.target.offset + static_cast<uint32_t>(from), static_cast<uint32_t>(size)};
+    return http::Span{head_.target.offset + static_cast<uint32_t>(from), static_cast<uint32_t>(size)};
   };
-  if (head_.method == Method::Connect) return refuse(501, "CONNECT is not implemented: this is not a proxy.");
+  if (head_.method == http::Method::Connect)
+    return refuse(501, "CONNECT is not implemented: this is not a proxy.");
   if (target == "*") {
     head_.path = head_.target;
-    return head_.method == Method::Options ? Step::Head : refuse(400, "The target * is for OPTIONS only.");
+    return head_.method == http::Method::Options ? Step::Head
+                                                 : refuse(400, "The target * is for OPTIONS only.");
   }
   if (target.find('#') != std::string_view::npos) return refuse(400, "The request target has a fragment.");
   size_t path = 0;
@@ -436,7 +438,7 @@ Parser::Step Parser::check_target() {
       return refuse(400, "The request target is neither a path nor an http URL.");
     const size_t host = scheme + 3;
     path = std::min(target.find_first_of("/?", host), target.size());
-    if (path == host || !is_authority(target.substr(host, path - host)))
+    if (path == host || !http::is_authority(target.substr(host, path - host)))
       return refuse(400, "The request target's authority is not a host with an optional port.");
     head_.host = span(host, path - host);
     absolute_target_ = true;
@@ -463,18 +465,18 @@ Parser::Step Parser::check_target() {
 // section 3.2.2), and is therefore shown to nobody.
 void Parser::show_target_as_host() {
   for (uint32_t i = 0; i < slot_count_; ++i)
-    if (slots_[i].id == HeaderId::Host) slots_[i].value = head_.host;
+    if (slots_[i].id == http::HeaderId::Host) slots_[i].value = head_.host;
 }
 
 void Parser::offer_lines() const {
   for (uint32_t i = run_lines_; i < slot_count_; ++i) {
-    const HeaderSlot& slot = slots_[i];
+    const http::HeaderSlot& slot = slots_[i];
     if (slot.known) continue;
     const uint32_t start = slot.name.offset;
     const uint32_t value_end = slot.value.offset + slot.value.size;
     const void* newline = std::memchr(head_.bytes + value_end, '\n', head_.size - value_end);
     const auto end = static_cast<uint32_t>(static_cast<const char*>(newline) - head_.bytes) + 1;
-    HeaderSlot relative = slot;
+    http::HeaderSlot relative = slot;
     relative.name.offset = 0;
     relative.value.offset -= start;
     lines_->offer({head_.bytes + start, end - start}, relative);
@@ -486,7 +488,7 @@ void Parser::offer_run() const {
   uint32_t count = run_lines_;
   while (count < slot_count_ && slots_[count].known && !KnownRuns::excluded(slots_[count].id)) ++count;
   if (count == run_lines_) return;
-  const Span& last = slots_[count - 1].value;
+  const http::Span& last = slots_[count - 1].value;
   const uint32_t from = last.offset + last.size;
   const void* newline = std::memchr(head_.bytes + from, '\n', head_.size - from);
   const auto end = static_cast<uint32_t>(static_cast<const char*>(newline) - head_.bytes) + 1;
@@ -496,7 +498,7 @@ void Parser::offer_run() const {
 
 Parser::Step Parser::parse_body(std::string_view text, size_t& used) {
   used = 0;
-  if (head_.framing == Framing::Chunked && !in_trailers_) {
+  if (head_.framing == http::Framing::Chunked && !in_trailers_) {
     const ChunkReader::Step step = chunks_.read(text, used);
     piece_ = chunks_.piece();
     if (step == ChunkReader::Step::Refused) return refuse(400, chunks_.wrong());
@@ -537,18 +539,18 @@ Parser::Step Parser::judge_body(std::string_view text, size_t& used) {
 void Parser::finish_trailers() {
   uint32_t kept = 0;
   for (uint32_t i = 0; i < slot_count_; ++i) {
-    HeaderSlot slot = slots_[i];
-    slot.id = find_header(trailer_bytes().substr(slot.name.offset, slot.name.size));
+    http::HeaderSlot slot = slots_[i];
+    slot.id = http::find_header(trailer_bytes().substr(slot.name.offset, slot.name.size));
     while (slot.value.size > 0 && is_blank(trailer_bytes_[slot.value.offset + slot.value.size - 1]))
       --slot.value.size;
     // None but the head's own may say where this message or the next one ends, or for whom it is.
-    if (!KnownLines::steers_parser(slot.id) && slot.id != HeaderId::Host) slots_[kept++] = slot;
+    if (!KnownLines::steers_parser(slot.id) && slot.id != http::HeaderId::Host) slots_[kept++] = slot;
   }
   slot_count_ = kept;
 }
 
 // Trailers come in pieces of a stream, so their text is gathered in the arena.
-bool Parser::append_trailer(const char* at, size_t size, Span HeaderSlot::* span) {
+bool Parser::append_trailer(const char* at, size_t size, http::Span http::HeaderSlot::* span) {
   if (trailer_size_ + size > limits_->header_bytes) {
     refuse(431, "The trailer fields are too large.");
     return false;
@@ -557,18 +559,18 @@ bool Parser::append_trailer(const char* at, size_t size, Span HeaderSlot::* span
     const uint32_t room = std::max(trailer_room_ * 2, static_cast<uint32_t>(trailer_size_ + size + 256));
     void* grown = arena_->grow(trailer_bytes_, trailer_size_, room, 1);
     if (grown == nullptr) {
-      refuse(kOutOfMemory.status, kOutOfMemory.detail);
+      refuse(http::kOutOfMemory.status, http::kOutOfMemory.detail);
       return false;
     }
     trailer_bytes_ = static_cast<char*>(grown);
     trailer_room_ = room;
   }
   std::memcpy(trailer_bytes_ + trailer_size_, at, size);
-  Span& target = slots_[slot_count_ - 1].*span;
+  http::Span& target = slots_[slot_count_ - 1].*span;
   if (target.size == 0) target.offset = trailer_size_;
   target.size += static_cast<uint32_t>(size);
   trailer_size_ += static_cast<uint32_t>(size);
   return true;
 }
 
-}  // namespace leat::http
+}  // namespace leat::http1

@@ -1,6 +1,6 @@
 // Wire scripts: request bytes in, response bytes out.
 //
-// Each file of test/http/wire is one connection. A line that begins with "> " is sent and "< " is expected,
+// Each file of test/http1/wire is one connection. A line that begins with "> " is sent and "< " is expected,
 // both ended by CR LF; ">> " and "<< " are the same without the line ending and with \r \n \t \0 \xNN
 // escapes. "~ resume" lets suspended requests go on, "~ end" ends the peer's side, "~ wait MS" moves the
 // clock. "= open", "= closed" and "= cut" say what must have become of the connection. "repeat N" in a first
@@ -105,7 +105,7 @@ struct Outcome {
 
 // Plays a script; `next_piece` says how many bytes come at once.
 Outcome play(const Script& script, HttpHarness& harness, const std::function<size_t()>& next_piece) {
-  http::Session session(harness.environment, "192.0.2.1", 0);
+  http1::Session session(harness.environment, "192.0.2.1", 0);
   std::string output;
   for (const Event& event : script.events) {
     switch (event.kind) {

@@ -1,4 +1,4 @@
-#include "http/writer.h"
+#include "http1/writer.h"
 
 #include <charconv>
 #include <cstring>
@@ -7,17 +7,17 @@
 #include "http/bytes.h"
 #include "http/status.h"
 
-namespace leat::http {
+namespace leat::http1 {
 
 namespace {
 
 // Copies onto the end of a run of bytes whose room was reserved beforehand.
 struct Cursor {
   char* at;
-  void put(std::string_view text) { at = put_bytes(at, text); }
+  void put(std::string_view text) { at = http::put_bytes(at, text); }
   template <size_t size>
   void put(const char (&literal)[size]) {
-    at = put_bytes(at, literal);
+    at = http::put_bytes(at, literal);
   }
   void put(uint64_t number) { at = std::to_chars(at, at + 20, number).ptr; }
 };
@@ -40,18 +40,19 @@ void Writer::set_date(std::string_view date) {
 }
 
 // Of the head; it may take a little less.
-size_t Writer::most_bytes(const Response& response) const {
-  size_t size =
-      status_line(response.status).size() + shared_.size() + response.content_type.size() + kMostFraming;
-  for (const Response::Field& field : response.fields()) size += field.name.size() + field.value.size() + 4;
+size_t Writer::most_bytes(const http::Response& response) const {
+  size_t size = http::status_line(response.status).size() + shared_.size() + response.content_type.size() +
+                kMostFraming;
+  for (const http::Response::Field& field : response.fields())
+    size += field.name.size() + field.value.size() + 4;
   return size;
 }
 
-bool Writer::fits(const Response& response) const { return most_bytes(response) <= Block::capacity(); }
+bool Writer::fits(const http::Response& response) const { return most_bytes(response) <= Block::capacity(); }
 
-bool Writer::write_head(transport::Output& output, const Response& response, const ResponseFraming& framing,
-                        std::string_view body, bool& body_done) const {
-  const std::string_view line = status_line(response.status);
+bool Writer::write_head(transport::Output& output, const http::Response& response,
+                        const ResponseFraming& framing, std::string_view body, bool& body_done) const {
+  const std::string_view line = http::status_line(response.status);
   const size_t size = most_bytes(response);
   if (size > Block::capacity()) return false;
   body_done = size + body.size() <= Block::capacity();
@@ -73,7 +74,7 @@ bool Writer::write_head(transport::Output& output, const Response& response, con
     cursor.put(response.content_type);
     cursor.put(kEnd);
   }
-  for (const Response::Field& field : response.fields()) {
+  for (const http::Response::Field& field : response.fields()) {
     cursor.put(field.name);
     cursor.put(": ");
     cursor.put(field.value);
@@ -97,4 +98,4 @@ bool Writer::write_head(transport::Output& output, const Response& response, con
   return true;
 }
 
-}  // namespace leat::http
+}  // namespace leat::http1

@@ -1,7 +1,6 @@
-#include "http/known_lines.h"
+#include "http1/known_lines.h"
 
 #include <sys/mman.h>
-#include <sys/random.h>
 
 #include <algorithm>
 #include <new>
@@ -10,17 +9,7 @@
 #include "base/text.h"
 #include "http/bytes.h"
 
-namespace leat::http {
-
-uint64_t process_seed() {
-  static const uint64_t kSeed = [] {
-    uint64_t seed = 0;
-    // Without entropy this early in a boot a constant is still correct, only aimable.
-    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed) seed = 0x5851f42d4c957f2d;
-    return seed;
-  }();
-  return kSeed;
-}
+namespace leat::http1 {
 
 void KnownLines::Free::operator()(KnownLine* lines) const { ::munmap(lines, kEntries * sizeof(KnownLine)); }
 
@@ -36,7 +25,7 @@ const KnownLine* KnownLines::look_up(std::string_view text, uint16_t& next) {
   const void* newline = std::memchr(text.data(), '\n', std::min(text.size(), KnownLine::kMostBytes));
   if (newline == nullptr) return nullptr;
   const size_t size = static_cast<size_t>(static_cast<const char*>(newline) - text.data()) + 1;
-  const uint64_t hash = hash_bytes(text.data(), size, process_seed());
+  const uint64_t hash = http::hash_bytes(text.data(), size, http::process_seed());
   const size_t set = (hash % (kEntries / kWays)) * kWays;
   for (size_t i = set; i < set + kWays; ++i) {
     KnownLine& line = entries_[i];
@@ -47,12 +36,12 @@ const KnownLine* KnownLines::look_up(std::string_view text, uint16_t& next) {
   return nullptr;
 }
 
-void KnownLines::offer(std::string_view text, const HeaderSlot& slot) {
+void KnownLines::offer(std::string_view text, const http::HeaderSlot& slot) {
   if (text.size() > KnownLine::kMostBytes) return;
-  const bool keep_alive = slot.id == HeaderId::Connection &&
+  const bool keep_alive = slot.id == http::HeaderId::Connection &&
                           equal_ignoring_case(text.substr(slot.value.offset, slot.value.size), "keep-alive");
   if (steers_parser(slot.id) && !keep_alive) return;
-  const uint64_t hash = hash_bytes(text.data(), text.size(), process_seed());
+  const uint64_t hash = http::hash_bytes(text.data(), text.size(), http::process_seed());
   auto& seen = seen_[(hash >> 32) % kSeen];
   if (seen != static_cast<uint32_t>(hash)) {
     seen = static_cast<uint32_t>(hash);
@@ -76,17 +65,17 @@ void KnownLines::offer(std::string_view text, const HeaderSlot& slot) {
   std::memcpy(line.bytes, text.data(), text.size());
 }
 
-bool KnownLines::steers_parser(HeaderId id) {
+bool KnownLines::steers_parser(http::HeaderId id) {
   switch (id) {
-    case HeaderId::Connection:
-    case HeaderId::ContentLength:
-    case HeaderId::ProxyConnection:
-    case HeaderId::TransferEncoding:
-    case HeaderId::Upgrade:
+    case http::HeaderId::Connection:
+    case http::HeaderId::ContentLength:
+    case http::HeaderId::ProxyConnection:
+    case http::HeaderId::TransferEncoding:
+    case http::HeaderId::Upgrade:
       return true;
     default:
       return false;
   }
 }
 
-}  // namespace leat::http
+}  // namespace leat::http1

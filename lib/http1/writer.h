@@ -11,7 +11,7 @@
 #include "http/message.h"
 #include "transport/output.h"
 
-namespace leat::http {
+namespace leat::http1 {
 
 // How the end of a response's body is told (RFC 9112, section 6.3).
 struct ResponseFraming {
@@ -31,18 +31,18 @@ class Writer {
   void set_date(std::string_view date);
 
   // Whether the head can be written at all: it goes into one block.
-  [[nodiscard]] bool fits(const Response& response) const;
+  [[nodiscard]] bool fits(const http::Response& response) const;
 
   // Queues the head and, where it fits beside it, `body`, in one piece. `body_done` tells whether it did.
   // False when memory is out or the head does not fit; nothing is queued then.
-  [[nodiscard]] bool write_head(transport::Output& output, const Response& response,
+  [[nodiscard]] bool write_head(transport::Output& output, const http::Response& response,
                                 const ResponseFraming& framing, std::string_view body, bool& body_done) const;
 
  private:
-  [[nodiscard]] size_t most_bytes(const Response& response) const;
+  [[nodiscard]] size_t most_bytes(const http::Response& response) const;
 
   std::string shared_;  // "Server: x\r\nDate: ...\r\n"
   size_t date_at_ = 0;
 };
 
-}  // namespace leat::http
+}  // namespace leat::http1

@@ -1,6 +1,6 @@
 // The session's contract with its service: what handlers may do at each step, and what becomes of requests
 // whose client, memory or time runs out. What is said on the wire is in the wire scripts.
-#include "http/session.h"
+#include "http1/session.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -57,7 +57,7 @@ constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 struct Stage {
   Script script;
   HttpHarness harness{script};
-  http::Session session{harness.environment, "192.0.2.1", 0};
+  http1::Session session{harness.environment, "192.0.2.1", 0};
 
   ~Stage() {
     session.disconnect();
@@ -457,7 +457,7 @@ TEST_CASE("session: the last request that a connection may ask is answered with 
   Script script;
   HttpHarness harness(script);
   harness.limits.requests_per_connection = 3;
-  http::Session session(harness.environment, "", 0);
+  http1::Session session(harness.environment, "", 0);
   std::string all;
   for (int i = 0; i < 10; ++i) all += kGet;
   session.feed(all);
@@ -473,7 +473,7 @@ TEST_CASE("session: with its memory gone a request is answered with 503, or cut,
     Script script;
     HttpHarness harness(script, true, 64, blocks);
     {
-      http::Session session(harness.environment, "", 0);
+      http1::Session session(harness.environment, "", 0);
       const std::string request = head_of("/", "Content-Length: 40000\r\n") + std::string(40'000, 'x');
       for (size_t at = 0; at < request.size(); at += 100)
         session.feed(std::string_view(request).substr(at, 100));
