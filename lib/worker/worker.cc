@@ -126,7 +126,7 @@ Expected<std::string> Worker::build() {
   if (!loop) return std::unexpected(loop.error());
   loop_ = std::move(*loop);
   timers_ = std::make_unique<ExchangeTimers>(loop_->timers(), *this, options_.exchanges * kTimersPerExchange);
-  connections_ = std::make_unique<Connections>(*loop_, sessions_, http_.memory, options_.connections);
+  connections_ = std::make_unique<Connections>(*loop_, sessions_, http1_.memory, options_.connections);
   self_requests_ = std::make_unique<SelfRequests>(*loop_, sessions_, options_.limits, options_.self_requests);
   client_ = std::make_unique<client::Client>(
       *loop_,

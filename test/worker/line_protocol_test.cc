@@ -64,7 +64,7 @@ class LineRig final : public net::LoopClient, public http::WorkerContext, public
       : loop(*net::Loop::create(engine)),
         timers(std::make_unique<worker::ExchangeTimers>(loop->timers(), *this, 16)),
         connections(
-            std::make_unique<worker::Connections>(*loop, protocols, pool, worker::ConnectionOptions{})),
+            std::make_unique<worker::Connections>(*loop, protocols, environment.memory, worker::ConnectionOptions{})),
         self_requests(
             std::make_unique<worker::SelfRequests>(*loop, protocols, limits, worker::SelfRequestOptions{})) {}
   ~LineRig() override {

@@ -34,7 +34,7 @@ struct RealStage final : net::LoopClient {
     harness.worker.now_ms = loop->now_ms();
     worker::ConnectionOptions options;
     if (odd) options.listeners.push_back({.transport = [] { return std::make_unique<OddTransport>(); }});
-    connections = std::make_unique<worker::Connections>(*loop, harness.environment, options);
+    connections = std::make_unique<worker::Connections>(*loop, sessions, harness.environment.memory, options);
     connections->open(std::move(pair.near));
   }
   ~RealStage() override {
