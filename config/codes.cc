@@ -94,7 +94,13 @@ constexpr Explanation kExplanations[] = {
     {pipeline::kBadOption, "a bad option of a middleware",
      "The kind does not have the option, or not with that value."},
     {pipeline::kDuplicateName, "two middleware instances with the same name",
-     "Names tell instances apart; rename one."},
+     "Names tell instances apart; rename one. `cache` is what before and after call the response cache."},
+    {pipeline::kInsideCache, "a middleware that acts on requests behind the cache",
+     "What comes after the cache sees the answers of handlers before they are stored, and no request: many "
+     "never "
+     "get that far. Remove the constraint that puts it there."},
+    {pipeline::kTooManyFilters, "too many middleware instances for one route",
+     "At most 64 instances can see the answers of a route."},
     {plugin::kCannotLoad, "a plugin cannot be loaded",
      "The shared object is missing, cannot be linked, is not a plugin, or was made for another version of "
      "the "

@@ -58,7 +58,7 @@ constexpr std::string_view kMiddleware = R"(
 ## `[[middleware]]`
 
 Instances run for every route, or, with `global = false`, for those that name them. Two of the same kind with the
-same options are merged. The order follows the phases (observe, identify, protect, limit, transform), then `before`
+same options are merged. The order follows the phases (observe, identify, protect, limit, transform, content), then `before`
 and `after`, then the file; `leat routes` shows it.
 )";
 

@@ -53,7 +53,8 @@ class Assembler {
     }
     create();
     check_metrics();
-    pipeline::SiteBuilder builder(middleware::kinds());
+    pipeline::SiteBuilder builder(
+        middleware::kinds(), {.workers = options_.worker_count, .metrics = &libraries_.commons().metrics});
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
     for (config::RouteDecl& route : config_.routes) {
       bind(route);

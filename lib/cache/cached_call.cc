@@ -17,6 +17,8 @@
 
 namespace leat::cache {
 
+using http::Origin;
+
 namespace {
 
 // What can be validated is kept for as long again as it was fresh, and so long: who comes seldom is who gains
@@ -67,6 +69,18 @@ class Words {
   char* at_;
 };
 
+// Those of middleware and of the host, which are not part of what is stored.
+size_t count_others(std::span<const http::Response::Field> fields) {
+  return static_cast<size_t>(std::ranges::count_if(
+      fields, [](const http::Response::Field& field) { return field.origin != Origin::Handler; }));
+}
+
+// A tag for the handler's response, which has none.
+bool add_etag(http::Exchange& exchange, std::string_view body) {
+  const std::string_view tag = exchange.arena().copy(make_etag(body));
+  return tag.data() != nullptr && exchange.response.add_checked("ETag", tag, Origin::Handler);
+}
+
 }  // namespace
 
 bool restore(http::Exchange& exchange, const StoredResponse& stored, uint64_t now_ms,
@@ -77,41 +91,28 @@ bool restore(http::Exchange& exchange, const StoredResponse& stored, uint64_t no
   if (!words) return false;
   response.status = header.status;
   response.content_type = stored.content_type;
-  stored.for_each_field(
-      [&](std::string_view name, std::string_view value) { (void)response.add_checked(name, value); });
+  stored.for_each_field([&](std::string_view name, std::string_view value) {
+    (void)response.add_checked(name, value, Origin::Handler);
+  });
   const uint64_t age_s = std::min<uint64_t>(header.age_s + (now_ms - header.stored_ms) / 1000, kMostSeconds);
   const int64_t ttl_ms = static_cast<int64_t>(header.fresh_until_ms) - static_cast<int64_t>(now_ms);
-  (void)response.add_checked("Age", words.put(static_cast<int64_t>(age_s)).take());
+  (void)response.add_checked("Age", words.put(static_cast<int64_t>(age_s)).take(), Origin::Host);
   // RFC 9211. Rounded down: what is stale by some milliseconds has not 0 seconds left.
   const int64_t ttl_s = ttl_ms >= 0 ? ttl_ms / 1000 : (ttl_ms - 999) / 1000;
-  (void)response.add_checked("Cache-Status", words.put("leat; ").put(status).put("; ttl=").put(ttl_s).take());
+  (void)response.add_checked("Cache-Status", words.put("leat; ").put(status).put("; ttl=").put(ttl_s).take(),
+                             Origin::Host);
   return true;
-}
-
-bool LeadingCall::is_own(const http::Response::Field& field) const {
-  return std::ranges::none_of(before, [&](const http::Response::Field& other) {
-    return other.name.data() == field.name.data() && other.value.data() == field.value.data();
-  });
 }
 
 void LeadingCall::say(http::Exchange& exchange, std::string_view what) const {
   Words words(exchange.arena());
   if (words)
-    (void)exchange.response.add_checked("Cache-Status", words.put("leat; fwd=").put(missed).put(what).take());
+    (void)exchange.response.add_checked("Cache-Status", words.put("leat; fwd=").put(missed).put(what).take(),
+                                        Origin::Host);
 }
 
 void LeadingCall::finish(http::Exchange& exchange, Outcome outcome) {
   if (seat.taken()) owner.cache_.flights().finish(seat, outcome, exchange.worker());
-}
-
-bool LeadingCall::keep_fields(http::Exchange& exchange) {
-  const auto fields = exchange.response.fields();
-  if (fields.empty()) return true;
-  auto* copy = exchange.arena().allocate_array<http::Response::Field>(fields.size());
-  if (copy == nullptr) return false;
-  std::ranges::copy(fields, copy);
-  before = {copy, fields.size()};
-  return true;
 }
 
 // The answer is not stored, and the next will not be. What is stored for others stays; what it was to replace
@@ -126,11 +127,10 @@ void LeadingCall::pass(http::Exchange& exchange, uint64_t now_ms) {
 
 bool LeadingCall::reuse(http::Exchange& exchange, std::string_view status,
                         std::optional<std::string_view>& bytes) {
-  if (!has_room(stale, before.size())) return false;
   http::Response& response = exchange.response;
+  if (!has_room(stale, count_others(response.fields()))) return false;
   const http::Response handlers = response;
-  response.reset();
-  for (const auto& [name, value] : before) (void)response.add_checked(name, value);
+  response.remove_handlers();
   if (!restore(exchange, stale, now_ms_of(exchange), status)) {
     response = handlers;
     return false;
@@ -143,11 +143,6 @@ bool LeadingCall::fall_back(http::Exchange& exchange, uint16_t status,
                             std::optional<std::string_view>& bytes) {
   if (!pin || now_ms_of(exchange) >= stale.header.error_until_ms) return false;
   return reuse(exchange, fmt::format("fwd=stale; fwd-status={}", status), bytes);
-}
-
-void CachedCall::on_answer(http::Exchange& exchange, std::optional<std::string_view>&) {
-  // Now and not before: the handler has all the room that there is.
-  if (!passed_by.empty()) (void)exchange.response.add_checked("Cache-Status", passed_by);
 }
 
 // RFC 9111, section 4.3.1. A tag that was made here says nothing to the handler.
@@ -208,8 +203,7 @@ void LeadingCall::refuse_304(http::Exchange& exchange, std::optional<std::string
   http::Response& response = exchange.response;
   owner.cache_.forget(pin);
   if (is_not_modified(exchange.request.head(), response.find("ETag"), response.find("Last-Modified"))) return;
-  response.reset();
-  for (const auto& [name, value] : before) (void)response.add_checked(name, value);
+  response.remove_handlers();
   response.status = 502;
   response.content_type = http::kProblemType;
   bytes = http::problem_body(exchange.arena(), response.status,
@@ -225,7 +219,8 @@ bool LeadingCall::freshen(http::Exchange& exchange, std::optional<std::string_vi
   size_t count = 0;
   for (const http::Response::Field& field : response.fields()) {
     const bool of_body = equal_ignoring_case(field.name.substr(0, 8), "Content-");
-    if (is_own(field) && !of_body && !equal_ignoring_case(field.name, "ETag")) newer[count++] = field;
+    if (field.origin == Origin::Handler && !of_body && !equal_ignoring_case(field.name, "ETag"))
+      newer[count++] = field;
   }
   const std::span fields(newer.data(), count);
   const auto is_replaced = [&](std::string_view name) {
@@ -234,13 +229,13 @@ bool LeadingCall::freshen(http::Exchange& exchange, std::optional<std::string_vi
   };
   size_t kept = 0;
   stale.for_each_field([&](std::string_view name, std::string_view) { kept += !is_replaced(name); });
-  if (before.size() + kept + count + kFieldsOfHit > http::Response::kMostFields) return false;
-  response.reset();
-  for (const auto& [name, value] : before) (void)response.add_checked(name, value);
+  if (count_others(response.fields()) + kept + count + kFieldsOfHit > http::Response::kMostFields)
+    return false;
+  response.remove_handlers();
   stale.for_each_field([&](std::string_view name, std::string_view value) {
-    if (!is_replaced(name)) (void)response.add_checked(name, value);
+    if (!is_replaced(name)) (void)response.add_checked(name, value, Origin::Handler);
   });
-  for (const auto& [name, value] : fields) (void)response.add_checked(name, value);
+  for (const auto& [name, value, origin] : fields) (void)response.add_checked(name, value, origin);
   response.status = stale.header.status;
   response.content_type = stale.content_type;
   bytes = stale.body;
@@ -248,10 +243,6 @@ bool LeadingCall::freshen(http::Exchange& exchange, std::optional<std::string_vi
   missed = "stale; fwd-status=304";
   for (size_t i = 0; i < stale.header.slot_count; ++i) slots.push_back(stale.slot(i));
   return true;
-}
-
-void LeadingCall::on_answer(http::Exchange& exchange, std::optional<std::string_view>& bytes) {
-  if (stage == Stage::Leading) judge_answer(exchange, bytes);
 }
 
 void LeadingCall::judge_answer(http::Exchange& exchange, std::optional<std::string_view>& bytes) {
@@ -318,7 +309,7 @@ void LeadingCall::store_whole(http::Exchange& exchange, std::optional<std::strin
   // Not in place of the room that a hit needs.
   const bool takes_etag = response.fields().size() + 1 + kFieldsOfHit <= http::Response::kMostFields;
   if (owner.policy_.etag && takes_etag && response.status == 200 && response.find("ETag").empty() &&
-      response.add_copy(exchange.arena(), "ETag", make_etag(*bytes)))
+      add_etag(exchange, *bytes))
     made_etag = true;
   answered = {response.status, response.content_type, response.fields(), now_ms_of(exchange)};
   const bool stored = store(exchange, *bytes);
@@ -326,7 +317,7 @@ void LeadingCall::store_whole(http::Exchange& exchange, std::optional<std::strin
   answer_condition(exchange, bytes);
 }
 
-void LeadingCall::on_piece(http::Exchange& exchange, std::string_view bytes) {
+void LeadingCall::keep_piece(http::Exchange& exchange, std::string_view bytes) {
   if (stage != Stage::Storing) return;
   const size_t most = owner.cache_.most_bytes();
   if (body.append(exchange.worker().blocks(), bytes, most)) return;
@@ -341,7 +332,7 @@ void LeadingCall::on_piece(http::Exchange& exchange, std::string_view bytes) {
   }
 }
 
-void LeadingCall::on_end(http::Exchange& exchange) {
+void LeadingCall::end_answer(http::Exchange& exchange) {
   if (stage == Stage::Storing) (void)store(exchange, body.view());
 }
 
@@ -387,13 +378,13 @@ bool LeadingCall::store(http::Exchange& exchange, std::string_view bytes) {
   for (const http::Response::Field& field : answered.fields) {
     head += field.name.size() + field.value.size() + 4;
     // A Cache-Status of an upstream's stays: it tells what happened there.
-    if (!is_own(field) || equal_ignoring_case(field.name, "Age")) continue;
+    if (field.origin != Origin::Handler || equal_ignoring_case(field.name, "Age")) continue;
     fields.push_back(field);
     if (equal_ignoring_case(field.name, "Cache-Tag"))
       for_each_item(field.value, [&](std::string_view tag) { owner.cache_.add_tag(tag, slots); });
   }
   // One that could not be sent again is not worth its room.
-  if (before.size() + fields.size() + kFieldsOfHit > http::Response::kMostFields ||
+  if (count_others(answered.fields) + fields.size() + kFieldsOfHit > http::Response::kMostFields ||
       head + kHeadRoom > Block::capacity()) {
     pass(exchange, now);
     return false;

@@ -1,6 +1,6 @@
-// CachedCall: what a cached route knows of one request, in its arena, as its tap.
+// CachedCall: what a cached route knows of one request, kept in its states.
 //
-// Private to lib/cache. Made by CachedHandler, destroyed by its on_done().
+// Private to lib/cache. Made by CachedHandler, who is its owner.
 #pragma once
 
 #include <span>
@@ -13,7 +13,9 @@
 namespace leat::cache {
 
 // The least of it: all that a hit has, and a request that passes.
-class CachedCall : public http::AnswerTap {
+class LeadingCall;
+
+class CachedCall {
  public:
   enum class Stage : uint8_t {
     Hit,      // it was answered by `pin`
@@ -27,33 +29,28 @@ class CachedCall : public http::AnswerTap {
 
   CachedCall(CachedHandler& handler, Stage begin) : owner(handler), stage(begin) {}
 
-  void on_answer(http::Exchange& exchange, std::optional<std::string_view>& body) override;
-  void on_piece(http::Exchange&, std::string_view) override {}
-  void on_end(http::Exchange&) override {}
-
   CachedHandler& owner;
   Pin pin;  // of the response that was sent, or of a stale one for when the handler fails
   Stage stage;
   std::string_view passed_by;  // what Cache-Status says of one that passes
   bool handled = false;        // the handler's handle() was called
-  bool leads = false;          // it is a LeadingCall
   bool waited = false;
+  LeadingCall* leading = nullptr;  // itself, where it is one
 };
 
 // One whose answer is not there, or may have to be made.
 class LeadingCall final : public CachedCall {
  public:
-  explicit LeadingCall(CachedHandler& handler) : CachedCall(handler, Stage::Leading) { leads = true; }
+  explicit LeadingCall(CachedHandler& handler) : CachedCall(handler, Stage::Leading) { leading = this; }
 
-  void on_answer(http::Exchange& exchange, std::optional<std::string_view>& body) override;
-  void on_piece(http::Exchange& exchange, std::string_view bytes) override;
-  void on_end(http::Exchange& exchange) override;
+  // The handler's answer; see http::AnswerFilter.
+  void judge_answer(http::Exchange& exchange, std::optional<std::string_view>& body);
+  void keep_piece(http::Exchange& exchange, std::string_view bytes);
+  void end_answer(http::Exchange& exchange);
 
   // Has the handler see the stale response's validators instead of the client's own conditions, until it
   // answers.
   void offer_validators(http::Exchange& exchange);
-  // Remembers which fields are there before the handler runs. False: memory is out.
-  [[nodiscard]] bool keep_fields(http::Exchange& exchange);
   // Sends the stale response in place of `status`, where it may stand for it; into response and `body`.
   // False: nothing has changed.
   bool fall_back(http::Exchange& exchange, uint16_t status, std::optional<std::string_view>& body);
@@ -72,9 +69,8 @@ class LeadingCall final : public CachedCall {
   uint64_t moment = 0;  // of Invalidations, before the handler's run
   Wishes wishes;
   std::vector<uint32_t> slots;
-  std::span<http::Response::Field> before;  // middleware's fields, which are not the handler's
   Judgement judgement;
-  // Of an answer that is to be stored: its head as it was before middleware saw it.
+  // Of an answer that is to be stored: its head as it came here.
   struct Answered {
     uint16_t status = 0;
     std::string_view content_type;
@@ -87,7 +83,6 @@ class LeadingCall final : public CachedCall {
   CountedText body;  // with Storing, as far as it has come
 
  private:
-  void judge_answer(http::Exchange& exchange, std::optional<std::string_view>& body);
   void answer_condition(http::Exchange& exchange, std::optional<std::string_view>& body);
   void store_whole(http::Exchange& exchange, std::optional<std::string_view>& body);
   void take_304(http::Exchange& exchange, std::optional<std::string_view>& body);
@@ -100,7 +95,6 @@ class LeadingCall final : public CachedCall {
   void pass(http::Exchange& exchange, uint64_t now_ms);
   void finish(http::Exchange& exchange, Outcome outcome);
   void say(http::Exchange& exchange, std::string_view what) const;
-  [[nodiscard]] bool is_own(const http::Response::Field& field) const;
 };
 
 // Age and Cache-Status.

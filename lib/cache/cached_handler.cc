@@ -17,10 +17,10 @@ using pipeline::Verdict;
 
 namespace {
 
-CachedCall* call_of(const http::Exchange& exchange) { return static_cast<CachedCall*>(exchange.tap); }
+// Of the cache that the request's route has.
 LeadingCall* leading_call_of(const http::Exchange& exchange) {
-  CachedCall* call = call_of(exchange);
-  return call != nullptr && call->leads ? static_cast<LeadingCall*>(call) : nullptr;
+  const auto* call = exchange.states.find<CachedCall>();
+  return call != nullptr ? call->leading : nullptr;
 }
 
 }  // namespace
@@ -45,6 +45,10 @@ CachedHandler::CachedHandler(std::unique_ptr<pipeline::Handler> handler, Policy 
       policy_(std::move(policy)),
       cache_(cache),
       counters_(std::move(counters)) {}
+
+CachedCall* CachedHandler::call_of(const http::Exchange& exchange) const {
+  return exchange.states.find<CachedCall>(this);
+}
 
 Verdict CachedHandler::handle(http::Exchange& exchange) {
   http::KnownHead* const known = exchange.known_head();
@@ -73,11 +77,9 @@ Verdict CachedHandler::handle(http::Exchange& exchange) {
 
 Verdict CachedHandler::pass(http::Exchange& exchange, std::string_view why) {
   count(Result::Pass);
-  if (void* memory = exchange.arena().allocate(sizeof(CachedCall), alignof(CachedCall))) {
-    auto* call = new (memory) CachedCall(*this, CachedCall::Stage::Passing);
+  if (auto* call = exchange.states.make<CachedCall>(this, *this, CachedCall::Stage::Passing)) {
     call->passed_by = why;
     call->handled = true;
-    exchange.tap = call;
   }
   return handler_->handle(exchange);
 }
@@ -91,16 +93,16 @@ Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, con
   if (!refresh) {
     if (found.pin && !asked.control.no_cache && send_found(exchange, asked, found)) return Verdict::Done;
     if (asked.control.only_if_cached) {
+      exchange.answer_behind(*this);
       exchange.send_problem(504, "No stored response will do, and only one was asked for.");
       return Verdict::Done;
     }
     // Whether there is a body is all that would be stored of the answer to HEAD.
     if (exchange.request.method() == http::Method::Head) return pass(exchange, "leat; fwd=uri-miss");
   }
-  void* memory = exchange.arena().allocate(sizeof(LeadingCall), alignof(LeadingCall));
-  if (memory == nullptr || found.flight.data() == nullptr) return pass(exchange, "leat; fwd=bypass");
-  auto* call = new (memory) LeadingCall(*this);
-  exchange.tap = call;
+  if (found.flight.data() == nullptr) return pass(exchange, "leat; fwd=bypass");
+  auto* call = exchange.states.make<CachedCall, LeadingCall>(this, *this);
+  if (call == nullptr) return pass(exchange, "leat; fwd=bypass");
   call->key = key;
   call->flight = found.flight;
   call->authorized = asked.authorized;
@@ -113,10 +115,6 @@ Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, con
   call->passed = cache_.is_passed(worker, key, found.flight, exchange.arena(), asked.now_ms);
   call->stale = found.stored;
   call->pin = std::move(found.pin);
-  if (!call->keep_fields(exchange)) {
-    http::send_out_of_memory(exchange);
-    return Verdict::Done;
-  }
   const bool alone = refresh || call->passed || asked.authorized || asked.control.no_cache;
   if (alone) return lead(exchange, *call);
   return join(exchange, *call, found.flight);
@@ -151,16 +149,15 @@ bool CachedHandler::send_found(http::Exchange& exchange, const Asked& asked, Res
 void CachedHandler::send_stored(http::Exchange& exchange, const Asked& asked, ResponseCache::Found& found,
                                 Result result) {
   const StoredResponse& stored = found.stored;
-  // Kept until on_done(): the fields are views of it.
+  exchange.answer_behind(*this);
+  // Kept until the exchange ends: the fields are views of it.
   auto* call = call_of(exchange);
   if (call == nullptr) {
-    void* memory = exchange.arena().allocate(sizeof(CachedCall), alignof(CachedCall));
-    if (memory == nullptr) {
+    call = exchange.states.make<CachedCall>(this, *this, CachedCall::Stage::Hit);
+    if (call == nullptr) {
       http::send_out_of_memory(exchange);
       return;
     }
-    call = new (memory) CachedCall(*this, CachedCall::Stage::Hit);
-    exchange.tap = call;
   }
   call->stage = CachedCall::Stage::Hit;
   call->pin = std::move(found.pin);
@@ -262,6 +259,7 @@ void CachedHandler::deadline(http::Exchange& exchange, void*) {
 Verdict CachedHandler::waited_in_vain(http::Exchange& exchange, LeadingCall& call, uint16_t status,
                                       std::string_view detail) {
   call.stage = CachedCall::Stage::Hit;
+  exchange.answer_behind(*this);
   std::optional<std::string_view> body;
   if (call.fall_back(exchange, status, body)) {
     count(Result::Stale);
@@ -281,7 +279,7 @@ Verdict CachedHandler::on_body(http::Exchange& exchange, std::string_view piece)
 Verdict CachedHandler::on_body_end(http::Exchange& exchange) {
   CachedCall* call = call_of(exchange);
   if (call == nullptr || call->handled) return handler_->on_body_end(exchange);
-  static_cast<LeadingCall*>(call)->body_ended = true;  // it waits: one that hit has been answered
+  call->leading->body_ended = true;  // it waits: one that hit has been answered
   return Verdict::Pending;
 }
 
@@ -295,10 +293,32 @@ void CachedHandler::on_cancel(http::Exchange& exchange) {
 void CachedHandler::on_done(http::Exchange& exchange) {
   CachedCall* call = call_of(exchange);
   if (call == nullptr || call->handled) handler_->on_done(exchange);
-  if (call == nullptr) return;
-  if (call->leads) cache_.flights().leave(static_cast<LeadingCall*>(call)->seat, exchange.worker());
-  call->~CachedCall();
-  exchange.tap = nullptr;
+  if (call != nullptr && call->leading != nullptr)
+    cache_.flights().leave(call->leading->seat, exchange.worker());
+}
+
+http::AnswerFilter::Wants CachedHandler::on_answer(http::Exchange& exchange, http::AnswerBody& body) {
+  CachedCall* call = call_of(exchange);
+  if (call == nullptr) return Wants::Nothing;
+  // One that cannot be sent shall not be stored.
+  exchange.mend_head(body);
+  if (call->leading != nullptr) {
+    if (call->stage == CachedCall::Stage::Leading) call->leading->judge_answer(exchange, body.whole);
+    return call->stage == CachedCall::Stage::Storing ? Wants::Watch : Wants::Nothing;
+  }
+  // Now and not before: the handler has all the room that there is.
+  if (!call->passed_by.empty())
+    (void)exchange.response.add_checked("Cache-Status", call->passed_by, http::Origin::Host);
+  return Wants::Nothing;
+}
+
+void CachedHandler::on_piece(http::Exchange& exchange, std::string_view piece, http::Onward& onward) {
+  call_of(exchange)->leading->keep_piece(exchange, piece);
+  onward.give(piece);
+}
+
+void CachedHandler::on_end(http::Exchange& exchange, http::Onward&) {
+  call_of(exchange)->leading->end_answer(exchange);
 }
 
 bool takes_wishes(const http::Exchange& exchange) {

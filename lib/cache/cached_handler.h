@@ -1,15 +1,17 @@
 // CachedHandler: a route's handler with the response cache before it.
 //
-//   Pipeline -> middleware -> CachedHandler -> the plugin's handler
+//   request:  Pipeline -> middleware -> CachedHandler -> the plugin's handler
+//   answer:   the plugin's handler -> middleware of Phase::Content -> CachedHandler -> middleware -> client
 //
 // It stands behind the middleware, so that what that does (refusing, limiting, marking answers, logging) is
-// done for each request, and what is stored is the handler's answer as it was before middleware touched it.
+// done for each request, and what is stored is the handler's answer as it was before that middleware touched
+// it. It is one of the filters that the answer passes, and what it answers itself passes those behind it.
 //
 // A request either
 //   passes      it is one that the cache has nothing to do with; the handler answers
 //   hits        the stored response is sent from where it lies. No lock, no heap, no copy of a large body
 //   hits stale  the same, and a request that the worker makes to itself has it made anew
-//   leads       the handler answers, and its answer is stored while it is sent (CachedCall, an AnswerTap)
+//   leads       the handler answers, and its answer is stored while it is sent (CachedCall)
 //   waits       for the leader of the same response, and hits, leads or is told to come again (flights.h)
 //
 // Thread: any worker; a call belongs to its exchange.
@@ -30,7 +32,7 @@ class CachedCall;
 struct Asked;
 class LeadingCall;
 
-class CachedHandler final : public pipeline::Handler {
+class CachedHandler final : public pipeline::Handler, public http::AnswerFilter {
  public:
   // How requests were answered, each counted once.
   enum class Result : uint8_t { Hit, Stale, Miss, Waited, Pass };
@@ -57,12 +59,19 @@ class CachedHandler final : public pipeline::Handler {
     steps.emplace_back("cache");
     handler_->list_steps(steps);
   }
+  [[nodiscard]] http::AnswerFilter* answer_filter() override { return this; }
   [[nodiscard]] ResponseCache& cache() const { return cache_; }
+
+  // What the handler answers, as the filters before this one leave it.
+  Wants on_answer(http::Exchange& exchange, http::AnswerBody& body) override;
+  void on_piece(http::Exchange& exchange, std::string_view piece, http::Onward& onward) override;
+  void on_end(http::Exchange& exchange, http::Onward& onward) override;
 
  private:
   friend class LeadingCall;
   struct Note;
 
+  [[nodiscard]] CachedCall* call_of(const http::Exchange& exchange) const;
   pipeline::Verdict pass(http::Exchange& exchange, std::string_view why);
   pipeline::Verdict look_up(http::Exchange& exchange, const Asked& asked, const RequestKey& key);
   bool send_found(http::Exchange& exchange, const Asked& asked, ResponseCache::Found& found);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -43,7 +44,10 @@ Exchange::Exchange(WorkerContext& worker, Stream& stream)
   request.reset(kNoHead);
 }
 
-Exchange::~Exchange() { free_body(); }
+Exchange::~Exchange() {
+  states.clear();
+  free_body();
+}
 
 bool Exchange::grow_body(size_t room) {
   // Both are there while it moves.
@@ -65,20 +69,58 @@ void Exchange::free_body() {
   body_size_ = body_room_ = 0;
 }
 
-// `body`: see AnswerTap.
-bool Exchange::start_answer(std::optional<std::string_view>& body) {
-  if (state_ != State::Open || cancelled_) return false;
+bool Onward::give(std::string_view bytes) {
+  given_ += bytes.size();
+  if (given_ > most_ && exchange_.blocked_) exchange_.stop_filter(at_);
+  return exchange_.pass_on(at_ + 1, bytes);
+}
+
+bool Exchange::start_answer(AnswerBody& body) {
+  if (state_ != State::Open || cancelled_ || answering_ != nullptr) return false;
   ENSURE(stream_ != nullptr);
-  if (tap != nullptr) {
-    // Whoever stores answers shall not store one that cannot be sent.
-    if (!stream_->fits(response)) body = replace_head();
-    tap->on_answer(*this, body);
-  }
-  if (service_ != nullptr) service_->on_response(*this);
+  answering_ = &body;
+  if (service_ != nullptr) [[likely]]
+    service_->on_response(*this);
+  else
+    filter_answer(0);
+  answering_ = nullptr;
   head_only_ = request.method() == Method::Head || !status_allows_body(response.status);
   return true;
 }
 
+void Exchange::filter_answer(uint32_t reached) {
+  for (uint32_t i = first_filter_; i < filters_.size(); ++i) {
+    const FilterStep& step = filters_[i];
+    if (step.position > reached) continue;
+    response.set_author(step.author);
+    AnswerBody& body = *answering_;
+    const bool was_whole = body.whole.has_value();
+    const AnswerFilter::Wants wants = step.filter->on_answer(*this, body);
+    if (body.whole && !was_whole) {
+      working_ = 0;  // what was to come of it is not wanted
+      unfiltered_.reset();
+    }
+    if (wants == AnswerFilter::Wants::Change) {
+      if (body.whole) unfiltered_ = *body.whole;
+      body = {};
+      working_ |= uint64_t{1} << i;
+    } else if (wants == AnswerFilter::Wants::Watch && !body.whole) {
+      working_ |= uint64_t{1} << i;
+    }
+  }
+}
+
+void Exchange::answer_behind(const AnswerFilter& filter) {
+  const auto at = std::ranges::find(filters_, &filter, &FilterStep::filter);
+  first_filter_ = static_cast<uint32_t>(at - filters_.begin()) + (at == filters_.end() ? 0 : 1);
+}
+
+void Exchange::mend_head(AnswerBody& body) {
+  if (!stream_->fits(response)) body.whole = replace_head();
+}
+
+// The head is larger than can be sent, by the mistake of who gave it: a problem takes the answer's place,
+// whose body this is.
 std::string_view Exchange::replace_head() {
   if (service_ != nullptr) service_->on_large_head(*this);
   response.reset();
@@ -88,10 +130,21 @@ std::string_view Exchange::replace_head() {
 }
 
 bool Exchange::send(std::string_view body) {
-  std::optional<std::string_view> whole = body;
-  if (!start_answer(whole)) return false;
-  send_whole(*whole, nullptr);
+  AnswerBody answer{.whole = body};
+  if (!start_answer(answer)) return false;
+  if (answer.whole) [[likely]]
+    send_whole(*answer.whole, nullptr);
+  else
+    send_changed();
   return true;
+}
+
+// A whole answer that a filter makes another of.
+void Exchange::send_changed() {
+  state_ = State::Ending;
+  begin_pieces(std::nullopt);
+  pass_on(0, *unfiltered_);
+  end_pieces();
 }
 
 // Head and body of an answer that was started.
@@ -102,10 +155,15 @@ void Exchange::send_whole(std::string_view body, const Release* pinned) {
 
 bool Exchange::send_pinned(std::string_view body, Release release) {
   if (body.size() >= kLeastPinned) {
-    std::optional<std::string_view> whole = body;
-    if (start_answer(whole)) {
-      const bool pinned = whole->data() == body.data();  // not where another is in its place
-      send_whole(*whole, pinned ? &release : nullptr);
+    AnswerBody answer{.whole = body};
+    if (start_answer(answer)) {
+      const std::string_view sent = answer.whole.value_or(std::string_view());
+      // Not where another is in its place.
+      const bool pinned = sent.data() == body.data() && sent.size() == body.size();
+      if (answer.whole) [[likely]]
+        send_whole(sent, pinned ? &release : nullptr);
+      else
+        send_changed();
       if (!pinned && release.run != nullptr) release.run(release.context);
       return true;
     }
@@ -128,25 +186,32 @@ bool Exchange::send_problem(uint16_t status, std::string_view detail, std::strin
 }
 
 bool Exchange::begin(std::optional<uint64_t> length) {
-  std::optional<std::string_view> whole;
-  if (!start_answer(whole)) return false;
-  if (whole) {
-    send_whole(*whole, nullptr);
+  AnswerBody answer{.length = length};
+  if (!start_answer(answer)) return false;
+  if (answer.whole) {
+    send_whole(*answer.whole, nullptr);
+    return true;
+  }
+  if (unfiltered_) {  // a filter put a whole body in the place of the pieces, and another one changes it
+    send_changed();
     return true;
   }
   state_ = State::Streaming;
   has_length_ = length.has_value();
   length_ = length_left_ = length.value_or(0);
+  stream_->continue_body(*this);
+  if (!finished()) begin_pieces(answer.length);  // else for want of memory
+  return true;
+}
+
+void Exchange::begin_pieces(std::optional<uint64_t> length) {
   AnswerFraming framing{.kind = AnswerFraming::Kind::Unknown};
   if (!status_allows_body(response.status)) {
     framing = framing_of(response.status, 0);
   } else if (length) {
     framing = {.kind = AnswerFraming::Kind::Length, .length = *length};
   }
-  stream_->continue_body(*this);
-  if (finished()) return true;  // for want of memory
   stream_->head(*this, framing);
-  return true;
 }
 
 bool Exchange::write(std::string_view bytes) {
@@ -155,10 +220,22 @@ bool Exchange::write(std::string_view bytes) {
     if (bytes.size() > length_left_) bytes = bytes.substr(0, length_left_);
     length_left_ -= bytes.size();
   }
-  if (tap != nullptr) tap->on_piece(*this, bytes);
-  const bool more = stream_->data(*this, bytes);
-  blocked_ = !more && state_ == State::Streaming;
-  return more;
+  return pass_on(0, bytes);
+}
+
+// To the first filter from `from` on that works, or the client.
+bool Exchange::pass_on(uint32_t from, std::string_view bytes) {
+  if (state_ == State::Finished || cancelled_) return false;
+  const uint64_t left = from < kMostFilters ? working_ >> from : 0;
+  if (left == 0) [[likely]] {
+    const bool more = stream_->data(*this, bytes);
+    blocked_ = !more && state_ != State::Finished;  // else it was cut
+    return more;
+  }
+  const uint32_t at = from + static_cast<uint32_t>(std::countr_zero(left));
+  Onward onward(*this, at, bytes.size());
+  filters_[at].filter->on_piece(*this, bytes, onward);
+  return state_ != State::Finished && !cancelled_ && !blocked_;
 }
 
 bool Exchange::add_trailer(std::string_view name, std::string_view value) {
@@ -171,10 +248,29 @@ bool Exchange::end() {
     stream_->cut(*this, {500, "The answer ended before the length that was announced."});
     return true;
   }
-  state_ = State::Finished;
-  if (tap != nullptr) tap->on_end(*this);
-  stream_->end(*this);
+  end_pieces();
   return true;
+}
+
+// The last piece has come: it is the filters' turn to give what they have held back.
+void Exchange::end_pieces() {
+  if (state_ == State::Finished) return;
+  state_ = State::Ending;
+  for (uint64_t left = working_; left != 0; left &= left - 1) {
+    const auto at = static_cast<uint32_t>(std::countr_zero(left));
+    Onward onward(*this, at, 0);
+    filters_[at].filter->on_end(*this, onward);
+    if (state_ == State::Finished) return;  // it was cut
+  }
+  state_ = State::Finished;
+  stream_->end(*this);
+}
+
+// It gives more than its client can take, and does not wait.
+void Exchange::stop_filter(uint32_t at) {
+  if (state_ == State::Finished) return;
+  if (service_ != nullptr) service_->on_endless(*this, at);
+  stream_->cut(*this, {500, "A filter made more of the answer than its client took."});
 }
 
 void Exchange::abort() {
@@ -182,8 +278,9 @@ void Exchange::abort() {
   stream_->cut(*this, {500, "The server gave the answer up half-way."});
 }
 
-void Exchange::pause_body() { stream_->body_flow(*this, true); }
-void Exchange::resume_body() { stream_->body_flow(*this, false); }
+void Exchange::pause_body() { stream_->body_flow(*this, BodyFlow::Paused); }
+void Exchange::hold_body() { stream_->body_flow(*this, BodyFlow::Held); }
+void Exchange::resume_body() { stream_->body_flow(*this, BodyFlow::Flowing); }
 
 bool Exchange::body_over_limit() const {
   const Head& head = request.head();
@@ -265,14 +362,19 @@ bool Exchange::take_request(Exchange& original) {
 
 void Exchange::recycle() {
   if (timers != nullptr) worker_.forget_timers(*this);
+  states.clear();  // before what its destructors may look at
   if (known_ != nullptr) KnownHeads::unpin(*known_);
   known_ = nullptr;
   request.reset(kNoHead);
   response.reset();
+  response.set_author(Origin::Handler);
   trailers_.reset();
+  filters_ = {};
+  unfiltered_.reset();
+  working_ = 0;
+  first_filter_ = 0;
   route = nullptr;
   handler_state = nullptr;
-  tap = nullptr;
   chain_position = 0;
   started_ns = 0;
   close_after = false;
@@ -288,7 +390,7 @@ void Exchange::recycle() {
 
 void add_retry_after(Exchange& exchange) {
   if (exchange.response.find("Retry-After").empty())
-    (void)exchange.response.add_checked("Retry-After", kRetryAfterS);
+    (void)exchange.response.add_checked("Retry-After", kRetryAfterS, Origin::Host);
 }
 
 bool send_out_of_memory(Exchange& exchange) {

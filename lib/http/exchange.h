@@ -23,9 +23,11 @@
 
 #include "base/arena.h"
 #include "base/block_pool.h"
+#include "http/answer_filter.h"
 #include "http/known_heads.h"
 #include "http/message.h"
 #include "http/refusal.h"
+#include "http/request_states.h"
 #include "http/stream.h"
 #include "http/worker_context.h"
 
@@ -40,20 +42,6 @@ namespace leat::http {
 
 class ExchangePool;
 class Service;
-class Exchange;
-
-// Listens to an answer as the handler gives it, before middleware sees it: for what stores answers.
-class AnswerTap {
- public:
-  virtual ~AnswerTap() = default;
-  // An answer begins. `body` is all of it, or nothing where it comes in pieces. Head and body may be changed;
-  // where a body is put in place of one in pieces, those are refused. Its bytes are copied, and must stay
-  // until the call of the handler returns.
-  virtual void on_answer(Exchange& exchange, std::optional<std::string_view>& body) = 0;
-  // A piece of it; then the end, unless it is cut.
-  virtual void on_piece(Exchange& exchange, std::string_view bytes) = 0;
-  virtual void on_end(Exchange& exchange) = 0;
-};
 
 class Exchange {
  public:
@@ -113,6 +101,9 @@ class Exchange {
   // A streaming handler stops and starts the flow of on_body.
   void pause_body();
   void resume_body();
+  // The same for who decides whether the handler sees the request at all: for as long as an answer may take,
+  // and then it is a 504. Ends with resume_body().
+  void hold_body();
   // Raises or lowers the limit for this request's body; call before the body is read.
   void set_body_limit(uint64_t bytes) { body_limit_ = bytes; }
   // The head announces a body that is over the limit: the answer is 413, and a close.
@@ -155,10 +146,26 @@ class Exchange {
   // Where the request's head has been recognised, its entry, which many requests share; else nullptr.
   [[nodiscard]] KnownHead* known_head() const { return known_; }
 
+  // --- Filters, which an answer passes before it is sent (http/answer_filter.h).
+
+  // More than a route has by far; each is a bit of a word.
+  static constexpr size_t kMostFilters = 64;
+  // Those of its route. They outlive the exchange.
+  void set_filters(std::span<const FilterStep> filters) { filters_ = filters; }
+  // What is answered from now on is `filter`'s own, and passes only those behind it.
+  void answer_behind(const AnswerFilter& filter);
+  // Shows the head of the answer that begins to the filters whose place the request has reached. For
+  // Service::on_response.
+  void filter_answer(uint32_t reached);
+  // Puts a problem in the place of an answer whose head is larger than can be sent. For filters that keep
+  // answers.
+  void mend_head(AnswerBody& body);
+  // What those on the request's way keep for it.
+  RequestStates states{arena_};
+
   // --- For the pipeline and the plugin host; cleared when the exchange is recycled.
   const pipeline::Route* route = nullptr;
   void* handler_state = nullptr;  // whatever the handler keeps for this request
-  AnswerTap* tap = nullptr;       // set by whoever stands before the handler; it outlives the handler's calls
   uint32_t chain_position = 0;    // middleware steps already run forward
   uint64_t started_ns = 0;        // CLOCK_MONOTONIC of the turn in which the head was complete
   bool close_after = false;       // answer, then close
@@ -170,11 +177,18 @@ class Exchange {
  private:
   friend class StreamSide;
   friend class ExchangePool;
-  enum class State : uint8_t { Open, Streaming, Finished };
+  friend class Onward;
+  // Ending: the handler has given all of it, and filters may still give more.
+  enum class State : uint8_t { Open, Streaming, Ending, Finished };
 
   Exchange(WorkerContext& worker, ExchangePool& pool, uint32_t slot);
-  bool start_answer(std::optional<std::string_view>& body);
+  bool start_answer(AnswerBody& body);
   void send_whole(std::string_view body, const Release* pinned);
+  void send_changed();
+  void begin_pieces(std::optional<uint64_t> length);
+  bool pass_on(uint32_t from, std::string_view bytes);
+  void end_pieces();
+  void stop_filter(uint32_t at);
   std::string_view replace_head();
   [[nodiscard]] bool complete() const { return deadline_ms_ != UINT64_MAX; }
   // Back to the state of a new one, but for what is in the arena.
@@ -207,6 +221,12 @@ class Exchange {
   uint64_t body_bytes_out_ = 0;
   uint64_t body_limit_ = 0;
   Response trailers_;  // fields only
+
+  std::span<const FilterStep> filters_;
+  AnswerBody* answering_ = nullptr;             // while filters are shown its head
+  std::optional<std::string_view> unfiltered_;  // a whole body, for the first that changes it
+  uint64_t working_ = 0;                        // a bit for each filter that is given pieces
+  uint32_t first_filter_ = 0;                   // that answers pass
 
   // A buffered request body; grows by doubling as bytes arrive, whatever was announced. The worker's pool
   // counts it.

@@ -60,7 +60,7 @@ bool Response::add(std::string_view name, std::string_view value) {
     content_type = value;
     return true;
   }
-  fields_[count_++] = {name, value};
+  fields_[count_++] = {name, value, author_};
   return true;
 }
 
@@ -89,6 +89,14 @@ std::string_view Response::find(std::string_view name) const {
   for (const Field& field : fields())
     if (equal_ignoring_case(field.name, name)) return field.value;
   return {};
+}
+
+void Response::remove_handlers() {
+  const auto kept = std::remove_if(fields_.begin(), fields_.begin() + static_cast<std::ptrdiff_t>(count_),
+                                   [](const Field& field) { return field.origin == Origin::Handler; });
+  count_ = static_cast<size_t>(kept - fields_.begin());
+  status = 200;
+  content_type = {};
 }
 
 void Response::reset() {

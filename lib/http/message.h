@@ -41,6 +41,8 @@ class Request {
 
   // The whole body, once a handler that does not stream is called.
   [[nodiscard]] std::string_view body() const { return body_; }
+  // Shows another one, which must stay as long as the exchange. For who stands before a handler.
+  void set_body(std::string_view body) { body_ = body; }
   // Trailer fields of a chunked body, complete with the last body event; slots index `trailer_bytes`.
   [[nodiscard]] std::span<const HeaderSlot> trailers() const { return trailers_; }
   [[nodiscard]] std::string_view trailer_view(Span span) const {
@@ -67,6 +69,13 @@ class Request {
   size_t param_count_ = 0;
 };
 
+// Who a field of an answer is by. What is stored of an answer is the handler's.
+enum class Origin : uint8_t {
+  Handler,     // or a filter before the cache, which speaks for it
+  Middleware,  // it belongs to the answer to this request
+  Host         // likewise: what the server says itself
+};
+
 // Response head under construction. Framing fields (Content-Length, Transfer-Encoding, Connection), Date and
 // Server belong to the writer; add() refuses them. Content-Type given as a field becomes content_type.
 class Response {
@@ -74,6 +83,7 @@ class Response {
   struct Field {
     std::string_view name;
     std::string_view value;
+    Origin origin = Origin::Handler;
   };
   static constexpr size_t kMostFields = 64;
 
@@ -89,10 +99,13 @@ class Response {
   // The same, copying both into `arena`; false also when it is full.
   [[nodiscard]] bool add_copy(Arena& arena, std::string_view name, std::string_view value);
   // Appends one that an add() took before, of this or another response. False: kMostFields are there already.
-  [[nodiscard]] bool add_checked(std::string_view name, std::string_view value) {
+  [[nodiscard]] bool add_checked(std::string_view name, std::string_view value, Origin origin) {
     if (count_ == kMostFields) return false;
-    fields_[count_++] = {name, value};
+    fields_[count_++] = {name, value, origin};
     return true;
+  }
+  [[nodiscard]] bool add_checked(std::string_view name, std::string_view value) {
+    return add_checked(name, value, author_);
   }
   // Removes every field of that name and appends this one.
   [[nodiscard]] bool set(std::string_view name, std::string_view value);
@@ -100,11 +113,18 @@ class Response {
   // A view with a null data() when there is none.
   [[nodiscard]] std::string_view find(std::string_view name) const;
   [[nodiscard]] std::span<const Field> fields() const { return {fields_.data(), count_}; }
+  // Whose fields are added from now on. For who calls handlers and middleware.
+  void set_author(Origin author) { author_ = author; }
+  [[nodiscard]] Origin author() const { return author_; }
+  // Leaves those that are not the handler's.
+  void remove_handlers();
+  // As good as new, but for its author.
   void reset();
 
  private:
   std::array<Field, kMostFields> fields_;
   size_t count_ = 0;
+  Origin author_ = Origin::Handler;
 };
 
 }  // namespace leat::http

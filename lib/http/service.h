@@ -29,11 +29,15 @@ class Service {
   virtual void on_body_end(Exchange& exchange) = 0;
   // The output queue fell below its low-water mark after write() returned false.
   virtual void on_writable(Exchange& exchange) = 0;
-  // An answer is about to be written: the last chance to change its head. Once an exchange.
+  // An answer is about to be written: the last chance to change its head, which Exchange::filter_answer() is
+  // for. Once an exchange.
   virtual void on_response(Exchange& exchange) = 0;
   // The head of the answer, with all that middleware added to it, is larger than one can be (16 KiB): a 500
   // takes its place. For whoever tells of it; nothing may be answered here.
   virtual void on_large_head(Exchange&) {}
+  // The filter at that place in the exchange's list gives more than it was told to, and the answer is cut. For
+  // whoever tells of it; nothing may be answered here.
+  virtual void on_endless(Exchange&, uint32_t) {}
   // The answer did not begin in time: a 504 follows. For whoever tells of it; nothing may be answered here.
   virtual void on_late(Exchange&) {}
   // The client has gone, or sent nonsense half-way, before the answer was finished. At most once; nothing

@@ -35,6 +35,13 @@ struct AnswerFraming {
   uint64_t length = 0;  // with Length
 };
 
+// What the body of a request is to do.
+enum class BodyFlow : uint8_t {
+  Flowing,  // come
+  Paused,   // wait, for as long as its handler likes
+  Held      // wait, for as long as an answer may take; then that is a 504
+};
+
 class Stream {
  public:
   virtual ~Stream() = default;
@@ -60,8 +67,8 @@ class Stream {
   // A client that waits to be told so goes on with the request's body (100 Continue). Nothing where it does
   // not wait. The exchange may be finished after that, for want of memory.
   virtual void continue_body(Exchange& exchange) = 0;
-  // The request's body is to wait, or to flow again.
-  virtual void body_flow(Exchange& exchange, bool paused) = 0;
+  // What the request's body is to do from now on; at first it flows.
+  virtual void body_flow(Exchange& exchange, BodyFlow flow) = 0;
 
   // Who goes on with the exchange once it was suspended; nullptr where it cannot be.
   [[nodiscard]] virtual Protocol* protocol() = 0;

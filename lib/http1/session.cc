@@ -152,8 +152,11 @@ void Session::deadline_passed() {
       refuse({408, "The request's head did not arrive in time."});
       break;
     case Step::Body:
-      refuse({408, "The request's body did not arrive in time."});
-      break;
+      if (!body_held()) {
+        refuse({408, "The request's body did not arrive in time."});
+        break;
+      }
+      [[fallthrough]];  // it is not the peer who is late
     case Step::Answer:
       // As a resumed handler would: nothing of the plugin is on the stack.
       side().end_suspension();
@@ -294,7 +297,8 @@ bool Session::start_request(std::string_view in, size_t& used) {
   ENSURE(!exchange_->started() && parser_ == nullptr);
   exchange_->set_body_limit(env_.limits.body_bytes);
   exchange_->request.set_peer(peer_.address);
-  body_begun_ = body_paused_ = false;
+  body_begun_ = false;
+  body_flow_ = http::BodyFlow::Flowing;
   body_bytes_ = body_overhead_ = 0;
   step_ = Step::Head;
   asks_head_ = false;
@@ -531,8 +535,8 @@ void Session::cut(http::Exchange& exchange, const http::Refusal& why) {
   cut_answer(why);
 }
 
-void Session::body_flow(http::Exchange& exchange, bool paused) {
-  if (&exchange == exchange_) body_paused_ = paused;  // else it has ended
+void Session::body_flow(http::Exchange& exchange, http::BodyFlow flow) {
+  if (&exchange == exchange_) body_flow_ = flow;  // else it has ended
 }
 
 bool Session::append_piece(std::string_view bytes) {
@@ -705,6 +709,8 @@ void Session::settle() {
       if (body_held()) {
         if (body_held_since_ms_ == 0) body_held_since_ms_ = now_ms();
         deadline_ms_ = give_up_ms();
+        if (body_flow_ == http::BodyFlow::Held && !exchange_->started())
+          deadline_ms_ = std::min(deadline_ms_, body_held_since_ms_ + limits.answer_timeout_ms);
         break;
       }
       if (body_held_since_ms_ != 0) {

@@ -101,7 +101,7 @@ class Session final : public http::Protocol, public http::Stream {
   using http::Protocol::cut;
   void cut(http::Exchange& exchange, const http::Refusal& why) override;
   void continue_body(http::Exchange& exchange) override;
-  void body_flow(http::Exchange& exchange, bool paused) override;
+  void body_flow(http::Exchange& exchange, http::BodyFlow flow) override;
   [[nodiscard]] http::Protocol* protocol() override { return this; }
 
  private:
@@ -143,8 +143,10 @@ class Session final : public http::Protocol, public http::Stream {
   [[nodiscard]] uint64_t now_ms() const { return env_.worker.now_ns() / 1'000'000; }
   [[nodiscard]] bool last_request() const;
   [[nodiscard]] uint64_t give_up_ms() const;
-  // A handler has paused the request's body, and still has use for it.
-  [[nodiscard]] bool body_held() const { return body_paused_ && !exchange_->finished(); }
+  // The request's body waits, and there is still use for it.
+  [[nodiscard]] bool body_held() const {
+    return body_flow_ != http::BodyFlow::Flowing && !exchange_->finished();
+  }
   [[nodiscard]] http::StreamSide side() const { return http::StreamSide(*exchange_); }
 
   Environment& env_;
@@ -163,16 +165,16 @@ class Session final : public http::Protocol, public http::Stream {
   uint64_t body_overhead_ = 0;       // of chunk framing
   Step step_ = Step::Idle;
   http::Service::BodyMode body_mode_ = http::Service::BodyMode::Discard;
+  http::BodyFlow body_flow_ = http::BodyFlow::Flowing;
   bool running_ = false;
   bool ended_ = false;  // feed_end() was called
   bool draining_ = false;
   bool deaf_ = false;  // give_up_input() was called
   bool held_by_output_ = false;
-  bool chunked_ = false;      // the answer's framing
-  bool body_paused_ = false;  // a handler has said so
-  bool asks_head_ = false;    // the head that is read begins like a HEAD request
-  uint8_t blank_bytes_ = 0;   // of blank lines before the next request
-  bool body_begun_ = false;   // a byte of it, or 100 Continue, has been seen or sent
+  bool chunked_ = false;     // the answer's framing
+  bool asks_head_ = false;   // the head that is read begins like a HEAD request
+  uint8_t blank_bytes_ = 0;  // of blank lines before the next request
+  bool body_begun_ = false;  // a byte of it, or 100 Continue, has been seen or sent
 };
 
 }  // namespace leat::http1

@@ -142,7 +142,8 @@ class AccessLog final : public pipeline::Middleware {
 
 }  // namespace
 
-std::unique_ptr<pipeline::Middleware> create_access_log(const AccessLogOptions& options) {
+std::unique_ptr<pipeline::Middleware> create_access_log(const AccessLogOptions& options,
+                                                        const pipeline::BuildContext&) {
   return std::make_unique<AccessLog>(options.format == AccessLogOptions::Format::Json);
 }
 

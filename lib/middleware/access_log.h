@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "base/schema.h"
-#include "pipeline/handler.h"
+#include "pipeline/middleware_kind.h"
 
 namespace leat::middleware {
 
@@ -21,6 +21,7 @@ inline constexpr schema::Row kAccessLogRows[] = {
                                               "What a line is: an object, or words for people."),
 };
 
-std::unique_ptr<pipeline::Middleware> create_access_log(const AccessLogOptions& options);
+std::unique_ptr<pipeline::Middleware> create_access_log(const AccessLogOptions& options,
+                                                        const pipeline::BuildContext& context);
 
 }  // namespace leat::middleware

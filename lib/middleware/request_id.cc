@@ -23,7 +23,7 @@ class RequestId final : public pipeline::Middleware {
       process_ = reinterpret_cast<uintptr_t>(this);
   }
 
-  [[nodiscard]] uint8_t hooks() const override { return kRequest | kResponse; }
+  [[nodiscard]] uint8_t hooks() const override { return kRequest | kAnswer; }
 
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
     if (trust_) {
@@ -46,9 +46,10 @@ class RequestId final : public pipeline::Middleware {
     return pipeline::Verdict::Next;
   }
 
-  void on_response(http::Exchange& exchange) override {
+  Wants on_answer(http::Exchange& exchange, http::AnswerBody&) override {
     // Refused only when the answer has too many fields already; it is better sent without.
     if (!exchange.request.id().empty()) (void)exchange.response.set("X-Request-Id", exchange.request.id());
+    return Wants::Nothing;
   }
 
  private:
@@ -67,7 +68,8 @@ class RequestId final : public pipeline::Middleware {
 
 }  // namespace
 
-std::unique_ptr<pipeline::Middleware> create_request_id(const RequestIdOptions& options) {
+std::unique_ptr<pipeline::Middleware> create_request_id(const RequestIdOptions& options,
+                                                        const pipeline::BuildContext&) {
   return std::make_unique<RequestId>(options.trust);
 }
 

@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "base/schema.h"
-#include "pipeline/handler.h"
+#include "pipeline/middleware_kind.h"
 
 namespace leat::middleware {
 
@@ -18,6 +18,7 @@ inline constexpr schema::Row kRequestIdRows[] = {
     schema::boolean<&RequestIdOptions::trust>("trust", "Take the X-Request-Id that the request came with."),
 };
 
-std::unique_ptr<pipeline::Middleware> create_request_id(const RequestIdOptions& options);
+std::unique_ptr<pipeline::Middleware> create_request_id(const RequestIdOptions& options,
+                                                        const pipeline::BuildContext& context);
 
 }  // namespace leat::middleware

@@ -14,11 +14,12 @@ class SecurityHeaders final : public pipeline::Middleware {
   explicit SecurityHeaders(std::vector<std::pair<std::string_view, std::string>> fields)
       : fields_(std::move(fields)) {}
 
-  [[nodiscard]] uint8_t hooks() const override { return kResponse; }
+  [[nodiscard]] uint8_t hooks() const override { return kAnswer; }
 
-  void on_response(http::Exchange& exchange) override {
+  Wants on_answer(http::Exchange& exchange, http::AnswerBody&) override {
     for (const auto& [name, value] : fields_)
       if (exchange.response.find(name).data() == nullptr) (void)exchange.response.add(name, value);
+    return Wants::Nothing;
   }
 
  private:
@@ -27,7 +28,8 @@ class SecurityHeaders final : public pipeline::Middleware {
 
 }  // namespace
 
-std::unique_ptr<pipeline::Middleware> create_security_headers(const SecurityHeadersOptions& options) {
+std::unique_ptr<pipeline::Middleware> create_security_headers(const SecurityHeadersOptions& options,
+                                                              const pipeline::BuildContext&) {
   std::vector<std::pair<std::string_view, std::string>> fields = {
       {"X-Content-Type-Options", options.content_type_options},
       {"Referrer-Policy", options.referrer_policy},

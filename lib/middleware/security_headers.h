@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/schema.h"
-#include "pipeline/handler.h"
+#include "pipeline/middleware_kind.h"
 
 namespace leat::middleware {
 
@@ -29,6 +29,7 @@ inline constexpr schema::Row kSecurityHeadersRows[] = {
         "strict_transport_security", "Strict-Transport-Security; it binds the host to TLS."),
 };
 
-std::unique_ptr<pipeline::Middleware> create_security_headers(const SecurityHeadersOptions& options);
+std::unique_ptr<pipeline::Middleware> create_security_headers(const SecurityHeadersOptions& options,
+                                                              const pipeline::BuildContext& context);
 
 }  // namespace leat::middleware

@@ -32,11 +32,15 @@ struct MiddlewareSpec {
 // What people are shown: "request_id", or "request_id(edge)" where it has a name.
 std::string display_name(const MiddlewareSpec& spec);
 
-// One instance in a chain.
+// What `before` and `after` call the response cache, which is a step of the chains of routes that have one.
+inline constexpr std::string_view kCacheStep = "cache";
+
+// One instance in a chain, or the cache, which has none.
 struct Step {
   const MiddlewareKind* kind = nullptr;
   const MiddlewareSpec* spec = nullptr;
   Middleware* instance = nullptr;
+  http::AnswerFilter* filter = nullptr;       // of the cache
   std::vector<const MiddlewareSpec*> merged;  // duplicates that it stands for
 };
 

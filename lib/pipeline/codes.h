@@ -14,6 +14,8 @@ enum Code : int {
   kOrderCycle = 212,
   kBadOption = 213,
   kDuplicateName = 214,
+  kInsideCache = 215,
+  kTooManyFilters = 216,
 };
 
 // Of what an option's row finds wrong.

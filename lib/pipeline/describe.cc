@@ -11,11 +11,15 @@ namespace {
 
 std::string methods_of(const Route& route) { return route.id.substr(0, route.id.find(' ')); }
 
-// Between the middleware and the handler.
+// Before the handler, by itself.
 std::vector<std::string_view> steps_of(const Route& route) {
   std::vector<std::string_view> steps;
   if (route.handler != nullptr) route.handler->list_steps(steps);
   return steps;
+}
+
+bool has_cache(const Route& route) {
+  return std::ranges::contains(route.chain, Phase::Cache, [](const Step& step) { return step.kind->phase; });
 }
 
 }  // namespace
@@ -35,7 +39,8 @@ std::string describe_text(const Site& site) {
   };
   const auto chain = [&](const Route& route) {
     for (const Step& step : route.chain) text += display_name(*step.spec) + " > ";
-    for (const std::string_view step : steps_of(route)) text.append(step) += " > ";
+    for (const std::string_view step : steps_of(route))
+      if (step != kCacheStep || !has_cache(route)) text.append(step) += " > ";
     text += route.handler == nullptr ? "(404)" : route.handler_name;
     for (const Step& step : route.chain)
       for (const MiddlewareSpec* merged : step.merged)
@@ -78,7 +83,12 @@ std::string describe_json(const Site& site) {
     json.end_array();
     json.key("middleware");
     json.begin_array();
+    bool behind_cache = has_cache(*route);
     for (const Step& step : route->chain) {
+      if (step.filter != nullptr) {
+        behind_cache = false;  // the rest changes what is stored
+        continue;
+      }
       json.begin_object();
       json.key("kind");
       json.string(step.spec->kind);
@@ -86,6 +96,10 @@ std::string describe_json(const Site& site) {
       json.string(step.spec->name);
       json.key("phase");
       json.string(phase_name(step.kind->phase));
+      if (has_cache(*route)) {
+        json.key("sees_hits");
+        json.boolean(behind_cache);
+      }
       json.key("merged");
       json.begin_array();
       for (const MiddlewareSpec* merged : step.merged) json.string(display_name(*merged));

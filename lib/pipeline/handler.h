@@ -1,6 +1,6 @@
-// Handler and Middleware: the two kinds of step an exchange passes through.
+// Handler: what answers the requests of a route.
 //
-// Both are immutable after load and shared by all workers: what they keep for one request lives in the
+// Handlers are immutable after load and shared by all workers: what they keep for one request lives in the
 // exchange (handler_state, arena), what they keep for one worker is indexed by exchange.worker().index().
 // No call may throw; the plugin host turns plugin failures into verdicts.
 #pragma once
@@ -11,15 +11,9 @@
 #include <vector>
 
 #include "http/exchange.h"
+#include "pipeline/verdict.h"
 
 namespace leat::pipeline {
-
-enum class Verdict : uint8_t {
-  Next,     // nothing to say: on to the next step; a handler's Next is "not found here", a 404
-  Done,     // answered, or the answer was begun and goes on through on_writable/on_resume
-  Pending,  // suspended: exchange.suspend() was called, the answer comes later
-  Error     // failed: a 500 that names `blame()`, unless an answer was begun, which is then cut
-};
 
 class Handler {
  public:
@@ -43,24 +37,9 @@ class Handler {
   [[nodiscard]] virtual std::string_view blame() const = 0;
   // Adds what stands before it on its route, in order, for people: "cache", "concurrency", "pool".
   virtual void list_steps(std::vector<std::string_view>&) const {}
-};
-
-// One configured instance of a middleware kind. What it does not override is left out of the compiled chain.
-class Middleware {
- public:
-  // Which of the three hooks the instance has.
-  enum Hooks : uint8_t { kRequest = 1, kResponse = 2, kDone = 4 };
-
-  virtual ~Middleware() = default;
-  [[nodiscard]] virtual uint8_t hooks() const = 0;
-
-  // Forward, before the handler, in chain order. Next goes on; Done means that it answered.
-  [[nodiscard]] virtual Verdict on_request(http::Exchange&) { return Verdict::Next; }
-  // In reverse order, before the response head is written. For those whose on_request was reached, or which
-  // have none.
-  virtual void on_response(http::Exchange&) {}
-  // In reverse order, when the exchange has ended.
-  virtual void on_done(http::Exchange&) {}
+  // What its answers pass before all middleware but that of Phase::Content, and where it is itself: for the
+  // response cache. Null where there is none.
+  [[nodiscard]] virtual http::AnswerFilter* answer_filter() { return nullptr; }
 };
 
 }  // namespace leat::pipeline

@@ -6,39 +6,63 @@
 #include <span>
 #include <string_view>
 
+#include "base/metrics.h"
 #include "base/schema.h"
 #include "base/value.h"
 #include "pipeline/codes.h"
-#include "pipeline/handler.h"
+#include "pipeline/middleware.h"
 
 namespace leat::pipeline {
 
 // When a middleware runs, relative to those of other phases: forward on the request in this order, in reverse
-// on the response.
+// on the answer.
 enum class Phase : uint8_t {
-  Observe,   // sees everything as the client does: the access log
-  Identify,  // gives the request a name or an origin
-  Protect,   // refuses, or marks the answer for the client's protection
-  Limit,     // bounds how much is done at once
-  Transform  // changes request or answer, next to the handler
+  Observe,    // sees everything as the client does: the access log
+  Identify,   // gives the request a name or an origin
+  Protect,    // refuses, or marks the answer for the client's protection
+  Limit,      // bounds how much is done at once
+  Transform,  // changes request or answer
+  Cache,      // the response cache itself: no kind has it
+  Content     // changes answers before they are stored. A hit is not its business, and no request
 };
 
 std::string_view phase_name(Phase phase);
+
+// What instances are made in: the daemon, a check of its configuration, a test.
+struct Surroundings {
+  uint32_t workers = 1;
+  metrics::Registry* metrics = nullptr;  // null where nobody reads any
+};
+
+struct MiddlewareKind;
+
+// What an instance is made of. Good for the call of create().
+struct BuildContext {
+  const MiddlewareKind& kind;
+  const Value& options;   // a table
+  const Place& place;     // of the instance in its file
+  std::string_view name;  // of the instance; may be empty
+  Diagnostics& diagnostics;
+  const Surroundings& surroundings;
+};
 
 struct MiddlewareKind {
   std::string_view name;
   Phase phase;
   std::string_view sentence;
   std::span<const schema::Row> options;
-  // Reads `options`, a table; what it does not like goes to `diagnostics`, and then the result may be null.
-  std::unique_ptr<Middleware> (*create)(const Value& options, Diagnostics& diagnostics);
+  // Reads the options; what it does not like goes to the diagnostics, and then the result may be null.
+  std::unique_ptr<Middleware> (*create)(const BuildContext& context);
+  const void* origin = nullptr;  // of whoever makes it: for create(), which knows what it is
 };
 
 // A kind that is made by `Make` from its own options struct, which its rows fill.
-template <class Options, std::unique_ptr<Middleware> (*Make)(const Options&), const auto& Rows>
+template <class Options, std::unique_ptr<Middleware> (*Make)(const Options&, const BuildContext&),
+          const auto& Rows>
 constexpr MiddlewareKind middleware_kind(std::string_view name, Phase phase, std::string_view sentence) {
-  return {name, phase, sentence, Rows, [](const Value& options, Diagnostics& diagnostics) {
-            return Make(schema::read<Options>(options, Rows, kOptionCodes, diagnostics));
+  return {name, phase, sentence, Rows, [](const BuildContext& context) {
+            return Make(schema::read<Options>(context.options, Rows, kOptionCodes, context.diagnostics),
+                        context);
           }};
 }
 

@@ -14,14 +14,34 @@ namespace leat::pipeline {
 namespace {
 
 // Exchange::chain_position while a request is under way: how far its chain was run forward, and above that
-// whether it was run to its end, and whether handle() was called, after which on_cancel and on_done are owed.
+// whether it was run to its end; whether handle() was called, after which on_cancel and on_done are owed; that
+// the step which it has reached has suspended it, and that its body came to its end meanwhile.
 constexpr uint32_t kHandled = 1U << 31;
 constexpr uint32_t kForwarded = 1U << 30;
-constexpr uint32_t kPosition = kForwarded - 1;
+constexpr uint32_t kSuspended = 1U << 29;
+constexpr uint32_t kBodyEnded = 1U << 28;
+constexpr uint32_t kPosition = kBodyEnded - 1;
 
 bool was_handled(const http::Exchange& exchange) { return (exchange.chain_position & kHandled) != 0; }
 // The request is the handler's: no middleware has answered it.
 bool was_forwarded(const http::Exchange& exchange) { return (exchange.chain_position & kForwarded) != 0; }
+// A middleware has suspended it.
+bool waits_in_chain(const http::Exchange& exchange) { return (exchange.chain_position & kSuspended) != 0; }
+uint32_t position_of(const http::Exchange& exchange) { return exchange.chain_position & kPosition; }
+
+// The step whose middleware has the request: it is suspended there, or that has answered it. Null where there
+// is none.
+const Step* holder_of(const http::Exchange& exchange) {
+  const uint32_t position = position_of(exchange);
+  const bool held = exchange.route != nullptr && !was_forwarded(exchange) && position != 0;
+  return held ? &exchange.route->chain[position - 1] : nullptr;
+}
+
+std::string_view blame_of(const Step& step) {
+  if (step.instance == nullptr) return step.kind->name;
+  const std::string_view said = step.instance->blame();
+  return said.empty() ? step.kind->name : said;
+}
 
 // `body_follows`: the handler streams, and may answer once it has seen the body.
 void call_handler(http::Exchange& exchange, Handler& handler, bool body_follows) {
@@ -65,24 +85,74 @@ void apply_verdict(http::Exchange& exchange, const Handler& handler, Verdict ver
 
 namespace {
 
-// Runs the chain's request hooks. False when one has answered, or failed to.
+// What a middleware says of a request, which has come to its step. True: on to the next.
+bool passes(http::Exchange& exchange, const Step& step, Verdict verdict) {
+  if (verdict == Verdict::Next) return true;
+  const bool begun = exchange.started() || exchange.cancelled();
+  switch (verdict) {
+    case Verdict::Done:
+      if (!begun) fail(exchange, blame_of(step), "ended without an answer on");
+      break;
+    case Verdict::Pending:
+      if (exchange.suspended()) {
+        exchange.chain_position |= kSuspended;
+      } else if (!begun) {
+        fail(exchange, blame_of(step), "left a request pending without suspending it on");
+      }
+      break;
+    default:
+      fail(exchange, blame_of(step), "failed on");
+  }
+  return false;
+}
+
+// Runs the chain's request hooks from where it has come to. False when one has answered, failed to, or
+// suspended the request.
 bool run_forward(http::Exchange& exchange, const Route& route) {
+  const uint32_t reached = position_of(exchange);
+  exchange.response.set_author(http::Origin::Middleware);
   for (const Route::Hook& hook : route.on_request) {
-    exchange.chain_position = hook.position;
-    const Verdict verdict = hook.instance->on_request(exchange);
+    if (hook.position <= reached) continue;
+    exchange.chain_position = (exchange.chain_position & ~kPosition) | hook.position;
+    if (!passes(exchange, route.chain[hook.position - 1], hook.instance->on_request(exchange))) return false;
+  }
+  exchange.chain_position =
+      (exchange.chain_position & ~kPosition) | kForwarded | static_cast<uint32_t>(route.chain.size());
+  exchange.response.set_author(http::Origin::Handler);
+  return true;
+}
+
+// Shows a piece of the request's body to those who asked for it. False: one of them has answered, or failed
+// to.
+bool show_piece(http::Exchange& exchange, std::string_view& piece, bool last) {
+  const Route& route = *exchange.route;
+  exchange.response.set_author(http::Origin::Middleware);
+  for (const Route::Hook& hook : route.on_body) {
+    const Verdict verdict = hook.instance->on_body(exchange, piece, last);
     if (verdict == Verdict::Next) continue;
-    // There is no resuming a chain: what a middleware does not pass on it has to answer.
     if (verdict != Verdict::Done || !exchange.started())
-      fail(exchange, route.chain[hook.position - 1].kind->name, "failed on");
+      fail(exchange, blame_of(route.chain[hook.position - 1]), "failed on");
     return false;
   }
-  exchange.chain_position = kForwarded | static_cast<uint32_t>(route.chain.size());
+  exchange.response.set_author(http::Origin::Handler);
   return true;
+}
+
+// Which route the request's target leads to.
+void match_route(http::Exchange& exchange, const Site& site, Router::Match& match) {
+  const http::Request& request = exchange.request;
+  if (request.path() == "*") {
+    // OPTIONS * asks for the server itself (RFC 9110, section 9.3.7); it is the only method with that target.
+    match.kind = Router::Match::Kind::Options;
+    match.allow = site.router().allow_anywhere();
+    return;
+  }
+  site.router().find(request.method(), request.path(), exchange.arena(), match);
 }
 
 // Answers in place of a route.
 void answer_unmatched(http::Exchange& exchange, Router::Match::Kind kind, std::string_view allow) {
-  // The field is the first of its response: there is room for it.
+  // There is room: a response takes 64 fields, and only middleware has had a chance to add some.
   if (!allow.empty()) (void)exchange.response.add("Allow", allow);
   switch (kind) {
     case Router::Match::Kind::Options:
@@ -117,7 +187,6 @@ uint64_t Pipeline::next_epoch() {
 
 // A head that comes again leads to the same route again, so that is remembered with it.
 bool Pipeline::find_route(http::Exchange& exchange, Router::Match& match) const {
-  const http::Request& request = exchange.request;
   http::KnownHead* known = exchange.known_head();
   if (known != nullptr && known->route_epoch == epoch_) {
     match.kind = Router::Match::Kind::Found;
@@ -126,13 +195,7 @@ bool Pipeline::find_route(http::Exchange& exchange, Router::Match& match) const 
     match.param_count = known->param_count;
     return true;
   }
-  if (request.path() == "*") {
-    // OPTIONS * asks for the server itself (RFC 9110, section 9.3.7); it is the only method with that target.
-    match.kind = Router::Match::Kind::Options;
-    match.allow = site().router().allow_anywhere();
-    return true;
-  }
-  site().router().find(request.method(), request.path(), exchange.arena(), match);
+  match_route(exchange, site(), match);
   if (match.kind != Router::Match::Kind::Found) return true;
   if (!held_.empty() && std::ranges::contains(held_, match.route->owner)) return false;
   if (known != nullptr) remember_route(*known, match);
@@ -163,16 +226,23 @@ http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
   }
   if (match.kind != Router::Match::Kind::Found) {
     exchange.route = &site().unmatched();
+    exchange.set_filters(site().unmatched().filters);
     ++uses_.front().requests;
     if (run_forward(exchange, site().unmatched())) answer_unmatched(exchange, match.kind, match.allow);
     return BodyMode::Discard;
   }
   const Route& route = *match.route;
   exchange.route = &route;
+  exchange.set_filters(route.filters);
   ++uses_.front().requests;
   request.set_params({match.params, match.param_count});
   if (route.body_limit != 0) exchange.set_body_limit(route.body_limit);
-  if (!run_forward(exchange, route)) return BodyMode::Discard;
+  if (!run_forward(exchange, route)) {
+    if (!waits_in_chain(exchange)) return BodyMode::Discard;
+    if (!route.streams_body) return BodyMode::Buffer;
+    if (request.head().framing != http::Framing::None) exchange.hold_body();
+    return BodyMode::Stream;
+  }
   if (!route.streams_body) return BodyMode::Buffer;
   // The protocol refuses a body that is announced too large; the handler must not have begun by then.
   if (!exchange.body_over_limit()) call_handler(exchange, *route.handler, true);
@@ -181,21 +251,87 @@ http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
 
 void Pipeline::on_body(http::Exchange& exchange, std::string_view piece) {
   if (!was_handled(exchange)) return;
+  if (!exchange.route->on_body.empty()) [[unlikely]]
+    if (!show_piece(exchange, piece, false) || piece.empty()) return;
   Handler& handler = *exchange.route->handler;
   const Verdict verdict = handler.on_body(exchange, piece);
   if (verdict != Verdict::Done) apply_verdict(exchange, handler, verdict);
 }
 
-void Pipeline::on_body_end(http::Exchange& exchange) {
-  if (was_handled(exchange)) {
-    Handler& handler = *exchange.route->handler;
+namespace {
+
+// The body is complete: of a handler that streams it, or of one that is called with it.
+void end_body(http::Exchange& exchange) {
+  const Route& route = *exchange.route;
+  Handler& handler = *route.handler;
+  const bool streams = was_handled(exchange);
+  if (!route.on_body.empty() && exchange.request.head().framing != http::Framing::None) [[unlikely]] {
+    std::string_view piece = streams ? std::string_view() : exchange.request.body();
+    if (!show_piece(exchange, piece, true)) return;
+    if (!streams) {
+      exchange.request.set_body(piece);
+    } else if (!piece.empty()) {
+      const Verdict verdict = handler.on_body(exchange, piece);
+      if (verdict != Verdict::Done) apply_verdict(exchange, handler, verdict);
+      if (exchange.finished()) return;
+    }
+  }
+  if (streams) {
     apply_verdict(exchange, handler, handler.on_body_end(exchange));
-  } else if (was_forwarded(exchange) && exchange.route->handler != nullptr) {
-    call_handler(exchange, *exchange.route->handler, false);
+  } else {
+    call_handler(exchange, handler, false);
+  }
+}
+
+// The chain was run to its end, after it had been suspended: what on_request() and what came since would have
+// done.
+void go_on(http::Exchange& exchange) {
+  const Route& route = *exchange.route;
+  if (route.handler == nullptr) {
+    Router::Match match;
+    match_route(exchange, *route.site, match);
+    answer_unmatched(exchange, match.kind, match.allow);
+    return;
+  }
+  if (route.streams_body) {
+    exchange.resume_body();
+    call_handler(exchange, *route.handler, true);
+    if (exchange.finished()) return;
+  }
+  if ((exchange.chain_position & kBodyEnded) != 0) end_body(exchange);
+}
+
+}  // namespace
+
+bool resume_chain(http::Exchange& exchange, Verdict verdict) {
+  if (!waits_in_chain(exchange) || exchange.started() || exchange.cancelled()) {
+    // Somebody else's suspension, if it is one, goes on.
+    if (waits_in_chain(exchange)) exchange.chain_position &= ~kSuspended;
+    return false;
+  }
+  exchange.chain_position &= ~kSuspended;
+  const Route& route = *exchange.route;
+  if (!passes(exchange, *holder_of(exchange), verdict)) {
+    if (!waits_in_chain(exchange)) exchange.resume_body();  // what is left of it is read over
+    return true;
+  }
+  if (run_forward(exchange, route))
+    go_on(exchange);
+  else if (!waits_in_chain(exchange))
+    exchange.resume_body();
+  return true;
+}
+
+void Pipeline::on_body_end(http::Exchange& exchange) {
+  if (exchange.route->handler != nullptr && was_forwarded(exchange)) {
+    end_body(exchange);
+  } else if (waits_in_chain(exchange)) {
+    exchange.chain_position |= kBodyEnded;
   }
 }
 
 void Pipeline::on_writable(http::Exchange& exchange) {
+  if (const Step* step = holder_of(exchange)) return step->instance->on_writable(exchange);
   if (!was_handled(exchange)) return;
   Handler& handler = *exchange.route->handler;
   const Verdict verdict = handler.on_writable(exchange);
@@ -206,27 +342,41 @@ void Pipeline::on_response(http::Exchange& exchange) {
   if (exchange.route == nullptr) return;  // refused before it came here
   if (!http::is_safe(exchange.request.method()) && exchange.response.status < 400) [[unlikely]]
     if (ChangeListener* listener = exchange.route->site->change_listener()) listener->on_change(exchange);
-  const uint32_t reached = exchange.chain_position & kPosition;
-  for (const Route::Hook& hook : exchange.route->on_response)
-    if (hook.position <= reached) hook.instance->on_response(exchange);
+  exchange.filter_answer(position_of(exchange));
+}
+
+void Pipeline::on_endless(http::Exchange& exchange, uint32_t filter) {
+  const Route& route = *exchange.route;
+  const http::AnswerFilter* endless = route.filters[filter].filter;
+  const auto step = std::ranges::find_if(
+      route.chain, [&](const Step& each) { return each.instance == endless || each.filter == endless; });
+  const std::string_view blame = blame_of(*step);
+  log::limited(log::Level::Error, {blame, route.id},
+               "{} made more of an answer than its client took, and did not wait, on {} {}", blame, route.id,
+               exchange.request.id());
 }
 
 void Pipeline::on_large_head(http::Exchange& exchange) {
   const Route* route = exchange.route;
-  const std::string_view blame = was_handled(exchange) ? route->handler->blame() : "the server";
+  const Step* step = holder_of(exchange);
+  const std::string_view blame = was_handled(exchange) ? route->handler->blame()
+                                 : step != nullptr     ? blame_of(*step)
+                                                       : "the server";
   log::error("{} gave an answer whose head is larger than 16 KiB, with what middleware adds, on {} {}", blame,
              route != nullptr ? route->id : "", exchange.request.id());
 }
 
 void Pipeline::on_late(http::Exchange& exchange) {
-  if (!was_handled(exchange)) return;
+  const Step* step = holder_of(exchange);
+  if (step == nullptr && !was_handled(exchange)) return;
   const Route& route = *exchange.route;
-  const std::string_view blame = route.handler->blame();
+  const std::string_view blame = step != nullptr ? blame_of(*step) : route.handler->blame();
   log::limited(log::Level::Error, {blame, route.id}, "{} did not answer in time on {} {}", blame, route.id,
                exchange.request.id());
 }
 
 void Pipeline::on_cancel(http::Exchange& exchange) {
+  if (const Step* step = holder_of(exchange)) step->instance->on_cancel(exchange);
   if (was_handled(exchange)) exchange.route->handler->on_cancel(exchange);
 }
 
@@ -238,7 +388,7 @@ void Pipeline::on_done(http::Exchange& exchange) {
     return;
   }
   if (was_handled(exchange)) exchange.route->handler->on_done(exchange);
-  const uint32_t reached = exchange.chain_position & kPosition;
+  const uint32_t reached = position_of(exchange);
   for (const Route::Hook& hook : exchange.route->on_done)
     if (hook.position <= reached) hook.instance->on_done(exchange);
   leave(*exchange.route->site);

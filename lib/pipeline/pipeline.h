@@ -1,9 +1,10 @@
 // Pipeline: the service behind every connection. Finds the route, runs its chain and its handler, and makes sure
 // that each request is answered exactly once, whatever a handler does.
 //
-//   on_request   route -> middleware forward -> a streaming handler's handle()
+//   on_request   route -> middleware forward -> a streaming handler's handle(). A middleware may suspend the
+//                request; resume_chain() goes on where it did
 //   on_body_end  the handle() of handlers that want the whole body
-//   on_response  middleware in reverse, for those whose forward step was reached
+//   on_response  the answer's filters: cache and middleware in reverse, for those whose step was reached
 //   on_done      handler, then middleware in reverse
 //
 // One for each worker: it counts the requests that are under way, so that its site can be replaced while they
@@ -39,6 +40,7 @@ class Pipeline final : public http::Service {
   void on_writable(http::Exchange& exchange) override;
   void on_response(http::Exchange& exchange) override;
   void on_large_head(http::Exchange& exchange) override;
+  void on_endless(http::Exchange& exchange, uint32_t filter) override;
   void on_late(http::Exchange& exchange) override;
   void on_cancel(http::Exchange& exchange) override;
   void on_done(http::Exchange& exchange) override;
@@ -82,5 +84,10 @@ class Pipeline final : public http::Service {
 // and a line in the log for those that failed or forgot to answer. Whoever calls a handler outside the
 // pipeline (a resumed request) passes its verdict through here too.
 void apply_verdict(http::Exchange& exchange, const Handler& handler, Verdict verdict);
+
+// Goes on with a chain at the step that has suspended its request, on the worker's thread, with what that
+// says now; Pending, after exchange.suspend(), for later. False, and nothing is done: the request does not wait
+// for a middleware, or was answered meanwhile.
+bool resume_chain(http::Exchange& exchange, Verdict verdict);
 
 }  // namespace leat::pipeline

@@ -23,10 +23,19 @@ std::vector<std::string_view> routed_methods() {
   return names;
 }
 
+// What the cache is in a chain; no instance can be declared of it.
+constexpr MiddlewareKind kCache{
+    .name = kCacheStep, .phase = Phase::Cache, .sentence = {}, .options = {}, .create = nullptr};
+
+const MiddlewareSpec& cache_spec() {
+  static const MiddlewareSpec spec{.kind = std::string(kCacheStep)};
+  return spec;
+}
+
 }  // namespace
 
-SiteBuilder::SiteBuilder(std::span<const MiddlewareKind> kinds)
-    : kinds_(kinds), site_(std::make_unique<Site>()) {}
+SiteBuilder::SiteBuilder(std::span<const MiddlewareKind> kinds, const Surroundings& surroundings)
+    : kinds_(kinds), surroundings_(surroundings), site_(std::make_unique<Site>()) {}
 
 void SiteBuilder::add_middleware(MiddlewareSpec spec) { declared_.push_back(std::move(spec)); }
 void SiteBuilder::add_route(RouteSpec spec) { specs_.push_back(std::move(spec)); }
@@ -51,16 +60,22 @@ Step SiteBuilder::make_step(MiddlewareSpec spec) {
          did_you_mean(spec.kind, kinds_ | std::views::transform(&MiddlewareKind::name)));
     return {};
   }
-  auto instance = kind->create(spec.options, diagnostics_);
+  auto instance = kind->create({.kind = *kind,
+                                .options = spec.options,
+                                .place = spec.place,
+                                .name = spec.name,
+                                .diagnostics = diagnostics_,
+                                .surroundings = surroundings_});
   if (instance == nullptr) return {};
   site_->instances_.push_back(std::move(instance));
   site_->specs_.push_back(std::make_unique<MiddlewareSpec>(std::move(spec)));
-  return {&*kind, site_->specs_.back().get(), site_->instances_.back().get(), {}};
+  return {.kind = &*kind, .spec = site_->specs_.back().get(), .instance = site_->instances_.back().get()};
 }
 
 // `own`: further instances of the same route.
 void SiteBuilder::check_constraints(const MiddlewareSpec& spec, const std::vector<MiddlewareSpec>& own) {
   std::vector<std::string> known = names_;
+  known.emplace_back(kCacheStep);
   for (const MiddlewareKind& kind : kinds_) known.emplace_back(kind.name);
   for (const MiddlewareSpec& other : own)
     if (!other.name.empty()) known.push_back(other.name);
@@ -74,6 +89,8 @@ void SiteBuilder::check_constraints(const MiddlewareSpec& spec, const std::vecto
 std::unique_ptr<Site> SiteBuilder::build(Diagnostics& diagnostics) {
   for (const MiddlewareSpec& spec : declared_) {
     if (spec.name.empty()) continue;
+    if (spec.name == kCacheStep)
+      fail(kDuplicateName, "`cache` is the name of the response cache", spec.place);
     if (std::ranges::find(names_, spec.name) != names_.end())
       fail(kDuplicateName, "two middleware instances are named `" + spec.name + "`", spec.place);
     names_.push_back(spec.name);
@@ -114,7 +131,10 @@ void SiteBuilder::build_route(RouteSpec& spec) {
   } else {
     fail(kBadPattern, "bad path `" + spec.path + "`: " + pattern.error(), spec.path_place);
   }
-  compile_chain(*route, steps_of(spec));
+  std::vector<Step> steps = steps_of(spec);
+  if (http::AnswerFilter* cache = spec.handler ? spec.handler->answer_filter() : nullptr)
+    steps.push_back({.kind = &kCache, .spec = &cache_spec(), .filter = cache});
+  compile_chain(*route, std::move(steps));
   if (spec.handler) site_->handlers_.push_back(std::move(spec.handler));
   site_->routes_.push_back(std::move(route));
 }
@@ -171,13 +191,33 @@ void SiteBuilder::compile_chain(Route& route, std::vector<Step> steps) {
          cycle.front()->spec->place);
     return;
   }
+  const auto cache = std::ranges::find(steps, &kCache, &Step::kind);
   for (uint32_t i = 0; i < steps.size(); ++i) {
-    const uint8_t hooks = steps[i].instance->hooks();
-    const Route::Hook hook{steps[i].instance, (hooks & Middleware::kRequest) != 0 ? i + 1 : 0};
+    const Step& step = steps[i];
+    if (step.filter != nullptr) {
+      route.filters.insert(route.filters.begin(), {step.filter, i + 1, http::Origin::Host});
+      continue;
+    }
+    const uint8_t hooks = step.instance->hooks();
+    // What comes to the handler has passed all of the chain.
+    const bool inside = i > cache - steps.begin();
+    const bool reached = inside || (hooks & Middleware::kRequest) != 0;
+    if (inside && (hooks & (Middleware::kRequest | Middleware::kBody)) != 0)
+      fail(kInsideCache,
+           "`" + display_name(*step.spec) + "` acts on requests, and cannot come after the cache",
+           step.spec->place);
+    const Route::Hook hook{step.instance, reached ? i + 1 : 0};
     if ((hooks & Middleware::kRequest) != 0) route.on_request.push_back(hook);
-    if ((hooks & Middleware::kResponse) != 0) route.on_response.insert(route.on_response.begin(), hook);
+    if ((hooks & Middleware::kBody) != 0) route.on_body.push_back(hook);
+    if ((hooks & Middleware::kAnswer) != 0)
+      route.filters.insert(
+          route.filters.begin(),
+          {step.instance, hook.position, inside ? http::Origin::Handler : http::Origin::Middleware});
     if ((hooks & Middleware::kDone) != 0) route.on_done.insert(route.on_done.begin(), hook);
   }
+  if (route.filters.size() > http::Exchange::kMostFilters)
+    fail(kTooManyFilters, "more than 64 middleware instances see the answers of one route",
+         steps[0].spec->place);
   route.chain = std::move(steps);
 }
 

@@ -6,7 +6,7 @@
 //   std::unique_ptr<Site> site = builder.build(diagnostics);
 //
 // For each route build() compiles the chain of the global instances and the route's own (chain.h). What is
-// left at run time is three arrays of pointers, with only the instances that have the hook.
+// left at run time is four arrays of pointers, with only the instances that have the hook.
 //
 // Thread: built on one, then read by all workers.
 #pragma once
@@ -56,9 +56,10 @@ struct Route {
     Middleware* instance;
     uint32_t position;  // in the chain, from 1; 0 for one without a forward step: its reverse ones always run
   };
-  std::vector<Hook> on_request;   // forward
-  std::vector<Hook> on_response;  // reverse
-  std::vector<Hook> on_done;      // reverse
+  std::vector<Hook> on_request;           // forward
+  std::vector<Hook> on_body;              // forward
+  std::vector<http::FilterStep> filters;  // reverse
+  std::vector<Hook> on_done;              // reverse
 };
 
 // Told of each success of a request whose method is not safe, on whatever route, before its answer is sent:
@@ -91,7 +92,8 @@ class Site {
 
 class SiteBuilder {
  public:
-  explicit SiteBuilder(std::span<const MiddlewareKind> kinds);
+  // The kinds must outlive the site, as must what the surroundings point to.
+  explicit SiteBuilder(std::span<const MiddlewareKind> kinds, const Surroundings& surroundings = {});
   void add_middleware(MiddlewareSpec spec);
   void add_route(RouteSpec spec);
   // `listener` must outlive the site.
@@ -109,6 +111,7 @@ class SiteBuilder {
   void fail(int code, std::string message, const Place& place, std::string hint = {});
 
   std::span<const MiddlewareKind> kinds_;
+  const Surroundings surroundings_;
   std::unique_ptr<Site> site_;
   std::vector<MiddlewareSpec> declared_;
   std::vector<RouteSpec> specs_;

@@ -29,6 +29,14 @@ pipeline::ChangeListener* listener_of(const http::Exchange& exchange) {
   return tells ? exchange.route->site->change_listener() : nullptr;
 }
 
+// Of a field of another exchange's answer. False: there is no room.
+bool add_copy(http::Exchange& exchange, std::string_view name, std::string_view value, http::Origin origin) {
+  name = exchange.arena().copy(name);
+  value = exchange.arena().copy(value);
+  return name.data() != nullptr && value.data() != nullptr &&
+         exchange.response.add_checked(name, value, origin);
+}
+
 }  // namespace
 
 uint64_t Errand::Context::now_ns() const { return monotonic_ns(); }
@@ -57,19 +65,8 @@ std::unique_ptr<Errand> Errand::make(http::Exchange& original, PluginHandler& ha
 bool Errand::take(http::Exchange& original) {
   if (!exchange_.take_request(original)) return false;
   Arena& arena = exchange_.arena();
-  const auto fields = original.response.fields();
-  const size_t count = std::max<size_t>(fields.size(), 1);
-  auto* const before = arena.allocate_array<http::Response::Field>(count);
-  auto* const copies = arena.allocate_array<http::Response::Field>(count);
-  if (before == nullptr || copies == nullptr) return false;
-  for (size_t i = 0; i < fields.size(); ++i) {
-    before[i] = fields[i];
-    copies[i] = {arena.copy(fields[i].name), arena.copy(fields[i].value)};
-    if (copies[i].name.data() == nullptr || copies[i].value.data() == nullptr) return false;
-    if (!exchange_.response.add_checked(copies[i].name, copies[i].value)) return false;
-  }
-  before_ = {before, fields.size()};
-  copies_ = {copies, fields.size()};
+  for (const auto& [name, value, origin] : original.response.fields())
+    if (!add_copy(exchange_, name, value, origin)) return false;
   exchange_.response.status = original.response.status;
   exchange_.response.content_type = arena.copy(original.response.content_type);
   return exchange_.response.content_type.data() != nullptr;
@@ -201,19 +198,8 @@ bool Errand::give_head(http::Exchange& original) {
   response.status = exchange_.response.status;
   response.content_type = arena.copy(exchange_.response.content_type);
   bool whole = response.content_type.data() != nullptr;
-  for (const http::Response::Field& field : exchange_.response.fields()) {
-    // Those of middleware are the same ones again, by which the cache knows them.
-    const auto own = std::ranges::find_if(copies_, [&](const http::Response::Field& copy) {
-      return copy.name.data() == field.name.data() && copy.value.data() == field.value.data();
-    });
-    if (own != copies_.end()) {
-      const http::Response::Field& former = before_[static_cast<size_t>(own - copies_.begin())];
-      whole = response.add_checked(former.name, former.value) && whole;
-      continue;
-    }
-    const std::string_view name = arena.copy(field.name), value = arena.copy(field.value);
-    whole = name.data() != nullptr && value.data() != nullptr && response.add_checked(name, value) && whole;
-  }
+  for (const auto& [name, value, origin] : exchange_.response.fields())
+    whole = add_copy(original, name, value, origin) && whole;
   if (whole) return true;
   response.reset();
   http::send_out_of_memory(original);

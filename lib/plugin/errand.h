@@ -79,7 +79,7 @@ class Errand final : public http::Stream {
   void end(http::Exchange& exchange) override;
   void cut(http::Exchange& exchange, const http::Refusal& why) override;
   void continue_body(http::Exchange&) override {}
-  void body_flow(http::Exchange&, bool) override {}
+  void body_flow(http::Exchange&, http::BodyFlow) override {}
   [[nodiscard]] http::Protocol* protocol() override { return nullptr; }
 
  private:
@@ -122,7 +122,6 @@ class Errand final : public http::Stream {
   pipeline::ChangeListener* const listener_;  // to be told of its success; none of a safe method's
   Context context_;
   http::Exchange exchange_;
-  std::span<http::Response::Field> before_, copies_;  // fields that middleware has set, and their copies
   Answer answer_ = Answer::None;
   CountedText body_;       // of a whole answer
   bool complete_ = false;  // all pieces have come

@@ -66,12 +66,16 @@ struct Answer {
 // One worker with one cached route, "/{rest...}", one without a cache, and any number of clients.
 class Site {
  public:
-  explicit Site(const Policy& policy = minute(), const Limits& limits = {}, Store::Hash hash = sip_hash<1, 3>)
+  // With an instance of each of the kinds, which must outlive it, on every route.
+  explicit Site(const Policy& policy = minute(), const Limits& limits = {}, Store::Hash hash = sip_hash<1, 3>,
+                std::span<const pipeline::MiddlewareKind> kinds = {})
       : store_(hash) {
     store_.configure(limits, 1);
     auto handler = std::make_unique<Script>();
     script = handler.get();
-    pipeline::SiteBuilder builder({});
+    pipeline::SiteBuilder builder(kinds);
+    for (const pipeline::MiddlewareKind& kind : kinds)
+      builder.add_middleware({.kind = std::string(kind.name)});
     pipeline::RouteSpec spec;
     spec.path = "/{rest...}";
     spec.methods = {"GET", "POST"};
@@ -152,6 +156,7 @@ class Site {
  public:
   ResponseCache cache{store_, CachedHandler::wake};
   std::optional<test::HttpHarness> harness;
+  [[nodiscard]] const pipeline::Site& site() const { return *site_; }
   [[nodiscard]] Statistics statistics() const { return store_.statistics(); }
 
  private:

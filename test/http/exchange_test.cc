@@ -121,8 +121,9 @@ TEST_CASE("exchange: without memory for 100 Continue no answer begins") {
 TEST_CASE("exchange: a request's body is stopped and flows again") {
   Stage stage;
   stage.exchange.pause_body();
+  stage.exchange.hold_body();
   stage.exchange.resume_body();
-  CHECK(stage.take() == Calls{"pause", "flow"});
+  CHECK(stage.take() == Calls{"pause", "hold", "flow"});
 }
 
 TEST_CASE("exchange: nobody hears what is answered once it is cancelled") {

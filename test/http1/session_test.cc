@@ -40,6 +40,7 @@ class Script final : public http::Service {
   void on_response(Exchange& exchange) override {
     calls += "response ";
     response(exchange);
+    exchange.filter_answer(0);
   }
   void on_late(Exchange&) override { calls += "late "; }
   void on_cancel(Exchange& exchange) override {
@@ -358,21 +359,24 @@ TEST_CASE(
 
 TEST_CASE(
     "session: whoever stores answers is shown the 500 that takes the place of one that cannot be sent") {
-  struct Tap final : http::AnswerTap {
-    void on_answer(Exchange& exchange, std::optional<std::string_view>& body) override {
+  struct Keeper final : http::AnswerFilter {
+    Wants on_answer(Exchange& exchange, http::AnswerBody& body) override {
+      exchange.mend_head(body);
       status = exchange.response.status;
-      whole = body.has_value();
+      whole = body.whole.has_value();
+      return Wants::Watch;
     }
-    void on_piece(Exchange&, std::string_view) override { FAIL("the answer is whole"); }
-    void on_end(Exchange&) override { FAIL("the answer is whole"); }
+    void on_piece(Exchange&, std::string_view, http::Onward&) override { FAIL("the answer is whole"); }
+    void on_end(Exchange&, http::Onward&) override { FAIL("the answer is whole"); }
     uint16_t status = 0;
     bool whole = false;
-  } tap;
+  } keeper;
+  const http::FilterStep step{.filter = &keeper};
   Stage stage;
   const int way = GENERATE(0, 1, 2);
   const std::string large(Block::kSize, 'x');
   stage.script.body_end = [&](Exchange& exchange) {
-    exchange.tap = &tap;
+    exchange.set_filters({&step, 1});
     CHECK(exchange.response.add("X-Large", large));
     bool released = false;
     if (way == 0) exchange.send(large);
@@ -383,8 +387,8 @@ TEST_CASE(
     CHECK(exchange.finished());
   };
   CHECK(stage.feed(kGet).starts_with("HTTP/1.1 500"));
-  CHECK(tap.status == 500);
-  CHECK(tap.whole);
+  CHECK(keeper.status == 500);
+  CHECK(keeper.whole);
 }
 
 TEST_CASE("session: an answer that is still leaving keeps the connection from being idle") {

@@ -57,10 +57,16 @@ std::string member(std::string_view object, std::string_view name) {
   return std::string(object.substr(from, end - from));
 }
 
-Diagnostics mistakes(std::string_view kind, Value::Table options) {
+Diagnostics mistakes(std::string_view name, Value::Table options) {
   Diagnostics diagnostics;
   const Value value = table(std::move(options));
-  (void)kind_named(kind).create(value, diagnostics);
+  const MiddlewareKind& kind = kind_named(name);
+  (void)kind.create({.kind = kind,
+                     .options = value,
+                     .place = value.place,
+                     .name = {},
+                     .diagnostics = diagnostics,
+                     .surroundings = {}});
   return diagnostics;
 }
 

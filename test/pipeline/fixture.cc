@@ -9,7 +9,7 @@ class ScriptMiddleware final : public Middleware {
   ScriptMiddleware(std::string_view kind, const Value& options) : name_(kind) {
     if (const Value* name = options.find("name")) name_ = *name->string();
     if (const Value* forward = options.find("forward"); forward != nullptr && !*forward->boolean())
-      hooks_ = kResponse | kDone;
+      hooks_ = kAnswer | kDone;
     if (const Value* begins = options.find("begins")) begins_ = *begins->boolean();
     if (const Value* answers = options.find("answers")) status_ = static_cast<uint16_t>(*answers->integer());
     if (const Value* verdict = options.find("verdict"))
@@ -30,15 +30,16 @@ class ScriptMiddleware final : public Middleware {
     exchange.send("from middleware");
     return Verdict::Done;
   }
-  void on_response(http::Exchange& exchange) override {
+  Wants on_answer(http::Exchange& exchange, http::AnswerBody&) override {
     calls.push_back("reverse " + name_);
     (void)exchange.response.add("X-Passed", name_);
+    return Wants::Nothing;
   }
   void on_done(http::Exchange&) override { calls.push_back("end " + name_); }
 
  private:
   std::string name_;
-  uint8_t hooks_ = kRequest | kResponse | kDone;
+  uint8_t hooks_ = kRequest | kAnswer | kDone;
   Verdict verdict_ = Verdict::Next;
   uint16_t status_ = 0;
   bool begins_ = false;
@@ -46,23 +47,23 @@ class ScriptMiddleware final : public Middleware {
 
 }  // namespace
 
-std::unique_ptr<Middleware> create_observe(const Value& options, Diagnostics&) {
-  return std::make_unique<ScriptMiddleware>("observe", options);
+std::unique_ptr<Middleware> create_observe(const BuildContext& context) {
+  return std::make_unique<ScriptMiddleware>("observe", context.options);
 }
-std::unique_ptr<Middleware> create_identify(const Value& options, Diagnostics&) {
-  return std::make_unique<ScriptMiddleware>("identify", options);
+std::unique_ptr<Middleware> create_identify(const BuildContext& context) {
+  return std::make_unique<ScriptMiddleware>("identify", context.options);
 }
-std::unique_ptr<Middleware> create_protect(const Value& options, Diagnostics&) {
-  return std::make_unique<ScriptMiddleware>("protect", options);
+std::unique_ptr<Middleware> create_protect(const BuildContext& context) {
+  return std::make_unique<ScriptMiddleware>("protect", context.options);
 }
-std::unique_ptr<Middleware> create_limit(const Value& options, Diagnostics&) {
-  return std::make_unique<ScriptMiddleware>("limit", options);
+std::unique_ptr<Middleware> create_limit(const BuildContext& context) {
+  return std::make_unique<ScriptMiddleware>("limit", context.options);
 }
-std::unique_ptr<Middleware> create_transform(const Value& options, Diagnostics&) {
-  return std::make_unique<ScriptMiddleware>("transform", options);
+std::unique_ptr<Middleware> create_transform(const BuildContext& context) {
+  return std::make_unique<ScriptMiddleware>("transform", context.options);
 }
-std::unique_ptr<Middleware> create_picky(const Value& options, Diagnostics& diagnostics) {
-  diagnostics.push_back({.message = "picky likes nothing", .place = options.place});
+std::unique_ptr<Middleware> create_picky(const BuildContext& context) {
+  context.diagnostics.push_back({.message = "picky likes nothing", .place = context.options.place});
   return nullptr;
 }
 

@@ -16,13 +16,13 @@ inline std::vector<std::string> calls;
 // Options: name (what it writes down; without one its kind), forward (false: it has no forward step), verdict
 // ("done" without answering, "pending", "error"; default: next), answers (a status), begins (true: an answer
 // in pieces that it never ends).
-std::unique_ptr<Middleware> create_observe(const Value&, Diagnostics&);
-std::unique_ptr<Middleware> create_identify(const Value&, Diagnostics&);
-std::unique_ptr<Middleware> create_protect(const Value&, Diagnostics&);
-std::unique_ptr<Middleware> create_limit(const Value&, Diagnostics&);
-std::unique_ptr<Middleware> create_transform(const Value&, Diagnostics&);
+std::unique_ptr<Middleware> create_observe(const BuildContext&);
+std::unique_ptr<Middleware> create_identify(const BuildContext&);
+std::unique_ptr<Middleware> create_protect(const BuildContext&);
+std::unique_ptr<Middleware> create_limit(const BuildContext&);
+std::unique_ptr<Middleware> create_transform(const BuildContext&);
 // Refuses its options.
-std::unique_ptr<Middleware> create_picky(const Value&, Diagnostics&);
+std::unique_ptr<Middleware> create_picky(const BuildContext&);
 
 inline constexpr MiddlewareKind kKinds[] = {
     {"observe", Phase::Observe, "", {}, create_observe},

@@ -204,11 +204,11 @@ TEST_CASE("site: only instances with a hook are in that hook's list, reversed on
   REQUIRE(site);
   const Route& only = *site->routes().front();
   REQUIRE(only.on_request.size() == 2);
-  REQUIRE(only.on_response.size() == 3);
+  REQUIRE(only.filters.size() == 3);
   CHECK(only.on_request[0].instance == only.chain[0].instance);
   CHECK(only.on_request[1].instance == only.chain[2].instance);
   for (size_t i = 0; i < 3; ++i) {
-    CHECK(only.on_response[i].instance == only.chain[2 - i].instance);
+    CHECK(only.filters[i].filter == only.chain[2 - i].instance);
     CHECK(only.on_done[i].instance == only.chain[2 - i].instance);
   }
 }
@@ -359,7 +359,7 @@ TEST_CASE("site: random constraints give an order that keeps them all, or a cont
     std::vector<Step> steps;
     for (const MiddlewareSpec& spec : specs)
       steps.push_back(
-          {std::ranges::find(test::kKinds, spec.kind, &MiddlewareKind::name), &spec, nullptr, {}});
+          {.kind = std::ranges::find(test::kKinds, spec.kind, &MiddlewareKind::name), .spec = &spec});
     const auto index = [&](const Step& step) { return static_cast<size_t>(step.spec - specs.data()); };
     const auto asked = [&](size_t first, size_t second) {
       return std::ranges::find(wanted, std::pair(first, second)) != wanted.end();

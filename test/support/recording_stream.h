@@ -42,7 +42,10 @@ class RecordingStream final : public http::Stream {
     calls.emplace_back("continue");
     if (memory_is_out) cut(exchange, {503, ""});
   }
-  void body_flow(http::Exchange&, bool paused) override { calls.emplace_back(paused ? "pause" : "flow"); }
+  void body_flow(http::Exchange&, http::BodyFlow flow) override {
+    constexpr const char* kNames[] = {"flow", "pause", "hold"};
+    calls.emplace_back(kNames[static_cast<size_t>(flow)]);
+  }
   [[nodiscard]] http::Protocol* protocol() override { return nullptr; }
 
   Calls calls;

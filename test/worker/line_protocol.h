@@ -76,7 +76,7 @@ class LineProtocol final : public http::Protocol {
     void end(http::Exchange& exchange) override;
     void cut(http::Exchange& exchange, const http::Refusal& why) override;
     void continue_body(http::Exchange&) override {}
-    void body_flow(http::Exchange&, bool) override {}
+    void body_flow(http::Exchange&, http::BodyFlow) override {}
     [[nodiscard]] http::Protocol* protocol() override { return &protocol_; }
 
    private:

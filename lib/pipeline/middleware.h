@@ -1,0 +1,53 @@
+// Middleware: a step on a route's way to its handler and back.
+//
+// An instance is made from its options when the site is built, and then shared by all workers; it may run for
+// several requests at the same time. What it keeps for one of them lies in exchange.states, by its own
+// type; what it keeps for one worker is indexed by exchange.worker().index(). No call may throw.
+//
+//   on_request   -> on_body ->   handler
+//   on_done  <-  on_answer, on_piece, on_end (http::AnswerFilter)
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "http/exchange.h"
+#include "pipeline/verdict.h"
+
+namespace leat::pipeline {
+
+class Middleware : public http::AnswerFilter {
+ public:
+  // The hooks that an instance has. Of one that it has not, no call is made.
+  enum Hooks : uint8_t { kRequest = 1, kAnswer = 2, kDone = 4, kBody = 8 };
+
+  [[nodiscard]] virtual uint8_t hooks() const = 0;
+
+  // Forward, before the handler, in the order of the chain. Next goes on; Done means that it answered, or
+  // began to. Pending: exchange.suspend() was called; whoever resumes the request (WorkerContext) calls
+  // resume_chain() (pipeline.h) with the verdict. Meanwhile the request's body is collected, or, where its handler
+  // streams it, not read; for as long as an answer may take.
+  [[nodiscard]] virtual Verdict on_request(http::Exchange&) { return Verdict::Next; }
+  // The request's body, of requests that have one and came to the handler: all of it before the handler is
+  // called, or, where that streams it, a piece before the handler sees it. The one behind `last` may be
+  // empty. Another may be put in its place, which stays until the exchange ends. Next goes on; Done means
+  // that it answered, where the handler has not.
+  [[nodiscard]] virtual Verdict on_body(http::Exchange&, std::string_view& piece, bool last) {
+    (void)piece, (void)last;
+    return Verdict::Next;
+  }
+  // An answer that it began may go on.
+  virtual void on_writable(http::Exchange&) {}
+  // The client has gone while this one had the request: it is suspended, or answers.
+  virtual void on_cancel(http::Exchange&) {}
+
+  // kAnswer: on_answer() and what that asks for (http/answer_filter.h), in reverse order, for those whose
+  // on_request was reached, or which have none.
+
+  // In reverse order, when the exchange has ended; for the same ones.
+  virtual void on_done(http::Exchange&) {}
+  // Who is to blame in logs and 500s, "plugin demo"; its kind where it does not say.
+  [[nodiscard]] virtual std::string_view blame() const { return {}; }
+};
+
+}  // namespace leat::pipeline
