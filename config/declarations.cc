@@ -73,7 +73,8 @@ constexpr Row kPlugin[] = {
 constexpr Row kMiddleware[] = {
     schema::text<&MiddlewareKeys::kind>("kind", "One of those below.").as_needed(),
     schema::text<&MiddlewareKeys::name>("name", "For routes, `before` and `after`."),
-    schema::texts<&MiddlewareKeys::before>("before", "Kinds or names that this instance must precede; `cache` is the response cache."),
+    schema::texts<&MiddlewareKeys::before>(
+        "before", "Kinds or names that this instance must precede; `cache` is the response cache."),
     schema::texts<&MiddlewareKeys::after>("after", "Kinds or names that it must follow."),
     schema::boolean<&MiddlewareKeys::global>("global", "Every route has it, not only those that name it."),
 };
