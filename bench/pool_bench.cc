@@ -135,7 +135,8 @@ int main(int count, char** arguments) {
   auto engine = net::create_engine(net::EngineChoice::Epoll, {});
   auto loop = engine ? net::Loop::create(*engine->engine) : nullptr;
   if (!loop || !*loop) return std::fprintf(stderr, "there is no event loop\n"), 1;
-  worker::Connections connections(**loop, harness.environment, {});
+  http1::Sessions sessions(harness.environment);
+  worker::Connections connections(**loop, sessions, harness.environment.memory, {});
   bench::request_rows(harness, session);
   bench::connection_rows(connections);
   bench::buffer_rows(harness.worker.blocks());

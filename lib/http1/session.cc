@@ -33,6 +33,7 @@ static_assert(kAnswerWithoutMemory.size() - kHeadWithoutMemory == 116);
 // The same before it is known what was asked for: HEAD has no body.
 constexpr std::string_view kTurnedAway =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
+
 static_assert(http::kRetryAfterS == "1", "both say so");
 
 constexpr bool is_line_end(char c) { return c == '\r' || c == '\n'; }
@@ -475,7 +476,10 @@ bool Session::end_answer() {
 void Session::answer(http::Exchange& exchange, http::AnswerFraming framing, std::string_view body,
                      const http::Release* pinned) {
   ENSURE(&exchange == exchange_ && exchange.finished());
-  const ResponseFraming told = in_http1(framing, exchange.request.minor_version());
+  ENSURE(framing.kind != http::AnswerFraming::Kind::Unknown);
+  const bool tells = framing.kind == http::AnswerFraming::Kind::Length;
+  const ResponseFraming told{.kind = tells ? ResponseFraming::Kind::Length : ResponseFraming::Kind::None,
+                             .length = framing.length};
   if (exchange.head_only()) body = {};
   bool body_done = false;
   if (pinned != nullptr) {
@@ -688,6 +692,8 @@ bool Session::last_request() const {
 // Ends what has come to its end and says when to look again. The last act of every event.
 void Session::settle() {
   if (step_ == Step::Closing) end_exchange();
+  finished_ = step_ == Step::Closing;
+  at_rest_ = step_ == Step::Idle && input_.empty();
   const http::Limits& limits = env_.limits;
   switch (step_) {
     case Step::Idle:

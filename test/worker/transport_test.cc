@@ -64,6 +64,7 @@ struct RealStage final : net::LoopClient {
   const bool odd = GENERATE(false, true);
   Site site;
   HttpHarness harness{site};
+  http1::Sessions sessions{harness.environment};
   net::Pair pair = net::socket_pair();
   OddPeer peer;
   std::unique_ptr<net::Engine> engine;
