@@ -155,7 +155,7 @@ TEST_CASE("pool: what the last work throws without its request is told before th
   LogText log;
   Site site("pool");
   {
-    http::Session session(site.environment(), "192.0.2.7", 0);
+    http1::Session session(site.environment(), "192.0.2.7", 0);
     session.feed(request_for("/throws_late"));
     CHECK(counts_become(site, "alive 1 works 1 delivered 0 without 0 cancels 0"));
     session.disconnect();
