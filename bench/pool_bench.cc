@@ -86,7 +86,7 @@ class Kept {
 };
 
 void connection_rows(worker::Connections& table) {
-  const worker::ListenerOptions listener;
+  static const worker::ListenerOptions listener;  // the rows run later
   static Kept kept;
   row(
       "connection/pooled",

@@ -554,20 +554,26 @@ bool Session::write_head(ResponseFraming framing, Extent extent, std::string_vie
   http::Exchange& exchange = *exchange_;
   exchange.close_after = framing.close = framing.close || must_close(extent);
   framing.say_keep_alive = !framing.close && exchange.request.minor_version() == 0;
-  if (env_.writer.write_head(output_, exchange.response, framing, body, body_done)) return true;
-  if (!env_.writer.fits(exchange.response)) {
-    side().finish();
-    body = side().replace_head();
-    framing.kind = ResponseFraming::Kind::Length;
-    framing.length = body.size();
-    if (exchange.request.method() == http::Method::Head) body = {};
-    if (env_.writer.write_head(output_, exchange.response, framing, body, body_done) && body_done) {
-      side().count_sent(body.size());
-      return false;
-    }
-  }
-  answer_without_memory();
+  if (env_.writer.write_head(output_, exchange.response, framing, body, body_done)) [[likely]]
+    return true;
+  answer_in_its_place(framing);
   return false;
+}
+
+// The head cannot be written: it is too large, or memory is out.
+void Session::answer_in_its_place(ResponseFraming framing) {
+  const http::Exchange& exchange = *exchange_;
+  if (env_.writer.fits(exchange.response)) return answer_without_memory();
+  side().finish();
+  std::string_view body = side().replace_head();
+  framing.kind = ResponseFraming::Kind::Length;
+  framing.length = body.size();
+  if (exchange.request.method() == http::Method::Head) body = {};
+  bool body_done = false;
+  if (env_.writer.write_head(output_, exchange.response, framing, body, body_done) && body_done)
+    side().count_sent(body.size());
+  else
+    answer_without_memory();
 }
 
 // More of the request's body is still to come than is read over for an answer's sake.

@@ -121,6 +121,7 @@ class Session final : public http::Protocol, public http::Stream {
   void cut_answer(const http::Refusal& why);
   enum class Extent : uint8_t { Whole, Pieces };
   bool write_head(ResponseFraming framing, Extent extent, std::string_view body, bool& body_done);
+  [[gnu::cold]] void answer_in_its_place(ResponseFraming framing);
   bool append_piece(std::string_view bytes);
   void answer_without_memory();
   [[nodiscard]] bool must_close(Extent extent) const;
