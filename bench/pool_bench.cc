@@ -86,7 +86,7 @@ class Kept {
 };
 
 void connection_rows(worker::Connections& table) {
-  static const worker::ListenerOptions listener;  // outlives the rows, like what is kept
+  static const worker::ListenerOptions listener;  // the rows run later
   static Kept kept;
   row(
       "connection/pooled",

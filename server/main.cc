@@ -274,7 +274,8 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
             loaded->workers == 1 ? "" : "s", routes, routes == 1 ? "" : "s");
   if (!start.former_end.empty()) log::error("{}", start.former_end);
   if (kept && (libraries.copies_differ() || !says_the_same(source, command.overrides)))
-    log::warn("this is the configuration that served last: later changes to the files take effect with a reload");
+    log::warn(
+        "this is the configuration that served last: later changes to the files take effect with a reload");
   for (const std::string& name : start.quarantined)
     log::error("plugin {} is quarantined, its routes answer 503: it has crashed too often", name);
   json::set_default_backend(loaded->settings.json_backend);

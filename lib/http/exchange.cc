@@ -402,6 +402,7 @@ bool send_out_of_memory(Exchange& exchange) {
 void StreamSide::show_head_request() { exchange_.request.show_head(kNoHeadButMethod); }
 
 bool StreamSide::keep_body(std::string_view piece) {
+  if (piece.empty()) return true;
   const size_t needed = exchange_.body_size_ + piece.size();
   if (needed > exchange_.body_room_) {
     // What was announced is believed up to a block at a time: memory follows the bytes, not the promise.

@@ -80,12 +80,12 @@ class Protocol {
   // The peer may still be sending: read and drop for a moment before closing, or a reset could destroy the
   // answer on its way (RFC 9112, section 9.6).
   [[nodiscard]] bool linger() const { return linger_; }
+  // Send what output() holds, then close.
+  [[nodiscard]] bool finished() const { return finished_; }
+  // Between two requests, nothing held.
+  [[nodiscard]] bool idle() const { return at_rest_ && output_.empty(); }
   // False: receive no more until it is true again; bytes that still come are kept.
   [[nodiscard]] virtual bool wants_input() const = 0;
-  // Send what output() holds, then close.
-  [[nodiscard]] virtual bool finished() const = 0;
-  // Between two requests, nothing held.
-  [[nodiscard]] virtual bool idle() const = 0;
   [[nodiscard]] virtual bool half_closed() const = 0;
   // Memory that is held, in bytes: answers on their way, input that waits, and what requests under way have.
   // Looks at everything.
@@ -104,6 +104,8 @@ class Protocol {
   transport::Output output_;
   uint64_t deadline_ms_ = UINT64_MAX;
   bool wants_turn_ = false;
+  bool finished_ = false;
+  bool at_rest_ = true;  // between two requests, and no input waits
   bool cut_ = false;
   bool linger_ = false;
 };

@@ -33,6 +33,7 @@ static_assert(kAnswerWithoutMemory.size() - kHeadWithoutMemory == 116);
 // The same before it is known what was asked for: HEAD has no body.
 constexpr std::string_view kTurnedAway =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
+
 static_assert(http::kRetryAfterS == "1", "both say so");
 
 constexpr bool is_line_end(char c) { return c == '\r' || c == '\n'; }
@@ -479,7 +480,10 @@ bool Session::end_answer() {
 void Session::answer(http::Exchange& exchange, http::AnswerFraming framing, std::string_view body,
                      const http::Release* pinned) {
   ENSURE(&exchange == exchange_ && exchange.finished());
-  const ResponseFraming told = in_http1(framing, exchange.request.minor_version());
+  ENSURE(framing.kind != http::AnswerFraming::Kind::Unknown);
+  const bool tells = framing.kind == http::AnswerFraming::Kind::Length;
+  const ResponseFraming told{.kind = tells ? ResponseFraming::Kind::Length : ResponseFraming::Kind::None,
+                             .length = framing.length};
   if (exchange.head_only()) body = {};
   bool body_done = false;
   if (pinned != nullptr) {
@@ -554,20 +558,26 @@ bool Session::write_head(ResponseFraming framing, Extent extent, std::string_vie
   http::Exchange& exchange = *exchange_;
   exchange.close_after = framing.close = framing.close || must_close(extent);
   framing.say_keep_alive = !framing.close && exchange.request.minor_version() == 0;
-  if (env_.writer.write_head(output_, exchange.response, framing, body, body_done)) return true;
-  if (!env_.writer.fits(exchange.response)) {
-    side().finish();
-    body = side().replace_head();
-    framing.kind = ResponseFraming::Kind::Length;
-    framing.length = body.size();
-    if (exchange.request.method() == http::Method::Head) body = {};
-    if (env_.writer.write_head(output_, exchange.response, framing, body, body_done) && body_done) {
-      side().count_sent(body.size());
-      return false;
-    }
-  }
-  answer_without_memory();
+  if (env_.writer.write_head(output_, exchange.response, framing, body, body_done)) [[likely]]
+    return true;
+  answer_in_its_place(framing);
   return false;
+}
+
+// The head cannot be written: it is too large, or memory is out.
+void Session::answer_in_its_place(ResponseFraming framing) {
+  const http::Exchange& exchange = *exchange_;
+  if (env_.writer.fits(exchange.response)) return answer_without_memory();
+  side().finish();
+  std::string_view body = side().replace_head();
+  framing.kind = ResponseFraming::Kind::Length;
+  framing.length = body.size();
+  if (exchange.request.method() == http::Method::Head) body = {};
+  bool body_done = false;
+  if (env_.writer.write_head(output_, exchange.response, framing, body, body_done) && body_done)
+    side().count_sent(body.size());
+  else
+    answer_without_memory();
 }
 
 // More of the request's body is still to come than is read over for an answer's sake.
@@ -692,6 +702,8 @@ bool Session::last_request() const {
 // Ends what has come to its end and says when to look again. The last act of every event.
 void Session::settle() {
   if (step_ == Step::Closing) end_exchange();
+  finished_ = step_ == Step::Closing;
+  at_rest_ = step_ == Step::Idle && input_.empty();
   const http::Limits& limits = env_.limits;
   switch (step_) {
     case Step::Idle:

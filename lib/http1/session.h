@@ -79,10 +79,6 @@ class Session final : public http::Protocol, public http::Stream {
   void give_up_input() override;
   void turn_away() override;
   [[nodiscard]] bool wants_input() const override;
-  [[nodiscard]] bool finished() const override { return step_ == Step::Closing; }
-  [[nodiscard]] bool idle() const override {
-    return step_ == Step::Idle && input_.empty() && output_.empty();
-  }
   [[nodiscard]] bool half_closed() const override { return ended_since_ms_ != 0; }
   [[nodiscard]] size_t footprint() const override;
   [[nodiscard]] size_t waiting_input() const override { return takes_input() ? 0 : input_.footprint(); }
@@ -125,6 +121,7 @@ class Session final : public http::Protocol, public http::Stream {
   void cut_answer(const http::Refusal& why);
   enum class Extent : uint8_t { Whole, Pieces };
   bool write_head(ResponseFraming framing, Extent extent, std::string_view body, bool& body_done);
+  [[gnu::cold]] void answer_in_its_place(ResponseFraming framing);
   bool append_piece(std::string_view bytes);
   void answer_without_memory();
   [[nodiscard]] bool must_close(Extent extent) const;

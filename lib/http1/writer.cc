@@ -27,6 +27,16 @@ constexpr size_t kMostFraming = 96;  // the status line of an unlisted code and 
 
 }  // namespace
 
+namespace {
+
+// The usual one without looking for it.
+std::string_view line_of(uint16_t status) {
+  constexpr std::string_view kOk = http::status_line(200);
+  return status == 200 ? kOk : http::status_line(status);
+}
+
+}  // namespace
+
 Writer::Writer(std::string_view server) {
   if (!server.empty()) shared_.append("Server: ").append(server).append(kEnd);
   shared_.append("Date: ");
@@ -39,21 +49,22 @@ void Writer::set_date(std::string_view date) {
   std::memcpy(shared_.data() + date_at_, date.data(), date.size());
 }
 
-// Of the head; it may take a little less.
+// Of the head behind its status line; it may take a little less.
 size_t Writer::most_bytes(const http::Response& response) const {
-  size_t size = http::status_line(response.status).size() + shared_.size() + response.content_type.size() +
-                kMostFraming;
+  size_t size = shared_.size() + response.content_type.size() + kMostFraming;
   for (const http::Response::Field& field : response.fields())
     size += field.name.size() + field.value.size() + 4;
   return size;
 }
 
-bool Writer::fits(const http::Response& response) const { return most_bytes(response) <= Block::capacity(); }
+bool Writer::fits(const http::Response& response) const {
+  return line_of(response.status).size() + most_bytes(response) <= Block::capacity();
+}
 
 bool Writer::write_head(transport::Output& output, const http::Response& response,
                         const ResponseFraming& framing, std::string_view body, bool& body_done) const {
-  const std::string_view line = http::status_line(response.status);
-  const size_t size = most_bytes(response);
+  const std::string_view line = line_of(response.status);
+  const size_t size = line.size() + most_bytes(response);
   if (size > Block::capacity()) return false;
   body_done = size + body.size() <= Block::capacity();
   char* start = output.reserve(body_done ? size + body.size() : size);

@@ -146,7 +146,8 @@ void Connection::unseal(std::string_view wire) {
 // It may have ended, or failed: then nobody can be answered any more.
 void Connection::look_at_channel() {
   if (channel_->state() == transport::Transport::State::Ended) protocol_->feed_end();
-  if (channel_->state() == transport::Transport::State::Failed && !(protocol_->finished() && protocol_->cut()))
+  if (channel_->state() == transport::Transport::State::Failed &&
+      !(protocol_->finished() && protocol_->cut()))
     protocol_->disconnect();
 }
 
@@ -241,7 +242,8 @@ void Connection::send_output() {
     output = &channel_->to_send(*output);
     look_at_channel();
     // The last of it was sealed and sent: the peer is told that nobody cut it.
-    if (output->empty() && protocol_->finished() && !protocol_->cut() && all_sent() && !channel_->end()) return;
+    if (output->empty() && protocol_->finished() && !protocol_->cut() && all_sent() && !channel_->end())
+      return;
   }
   if (output->empty()) return;
   std::array<std::string_view, net::Engine::kMostParts> pieces;

@@ -300,7 +300,8 @@ TEST_CASE("supervisor: that the files say another thing than what served last is
   size_t told = 0;
   const auto is_told = [&] {
     ++told;
-    return wait_until([&] { return times(daemon.log(), "this is the configuration that served last") >= told; });
+    return wait_until(
+        [&] { return times(daemon.log(), "this is the configuration that served last") >= told; });
   };
   reload(daemon);
   restart();

@@ -16,7 +16,7 @@ LineProtocol::LineProtocol(LineEnvironment& environment, const http::ProtocolPee
 LineProtocol::~LineProtocol() { ENSURE(!stream_.open()); }
 
 void LineProtocol::feed(std::string_view bytes) {
-  if (closing_) return;
+  if (finished_) return;
   input_.append(bytes);
   run();
 }
@@ -32,7 +32,8 @@ void LineProtocol::disconnect() {
 }
 
 void LineProtocol::close() {
-  closing_ = true;
+  finished_ = true;
+  at_rest_ = false;
   input_.clear();
   stream_.leave();
   deadline_ms_ = UINT64_MAX;
@@ -69,7 +70,7 @@ void LineProtocol::turn_away() { output_.append("=503 0\n") ? close() : disconne
 
 // Answers what has come, one line after the other.
 void LineProtocol::run() {
-  while (!closing_) {
+  while (!finished_) {
     if (stream_.open()) {
       if (!stream_.exchange().finished()) break;
       stream_.end_request();
@@ -87,7 +88,8 @@ void LineProtocol::run() {
     ++requests_;
     stream_.begin(line);
   }
-  deadline_ms_ = !closing_ && stream_.open() ? stream_.exchange().answer_deadline_ms() : UINT64_MAX;
+  at_rest_ = !finished_ && !stream_.open() && input_.empty();
+  deadline_ms_ = !finished_ && stream_.open() ? stream_.exchange().answer_deadline_ms() : UINT64_MAX;
 }
 
 void LineProtocol::LineStream::begin(std::string_view line) {

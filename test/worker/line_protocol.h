@@ -46,10 +46,8 @@ class LineProtocol final : public http::Protocol {
   void give_up_input() override { disconnect(); }
   void turn_away() override;
   [[nodiscard]] bool wants_input() const override {
-    return !closing_ && !ended_ && input_.size() < kMostInput;
+    return !finished_ && !ended_ && input_.size() < kMostInput;
   }
-  [[nodiscard]] bool finished() const override { return closing_; }
-  [[nodiscard]] bool idle() const override { return !stream_.open() && input_.empty() && output_.empty(); }
   [[nodiscard]] bool half_closed() const override { return peer_ended_ || ended_; }
   [[nodiscard]] size_t footprint() const override { return output_.footprint() + input_.size(); }
   [[nodiscard]] size_t waiting_input() const override { return stream_.open() ? input_.size() : 0; }
@@ -91,7 +89,6 @@ class LineProtocol final : public http::Protocol {
   LineStream stream_{*this};
   std::string input_;
   uint64_t requests_ = 0;
-  bool closing_ = false;
   bool draining_ = false;
   bool ended_ = false;
   bool peer_ended_ = false;

@@ -63,8 +63,8 @@ class LineRig final : public net::LoopClient, public http::WorkerContext, public
   explicit LineRig(net::Engine& engine)
       : loop(*net::Loop::create(engine)),
         timers(std::make_unique<worker::ExchangeTimers>(loop->timers(), *this, 16)),
-        connections(
-            std::make_unique<worker::Connections>(*loop, protocols, environment.memory, worker::ConnectionOptions{})),
+        connections(std::make_unique<worker::Connections>(*loop, protocols, environment.memory,
+                                                          worker::ConnectionOptions{})),
         self_requests(
             std::make_unique<worker::SelfRequests>(*loop, protocols, limits, worker::SelfRequestOptions{})) {}
   ~LineRig() override {
