@@ -58,7 +58,8 @@ CARRIED = {
 
 # The modules without circles: no file includes, over however many others, one that includes it. A header and its .cc are
 # one, and so is what has both names. Where a circle is small and belongs to the matter, its files are named here.
-STRAIGHT = ("lib/base", "lib/net", "lib/transport", "lib/http", "lib/http1", "lib/pipeline", "lib/json", "lib/client", "lib/cache", "lib/plugin")
+STRAIGHT = ("lib/base", "lib/net", "lib/transport", "lib/http", "lib/http1", "lib/pipeline", "lib/json", "lib/client",
+            "lib/cache", "lib/plugin")
 CIRCLES = {
     # The handler makes the call, and the call goes on in its handler.
     ("lib/cache/cached_call", "lib/cache/cached_handler"),

@@ -44,10 +44,9 @@ class Transport {
 
   // Bytes from the peer, in any pieces; all are taken.
   virtual void received(std::string_view wire, PlainSink& sink) = 0;
-  // Appends to `wire` what it has to say itself, then the first bytes of `plain`, sealed, as many as it
-  // wants.
-  // Returns how many of `plain` those are; they are not consumed. Takes fewer where memory is
-  // short, and fails where there is none at all.
+  // Appends to `wire` what it has to say itself, then the first bytes of `plain`, sealed, as many as it wants.
+  // Returns how many of `plain` those are; they are not consumed. Takes fewer where memory is short, and fails
+  // where there is none at all.
   [[nodiscard]] virtual size_t seal(const Output& plain, Output& wire) = 0;
   // Appends that nothing follows. Called once at most, when all is sealed.
   virtual void close_notify(Output& wire) = 0;

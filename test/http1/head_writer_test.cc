@@ -5,30 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "transport/output.h"
+#include "support/output_memory.h"
 
 namespace leat::test {
 
 using transport::Output;
-
-namespace {
-
-struct Memory {
-  explicit Memory(size_t blocks = 1024, size_t nodes = 4096) : pool(blocks, 64), segments(nodes) {}
-  BlockPool pool;
-  NodePool<transport::OutputSegment> segments;
-  transport::OutputMemory both{pool, segments};
-};
-
-std::string contents(const Output& output) {
-  std::vector<std::string_view> parts(10'000);
-  std::string text;
-  const size_t count = output.gather(parts);
-  for (size_t i = 0; i < count; ++i) text += parts[i];
-  return text;
-}
-
-}  // namespace
 
 namespace {
 

@@ -10,31 +10,14 @@
 #include <string>
 #include <vector>
 
+#include "support/output_memory.h"
+
 namespace leat::test {
 
 namespace {
 
 using transport::Output;
 using transport::OutputSegment;
-
-struct Memory {
-  explicit Memory(size_t blocks = 1024, size_t nodes = 4096) : pool(blocks, 64), segments(nodes) {}
-  ~Memory() {
-    CHECK(pool.out() == 0);
-    CHECK(segments.out() == 0);
-  }
-  BlockPool pool;
-  NodePool<OutputSegment> segments;
-  transport::OutputMemory both{pool, segments};
-};
-
-std::string contents(const Output& output) {
-  std::vector<std::string_view> parts(10'000);
-  std::string text;
-  const size_t count = output.gather(parts);
-  for (size_t i = 0; i < count; ++i) text += parts[i];
-  return text;
-}
 
 // Bytes that know whether they were let go.
 struct Pin {

@@ -29,7 +29,6 @@ void leat_config::report_unknown() const {
 namespace leat::plugin {
 namespace {
 
-using schema::Content;
 using schema::Row;
 using schema::Type;
 
@@ -45,73 +44,61 @@ int32_t wrong_type(const leat_config* config, std::string_view name, const Value
   return LEAT_E_ARGUMENT;
 }
 
-// A plugin declares an option as it asks for it.
-std::optional<Content> take(const leat_config* config, std::string_view name, const Value& value,
-                            const Row& row) {
-  return schema::parse(row, value, kOptionCodes, config->diagnostics, name);
-}
-
-// The value of one type, into `*out`.
-int32_t take_integer(const leat_config* config, std::string_view name, const Value& value, int64_t least,
-                     int64_t most, int64_t* out) {
-  const auto content = take(config, name, value, {.type = Type::Count, .least = least, .most = most});
-  if (content) *out = std::get<int64_t>(*content);
+// A plugin declares an option as it asks for it: what each of these reads is of one row, into `*out`.
+template <class T, class Put>
+int32_t take(const leat_config* config, std::string_view name, const Value& value, const Row& row, Put put) {
+  const auto content = schema::parse(row, value, kOptionCodes, config->diagnostics, name);
+  if (content) put(std::get<T>(*content));
   return content ? LEAT_OK : LEAT_E_ARGUMENT;
 }
-int32_t take_real(const leat_config* config, std::string_view name, const Value& value, double least,
-                  double most, double* out) {
-  const auto content =
-      take(config, name, value, {.type = Type::Real, .least_real = least, .most_real = most});
-  if (content) *out = std::get<double>(*content);
-  return content ? LEAT_OK : LEAT_E_ARGUMENT;
+auto integer_within(int64_t least, int64_t most) {
+  return [=](const leat_config* config, std::string_view name, const Value& value, int64_t* out) {
+    return take<int64_t>(config, name, value, {.type = Type::Count, .least = least, .most = most},
+                         [out](int64_t number) { *out = number; });
+  };
+}
+auto real_within(double least, double most) {
+  return [=](const leat_config* config, std::string_view name, const Value& value, double* out) {
+    return take<double>(config, name, value, {.type = Type::Real, .least_real = least, .most_real = most},
+                        [out](double number) { *out = number; });
+  };
 }
 int32_t take_boolean(const leat_config* config, std::string_view name, const Value& value, int32_t* out) {
-  const auto content = take(config, name, value, {.type = Type::Boolean});
-  if (content) *out = static_cast<int32_t>(std::get<int64_t>(*content));
-  return content ? LEAT_OK : LEAT_E_ARGUMENT;
+  return take<int64_t>(config, name, value, {.type = Type::Boolean},
+                       [out](int64_t truth) { *out = static_cast<int32_t>(truth); });
 }
 int32_t take_string(const leat_config* config, std::string_view name, const Value& value, leat_str* out) {
-  const auto content = take(config, name, value, {.type = Type::Text});
-  if (content) *out = to_str(*value.string());  // which lives as long as the configuration
-  return content ? LEAT_OK : LEAT_E_ARGUMENT;
+  return take<std::string>(config, name, value, {.type = Type::Text}, [&](const std::string&) {
+    *out = to_str(*value.string());  // which lives as long as the configuration
+  });
 }
 
 int32_t has(const leat_config* config, leat_str key) {
   return config != nullptr && config->read(view(key)) != nullptr ? 1 : 0;
 }
 
+// The value at `key` by `take`, or what is given for one that is absent.
+template <class T, class Take>
+int32_t get(const leat_config* config, leat_str key, T fallback, T* out, Take take_value) {
+  if (config == nullptr || out == nullptr) return LEAT_E_ARGUMENT;
+  *out = fallback;
+  const Value* value = config->read(view(key));
+  return value == nullptr ? LEAT_OK : take_value(config, name_of(key), *value, out);
+}
+
 int32_t get_integer(const leat_config* config, leat_str key, int64_t fallback, int64_t least, int64_t most,
                     int64_t* out) {
-  if (config == nullptr || out == nullptr) return LEAT_E_ARGUMENT;
-  *out = fallback;
-  const Value* value = config->read(view(key));
-  if (value == nullptr) return LEAT_OK;
-  return take_integer(config, name_of(key), *value, least, most, out);
+  return get(config, key, fallback, out, integer_within(least, most));
 }
-
 int32_t get_real(const leat_config* config, leat_str key, double fallback, double least, double most,
                  double* out) {
-  if (config == nullptr || out == nullptr) return LEAT_E_ARGUMENT;
-  *out = fallback;
-  const Value* value = config->read(view(key));
-  if (value == nullptr) return LEAT_OK;
-  return take_real(config, name_of(key), *value, least, most, out);
+  return get(config, key, fallback, out, real_within(least, most));
 }
-
 int32_t get_boolean(const leat_config* config, leat_str key, int32_t fallback, int32_t* out) {
-  if (config == nullptr || out == nullptr) return LEAT_E_ARGUMENT;
-  *out = fallback;
-  const Value* value = config->read(view(key));
-  if (value == nullptr) return LEAT_OK;
-  return take_boolean(config, name_of(key), *value, out);
+  return get(config, key, fallback, out, take_boolean);
 }
-
 int32_t get_string(const leat_config* config, leat_str key, leat_str fallback, leat_str* out) {
-  if (config == nullptr || out == nullptr) return LEAT_E_ARGUMENT;
-  *out = fallback;
-  const Value* value = config->read(view(key));
-  if (value == nullptr) return LEAT_OK;
-  return take_string(config, name_of(key), *value, out);
+  return get(config, key, fallback, out, take_string);
 }
 
 const leat_config* get_table(const leat_config* config, leat_str key) {
@@ -141,36 +128,28 @@ const Value* item(const leat_config* config, leat_str key, uint32_t index) {
   return items == nullptr || index >= items->size() ? nullptr : &(*items)[index];
 }
 
-int32_t string_at(const leat_config* config, leat_str key, uint32_t index, leat_str* out) {
+// The same of an item of the list at `key`, which must be there.
+template <class T, class Take>
+int32_t get_at(const leat_config* config, leat_str key, uint32_t index, T* out, Take take_value) {
   if (out == nullptr) return LEAT_E_ARGUMENT;
   *out = {};
   const Value* value = item(config, key, index);
-  return value == nullptr ? LEAT_E_NOT_FOUND : take_string(config, name_of(key, index), *value, out);
+  return value == nullptr ? LEAT_E_NOT_FOUND : take_value(config, name_of(key, index), *value, out);
 }
 
+int32_t string_at(const leat_config* config, leat_str key, uint32_t index, leat_str* out) {
+  return get_at(config, key, index, out, take_string);
+}
 int32_t integer_at(const leat_config* config, leat_str key, uint32_t index, int64_t least, int64_t most,
                    int64_t* out) {
-  if (out == nullptr) return LEAT_E_ARGUMENT;
-  *out = 0;
-  const Value* value = item(config, key, index);
-  if (value == nullptr) return LEAT_E_NOT_FOUND;
-  return take_integer(config, name_of(key, index), *value, least, most, out);
+  return get_at(config, key, index, out, integer_within(least, most));
 }
-
 int32_t real_at(const leat_config* config, leat_str key, uint32_t index, double least, double most,
                 double* out) {
-  if (out == nullptr) return LEAT_E_ARGUMENT;
-  *out = 0;
-  const Value* value = item(config, key, index);
-  if (value == nullptr) return LEAT_E_NOT_FOUND;
-  return take_real(config, name_of(key, index), *value, least, most, out);
+  return get_at(config, key, index, out, real_within(least, most));
 }
-
 int32_t boolean_at(const leat_config* config, leat_str key, uint32_t index, int32_t* out) {
-  if (out == nullptr) return LEAT_E_ARGUMENT;
-  *out = 0;
-  const Value* value = item(config, key, index);
-  return value == nullptr ? LEAT_E_NOT_FOUND : take_boolean(config, name_of(key, index), *value, out);
+  return get_at(config, key, index, out, take_boolean);
 }
 
 const leat_config* table_at(const leat_config* config, leat_str key, uint32_t index) {
