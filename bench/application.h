@@ -38,8 +38,7 @@ class Application {
   Application(const char* configuration, std::vector<std::string> folders) {
     auto [config, diagnostics] = config::load(configuration);
     if (!config) fail(config::render(diagnostics));
-    libraries_.commons().cache.configure(
-        {.bytes = config->settings.cache_size, .entry_bytes = config->settings.cache_entry_size}, 1);
+    libraries_.commons().cache.configure(config->settings.shared.cache, 1);
     auto made = server::assemble(*config, libraries_, std::move(folders), 1, diagnostics);
     if (!made) fail(config::render(diagnostics));
     assembly_.emplace(std::move(*made));
@@ -73,7 +72,7 @@ class Client {
       : pipeline_(site), harness_(pipeline_, true, connections) {
     harness_.limits.requests_per_connection = UINT64_MAX;
     for (size_t i = 0; i < connections; ++i)
-      sessions_.push_back(std::make_unique<http::Session>(harness_.environment, "192.0.2.7", 0));
+      sessions_.push_back(std::make_unique<http1::Session>(harness_.environment, "192.0.2.7", 0));
   }
   ~Client() {
     for (const auto& session : sessions_) session->disconnect();
@@ -108,7 +107,7 @@ class Client {
 
  private:
   // Without asking the heap, once the list has room.
-  void resume_until_answered(http::Session& session) {
+  void resume_until_answered(http1::Session& session) {
     auto& waiting = harness_.worker.waiting;
     for (size_t i = 0; i < waiting.size(); ++i) {
       const auto each = waiting[i];  // what it resumes may wait again
@@ -117,7 +116,7 @@ class Client {
     waiting.clear();
     if (session.output().empty()) fail("a request is never answered");
   }
-  static size_t take(http::Session& session) {
+  static size_t take(http1::Session& session) {
     size_t total = 0;
     while (!session.output().empty()) {
       std::string_view parts[16];
@@ -132,7 +131,7 @@ class Client {
 
   pipeline::Pipeline pipeline_;
   test::HttpHarness harness_;
-  std::vector<std::unique_ptr<http::Session>> sessions_;
+  std::vector<std::unique_ptr<http1::Session>> sessions_;
 };
 
 }  // namespace leat::bench

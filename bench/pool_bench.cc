@@ -51,15 +51,15 @@ http::Exchange* use(http::Exchange* exchange) {
   return exchange;
 }
 
-void request_rows(test::HttpHarness& harness, http::Session& session) {
+void request_rows(test::HttpHarness& harness, http1::Session& session) {
   http::ExchangePool& pool = harness.exchanges;
   row(
-      "request/pooled", [&] { return use(pool.take(session, size_t{1} << 20)); },
+      "request/pooled", [&] { return use(pool.take(session, harness.environment.service, size_t{1} << 20)); },
       [&](http::Exchange* exchange) { pool.give(*exchange); });
   row(
       "request/direct",
       [&] {
-        auto* exchange = new http::Exchange(harness.worker, 0);
+        auto* exchange = new http::Exchange(harness.worker, session);
         exchange->arena().set_limit(size_t{1} << 20);
         return use(exchange);
       },
@@ -86,17 +86,20 @@ class Kept {
 };
 
 void connection_rows(worker::Connections& table) {
+  static const worker::ListenerOptions listener;  // the rows run later
   static Kept kept;
   row(
       "connection/pooled",
-      [&] { return new (kept.take()) worker::Connection(table, 0, 0, Fd(), net::PeerAddress(), false); },
+      [&] {
+        return new (kept.take()) worker::Connection(table, {}, Fd(), net::PeerAddress(), false, listener);
+      },
       [](worker::Connection* connection) {
         connection->~Connection();
         kept.give(connection);
       });
   row(
       "connection/direct",
-      [&] { return new worker::Connection(table, 0, 0, Fd(), net::PeerAddress(), false); },
+      [&] { return new worker::Connection(table, {}, Fd(), net::PeerAddress(), false, listener); },
       [](worker::Connection* connection) { delete connection; });
 }
 
@@ -112,13 +115,13 @@ void buffer_rows(BlockPool& pool) {
       [](Block* block) { std::free(block); });
 }
 
-void segment_rows(NodePool<http::OutputSegment>& pool) {
+void segment_rows(NodePool<transport::OutputSegment>& pool) {
   row(
       "segment/pooled", [&] { return pool.take(); },
-      [&](http::OutputSegment* segment) { pool.give(segment); });
+      [&](transport::OutputSegment* segment) { pool.give(segment); });
   row(
-      "segment/direct", [] { return new http::OutputSegment; },
-      [](http::OutputSegment* segment) { delete segment; });
+      "segment/direct", [] { return new transport::OutputSegment; },
+      [](transport::OutputSegment* segment) { delete segment; });
 }
 
 }  // namespace
@@ -128,11 +131,12 @@ int main(int count, char** arguments) {
   using namespace leat;
   test::DirectService service;
   test::HttpHarness harness(service, true, 2 * bench::kMany);
-  http::Session session(harness.environment, "192.0.2.7", 0);
+  http1::Session session(harness.environment, "192.0.2.7", 0);
   auto engine = net::create_engine(net::EngineChoice::Epoll, {});
   auto loop = engine ? net::Loop::create(*engine->engine) : nullptr;
   if (!loop || !*loop) return std::fprintf(stderr, "there is no event loop\n"), 1;
-  worker::Connections connections(**loop, harness.environment, {});
+  http1::Sessions sessions(harness.environment);
+  worker::Connections connections(**loop, sessions, harness.environment.memory, {});
   bench::request_rows(harness, session);
   bench::connection_rows(connections);
   bench::buffer_rows(harness.worker.blocks());

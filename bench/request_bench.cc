@@ -52,13 +52,13 @@ void row(const std::string& name, Client& client, std::vector<std::string> reque
 
 class Passing final : public pipeline::Middleware {
  public:
-  [[nodiscard]] uint8_t hooks() const override { return kRequest | kResponse; }
+  [[nodiscard]] uint8_t hooks() const override { return kRequest | kAnswer; }
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange&) override { return pipeline::Verdict::Next; }
-  void on_response(http::Exchange&) override {}
+  Wants on_answer(http::Exchange&, http::AnswerBody&) override { return Wants::Nothing; }
 };
 
 constexpr pipeline::MiddlewareKind kPassing[] = {
-    {"passing", pipeline::Phase::Transform, "Does nothing.", {}, [](const Value&, Diagnostics&) {
+    {"passing", pipeline::Phase::Transform, "Does nothing.", {}, [](const pipeline::BuildContext&) {
        return std::unique_ptr<pipeline::Middleware>(std::make_unique<Passing>());
      }}};
 

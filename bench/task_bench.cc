@@ -24,7 +24,7 @@ using namespace leat;
 constexpr int kRounds = 1000;
 constexpr int kRequests = 1000;
 
-double measure(http::Session& session) {
+double measure(http1::Session& session) {
   constexpr std::string_view kRequest = "GET / HTTP/1.1\r\nHost: bench\r\n\r\n";
   const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < kRequests; ++i) {
@@ -75,7 +75,7 @@ int main(int argc, char** argv) {
   test::DirectService service;
   test::HttpHarness harness(service);
   harness.limits.requests_per_connection = UINT64_MAX;
-  http::Session session(harness.environment, "192.0.2.7", 0);
+  http1::Session session(harness.environment, "192.0.2.7", 0);
   Compared all[] = {{"direct"}, {"json"}, {"plain"}, {"task"}, {"nested"}};
   all[0].handler = std::make_unique<Direct>();
   for (Compared& each : all) {

@@ -27,8 +27,8 @@ void make_absolute(Config& config, const std::string& folder) {
   Settings& settings = config.settings;
   settings.log.file = absolute(settings.log.file, folder);
   make_absolute_socket(settings.admin_socket, folder);
-  for (Listen& listen : settings.listen)
-    if (listen.address.kind == net::Address::Kind::Unix) make_absolute_socket(listen.address.host, folder);
+  for (net::Address& address : settings.listen)
+    if (address.kind == net::Address::Kind::Unix) make_absolute_socket(address.host, folder);
   for (std::string& path : settings.plugin_path) path = absolute(path, folder);
   for (PluginDecl& plugin : config.plugins)
     if (plugin.file.contains('/')) plugin.file = absolute(plugin.file, folder);

@@ -15,38 +15,32 @@ namespace {
 constexpr Explanation kExplanations[] = {
     {kUnreadable, "a file cannot be read",
      "The file does not exist, is a folder or a pipe, or the daemon's user may not read it. Under systemd "
-     "the unit's user "
-     "needs read permission for the file and search permission for every folder above it."},
+     "the unit's user needs read permission for the file and search permission for every folder above it."},
     {kNotText, "a file is not text", "The file has a NUL byte or is not UTF-8."},
     {kTooLarge, "a file is too large",
      "Configuration files of more than 4 MiB are refused: a log or an image was probably named by mistake."},
     {kSyntax, "the file is not TOML",
      "The text does not follow the grammar of TOML 1.0. Strings stand in quotes, tables in [brackets], and "
-     "each "
-     "key has one value on its line."},
+     "each key has one value on its line."},
     {kIncludeCycle, "files include each other",
      "A file includes itself, directly or through others, or includes nest more than 16 deep. A file that is "
-     "named "
-     "twice without a cycle is read once."},
+     "named twice without a cycle is read once."},
     {kNoInclude, "an include matches nothing",
      "An include without wildcards names a file that does not exist. A pattern with * or ? may match "
      "nothing."},
     {kDefinedTwice, "something is defined twice",
      "A key stands twice in a file, two files set the same setting, or two plugins have one name. Which one "
-     "should "
-     "count would depend on the order, so neither does."},
+     "should count would depend on the order, so neither does."},
     {kUnknownKey, "an unknown key",
      "No setting has this name. Unknown keys are errors because a misspelt limit would otherwise be no "
-     "limit. "
-     "`leat settings` lists all settings."},
+     "limit. `leat settings` lists all settings."},
     {kWrongType, "a value of the wrong type",
      "The setting wants another type of value: text in quotes, a number, true or false, or a list in "
      "[brackets]."},
     {kOutOfRange, "a value out of range", "The value is smaller or larger than the setting can be."},
     {kBadUnit, "a value with a bad unit",
      "Times are numbers with ms, s, m, h or d (\"10s\"); sizes are bytes, or numbers with KiB, MiB or GiB, "
-     "or KB, MB "
-     "or GB for powers of ten (\"64KiB\")."},
+     "or KB, MB or GB for powers of ten (\"64KiB\")."},
     {kBadChoice, "a value that is not one of the choices",
      "The setting is one of a few words; the message lists them."},
     {kBadAddress, "a bad address",
@@ -54,10 +48,8 @@ constexpr Explanation kExplanations[] = {
     {kMissingKey, "a key is missing", "The declaration needs this key; see the reference for what it holds."},
     {kVariable, "a variable is not set",
      "${NAME} in a string stands for an environment variable and is an error when that is not set. "
-     "${NAME:-text} "
-     "gives a default and ${NAME:?text} an error message of your own, both also for a variable that is "
-     "empty. $$ is "
-     "a dollar sign. One ${...} cannot stand within another."},
+     "${NAME:-text} gives a default and ${NAME:?text} an error message of your own, both also for a variable "
+     "that is empty. $$ is a dollar sign. One ${...} cannot stand within another."},
     {kBadHandler, "a handler that is not PLUGIN:NAME",
      "A route's handler is the name of a [[plugin]], a colon, and the name of one of its handlers: "
      "\"demo:json\"."},
@@ -67,10 +59,9 @@ constexpr Explanation kExplanations[] = {
      "The configuration declares no [[route]]: every request would be answered with 404."},
     {kSecret, "a secret cannot be read",
      "${file:PATH} stands for the text of a file and ${credential:NAME} for that of a file in the folder "
-     "that "
-     "CREDENTIALS_DIRECTORY names, which systemd sets for a unit with LoadCredential=. The file must be "
-     "readable for "
-     "the daemon's user and hold at most 64 KiB of text; the line end after its last line is left out."},
+     "that CREDENTIALS_DIRECTORY names, which systemd sets for a unit with LoadCredential=. The file must be "
+     "readable for the daemon's user and hold at most 64 KiB of text; the line end after its last line is "
+     "left out."},
     {kBadName, "a bad name",
      "A plugin's name is made of letters, digits, - and _: routes use it before a colon. The name leat is "
      "taken: under it routes reach the daemon's own handlers."},
@@ -78,8 +69,7 @@ constexpr Explanation kExplanations[] = {
      "TOML has dates and times, but no setting is one. Text stands in quotes."},
     {pipeline::kBadPattern, "a bad path in a route",
      "A route's path begins with a slash. Its segments are text, {name} for one segment, or, at the end, "
-     "{name...} "
-     "for the rest."},
+     "{name...} for the rest."},
     {pipeline::kDuplicateRoute, "two routes for the same requests",
      "Two routes take the same method for paths of the same shape; /users/{id} and /users/{name} are the "
      "same shape."},
@@ -103,26 +93,20 @@ constexpr Explanation kExplanations[] = {
      "At most 64 instances can see the answers of a route."},
     {plugin::kCannotLoad, "a plugin cannot be loaded",
      "The shared object is missing, cannot be linked, is not a plugin, or was made for another version of "
-     "the "
-     "plugin "
-     "interface; the message says which. A file name without a slash is looked for in server.plugin_path and "
-     "then in "
-     "the installed folder, which `leat version` names."},
+     "the plugin interface; the message says which. A file name without a slash is looked for in "
+     "server.plugin_path and then in the installed folder, which `leat version` names."},
     {plugin::kBadOption, "a bad option of a plugin",
      "The plugin asked for this key of its [plugin.config] and got another type of value, or one out of "
      "range."},
     {plugin::kUnknownOption, "an option that the plugin does not have",
      "The plugin never asked for this key of its [plugin.config]. As with settings, a misspelt option is an "
-     "error "
-     "because it would otherwise have no effect."},
+     "error because it would otherwise have no effect."},
     {plugin::kRefused, "a plugin refuses its options",
      "The plugin looked at its options and said what is wrong."},
     {plugin::kNoService, "plugins that need each other do not fit together",
      "A plugin needs a service that no other one provides, or several do and `services` of its [[plugin]] "
-     "does not "
-     "say which, or plugins need each other in a circle. `leat plugin check FILE` tells what a plugin "
-     "provides "
-     "and needs."},
+     "does not say which, or plugins need each other in a circle. `leat plugin check FILE` tells what a "
+     "plugin provides and needs."},
     {plugin::kCannotBind, "a handler cannot serve its route",
      "The plugin has no handler of that name, or the handler wants a path parameter that the route's path "
      "lacks."},

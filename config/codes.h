@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/schema.h"
+
 namespace leat::config {
 
 enum Code : int {
@@ -32,6 +34,14 @@ enum Code : int {
   kBadName = 119,
   kDate = 120,
 };
+
+// Of what a row finds wrong.
+inline constexpr schema::Codes kSchemaCodes = {.unknown = kUnknownKey,
+                                               .type = kWrongType,
+                                               .range = kOutOfRange,
+                                               .unit = kBadUnit,
+                                               .choice = kBadChoice,
+                                               .missing = kMissingKey};
 
 struct Explanation {
   int code;

@@ -3,8 +3,8 @@
 //   files -> toml.cc (Values with places) -> loader.cc -> settings.cc and declarations.cc -> Config
 //
 // Nothing here does anything: server/assemble.cc makes plugins, the site and workers from it. Each setting
-// is a member of Settings with its default, and one row in settings.cc; modules of lib/ know their own
-// options structs and nothing of TOML.
+// is a member of its module's own options struct, where its default is, and one row in settings.cc; modules
+// of lib/ know nothing of TOML.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +16,12 @@
 #include "base/log.h"
 #include "base/value.h"
 #include "cache/policy.h"
-#include "http/limits.h"
 #include "json/backend.h"
-#include "net/engine_choice.h"
 #include "net/listener.h"
 #include "pipeline/site.h"
 #include "plugin/host.h"
+#include "plugin/options.h"
+#include "worker/options.h"
 
 namespace leat::config {
 
@@ -30,52 +30,28 @@ inline constexpr std::string_view kOwnHandlers = "leat";
 
 class Files;
 
-struct Listen {
-  net::Address address;
-  Place place;
-};
-
-// A server's settings and their defaults. Times are in milliseconds, sizes in bytes.
+// A server's settings and their defaults: what is the daemon's own, and the options of the modules. Times are
+// in milliseconds, sizes in bytes.
 struct Settings {
-  std::vector<Listen> listen;  // none given: 127.0.0.1:8080
-  uint32_t workers = 0;        // 0: one for each usable CPU
+  std::vector<net::Address> listen = {{.kind = net::Address::Kind::Ipv4, .host = "127.0.0.1", .port = 8080}};
+  net::ListenOptions sockets;
+  uint32_t workers = 0;  // 0: one for each usable CPU
   bool pin_workers = true;
-  net::EngineChoice engine = net::EngineChoice::Auto;
-  std::string server_name = "leat";
   std::vector<std::string> plugin_path;  // searched before the installed folder
-  uint32_t drain_timeout = 30'000;
-  uint32_t handover_timeout = 1'000;
-  uint32_t stall_warning = 5;
-  bool supervise = true;
-  uint32_t crash_limit = 3;
-  uint32_t crash_window = 60'000;
-  uint32_t restart_delay = 10'000;
-  uint32_t load_timeout = 30'000;
-  uint32_t backlog = 4096;
-  bool defer_accept = false;
-  uint32_t unix_mode = 0660;
   std::string admin_socket;  // empty: in the runtime folder that the service manager gives, or none
+  uint32_t handover_timeout_ms = 1'000;
+  uint32_t load_timeout_ms = 30'000;
+  uint64_t max_per_address = 0;  // connections, of all workers; 0: three quarters of all there may be
 
-  uint32_t max_connections = 65'536;      // of a worker
-  uint64_t max_per_address = 0;           // of all workers; 0: three quarters of all there may be
-  uint32_t max_requests = 16'384;         // in flight, of a worker
-  uint64_t memory = uint64_t{512} << 20;  // blocks of a worker
-  uint32_t receive_buffers = 512;         // of a worker
-  uint32_t receive_buffer_size = 16 * 1024;
-  uint32_t doze_after = 10'000;
-  bool known_heads = true;
+  struct Supervision {
+    bool on = true;
+    uint32_t crash_limit = 3;
+    uint64_t crash_window_ms = 60'000;
+    uint64_t restart_delay_ms = 10'000;  // the longest
+  } supervision;
 
-  uint32_t pool_threads = 0;  // 0: some for each usable CPU
-  uint32_t pool_queue = 1024;
-  uint64_t pool_client_wait = 60'000;
-  uint32_t metrics_series = 10'000;
-  uint64_t cache_size = 64 << 20;
-  uint64_t cache_entry_size = 1 << 20;
-
-  uint32_t cache_refreshes = 64;  // of a worker
-  cache::Policy route_cache;      // what a route's cache is where it does not say
-
-  http::Limits limits;
+  worker::WorkerOptions worker;  // of each
+  plugin::SharedOptions shared;
   json::Backend json_backend = json::Backend::Auto;
   log::Options log;
 };

@@ -3,101 +3,131 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <iterator>
 
-#include "base/suggest.h"
 #include "config/codes.h"
-#include "config/mistakes.h"
 #include "config/settings.h"
 
 namespace leat::config {
 
 namespace {
 
-// The keys of one table, each looked up once; what was never looked up is unknown.
-class Keys {
- public:
-  Keys(const Value& table, std::string_view header, Diagnostics& diagnostics)
-      : table_(table), header_(header), diagnostics_(diagnostics), before_(diagnostics.size()) {}
+using schema::Reader;
+using schema::Row;
 
-  const Value* find(std::string_view key) {
-    known_.push_back(key);
-    return table_.find(key);
-  }
-  // The text at `key`; empty where it is absent.
-  std::string text(std::string_view key) {
-    const Value* value = find(key);
-    if (value == nullptr) return {};
-    if (value->string() != nullptr) return *value->string();
-    wrong_type(*value, key, "text in quotes");
-    return {};
-  }
-  std::string needed_text(std::string_view key) {
-    const Value* value = table_.find(key);
-    if (value == nullptr) fail(kMissingKey, fmt::format("[[{}]] needs `{}`", header_, key), table_.place);
-    if (value != nullptr && value->string() != nullptr && value->string()->empty())
-      fail(kMissingKey, fmt::format("`{}` is empty", key), value->place);
-    return text(key);
-  }
-  // A list of texts, or one text.
-  std::vector<std::string> texts(std::string_view key) {
-    std::vector<std::string> list;
-    const auto take = [&](const Value& item) {
-      if (item.string() != nullptr) {
-        list.push_back(*item.string());
-      } else {
-        wrong_type(item, key, "a list of texts");
-      }
-    };
-    const Value* value = find(key);
-    if (value == nullptr) return list;
-    if (value->array() == nullptr) {
-      take(*value);
-    } else {
-      for (const Value& item : *value->array()) take(item);
-    }
-    return list;
-  }
-  bool boolean(std::string_view key, bool otherwise) {
-    const Value* value = find(key);
-    if (value == nullptr) return otherwise;
-    if (value->boolean() != nullptr) return *value->boolean();
-    wrong_type(*value, key, "true or false");
-    return otherwise;
-  }
-  // Of the value at `key`, or of the table where it is absent.
-  [[nodiscard]] Place place_of(std::string_view key) const {
-    const Value* value = table_.find(key);
-    return value != nullptr ? value->place : table_.place;
-  }
-  // The entries that were not looked up.
-  [[nodiscard]] Value::Table others() const {
-    Value::Table entries;
-    for (const Value::Entry& entry : *table_.table())
-      if (!std::ranges::contains(known_, std::string_view(entry.first))) entries.push_back(entry);
-    return entries;
-  }
-  void refuse_others() {
-    for (const auto& [key, value] : others())
-      fail(kUnknownKey, "unknown key `" + key + "`", value.key_place, did_you_mean(key, known_));
-  }
-  void fail(Code code, std::string message, const Place& place, std::string hint = {}) {
-    diagnostics_.push_back(
-        {.code = code, .message = std::move(message), .place = place, .hint = std::move(hint)});
-  }
-  void wrong_type(const Value& value, std::string_view key, std::string_view wanted) {
-    diagnostics_.push_back(config::wrong_type(value, key, wanted));
-  }
-  Diagnostics& diagnostics() { return diagnostics_; }
-  [[nodiscard]] bool good() const { return diagnostics_.size() == before_; }
+// What the tables say, before it is known what it is good for.
 
- private:
-  const Value& table_;
-  std::string_view header_;
-  Diagnostics& diagnostics_;
-  size_t before_;
-  std::vector<std::string_view> known_;
+struct PluginKeys {
+  std::string name;
+  std::string file;
+  const Value* services = nullptr;
+  std::optional<uint32_t> concurrency;
+  const Value* config = nullptr;
 };
+struct MiddlewareKeys {
+  std::string kind;
+  std::string name;
+  std::vector<std::string> before;
+  std::vector<std::string> after;
+  bool global = true;
+  bool optional = false;
+};
+struct RouteKeys {
+  std::string path;
+  std::optional<std::string> method;
+  std::optional<std::vector<std::string>> methods;
+  std::string handler;
+  const Value* middleware = nullptr;
+  std::optional<uint64_t> body_limit;
+  std::optional<uint32_t> concurrency;
+  plugin::Executor executor = plugin::Executor::Worker;
+  const Value* cache = nullptr;
+};
+struct QueryKey {
+  const Value* query = nullptr;
+};
+
+constexpr int64_t kMostRequests = 1'000'000;
+constexpr int64_t kMostBody = int64_t{1} << 40;
+constexpr std::string_view kConfigTable = "a table, written as [plugin.config]";
+constexpr std::string_view kServicesTable = R"(a table, like {"users/1" = "directory"})";
+constexpr std::string_view kMiddlewareList = "a list of names and tables";
+constexpr std::string_view kCacheTable = "a table, written as [route.cache]";
+constexpr std::string_view kQueryWords = R"("all", "none" or a list of parameters)";
+
+constexpr Row kPlugin[] = {
+    schema::text<&PluginKeys::name>("name", "What routes call it.").as_needed(),
+    schema::text<&PluginKeys::file>(
+        "file",
+        "A path, or a name to be looked for in `server.plugin_path` and then in the installed folder; or "
+        "`static:NAME` for one that is built in.")
+        .as_needed(),
+    schema::any<&PluginKeys::services>(
+        "services", kServicesTable,
+        "Which plugin provides a service that this one needs, where several could."),
+    schema::count<&PluginKeys::concurrency>(
+        "concurrency", 1, kMostRequests,
+        "How many requests its handlers have at the same time, on all workers; one more is answered 503 with "
+        "`Retry-After`."),
+    schema::any<&PluginKeys::config>("config", kConfigTable, "The plugin's own options."),
+};
+
+constexpr Row kMiddleware[] = {
+    schema::text<&MiddlewareKeys::kind>("kind", "One of those below.").as_needed(),
+    schema::text<&MiddlewareKeys::name>("name", "For routes, `before` and `after`."),
+    schema::texts<&MiddlewareKeys::before>(
+        "before", "Kinds or names that this instance must precede; `cache` is the response cache."),
+    schema::texts<&MiddlewareKeys::after>("after", "Kinds or names that it must follow."),
+    schema::boolean<&MiddlewareKeys::global>("global", "Every route has it, not only those that name it."),
+    schema::boolean<&MiddlewareKeys::optional>(
+        "optional",
+        "Of a plugin's kind only: routes serve without it while its plugin is in quarantine. Otherwise they "
+        "answer 503 then, so that nothing that it guards is open."),
+};
+
+constexpr Row kRoute[] = {
+    schema::text<&RouteKeys::path>(
+        "path",
+        "Segments of text, `{name}` for one segment, or at the end `{name...}` for "
+        "the rest.")
+        .as_needed(),
+    schema::text<&RouteKeys::method>("method",
+                                     "`GET` if neither this nor `methods` is given; `HEAD` comes with `GET`, "
+                                     "`OPTIONS` is answered."),
+    schema::texts<&RouteKeys::methods>("methods", "Several in place of one."),
+    schema::text<&RouteKeys::handler>("handler", "`\"PLUGIN:HANDLER\"`.").as_needed(),
+    schema::any<&RouteKeys::middleware>(
+        "middleware", kMiddlewareList,
+        "Names of declared instances, or tables like those of `[[middleware]]`."),
+    // No body at all is said by the methods.
+    schema::size<&RouteKeys::body_limit>("body_limit", 1, kMostBody, "In place of `limits.body`."),
+    schema::count<&RouteKeys::concurrency>(
+        "concurrency", 1, kMostRequests,
+        "The same as a plugin's for the route's handler; both may be given. What middleware or the cache "
+        "answers does not count."),
+    schema::choice<&RouteKeys::executor>(
+        "executor", "worker pool",
+        "Where the handler runs: on the worker, which it must not block, or, for one that does, on a thread "
+        "of the pool (`pool.threads`, `pool.queue`); when the queue is full a request is answered 503 with "
+        "`Retry-After`."),
+    schema::any<&RouteKeys::cache>("cache", kCacheTable, "Its responses are stored; see below."),
+};
+
+const schema::Content kWholeQuery = std::string("all");
+constexpr Row kQuery[] = {
+    schema::any<&QueryKey::query>(
+        "query", kQueryWords,
+        "The part of the query that makes two requests different: all of it, nothing, or the parameters that "
+        "are listed.")
+        .with_default(&kWholeQuery),
+};
+
+Reader reader_of(const Value& table, std::string_view header, Diagnostics& diagnostics) {
+  return {table, header, kSchemaCodes, diagnostics};
+}
+void wrong_type(Reader& reader, const Value& value, std::string_view key, std::string_view wanted) {
+  reader.diagnostics().push_back(
+      schema::wrong_type(value, fmt::format("`{}`", key), wanted, kSchemaCodes.type));
+}
 
 bool is_name(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
@@ -106,191 +136,163 @@ bool is_name(std::string_view text) {
 }
 
 // Everything but its own keys are options of the kind, which judges them.
-pipeline::MiddlewareSpec middleware_spec(const Value& table, Keys& keys) {
+pipeline::MiddlewareSpec middleware_spec(const Value& table, Reader& reader) {
+  MiddlewareKeys keys;
+  reader.read(kMiddleware, keys);
+  if (keys.optional && !keys.kind.contains(':'))
+    reader.diagnostics().push_back(Diagnostic{.code = pipeline::kBadOption,
+                                              .message = "`optional` is for kinds of plugins",
+                                              .place = reader.place_of("optional"),
+                                              .hint = fmt::format("remove it: `{}` is always there", keys.kind)});
   pipeline::MiddlewareSpec spec;
-  spec.kind = keys.needed_text("kind");
-  spec.name = keys.text("name");
-  spec.before = keys.texts("before");
-  spec.after = keys.texts("after");
-  spec.global = keys.boolean("global", true);
-  // Of a plugin's kind only; others have an option of that name, or none.
-  if (spec.kind.contains(':')) spec.optional = keys.boolean("optional", false);
-  spec.place = keys.place_of("kind");
-  spec.options = Value(keys.others(), table.place);
+  spec.kind = std::move(keys.kind);
+  spec.name = std::move(keys.name);
+  spec.before = std::move(keys.before);
+  spec.after = std::move(keys.after);
+  spec.global = keys.global;
+  spec.optional = keys.optional;
+  spec.place = reader.place_of("kind");
+  spec.options = Value(reader.others(), table.place);
   return spec;
 }
 
-void read_methods(Keys& keys, pipeline::RouteSpec& spec) {
-  const Value* one = keys.find("method");
-  const Value* several = keys.find("methods");
-  spec.method_place = keys.place_of(several != nullptr ? "methods" : "method");
-  if (one != nullptr && several != nullptr)
-    return keys.fail(kDefinedTwice, "a route has `method` or `methods`, not both", spec.method_place);
-  if (one == nullptr && several == nullptr) {
-    spec.methods.emplace_back("GET");
-    return;
-  }
-  spec.methods = one != nullptr ? std::vector{keys.text("method")} : keys.texts("methods");
-  const bool none = several != nullptr && several->array() != nullptr && several->array()->empty();
-  if (none) keys.fail(kMissingKey, "a route takes at least one method", spec.method_place);
+void take_methods(Reader& reader, RouteKeys& keys, pipeline::RouteSpec& spec) {
+  const bool one = reader.has("method");
+  const bool several = reader.has("methods");
+  spec.method_place = reader.place_of(several ? "methods" : "method");
+  if (one && several)
+    return reader.fail(kDefinedTwice, "a route has `method` or `methods`, not both", spec.method_place);
+  if (keys.methods && keys.methods->empty())
+    return reader.fail(kMissingKey, "a route takes at least one method", spec.method_place);
+  spec.methods = keys.methods ? *std::move(keys.methods) : std::vector{keys.method.value_or("GET")};
 }
 
-void read_handler(Keys& keys, RouteDecl& route) {
-  std::string& name = route.spec.handler_name = keys.needed_text("handler");
-  route.handler_place = keys.place_of("handler");
-  if (name.empty()) return;
-  const size_t colon = std::min(name.find(':'), name.size());
-  route.plugin = name.substr(0, colon);
-  route.handler = name.substr(std::min(colon + 1, name.size()));
+void take_handler(Reader& reader, std::string&& name, RouteDecl& route) {
+  route.handler_place = reader.place_of("handler");
+  route.spec.handler_name = std::move(name);
+  const std::string_view whole = route.spec.handler_name;
+  if (whole.empty()) return;
+  const size_t colon = std::min(whole.find(':'), whole.size());
+  route.plugin = whole.substr(0, colon);
+  route.handler = whole.substr(std::min(colon + 1, whole.size()));
   if (route.plugin.empty() || route.handler.empty())
-    keys.fail(kBadHandler, "`" + name + "` is not PLUGIN:HANDLER", route.handler_place);
+    reader.fail(kBadHandler, fmt::format("`{}` is not PLUGIN:HANDLER", whole), route.handler_place);
 }
 
-void read_route_middleware(Keys& keys, pipeline::RouteSpec& spec) {
-  constexpr std::string_view kWanted = "a list of names and tables";
-  const Value* list = keys.find("middleware");
-  if (list == nullptr) return;
-  spec.middleware_place = list->place;
-  if (list->array() == nullptr) return keys.wrong_type(*list, "middleware", kWanted);
-  for (const Value& item : *list->array()) {
+void take_middleware(Reader& reader, const Value& list, pipeline::RouteSpec& spec) {
+  spec.middleware_place = list.place;
+  if (list.array() == nullptr) return wrong_type(reader, list, "middleware", kMiddlewareList);
+  for (const Value& item : *list.array()) {
     if (item.string() != nullptr) {
       spec.named.push_back(*item.string());
     } else if (item.table() != nullptr) {
-      Keys own(item, "middleware", keys.diagnostics());
+      Reader own = reader_of(item, "[[middleware]]", reader.diagnostics());
       spec.middleware.push_back(middleware_spec(item, own));
     } else {
-      keys.wrong_type(item, "middleware", kWanted);
+      wrong_type(reader, item, "middleware", kMiddlewareList);
     }
   }
 }
 
-// In the range of limits.body, except that no body at all is said by the methods.
-void read_body_limit(Keys& keys, pipeline::RouteSpec& spec) {
-  const Value* value = keys.find("body_limit");
-  if (value == nullptr) return;
-  Setting row = *find_setting("limits.body");
-  row.path = "body_limit";
-  row.least = 1;
-  Settings scratch;
-  scratch.limits.body_bytes = 0;
-  apply(row, *value, scratch, keys.diagnostics());
-  spec.body_limit = scratch.limits.body_bytes;
-}
-
-// Of a route or a plugin; 0 where it is absent.
-uint32_t read_concurrency(Keys& keys) {
-  const Value* value = keys.find("concurrency");
-  if (value == nullptr) return 0;
-  Setting row = *find_setting("limits.requests_in_flight");
-  row.path = "concurrency";
-  Settings scratch;
-  scratch.max_requests = 0;
-  apply(row, *value, scratch, keys.diagnostics());
-  return scratch.max_requests;
-}
-
-void read_executor(Keys& keys, RouteDecl& route) {
-  const Value* value = keys.find("executor");
-  if (value == nullptr) return;
-  const std::string name = keys.text("executor");
-  if (route.plugin == kOwnHandlers)
-    keys.fail(kBadChoice, "`executor` is for handlers of plugins", value->place);
-  else if (name == "pool")
-    route.executor = plugin::Executor::Pool;
-  else if (name != "worker" && value->string() != nullptr)
-    keys.fail(kBadChoice, "there is no executor `" + name + "`", value->place, R"(it is "worker" or "pool")");
-}
-
-void read_query(Keys& keys, cache::Policy& policy) {
+void take_query(Reader& reader, const Value& value, cache::Policy& policy) {
   using Query = cache::Policy::Query;
-  const Value* value = keys.find("query");
-  if (value == nullptr) return;
-  if (value->array() != nullptr) {
-    policy.query = Query::Listed;
-    policy.parameters = keys.texts("query");
-  } else if (value->string() != nullptr && (*value->string() == "all" || *value->string() == "none")) {
-    policy.query = *value->string() == "all" ? Query::All : Query::None;
-  } else {
-    keys.wrong_type(*value, "query", R"("all", "none" or a list of parameters)");
+  const auto is = [&](std::string_view word) { return value.string() != nullptr && *value.string() == word; };
+  if (value.array() == nullptr) {
+    if (!is("all") && !is("none")) return wrong_type(reader, value, "query", kQueryWords);
+    policy.query = is("all") ? Query::All : Query::None;
+    return;
   }
+  struct Listed {
+    std::vector<std::string> parameters;
+  } listed;
+  static constexpr Row kRow[] = {schema::texts<&Listed::parameters>("query", "")};
+  reader.read(kRow, listed);
+  policy.query = Query::Listed;
+  policy.parameters = std::move(listed.parameters);
 }
 
-void read_cache(Keys& keys, RouteDecl& route) {
-  const Value* value = keys.find("cache");
-  if (value == nullptr) return;
-  if (value->table() == nullptr) return keys.wrong_type(*value, "cache", "a table, written as [route.cache]");
+void take_cache(Reader& reader, const Value& value, RouteDecl& route) {
+  if (value.table() == nullptr) return wrong_type(reader, value, "cache", kCacheTable);
   if (!std::ranges::contains(route.spec.methods, "GET"))
-    keys.fail(kBadChoice, "`cache` is for routes with the method GET", value->place);
-  Keys own(*value, "route.cache", keys.diagnostics());
-  Settings scratch;
-  for (const Setting& row : route_cache_settings())
-    if (const Value* each = own.find(row.path)) apply(row, *each, scratch, keys.diagnostics());
-  read_query(own, scratch.route_cache);
+    reader.fail(kBadChoice, "`cache` is for routes with the method GET", value.place);
+  Reader own = reader_of(value, "[route.cache]", reader.diagnostics());
+  cache::Policy& policy = route.cache.emplace();
+  QueryKey key;
+  own.read(route_cache_settings(), policy);
+  own.read(kQuery, key);
+  if (key.query != nullptr) take_query(own, *key.query, policy);
   own.refuse_others();
-  route.cache = std::move(scratch.route_cache);
+}
+
+void take_services(Reader& reader, const Value& value, PluginDecl& plugin) {
+  if (value.table() == nullptr) return wrong_type(reader, value, "services", kServicesTable);
+  for (const auto& [service, provider] : *value.table()) {
+    if (provider.string() == nullptr)
+      wrong_type(reader, provider, "services." + service, "the name of a plugin");
+    else
+      plugin.services.push_back({service, *provider.string(), provider.place});
+  }
 }
 
 }  // namespace
 
+std::span<const Row> plugin_rows() { return kPlugin; }
+std::span<const Row> middleware_rows() { return kMiddleware; }
+std::span<const Row> route_rows() { return kRoute; }
+std::span<const Row> route_query_rows() { return kQuery; }
+
 bool read_plugin(const Value& table, Config& config, Diagnostics& diagnostics) {
-  Keys keys(table, "plugin", diagnostics);
+  Reader reader = reader_of(table, "[[plugin]]", diagnostics);
+  PluginKeys keys;
+  reader.read(kPlugin, keys);
+  reader.refuse_others();
   PluginDecl plugin;
-  plugin.name = keys.needed_text("name");
-  plugin.file = keys.needed_text("file");
-  plugin.place = keys.place_of("file");
-  plugin.config = Value(Value::Table{}, table.place);
-  if (const Value* own = keys.find("config")) {
-    if (own->table() == nullptr) keys.wrong_type(*own, "config", "a table, written as [plugin.config]");
-    plugin.config = *own;
-  }
-  plugin.concurrency = read_concurrency(keys);
-  if (const Value* services = keys.find("services")) {
-    if (services->table() == nullptr)
-      keys.wrong_type(*services, "services", R"(a table, like {"users/1" = "directory"})");
-    else
-      for (const auto& [service, provider] : *services->table()) {
-        if (provider.string() == nullptr)
-          keys.wrong_type(provider, "services." + service, "the name of a plugin");
-        else
-          plugin.services.push_back({service, *provider.string(), provider.place});
-      }
-  }
-  keys.refuse_others();
+  plugin.name = std::move(keys.name);
+  plugin.file = std::move(keys.file);
+  plugin.place = reader.place_of("file");
+  plugin.concurrency = keys.concurrency.value_or(0);
+  plugin.config = keys.config != nullptr ? *keys.config : Value(Value::Table{}, table.place);
+  if (plugin.config.table() == nullptr) wrong_type(reader, plugin.config, "config", kConfigTable);
+  if (keys.services != nullptr) take_services(reader, *keys.services, plugin);
   if (!plugin.name.empty() && !is_name(plugin.name))
-    keys.fail(kBadName, "`" + plugin.name + "` is not a name for a plugin", keys.place_of("name"),
-              "names are made of letters, digits, - and _");
+    reader.fail(kBadName, "`" + plugin.name + "` is not a name for a plugin", reader.place_of("name"),
+                "names are made of letters, digits, - and _");
   if (plugin.name == kOwnHandlers)
-    keys.fail(kBadName, "no plugin can be named `" + plugin.name + "`", keys.place_of("name"),
-              "routes reach the daemon's own handlers under that name");
+    reader.fail(kBadName, "no plugin can be named `" + plugin.name + "`", reader.place_of("name"),
+                "routes reach the daemon's own handlers under that name");
   if (!plugin.name.empty() && std::ranges::contains(config.plugins, plugin.name, &PluginDecl::name))
-    keys.fail(kDefinedTwice, "two plugins are named `" + plugin.name + "`", keys.place_of("name"));
+    reader.fail(kDefinedTwice, "two plugins are named `" + plugin.name + "`", reader.place_of("name"));
   // Also one that is wrong, so that its routes are not told that it is missing.
   config.plugins.push_back(std::move(plugin));
-  return keys.good();
+  return reader.good();
 }
 
 bool read_middleware(const Value& table, Config& config, Diagnostics& diagnostics) {
-  Keys keys(table, "middleware", diagnostics);
-  pipeline::MiddlewareSpec spec = middleware_spec(table, keys);
-  if (keys.good()) config.middleware.push_back(std::move(spec));
-  return keys.good();
+  Reader reader = reader_of(table, "[[middleware]]", diagnostics);
+  pipeline::MiddlewareSpec spec = middleware_spec(table, reader);
+  if (reader.good()) config.middleware.push_back(std::move(spec));
+  return reader.good();
 }
 
 bool read_route(const Value& table, Config& config, Diagnostics& diagnostics) {
-  Keys keys(table, "route", diagnostics);
+  Reader reader = reader_of(table, "[[route]]", diagnostics);
+  RouteKeys keys;
+  reader.read(kRoute, keys);
+  reader.refuse_others();
   RouteDecl route;
-  route.spec.path = keys.needed_text("path");
-  route.spec.path_place = keys.place_of("path");
-  read_methods(keys, route.spec);
-  read_handler(keys, route);
-  read_route_middleware(keys, route.spec);
-  read_body_limit(keys, route.spec);
-  route.concurrency = read_concurrency(keys);
-  read_executor(keys, route);
-  read_cache(keys, route);
-  keys.refuse_others();
-  if (keys.good()) config.routes.push_back(std::move(route));
-  return keys.good();
+  route.spec.path = std::move(keys.path);
+  route.spec.path_place = reader.place_of("path");
+  route.spec.body_limit = keys.body_limit.value_or(0);
+  route.concurrency = keys.concurrency.value_or(0);
+  route.executor = keys.executor;
+  take_methods(reader, keys, route.spec);
+  take_handler(reader, std::move(keys.handler), route);
+  if (keys.middleware != nullptr) take_middleware(reader, *keys.middleware, route.spec);
+  if (route.plugin == kOwnHandlers && reader.has("executor"))
+    reader.fail(kBadChoice, "`executor` is for handlers of plugins", reader.place_of("executor"));
+  if (keys.cache != nullptr) take_cache(reader, *keys.cache, route);
+  if (reader.good()) config.routes.push_back(std::move(route));
+  return reader.good();
 }
 
 }  // namespace leat::config

@@ -4,6 +4,9 @@
 // the configuration, so that nothing is said twice by those who look at it later; a plugin is, by name.
 #pragma once
 
+#include <span>
+
+#include "base/schema.h"
 #include "base/value.h"
 #include "config/config.h"
 
@@ -13,5 +16,11 @@ namespace leat::config {
 bool read_plugin(const Value& table, Config& config, Diagnostics& diagnostics);
 bool read_middleware(const Value& table, Config& config, Diagnostics& diagnostics);
 bool read_route(const Value& table, Config& config, Diagnostics& diagnostics);
+
+// The keys of these tables, and of [route.cache] what is not in route_cache_settings().
+std::span<const schema::Row> plugin_rows();
+std::span<const schema::Row> middleware_rows();
+std::span<const schema::Row> route_rows();
+std::span<const schema::Row> route_query_rows();
 
 }  // namespace leat::config

@@ -8,14 +8,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <filesystem>
 #include <optional>
 #include <system_error>
 #include <utility>
 
 #include "base/fd.h"
-#include "config/units.h"
+#include "base/sized_text.h"
+#include "base/units.h"
 
 namespace leat::config {
 
@@ -70,26 +70,15 @@ std::unexpected<FileError> cannot_read(const std::string& path, int number) {
 Files Files::from_text(std::string_view text) {
   Files files;
   files.answers_all_ = true;
-  const auto take = [&text] {
-    const size_t colon = std::min(text.find(':'), text.size());
-    size_t size = 0;
-    std::from_chars(text.data(), text.data() + colon, size);
-    text.remove_prefix(std::min(colon + 1, text.size()));
-    std::string piece(text.substr(0, size));
-    text.remove_prefix(piece.size());
-    return piece;
-  };
-  while (!text.empty()) {
-    std::string question = take();
-    files.answers_.insert_or_assign(std::move(question), take());
-  }
+  while (const auto question = take_sized(text))
+    files.answers_.insert_or_assign(std::string(*question), std::string(take_sized(text).value_or("")));
   return files;
 }
 
 std::string Files::text() const {
   std::string text;
   for (const auto& [question, answer] : answers_)
-    for (const std::string* each : {&question, &answer}) text += std::to_string(each->size()) + ":" + *each;
+    for (const std::string* each : {&question, &answer}) put_sized(text, *each);
   return text;
 }
 

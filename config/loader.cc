@@ -14,7 +14,6 @@
 #include "config/declarations.h"
 #include "config/diagnostics.h"
 #include "config/file.h"
-#include "config/mistakes.h"
 #include "config/settings.h"
 #include "config/toml.h"
 #include "middleware/kinds.h"
@@ -52,9 +51,7 @@ class Loader {
     read(path_, {.file = std::make_shared<const std::string>(path_)});
     read_conf_d();
     override_settings(overrides);
-    if (config_.settings.listen.empty() && !listen_failed_)
-      config_.settings.listen.push_back(
-          {{.kind = net::Address::Kind::Ipv4, .host = "127.0.0.1", .port = 8080}, {}});
+    if (config_.settings.listen.empty()) config_.settings.listen = Settings().listen;
     check_limits();
     check_backend();
     if (all_read_) check_plugin_names();
@@ -73,6 +70,10 @@ class Loader {
   void fail(Code code, std::string message, const Place& place, std::string hint = {}) {
     diagnostics_.push_back(
         {.code = code, .message = std::move(message), .place = place, .hint = std::move(hint)});
+  }
+
+  void wrong_type(const Value& value, const std::string& key, std::string_view wanted) {
+    diagnostics_.push_back(schema::wrong_type(value, "`" + key + "`", wanted, kWrongType));
   }
 
   // Reads a file once, however often it is named. `from`: where it is named.
@@ -115,7 +116,7 @@ class Loader {
     const std::string folder = fs::path(path).parent_path().string();
     const auto include = [&](const Value& item) {
       if (item.string() == nullptr) {
-        diagnostics_.push_back(wrong_type(item, "include", "a list of file names"));
+        wrong_type(item, "include", "a list of file names");
       } else if (item.string()->find_first_of("*?[") != std::string::npos) {
         read_pattern(*item.string(), folder, item.place);
       } else {
@@ -150,11 +151,9 @@ class Loader {
       return;
     }
     if (key == "route") return read_tables(value, key, read_route);
-    const bool group = std::ranges::any_of(
-        settings(), [&](const Setting& each) { return each.path.starts_with(key + "."); });
-    if (!group) return unknown("", key, value);
+    if (!std::ranges::contains(setting_groups(), key, &SettingGroup::name)) return unknown("", key, value);
     if (value.table() == nullptr) {
-      diagnostics_.push_back(wrong_type(value, key, "a table, written as [" + key + "]"));
+      wrong_type(value, key, "a table, written as [" + key + "]");
       return;
     }
     for (const auto& [name, entry] : *value.table()) read_setting(key, name, entry);
@@ -164,29 +163,27 @@ class Loader {
                    bool (*read_one)(const Value&, Config&, Diagnostics&)) {
     const std::string wanted = "a list of tables, each written as [[" + key + "]]";
     if (value.array() == nullptr) {
-      diagnostics_.push_back(wrong_type(value, key, wanted));
+      wrong_type(value, key, wanted);
       return;
     }
     for (const Value& item : *value.array()) {
       if (item.table() != nullptr) {
         read_one(item, config_, diagnostics_);
       } else {
-        diagnostics_.push_back(wrong_type(item, key, wanted));
+        wrong_type(item, key, wanted);
       }
     }
   }
 
   void read_setting(const std::string& group, const std::string& name, const Value& value) {
     const std::string path = group + "." + name;
-    const Setting* setting = find_setting(path);
+    const schema::Row* setting = find_setting(path);
     if (setting == nullptr) return unknown(group, name, value);
     const auto [first, fresh] = seen_.try_emplace(path, value.key_place);
     if (!fresh)
       return fail(kDefinedTwice, "`" + path + "` is defined twice", value.key_place,
                   fmt::format("the other is at {}:{}", *first->second.file, first->second.line));
-    const size_t before = diagnostics_.size();
-    apply(*setting, value, config_.settings, diagnostics_);
-    if (path == "server.listen") listen_failed_ = diagnostics_.size() != before;
+    set(*setting, value);
   }
 
   // A key that `group` (empty: the top of a file) does not have. It may be misspelt, or belong elsewhere.
@@ -194,9 +191,9 @@ class Loader {
     std::vector<std::string_view> known;
     if (group.empty()) known = {"include", "plugin", "middleware", "route"};
     std::string elsewhere;
-    for (const Setting& each : settings()) {
-      const std::string_view owner = each.path.substr(0, each.path.find('.'));
-      const std::string_view leaf = each.path.substr(owner.size() + 1);
+    for (const schema::Row& each : settings()) {
+      const std::string_view owner = each.name.substr(0, each.name.find('.'));
+      const std::string_view leaf = each.name.substr(owner.size() + 1);
       if (group.empty() || owner == group) known.push_back(group.empty() ? owner : leaf);
       if (leaf == name) elsewhere = fmt::format("`{}` belongs under [{}]", name, owner);
     }
@@ -206,22 +203,34 @@ class Loader {
 
   void override_settings(const Overrides& overrides) {
     const Place nowhere{.file = std::make_shared<const std::string>("the command line")};
-    const auto set = [&](std::string_view path, const Value& value) {
-      apply(*find_setting(path), value, config_.settings, diagnostics_);
-    };
     if (!overrides.listen.empty()) {
       Value::Array list;
       for (const std::string& address : overrides.listen) list.emplace_back(address, nowhere);
-      set("server.listen", Value(std::move(list), nowhere));
-      listen_failed_ = config_.settings.listen.empty();
+      set(*find_setting("server.listen"), Value(std::move(list), nowhere));
     }
-    if (overrides.workers) set("server.workers", value_of(*overrides.workers, nowhere));
-    if (overrides.engine) set("server.engine", Value(*overrides.engine, nowhere));
-    if (overrides.log_level) set("log.level", Value(*overrides.log_level, nowhere));
+    if (overrides.workers) set(*find_setting("server.workers"), value_of(*overrides.workers, nowhere));
+    if (overrides.engine) set(*find_setting("server.engine"), Value(*overrides.engine, nowhere));
+    if (overrides.log_level) set(*find_setting("log.level"), Value(*overrides.log_level, nowhere));
+  }
+
+  void set(const schema::Row& setting, const Value& value) {
+    const size_t before = diagnostics_.size();
+    apply(setting, value, config_.settings, diagnostics_);
+    if (setting.name == "server.listen" && diagnostics_.size() == before) check_listen(value);
+  }
+
+  // An address twice; but port 0 is another port each time.
+  void check_listen(const Value& value) {
+    const std::vector<net::Address>& all = config_.settings.listen;
+    for (auto each = all.begin(); each != all.end(); ++each)
+      if ((each->kind == net::Address::Kind::Unix || each->port != 0) &&
+          std::find(all.begin(), each, *each) != each)
+        fail(kDefinedTwice, "`" + each->text() + "` is listened on already",
+             (*value.array())[static_cast<size_t>(each - all.begin())].place);
   }
 
   void check_limits() {
-    const http::Limits& limits = config_.settings.limits;
+    const http::Limits& limits = config_.settings.worker.limits;
     if (limits.output_low_bytes <= limits.output_high_bytes) return;
     const auto low = seen_.find("limits.output_low");
     fail(kOutOfRange, "`limits.output_low` is larger than `limits.output_high`",
@@ -320,7 +329,6 @@ class Loader {
   std::vector<std::string> open_;      // files being read, outermost first
   bool all_read_ = true;               // otherwise what seems to be missing may stand in the unread part
   bool middleware_good_ = true;
-  bool listen_failed_ = false;
 };
 
 }  // namespace

@@ -3,12 +3,17 @@
 #include <fmt/core.h>
 
 #include "config/codes.h"
+#include "config/declarations.h"
 #include "config/settings.h"
 #include "middleware/kinds.h"
 
 namespace leat::config {
 
 namespace {
+
+using schema::default_text;
+using schema::Row;
+using schema::type_text;
 
 constexpr std::string_view kIntroduction = R"(# Configuration
 
@@ -18,6 +23,9 @@ Leat reads one TOML file (`/etc/leat/leat.toml`, or the one named with `-c`), th
 lexical order. `include = ["name.toml", "sites/*.toml"]` reads further files, relative to the one that names them;
 a file that is named twice is read once. Lists of tables (`[[plugin]]`, `[[middleware]]`, `[[route]]`) add up over
 all files; a setting may be set once. Unknown keys are errors.
+
+A reload (`leat reload`) takes up all that the lists of tables say. A changed setting waits
+for the next start, unless its row says that a reload takes it up.
 
 Times are written with a unit (`"500ms"`, `"10s"`, `"5m"`, `"2h"`, `"1d"`), sizes as bytes or with one (`"64KiB"`,
 `"1MiB"`, `"10MB"`). A list of texts may be written as one text.
@@ -37,31 +45,6 @@ In every string, those of plugins and middleware included:
 is 78. `leat explain-error CODE` says more about one.
 )";
 
-constexpr std::string_view kDeclarations = R"(
-## `[[plugin]]`
-
-| key | | meaning |
-|---|---|---|
-| `name` | text, needed | what routes call it |
-| `file` | text, needed | a path, or a name to be looked for in `server.plugin_path` and then in the installed folder; or `static:NAME` for one that is built in |
-| `services` | table | which plugin provides a service that this one needs, where several could: `{"users/1" = "directory"}` |
-| `concurrency` | number | how many requests its handlers have at the same time, on all workers; one more is answered 503 with `Retry-After` |
-| `[plugin.config]` | table | the plugin's own options |
-
-## `[[route]]`
-
-| key | | meaning |
-|---|---|---|
-| `path` | text, needed | segments of text, `{name}` for one segment, or at the end `{name...}` for the rest |
-| `method`, `methods` | text, list | `GET` if neither is given; `HEAD` comes with `GET`, `OPTIONS` is answered |
-| `handler` | text, needed | `"PLUGIN:HANDLER"` |
-| `middleware` | list | names of declared instances, or tables like those of `[[middleware]]` |
-| `body_limit` | size | in place of `limits.body` |
-| `concurrency` | number | the same for the route's handler; both may be given. What middleware or the cache answers does not count |
-| `executor` | `"worker"`, `"pool"` | where the handler runs: on the worker, which it must not block, or, for one that does, on a thread of the pool (`pool.threads`, `pool.queue`); when the queue is full a request is answered 503 with `Retry-After` |
-| `[route.cache]` | table | its responses are stored; see below |
-)";
-
 constexpr std::string_view kRouteCache = R"(
 ## `[route.cache]`
 
@@ -69,10 +52,6 @@ Responses of the route are stored, and sent to all who ask for the same. What th
 Expires, Vary) goes first; these keys say the rest. Never stored: responses with Set-Cookie, `private`, `no-store` or
 `no-cache`, those to requests with credentials unless they say `public` or the like, and those to other methods than
 GET. See [caching](caching.md).
-
-| key | type | default | meaning |
-|---|---|---|---|
-| `query` | "all", "none" or a list | `"all"` | the part of the query that makes two requests different: all of it, nothing, or the parameters that are listed |
 )";
 
 constexpr std::string_view kMiddleware = R"(
@@ -81,62 +60,52 @@ constexpr std::string_view kMiddleware = R"(
 Instances run for every route, or, with `global = false`, for those that name them. Two of the same kind with the
 same options are merged. The order follows the phases (observe, identify, protect, limit, transform, content), then `before`
 and `after`, then the file; `leat routes` shows it.
+)";
 
-| key | | meaning |
-|---|---|---|
-| `kind` | text, needed | one of those below |
-| `name` | text | for routes, `before` and `after` |
-| `before`, `after` | lists | kinds or names that this instance must precede or follow; `cache` is the response cache |
-| `global` | true or false, default true | |
-| `optional` | true or false, default false | for a plugin's kind: whether routes serve without it while its plugin is in quarantine. Otherwise they answer 503 then, so that nothing that it guards is open |
-
+constexpr std::string_view kKinds = R"(
 Other keys are options of the kind. Kinds that a plugin has ([how](plugins/middleware.md)) are named `PLUGIN:NAME`, as its handlers
 are: `kind = "guard:key"`. They are merged, ordered and shown like Leat's own.
 )";
 
-// An option's type and its default as both would be written.
-std::string option_row(const pipeline::Option& option) {
-  std::string type = "text";
-  if (option.type == pipeline::Option::Type::Boolean) type = "true or false";
-  if (option.type == pipeline::Option::Type::Choice) {
-    type.clear();
-    for (const std::string_view choice : option.choices)
-      if (!choice.empty()) type += fmt::format("{}\"{}\"", type.empty() ? "" : ", ", choice);
-  }
-  const std::string_view quote = option.type == pipeline::Option::Type::Boolean ? "" : "\"";
-  return fmt::format("| `{}` | {} | `{}{}{}` | {} |\n", option.name, type, quote, option.otherwise, quote,
-                     option.sentence);
-}
+constexpr std::string_view kByReload = " A reload takes it up.";
 
-std::string setting_row(const Setting& setting, std::string_view key) {
-  return fmt::format("| `{}` | {} | `{}` | {} |\n", key, type_text(setting), default_text(setting),
-                     setting.sentence);
+void add_rows(std::string& page, std::span<const Row> rows, size_t prefix = 0) {
+  for (const Row& row : rows) {
+    const std::string value = default_text(row);
+    page += fmt::format("| `{}` | {}{} |{} | {}{} |\n", row.name.substr(prefix), type_text(row),
+                        row.needed ? ", needed" : "", value.empty() ? "" : " `" + value + "`", row.sentence,
+                        row.reload ? kByReload : "");
+  }
+}
+void add_table(std::string& page, std::span<const Row> rows, size_t prefix = 0) {
+  page += "\n| key | type | default | meaning |\n|---|---|---|---|\n";
+  add_rows(page, rows, prefix);
 }
 
 void describe_kind(std::string& page, const pipeline::MiddlewareKind& kind) {
   page += fmt::format("\n### `{}`\n\n{} Phase: {}.\n", kind.name, kind.sentence,
                       pipeline::phase_name(kind.phase));
-  if (kind.options.empty()) return;
-  page += "\n| option | type | default | meaning |\n|---|---|---|---|\n";
-  for (const pipeline::Option& option : kind.options) page += option_row(option);
+  if (!kind.options.empty()) add_table(page, kind.options);
 }
 
 }  // namespace
 
 std::string reference_markdown() {
   std::string page(kIntroduction);
-  std::string_view group;
-  for (const Setting& setting : settings()) {
-    const std::string_view own = setting.path.substr(0, setting.path.find('.'));
-    if (own != group)
-      page +=
-          fmt::format("\n## `[{}]`\n\n| key | type | default | meaning |\n|---|---|---|---|\n", group = own);
-    page += setting_row(setting, setting.path.substr(own.size() + 1));
+  for (const auto& [group, rows] : setting_groups()) {
+    page += fmt::format("\n## `[{}]`\n", group);
+    add_table(page, rows, group.size() + 1);
   }
-  page += kDeclarations;
+  page += "\n## `[[plugin]]`\n";
+  add_table(page, plugin_rows());
+  page += "\n## `[[route]]`\n";
+  add_table(page, route_rows());
   page += kRouteCache;
-  for (const Setting& key : route_cache_settings()) page += setting_row(key, key.path);
+  add_table(page, route_query_rows());
+  add_rows(page, route_cache_settings());
   page += kMiddleware;
+  add_table(page, middleware_rows());
+  page += kKinds;
   for (const pipeline::MiddlewareKind& kind : middleware::kinds()) describe_kind(page, kind);
   page += "\n## Errors\n\n| code | |\n|---|---|\n";
   for (const Explanation& each : explanations())
@@ -146,9 +115,9 @@ std::string reference_markdown() {
 
 std::string reference_text() {
   std::string text;
-  for (const Setting& setting : settings())
-    text += fmt::format("{} = {}\n    {}\n    {}\n", setting.path, default_text(setting), setting.sentence,
-                        type_text(setting));
+  for (const Row& setting : settings())
+    text += fmt::format("{} = {}\n    {}{}\n    {}\n", setting.name, default_text(setting), setting.sentence,
+                        setting.reload ? kByReload : "", type_text(setting));
   return text;
 }
 

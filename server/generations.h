@@ -38,8 +38,8 @@ class Generations {
 
   // For what may take its time; see settings of these names.
   struct Times {
-    uint64_t drain_timeout_ms = 30'000;
-    uint64_t handover_timeout_ms = 1'000;
+    uint64_t drain_timeout_ms;
+    uint64_t handover_timeout_ms;
   };
 
   // `first` serves from the start. `counts`, of the requests, must outlive it; null where nobody counts.

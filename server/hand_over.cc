@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "http/session.h"
 #include "server/process/crash_report.h"
 
 namespace leat::server {
@@ -103,7 +102,7 @@ bool HandOver::count_requests(const std::stop_token& stopping, uint64_t& count) 
   const bool counted =
       worker::on_workers(workers_, stopping, [owners = owners_, sum, workers = workers_](uint32_t index) {
         *sum += workers[index]->count(
-            [&](http::Exchange& exchange) { return owners->own(exchange) && exchange.session().serving(); });
+            [&](http::Exchange& exchange) { return owners->own(exchange) && exchange.serving(); });
         // Work on the pool can outlast its request.
         for (const auto& plugin : owners->old.plugins)
           if (std::ranges::contains(owners->names, plugin->name()) && !plugin->idle(index)) ++*sum;

@@ -82,38 +82,10 @@ uint32_t worker_count(const config::Settings& settings) {
 ThreadPool::Limits pool_limits(const config::Settings& settings) {
   constexpr uint32_t kThreadsPerCpu = 4;
   constexpr uint32_t kMostByItself = 64;
-  const uint32_t threads = std::min(granted_cpus() * kThreadsPerCpu, kMostByItself);
-  return {.threads = settings.pool_threads != 0 ? settings.pool_threads : threads,
-          .queue = settings.pool_queue,
-          .on_start = [] { give_crash_stack(); }};
-}
-
-DaemonOptions daemon_options(const config::Settings& settings, uint32_t workers) {
-  DaemonOptions options;
-  options.workers = workers;
-  options.pin = settings.pin_workers;
-  for (const config::Listen& listen : settings.listen) options.listen.push_back(listen.address);
-  options.sockets.backlog = static_cast<int>(settings.backlog);
-  options.sockets.defer_accept = settings.defer_accept;
-  options.sockets.unix_mode = settings.unix_mode;
-  options.sockets.reuse_port = workers > 1;
-  worker::WorkerOptions& worker = options.worker;
-  worker.engine = settings.engine;
-  worker.ring.buffers.count = settings.receive_buffers;
-  worker.ring.buffers.size = settings.receive_buffer_size;
-  worker.limits = settings.limits;
-  worker.connections.most = settings.max_connections;
-  worker.connections.send_timeout_ms = settings.limits.send_timeout_ms;
-  worker.connections.linger_timeout_ms = settings.limits.linger_timeout_ms;
-  worker.connections.doze_after_ms = settings.doze_after;
-  worker.exchanges = settings.max_requests;
-  worker.self_requests.most = settings.cache_refreshes;
-  worker.blocks = settings.memory / Block::kSize;
-  worker.drain_timeout_ms = settings.drain_timeout;
-  worker.server_name = settings.server_name;
-  worker.known_heads = settings.known_heads;
-  worker.stall_warning_ms = settings.stall_warning;
-  return options;
+  ThreadPool::Limits limits = settings.shared.pool;
+  if (limits.threads == 0) limits.threads = std::min(granted_cpus() * kThreadsPerCpu, kMostByItself);
+  limits.on_start = [] { give_crash_stack(); };
+  return limits;
 }
 
 // One client must leave room for others, and the only one there is, such as a proxy, must find enough.
@@ -122,7 +94,7 @@ DaemonOptions daemon_options(const config::Settings& settings, uint32_t workers)
 // worker's places begins, half of them has to do.
 uint64_t most_per_address(const config::Settings& settings, uint32_t workers) {
   if (settings.max_per_address != 0) return settings.max_per_address;
-  return (uint64_t{settings.max_connections} * workers * 3 + 3) / 4;
+  return (uint64_t{settings.worker.connections.most} * workers * 3 + 3) / 4;
 }
 
 // The folders named on the command line and, for a daemon that still lies in its build tree, that tree's
@@ -156,13 +128,12 @@ std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libr
   std::optional<Loaded> loaded;
   if (config) {
     make_absolute(*config, command.folder);
-    if (hangs != nullptr) hangs->expect(config->settings.load_timeout, kDoesNotLoad);
+    if (hangs != nullptr) hangs->expect(config->settings.load_timeout_ms, kDoesNotLoad);
     const config::Settings& kept = running != nullptr ? *running : config->settings;
     const uint32_t workers = worker_count(kept);
     const uint32_t threads = pool_limits(kept).threads;
-    libraries.commons().metrics.set_limit(kept.metrics_series);
-    libraries.commons().cache.configure({.bytes = kept.cache_size, .entry_bytes = kept.cache_entry_size},
-                                        workers + threads);
+    libraries.commons().metrics.set_limit(kept.shared.metric_series);
+    libraries.commons().cache.configure(kept.shared.cache, workers + threads);
     if (auto assembly =
             assemble(*config, libraries, plugin_folders(command), workers, diagnostics, quarantined))
       loaded.emplace(std::move(config->settings), workers, std::move(*assembly));
@@ -200,6 +171,13 @@ struct Source {
   config::Files files;
 };
 
+// Whether the files of the configuration say what they said then.
+bool says_the_same(const Source& source, const config::Overrides& overrides) {
+  config::Files now;
+  (void)config::load(source.file, overrides, &now);
+  return now.text() == source.files.text();
+}
+
 Control::Options control_options(const Command& command, const config::Settings& running,
                                  plugin::PluginLibraries& libraries, OwnMetrics& own, LifeSigns* signs,
                                  Proven& proven, Source source) {
@@ -209,7 +187,7 @@ Control::Options control_options(const Command& command, const config::Settings&
   options.socket = admin_socket(running);
   options.checker = {own_path(), "check", "-c", command.file};
   options.folder = command.folder;
-  options.checker_timeout_ms = running.load_timeout + kMoreMs;
+  options.checker_timeout_ms = running.load_timeout_ms + kMoreMs;
   for (const std::string& folder : command.plugin_path)
     options.checker.insert(options.checker.end(), {"--plugin-path", folder});
   Command again = command;
@@ -295,15 +273,18 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   log::info("leat {} with {} worker{} and {} route{}", LEAT_VERSION, loaded->workers,
             loaded->workers == 1 ? "" : "s", routes, routes == 1 ? "" : "s");
   if (!start.former_end.empty()) log::error("{}", start.former_end);
-  if (kept)
+  if (kept && (libraries.copies_differ() || !says_the_same(source, command.overrides)))
     log::warn(
         "this is the configuration that served last: later changes to the files take effect with a reload");
   for (const std::string& name : start.quarantined)
     log::error("plugin {} is quarantined, its routes answer 503: it has crashed too often", name);
   json::set_default_backend(loaded->settings.json_backend);
   libraries.commons().pool.set_limits(pool_limits(loaded->settings));
-  libraries.commons().client_wait_ms = loaded->settings.pool_client_wait;
-  DaemonOptions options = daemon_options(loaded->settings, loaded->workers);
+  libraries.commons().client_wait_ms = loaded->settings.shared.client_wait_ms;
+  DaemonOptions options{.workers = loaded->workers,
+                        .pin = loaded->settings.pin_workers,
+                        .worker = loaded->settings.worker,
+                        .hooks = {}};
   OwnMetrics own(libraries.commons(), loaded->workers);
   options.worker.connections.opened = &own.connections_opened();
   options.worker.connections.closed = &own.connections_closed();
@@ -315,8 +296,8 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   options.worker.connections.addresses = &addresses;
   options.worker.memory_watch = &own;
   Generations generations(std::move(loaded->assembly), loaded->workers,
-                          {.drain_timeout_ms = loaded->settings.drain_timeout,
-                           .handover_timeout_ms = loaded->settings.handover_timeout},
+                          {.drain_timeout_ms = loaded->settings.worker.drain_timeout_ms,
+                           .handover_timeout_ms = loaded->settings.handover_timeout_ms},
                           &own.requests());
   Control control(
       control_options(command, loaded->settings, libraries, own, start.signs, proven, std::move(source)),
@@ -325,7 +306,8 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   if (const auto opened = control.open(); !opened) {
     log::error("cannot listen for admin commands on {}: {}", admin_socket(loaded->settings),
                opened.error().text());
-  } else if (settings != nullptr || sockets.open(options.listen, options.sockets, options.workers)) {
+  } else if (settings != nullptr ||
+             sockets.open(loaded->settings.listen, loaded->settings.sockets, loaded->workers)) {
     options.hooks.thread = [](uint32_t worker) { give_crash_stack(static_cast<int>(worker)); };
     options.hooks.start = [&generations](uint32_t worker) { return generations.start_worker(worker); };
     options.hooks.stop = [&generations](uint32_t worker) { generations.stop_worker(worker); };
@@ -346,7 +328,7 @@ int run(const Command& command) {
   Proven proven;
   auto [config, diagnostics] = config::load(command.file, command.overrides);
   // What is wrong with the configuration is said where it is loaded with all its plugins.
-  if (!config || !command.supervise || !config->settings.supervise)
+  if (!config || !command.supervise || !config->settings.supervision.on)
     return serve(command, nullptr, sockets, {}, libraries, hangs, proven);
   make_absolute(*config, command.folder);
   // A restart and a reload read a file that may have changed; there are sockets for this many workers.
@@ -354,16 +336,14 @@ int run(const Command& command) {
   settings.workers = worker_count(settings);
   Command own = command;
   own.overrides.workers = std::to_string(settings.workers);
-  const DaemonOptions options = daemon_options(settings, settings.workers);
-  if (!sockets.open(options.listen, options.sockets, options.workers)) return kExitFailure;
+  if (!sockets.open(settings.listen, settings.sockets, settings.workers)) return kExitFailure;
   if (const auto opened = proven.open(); !opened) {
     log::error("what is served cannot be kept for a restart after a crash: {}", opened.error().text());
     return kExitFailure;
   }
-  return supervise({settings.crash_limit, settings.crash_window, settings.restart_delay}, sockets,
-                   [&](const ServingStart& start) {
-                     return serve(own, &settings, sockets, start, libraries, hangs, proven);
-                   });
+  return supervise(settings.supervision, sockets, [&](const ServingStart& start) {
+    return serve(own, &settings, sockets, start, libraries, hangs, proven);
+  });
 }
 
 // As `leat run`: whoever writes the plugin sees what crashed, mends it, and it is taken up again.

@@ -1,9 +1,10 @@
-// Fd: sole owner of a file descriptor.
+// Fd: sole owner of a file descriptor. And writing to one until all is written.
 #pragma once
 
 #include <unistd.h>
 
 #include <cerrno>
+#include <string_view>
 #include <utility>
 
 #include "base/check.h"
@@ -33,5 +34,16 @@ class Fd {
  private:
   int fd_ = -1;
 };
+
+// To a file, or another that blocks. False, with errno, where it takes no more.
+[[nodiscard]] inline bool write_all(int fd, std::string_view bytes) noexcept {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  return true;
+}
 
 }  // namespace leat

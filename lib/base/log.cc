@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -17,6 +16,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/log_causes.h"
 #include "base/text.h"
 
@@ -49,21 +49,12 @@ class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
   std::unique_ptr<spdlog::details::file_helper> file_ = std::make_unique<spdlog::details::file_helper>();
 };
 
-void write_all(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(standard_error(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-}
-
 // The daemon's own copy of stderr, which is no plugin's to close.
 class StandardErrorSink final : public spdlog::sinks::base_sink<std::mutex> {
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
-    write_all({line.data(), line.size()});
+    (void)write_all(standard_error(), {line.data(), line.size()});
   }
   void flush_() override {}
 };
@@ -165,7 +156,7 @@ void emit(spdlog::level::level_enum level, std::string_view line) {
     current.logger->log(level, spdlog::string_view_t(line.data(), line.size()));
     return;
   }
-  write_all(std::string(line) + "\n");
+  (void)write_all(standard_error(), std::string(line) + "\n");
 }
 
 constinit Causes causes(write);

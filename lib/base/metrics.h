@@ -165,6 +165,7 @@ class Registry {
   // of 100 routes, a page of 1 MB that a collector still reads in one go; mostly more is a label that was
   // given too many values.
   void set_limit(size_t series);
+  static constexpr size_t kLimit = 10'000;  // where none was set
 
   // The metric that `description` says, with zeros, or the living one of the same type, name, labels and
   // bounds. Labels may be in any order. An error is a sentence for the author of the declaration.
@@ -181,7 +182,7 @@ class Registry {
 
   std::mutex mutex_;                                                        // of all below
   std::multimap<std::string, std::weak_ptr<Metric>, std::less<>> metrics_;  // by key, and then by age
-  size_t limit_ = 10'000;
+  size_t limit_ = kLimit;
   size_t series_ = 0;  // of metrics_, gone ones too
   uint64_t made_ = 0;
 };

@@ -13,7 +13,7 @@
 #include "http/bytes.h"
 #include "http/date.h"
 #include "http/problem.h"
-#include "http/service.h"
+#include "http/worker_context.h"
 
 namespace leat::cache {
 

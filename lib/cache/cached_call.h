@@ -8,7 +8,7 @@
 
 #include "base/counted_text.h"
 #include "cache/cached_handler.h"
-#include "http/service.h"
+#include "http/exchange.h"
 
 namespace leat::cache {
 

@@ -7,10 +7,8 @@
 #include "cache/asked.h"
 #include "cache/cached_call.h"
 #include "cache/conditions.h"
-#include "handlers/limited.h"
 #include "http/problem.h"
-#include "http/service.h"
-#include "http/session.h"
+#include "http/worker_context.h"
 #include "pipeline/pipeline.h"
 
 namespace leat::cache {
@@ -87,7 +85,7 @@ Verdict CachedHandler::pass(http::Exchange& exchange, std::string_view why) {
 }
 
 Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, const RequestKey& key) {
-  const bool refresh = exchange.session().internal();
+  const bool refresh = exchange.internal();
   const uint32_t worker = exchange.worker().index();
   ResponseCache::Found found = cache_.find(worker, key, exchange.request, exchange.arena(), asked.now_ms);
   // What is not for requests with credentials is not there for them, when the handler fails neither.
@@ -269,7 +267,7 @@ Verdict CachedHandler::waited_in_vain(http::Exchange& exchange, LeadingCall& cal
     return Verdict::Done;
   }
   count(Result::Waited);
-  (void)exchange.response.add_checked("Retry-After", handlers::kRetryAfterS, http::Origin::Host);
+  http::add_retry_after(exchange);
   exchange.send_problem(status, detail);
   return Verdict::Done;
 }

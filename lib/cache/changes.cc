@@ -1,7 +1,7 @@
 // What a successful request may have changed: which stored responses are invalid from then on.
 #include "base/text.h"
 #include "cache/response_cache.h"
-#include "http/service.h"
+#include "http/worker_context.h"
 #include "pipeline/path.h"
 
 namespace leat::cache {

@@ -22,7 +22,7 @@
 #include <unordered_map>
 
 #include "base/siphash.h"
-#include "http/service.h"
+#include "http/worker_context.h"
 
 namespace leat::cache {
 

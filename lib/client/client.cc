@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/counted_text.h"
 #include "base/text.h"
+#include "http/exchange.h"
 
 namespace leat::client {
 
@@ -121,18 +122,12 @@ struct Client::Pool {
 
 class Client::Connection {
  public:
-  Connection(Client& client, Pool& pool, uint32_t slot, uint32_t generation, Fd fd)
-      : client_(client),
-        pool_(pool),
-        slot_(slot),
-        generation_(generation),
-        fd_(std::move(fd)),
-        timer_(*this) {
+  Connection(Client& client, Pool& pool, net::Place place, Fd fd)
+      : client_(client), pool_(pool), socket_(client.loop_.engine(), place, std::move(fd)), timer_(*this) {
     ++pool_.open;
     ++pool_.total;
   }
   ~Connection() {
-    ENSURE(gone());
     client_.loop_.timers().stop(timer_);
     --pool_.total;
   }
@@ -140,9 +135,7 @@ class Client::Connection {
   void connect(const Upstream::Addresses& addresses, size_t index) {
     address_ = addresses[index];
     address_index_ = index;
-    connecting_ = true;
-    engine().connect(token(net::Op::Connect), fd_.get(), reinterpret_cast<const sockaddr*>(&address_.storage),
-                     address_.size);
+    socket_.connect(reinterpret_cast<const sockaddr*>(&address_.storage), address_.size);
     start_timer(options().connect_timeout_ms);
   }
 
@@ -152,7 +145,7 @@ class Client::Connection {
     out_.swap(job.bytes);
     sent_ = 0;
     parser_.reset(job.fetch->exchange->arena(), options(), job.head);
-    if (connecting_) return;
+    if (socket_.connecting()) return;
     client_.loop_.timers().stop(timer_);
     send();
   }
@@ -167,52 +160,30 @@ class Client::Connection {
   }
 
   void on_completion(const net::Completion& completion) {
-    switch (completion.token.op()) {
-      case net::Op::Connect:
-        connecting_ = false;
-        if (!closing_) on_connected(completion.result);
-        break;
-      case net::Op::Send:
-        sending_ = false;
-        if (!closing_) on_sent(completion.result);
-        break;
-      case net::Op::Receive:
-        if (!completion.armed) receiving_ = false;
-        if (!closing_) on_received(completion);
-        break;
-      default:
-        break;
+    socket_.on_completion(completion);
+    if (!closing()) {
+      if (completion.token.op() == net::Op::Connect) on_connected(completion.result);
+      if (completion.token.op() == net::Op::Send) on_sent(completion.result);
+      if (completion.token.op() == net::Op::Receive) on_received(completion);
     }
-    if (closing_) client_.ended_.push_back(slot_);
+    if (closing()) client_.ended_.push_back(socket_.slot());
   }
 
   void close(bool reset = false) {
-    if (closing_) return;
-    closing_ = true;
+    if (closing()) return;
+    socket_.close(reset);
     --pool_.open;
     std::erase(pool_.idle, this);
     client_.loop_.timers().stop(timer_);
-    client_.ended_.push_back(slot_);
-    if (reset) {
-      const linger now{.l_onoff = 1, .l_linger = 0};
-      ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    }
-    // As for a connection that was accepted: a shutdown ends the operations and tells the peer, but is no
-    // reset.
-    if (gone() || (!reset && !connecting_ && ::shutdown(fd_.get(), SHUT_RDWR) == 0)) return;
-    if (connecting_) engine().cancel(token(net::Op::Connect));
-    if (sending_) engine().cancel(token(net::Op::Send));
-    if (receiving_) engine().cancel(token(net::Op::Receive));
+    client_.ended_.push_back(socket_.slot());
   }
 
   void receive() {
-    if (receiving_ || closing_) return;
-    receiving_ = true;
-    engine().receive(token(net::Op::Receive), fd_.get());
+    if (!socket_.receiving() && !closing()) socket_.receive();
   }
 
-  [[nodiscard]] bool closing() const { return closing_; }
-  [[nodiscard]] bool gone() const { return !connecting_ && !sending_ && !receiving_; }
+  [[nodiscard]] bool closing() const { return socket_.closing(); }
+  [[nodiscard]] bool gone() const { return !socket_.in_flight(); }
   [[nodiscard]] Pool& pool() { return pool_; }
 
  private:
@@ -225,12 +196,10 @@ class Client::Connection {
   };
 
   [[nodiscard]] const UpstreamOptions& options() const { return pool_.upstream->options(); }
-  [[nodiscard]] net::Engine& engine() { return client_.loop_.engine(); }
-  [[nodiscard]] net::Token token(net::Op op) const { return {op, slot_ | kClientSlot, generation_}; }
   void start_timer(uint64_t ms) { client_.loop_.timers().start(timer_, client_.loop_.now_ms() + ms); }
 
   void on_timer() {
-    if (connecting_) {
+    if (socket_.connecting()) {
       on_connect_failed("no answer in time");
     } else {
       close();
@@ -259,8 +228,7 @@ class Client::Connection {
 
   void send() {
     const iovec part{out_.data() + sent_, out_.size() - sent_};
-    sending_ = true;
-    engine().send(token(net::Op::Send), fd_.get(), {&part, 1});
+    socket_.send({&part, 1});
   }
 
   void on_sent(int32_t result) {
@@ -274,7 +242,7 @@ class Client::Connection {
   }
 
   void on_received(const net::Completion& completion) {
-    if (completion.result == -ENOBUFS) return client_.parked_.push_back(slot_);
+    if (completion.result == -ENOBUFS) return client_.sockets_.park(socket_.slot());
     if (completion.result == -EINTR || completion.result == -EAGAIN) return receive();
     // A kept connection says something only to end.
     if (job_ == nullptr) return close();
@@ -296,7 +264,7 @@ class Client::Connection {
     fetch.fields = parser_.fields();
     fetch.body = parser_.body();
     Job& job = *job_;
-    if (clean && parser_.reusable() && !sending_ && sent_ == out_.size()) {
+    if (clean && parser_.reusable() && !socket_.sending() && sent_ == out_.size()) {
       job_ = nullptr;
       job.connection = nullptr;
       served_ = true;
@@ -337,15 +305,9 @@ class Client::Connection {
 
   Client& client_;
   Pool& pool_;
-  uint32_t slot_;
-  uint32_t generation_;
-  Fd fd_;
+  net::Socket socket_;
   Upstream::SocketAddress address_;
   size_t address_index_ = 0;
-  bool connecting_ = false;
-  bool sending_ = false;
-  bool receiving_ = false;
-  bool closing_ = false;
   bool served_ = false;  // has brought an answer
   Job* job_ = nullptr;
   CountedText out_;  // the request; stays while a send is under way
@@ -355,9 +317,9 @@ class Client::Connection {
 };
 
 Client::Client(net::Loop& loop, Deliver deliver, void* owner)
-    : loop_(loop), deliver_(deliver), owner_(owner) {}
+    : loop_(loop), deliver_(deliver), owner_(owner), sockets_(kClientSlot) {}
 
-Client::~Client() { ENSURE(count_ == 0 && pools_.empty()); }
+Client::~Client() { ENSURE(pools_.empty()); }
 
 Client::Pool& Client::pool_of(const std::shared_ptr<const Upstream>& upstream) {
   auto& pool = pools_[upstream.get()];
@@ -432,17 +394,10 @@ bool Client::open(Job& job, size_t address) {
     const int yes = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   }
-  if (free_slots_.empty()) {
-    free_slots_.push_back(static_cast<uint32_t>(slots_.size()));
-    slots_.emplace_back();
-  }
-  const uint32_t slot = free_slots_.back();
-  free_slots_.pop_back();
-  Slot& entry = slots_[slot];
-  entry.connection = std::make_unique<Connection>(*this, *job.pool, slot, entry.generation, std::move(fd));
-  ++count_;
-  entry.connection->connect(*addresses, address);
-  entry.connection->carry(job);
+  Connection& connection = sockets_.open(
+      [&](net::Place place) { return std::make_unique<Connection>(*this, *job.pool, place, std::move(fd)); });
+  connection.connect(*addresses, address);
+  connection.carry(job);
   return true;
 }
 
@@ -495,38 +450,28 @@ void Client::finish(Job& job, FetchStatus status, std::string_view message) {
 }
 
 void Client::on_completion(const net::Completion& completion) {
-  const uint32_t slot = completion.token.slot() & ~kClientSlot;
-  if (slot < slots_.size() && slots_[slot].connection != nullptr &&
-      slots_[slot].generation == completion.token.generation())
-    slots_[slot].connection->on_completion(completion);
+  if (Connection* const connection = sockets_.find(completion.token)) connection->on_completion(completion);
   if (completion.buffer.id != net::Buffer::kNone) loop_.engine().release(completion.buffer.id);
 }
 
 void Client::on_turn_end() {
-  if (!parked_.empty() && loop_.engine().free_buffers() > 0) {
-    const std::vector<uint32_t> parked = std::exchange(parked_, {});
-    for (const uint32_t slot : parked)
-      if (slots_[slot].connection != nullptr) slots_[slot].connection->receive();
-  }
+  if (sockets_.has_parked())
+    sockets_.unpark(loop_.engine().free_buffers(), [](Connection& connection) { connection.receive(); });
   while (!ended_.empty()) {
     const uint32_t slot = ended_.back();
     ended_.pop_back();
-    Connection* connection = slots_[slot].connection.get();
+    Connection* connection = sockets_.at(slot);
     if (connection != nullptr && connection->closing() && connection->gone()) free(slot);
   }
 }
 
 void Client::close_all() {
-  for (const Slot& slot : slots_)
-    if (slot.connection != nullptr) slot.connection->close();
+  sockets_.for_each([](Connection& connection) { connection.close(); });
 }
 
 void Client::free(uint32_t slot) {
-  Pool& pool = slots_[slot].connection->pool();
-  slots_[slot].connection.reset();
-  slots_[slot].generation = (slots_[slot].generation + 1) & 0xffffff;
-  free_slots_.push_back(slot);
-  --count_;
+  Pool& pool = sockets_.at(slot)->pool();
+  sockets_.free(slot);
   if (pool.total == 0 && pool.waiting.empty()) pools_.erase(pool.upstream.get());
 }
 

@@ -25,6 +25,7 @@
 #include "client/response_parser.h"
 #include "client/upstream.h"
 #include "net/loop.h"
+#include "net/socket.h"
 
 namespace leat::client {
 
@@ -51,16 +52,12 @@ class Client final : public Fetcher {
   // Closes every connection. No fetch may be under way.
   void close_all();
   // Connections that are not gone yet.
-  [[nodiscard]] size_t count() const { return count_; }
+  [[nodiscard]] size_t count() const { return sockets_.count(); }
 
  private:
   struct Job;
   struct Pool;
   class Connection;
-  struct Slot {
-    std::unique_ptr<Connection> connection;
-    uint32_t generation = 0;
-  };
 
   Pool& pool_of(const std::shared_ptr<const Upstream>& upstream);
   Job& take_job();
@@ -81,15 +78,12 @@ class Client final : public Fetcher {
   net::Loop& loop_;
   Deliver deliver_;
   void* owner_;
-  std::vector<Slot> slots_;
-  std::vector<uint32_t> free_slots_;
-  size_t count_ = 0;
+  net::SocketTable<Connection> sockets_;
   std::unordered_map<const Upstream*, std::unique_ptr<Pool>>
       pools_;  // of upstreams with a connection or a job
   std::vector<std::unique_ptr<Job>> jobs_;
   Job* free_jobs_ = nullptr;
-  std::vector<uint32_t> ended_;   // slots to look at when the turn ends
-  std::vector<uint32_t> parked_;  // slots that wait for a receive buffer
+  std::vector<uint32_t> ended_;  // slots to look at when the turn ends
 };
 
 }  // namespace leat::client

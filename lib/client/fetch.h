@@ -13,7 +13,7 @@
 #include <span>
 #include <string_view>
 
-#include "http/service.h"
+#include "http/worker_context.h"
 
 namespace leat::client {
 

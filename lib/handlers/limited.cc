@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "http/problem.h"
+
 namespace leat::handlers {
 
 LimitedHandler::LimitedHandler(std::unique_ptr<pipeline::Handler> handler,
@@ -14,8 +16,7 @@ pipeline::Verdict LimitedHandler::handle(http::Exchange& exchange) {
     if (places_[i]->take()) continue;
     while (i > 0) places_[--i]->give();
     if (refused_ != nullptr) refused_->add(1);
-    // There is room: a response takes 64 fields, and only middleware has had a chance to add some.
-    (void)exchange.response.add("Retry-After", kRetryAfterS);
+    http::add_retry_after(exchange);
     exchange.send_problem(503, "Too many requests for this resource are being answered.");
     return pipeline::Verdict::Done;
   }

@@ -23,9 +23,6 @@
 
 namespace leat::handlers {
 
-// How long a client that is told to come again should wait, in seconds.
-inline constexpr std::string_view kRetryAfterS = "1";
-
 // So many at the same time. Shared by the handlers that it bounds.
 class Places {
  public:

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -12,7 +11,6 @@
 #include "base/check.h"
 #include "http/problem.h"
 #include "http/service.h"
-#include "http/session.h"
 #include "http/status.h"
 
 namespace leat::http {
@@ -23,14 +21,10 @@ namespace {
 constexpr Head kNoHead{.bytes = ""};
 constexpr Head kNoHeadButMethod{.bytes = "", .method = Method::Head};
 
-// A request body that was not wanted is read over up to here, so that the connection can go on; past it, it
-// is closed.
-constexpr uint64_t kMostDiscarded = 64 * 1024;
-
 // Of an answer whose size is known.
-ResponseFraming framing_of(uint16_t status, uint64_t size) {
+AnswerFraming framing_of(uint16_t status, uint64_t size) {
   if (!status_allows_framing(status)) return {};
-  return {.kind = ResponseFraming::Kind::Length, .length = status_allows_body(status) ? size : 0};
+  return {.kind = AnswerFraming::Kind::Length, .length = status_allows_body(status) ? size : 0};
 }
 
 // Idle exchanges take a 32nd of the worker's memory at most, or so many where that is little: half a GiB
@@ -40,8 +34,13 @@ constexpr size_t kLeastKept = 16;
 
 }  // namespace
 
-Exchange::Exchange(WorkerContext& worker, uint32_t slot)
-    : worker_(worker), arena_(worker.blocks(), 0), slot_(slot) {
+Exchange::Exchange(WorkerContext& worker, ExchangePool& pool, uint32_t slot)
+    : worker_(worker), arena_(worker.blocks(), 0), pool_(&pool), slot_(slot) {
+  request.reset(kNoHead);
+}
+
+Exchange::Exchange(WorkerContext& worker, Stream& stream)
+    : worker_(worker), arena_(worker.blocks(), 0), stream_(&stream) {
   request.reset(kNoHead);
 }
 
@@ -78,11 +77,12 @@ bool Onward::give(std::string_view bytes) {
 
 bool Exchange::start_answer(AnswerBody& body) {
   if (state_ != State::Open || cancelled_ || answering_ != nullptr) return false;
+  ENSURE(stream_ != nullptr);
   answering_ = &body;
-  if (detached())
-    filter_answer(0);
+  if (service_ != nullptr) [[likely]]
+    service_->on_response(*this);
   else
-    session_->env_.service.on_response(*this);
+    filter_answer(0);
   answering_ = nullptr;
   head_only_ = request.method() == Method::Head || !status_allows_body(response.status);
   return true;
@@ -98,7 +98,7 @@ void Exchange::filter_answer(uint32_t reached) {
     const AnswerFilter::Wants wants = step.filter->on_answer(*this, body);
     if (body.whole && !was_whole) {
       working_ = 0;  // what was to come of it is not wanted
-      unfiltered_ = {};
+      unfiltered_.reset();
     }
     if (wants == AnswerFilter::Wants::Change) {
       if (body.whole) unfiltered_ = *body.whole;
@@ -116,64 +116,24 @@ void Exchange::answer_behind(const AnswerFilter& filter) {
 }
 
 void Exchange::mend_head(AnswerBody& body) {
-  if (!detached() && !session_->env_.writer.fits(response)) body.whole = replace_head();
+  if (!stream_->fits(response)) body.whole = replace_head();
 }
 
 // The head is larger than can be sent, by the mistake of who gave it: a problem takes the answer's place,
 // whose body this is.
 std::string_view Exchange::replace_head() {
-  session_->env_.service.on_large_head(*this);
+  if (service_ != nullptr) service_->on_large_head(*this);
   response.reset();
   response.status = 500;
   response.content_type = kProblemType;
   return problem_body(arena_, 500, "The server failed to answer this request.", request.id(), {});
 }
 
-// More of the request's body is still to come than is read over for an answer's sake.
-bool Exchange::much_body_left() const {
-  const Head& head = request.head();
-  return head.framing == Framing::Length && head.content_length - session_->body_bytes_ > kMostDiscarded;
-}
-
-void Exchange::show_head_request() { request.head_ = &kNoHeadButMethod; }
-
-// Whether the answer under way has to be the connection's last.
-bool Exchange::must_close() const {
-  if (close_after || session_->last_request()) return true;
-  const Head& head = request.head();
-  if (session_->step_ != Session::Step::Head && session_->step_ != Session::Step::Body) return false;
-  if (head.framing == Framing::None) return false;
-  // The client may be waiting for a 100 that will not come: nobody knows whether the body follows.
-  if (head.expect_continue && !session_->body_begun_) return true;
-  // One in pieces may well be as long as the body; how much of that is left is asked at its end.
-  return state_ != State::Streaming && much_body_left();
-}
-
-bool Exchange::write_head(ResponseFraming framing, std::string_view body, bool& body_done) {
-  close_after = framing.close = framing.close || must_close();
-  framing.say_keep_alive = !framing.close && request.minor_version() == 0;
-  const Writer& writer = session_->env_.writer;
-  if (writer.write_head(session_->output_, response, framing, body, body_done)) return true;
-  if (!writer.fits(response)) {
-    state_ = State::Finished;
-    body = replace_head();
-    framing.kind = ResponseFraming::Kind::Length;
-    framing.length = body.size();
-    if (request.method() == Method::Head) body = {};
-    if (writer.write_head(session_->output_, response, framing, body, body_done) && body_done) {
-      body_bytes_out_ = body.size();
-      return false;
-    }
-  }
-  session_->answer_without_memory();
-  return false;
-}
-
 bool Exchange::send(std::string_view body) {
   AnswerBody answer{.whole = body};
   if (!start_answer(answer)) return false;
   if (answer.whole) [[likely]]
-    send_whole(*answer.whole);
+    send_whole(*answer.whole, nullptr);
   else
     send_changed();
   return true;
@@ -182,62 +142,35 @@ bool Exchange::send(std::string_view body) {
 // A whole answer that a filter makes another of.
 void Exchange::send_changed() {
   state_ = State::Ending;
-  if (!detached()) write_stream_head(std::nullopt);
-  pass_on(0, unfiltered_);
+  begin_pieces(std::nullopt);
+  pass_on(0, *unfiltered_);
   end_pieces();
 }
 
-// Head and body of an answer that was started. Copies.
-void Exchange::send_whole(std::string_view body) {
-  const ResponseFraming framing = framing_of(response.status, body.size());
-  if (head_only_) body = {};
-  bool body_done = false;
+// Head and body of an answer that was started.
+void Exchange::send_whole(std::string_view body, const Release* pinned) {
   state_ = State::Finished;
-  if (detached()) return;
-  // All of it has room, or nothing is begun.
-  if (body.size() >= kLeastPinned && !session_->output_.has_room(body.size())) {
-    worker_.blocks().count_refusal();
-    return session_->answer_without_memory();
-  }
-  if (!write_head(framing, body, body_done)) return;
-  if (!body_done && !session_->output_.append(body)) return session_->cut_answer(kOutOfMemory);
-  body_bytes_out_ = body.size();
+  stream_->answer(*this, framing_of(response.status, body.size()), body, pinned);
 }
 
 bool Exchange::send_pinned(std::string_view body, Release release) {
-  const auto let_go = [&] {
-    if (release.run != nullptr) release.run(release.context);
-  };
-  if (body.size() < kLeastPinned || state_ != State::Open || cancelled_) {
-    const bool answered = send(body);
-    let_go();
-    return answered;
+  if (body.size() >= kLeastPinned) {
+    AnswerBody answer{.whole = body};
+    if (start_answer(answer)) {
+      const std::string_view sent = answer.whole.value_or(std::string_view());
+      // Not where another is in its place.
+      const bool pinned = sent.data() == body.data() && sent.size() == body.size();
+      if (answer.whole) [[likely]]
+        send_whole(sent, pinned ? &release : nullptr);
+      else
+        send_changed();
+      if (!pinned && release.run != nullptr) release.run(release.context);
+      return true;
+    }
   }
-  AnswerBody answer{.whole = body};
-  if (!start_answer(answer)) return false;
-  if (!answer.whole || answer.whole->data() != body.data() || answer.whole->size() != body.size() ||
-      detached()) {
-    if (answer.whole)
-      send_whole(*answer.whole);
-    else
-      send_changed();
-    let_go();
-    return true;
-  }
-  state_ = State::Finished;
-  bool body_done = false;
-  const ResponseFraming framing = framing_of(response.status, body.size());
-  if (!write_head(framing, {}, body_done)) {
-    let_go();
-  } else if (head_only_) {
-    let_go();
-  } else if (!session_->output_.append_pinned(body, release)) {
-    let_go();
-    session_->cut_answer(kOutOfMemory);
-  } else {
-    body_bytes_out_ = body.size();
-  }
-  return true;
+  const bool answered = send(body);
+  if (release.run != nullptr) release.run(release.context);
+  return answered;
 }
 
 bool Exchange::send_problem(uint16_t status, std::string_view detail, std::string_view extra) {
@@ -256,48 +189,29 @@ bool Exchange::begin(std::optional<uint64_t> length) {
   AnswerBody answer{.length = length};
   if (!start_answer(answer)) return false;
   if (answer.whole) {
-    send_whole(*answer.whole);
+    send_whole(*answer.whole, nullptr);
+    return true;
+  }
+  if (unfiltered_) {  // a filter put a whole body in the place of the pieces, and another one changes it
+    send_changed();
     return true;
   }
   state_ = State::Streaming;
   has_length_ = length.has_value();
   length_ = length_left_ = length.value_or(0);
-  if (detached()) {
-    pass_on(0, {});  // it has begun
-    return true;
-  }
-  session_->continue_body();
-  if (!finished()) write_stream_head(answer.length);  // else for want of memory
+  stream_->continue_body(*this);
+  if (!finished()) begin_pieces(answer.length);  // else for want of memory
   return true;
 }
 
-void Exchange::write_stream_head(std::optional<uint64_t> length) {
-  ResponseFraming framing;
+void Exchange::begin_pieces(std::optional<uint64_t> length) {
+  AnswerFraming framing{.kind = AnswerFraming::Kind::Unknown};
   if (!status_allows_body(response.status)) {
     framing = framing_of(response.status, 0);
   } else if (length) {
-    framing.kind = ResponseFraming::Kind::Length;
-    framing.length = *length;
-  } else if (request.minor_version() > 0) {
-    framing.kind = ResponseFraming::Kind::Chunked;
-  } else {
-    framing.kind = ResponseFraming::Kind::UntilClose;
-    framing.close = true;
+    framing = {.kind = AnswerFraming::Kind::Length, .length = *length};
   }
-  chunked_ = framing.kind == ResponseFraming::Kind::Chunked;
-  bool body_done = false;
-  write_head(framing, {}, body_done);
-}
-
-bool Exchange::write_piece(std::string_view bytes) {
-  Output& output = session_->output_;
-  if (!chunked_) return output.append(bytes);
-  char size[20];
-  char* end = std::to_chars(size, size + 16, bytes.size(), 16).ptr;
-  *end++ = '\r';
-  *end++ = '\n';
-  return output.append({size, static_cast<size_t>(end - size)}) && output.append(bytes) &&
-         output.append("\r\n");
+  stream_->head(*this, framing);
 }
 
 bool Exchange::write(std::string_view bytes) {
@@ -311,28 +225,17 @@ bool Exchange::write(std::string_view bytes) {
 
 // To the first filter from `from` on that works, or the client.
 bool Exchange::pass_on(uint32_t from, std::string_view bytes) {
-  const uint64_t left = from < kMostFilters ? working_ >> from : 0;
-  if (left == 0) [[likely]]
-    return queue_piece(bytes);
   if (state_ == State::Finished || cancelled_) return false;
+  const uint64_t left = from < kMostFilters ? working_ >> from : 0;
+  if (left == 0) [[likely]] {
+    const bool more = stream_->data(*this, bytes);
+    blocked_ = !more && state_ != State::Finished;  // else it was cut
+    return more;
+  }
   const uint32_t at = from + static_cast<uint32_t>(std::countr_zero(left));
   Onward onward(*this, at, bytes.size());
   filters_[at].filter->on_piece(*this, bytes, onward);
   return state_ != State::Finished && !cancelled_ && !blocked_;
-}
-
-bool Exchange::queue_piece(std::string_view bytes) {
-  if (state_ == State::Finished || cancelled_) return false;
-  if (detached()) return true;
-  if (!head_only_ && !bytes.empty()) {
-    if (!write_piece(bytes)) {
-      session_->cut_answer(kOutOfMemory);
-      return false;
-    }
-    body_bytes_out_ += bytes.size();
-  }
-  blocked_ = session_->over_high_water();
-  return !blocked_;
 }
 
 bool Exchange::add_trailer(std::string_view name, std::string_view value) {
@@ -342,7 +245,7 @@ bool Exchange::add_trailer(std::string_view name, std::string_view value) {
 bool Exchange::end() {
   if (state_ != State::Streaming || cancelled_) return false;
   if (has_length_ && length_left_ != 0 && !head_only_) {
-    give_up("The answer ended before the length that was announced.");
+    stream_->cut(*this, {500, "The answer ended before the length that was announced."});
     return true;
   }
   end_pieces();
@@ -360,37 +263,24 @@ void Exchange::end_pieces() {
     if (state_ == State::Finished) return;  // it was cut
   }
   state_ = State::Finished;
-  if (!chunked_ || head_only_) return;
-  Output& output = session_->output_;
-  bool queued = output.append("0\r\n");
-  for (const Response::Field& field : trailers_.fields())
-    queued = queued && output.append(field.name) && output.append(": ") && output.append(field.value) &&
-             output.append("\r\n");
-  if (!queued || !output.append("\r\n")) session_->cut_answer(kOutOfMemory);
+  stream_->end(*this);
 }
 
 // It gives more than its client can take, and does not wait.
 void Exchange::stop_filter(uint32_t at) {
   if (state_ == State::Finished) return;
-  if (!detached()) session_->env_.service.on_endless(*this, at);
-  give_up("A filter made more of the answer than its client took.");
+  if (service_ != nullptr) service_->on_endless(*this, at);
+  stream_->cut(*this, {500, "A filter made more of the answer than its client took."});
 }
 
 void Exchange::abort() {
   if (cancelled_ || state_ == State::Finished) return;
-  give_up("The server gave the answer up half-way.");
+  stream_->cut(*this, {500, "The server gave the answer up half-way."});
 }
 
-void Exchange::give_up(std::string_view why) {
-  if (detached())
-    state_ = State::Finished;
-  else
-    session_->cut_answer({500, why});
-}
-
-void Exchange::pause_body() { body_paused_ = true; }
-void Exchange::resume_body() { body_paused_ = body_bounded_ = false; }
-void Exchange::hold_body() { body_paused_ = body_bounded_ = true; }
+void Exchange::pause_body() { stream_->body_flow(*this, BodyFlow::Paused); }
+void Exchange::hold_body() { stream_->body_flow(*this, BodyFlow::Held); }
+void Exchange::resume_body() { stream_->body_flow(*this, BodyFlow::Flowing); }
 
 bool Exchange::body_over_limit() const {
   const Head& head = request.head();
@@ -398,9 +288,8 @@ bool Exchange::body_over_limit() const {
 }
 
 Ticket Exchange::ticket() const {
-  ENSURE(!detached());
-  return {worker_.index(), slot_,
-          session_->env_.exchanges.generations_[slot_].load(std::memory_order_relaxed)};
+  ENSURE(pool_ != nullptr);
+  return {worker_.index(), slot_, pool_->generations_[slot_].load(std::memory_order_relaxed)};
 }
 
 Ticket Exchange::suspend() {
@@ -408,10 +297,13 @@ Ticket Exchange::suspend() {
   return ticket();
 }
 
-uint64_t Exchange::answer_deadline_ms() const {
-  if (!detached()) return session_->answer_deadline_ms();
-  return started() ? UINT64_MAX : deadline_ms_;
+void Exchange::hold() {
+  ENSURE(requested_ && state_ == State::Open);
+  held_ = true;
+  requested_ = false;
 }
+
+uint64_t Exchange::answer_deadline_ms() const { return started() || cancelled_ ? UINT64_MAX : deadline_ms_; }
 
 std::optional<uint64_t> Exchange::announced_length() const {
   return has_length_ ? std::optional(length_) : std::nullopt;
@@ -478,7 +370,7 @@ void Exchange::recycle() {
   response.set_author(Origin::Handler);
   trailers_.reset();
   filters_ = {};
-  unfiltered_ = {};
+  unfiltered_.reset();
   working_ = 0;
   first_filter_ = 0;
   route = nullptr;
@@ -489,11 +381,51 @@ void Exchange::recycle() {
   has_place = false;
   place_of = nullptr;
   state_ = State::Open;
-  requested_ = cancelled_ = suspended_ = blocked_ = body_paused_ = body_bounded_ = chunked_ = head_only_ =
-      has_length_ = false;
+  requested_ = cancelled_ = suspended_ = blocked_ = held_ = head_only_ = has_length_ = false;
+  deadline_ms_ = UINT64_MAX;
   length_ = length_left_ = body_bytes_out_ = 0;
   cut_ = {};
   free_body();
+}
+
+void add_retry_after(Exchange& exchange) {
+  if (exchange.response.find("Retry-After").empty())
+    (void)exchange.response.add_checked("Retry-After", kRetryAfterS, Origin::Host);
+}
+
+bool send_out_of_memory(Exchange& exchange) {
+  if (exchange.started()) return false;
+  add_retry_after(exchange);
+  return exchange.send_problem(kOutOfMemory.status, kOutOfMemory.detail);
+}
+
+void StreamSide::show_head_request() { exchange_.request.show_head(kNoHeadButMethod); }
+
+bool StreamSide::keep_body(std::string_view piece) {
+  if (piece.empty()) return true;
+  const size_t needed = exchange_.body_size_ + piece.size();
+  if (needed > exchange_.body_room_) {
+    // What was announced is believed up to a block at a time: memory follows the bytes, not the promise.
+    size_t room = std::max(needed, exchange_.body_room_ * 2);
+    const Head& head = exchange_.request.head();
+    if (head.framing == Framing::Length) room = std::min<size_t>(room, head.content_length);
+    ENSURE(room >= needed);
+    if (!exchange_.grow_body(room)) return false;
+  }
+  std::memcpy(exchange_.body_ + exchange_.body_size_, piece.data(), piece.size());
+  exchange_.body_size_ = needed;
+  return true;
+}
+
+void StreamSide::show_body(std::span<const HeaderSlot> trailers, std::string_view trailer_bytes) {
+  Request& request = exchange_.request;
+  request.body_ = {exchange_.body_, exchange_.body_size_};
+  request.trailers_ = trailers;
+  request.trailer_bytes_ = trailer_bytes;
+}
+
+size_t StreamSide::footprint() const {
+  return sizeof(Exchange) + exchange_.arena_.footprint() + exchange_.body_room_;
 }
 
 ExchangePool::ExchangePool(WorkerContext& worker, size_t most)
@@ -523,7 +455,7 @@ bool ExchangePool::make() {
   }
   if (!worker_.blocks().charge(sizeof(Exchange))) return false;
   const uint32_t slot = bare_.back();
-  exchanges_[slot].reset(new (std::nothrow) Exchange(worker_, slot));
+  exchanges_[slot].reset(new (std::nothrow) Exchange(worker_, *this, slot));
   if (exchanges_[slot] == nullptr) {
     worker_.blocks().refund(sizeof(Exchange));
     return false;
@@ -550,7 +482,7 @@ size_t ExchangePool::trim_to(size_t kept) noexcept {
   return freed;
 }
 
-Exchange* ExchangePool::take(Session& session, size_t arena_limit) {
+Exchange* ExchangePool::take(Stream& stream, Service& service, size_t arena_limit) {
   if (free_.empty() && !make()) return nullptr;
   const uint32_t slot = free_.back();
   free_.pop_back();
@@ -558,15 +490,19 @@ Exchange* ExchangePool::take(Session& session, size_t arena_limit) {
   out_ += 1;
   idle_ -= 1;
   Exchange& exchange = *exchanges_[slot];
-  exchange.session_ = &session;
+  exchange.stream_ = &stream;
+  exchange.service_ = &service;
   exchange.arena_.set_limit(arena_limit);
   return &exchange;
 }
 
 void ExchangePool::give(Exchange& exchange) {
+  ENSURE(exchange.pool_ == this && exchange.stream_ != nullptr);
   exchange.recycle();
   exchange.arena_.reset();
-  exchange.session_ = nullptr;
+  exchange.stream_ = nullptr;
+  exchange.service_ = nullptr;
+  exchange.internal_ = false;
   advance(exchange.slot_, 1);
   out_ -= 1;
   idle_ += 1;

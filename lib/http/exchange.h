@@ -1,20 +1,24 @@
 // Exchange: one request and its response, from the first byte of the head to the last byte of the answer.
 //
 // The object that middleware and handlers hold. Exchanges are recycled per worker; nothing outside keeps a
-// pointer to one across turns, only a Ticket, which is checked. An exchange is given back by its session
+// pointer to one across turns, only a Ticket, which is checked. An exchange is given back by its protocol
 // alone, never while a handler is on the stack.
 //
-// One can also be detached: it belongs to no session, holds a copy of another one's request, and all that is
-// answered goes to its filter. So a handler can run on another thread, with an exchange that is its own alone.
+// What is answered goes to its Stream (http/stream.h), which is all that an exchange knows of a protocol.
 //
-// Thread: its worker's. Only Ticket values travel. A detached one's is whichever thread its owner is on.
+// One can also stand alone, in no pool: it holds a copy of another one's request, and its stream is whoever
+// made it. So a handler can run on another thread, with an exchange that is its own alone.
+//
+// Thread: its worker's. Only Ticket values travel. One that stands alone is on whichever thread its owner is.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/arena.h"
@@ -22,9 +26,10 @@
 #include "http/answer_filter.h"
 #include "http/known_heads.h"
 #include "http/message.h"
-#include "http/parser.h"
 #include "http/refusal.h"
 #include "http/request_states.h"
+#include "http/stream.h"
+#include "http/worker_context.h"
 
 namespace leat::handlers {
 class LimitedHandler;
@@ -35,26 +40,13 @@ struct Route;
 
 namespace leat::http {
 
-class Session;
-class WorkerContext;
-struct ResponseFraming;
-
-// Names a suspended exchange from any thread. A ticket whose exchange has ended is stale and resumes nothing.
-struct Ticket {
-  uint32_t worker = 0;
-  uint32_t slot = 0;
-  uint64_t generation = 0;
-};
-
-// Called with `context` once pinned bytes have left or the connection has gone. Worker's thread.
-struct Release {
-  void (*run)(void* context) = nullptr;
-  void* context = nullptr;
-};
+class ExchangePool;
+class Service;
 
 class Exchange {
  public:
-  Exchange(WorkerContext& worker, uint32_t slot);
+  // One that stands alone. It cannot be suspended, and no service sees its answer.
+  Exchange(WorkerContext& worker, Stream& stream);
   ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
@@ -65,7 +57,7 @@ class Exchange {
   [[nodiscard]] WorkerContext& worker() { return worker_; }
 
   // --- Answering whole. Call once, with response.status and fields set. Runs the service's on_response,
-  // then queues head and body; framing is the writer's. The exchange stays valid until the handler returns.
+  // then queues head and body; framing is the protocol's. The exchange stays valid until the handler returns.
 
   // Below this a pinned body is copied behind its head: one contiguous send is cheaper than a gathered one.
   static constexpr size_t kLeastPinned = 4096;
@@ -123,19 +115,30 @@ class Exchange {
   Ticket suspend();
   [[nodiscard]] bool suspended() const { return suspended_; }
   [[nodiscard]] Ticket ticket() const;
-  [[nodiscard]] Session& session() { return *session_; }
   // When it is answered with a 504, on the clock of WorkerContext::now_ns() in milliseconds; UINT64_MAX while
   // the request is not complete, and once its answer has begun.
   [[nodiscard]] uint64_t answer_deadline_ms() const;
 
-  // --- Detached ones: made by themselves and not by a pool, with one filter. They cannot be suspended.
+  // The service, asked by on_request, wants the request later: nothing of it is looked at until release(),
+  // for whoever resumes it to call; then the service is asked again.
+  void hold();
+  void release() { held_ = false; }
+  [[nodiscard]] bool held() const { return held_; }
+  // It has been given to the service and is not answered, or not complete.
+  [[nodiscard]] bool serving() const { return requested_ && (!complete() || !started()); }
+  // There is no client: the server itself asks (WorkerContext::ask_self).
+  [[nodiscard]] bool internal() const { return internal_; }
 
-  [[nodiscard]] bool detached() const { return session_ == nullptr; }
+  // Where its answer goes.
+  [[nodiscard]] Stream& stream() { return *stream_; }
+  // What is not sent whatever the handler gives: the body of an answer to HEAD, or with a status without one.
+  [[nodiscard]] bool head_only() const { return head_only_; }
+
+  // --- For those that stand alone.
+
   // Takes over the request of `original`, with its route and its collected body: all of it a copy but the
   // body, which `original` is without from then on. False: memory is out.
   [[nodiscard]] bool take_request(Exchange& original);
-  // Nobody will see what is answered from here on. (Other exchanges are cancelled by their sessions.)
-  void cancel() { cancelled_ = true; }
   // How its answer in pieces was begun.
   [[nodiscard]] std::optional<uint64_t> announced_length() const;
   [[nodiscard]] const Response& trailers() const { return trailers_; }
@@ -172,28 +175,22 @@ class Exchange {
   void* timers = nullptr;  // the worker's: running timers of this exchange
 
  private:
-  friend class Session;
+  friend class StreamSide;
   friend class ExchangePool;
   friend class Onward;
   // Ending: the handler has given all of it, and filters may still give more.
   enum class State : uint8_t { Open, Streaming, Ending, Finished };
 
+  Exchange(WorkerContext& worker, ExchangePool& pool, uint32_t slot);
   bool start_answer(AnswerBody& body);
-  void send_whole(std::string_view body);
+  void send_whole(std::string_view body, const Release* pinned);
   void send_changed();
-  void write_stream_head(std::optional<uint64_t> length);
+  void begin_pieces(std::optional<uint64_t> length);
   bool pass_on(uint32_t from, std::string_view bytes);
-  bool queue_piece(std::string_view bytes);
   void end_pieces();
   void stop_filter(uint32_t at);
-  [[nodiscard]] bool must_close() const;
-  [[nodiscard]] bool much_body_left() const;
   std::string_view replace_head();
-  void give_up(std::string_view why);
-  // Its head was refused, but asks for no more than the head of an answer.
-  void show_head_request();
-  bool write_head(ResponseFraming framing, std::string_view body, bool& body_done);
-  bool write_piece(std::string_view bytes);
+  [[nodiscard]] bool complete() const { return deadline_ms_ != UINT64_MAX; }
   // Back to the state of a new one, but for what is in the arena.
   void recycle();
   // Room for so many bytes of the request's body. False: memory is out.
@@ -202,9 +199,10 @@ class Exchange {
 
   WorkerContext& worker_;
   Arena arena_;
-  uint32_t slot_;
-  Session* session_ = nullptr;  // whose request this is
-  Parser parser_;
+  ExchangePool* const pool_ = nullptr;  // null for one that stands alone
+  const uint32_t slot_ = 0;
+  Stream* stream_ = nullptr;    // whose request this is; null for one that is idle
+  Service* service_ = nullptr;  // that sees its answer
   KnownHead* known_ = nullptr;  // where the head lives, if not in the arena
 
   State state_ = State::Open;
@@ -213,29 +211,88 @@ class Exchange {
   bool cancelled_ = false;
   bool suspended_ = false;
   bool blocked_ = false;  // write() said no: on_writable is owed
-  bool body_paused_ = false;
-  bool body_bounded_ = false;  // ... for as long as an answer may take
-  bool chunked_ = false;       // the answer's framing
-  bool head_only_ = false;     // HEAD, or a status without a body
-  uint64_t length_left_ = 0;   // of an answer begun with a length
+  bool held_ = false;
+  bool internal_ = false;
+  bool head_only_ = false;
+  uint64_t length_left_ = 0;  // of an answer begun with a length
   bool has_length_ = false;
   uint64_t length_ = 0;
-  uint64_t deadline_ms_ = UINT64_MAX;  // of a detached one
+  uint64_t deadline_ms_ = UINT64_MAX;  // of the answer, from the request's end on
   uint64_t body_bytes_out_ = 0;
   uint64_t body_limit_ = 0;
   Response trailers_;  // fields only
 
   std::span<const FilterStep> filters_;
-  AnswerBody* answering_ = nullptr;  // while filters are shown its head
-  std::string_view unfiltered_;      // a whole body, for the first that changes it
-  uint64_t working_ = 0;             // a bit for each filter that is given pieces
-  uint32_t first_filter_ = 0;        // that answers pass
+  AnswerBody* answering_ = nullptr;             // while filters are shown its head
+  std::optional<std::string_view> unfiltered_;  // a whole body, for the first that changes it
+  uint64_t working_ = 0;                        // a bit for each filter that is given pieces
+  uint32_t first_filter_ = 0;                   // that answers pass
 
   // A buffered request body; grows by doubling as bytes arrive, whatever was announced. The worker's pool
   // counts it.
   char* body_ = nullptr;
   size_t body_size_ = 0;
   size_t body_room_ = 0;
+};
+
+// Puts kRetryAfterS into the answer to come, unless it has a Retry-After.
+void add_retry_after(Exchange& exchange);
+
+// Answers with a 503 for want of memory, which says that trying again may help. False: it was answered
+// before.
+bool send_out_of_memory(Exchange& exchange);
+
+// What a stream does to its exchange: how the request arrives and the answer gets on. For streams and the
+// protocols that own them, and for nobody else.
+class StreamSide {
+ public:
+  explicit StreamSide(Exchange& exchange) : exchange_(exchange) {}
+
+  // --- The request.
+
+  // Its head is one that is known, and pinned.
+  void set_known_head(KnownHead& known) {
+    exchange_.known_ = &known;
+    exchange_.request.show_head(known.head);
+  }
+  // Its head was refused, but asks for no more than the head of an answer.
+  void show_head_request();
+  void set_internal() { exchange_.internal_ = true; }
+  // The service is asked about it.
+  void set_requested() { exchange_.requested_ = true; }
+  [[nodiscard]] bool requested() const { return exchange_.requested_; }
+  [[nodiscard]] uint64_t body_limit() const { return exchange_.body_limit_; }
+  // Keeps a piece of its body, for the handler to get in one. False: memory is out.
+  [[nodiscard]] bool keep_body(std::string_view piece);
+  // Shows what was kept, and the trailers.
+  void show_body(std::span<const HeaderSlot> trailers, std::string_view trailer_bytes);
+  // It has come whole, and is answered with a 504 at that time.
+  void set_complete(uint64_t deadline_ms) { exchange_.deadline_ms_ = deadline_ms; }
+
+  // --- The answer.
+
+  // Its head is larger than can be sent, by the mistake of who gave it: a problem takes the answer's place,
+  // whose body this is.
+  [[nodiscard]] std::string_view replace_head() { return exchange_.replace_head(); }
+  void count_sent(size_t body_bytes) { exchange_.body_bytes_out_ += body_bytes; }
+  // It is over, whatever was said of it.
+  void finish() { exchange_.state_ = Exchange::State::Finished; }
+  void cut(const Refusal& why) {
+    finish();
+    exchange_.cut_ = why;
+  }
+  // What the log is told where the service still has the word.
+  void set_cut(const Refusal& why) { exchange_.cut_ = why; }
+  // Whether anybody will see what is answered from here on.
+  void set_cancelled(bool cancelled) { exchange_.cancelled_ = cancelled; }
+  // Whether on_writable is owed, which it no longer is.
+  [[nodiscard]] bool take_blocked() { return std::exchange(exchange_.blocked_, false); }
+  void end_suspension() { exchange_.suspended_ = false; }
+  // Memory that it has, in bytes.
+  [[nodiscard]] size_t footprint() const;
+
+ private:
+  Exchange& exchange_;
 };
 
 // The exchanges of one worker, by slot. Grows to `most`, or as far as there is memory; take() then answers
@@ -248,9 +305,9 @@ class ExchangePool final : private BlockPool::Keeper {
   ExchangePool(const ExchangePool&) = delete;
   ExchangePool& operator=(const ExchangePool&) = delete;
 
-  [[nodiscard]] Exchange* take(Session& session, size_t arena_limit);
+  [[nodiscard]] Exchange* take(Stream& stream, Service& service, size_t arena_limit);
   void give(Exchange& exchange);
-  // Makes an exchange in use as good as new for its session's next request; its tickets become stale.
+  // Makes an exchange in use as good as new for its stream's next request; its tickets become stale.
   void renew(Exchange& exchange);
 
   // The exchange that `ticket` names, or nullptr when it has ended. Worker's thread.

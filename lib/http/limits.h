@@ -17,12 +17,10 @@ struct Limits {
   uint32_t body_rate_bytes = 128;                // least average bytes a second of a body, else 408
   uint32_t answer_timeout_ms = 120'000;          // from a whole request to the begin of its answer, else 504
   uint32_t idle_timeout_ms = 75'000;             // between requests, longer than a proxy's 60 s
-  uint32_t send_timeout_ms = 30'000;             // a peer that reads nothing of an answer for so long is gone
   uint32_t half_closed_timeout_ms = 200;         // for what is owed to a peer that has ended its side
-  uint32_t linger_timeout_ms = 2'000;       // reading over what a refused peer still sends before closing
-  uint32_t pipeline_turn = 64;              // requests of one connection served in one turn
-  uint32_t output_high_bytes = 256 * 1024;  // queued answer bytes at which a handler and reading pause
-  uint32_t output_low_bytes = 64 * 1024;    // ... and at which they go on
+  uint32_t pipeline_turn = 64;                   // requests of one connection served in one turn
+  uint32_t output_high_bytes = 256 * 1024;       // queued answer bytes at which a handler and reading pause
+  uint32_t output_low_bytes = 64 * 1024;         // ... and at which they go on
   size_t request_memory_bytes = size_t{16} << 20;  // a request's arena, past it 503
 };
 

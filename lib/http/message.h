@@ -58,7 +58,7 @@ class Request {
 
  private:
   friend class Exchange;
-  friend class Session;
+  friend class StreamSide;
   void reset(const Head& head);
 
   const Head* head_ = nullptr;  // set for as long as the exchange is in use

@@ -1,6 +1,7 @@
 #include "http/problem.h"
 
-#include "http/exchange.h"
+#include <cstring>
+
 #include "http/status.h"
 #include "json/writer.h"
 
@@ -37,13 +38,6 @@ std::string_view problem_body(Arena& arena, uint16_t status, std::string_view de
   std::memcpy(joined + head + 1, extra.data(), extra.size());
   joined[head + 1 + extra.size()] = '}';
   return {joined, head + extra.size() + 2};
-}
-
-bool send_out_of_memory(Exchange& exchange) {
-  if (exchange.started()) return false;
-  if (exchange.response.find("Retry-After").empty())
-    (void)exchange.response.add_checked("Retry-After", "1", Origin::Host);
-  return exchange.send_problem(kOutOfMemory.status, kOutOfMemory.detail);
 }
 
 }  // namespace leat::http

@@ -9,10 +9,11 @@
 
 namespace leat::http {
 
-class Exchange;
-
 // Why a request is refused for which memory is out.
 inline constexpr Refusal kOutOfMemory{503, "The server is out of memory for this request."};
+
+// How long a client that is told to come again should wait, in seconds.
+inline constexpr std::string_view kRetryAfterS = "1";
 
 inline constexpr std::string_view kProblemType = "application/problem+json";
 
@@ -21,9 +22,5 @@ inline constexpr std::string_view kProblemType = "application/problem+json";
 // details.
 std::string_view problem_body(Arena& arena, uint16_t status, std::string_view detail,
                               std::string_view request_id, std::string_view extra);
-
-// Answers with a 503 for want of memory, which says that trying again may help. False: it was answered
-// before.
-bool send_out_of_memory(Exchange& exchange);
 
 }  // namespace leat::http

@@ -7,7 +7,7 @@
 
 #include "base/date.h"
 #include "base/log.h"
-#include "http/service.h"
+#include "http/worker_context.h"
 #include "pipeline/request_counts.h"
 #include "pipeline/site.h"
 
@@ -142,9 +142,9 @@ class AccessLog final : public pipeline::Middleware {
 
 }  // namespace
 
-std::unique_ptr<pipeline::Middleware> create_access_log(const pipeline::BuildContext& context) {
-  pipeline::OptionReader reader(context.options, context.kind.options, context.diagnostics);
-  return std::make_unique<AccessLog>(reader.text("format") == "json");
+std::unique_ptr<pipeline::Middleware> create_access_log(const AccessLogOptions& options,
+                                                        const pipeline::BuildContext&) {
+  return std::make_unique<AccessLog>(options.format == AccessLogOptions::Format::Json);
 }
 
 }  // namespace leat::middleware

@@ -7,18 +7,21 @@
 
 #include <memory>
 
+#include "base/schema.h"
 #include "pipeline/middleware_kind.h"
 
 namespace leat::middleware {
 
-inline constexpr pipeline::Option kAccessLogOptions[] = {
-    {"format",
-     pipeline::Option::Type::Choice,
-     "json",
-     "What a line is: an object, or words for people.",
-     {"json", "text"}},
+struct AccessLogOptions {
+  enum class Format : uint8_t { Json, Text };
+  Format format = Format::Json;
+};
+inline constexpr schema::Row kAccessLogRows[] = {
+    schema::choice<&AccessLogOptions::format>("format", "json text",
+                                              "What a line is: an object, or words for people."),
 };
 
-std::unique_ptr<pipeline::Middleware> create_access_log(const pipeline::BuildContext& context);
+std::unique_ptr<pipeline::Middleware> create_access_log(const AccessLogOptions& options,
+                                                        const pipeline::BuildContext& context);
 
 }  // namespace leat::middleware

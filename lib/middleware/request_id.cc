@@ -6,7 +6,7 @@
 #include <atomic>
 
 #include "base/text.h"
-#include "http/service.h"
+#include "http/worker_context.h"
 
 namespace leat::middleware {
 
@@ -68,9 +68,9 @@ class RequestId final : public pipeline::Middleware {
 
 }  // namespace
 
-std::unique_ptr<pipeline::Middleware> create_request_id(const pipeline::BuildContext& context) {
-  pipeline::OptionReader reader(context.options, context.kind.options, context.diagnostics);
-  return std::make_unique<RequestId>(reader.boolean("trust"));
+std::unique_ptr<pipeline::Middleware> create_request_id(const RequestIdOptions& options,
+                                                        const pipeline::BuildContext&) {
+  return std::make_unique<RequestId>(options.trust);
 }
 
 }  // namespace leat::middleware

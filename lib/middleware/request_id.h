@@ -6,18 +6,19 @@
 
 #include <memory>
 
+#include "base/schema.h"
 #include "pipeline/middleware_kind.h"
 
 namespace leat::middleware {
 
-inline constexpr pipeline::Option kRequestIdOptions[] = {
-    {"trust",
-     pipeline::Option::Type::Boolean,
-     "false",
-     "Take the X-Request-Id that the request came with.",
-     {}},
+struct RequestIdOptions {
+  bool trust = false;
+};
+inline constexpr schema::Row kRequestIdRows[] = {
+    schema::boolean<&RequestIdOptions::trust>("trust", "Take the X-Request-Id that the request came with."),
 };
 
-std::unique_ptr<pipeline::Middleware> create_request_id(const pipeline::BuildContext& context);
+std::unique_ptr<pipeline::Middleware> create_request_id(const RequestIdOptions& options,
+                                                        const pipeline::BuildContext& context);
 
 }  // namespace leat::middleware

@@ -1,17 +1,13 @@
 #include "middleware/security_headers.h"
 
-#include <iterator>
+#include <utility>
+#include <vector>
 
-#include "base/text.h"
+#include "http/service.h"
 
 namespace leat::middleware {
 
 namespace {
-
-// The fields, in the order of the options.
-constexpr std::string_view kFields[] = {"X-Content-Type-Options", "Referrer-Policy", "X-Frame-Options",
-                                        "Content-Security-Policy", "Strict-Transport-Security"};
-static_assert(std::size(kFields) == std::size(kSecurityHeadersOptions));
 
 class SecurityHeaders final : public pipeline::Middleware {
  public:
@@ -32,15 +28,15 @@ class SecurityHeaders final : public pipeline::Middleware {
 
 }  // namespace
 
-std::unique_ptr<pipeline::Middleware> create_security_headers(const pipeline::BuildContext& context) {
-  pipeline::OptionReader reader(context.options, context.kind.options, context.diagnostics);
-  std::vector<std::pair<std::string_view, std::string>> fields;
-  for (size_t i = 0; i < std::size(kFields); ++i) {
-    const std::string_view key = kSecurityHeadersOptions[i].name;
-    const std::string_view value = reader.text(key);
-    if (!is_field_value(value)) reader.refuse(key, "a header field's value has no line break");
-    if (!value.empty()) fields.emplace_back(kFields[i], value);
-  }
+std::unique_ptr<pipeline::Middleware> create_security_headers(const SecurityHeadersOptions& options,
+                                                              const pipeline::BuildContext&) {
+  std::vector<std::pair<std::string_view, std::string>> fields = {
+      {"X-Content-Type-Options", options.content_type_options},
+      {"Referrer-Policy", options.referrer_policy},
+      {"X-Frame-Options", options.frame_options},
+      {"Content-Security-Policy", options.content_security_policy},
+      {"Strict-Transport-Security", options.strict_transport_security}};
+  std::erase_if(fields, [](const auto& field) { return field.second.empty(); });
   return std::make_unique<SecurityHeaders>(std::move(fields));
 }
 

@@ -4,31 +4,32 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
+#include "base/schema.h"
 #include "pipeline/middleware_kind.h"
 
 namespace leat::middleware {
 
-inline constexpr pipeline::Option kSecurityHeadersOptions[] = {
-    {"content_type_options", pipeline::Option::Type::Text, "nosniff", "X-Content-Type-Options.", {}},
-    {"referrer_policy",
-     pipeline::Option::Type::Text,
-     "strict-origin-when-cross-origin",
-     "Referrer-Policy.",
-     {}},
-    {"frame_options", pipeline::Option::Type::Text, "DENY", "X-Frame-Options.", {}},
-    {"content_security_policy",
-     pipeline::Option::Type::Text,
-     "",
-     "Content-Security-Policy; it depends on the pages.",
-     {}},
-    {"strict_transport_security",
-     pipeline::Option::Type::Text,
-     "",
-     "Strict-Transport-Security; it binds the host to TLS.",
-     {}},
+struct SecurityHeadersOptions {
+  std::string content_type_options = "nosniff";
+  std::string referrer_policy = "strict-origin-when-cross-origin";
+  std::string frame_options = "DENY";
+  std::string content_security_policy;
+  std::string strict_transport_security;
+};
+inline constexpr schema::Row kSecurityHeadersRows[] = {
+    schema::text<&SecurityHeadersOptions::content_type_options>("content_type_options",
+                                                                "X-Content-Type-Options."),
+    schema::text<&SecurityHeadersOptions::referrer_policy>("referrer_policy", "Referrer-Policy."),
+    schema::text<&SecurityHeadersOptions::frame_options>("frame_options", "X-Frame-Options."),
+    schema::text<&SecurityHeadersOptions::content_security_policy>(
+        "content_security_policy", "Content-Security-Policy; it depends on the pages."),
+    schema::text<&SecurityHeadersOptions::strict_transport_security>(
+        "strict_transport_security", "Strict-Transport-Security; it binds the host to TLS."),
 };
 
-std::unique_ptr<pipeline::Middleware> create_security_headers(const pipeline::BuildContext& context);
+std::unique_ptr<pipeline::Middleware> create_security_headers(const SecurityHeadersOptions& options,
+                                                              const pipeline::BuildContext& context);
 
 }  // namespace leat::middleware

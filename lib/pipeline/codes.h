@@ -1,6 +1,8 @@
 // The numbers of what can be wrong with routes and middleware (LT0200 to LT0299); config/ explains them.
 #pragma once
 
+#include "base/schema.h"
+
 namespace leat::pipeline {
 
 enum Code : int {
@@ -15,5 +17,8 @@ enum Code : int {
   kInsideCache = 215,
   kTooManyFilters = 216,
 };
+
+// Of what an option's row finds wrong.
+inline constexpr schema::Codes kOptionCodes = schema::Codes::one(kBadOption, "option");
 
 }  // namespace leat::pipeline

@@ -7,9 +7,10 @@
 #include <string_view>
 
 #include "base/metrics.h"
+#include "base/schema.h"
 #include "base/value.h"
+#include "pipeline/codes.h"
 #include "pipeline/middleware.h"
-#include "pipeline/options.h"
 
 namespace leat::pipeline {
 
@@ -50,10 +51,20 @@ struct MiddlewareKind {
   std::string_view name;
   Phase phase;
   std::string_view sentence;
-  std::span<const Option> options;
+  std::span<const schema::Row> options;
   // Reads the options; what it does not like goes to the diagnostics, and then the result may be null.
   std::unique_ptr<Middleware> (*create)(const BuildContext& context);
   const void* origin = nullptr;  // of whoever makes it: for create(), which knows what it is
 };
+
+// A kind that is made by `Make` from its own options struct, which its rows fill.
+template <class Options, std::unique_ptr<Middleware> (*Make)(const Options&, const BuildContext&),
+          const auto& Rows>
+constexpr MiddlewareKind middleware_kind(std::string_view name, Phase phase, std::string_view sentence) {
+  return {name, phase, sentence, Rows, [](const BuildContext& context) {
+            return Make(schema::read<Options>(context.options, Rows, kOptionCodes, context.diagnostics),
+                        context);
+          }};
+}
 
 }  // namespace leat::pipeline

@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "http/problem.h"
-#include "http/session.h"
 
 namespace leat::pipeline {
 
@@ -222,7 +221,7 @@ http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
   http::Request& request = exchange.request;
   Router::Match match;
   if (!find_route(exchange, match)) {
-    exchange.session().hold();
+    exchange.hold();
     return BodyMode::Discard;
   }
   if (match.kind != Router::Match::Kind::Found) {
@@ -245,7 +244,7 @@ http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
     return BodyMode::Stream;
   }
   if (!route.streams_body) return BodyMode::Buffer;
-  // The session refuses a body that is announced too large; the handler must not have begun by then.
+  // The protocol refuses a body that is announced too large; the handler must not have begun by then.
   if (!exchange.body_over_limit()) call_handler(exchange, *route.handler, true);
   return BodyMode::Stream;
 }

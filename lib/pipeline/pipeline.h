@@ -1,4 +1,4 @@
-// Pipeline: the service behind every session. Finds the route, runs its chain and its handler, and makes sure
+// Pipeline: the service behind every connection. Finds the route, runs its chain and its handler, and makes sure
 // that each request is answered exactly once, whatever a handler does.
 //
 //   on_request   route -> middleware forward -> a streaming handler's handle(). A middleware may suspend the
@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "http/exchange.h"
 #include "http/service.h"
 #include "pipeline/request_counts.h"
 #include "pipeline/site.h"
@@ -48,7 +49,7 @@ class Pipeline final : public http::Service {
   // of them has ended, before this returns if there are none. Worker's thread.
   void replace_site(const Site& site);
   // Holds new requests whose handlers or middleware are `owners`', until release() or replace_site(); whoever calls those
-  // then has the sessions ask again (Session::release). Nothing is asked for it while nothing is held: what
+  // then has it asked again (Exchange::release). Nothing is asked for it while nothing is held: what
   // known heads remember is forgotten, and the look-up that follows finds out. Worker's thread.
   void hold(std::vector<std::string> owners);
   void release() { held_.clear(); }

@@ -59,6 +59,8 @@ struct Call {
   http::Onward* onward = nullptr;  // ... and this is the way on for its body
 };
 inline constinit thread_local Call current_call;
+// What this thread of the pool is on; nullptr on a worker.
+inline constinit thread_local Errand* current_errand = nullptr;
 
 // Makes `exchange` the one that this thread's plugin code may use, for as long as it lives.
 class CallScope {

@@ -16,7 +16,7 @@ namespace leat::plugin {
 
 class Callee {
  public:
-  // `title` is one that the library keeps.
+  // `title` is one that PluginLibrary::keep() keeps.
   Callee(PluginInstance& instance, const RouteInfo& route, const std::string& title)
       : instance_(instance), route_(route), title_(title) {}
   Callee(const Callee&) = delete;
@@ -25,13 +25,19 @@ class Callee {
   [[nodiscard]] PluginInstance& instance() const { return instance_; }
   [[nodiscard]] const RouteInfo& route() const { return route_; }
   [[nodiscard]] std::string_view blame() const { return instance_.blame(); }
-  // For the log; lives as long as the library.
+  // For the log; lives as long as the Commons.
   [[nodiscard]] const std::string& title() const { return title_; }
 
   // Runs a timer's or a completion's callback and does what its verdict asks for.
   virtual void resume(http::Exchange& exchange, leat_resume callback, void* argument) const = 0;
   // Calls back a completion whose request has ended.
   virtual void deliver_without_request(uint32_t worker, const Completion& completion) const = 0;
+
+  // Logs what its code did wrong, a few times.
+  void complain(std::string_view what, std::string_view detail = {}) const;
+  // Logs what was thrown, in the block that catches it.
+  void complain_of_exception(std::string_view when = {}) const;
+  static constexpr std::string_view kAfterItsEnd = " for a completion whose request had ended";
 
  protected:
   ~Callee() = default;

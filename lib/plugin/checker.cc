@@ -24,6 +24,7 @@
 #include <span>
 
 #include "base/fd.h"
+#include "base/sized_text.h"
 #include "base/text.h"
 #include "plugin/elf_note.h"
 #include "plugin/sdk/plugin.h"
@@ -237,8 +238,8 @@ bool open_to_all(const std::string& path) {
   return !S_ISDIR(info.st_mode) || (info.st_mode & S_ISVTX) == 0;
 }
 
-// What the child of try_plugin() says is records: a letter, then texts, each as its size in decimal digits, a
-// colon and its bytes. They may be anything, for the plugin's own code has run there.
+// What the child of try_plugin() says is records: a letter, then sized texts. They may be anything, for the
+// plugin's own code has run there.
 constexpr char kFinding = 'f';  // severity ("e" or "w"), rule, found, reason, fix
 constexpr char kLoading = 'l';  // it goes on to load
 constexpr char kHandles = '/';
@@ -256,13 +257,8 @@ class Teller {
   explicit Teller(int out) : out_(out) {}
   void say(char what, std::initializer_list<std::string_view> texts = {}) const {
     std::string record(1, what);
-    for (const std::string_view text : texts) record += fmt::format("{}:{}", text.size(), text);
-    for (std::string_view left = record; !left.empty();) {
-      const ssize_t put = ::write(out_, left.data(), left.size());
-      if (put < 0 && errno == EINTR) continue;
-      if (put <= 0) return;
-      left.remove_prefix(static_cast<size_t>(put));
-    }
+    for (const std::string_view text : texts) put_sized(record, text);
+    (void)write_all(out_, record);  // whoever listened has gone
   }
   void say(const Finding& each) const {
     say(kFinding,
@@ -280,15 +276,6 @@ struct Telling {
   bool ended = false;
 };
 
-std::optional<std::string> take_text(std::string_view& said) {
-  const size_t colon = said.find(':');
-  const auto size = parse_number<size_t>(said.substr(0, colon));
-  if (colon == std::string_view::npos || !size || said.size() - colon - 1 < *size) return std::nullopt;
-  std::string text(said.substr(colon + 1, *size));
-  said.remove_prefix(colon + 1 + *size);
-  return text;
-}
-
 Telling read_telling(std::string_view said) {
   Telling telling;
   while (!said.empty() && !telling.ended) {
@@ -301,26 +288,26 @@ Telling read_telling(std::string_view said) {
     } else if (what == kFinding) {
       std::string texts[5];
       for (std::string& text : texts) {
-        auto taken = take_text(said);
+        const auto taken = take_sized(said);
         if (!taken) return telling;
-        text = std::move(*taken);
+        text = *taken;
       }
       telling.trial.findings.push_back({texts[0] == "w" ? Severity::Warning : Severity::Error,
                                         std::move(texts[1]), std::move(texts[2]), std::move(texts[3]),
                                         std::move(texts[4])});
     } else {
-      auto name = take_text(said);
+      const auto name = take_sized(said);
       if (!name ||
           (what != kHandles && what != kStands && what != kProvides && what != kNeeds && what != kWouldUse))
         return telling;
       if (what == kHandles)
-        telling.trial.handlers.push_back(std::move(*name));
+        telling.trial.handlers.emplace_back(*name);
       else if (what == kStands)
-        telling.trial.kinds.push_back(std::move(*name));
+        telling.trial.kinds.emplace_back(*name);
       else if (what == kProvides)
-        telling.trial.services.push_back(std::move(*name));
+        telling.trial.services.emplace_back(*name);
       else
-        telling.trial.needs.push_back({std::move(*name), what == kWouldUse});
+        telling.trial.needs.push_back({std::string(*name), what == kWouldUse});
     }
   }
   return telling;

@@ -1,6 +1,8 @@
 // The numbers of what can be wrong with plugins and their options (LT0300 to LT0399); config/ explains them.
 #pragma once
 
+#include "base/schema.h"
+
 namespace leat::plugin {
 
 enum Code : int {
@@ -11,5 +13,12 @@ enum Code : int {
   kNoService = 305,      // a need that is not met, met twice, or part of a circle
   kCannotBind = 304,     // a LoadError of make_handler, likewise
 };
+
+// Of what an option's row finds wrong.
+inline constexpr schema::Codes kOptionCodes = [] {
+  schema::Codes codes = schema::Codes::one(kBadOption);
+  codes.unknown = kUnknownOption;
+  return codes;
+}();
 
 }  // namespace leat::plugin

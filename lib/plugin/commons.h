@@ -12,6 +12,7 @@
 #include "cache/cached_handler.h"
 #include "cache/response_cache.h"
 #include "cache/store.h"
+#include "plugin/options.h"
 #include "plugin/sdk/plugin.h"
 
 namespace leat::plugin {
@@ -19,8 +20,7 @@ namespace leat::plugin {
 struct Commons {
   metrics::Registry metrics;  // leat.metrics/1
   ThreadPool pool;            // leat.pool/1, and routes with executor = "pool"
-  // How long a thread of the pool waits for a client to read one answer, all in all.
-  uint64_t client_wait_ms = 60'000;
+  uint64_t client_wait_ms = SharedOptions().client_wait_ms;
   cache::Store cache;  // leat.cache/1
   // Titles of callbacks, for the log: who reads them may be later than their plugin's end.
   std::set<std::string> titles;

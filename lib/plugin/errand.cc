@@ -5,11 +5,13 @@
 #include <new>
 #include <utility>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/thread_pool.h"
 #include "handlers/limited.h"
 #include "http/problem.h"
 #include "pipeline/pipeline.h"
+#include "plugin/call.h"
 #include "plugin/notes.h"
 
 namespace leat::plugin {
@@ -48,15 +50,9 @@ Errand::Errand(http::Exchange& original, PluginHandler& handler, Commons& common
       takes_wishes_(cache::takes_wishes(original)),
       listener_(listener_of(original)),
       context_(original.worker().blocks()),
-      exchange_(context_, 0) {
-  exchange_.set_filters({&filter_, 1});
-}
+      exchange_(context_, *this) {}
 
-Errand::~Errand() {
-  if (body_ != nullptr) context_.blocks().refund(body_room_);
-  if (ahead_ != nullptr) context_.blocks().refund(kAhead);
-  worker_.blocks().refund(sizeof(Errand));
-}
+Errand::~Errand() { worker_.blocks().refund(sizeof(Errand)); }
 
 std::unique_ptr<Errand> Errand::make(http::Exchange& original, PluginHandler& handler, Commons& commons) {
   BlockPool& memory = original.worker().blocks();
@@ -69,7 +65,6 @@ std::unique_ptr<Errand> Errand::make(http::Exchange& original, PluginHandler& ha
 
 bool Errand::take(http::Exchange& original) {
   if (!exchange_.take_request(original) || !copy_notes(original, exchange_)) return false;
-  if (exchange_.states.make<Errand*>(this, this) == nullptr) return false;
   Arena& arena = exchange_.arena();
   for (const auto& [name, value, origin] : original.response.fields())
     if (!add_copy(exchange_, name, value, origin)) return false;
@@ -83,59 +78,58 @@ bool Errand::take(http::Exchange& original) {
 void Errand::run() noexcept {
   // The numbers of the pool's threads come after those of the workers.
   context_.set_index(handler_.instance().library().options().worker_count + ThreadPool::current_thread());
-  answer();
+  Errand* const outer = std::exchange(current_errand, this);
+  call_handler();
   try {
     handler_.on_done(exchange_);
   } catch (...) {  // a line of the log that found no memory
   }
+  current_errand = outer;
 }
 
-void Errand::answer() noexcept {
+void Errand::call_handler() noexcept {
   try {
     pipeline::apply_verdict(exchange_, handler_, handler_.handle(exchange_));
   } catch (...) {  // likewise
   }
 }
 
-http::AnswerFilter::Wants Errand::on_answer(http::Exchange& exchange, http::AnswerBody& answer) {
+void Errand::begin(const http::Exchange& exchange, Answer kind) {
+  ENSURE(&exchange == &exchange_ && answer_ == Answer::None);
   // Here and not with the worker's answer, which nobody may wait for any more: what is done is done.
-  if (listener_ != nullptr && exchange.response.status < 400) listener_->on_change(exchange);
-  const std::optional<std::string_view>& body = answer.whole;
-  answer_ = body ? Answer::Whole : Answer::Pieces;
-  if (!body) return Wants::Watch;
-  body_room_ = std::max<size_t>(body->size(), 1);
-  const bool counted = context_.blocks().charge(body_room_);
-  if (counted) body_.reset(new (std::nothrow) char[body_room_]);
-  if (body_ == nullptr) {
-    if (counted) context_.blocks().refund(body_room_);
-    answer_ = Answer::NoMemory;
-    return Wants::Nothing;
-  }
-  body->copy(body_.get(), body->size());
-  body_size_ = body->size();
-  return Wants::Nothing;
+  if (listener_ != nullptr && exchange.response.status < 400) listener_->on_change(exchange_);
+  answer_ = kind;
 }
 
-void Errand::on_piece(http::Exchange& exchange, std::string_view bytes, http::Onward&) {
+void Errand::answer(http::Exchange& exchange, http::AnswerFraming, std::string_view body,
+                    const http::Release* pinned) {
+  begin(exchange, Answer::Whole);
+  if (!body_.append(context_.blocks(), body, SIZE_MAX)) answer_ = Answer::NoMemory;
+  if (pinned != nullptr && pinned->run != nullptr) pinned->run(pinned->context);
+}
+
+// The worker is told at once, so that the client has the head before the first piece.
+void Errand::head(http::Exchange& exchange, http::AnswerFraming) {
+  begin(exchange, Answer::Pieces);
+  data(exchange, {});
+}
+
+bool Errand::data(http::Exchange& exchange, std::string_view bytes) {
   std::unique_lock lock(mutex_);
-  if (ahead_ == nullptr && context_.blocks().charge(kAhead)) {
-    ahead_.reset(new (std::nothrow) char[kAhead]);
-    if (ahead_ == nullptr) context_.blocks().refund(kAhead);
-  }
-  if (ahead_ == nullptr) {
+  if (!ahead_.reserve(context_.blocks(), kAhead)) {
     answer_ = Answer::NoMemory;  // it is the first piece: nothing has gone out
     exchange.abort();
-    return;
+    return true;  // there is nothing to wait for
   }
   do {
-    const size_t size = std::min(bytes.size(), kAhead - ahead_size_);
-    bytes.copy(ahead_.get() + ahead_size_, size);
-    ahead_size_ += size;
+    const size_t size = std::min(bytes.size(), kAhead - ahead_.size());
+    ahead_.append(bytes.substr(0, size));
     bytes.remove_prefix(size);
     post();
-    if (bytes.empty()) return;
+    if (bytes.empty()) return true;
   } while (wait_for_room(lock));
-  exchange.cancel();
+  http::StreamSide(exchange).set_cancelled(true);
+  return false;
 }
 
 // False: nobody reads it.
@@ -143,7 +137,7 @@ bool Errand::wait_for_room(std::unique_lock<std::mutex>& lock) {
   const std::chrono::milliseconds most(commons_.client_wait_ms);
   const auto since = std::chrono::steady_clock::now();
   const auto before = waited_;
-  while (!left_ && waited_ < most && ahead_size_ == kAhead) {
+  while (!left_ && waited_ < most && ahead_.size() == kAhead) {
     room_.wait_for(lock, kLookAgain);
     post();
     waited_ = before + (std::chrono::steady_clock::now() - since);
@@ -151,11 +145,13 @@ bool Errand::wait_for_room(std::unique_lock<std::mutex>& lock) {
   return !left_ && waited_ < most;
 }
 
-void Errand::on_end(http::Exchange&, http::Onward&) { complete_ = true; }
+void Errand::end(http::Exchange&) { complete_ = true; }
+
+void Errand::cut(http::Exchange& exchange, const http::Refusal& why) { http::StreamSide(exchange).cut(why); }
 
 // Under the mutex. Where it fails the request has ended, which leave() tells, or the next one may succeed.
 void Errand::post() {
-  if (posted_ || (told_ && ahead_size_ == 0)) return;
+  if (posted_ || (told_ && ahead_.size() == 0)) return;
   posted_ = worker_.resume_from_any_thread(
       ticket_, [](http::Exchange& original, void* errand) { static_cast<Errand*>(errand)->flow(original); },
       this);
@@ -218,9 +214,9 @@ void Errand::give_pieces(http::Exchange& original) {
     begun_ = true;
     if (give_head(original)) original.begin(exchange_.announced_length());
   }
-  const size_t size = std::exchange(ahead_size_, 0);
   // False where the answer was given otherwise, too.
-  if (size != 0 && !original.write({ahead_.get(), size})) blocked_ = !original.finished();
+  if (ahead_.size() != 0 && !original.write(ahead_.view())) blocked_ = !original.finished();
+  ahead_.reset(kAhead);
 }
 
 void Errand::end_pieces(http::Exchange& original) {
@@ -247,7 +243,7 @@ void Errand::finish(std::unique_ptr<Errand> errand, http::Exchange& original) {
       break;
     case Answer::Whole:
       // Copied, for what a client is slow to read is to count against limits.memory.
-      if (errand->give_head(original)) original.send({errand->body_.get(), errand->body_size_});
+      if (errand->give_head(original)) original.send(errand->body_.view());
       break;
     case Answer::Pieces:
       errand->end_pieces(original);

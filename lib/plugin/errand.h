@@ -1,9 +1,9 @@
 // Errand: one request while a thread of the pool answers it.
 //
-// The worker's exchange is the worker's alone, and may end at any moment. So the handler gets a detached one:
-// a copy of the request with memory of its own, and this as its filter. An answer that comes whole is kept until
-// the worker sends it. One in pieces flows: the thread appends to a buffer, the worker empties it into the
-// exchange, and a thread that is a full buffer ahead of its client waits, as a blocking write to a socket
+// The worker's exchange is the worker's alone, and may end at any moment. So the handler gets one that stands
+// alone: a copy of the request with memory of its own, and this as its stream. An answer that comes whole is
+// kept until the worker sends it. One in pieces flows: the thread appends to a buffer, the worker empties it
+// into the exchange, and a thread that is a full buffer ahead of its client waits, as a blocking write to a socket
 // would; for pool.client_wait all in all, or clients that read slowly could have all threads of the pool.
 //
 //   worker   make() -> [queue] ........ flow() ... flow() ...... finish(); leave() if the client goes
@@ -25,21 +25,24 @@
 #include <vector>
 
 #include "base/block_pool.h"
+#include "base/counted_text.h"
 #include "cache/cached_handler.h"
-#include "http/service.h"
+#include "http/exchange.h"
+#include "http/stream.h"
+#include "http/worker_context.h"
 #include "pipeline/site.h"
 #include "plugin/commons.h"
 #include "plugin/handler.h"
 
 namespace leat::plugin {
 
-class Errand final : public http::AnswerFilter {
+class Errand final : public http::Stream {
  public:
   // --- On the worker.
 
   // For a request whose handler is to be called now. Null: memory is out.
   static std::unique_ptr<Errand> make(http::Exchange& original, PluginHandler& handler, Commons& commons);
-  ~Errand();
+  ~Errand() override;
   Errand(const Errand&) = delete;
   Errand& operator=(const Errand&) = delete;
   // What has come of an answer in pieces goes out, as far as the client takes it.
@@ -60,16 +63,27 @@ class Errand final : public http::AnswerFilter {
   // --- On a thread of the pool. Throws nothing.
 
   void run() noexcept;
-  Wants on_answer(http::Exchange& exchange, http::AnswerBody& body) override;
-  void on_piece(http::Exchange& exchange, std::string_view bytes, http::Onward& onward) override;
-  void on_end(http::Exchange& exchange, http::Onward& onward) override;
   // What the plugin says to the response cache before it answers, which the worker passes on. False: it has
   // answered, the route has no cache, or memory is out.
   [[nodiscard]] bool wish(const cache::Wishes& wishes);
   [[nodiscard]] bool add_tag(std::string_view tag);
 
+  // --- http::Stream, of its own exchange; on that thread, too. Whether an answer fits, and what of it is
+  // sent, is asked when the worker gives it.
+
+  [[nodiscard]] bool fits(const http::Response&) const override { return true; }
+  void answer(http::Exchange& exchange, http::AnswerFraming framing, std::string_view body,
+              const http::Release* pinned) override;
+  void head(http::Exchange& exchange, http::AnswerFraming framing) override;
+  bool data(http::Exchange& exchange, std::string_view bytes) override;
+  void end(http::Exchange& exchange) override;
+  void cut(http::Exchange& exchange, const http::Refusal& why) override;
+  void continue_body(http::Exchange&) override {}
+  void body_flow(http::Exchange&, http::BodyFlow) override {}
+  [[nodiscard]] http::Protocol* protocol() override { return nullptr; }
+
  private:
-  // A worker as the detached exchange sees it: nobody who could go on with anything later.
+  // A worker as that exchange sees it: nobody who could go on with anything later.
   class Context final : public http::WorkerContext {
    public:
     explicit Context(BlockPool& account) : blocks_(account.most() / Block::kSize, account) {}
@@ -92,7 +106,8 @@ class Errand final : public http::AnswerFilter {
 
   Errand(http::Exchange& original, PluginHandler& handler, Commons& commons);
   bool take(http::Exchange& original);
-  void answer() noexcept;
+  void call_handler() noexcept;
+  void begin(const http::Exchange& exchange, Answer kind);
   bool wait_for_room(std::unique_lock<std::mutex>& lock);
   void post();
   bool give_head(http::Exchange& original);
@@ -107,11 +122,8 @@ class Errand final : public http::AnswerFilter {
   pipeline::ChangeListener* const listener_;  // to be told of its success; none of a safe method's
   Context context_;
   http::Exchange exchange_;
-  const http::FilterStep filter_{.filter = this};
   Answer answer_ = Answer::None;
-  std::unique_ptr<char[]> body_;  // of a whole answer
-  size_t body_size_ = 0;
-  size_t body_room_ = 0;
+  CountedText body_;       // of a whole answer
   bool complete_ = false;  // all pieces have come
   std::optional<cache::Wishes> wishes_;
   std::vector<std::string> tags_;
@@ -123,8 +135,7 @@ class Errand final : public http::AnswerFilter {
 
   std::mutex mutex_;  // of all below
   std::condition_variable room_;
-  std::unique_ptr<char[]> ahead_;  // pieces on their way
-  size_t ahead_size_ = 0;
+  CountedText ahead_;    // pieces on their way
   bool told_ = false;    // the worker knows that it has begun
   bool posted_ = false;  // flow() or writable() will be called
   bool left_ = false;

@@ -41,10 +41,6 @@ leat_scope PluginHandler::scope(uint32_t worker) const {
           bound_};
 }
 
-void PluginHandler::complain(std::string_view what, std::string_view detail) const {
-  log::limited(log::Level::Error, {title(), what}, "{}: {}{}", title(), what, detail);
-}
-
 // Runs plugin code for `exchange`. What it throws is an error; C callbacks can't, C++ ones that don't use the
 // wrapper can.
 template <class Callback>
@@ -53,10 +49,8 @@ int32_t PluginHandler::call(http::Exchange& exchange, Callback&& callback, bool 
   const leat_scope seen = scope(exchange.worker().index());
   try {
     return callback(&seen, to_request(exchange));
-  } catch (const std::exception& error) {
-    complain("threw an exception: ", error.what());
   } catch (...) {
-    complain("threw something that is not a std::exception");
+    complain_of_exception();
   }
   return LEAT_ERROR;
 }
@@ -190,7 +184,7 @@ void PluginHandler::deliver_without_request(uint32_t worker, const Completion& c
   try {
     completion.resume(&seen, nullptr, completion.argument);
   } catch (...) {
-    complain("threw an exception for a completion whose request had ended");
+    complain_of_exception(kAfterItsEnd);
   }
 }
 

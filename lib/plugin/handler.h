@@ -46,7 +46,6 @@ class PluginHandler final : public pipeline::Handler, public Callee {
   [[nodiscard]] bool body_comes(const RequestState* state) const;
   [[nodiscard]] bool goes_on(const RequestState* state) const;
   // `detail` differs from request to request: it does not make another cause of the line.
-  void complain(std::string_view what, std::string_view detail = {}) const;
 
   const leat_handler handler_;
   void* bound_;

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/memory_file.h"
 #include "base/text.h"
 #include "plugin/commons.h"
 #include "plugin/load_time.h"
@@ -89,24 +90,20 @@ std::expected<std::string, LoadError> read_file(const std::string& path) {
   return bytes;
 }
 
+std::string path_of(const PluginLibraries::Copy& copy) { return fmt::format("/proc/self/fd/{}", copy.fd); }
+
 // A memory file with `bytes` that nobody can change any more.
-std::expected<Fd, Error> private_copy(const std::string& name, std::string_view bytes) {
+Expected<Fd> private_copy(const std::string& name, std::string_view bytes) {
   // From Linux 6.3 on a host may want code in memory files to be asked for; older ones don't know the flag.
   constexpr unsigned kExecutable = 0x10;  // MFD_EXEC
-  Fd fd(::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING | kExecutable));
-  if (!fd && errno == EINVAL) fd.reset(::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!fd) return system_error("memfd_create");
-  while (!bytes.empty()) {
-    const ssize_t put = ::write(fd.get(), bytes.data(), bytes.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return system_error("write");
-    bytes.remove_prefix(static_cast<size_t>(put));
-  }
+  auto fd = memory_file(name.c_str(), bytes, MFD_ALLOW_SEALING | kExecutable);
+  if (!fd && fd.error().number == EINVAL) fd = memory_file(name.c_str(), bytes, MFD_ALLOW_SEALING);
+  if (!fd) return fd;
   // The kernel waits for whoever looks at the pages (reclaim, migration), but gives up early on a busy
   // machine.
   constexpr int kAttempts = 10;
   for (int left = kAttempts;
-       ::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0;) {
+       ::fcntl(fd->get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0;) {
     if (errno != EBUSY || --left == 0) return system_error("seal");
     ::usleep(10'000);
   }
@@ -266,7 +263,7 @@ std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load(
   auto path = given == given_.end() ? find_file(file, options.directories)
                                     : std::expected<std::string, LoadError>(given->path);
   if (!path) return std::unexpected(std::move(path.error()));
-  const auto bytes = read_file(given != given_.end() ? fmt::format("/proc/self/fd/{}", given->fd) : *path);
+  const auto bytes = read_file(given != given_.end() ? path_of(*given) : *path);
   if (!bytes) return std::unexpected(bytes.error());
   auto library = load_once(std::move(*path), *bytes, options);
   if (library) asked_.emplace_back(file, *library);
@@ -297,6 +294,13 @@ std::vector<PluginLibraries::Copy> PluginLibraries::copies() const {
 void PluginLibraries::begin(std::vector<Copy> copies) {
   given_ = std::move(copies);
   asked_.clear();
+}
+
+bool PluginLibraries::copies_differ() const {
+  return std::ranges::any_of(given_, [](const Copy& each) {
+    const auto file = read_file(each.path), copy = read_file(path_of(each));
+    return !file || !copy || *file != *copy;
+  });
 }
 
 std::vector<std::shared_ptr<PluginLibrary>> PluginLibraries::take_unused() {

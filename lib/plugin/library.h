@@ -57,7 +57,7 @@ class PluginLibrary {
   [[nodiscard]] const LibraryOptions& options() const { return options_; }
   // Nothing of it may be looked at once its last instance has gone.
   [[nodiscard]] bool unloads() const { return (entry_.flags & LEAT_PLUGIN_UNLOADS) != 0; }
-  // A title: a copy that lives as long as any library's plugins may, the same one for the same text. One
+  // A title: a copy in the Commons, and with them longer than the library; the same one for the same text. One
   // thread at a time.
   const std::string& keep(std::string text);
 
@@ -127,6 +127,8 @@ class PluginLibraries {
   [[nodiscard]] std::vector<Copy> copies() const;
   // A configuration is loaded, from files, or, where they are among `copies`, from those.
   void begin(std::vector<Copy> copies = {});
+  // Whether one of these copies is not what its file holds now, which reads both.
+  [[nodiscard]] bool copies_differ() const;
 
  private:
   std::unique_ptr<Commons> commons_;

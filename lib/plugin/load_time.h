@@ -52,7 +52,6 @@ struct leat_config {
 
   // The value under `key`, or nullptr; either way the key is known from now on.
   const leat::Value* read(std::string_view key) const;
-  void report(const leat::Value& where, std::string message, std::string hint = {}) const;
   const leat_config* child(const leat::Value& table) const;
   // Reports the keys that were never asked for, here and in the tables below.
   void report_unknown() const;

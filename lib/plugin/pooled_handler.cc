@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "handlers/limited.h"
 #include "http/problem.h"
 #include "plugin/call.h"
 #include "plugin/errand.h"
@@ -51,8 +50,7 @@ pipeline::Verdict PooledHandler::handle(http::Exchange& exchange) {
   }
   if (started == LEAT_E_BUSY) {
     if (refused_ != nullptr) refused_->add(1);
-    // There is room: a response takes 64 fields, and only middleware has had a chance to add some.
-    (void)exchange.response.add("Retry-After", handlers::kRetryAfterS);
+    http::add_retry_after(exchange);
     exchange.send_problem(503, "Too many requests wait for their turn.");
   } else {
     http::send_out_of_memory(exchange);

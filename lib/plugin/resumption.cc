@@ -24,7 +24,7 @@ bool take(RequestState& state, SuspensionTable::Slot* slot) {
 
 int32_t check_open(http::Exchange& exchange, std::string_view function) {
   if (is_over(exchange)) return LEAT_E_STATE;
-  if (exchange.detached())
+  if (current_errand != nullptr)
     return refuse(function, "the handler runs on the pool: it may block, but it cannot suspend its request",
                   LEAT_E_THREAD);
   if (current_call.answering) return refuse(function, "the answer is on its way already", LEAT_E_STATE);

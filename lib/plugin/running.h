@@ -1,8 +1,8 @@
 // Running: which plugin code a thread is in, for whoever must name it when that code does not come back.
 //
 // running_now() reads what the host keeps for each callback anyway. For other threads a callback's title is
-// published: one store at its begin and one at its end, and no clock. Titles live as long as the plugin's
-// library, which is longer than any thread that may read them.
+// published: one store at its begin and one at its end, and no clock. Titles live in the
+// Commons, which last longer than any plugin and any thread that may read them.
 #pragma once
 
 #include <optional>

@@ -18,7 +18,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "http/service.h"
+#include "http/worker_context.h"
 #include "plugin/sdk/plugin.h"
 
 namespace leat::plugin {

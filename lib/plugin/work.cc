@@ -150,17 +150,22 @@ leat_gather_result Work::result() const {
 
 int32_t Work::deliver(const leat_scope* scope, leat_request* request, void* argument) {
   const std::unique_ptr<const Work> work(static_cast<const Work*>(argument));
-  // Last of all, also when the plugin throws.
+  // Last of all: whoever waits for it may end the instance.
   struct Delivered {
     ~Delivered() { desk->delivered(); }
     std::shared_ptr<WorkDesk> desk;
   } const delivered{work->desk_};
   const WorkOrder& order = work->order_;
   const leat_gather_result result = work->result();
-  if (order.gathered != nullptr) return order.gathered(scope, request, order.argument, &result);
-  if (result.failed == 0) return order.resume(scope, request, order.argument);
-  // What threw has left nothing to answer with.
-  order.resume(scope, nullptr, order.argument);
+  try {
+    if (order.gathered != nullptr) return order.gathered(scope, request, order.argument, &result);
+    if (result.failed == 0) return order.resume(scope, request, order.argument);
+    // What threw has left nothing to answer with.
+    order.resume(scope, nullptr, order.argument);
+  } catch (...) {
+    // Here and not where it was called from: without its request, it may be the last that the instance does.
+    work->handler_.complain_of_exception(request == nullptr ? Callee::kAfterItsEnd : "");
+  }
   return LEAT_ERROR;
 }
 

@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-#include "http/service.h"
+#include "http/worker_context.h"
 
 namespace leat::plugin {
 

@@ -26,12 +26,14 @@ Acceptor::Pause::Pause(Acceptor& owner)
     : net::Timer([](net::Timer& timer) { static_cast<Pause&>(timer).acceptor.on_pause(); }),
       acceptor(owner) {}
 
-Acceptor::Acceptor(net::Loop& loop, Connections& connections, Fd listener, uint32_t number, Give give)
+Acceptor::Acceptor(net::Loop& loop, Connections& connections, Fd listener, uint32_t number, Give give,
+                   uint32_t origin)
     : loop_(loop),
       connections_(connections),
       listener_(std::move(listener)),
       number_(number),
       give_(std::move(give)),
+      origin_(origin),
       pause_(*this) {}
 
 Acceptor::~Acceptor() { loop_.timers().stop(pause_); }
@@ -72,7 +74,7 @@ void Acceptor::on_completion(const net::Completion& completion) {
     if (give_) {
       give_(Fd(result));
     } else {
-      connections_.open(Fd(result));
+      connections_.open(Fd(result), origin_);
     }
   }
   if (armed_) return;

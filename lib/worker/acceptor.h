@@ -25,9 +25,11 @@ class Acceptor {
  public:
   // `listener` is a listening socket; other workers may hold duplicates of it. `number` tells this worker's
   // acceptors apart in tokens. `give`: what becomes of an accepted socket; nothing: it is one of
-  // `connections`.
+  // `connections`. `origin` is the listening socket's number among the daemon's, by which
+  // its options are found.
   using Give = std::function<void(Fd)>;
-  Acceptor(net::Loop& loop, Connections& connections, Fd listener, uint32_t number, Give give = {});
+  Acceptor(net::Loop& loop, Connections& connections, Fd listener, uint32_t number, Give give = {},
+           uint32_t origin = 0);
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
@@ -58,6 +60,7 @@ class Acceptor {
   Fd listener_;
   uint32_t number_;
   Give give_;
+  uint32_t origin_;
   bool armed_ = false;
   bool cancelling_ = false;
   bool stopping_ = false;

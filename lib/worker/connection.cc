@@ -3,8 +3,6 @@
 #include <fmt/core.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -55,30 +53,44 @@ constexpr uint64_t kLookForIdleEveryMs = 20;
 // Descriptors that are kept to tell clients that there are none: as many as are told at a time.
 constexpr size_t kReserve = 8;
 
+// Of a listening socket that says nothing of its own.
+const ListenerOptions kPlain;
+
 }  // namespace
+
+// What a transport makes of wire bytes is the protocol's input.
+class Connection::Sink final : public transport::PlainSink {
+ public:
+  explicit Sink(http::Protocol& protocol) : protocol_(protocol) {}
+  void plain(std::string_view bytes) override { protocol_.feed(bytes); }
+
+ private:
+  http::Protocol& protocol_;
+};
 
 Connection::Deadline::Deadline(Connection& owner)
     : net::Timer([](net::Timer& timer) { static_cast<Deadline&>(timer).connection.on_timer(); }),
       connection(owner) {}
 
-Connection::Connection(Connections& table, uint32_t slot, uint32_t generation, Fd fd,
-                       const net::PeerAddress& peer, bool has_place)
+Connection::Connection(Connections& table, net::Place place, Fd fd, const net::PeerAddress& peer,
+                       bool has_place, const ListenerOptions& listener)
     : table_(table),
-      slot_(slot),
-      generation_(generation),
-      fd_(std::move(fd)),
+      socket_(table.loop_.engine(), place, std::move(fd)),
       has_place_(has_place),
       idle_since_ms_(table.loop_.now_ms()),
+      opened_ms_(idle_since_ms_),
       timer_(*this),
       peer_(peer),
-      session_(table.http_, peer_.text(), slot) {}
-
-Connection::~Connection() {
-  ENSURE(!in_flight());
-  table_.loop_.timers().stop(timer_);
+      protocol_(table.protocols_.make({.address = peer_.text(), .owner = place.slot})),
+      listener_(listener) {
+  if (listener.transport)
+    channel_ = std::make_unique<transport::Channel>(listener.transport(), table.memory_);
 }
 
+Connection::~Connection() { table_.loop_.timers().stop(timer_); }
+
 void Connection::on_completion(const net::Completion& completion) {
+  socket_.on_completion(completion);
   switch (completion.token.op()) {
     case net::Op::Receive:
       on_received(completion);
@@ -95,41 +107,73 @@ void Connection::on_completion(const net::Completion& completion) {
 }
 
 void Connection::on_received(const net::Completion& completion) {
-  if (!completion.armed) receiving_ = cancelling_ = false;
   const int32_t result = completion.result;
   if (result > 0) {
-    if (state_ == State::TurnedAway) {
-      state_ = State::Open;
-      session_.turn_away();
-    } else if (state_ == State::Open) {
-      idle_since_ms_ = table_.loop_.now_ms();
-      dozing_ = false;  // the receive that it was to give up has come to something
-      session_.feed({completion.buffer.data, completion.buffer.size});
-    }
+    on_bytes({completion.buffer.data, completion.buffer.size});
   } else if (result == 0) {
     peer_ended_ = true;
-    if (state_ == State::Open) session_.feed_end();
-    if (state_ == State::Lingering || state_ == State::TurnedAway) begin_close(false);
+    if (state_ == State::Open) protocol_->feed_end();
+    if (state_ != State::Open || in_handshake()) begin_close(false);
   } else if (result == -ENOBUFS) {
-    table_.park(*this);
+    table_.sockets_.park(socket_.slot());
   } else if (result != -ECANCELED && result != -EINTR && result != -EAGAIN) {
     begin_close(false);
   }
 }
 
+void Connection::on_bytes(std::string_view bytes) {
+  if (state_ == State::TurnedAway) {
+    state_ = State::Open;
+    protocol_->turn_away();
+    if (channel_ == nullptr) return;
+  }
+  if (state_ != State::Open) return;
+  idle_since_ms_ = table_.loop_.now_ms();
+  dozing_ = false;  // the receive that it was to give up has come to something
+  if (channel_ == nullptr) [[likely]] {
+    protocol_->feed(bytes);
+  } else {
+    unseal(bytes);
+  }
+}
+
+void Connection::unseal(std::string_view wire) {
+  Sink sink(*protocol_);
+  channel_->received(wire, sink);
+  look_at_channel();
+}
+
+// It may have ended, or failed: then nobody can be answered any more.
+void Connection::look_at_channel() {
+  if (channel_->state() == transport::Transport::State::Ended) protocol_->feed_end();
+  if (channel_->state() == transport::Transport::State::Failed &&
+      !(protocol_->finished() && protocol_->cut()))
+    protocol_->disconnect();
+}
+
+void Connection::take_turn() {
+  if (state_ == State::Open && channel_ != nullptr) {
+    Sink sink(*protocol_);
+    channel_->take_turn(sink);
+    look_at_channel();
+  }
+  if (protocol_->wants_turn()) protocol_->take_turn();
+}
+
 void Connection::on_sent(int32_t result) {
-  sending_ = false;
   if (result >= 0) {
     if (state_ != State::Open) return;
-    session_.sent(static_cast<size_t>(result));
-    if (session_.idle()) idle_since_ms_ = table_.loop_.now_ms();
+    size_t size = static_cast<size_t>(result);
+    if (channel_ != nullptr) size = channel_->sent(size);
+    // A transport's own words, and a part of what was sealed, are nothing to the protocol.
+    if (channel_ == nullptr || size != 0) protocol_->sent(size);
+    if (idle()) idle_since_ms_ = table_.loop_.now_ms();
   } else if (result != -EINTR && result != -EAGAIN) {
     begin_close(false);
   }
 }
 
 void Connection::on_polled(int32_t events) {
-  polling_ = cancelling_ = false;
   if (std::exchange(watching_, false)) {
     if (state_ != State::Open) return;
     if (events < 0) {
@@ -137,7 +181,7 @@ void Connection::on_polled(int32_t events) {
     } else if ((events & (POLLHUP | POLLERR)) != 0) {
       begin_close(false);
     } else {
-      session_.peer_ended();
+      protocol_->peer_ended();
     }
   } else {
     dozing_ = false;
@@ -149,12 +193,15 @@ void Connection::on_timer() {
   const uint64_t now = table_.loop_.now_ms();
   if ((state_ == State::Lingering || state_ == State::TurnedAway) && now >= linger_until_ms_) {
     begin_close(false);
-  } else if (sending_ && now >= send_since_ms_ + table_.options_.send_timeout_ms) {
+  } else if (socket_.sending() && now >= send_since_ms_ + table_.options_.send_timeout_ms) {
     begin_close(true);
   } else if (state_ == State::Open) {
-    if (now >= session_.deadline_ms()) session_.deadline_passed();
-    if (session_.idle() && table_.options_.doze_after_ms != 0 &&
-        now >= idle_since_ms_ + table_.options_.doze_after_ms)
+    if (channel_ != nullptr && now >= deadline_ms() && now < protocol_->deadline_ms()) {
+      begin_close(false);  // its handshake takes too long
+      return;
+    }
+    if (now >= protocol_->deadline_ms()) protocol_->deadline_passed();
+    if (idle() && table_.options_.doze_after_ms != 0 && now >= idle_since_ms_ + table_.options_.doze_after_ms)
       dozing_ = true;
   }
   table_.touch(*this);
@@ -163,35 +210,45 @@ void Connection::on_timer() {
 Connection::Idler Connection::idler() const {
   if (state_ == State::Closing) return {};
   using Holds = Idler::Holds;
-  if (sending_) return {Holds::Answer, send_since_ms_, session_.footprint()};
-  const uint64_t owed_since_ms = session_.owed_since_ms();
+  if (socket_.sending()) return {Holds::Answer, send_since_ms_, footprint()};
+  const uint64_t owed_since_ms = protocol_->owed_since_ms();
   if (owed_since_ms == UINT64_MAX) return {};
-  return {Holds::Request, owed_since_ms, session_.footprint()};
+  return {Holds::Request, owed_since_ms, footprint()};
 }
 
 void Connection::give_up(Idler::Holds what) {
   if (what == Idler::Holds::Answer) begin_close(true);
-  if (what == Idler::Holds::Request) session_.give_up_input();
+  if (what == Idler::Holds::Request) protocol_->give_up_input();
   table_.touch(*this);
 }
 
 bool Connection::settle() {
   if (state_ == State::Open) {
-    if (session_.wants_turn()) table_.wait_turn(*this);
+    if (protocol_->wants_turn() || (channel_ != nullptr && channel_->transport().wants_turn()))
+      table_.wait_turn(*this);
     send_output();
-    if (session_.finished() && !sending_ && session_.output().empty()) finish();
+    if (protocol_->finished() && !socket_.sending() && all_sent()) finish();
   }
-  if (state_ == State::Closing) return !in_flight();
+  if (state_ == State::Closing) return !socket_.in_flight();
   steer_receive();
   set_timer();
   return false;
 }
 
 void Connection::send_output() {
-  if (sending_ || session_.output().empty()) return;
+  if (socket_.sending()) return;
+  const transport::Output* output = &protocol_->output();
+  if (channel_ != nullptr) {
+    output = &channel_->to_send(*output);
+    look_at_channel();
+    // The last of it was sealed and sent: the peer is told that nobody cut it.
+    if (output->empty() && protocol_->finished() && !protocol_->cut() && all_sent() && !channel_->end())
+      return;
+  }
+  if (output->empty()) return;
   std::array<std::string_view, net::Engine::kMostParts> pieces;
   std::array<iovec, net::Engine::kMostParts> parts;
-  const size_t count = session_.output().gather(pieces);
+  const size_t count = output->gather(pieces);
   size_t used = 0;
   size_t left = kMostSend;
   for (; used < count && left > 0; ++used) {
@@ -199,37 +256,27 @@ void Connection::send_output() {
     parts[used] = {const_cast<char*>(pieces[used].data()), size};
     left -= size;
   }
-  table_.loop_.engine().send(token(net::Op::Send), fd_.get(), std::span(parts).first(used));
-  sending_ = true;
+  socket_.send(std::span(parts).first(used));
   send_since_ms_ = table_.loop_.now_ms();
 }
 
-// Starts or stops receiving as the session wants it.
+// Starts or stops receiving as the protocol wants it.
 void Connection::steer_receive() {
   if (peer_ended_) return;
-  net::Engine& engine = table_.loop_.engine();
-  const bool wanted = state_ == State::Lingering || session_.wants_input();
-  if (receiving_) {
-    if ((!wanted || dozing_) && !cancelling_) {
-      engine.cancel(token(net::Op::Receive));
-      cancelling_ = true;
-    }
-  } else if (polling_) {
-    if (watching_ && wanted && !cancelling_) {
-      engine.cancel(token(net::Op::Poll));
-      cancelling_ = true;
-    }
+  const bool wanted = state_ == State::Lingering || protocol_->wants_input() || in_handshake();
+  if (socket_.receiving()) {
+    if (!wanted || dozing_) socket_.stop_receiving();
+  } else if (socket_.polling()) {
+    if (watching_ && wanted) socket_.stop_receiving();
   } else if (!wanted) {
     watch_end();
   } else {
     unread_since_ms_ = 0;
-    if (parked) return;
+    if (table_.sockets_.is_parked(socket_.slot())) return;
     if (dozing_) {
-      engine.poll(token(net::Op::Poll), fd_.get());
-      polling_ = true;
+      socket_.poll();
     } else {
-      engine.receive(token(net::Op::Receive), fd_.get());
-      receiving_ = true;
+      socket_.receive();
     }
   }
 }
@@ -240,21 +287,33 @@ void Connection::watch_end() {
   const uint64_t now = table_.loop_.now_ms();
   if (unread_since_ms_ == 0) unread_since_ms_ = now;
   if (now < watch_end_ms()) return;
-  table_.loop_.engine().poll_end(token(net::Op::Poll), fd_.get());
-  polling_ = watching_ = true;
+  socket_.poll_end();
+  watching_ = true;
 }
 
 // When to. Not during a send, which fails where the peer has gone, and not once its end is known.
 uint64_t Connection::watch_end_ms() const {
-  const bool watch = unread_since_ms_ != 0 && !in_flight() && !session_.half_closed();
+  const bool watch = unread_since_ms_ != 0 && !socket_.in_flight() && !protocol_->half_closed();
   return watch ? unread_since_ms_ + kWatchEndAfterMs : UINT64_MAX;
 }
 
+// All that is owed has left, or never will.
+bool Connection::all_sent() {
+  if (channel_ == nullptr) return protocol_->output().empty();
+  const bool failed = channel_->state() == transport::Transport::State::Failed;
+  return channel_->empty() && (failed || protocol_->output().empty());
+}
+
+uint64_t Connection::deadline_ms() const {
+  if (!in_handshake()) return protocol_->deadline_ms();
+  return std::min(protocol_->deadline_ms(), opened_ms_ + listener_.handshake_timeout_ms);
+}
+
 void Connection::set_timer() {
-  uint64_t next = session_.deadline_ms();
+  uint64_t next = deadline_ms();
   if (state_ == State::Lingering || state_ == State::TurnedAway) next = linger_until_ms_;
-  if (sending_) next = std::min(next, send_since_ms_ + table_.options_.send_timeout_ms);
-  if (state_ == State::Open && !dozing_ && table_.options_.doze_after_ms != 0 && session_.idle())
+  if (socket_.sending()) next = std::min(next, send_since_ms_ + table_.options_.send_timeout_ms);
+  if (state_ == State::Open && !dozing_ && table_.options_.doze_after_ms != 0 && idle())
     next = std::min(next, idle_since_ms_ + table_.options_.doze_after_ms);
   if (unread_since_ms_ != 0) next = std::min(next, watch_end_ms());
   if (next == UINT64_MAX) {
@@ -264,25 +323,28 @@ void Connection::set_timer() {
   }
 }
 
-// The last byte is with the kernel: ends the connection in the way its session asks for.
+// The last byte is with the kernel: ends the connection in the way its protocol asks for.
 void Connection::finish() {
-  if (session_.cut() || !session_.linger() || peer_ended_) {
-    begin_close(session_.cut());
+  // A failed handshake cut nothing, and why it failed is to arrive.
+  const bool refused = channel_ != nullptr && !channel_->was_open() && !peer_ended_ &&
+                       channel_->state() == transport::Transport::State::Failed;
+  if (!refused && (protocol_->cut() || !protocol_->linger() || peer_ended_)) {
+    begin_close(protocol_->cut());
     return;
   }
-  ::shutdown(fd_.get(), SHUT_WR);
+  socket_.shut_down_sending();
   state_ = State::Lingering;
   linger_until_ms_ = table_.loop_.now_ms() + table_.options_.linger_timeout_ms;
 }
 
 void Connection::drain() {
   if (state_ == State::TurnedAway) return;  // it is about to end
-  session_.drain();
+  protocol_->drain();
   table_.touch(*this);
 }
 
 void Connection::turn_away() {
-  if (state_ != State::Open || session_.finished()) return;
+  if (state_ != State::Open || protocol_->finished()) return;
   state_ = State::TurnedAway;
   linger_until_ms_ = table_.loop_.now_ms() + kTurnAwayMs;
   give_place();
@@ -290,14 +352,9 @@ void Connection::turn_away() {
 }
 
 uint64_t Connection::idle_since_ms() const {
-  if (state_ != State::Open || sending_ || peer_ended_ || !session_.idle()) return UINT64_MAX;
-  const bool fresh = session_.requests() == 0 && table_.loop_.now_ms() < idle_since_ms_ + kFreshMs;
+  if (state_ != State::Open || socket_.sending() || peer_ended_ || !idle()) return UINT64_MAX;
+  const bool fresh = protocol_->requests() == 0 && table_.loop_.now_ms() < idle_since_ms_ + kFreshMs;
   return fresh ? UINT64_MAX : idle_since_ms_;
-}
-
-bool Connection::silent() const {
-  int unread = 0;
-  return ::ioctl(fd_.get(), FIONREAD, &unread) == 0 && unread == 0;
 }
 
 bool Connection::take_place() {
@@ -321,22 +378,10 @@ void Connection::begin_close(bool reset) {
   if (state_ == State::Closing) return;
   state_ = State::Closing;
   give_place();
-  session_.disconnect();
+  protocol_->disconnect();
   table_.loop_.timers().stop(timer_);
   table_.touch(*this);
-  if (reset) {
-    const linger now{.l_onoff = 1, .l_linger = 0};
-    ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
-  }
-  if (!in_flight()) return;
-  // The ring holds a reference to the socket while an operation is in flight, so that closing the descriptor
-  // would tell the peer nothing. A shutdown does, and it ends the operations; it is no way to a reset,
-  // though.
-  if (!reset && ::shutdown(fd_.get(), SHUT_RDWR) == 0) return;
-  net::Engine& engine = table_.loop_.engine();
-  if (receiving_) engine.cancel(token(net::Op::Receive));
-  if (polling_) engine.cancel(token(net::Op::Poll));
-  if (sending_) engine.cancel(token(net::Op::Send));
+  socket_.close(reset);
 }
 
 Connections::Soon::Soon(Connections& owner)
@@ -344,36 +389,31 @@ Connections::Soon::Soon(Connections& owner)
 
 Connections::Look::Look(Connections&) : net::Timer([](net::Timer&) {}) {}
 
-Connections::Connections(net::Loop& loop, http::SessionEnvironment& http, const ConnectionOptions& options)
-    : loop_(loop), http_(http), options_(options), soon_(*this), look_(*this) {
+Connections::Connections(net::Loop& loop, http::ProtocolFactory& protocols, transport::OutputMemory memory,
+                         const ConnectionOptions& options)
+    : loop_(loop), protocols_(protocols), memory_(memory), options_(options), soon_(*this), look_(*this) {
   turning_all_away_ = !restore_reserve();
 }
 
 Connections::~Connections() {
-  ENSURE(count_ == 0);
   loop_.timers().stop(soon_);
   loop_.timers().stop(look_);
 }
 
-void Connections::open(Fd fd) {
-  if (free_slots_.empty()) {
-    free_slots_.push_back(static_cast<uint32_t>(slots_.size()));
-    slots_.emplace_back();
-  }
-  const uint32_t slot = free_slots_.back();
-  free_slots_.pop_back();
-  Slot& entry = slots_[slot];
+void Connections::open(Fd fd, uint32_t listener) {
   const net::PeerAddress peer = net::peer_of(fd.get());
   const bool may_enter = options_.addresses == nullptr || options_.addresses->enter(peer.group, crowded());
-  entry.connection =
-      std::make_unique<Connection>(*this, slot, entry.generation, std::move(fd), peer, may_enter);
-  Connection& connection = *entry.connection;
-  ++count_;
+  const ListenerOptions& options =
+      listener < options_.listeners.size() ? options_.listeners[listener] : kPlain;
+  Connection& connection = sockets_.open([&](net::Place place) {
+    return std::make_unique<Connection>(*this, place, std::move(fd), peer, may_enter, options);
+  });
   ++opened_;
   if (options_.opened != nullptr) options_.opened->add(1);
   touch(connection);
   if (may_enter) ++places_;
-  if (!may_enter || places_ > options_.most || turning_all_away_) newcomers_.push_back(slot);
+  if (!may_enter || places_ > options_.most || turning_all_away_)
+    newcomers_.push_back(connection.place().slot);
 }
 
 // Finds places for those that came when there was none, at the end of a turn, when everything that has come
@@ -381,7 +421,7 @@ void Connections::open(Fd fd) {
 void Connections::make_room() {
   size_t gave_up = 0;
   for (const uint32_t slot : newcomers_) {
-    Connection& newcomer = *slots_[slot].connection;
+    Connection& newcomer = *sockets_.at(slot);
     if (newcomer.has_place()) continue;
     if (turning_all_away_) {
       turn_away(newcomer);
@@ -396,7 +436,7 @@ void Connections::make_room() {
                  options_.most, gave_up, gave_up == 1 ? " was" : "s were");
   for (; places_ > options_.most || turning_all_away_; newcomers_.pop_back()) {
     if (newcomers_.empty()) break;
-    Connection& latest = *slots_[newcomers_.back()].connection;
+    Connection& latest = *sockets_.at(newcomers_.back());
     if (!latest.has_place()) continue;
     if (!turning_all_away_)
       log::limited(
@@ -452,13 +492,12 @@ bool Connections::give_up_one(IdleList& list) {
     while (!list.found.empty()) {
       const Idle candidate = list.found.back();
       list.found.pop_back();
-      const Slot& slot = slots_[candidate.slot];
+      Connection* const connection = sockets_.find(candidate.place);
       // Not if it has been of use since it was found, or if it is about to be.
-      if (slot.connection == nullptr || slot.generation != candidate.generation ||
-          slot.connection->idle_since_ms() != candidate.since_ms || !slot.connection->silent())
+      if (connection == nullptr || connection->idle_since_ms() != candidate.since_ms || !connection->silent())
         continue;
       if (options_.given_up != nullptr) options_.given_up->add(1);
-      slot.connection->abandon();
+      connection->abandon();
       return true;
     }
     if (look == 0) find_idle(list);
@@ -469,15 +508,14 @@ bool Connections::give_up_one(IdleList& list) {
 
 void Connections::find_idle(IdleList& list) {
   if (loop_.now_ms() < list.look_ms) return;
-  for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
-    const Connection* const connection = slots_[slot].connection.get();
-    if (connection == nullptr || (list.group != 0 && connection->peer().group != list.group)) continue;
-    const uint64_t since_ms = connection->idle_since_ms();
-    if (since_ms != UINT64_MAX) list.found.push_back({since_ms, slot, slots_[slot].generation});
-  }
+  sockets_.for_each([&](const Connection& connection) {
+    if (list.group != 0 && connection.peer().group != list.group) return;
+    const uint64_t since_ms = connection.idle_since_ms();
+    if (since_ms != UINT64_MAX) list.found.push_back({since_ms, connection.place()});
+  });
   const size_t some = std::min(list.found.size(), std::max(kLeastIdle, list.found.size() / kIdleShare));
   std::ranges::partial_sort(list.found, list.found.begin() + static_cast<std::ptrdiff_t>(some), {},
-                            [](const Idle& each) { return std::pair(each.since_ms, each.slot); });
+                            [](const Idle& each) { return std::pair(each.since_ms, each.place.slot); });
   list.found.resize(some);
   std::ranges::reverse(list.found);
   // Of one address's that are found, those of another may take the place before they are used up.
@@ -506,13 +544,10 @@ bool Connections::restore_reserve() {
 }
 
 void Connections::on_completion(const net::Completion& completion) {
-  const uint32_t slot = completion.token.slot();
-  if (slot < slots_.size() && slots_[slot].connection != nullptr &&
-      slots_[slot].generation == completion.token.generation()) {
-    Connection& connection = *slots_[slot].connection;
-    touch(connection);
-    connection.on_completion(completion);
-    if (draining_) connection.drain();  // it may have been accepted since
+  if (Connection* const connection = sockets_.find(completion.token)) {
+    touch(*connection);
+    connection->on_completion(completion);
+    if (draining_) connection->drain();  // it may have been accepted since
   }
   if (completion.buffer.id != net::Buffer::kNone) loop_.engine().release(completion.buffer.id);
 }
@@ -520,25 +555,25 @@ void Connections::on_completion(const net::Completion& completion) {
 void Connections::touch(Connection& connection) {
   if (connection.dirty) return;
   connection.dirty = true;
-  dirty_.push_back(connection.session().owner());
+  dirty_.push_back(connection.protocol().owner());
 }
 
-void Connections::touch(http::Session& session) { touch(*slots_[session.owner()].connection); }
+void Connections::touch(const http::Protocol& protocol) { touch(*sockets_.at(protocol.owner())); }
 
 void Connections::on_turn_end() {
   watch_memory();
   if (!newcomers_.empty()) [[unlikely]]
     make_room();
   settle_dirty();
-  if (!parked_.empty()) {
-    unpark();
+  if (sockets_.has_parked()) {
+    sockets_.unpark(loop_.engine().free_buffers(), [this](Connection& connection) { touch(connection); });
     settle_dirty();
   }
 }
 
-// Memory is short where more is used than is good: here, and in Session::wants_input().
+// Memory is short where more is used than is good: here, and in Protocol::wants_input().
 void Connections::watch_memory() {
-  const BlockPool& memory = http_.memory.blocks;
+  const BlockPool& memory = memory_.blocks;
   // It takes less to begin than to end, or all would be looked at whenever it goes up and down a little.
   const bool filling = memory.is_filling() || (filling_ && memory.used() > memory.most() / 8 * 3);
   if (filling != filling_) [[unlikely]] {
@@ -547,8 +582,7 @@ void Connections::watch_memory() {
       // Who receives only to notice that its peer leaves is to stop, or may go on.
       filling_ = filling;
       swept_ms_ = now;
-      for (const Slot& slot : slots_)
-        if (slot.connection != nullptr) touch(*slot.connection);
+      sockets_.for_each([this](Connection& connection) { touch(connection); });
     } else if (!look_.running()) {
       loop_.timers().start(look_, swept_ms_ + kSweepEveryMs);
     }
@@ -583,34 +617,32 @@ void Connections::relieve() {
   using Holds = Connection::Idler::Holds;
   struct Candidate {
     uint64_t weight;
-    uint32_t slot;
+    Connection* connection;
     Holds holds;
     size_t bytes;
   };
   std::vector<Candidate> candidates;
   Relief relief;
-  const BlockPool& memory = http_.memory.blocks;
-  for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
-    Connection* const connection = slots_[slot].connection.get();
-    if (connection == nullptr) continue;
-    if (const size_t bytes = connection->session().waiting_input(); bytes > 0) {
+  const BlockPool& memory = memory_.blocks;
+  sockets_.for_each([&](Connection& connection) {
+    if (const size_t bytes = connection.protocol().waiting_input(); bytes > 0) {
       relief.waiting.add(bytes);
       // More than one block of it is nobody's need.
       if (memory.is_short() && bytes > Block::kSize) {
-        connection->give_up(Holds::Request);
+        connection.give_up(Holds::Request);
         ++given_up_;
-        continue;
+        return;
       }
     }
-    const Connection::Idler idler = connection->idler();
+    const Connection::Idler idler = connection.idler();
     if (idler.holds == Holds::Nothing || now < idler.since_ms + kGraceMs) {
-      if (const size_t bytes = connection->session().footprint(); bytes != 0) relief.others.add(bytes);
-      continue;
+      if (const size_t bytes = connection.protocol().footprint(); bytes != 0) relief.others.add(bytes);
+      return;
     }
     (idler.holds == Holds::Answer ? relief.answers : relief.requests).add(idler.bytes);
     if (memory.is_short() && idler.bytes != 0)
-      candidates.push_back({(now - idler.since_ms) * idler.bytes, slot, idler.holds, idler.bytes});
-  }
+      candidates.push_back({(now - idler.since_ms) * idler.bytes, &connection, idler.holds, idler.bytes});
+  });
   std::ranges::sort(candidates, std::greater(), &Candidate::weight);
   // What is taken back here comes back when its sends have ended.
   const size_t enough = memory.most() / 2;
@@ -618,7 +650,7 @@ void Connections::relieve() {
   for (const Candidate& candidate : candidates) {
     if (left <= enough) break;
     left -= std::min(left, candidate.bytes);
-    slots_[candidate.slot].connection->give_up(candidate.holds);
+    candidate.connection->give_up(candidate.holds);
     ++given_up_;
   }
   tell_of_memory(relief);
@@ -626,7 +658,7 @@ void Connections::relieve() {
 
 void Connections::tell_of_memory(const Relief& relief) {
   const uint64_t now = loop_.now_ms();
-  const BlockPool& memory = http_.memory.blocks;
+  const BlockPool& memory = memory_.blocks;
   const size_t refused = memory.refusals() - refusals_told_;
   if ((refused == 0 && given_up_ == 0) || (now < told_ms_ + kTellEveryMs && told_ms_ != 0)) return;
   told_ms_ = now;
@@ -645,7 +677,7 @@ void Connections::tell_of_memory(const Relief& relief) {
   if (holders.empty()) holders = "no connection holds any now";
   log::warn(
       "memory is out: worker {} uses {} of {} KiB of limits.memory; {}; refused {} times, took back from {}",
-      http_.worker.index(), memory.used() / 1024, memory.most() / 1024, holders, refused, given_up);
+      worker(), memory.used() / 1024, memory.most() / 1024, holders, refused, given_up);
 }
 
 void Connections::settle_dirty() {
@@ -654,7 +686,7 @@ void Connections::settle_dirty() {
   while (!dirty_.empty()) {
     settling_.swap(dirty_);
     for (const uint32_t slot : settling_) {
-      Connection* connection = slots_[slot].connection.get();
+      Connection* connection = sockets_.at(slot);
       if (connection == nullptr) continue;  // it ended in an earlier round
       connection->dirty = false;
       if (connection->settle()) free(slot);
@@ -666,7 +698,7 @@ void Connections::settle_dirty() {
 void Connections::wait_turn(Connection& connection) {
   if (connection.waiting_turn) return;
   connection.waiting_turn = true;
-  waiting_turn_.push_back(connection.session().owner());
+  waiting_turn_.push_back(connection.protocol().owner());
   loop_.timers().start(soon_, loop_.now_ms());
 }
 
@@ -674,49 +706,27 @@ void Connections::give_turns() {
   std::vector<uint32_t> turns;
   turns.swap(waiting_turn_);
   for (const uint32_t slot : turns) {
-    Connection* connection = slots_[slot].connection.get();
+    Connection* connection = sockets_.at(slot);
     if (connection == nullptr || !connection->waiting_turn) continue;
     connection->waiting_turn = false;
-    connection->session().take_turn();
+    connection->take_turn();
     touch(*connection);
   }
-}
-
-void Connections::park(Connection& connection) {
-  if (connection.parked) return;
-  connection.parked = true;
-  parked_.push_back(connection.session().owner());
-}
-
-// Lets as many parked connections receive as there are buffers: more would only fail again at once.
-void Connections::unpark() {
-  const size_t count = std::min<size_t>(parked_.size(), loop_.engine().free_buffers());
-  for (size_t i = 0; i < count; ++i) {
-    Connection* connection = slots_[parked_[i]].connection.get();
-    if (connection == nullptr || !connection->parked) continue;
-    connection->parked = false;
-    touch(*connection);
-  }
-  parked_.erase(parked_.begin(), parked_.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 void Connections::drain_all() {
   draining_ = true;
-  for (Slot& slot : slots_)
-    if (slot.connection) slot.connection->drain();
+  sockets_.for_each([](Connection& connection) { connection.drain(); });
 }
 
 void Connections::abandon_all() {
-  for (Slot& slot : slots_)
-    if (slot.connection) slot.connection->abandon();
+  sockets_.for_each([](Connection& connection) { connection.abandon(); });
 }
 
 void Connections::free(uint32_t slot) {
-  if (slots_[slot].connection->turned_away) --turned_away_;
-  slots_[slot].connection.reset();
-  slots_[slot].generation = (slots_[slot].generation + 1) & 0xffffff;
-  free_slots_.push_back(slot);
-  if (--count_ == 0) loop_.timers().stop(look_);
+  if (sockets_.at(slot)->turned_away) --turned_away_;
+  sockets_.free(slot);
+  if (sockets_.count() == 0) loop_.timers().stop(look_);
   if (options_.closed != nullptr) options_.closed->add(1);
 }
 

@@ -1,7 +1,7 @@
-// Connection: where bytes meet HTTP. One accepted socket, its session, and the operations in flight for it.
+// Connection: where bytes meet HTTP. One accepted socket, its protocol, and the operations in flight for it.
 //
-//   engine completions -> Connection -> Session::feed / sent
-//   Session::output    -> Connection -> engine send        (once a turn, in settle())
+//   engine completions -> Connection (-> Transport) -> Protocol::feed / sent
+//   Protocol::output (-> Transport) -> Connection -> engine send        (once a turn, in settle())
 //
 // It is in one of these states and only moves forward, but for one that was turned away, which is
 // Open again once it has asked:
@@ -21,45 +21,28 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "base/fd.h"
 #include "base/metrics.h"
-#include "http/session.h"
+#include "http/protocol.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "net/socket.h"
+#include "transport/transport.h"
+#include "worker/options.h"
 
 namespace leat::worker {
-
-class AddressCounts;
-
-struct ConnectionOptions {
-  uint32_t most = 65'536;  // connections of one worker, without those that are turned away
-  // Connections that are being turned away. They are gone within moments, or a few seconds where the client
-  // takes its time; 256 are 128 a second at the worst.
-  uint32_t most_turned_away = 256;
-  uint32_t send_timeout_ms = 30'000;   // without progress of a send
-  uint32_t linger_timeout_ms = 2'000;  // in Lingering
-  // After so long without a request an armed receive (864 bytes of kernel memory) becomes a poll (256).
-  uint32_t doze_after_ms = 10'000;
-  uint32_t worker = 0;  // its number, for the log
-  // Of all workers; null: a client may have all connections.
-  AddressCounts* addresses = nullptr;
-  // Counters, which must outlive the connections; null where nobody counts.
-  metrics::Metric* opened = nullptr;
-  metrics::Metric* closed = nullptr;
-  metrics::Metric* given_up = nullptr;
-  metrics::Metric* turned_away = nullptr;
-};
 
 class Connections;
 struct Relief;
 
 class Connection {
  public:
-  Connection(Connections& table, uint32_t slot, uint32_t generation, Fd fd, const net::PeerAddress& peer,
-             bool has_place);
+  Connection(Connections& table, net::Place place, Fd fd, const net::PeerAddress& peer, bool has_place,
+             const ListenerOptions& listener);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -71,13 +54,15 @@ class Connection {
   void drain();
   // Closes now, whatever is under way.
   void abandon() { begin_close(false); }
+  // Goes on with what one turn had no time for.
+  void take_turn();
   // Before it has received anything: what it asks for is answered with a 503, and it gives its place to
   // others.
   void turn_away();
   // Since when it could be given up for another, in the loop's milliseconds; UINT64_MAX: it could not.
   [[nodiscard]] uint64_t idle_since_ms() const;
   // Whether nothing has come that is not received yet.
-  [[nodiscard]] bool silent() const;
+  [[nodiscard]] bool silent() const { return socket_.silent(); }
 
   // Memory that is held for a peer who lets us wait: an answer that is not read, or a request of which the
   // rest does not come.
@@ -95,10 +80,9 @@ class Connection {
   // Tries to, where its address had too many connections. False: it still has.
   bool take_place();
   [[nodiscard]] const net::PeerAddress& peer() const { return peer_; }
-  [[nodiscard]] http::Session& session() { return session_; }
-  [[nodiscard]] uint32_t generation() const { return generation_; }
+  [[nodiscard]] http::Protocol& protocol() { return *protocol_; }
+  [[nodiscard]] net::Place place() const { return {socket_.slot(), socket_.generation()}; }
   bool dirty = false;         // in the table's list for this turn's end
-  bool parked = false;        // in the table's list of those that wait for receive buffers
   bool waiting_turn = false;  // in the table's list for the next turn
   bool turned_away = false;   // one of those that the table counts as such
 
@@ -109,7 +93,12 @@ class Connection {
     Connection& connection;
   };
 
+  class Sink;
+
   void on_received(const net::Completion& completion);
+  void on_bytes(std::string_view bytes);
+  void unseal(std::string_view wire);
+  void look_at_channel();
   void on_sent(int32_t result);
   void on_polled(int32_t events);
   void on_timer();
@@ -117,33 +106,38 @@ class Connection {
   void give_place();
   void finish();
   void send_output();
+  [[nodiscard]] bool all_sent();
+  // Nothing is asked for, and nothing is owed.
+  [[nodiscard]] bool idle() const { return protocol_->idle() && (channel_ == nullptr || channel_->empty()); }
+  [[nodiscard]] bool in_handshake() const {
+    return channel_ != nullptr && channel_->state() == transport::Transport::State::Handshake;
+  }
+  [[nodiscard]] uint64_t deadline_ms() const;
+  [[nodiscard]] size_t footprint() const {
+    return protocol_->footprint() + (channel_ == nullptr ? 0 : channel_->footprint());
+  }
   void steer_receive();
   void watch_end();
   [[nodiscard]] uint64_t watch_end_ms() const;
   void set_timer();
-  [[nodiscard]] bool in_flight() const { return receiving_ || polling_ || sending_; }
-  [[nodiscard]] net::Token token(net::Op op) const { return {op, slot_, generation_}; }
 
   Connections& table_;
-  uint32_t slot_;
-  uint32_t generation_;
-  Fd fd_;
+  net::Socket socket_;
   State state_ = State::Open;
   bool has_place_;
-  bool receiving_ = false;
-  bool polling_ = false;
-  bool watching_ = false;  // ... for the peer's end alone
-  bool sending_ = false;
-  bool cancelling_ = false;  // the receive or poll was asked to end
+  bool watching_ = false;    // the poll in flight is for the peer's end alone
   bool dozing_ = false;      // idle for long: a poll instead of a receive
   bool peer_ended_ = false;  // end of file was received
   uint64_t send_since_ms_ = 0;
   uint64_t idle_since_ms_ = 0;
   uint64_t linger_until_ms_ = 0;
+  const uint64_t opened_ms_;
   uint64_t unread_since_ms_ = 0;  // no receive is wanted; 0: one is
   Deadline timer_;
   const net::PeerAddress peer_;
-  http::Session session_;
+  const std::unique_ptr<http::Protocol> protocol_;
+  const ListenerOptions& listener_;
+  std::unique_ptr<transport::Channel> channel_;  // null: the socket is plain
 };
 
 // All connections of a worker, by slot, and their work lists. Slots are recycled; a token's generation tells
@@ -158,13 +152,15 @@ class Connection {
 // lingers, so that no reset overtakes it.
 class Connections {
  public:
-  Connections(net::Loop& loop, http::SessionEnvironment& http, const ConnectionOptions& options);
+  Connections(net::Loop& loop, http::ProtocolFactory& protocols, transport::OutputMemory memory,
+              const ConnectionOptions& options);
   ~Connections();  // all must have ended
   Connections(const Connections&) = delete;
   Connections& operator=(const Connections&) = delete;
 
-  // Takes over an accepted socket. Whether it can stay is seen at the turn's end.
-  void open(Fd fd);
+  // Takes over a socket that the listening one of this number accepted. Whether it can stay is seen at the
+  // turn's end.
+  void open(Fd fd, uint32_t listener = 0);
   // Gives up `count` idle connections at most, for want of descriptors; returns how many.
   size_t give_up_idle(size_t count);
   // Lets go of the descriptors that are kept for this, so that some clients can be taken to be turned away,
@@ -178,10 +174,10 @@ class Connections {
   void on_turn_end();
   void drain_all();
   void abandon_all();
-  // The owner of a session (each belongs to a connection of its worker) wants to be settled this turn.
-  void touch(http::Session& session);
+  // The owner of a protocol (each belongs to a connection of its worker) wants to be settled this turn.
+  void touch(const http::Protocol& protocol);
 
-  [[nodiscard]] size_t count() const { return count_; }
+  [[nodiscard]] size_t count() const { return sockets_.count(); }
   // No more can be taken, not even to turn them away.
   [[nodiscard]] bool full() const {
     return turned_away_ >= options_.most_turned_away && places_ >= options_.most;
@@ -194,14 +190,9 @@ class Connections {
 
  private:
   friend class Connection;
-  struct Slot {
-    std::unique_ptr<Connection> connection;
-    uint32_t generation = 0;
-  };
   struct Idle {
     uint64_t since_ms;
-    uint32_t slot;
-    uint32_t generation;
+    net::Place place;
   };
   // Some of those that are idle for the longest: of all, or of one client address.
   struct IdleList {
@@ -217,8 +208,6 @@ class Connections {
   bool give_up_one(IdleList& list);
   void find_idle(IdleList& list);
   void turn_away(Connection& connection);
-  void park(Connection& connection);
-  void unpark();
   void give_turns();
   void wait_turn(Connection& connection);
   void watch_memory();
@@ -227,16 +216,14 @@ class Connections {
   void free(uint32_t slot);
 
   net::Loop& loop_;
-  http::SessionEnvironment& http_;
+  http::ProtocolFactory& protocols_;
+  transport::OutputMemory memory_;
   ConnectionOptions options_;
-  std::vector<Slot> slots_;
-  std::vector<uint32_t> free_slots_;
+  net::SocketTable<Connection> sockets_;
   std::vector<uint32_t> dirty_;     // settled at this turn's end
   std::vector<uint32_t> settling_;  // the same, while it is walked
-  std::vector<uint32_t> parked_;    // oldest first
-  size_t count_ = 0;
-  size_t places_ = 0;       // taken
-  size_t turned_away_ = 0;  // those that were, and have not ended
+  size_t places_ = 0;               // taken
+  size_t turned_away_ = 0;          // those that were, and have not ended
   bool turning_all_away_ = false;
   std::vector<Fd> reserve_;
   std::vector<uint32_t> newcomers_;  // of this turn, for whom there was no place

@@ -11,7 +11,8 @@
 #include <memory>
 #include <vector>
 
-#include "http/service.h"
+#include "http/exchange.h"
+#include "http/worker_context.h"
 #include "net/timers.h"
 
 namespace leat::worker {

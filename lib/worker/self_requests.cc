@@ -13,21 +13,20 @@ struct SelfRequests::One : net::Timer {
           one.requests.run(one);
         }),
         requests(owner),
-        session(owner.http_, "self", slot),
+        protocol(owner.protocols_.make({.address = "self", .owner = slot, .internal = true})),
         head(bytes),
-        until_ms(owner.loop_.now_ms() + owner.http_.limits.answer_timeout_ms) {
-    session.set_internal();
-  }
+        until_ms(owner.loop_.now_ms() + owner.limits_.answer_timeout_ms) {}
 
   SelfRequests& requests;
-  http::Session session;
+  std::unique_ptr<http::Protocol> protocol;
   std::string head;  // until it is fed
   uint64_t until_ms;
   uint64_t answered_bytes = 0;
 };
 
-SelfRequests::SelfRequests(net::Loop& loop, http::SessionEnvironment& http, const SelfRequestOptions& options)
-    : loop_(loop), http_(http), options_(options) {}
+SelfRequests::SelfRequests(net::Loop& loop, http::ProtocolFactory& protocols, const http::Limits& limits,
+                           const SelfRequestOptions& options)
+    : loop_(loop), protocols_(protocols), limits_(limits), options_(options) {}
 
 SelfRequests::~SelfRequests() { abandon_all(); }
 
@@ -44,33 +43,33 @@ bool SelfRequests::ask(std::string_view head) {
   return true;
 }
 
-void SelfRequests::touch(const http::Session& session) {
-  loop_.timers().start(*ones_[session.owner()], loop_.now_ms());
+void SelfRequests::touch(const http::Protocol& protocol) {
+  loop_.timers().start(*ones_[protocol.owner()], loop_.now_ms());
 }
 
 void SelfRequests::run(One& one) {
-  http::Session& session = one.session;
+  http::Protocol& protocol = *one.protocol;
   if (!one.head.empty()) {
-    session.feed(std::exchange(one.head, {}));
+    protocol.feed(std::exchange(one.head, {}));
   } else {
-    session.deadline_passed();  // if it has
+    protocol.deadline_passed();  // if it has
   }
-  if (session.wants_turn()) session.take_turn();
-  const size_t size = session.output().size();
+  if (protocol.wants_turn()) protocol.take_turn();
+  const size_t size = protocol.output().size();
   if (size != 0) {
     one.answered_bytes += size;
-    session.sent(size);
+    protocol.sent(size);
   }
   const uint64_t now = loop_.now_ms();
-  const bool over = session.finished() && session.output().empty();
+  const bool over = protocol.finished() && protocol.output().empty();
   if (over || one.answered_bytes > options_.most_bytes || now >= one.until_ms) return end(one);
-  const bool more = !session.output().empty() || session.wants_turn() || session.finished();
-  loop_.timers().start(one, more ? now : std::min(one.until_ms, session.deadline_ms()));
+  const bool more = !protocol.output().empty() || protocol.wants_turn() || protocol.finished();
+  loop_.timers().start(one, more ? now : std::min(one.until_ms, protocol.deadline_ms()));
 }
 
 void SelfRequests::end(One& one) {
-  const uint32_t slot = one.session.owner();
-  one.session.disconnect();
+  const uint32_t slot = one.protocol->owner();
+  one.protocol->disconnect();
   loop_.timers().stop(one);
   ones_[slot].reset();
   free_.push_back(slot);

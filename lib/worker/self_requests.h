@@ -1,7 +1,7 @@
 // SelfRequests: requests that a worker makes to itself, without a client, as the response cache does to have
 // what is stale made anew while it is served (WorkerContext::ask_self).
 //
-// Each is a session like a connection's, fed with a head that no socket brought; its answer is dropped as it
+// Each is a protocol like a connection's, fed with a head that no socket brought; its answer is dropped as it
 // comes. So middleware, handlers, limits and the log see nothing unusual: the peer is "self". It ends with
 // its answer, or is given up at limits.answer_timeout, or when its answer is larger than anything would
 // store.
@@ -15,27 +15,25 @@
 #include <string_view>
 #include <vector>
 
-#include "http/session.h"
+#include "http/limits.h"
+#include "http/protocol.h"
 #include "net/loop.h"
+#include "worker/options.h"
 
 namespace leat::worker {
 
-struct SelfRequestOptions {
-  uint32_t most = 64;             // at the same time
-  uint64_t most_bytes = 2 << 20;  // of an answer
-};
-
 class SelfRequests {
  public:
-  SelfRequests(net::Loop& loop, http::SessionEnvironment& http, const SelfRequestOptions& options);
+  SelfRequests(net::Loop& loop, http::ProtocolFactory& protocols, const http::Limits& limits,
+               const SelfRequestOptions& options);
   ~SelfRequests();
   SelfRequests(const SelfRequests&) = delete;
   SelfRequests& operator=(const SelfRequests&) = delete;
 
   // False: too many are under way. Nothing of it runs before the next timers do.
   bool ask(std::string_view head);
-  // Something happened to one of these sessions.
-  void touch(const http::Session& session);
+  // Something happened to one of these protocols.
+  void touch(const http::Protocol& protocol);
   // Ends all.
   void abandon_all();
 
@@ -46,10 +44,11 @@ class SelfRequests {
   void end(One& one);
 
   net::Loop& loop_;
-  http::SessionEnvironment& http_;
+  http::ProtocolFactory& protocols_;
+  const http::Limits& limits_;
   SelfRequestOptions options_;
   std::vector<std::unique_ptr<One>>
-      ones_;  // by the number of their sessions' owner; null where one has ended
+      ones_;  // by the number of their protocols' owner; null where one has ended
   std::vector<uint32_t> free_;
 };
 

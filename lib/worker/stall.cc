@@ -91,8 +91,8 @@ std::string StallWatch::look(uint64_t begin_ns, const std::string* title, uint64
   const uint64_t age_ns = now_ns - begin_ns;
   if (age_ns < next_hang_ns_) return {};
   next_hang_ns_ = std::max(next_hang_ns_, age_ns) * 2;
-  return fmt::format("worker {} has been blocked for {} and still is: {}", meter_.worker(),
-                     duration(age_ns), title != nullptr ? *title : "no plugin's code runs");
+  return fmt::format("worker {} has been blocked for {} and still is: {}", meter_.worker(), duration(age_ns),
+                     title != nullptr ? *title : "no plugin's code runs");
 }
 
 }  // namespace leat::worker

@@ -60,6 +60,7 @@ struct Worker::RemoteResume : net::Task {
 struct Worker::Given : net::Task {
   Worker* worker = nullptr;
   Fd fd;
+  uint32_t origin = 0;
 };
 
 struct Worker::SoonTask : net::Task {
@@ -86,18 +87,19 @@ Worker::Worker(WorkerOptions options, std::vector<Fd> listeners, http::Service& 
       fleet_(fleet),
       hooks_(std::move(hooks)),
       stalls_(options_.index, options_.stall_warning_ms),
-      blocks_(options_.blocks, options_.blocks_kept),
-      segments_(options_.blocks * 2 + kReadyAnswers),
+      blocks_(options_.blocks(), options_.blocks_kept),
+      segments_(options_.blocks() * 2 + kReadyAnswers),
       exchanges_(*this, options_.exchanges),
       writer_(options_.server_name),
-      http_{.worker = *this,
-            .service = service_,
-            .limits = options_.limits,
-            .memory = {blocks_, segments_},
-            .exchanges = exchanges_,
-            .writer = writer_,
-            .heads = options_.known_heads ? &heads_ : nullptr,
-            .lines = options_.known_heads ? &lines_ : nullptr},
+      http1_{.worker = *this,
+             .service = service_,
+             .limits = options_.limits,
+             .memory = {blocks_, segments_},
+             .exchanges = exchanges_,
+             .writer = writer_,
+             .heads = options_.known_heads ? &heads_ : nullptr,
+             .lines = options_.known_heads ? &lines_ : nullptr},
+      sessions_(http1_),
       tidy_(*this) {
   if (options_.memory_watch != nullptr) options_.memory_watch->watch({&blocks_, &exchanges_});
 }
@@ -124,8 +126,8 @@ Expected<std::string> Worker::build() {
   if (!loop) return std::unexpected(loop.error());
   loop_ = std::move(*loop);
   timers_ = std::make_unique<ExchangeTimers>(loop_->timers(), *this, options_.exchanges * kTimersPerExchange);
-  connections_ = std::make_unique<Connections>(*loop_, http_, options_.connections);
-  self_requests_ = std::make_unique<SelfRequests>(*loop_, http_, options_.self_requests);
+  connections_ = std::make_unique<Connections>(*loop_, sessions_, http1_.memory, options_.connections);
+  self_requests_ = std::make_unique<SelfRequests>(*loop_, sessions_, options_.limits, options_.self_requests);
   client_ = std::make_unique<client::Client>(
       *loop_,
       [](void* owner, client::Fetch& fetch) {
@@ -136,17 +138,18 @@ Expected<std::string> Worker::build() {
   update_date();
   if (hooks_.start && !hooks_.start(options_.index))
     return std::unexpected(Error{"a plugin refused to start"});
-  for (Fd& listener : listeners_) {
+  for (uint32_t origin = 0; origin < listeners_.size(); ++origin) {
+    Fd& listener = listeners_[origin];
     const auto address = net::local_address(listener.get());
     Acceptor::Give give;
     if (fleet_.size() > 1 && address && address->kind == net::Address::Kind::Unix) {
       if (options_.index >= kShareListener) continue;
-      give = [this](Fd fd) { this->give(std::move(fd)); };
+      give = [this, origin](Fd fd) { this->give(std::move(fd), origin); };
     }
     accepting_on_.push_back(listener.get());
     acceptors_.push_back(std::make_unique<Acceptor>(*loop_, *connections_, std::move(listener),
-                                                    static_cast<uint32_t>(acceptors_.size()),
-                                                    std::move(give)));
+                                                    static_cast<uint32_t>(acceptors_.size()), std::move(give),
+                                                    origin));
   }
   listeners_.clear();
   accepting_ = true;
@@ -219,7 +222,7 @@ void Worker::drain() {
 void Worker::stop() { loop_->stop(); }
 
 // The clients of a unix socket go to one worker after the other.
-void Worker::give(Fd fd) {
+void Worker::give(Fd fd, uint32_t origin) {
   const uint32_t turn = fleet_.front()->next_.fetch_add(1, std::memory_order_relaxed);
   Worker* taker = this;
   for (size_t i = 0; i < fleet_.size(); ++i) {
@@ -229,18 +232,19 @@ void Worker::give(Fd fd) {
     break;
   }
   if (taker == this) {
-    connections_->open(std::move(fd));
+    connections_->open(std::move(fd), origin);
     return;
   }
   auto* task = new Given;
   task->worker = taker;
   task->fd = std::move(fd);
+  task->origin = origin;
   task->run = [](net::Task& base) {
     auto& self = static_cast<Given&>(base);
     Worker& worker = *self.worker;
     // One that has been told to stop in the meantime refuses it, as a closed listener would.
     if (worker.connections_ != nullptr && worker.serving_.load(std::memory_order_relaxed))
-      worker.connections_->open(std::move(self.fd));
+      worker.connections_->open(std::move(self.fd), self.origin);
     delete &self;
   };
   taker->loop_->post(*task);
@@ -290,13 +294,14 @@ bool Worker::resume_from_any_thread(http::Ticket ticket, Resume call, void* argu
 }
 
 void Worker::resume(http::Exchange& exchange, Resume call, void* argument) {
-  http::Session& session = exchange.session();
-  if (session.internal()) {
-    self_requests_->touch(session);
+  http::Protocol* const protocol = exchange.stream().protocol();
+  ENSURE(protocol != nullptr);
+  if (protocol->internal()) {
+    self_requests_->touch(*protocol);
   } else {
-    connections_->touch(session);
+    connections_->touch(*protocol);
   }
-  session.resume(exchange, call, argument);
+  protocol->resume(exchange, call, argument);
 }
 
 bool Worker::ask_self(std::string_view head) { return !draining_ && self_requests_->ask(head); }
@@ -328,8 +333,8 @@ void Worker::give_up_on(const Choice& chosen) {
 }
 
 void Worker::release_held() {
-  resume_chosen([](http::Exchange& exchange) { return exchange.session().held(); },
-                [](http::Exchange& exchange, void*) { exchange.session().release(); });
+  resume_chosen([](http::Exchange& exchange) { return exchange.held(); },
+                [](http::Exchange& exchange, void*) { exchange.release(); });
 }
 
 void Worker::on_completion(const net::Completion& completion) {

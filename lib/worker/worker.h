@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "base/block_pool.h"
@@ -20,39 +19,21 @@
 #include "client/client.h"
 #include "http/exchange.h"
 #include "http/known_heads.h"
-#include "http/known_lines.h"
-#include "http/limits.h"
 #include "http/service.h"
-#include "http/session.h"
-#include "http/writer.h"
-#include "net/engine_choice.h"
+#include "http1/known_lines.h"
+#include "http1/session.h"
+#include "http1/writer.h"
 #include "net/loop.h"
+#include "transport/output.h"
 #include "worker/acceptor.h"
 #include "worker/connection.h"
 #include "worker/exchange_timers.h"
 #include "worker/memory_watch.h"
+#include "worker/options.h"
 #include "worker/self_requests.h"
 #include "worker/stall.h"
 
 namespace leat::worker {
-
-struct WorkerOptions {
-  uint32_t index = 0;
-  int cpu = -1;  // pinned to it; -1: not pinned
-  net::EngineChoice engine = net::EngineChoice::Auto;
-  net::UringOptions ring;
-  http::Limits limits;
-  ConnectionOptions connections;
-  SelfRequestOptions self_requests;
-  uint32_t exchanges = 16'384;  // requests in flight
-  size_t blocks = 32'768;       // 16 KiB each: half a GiB at the worst
-  size_t blocks_kept = 256;     // recycled without the allocator: 4 MiB
-  uint64_t drain_timeout_ms = 30'000;
-  std::string server_name = "leat";     // empty: no Server field
-  bool known_heads = true;              // recognise heads and header lines that come again
-  uint64_t stall_warning_ms = 5;        // a turn that takes longer is logged; 0: never
-  MemoryWatch* memory_watch = nullptr;  // that shows its memory; it outlives the worker
-};
 
 class Worker final : public net::LoopClient, public http::WorkerContext, public ExchangeResumer {
  public:
@@ -91,7 +72,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   [[nodiscard]] uint64_t count(const Choice& chosen);
   // Worker's thread: ends those, with a 503 where nothing was answered yet, and with a cut answer elsewhere.
   void give_up_on(const Choice& chosen);
-  // Worker's thread: has the sessions that the pipeline held ask it again.
+  // Worker's thread: has the requests that the pipeline held asked about again.
   void release_held();
 
   // --- http::WorkerContext
@@ -132,7 +113,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   void resume_chosen(const Choice& chosen, Resume call);
   void watch_memory();
   void tidy();
-  void give(Fd fd);
+  void give(Fd fd, uint32_t origin);
   [[nodiscard]] bool takes_connections() const;
   void give_back();
   void begin_drain();
@@ -148,12 +129,13 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   std::unique_ptr<net::Engine> engine_;
   std::unique_ptr<net::Loop> loop_;
   BlockPool blocks_;
-  NodePool<http::OutputSegment> segments_;
+  NodePool<transport::OutputSegment> segments_;
   http::ExchangePool exchanges_;
-  http::Writer writer_;
+  http1::Writer writer_;
   http::KnownHeads heads_;
-  http::KnownLines lines_;
-  http::SessionEnvironment http_;
+  http1::KnownLines lines_;
+  http1::Environment http1_;
+  http1::Sessions sessions_;
   std::unique_ptr<ExchangeTimers> timers_;
   std::unique_ptr<Connections> connections_;
   std::unique_ptr<client::Client> client_;

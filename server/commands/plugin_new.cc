@@ -113,12 +113,7 @@ std::expected<void, std::string> write_file(const fs::path& path, std::string_vi
     return std::unexpected(fmt::format("cannot write `{}`: {}", path.string(), std::strerror(errno)));
   };
   const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (!fd) return failure();
-  while (!text.empty()) {
-    const ssize_t put = ::write(fd.get(), text.data(), text.size());
-    if (put < 0 && errno != EINTR) return failure();
-    if (put > 0) text.remove_prefix(static_cast<size_t>(put));
-  }
+  if (!fd || !write_all(fd.get(), text)) return failure();
   return {};
 }
 

@@ -1,7 +1,6 @@
 #include "server/commands/plugin_run.h"
 
 #include <fmt/core.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -9,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "base/memory_file.h"
 #include "leat_version.h"
 #include "plugin/checker.h"
 #include "server/commands/handler_routes.h"
@@ -42,10 +42,10 @@ std::expected<std::string, std::string> make_configuration(const fs::path& plugi
   text += handler_routes(trial.handlers, "plugin");
   for (const std::string& handler : trial.handlers) std::printf("  /%s\n", handler.c_str());
   std::fflush(stdout);
-  const int file = ::memfd_create("leat-plugin-run.toml", MFD_CLOEXEC);
-  if (file < 0 || ::write(file, text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-    return std::unexpected(std::string("cannot keep a configuration in memory"));
-  return fmt::format("/proc/{}/fd/{}", ::getpid(), file);
+  auto file = memory_file("leat-plugin-run.toml", text);
+  if (!file)
+    return std::unexpected(fmt::format("cannot keep a configuration in memory: {}", file.error().text()));
+  return fmt::format("/proc/{}/fd/{}", ::getpid(), file->release());
 }
 
 }  // namespace

@@ -42,7 +42,8 @@ constinit thread_local int own_worker = -1;
 constexpr int kOthers[] = {SIGPIPE, SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1};
 std::array<struct sigaction, std::size(kOthers)> on_others;
 std::atomic<pid_t> loading_thread = 0;
-std::atomic<pid_t> exits_crash = 0;  // in that process an exit is a crash
+std::atomic<pid_t> hanging_thread = 0;  // which end_for_hanging() has asked for its report
+std::atomic<pid_t> exits_crash = 0;     // in that process an exit is a crash
 
 struct LoadedObject {
   uintptr_t begin = 0;
@@ -129,28 +130,25 @@ void write_frame(Line& line, uintptr_t address) {
 // Leaves what is known in the LastWords. `how` as Ending has it; what stands there already is kept.
 void leave_words(std::string_view how, std::string_view plugin, std::string_view route) {
   if (last_words == nullptr) return;
-  put_words(last_words->plugin, plugin);
+  // Whom end_for_hanging() has named stays named, unless more is known.
+  if (hanging_thread.load() != ::gettid() || !plugin.empty()) put_words(last_words->plugin, plugin);
   put_words(last_words->route, route);
   if (last_words->how[0] == '\0') put_words(last_words->how, how);
-}
-
-// "plugin demo: handler json on route GET /json" -> "demo". Async-signal-safe.
-std::string_view plugin_of(const std::string* title) {
-  constexpr std::string_view kBlame = "plugin ";
-  if (title == nullptr || !title->starts_with(kBlame)) return {};
-  const std::string_view rest = std::string_view(*title).substr(kBlame.size());
-  return rest.substr(0, rest.find(": "));
 }
 
 // What ran last on this thread, or, where no plugin has run here, on any other; empty where that is more than
 // one plugin.
 std::string_view last_plugin() {
+  const auto of = [](const Activity& activity) {
+    const std::string* title = activity.last();
+    return title == nullptr ? std::string_view() : plugin_of(*title);
+  };
   std::string_view last;
-  if (thread_activity != nullptr) last = plugin_of(thread_activity->last());
+  if (thread_activity != nullptr) last = of(*thread_activity);
   if (!last.empty()) return last;
   if (last_words == nullptr) return last;
   for (uint32_t i = 0; i < std::min<uint32_t>(last_words->threads, LastWords::kMostThreads); ++i) {
-    const std::string_view each = plugin_of(last_words->all[i].activity.last());
+    const std::string_view each = of(last_words->all[i].activity);
     if (each.empty() || each == last) continue;
     if (!last.empty()) return {};
     last = each;
@@ -349,9 +347,10 @@ void end_for_hanging(std::string_view what) {
     for (uint32_t i = 0; thread == 0 && i < std::min<uint32_t>(last_words->threads, LastWords::kMostThreads);
          ++i) {
       const LastWords::Thread& each = last_words->all[i];
-      if (each.activity.now() == nullptr) continue;
+      const std::string* title = each.activity.now();
+      if (title == nullptr) continue;
       thread = each.id;
-      plugin = plugin_of(each.activity.now());
+      plugin = plugin_of(*title);
     }
     put_words(last_words->plugin, plugin);
   }
@@ -360,6 +359,7 @@ void end_for_hanging(std::string_view what) {
   if (!plugin.empty()) line.text(" in plugin ").text(plugin);
   line.write();
   // It says where it is, if it still can.
+  hanging_thread = thread;
   if (thread != 0) ::tgkill(::getpid(), thread, SIGABRT);
   ::usleep(kLastChanceUs);
   for (;;) ::kill(::getpid(), SIGKILL);
@@ -388,8 +388,8 @@ void note_loaded_objects() {
 LoadingScope::LoadingScope(std::string_view plugin) : outer_(loading) {
   loading = plugin;
   if (own_worker >= 0) return;  // there are several at a time, and their titles tell of them
-  loading_thread = ::gettid();
   if (last_words != nullptr) put_words(last_words->loading, plugin);
+  loading_thread = ::gettid();  // whoever reads this finds the name there
 }
 
 LoadingScope::~LoadingScope() {

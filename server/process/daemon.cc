@@ -185,11 +185,12 @@ int run_daemon(const DaemonOptions& options, ListeningSockets& sockets,
   const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   Fleet fleet(options, services, sockets.take());
   if (!fleet.start()) return 1;
+  // At once: a request that comes now may be the one that ends the process.
+  if (options.serving != nullptr) *options.serving = true;
   const StallWatchdog watchdog(fleet.workers(), options.worker.stall_warning_ms,
                                {signals.get(), fleet.ended_fd()});
   if (options.hangs != nullptr) options.hangs->serves();
   client.on_serving(fleet.workers());
-  if (options.serving != nullptr) *options.serving = true;
   notify_manager("READY=1");
   bool draining = false;
   const auto must_end_within = [&options](uint64_t ms) {

@@ -17,7 +17,6 @@
 
 #include "base/error.h"
 #include "http/service.h"
-#include "net/listener.h"
 #include "server/process/hang_watch.h"
 #include "server/process/listening_sockets.h"
 #include "worker/worker.h"
@@ -25,10 +24,8 @@
 namespace leat::server {
 
 struct DaemonOptions {
-  uint32_t workers = 1;
-  bool pin = true;  // worker n to the n-th usable CPU
-  std::vector<net::Address> listen;
-  net::ListenOptions sockets;
+  uint32_t workers;
+  bool pin;                      // worker n to the n-th usable CPU
   worker::WorkerOptions worker;  // index and cpu are filled in for each
   worker::Worker::Hooks hooks;
   std::atomic<bool>* serving = nullptr;  // set once all workers serve; may be null

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <span>
 #include <vector>
 
 namespace leat::server {
@@ -22,13 +23,6 @@ std::string text_of(const char (&text)[Size]) {
   return {text, ::strnlen(text, Size)};
 }
 
-// "plugin demo: handler json on route GET /json" -> "demo".
-std::string plugin_of(std::string_view title) {
-  if (!title.starts_with(kBlame)) return {};
-  title.remove_prefix(kBlame.size());
-  return std::string(title.substr(0, title.find(": ")));
-}
-
 std::string route_of(std::string_view title) {
   const size_t at = title.find(kRoute);
   return at == std::string_view::npos ? "" : std::string(title.substr(at + kRoute.size()));
@@ -41,6 +35,12 @@ bool is_fault(int signal) {
 }
 
 }  // namespace
+
+std::string_view plugin_of(std::string_view title) {
+  if (!title.starts_with(kBlame)) return {};
+  title.remove_prefix(kBlame.size());
+  return title.substr(0, title.find(": "));
+}
 
 void put_words(char* into, size_t size, std::string_view text) {
   const size_t fits = std::min(text.size(), size - 1);
@@ -70,12 +70,12 @@ void LastWords::note(const std::string& title) {
   title_count.store(index + 1, std::memory_order_release);
 }
 
-// The newest first: an address may have been another's before.
 std::string LastWords::running(const Activity& activity) const {
   const std::string* now = activity.now();
   if (now == nullptr) return {};
-  for (size_t i = std::min<size_t>(title_count.load(std::memory_order_acquire), kMostTitles); i-- > 0;)
-    if (titles[i].address == now) return text_of(titles[i].text);
+  const size_t count = std::min<size_t>(title_count.load(std::memory_order_acquire), kMostTitles);
+  for (const Title& title : std::span(titles, count))
+    if (title.address == now) return text_of(title.text);
   return {};
 }
 
@@ -86,7 +86,7 @@ void blame_running(Ending& ending, std::string& route, const LastWords& words) {
   std::vector<std::string> plugins;
   for (uint32_t i = 0; i < std::min<uint32_t>(words.threads, LastWords::kMostThreads); ++i) {
     const std::string title = words.running(words.all[i].activity);
-    std::string name = plugin_of(title);
+    std::string name(plugin_of(title));
     if (name.empty() || std::ranges::contains(plugins, name)) continue;
     plugins.push_back(std::move(name));
     route = route_of(title);

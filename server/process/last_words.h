@@ -20,7 +20,7 @@ namespace leat::server {
 
 struct LastWords {
   static constexpr size_t kMostThreads = 256;  // those beyond are not told of
-  static constexpr size_t kMostTitles = 2048;  // likewise; a reload adds those of the plugins that it loads
+  static constexpr size_t kMostTitles = 2048;  // likewise; a reload adds those that are new
 
   struct Title {
     const std::string* address;  // in the other process
@@ -50,6 +50,10 @@ struct LastWords {
   // What `activity` says, or nothing.
   [[nodiscard]] std::string running(const Activity& activity) const;
 };
+
+// Whose a title is: "plugin demo: handler json on route GET /json" -> "demo"; empty for nobody's. A view of it.
+// Async-signal-safe.
+std::string_view plugin_of(std::string_view title);
 
 // Puts `text` into an array of characters, cut to fit. Async-signal-safe.
 void put_words(char* into, size_t size, std::string_view text);

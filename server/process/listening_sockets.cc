@@ -29,6 +29,8 @@ bool ListeningSockets::open(const std::vector<net::Address>& addresses, const ne
                             uint32_t workers) {
   owner_ = ::getpid();
   sockets_.resize(workers);
+  net::ListenOptions own = options;
+  own.reuse_port = workers > 1;
   for (const net::Address& wanted : addresses) {
     net::Address address = wanted;
     const auto fail = [&](const Error& error) {
@@ -42,7 +44,7 @@ bool ListeningSockets::open(const std::vector<net::Address>& addresses, const ne
         sockets_[worker].emplace_back(copy);
         continue;
       }
-      auto socket = net::listen_on(address, options);
+      auto socket = net::listen_on(address, own);
       if (!socket) return fail(socket.error());
       // With port 0 the kernel has chosen one: the other workers listen on the same.
       if (auto bound = net::local_address(socket->get())) address.port = bound->port;

@@ -1,13 +1,13 @@
 #include "server/process/proven.h"
 
 #include <fmt/core.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <cstring>
+
+#include "base/memory_file.h"
+#include "base/sized_text.h"
 
 namespace leat::server {
 
@@ -17,30 +17,8 @@ namespace {
 constexpr size_t kMostDescriptors = 253;
 constexpr size_t kMostText = size_t{1} << 30;
 
-// Texts one after the other, each with its size.
-void put(std::string& into, std::string_view text) { into += fmt::format("{}:{}", text.size(), text); }
-
-std::string take(std::string_view& from) {
-  const size_t colon = std::min(from.find(':'), from.size());
-  size_t size = 0;
-  for (const char c : from.substr(0, colon)) size = size * 10 + static_cast<size_t>(c - '0');
-  from.remove_prefix(std::min(colon + 1, from.size()));
-  std::string text(from.substr(0, size));
-  from.remove_prefix(text.size());
-  return text;
-}
-
-Expected<Fd> memory_file(std::string_view bytes) {
-  Fd fd(::memfd_create("leat-proven", MFD_CLOEXEC));
-  if (!fd) return system_error("memfd_create");
-  while (!bytes.empty()) {
-    const ssize_t put = ::write(fd.get(), bytes.data(), bytes.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return system_error("write");
-    bytes.remove_prefix(static_cast<size_t>(put));
-  }
-  return fd;
-}
+// It is the daemon's own that wrote it.
+std::string take_own(std::string_view& from) { return std::string(take_sized(from).value_or("")); }
 
 struct Message {
   explicit Message(size_t descriptors) {
@@ -99,13 +77,13 @@ Expected<void> Proven::keep(const std::string& file, const config::Files& files,
   if (plugins.size() + 1 > kMostDescriptors)
     return std::unexpected(Error{"there are more plugins than a message takes"});
   std::string text;
-  put(text, file);
-  put(text, files.text());
+  put_sized(text, file);
+  put_sized(text, files.text());
   for (const auto& each : plugins) {
-    put(text, each.file);
-    put(text, each.path);
+    put_sized(text, each.file);
+    put_sized(text, each.path);
   }
-  const auto memory = memory_file(text);
+  const auto memory = memory_file("leat-proven", text);
   if (!memory) return std::unexpected(memory.error());
   std::vector<int> descriptors = {memory->get()};
   for (const auto& each : plugins) descriptors.push_back(each.fd);
@@ -128,11 +106,11 @@ std::optional<Proven::Kept> Proven::take() {
   if (!text) return std::nullopt;
   std::string_view rest = *text;
   Kept kept;
-  kept.file = server::take(rest);
-  kept.files = config::Files::from_text(server::take(rest));
+  kept.file = take_own(rest);
+  kept.files = config::Files::from_text(take_own(rest));
   for (size_t i = 1; i < newest.size(); ++i) {
-    std::string file = server::take(rest);
-    std::string path = server::take(rest);
+    std::string file = take_own(rest);
+    std::string path = take_own(rest);
     kept.plugins.push_back({std::move(file), std::move(path), newest[i].get()});
     kept.lent.push_back(std::move(newest[i]));
   }

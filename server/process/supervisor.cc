@@ -28,7 +28,7 @@ constexpr uint64_t kFirstDelayMs = 100;
 
 class Supervisor {
  public:
-  Supervisor(const SupervisorOptions& options, ListeningSockets& sockets, LifeSigns& signs)
+  Supervisor(const config::Settings::Supervision& options, ListeningSockets& sockets, LifeSigns& signs)
       : options_(options), sockets_(sockets), signs_(signs), signals_(daemon_signals()) {
     start_.signs = &signs;
     sigaddset(&signals_, SIGCHLD);
@@ -145,7 +145,7 @@ class Supervisor {
 
   static constexpr size_t kMostCrashes = 2048;
 
-  const SupervisorOptions& options_;
+  const config::Settings::Supervision& options_;
   ListeningSockets& sockets_;
   LifeSigns& signs_;
   sigset_t signals_;
@@ -164,7 +164,7 @@ LifeSigns* make_life_signs() {
   return nullptr;
 }
 
-int supervise(const SupervisorOptions& options, ListeningSockets& sockets,
+int supervise(const config::Settings::Supervision& options, ListeningSockets& sockets,
               const std::function<int(const ServingStart&)>& serve) {
   LifeSigns* signs = make_life_signs();
   return signs == nullptr ? kExitFailure : Supervisor(options, sockets, *signs).run(serve);

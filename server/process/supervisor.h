@@ -25,16 +25,11 @@
 #include <string>
 #include <vector>
 
+#include "config/config.h"
 #include "server/process/last_words.h"
 #include "server/process/listening_sockets.h"
 
 namespace leat::server {
-
-struct SupervisorOptions {
-  uint32_t crash_limit = 3;
-  uint64_t crash_window_ms = 60'000;
-  uint64_t restart_delay_ms = 10'000;  // the longest
-};
 
 // Shared memory between the supervisor and the process that serves.
 struct LifeSigns {
@@ -59,7 +54,7 @@ struct ServingStart {
 
 // Runs `serve` in a child, again after each crash. Returns the exit code, in the supervisor and in each
 // child. Call with the daemon's signals blocked and before any thread exists.
-int supervise(const SupervisorOptions& options, ListeningSockets& sockets,
+int supervise(const config::Settings::Supervision& options, ListeningSockets& sockets,
               const std::function<int(const ServingStart&)>& serve);
 
 }  // namespace leat::server

@@ -154,23 +154,23 @@ Reply Pending::Run::reply() const {
 Host::Impl::Impl(const PluginSource& plugin, const Setup& setup)
     : loaded(load(plugin, setup)),
       patience(setup.patience),
-      worker(settings.memory / Block::kSize, monotonic_ms()),
+      worker(settings.worker.blocks(), monotonic_ms()),
       upstreams(worker),
-      segments(settings.memory / Block::kSize * 2),
-      exchanges(worker, settings.max_requests),
-      writer(settings.server_name) {
+      segments(settings.worker.blocks() * 2),
+      exchanges(worker, settings.worker.exchanges),
+      writer(settings.worker.server_name) {
   worker.set_exchanges(exchanges);
   worker.set_fetcher(upstreams);
   writer.set_date(worker.date());
   pipeline.emplace(*loaded.assembly.site);
-  environment.emplace(http::SessionEnvironment{.worker = worker,
-                                               .service = *pipeline,
-                                               .limits = settings.limits,
-                                               .memory = {worker.blocks(), segments},
-                                               .exchanges = exchanges,
-                                               .writer = writer,
-                                               .heads = settings.known_heads ? &heads : nullptr,
-                                               .lines = settings.known_heads ? &lines : nullptr});
+  environment.emplace(http1::Environment{.worker = worker,
+                                         .service = *pipeline,
+                                         .limits = settings.worker.limits,
+                                         .memory = {worker.blocks(), segments},
+                                         .exchanges = exchanges,
+                                         .writer = writer,
+                                         .heads = settings.worker.known_heads ? &heads : nullptr,
+                                         .lines = settings.worker.known_heads ? &lines : nullptr});
   start();
 }
 

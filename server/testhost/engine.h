@@ -22,7 +22,7 @@
 #include "base/log.h"
 #include "client/response_parser.h"
 #include "config/config.h"
-#include "http/session.h"
+#include "http1/session.h"
 #include "pipeline/pipeline.h"
 #include "server/testhost/leat/testhost.hpp"
 #include "server/testhost/setup.h"
@@ -70,7 +70,7 @@ struct Pending::Run {
   Host::Impl* host;   // null once it is closed
   std::string title;  // "GET /notes"
   std::string peer;
-  std::optional<http::Session> session;
+  std::optional<http1::Session> session;
 
  private:
   void finish(client::ResponseParser::Step step);
@@ -107,13 +107,13 @@ struct Host::Impl {
   std::chrono::milliseconds patience;
   VirtualWorker worker;
   ScriptedUpstreams upstreams;
-  NodePool<http::OutputSegment> segments;
+  NodePool<transport::OutputSegment> segments;
   http::ExchangePool exchanges;
-  http::Writer writer;
+  http1::Writer writer;
   http::KnownHeads heads;
-  http::KnownLines lines;
+  http1::KnownLines lines;
   std::optional<pipeline::Pipeline> pipeline;
-  std::optional<http::SessionEnvironment> environment;
+  std::optional<http1::Environment> environment;
   std::list<Pending::Run*> runs;
   bool closed = false;
 

@@ -1,7 +1,6 @@
 #include "server/testhost/setup.h"
 
 #include <fmt/core.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "base/fd.h"
+#include "base/memory_file.h"
 #include "config/diagnostics.h"
 #include "leat_version.h"
 #include "plugin/commons.h"
@@ -94,9 +94,10 @@ std::string configuration(const Setup& setup, const plugin::PluginLibrary& libra
 
 // A file in memory, which is how a text comes to the reader of files.
 struct MemoryFile {
-  explicit MemoryFile(std::string_view text) : fd(::memfd_create("configuration", MFD_CLOEXEC)) {
-    if (!fd || ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-      throw Error("cannot keep a configuration in memory");
+  explicit MemoryFile(std::string_view text) {
+    auto made = memory_file("configuration", text);
+    if (!made) throw Error("cannot keep a configuration in memory: " + made.error().text());
+    fd = std::move(*made);
     path = fmt::format("/proc/{}/fd/{}", ::getpid(), fd.get());
   }
   Fd fd;
@@ -129,10 +130,8 @@ Loaded load(const PluginSource& source, const Setup& setup) {
   auto [config, diagnostics] = config::load(memory ? memory->path : setup.file);
   if (config) {
     plugin::Commons& commons = libraries().commons();
-    commons.metrics.set_limit(config->settings.metrics_series);
-    commons.cache.configure(
-        {.bytes = config->settings.cache_size, .entry_bytes = config->settings.cache_entry_size},
-        1 + commons.pool.limits().threads);
+    commons.metrics.set_limit(config->settings.shared.metric_series);
+    commons.cache.configure(config->settings.shared.cache, 1 + commons.pool.limits().threads);
     commons.cache.purge_prefix("");
   }
   auto assembly =

@@ -31,7 +31,7 @@ void VirtualWorker::run_soon(std::function<void()> work) {
 
 void VirtualWorker::go_on(const http::Ticket& ticket, Resume resume, void* argument) {
   if (http::Exchange* exchange = exchanges_->find(ticket))
-    exchange->session().resume(*exchange, resume, argument);
+    exchange->stream().protocol()->resume(*exchange, resume, argument);
 }
 
 bool VirtualWorker::run_post() {
@@ -93,7 +93,7 @@ bool VirtualWorker::run_next_timers() {
   return true;
 }
 
-std::string take_output(http::Session& session, size_t most) {
+std::string take_output(http::Protocol& session, size_t most) {
   std::string out;
   while (!session.output().empty() && out.size() < most) {
     std::string_view parts[16];

@@ -17,7 +17,8 @@
 #include <vector>
 
 #include "base/block_pool.h"
-#include "http/session.h"
+#include "http/exchange.h"
+#include "http/protocol.h"
 
 namespace leat::testing {
 
@@ -88,6 +89,6 @@ class VirtualWorker final : public http::WorkerContext {
 };
 
 // Takes at most `most` bytes out of a session's output, as a socket that never blocks would.
-std::string take_output(http::Session& session, size_t most = SIZE_MAX);
+std::string take_output(http::Protocol& session, size_t most = SIZE_MAX);
 
 }  // namespace leat::testing

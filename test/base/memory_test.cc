@@ -1,7 +1,10 @@
-// Arena, BlockPool and NodePool: what they give, what they refuse, and that all of it comes back.
+// Arena, BlockPool and NodePool: what they give, what they refuse, and that all of it comes back. Memory files.
 #include <catch2/catch_get_random_seed.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <random>
 #include <string>
 #include <utility>
@@ -10,6 +13,7 @@
 #include "base/arena.h"
 #include "base/block_pool.h"
 #include "base/counted_text.h"
+#include "base/memory_file.h"
 #include "base/node_pool.h"
 
 namespace leat::test {
@@ -242,6 +246,22 @@ TEST_CASE("node pool: recycles, is bounded, and gives fresh values") {
   CHECK(again == nodes.back());
   CHECK(again->value == 7);
   pool.give(again);
+}
+
+TEST_CASE("memory file: is read by its path, and has no other") {
+  const std::string bytes = std::string("\x7f\0ELF", 5) + std::string(300'000, 'x');
+  const auto file = memory_file("a name", bytes);
+  REQUIRE(file.has_value());
+  const std::string path = "/proc/self/fd/" + std::to_string(file->get());
+  std::ifstream stream(path, std::ios::binary);
+  CHECK(std::string(std::istreambuf_iterator<char>(stream), {}) == bytes);
+  CHECK(std::filesystem::read_symlink(path) == "/memfd:a name (deleted)");
+}
+
+TEST_CASE("memory file: what the kernel refuses is told") {
+  const auto refused = memory_file("a name", "bytes", 0x4000'0000);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().text() == "memfd_create: Invalid argument");
 }
 
 }  // namespace leat::test

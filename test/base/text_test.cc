@@ -7,10 +7,30 @@
 #include <string>
 #include <vector>
 
+#include "base/sized_text.h"
 #include "base/suggest.h"
 #include "base/value.h"
 
 namespace leat::test {
+
+TEST_CASE("text: sized texts come back one by one, whatever is in them") {
+  const std::string texts[] = {"", "5:abcde", std::string("\0:\n", 3), std::string(1000, ':'), "17"};
+  std::string all;
+  for (const std::string& each : texts) put_sized(all, each);
+  std::string_view rest = all;
+  for (const std::string& each : texts) CHECK(take_sized(rest) == each);
+  CHECK(rest.empty());
+}
+
+TEST_CASE("text: what is no sized text is left as it is") {
+  for (const std::string_view broken : {"", ":", "3", "3:ab", ":abc", "-1:a", "+1:a", " 1:a", "1 :a", "0x1:a",
+                                        "99999999999999999999:a", "18446744073709551615:a"}) {
+    INFO(broken);
+    std::string_view rest = broken;
+    CHECK_FALSE(take_sized(rest).has_value());
+    CHECK(rest == broken);
+  }
+}
 
 TEST_CASE("text: numbers are taken whole or not at all") {
   CHECK(parse_number<int64_t>("-9223372036854775808") == INT64_MIN);

@@ -99,7 +99,8 @@ class Site {
 
   class Client {
    public:
-    explicit Client(Site& site) : session_(site.harness->environment, "192.0.2.1", 0) {}
+    explicit Client(Site& site, bool internal = false)
+        : session_(site.harness->environment, {.address = "192.0.2.1", .internal = internal}) {}
     ~Client() { leave(); }
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
@@ -119,10 +120,10 @@ class Site {
       session_.disconnect();
       session_.output().clear();
     }
-    http::Session& session() { return session_; }
+    http1::Session& session() { return session_; }
 
    private:
-    http::Session session_;
+    http1::Session session_;
   };
 
   Answer get(std::string_view target, std::string_view fields = "", std::string_view method = "GET") {
@@ -140,8 +141,7 @@ class Site {
     std::vector<std::string> asked;
     asked.swap(harness->worker.asked);
     for (const std::string& head : asked) {
-      Client self(*this);
-      self.session().set_internal();
+      Client self(*this, true);
       self.session().feed(head);
       CHECK(self.session().finished());
     }

@@ -22,7 +22,7 @@ struct Held {
       std::string body, field;
       uint16_t status;
     } what{site.script, fmt::format("answer {}", run), std::string(field), status};
-    exchange->session().resume(
+    exchange->stream().protocol()->resume(
         *exchange,
         [](http::Exchange& resumed, void* argument) {
           What& said = *static_cast<What*>(argument);

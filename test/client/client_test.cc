@@ -15,6 +15,7 @@
 #include "net/engine_choice.h"
 #include "net/sockets.h"
 #include "support/http_harness.h"
+#include "support/recording_stream.h"
 
 namespace leat::client {
 namespace {
@@ -55,13 +56,14 @@ class Rig final : public net::LoopClient {
 
   // One fetch and the exchange that it belongs to.
   struct Asked : Fetch {
-    explicit Asked(http::WorkerContext& worker) : own(worker, 0) {
+    explicit Asked(http::WorkerContext& worker) : own(worker, stream) {
       own.arena().set_limit(size_t{16} << 20);
       exchange = &own;
       resume = [](http::Exchange&, void* argument) {
         ++static_cast<Asked*>(static_cast<Fetch*>(argument))->resumed;
       };
     }
+    test::RecordingStream stream;
     http::Exchange own;
     int resumed = 0;
     Fetch& fetch = *this;

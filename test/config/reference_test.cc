@@ -21,9 +21,9 @@ TEST_CASE("reference: docs/configuration.md is what the tables say") {
 
 TEST_CASE("reference: the page and the list for a terminal name every setting") {
   const std::string list = config::reference_text();
-  for (const config::Setting& setting : config::settings()) {
-    INFO(setting.path);
-    CHECK(list.contains(std::string(setting.path) + " = " + config::default_text(setting) + "\n"));
+  for (const schema::Row& setting : config::settings()) {
+    INFO(setting.name);
+    CHECK(list.contains(std::string(setting.name) + " = " + schema::default_text(setting) + "\n"));
     CHECK(!setting.sentence.empty());
   }
 }

@@ -12,17 +12,18 @@
 namespace leat::test {
 namespace {
 
-using config::Setting;
 using config::Settings;
-using Type = Setting::Type;
+using schema::Content;
+using schema::Row;
+using schema::Type;
 
-bool is_number(const Setting& row) {
+bool is_number(const Row& row) {
   return row.type == Type::Count || row.type == Type::Size || row.type == Type::Duration ||
-         row.type == Type::Mode || row.type == Type::Workers;
+         row.type == Type::Mode;
 }
 
 // `quantity` as the row's type is written.
-std::string written(const Setting& row, uint64_t quantity) {
+std::string written(const Row& row, int64_t quantity) {
   if (row.type == Type::Duration) return "\"" + std::to_string(quantity) + "ms\"";
   if (row.type == Type::Size) return "\"" + std::to_string(quantity) + "\"";
   return std::to_string(quantity);
@@ -32,8 +33,8 @@ constexpr std::string_view kRoute =
     "[[plugin]]\nname = \"p\"\nfile = \"p.so\"\n[[route]]\npath = \"/\"\nhandler = \"p:h\"\n";
 
 // The settings after `row` was written as `value`, in a file where all else is good.
-config::LoadResult load_with(const Folder& folder, const Setting& row, const std::string& value) {
-  const std::string path(row.path);
+config::LoadResult load_with(const Folder& folder, const Row& row, const std::string& value) {
+  const std::string path(row.name);
   const size_t dot = path.find('.');
   std::string text = "[" + path.substr(0, dot) + "]\n" + path.substr(dot + 1) + " = " + value + "\n";
   // These two bound each other.
@@ -45,61 +46,57 @@ config::LoadResult load_with(const Folder& folder, const Setting& row, const std
 
 TEST_CASE("settings: each has a path of its own, a group and a sentence") {
   std::set<std::string_view> paths;
-  for (const Setting& row : config::settings()) {
-    INFO(row.path);
-    CHECK(paths.insert(row.path).second);
-    CHECK(row.path.find('.') != std::string_view::npos);
+  for (const Row& row : config::settings()) {
+    INFO(row.name);
+    CHECK(paths.insert(row.name).second);
+    CHECK(row.name.find('.') != std::string_view::npos);
     CHECK(row.sentence.ends_with('.'));
-    CHECK(config::find_setting(row.path) == &row);
+    CHECK(config::find_setting(row.name) == &row);
   }
   CHECK(config::find_setting("server.nothing") == nullptr);
 }
 
 TEST_CASE("settings: the default of each can be written as the reference has it") {
   const Folder folder;
-  for (const Setting& row : config::settings()) {
-    INFO(row.path);
-    const config::LoadResult result = load_with(folder, row, config::default_text(row));
+  for (const Row& row : config::settings()) {
+    INFO(row.name);
+    const config::LoadResult result = load_with(folder, row, schema::default_text(row));
     INFO(config::render(result.diagnostics));
     REQUIRE(result.config);
-    Settings loaded = result.config->settings;
-    Settings defaults;
-    if (row.get_number != nullptr) CHECK(row.get_number(loaded) == row.get_number(defaults));
-    if (row.text != nullptr) CHECK(row.text(loaded) == row.text(defaults));
-    if (row.texts != nullptr) CHECK(row.texts(loaded) == row.texts(defaults));
+    const Settings defaults;
+    CHECK(row.get(&result.config->settings) == row.get(&defaults));
   }
 }
 
 TEST_CASE("settings: bounds are accepted, what is beyond them is not") {
   const Folder folder;
-  for (const Setting& row : config::settings()) {
+  for (const Row& row : config::settings()) {
     if (!is_number(row)) continue;
-    INFO(row.path);
-    for (const uint64_t good : {row.least, row.most}) {
+    INFO(row.name);
+    for (const int64_t good : {row.least, row.most}) {
       INFO(good);
       const config::LoadResult result = load_with(folder, row, written(row, good));
       INFO(config::render(result.diagnostics));
       REQUIRE(result.config);
-      Settings loaded = result.config->settings;
-      CHECK(row.get_number(loaded) == good);
+      CHECK(row.get(&result.config->settings) == Content(good));
     }
-    for (const uint64_t bad : {row.least - 1, row.most + 1}) {
-      if (row.least == 0 && bad == row.least - 1) continue;
+    for (const int64_t bad : {row.least - 1, row.most + 1}) {
+      if (bad < 0) continue;
       INFO(bad);
       const config::LoadResult result = load_with(folder, row, written(row, bad));
       CHECK(!result.config);
       REQUIRE(result.diagnostics.size() == 1);
       CHECK(result.diagnostics[0].code == config::kOutOfRange);
-      CHECK(result.diagnostics[0].message.contains(config::range_text(row)));
+      CHECK(result.diagnostics[0].message.contains(schema::range_text(row)));
     }
   }
 }
 
 TEST_CASE("settings: every type refuses values of other types") {
   const Folder folder;
-  for (const Setting& row : config::settings()) {
+  for (const Row& row : config::settings()) {
     for (const char* value : {"1.5", "{}", "[[]]", "1979-05-27", "inf"}) {
-      INFO(row.path << " = " << value);
+      INFO(row.name << " = " << value);
       const config::LoadResult result = load_with(folder, row, value);
       CHECK(!result.config);
       REQUIRE(result.diagnostics.size() == 1);
@@ -110,19 +107,39 @@ TEST_CASE("settings: every type refuses values of other types") {
 
 TEST_CASE("settings: every word of a choice is accepted, no prefix of one is") {
   const Folder folder;
-  for (const Setting& row : config::settings()) {
+  for (const Row& row : config::settings()) {
     if (row.type != Type::Choice) continue;
-    const auto words = config::words(row.choices);
+    const auto words = schema::words(row.choices);
     for (size_t i = 0; i < words.size(); ++i) {
       const std::string word(words[i]);
-      INFO(row.path << " = " << word);
+      INFO(row.name << " = " << word);
       const config::LoadResult result = load_with(folder, row, "\"" + word + "\"");
       REQUIRE(result.config);
-      Settings loaded = result.config->settings;
-      CHECK(row.get_number(loaded) == i);
+      CHECK(row.get(&result.config->settings) == Content(static_cast<int64_t>(i)));
       CHECK(!load_with(folder, row, "\"" + word.substr(0, word.size() - 1) + "\"").config);
     }
   }
+}
+
+TEST_CASE("settings: one that has changed is told, unless a reload takes it up") {
+  const Folder folder;
+  const Settings before;
+  CHECK(config::changed_settings(before, before).empty());
+  size_t taken_up = 0;
+  for (const Row& row : config::settings()) {
+    INFO(row.name);
+    Settings after;
+    Content other = std::string("other");
+    if (row.type == Type::Texts) other = std::vector<std::string>{"unix:/other"};
+    if (is_number(row)) other = row.get(&before) == Content(row.least) ? row.most : row.least;
+    if (row.type == Type::Choice || row.type == Type::Boolean)
+      other = int64_t{row.get(&before) == Content(int64_t{0})};
+    row.set(&after, std::move(other));
+    taken_up += row.reload ? 1 : 0;
+    CHECK(config::changed_settings(before, after) ==
+          (row.reload ? std::vector<std::string>() : std::vector{std::string(row.name)}));
+  }
+  CHECK(taken_up == 1);
 }
 
 TEST_CASE("settings: addresses") {
@@ -134,16 +151,15 @@ TEST_CASE("settings: addresses") {
   REQUIRE(result.config);
   const auto& listen = result.config->settings.listen;
   REQUIRE(listen.size() == 4);
-  CHECK(listen[0].address.text() == "127.0.0.1:80");
-  CHECK(listen[1].address.kind == net::Address::Kind::Ipv6);
-  CHECK(listen[3].address.kind == net::Address::Kind::Unix);
-  CHECK(listen[3].place.line == 2);
+  CHECK(listen[0].text() == "127.0.0.1:80");
+  CHECK(listen[1].kind == net::Address::Kind::Ipv6);
+  CHECK(listen[3].kind == net::Address::Kind::Unix);
 
   folder.write("leat.toml", kRoute);
   const config::LoadResult defaults = folder.load();
   REQUIRE(defaults.config);
   REQUIRE(defaults.config->settings.listen.size() == 1);
-  CHECK(defaults.config->settings.listen[0].address.text() == "127.0.0.1:8080");
+  CHECK(defaults.config->settings.listen[0].text() == "127.0.0.1:8080");
 }
 
 TEST_CASE("settings: a route's body limit may be any size of at least a byte") {
@@ -168,9 +184,9 @@ TEST_CASE("settings: the command line stands above the file") {
   REQUIRE(result.config);
   const Settings& loaded = result.config->settings;
   REQUIRE(loaded.listen.size() == 2);
-  CHECK(loaded.listen[1].address.text() == "127.0.0.1:82");
+  CHECK(loaded.listen[1].text() == "127.0.0.1:82");
   CHECK(loaded.workers == 0);
-  CHECK(loaded.engine == net::EngineChoice::Epoll);
+  CHECK(loaded.worker.engine == net::EngineChoice::Epoll);
   CHECK(loaded.log.level == log::Level::Debug);
 }
 

@@ -84,7 +84,7 @@ uint64_t allocations(const Counter& counter, Client& client, std::string_view ta
 
 TEST_CASE("allocations: a request in steady state makes none on the heap") {
   const Counter counter;
-  for (const char* engine : {"io_uring", "epoll"}) {
+  for (const char* engine : kEngines) {
     Daemon daemon(kConfiguration, {.arguments = {"--workers", "1", "--engine", engine}});
     Client client(daemon.address());
     for (const char* target : {"/json", "/payload/p4", "/cached/p4", "/cached/p1",

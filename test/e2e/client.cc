@@ -290,6 +290,28 @@ void Client::reset() {
   close(std::exchange(fd_, -1));
 }
 
+std::vector<Client> connect_all(const std::string& address, size_t count) {
+  std::vector<Client> clients;
+  clients.reserve(count);
+  for (size_t i = 0; i < count; ++i) clients.emplace_back(address);
+  return clients;
+}
+
+std::vector<Client> send_all(const std::string& address, size_t count, std::string_view request) {
+  std::vector<Client> clients;
+  clients.reserve(count);
+  for (size_t i = 0; i < count; ++i) clients.emplace_back(address).send(request);
+  return clients;
+}
+
+int64_t number_after(std::string_view text, std::string_view name) {
+  const size_t at = text.find(name);
+  int64_t value = -1;
+  if (at != std::string_view::npos)
+    std::from_chars(text.data() + at + name.size(), text.data() + text.size(), value);
+  return value;
+}
+
 std::string get(std::string_view target) {
   return fmt::format("GET {} HTTP/1.1\r\nHost: test\r\n\r\n", target);
 }

@@ -78,6 +78,14 @@ class Client {
   std::string buffer_;  // received, not consumed
 };
 
+// So many, connected.
+std::vector<Client> connect_all(const std::string& address, size_t count);
+// The same, each of which has sent that.
+std::vector<Client> send_all(const std::string& address, size_t count, std::string_view request);
+
+// The number that follows `name` in a text, such as the metrics; -1 where there is none.
+int64_t number_after(std::string_view text, std::string_view name);
+
 // A GET of `target` with the least a request must have.
 std::string get(std::string_view target);
 // A request with a body framed by Content-Length; `fields` are whole lines, each with its CRLF.

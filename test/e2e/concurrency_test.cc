@@ -23,13 +23,8 @@ std::string configuration(std::string_view plugin, std::string_view route) {
 // How many of `count` clients are refused, each on a connection of its own, while all ask for `target`, which
 // takes a while.
 int refused(const Daemon& daemon, size_t count, std::string_view target) {
-  std::vector<Client> clients;
-  for (size_t i = 0; i < count; ++i) {
-    clients.emplace_back(daemon.address());
-    clients.back().send(get(target));
-  }
   int refusals = 0;
-  for (Client& client : clients) {
+  for (Client& client : send_all(daemon.address(), count, get(target))) {
     const Response response = client.read_response();
     if (response.status == 200) continue;
     CHECK(response.is_problem(503));
@@ -42,7 +37,7 @@ int refused(const Daemon& daemon, size_t count, std::string_view target) {
 }  // namespace
 
 TEST_CASE("concurrency: a route's handler has no more requests than it may, on all workers together") {
-  for (const char* engine : {"io_uring", "epoll"}) {
+  for (const char* engine : kEngines) {
     INFO(engine);
     Daemon daemon(configuration("", "concurrency = 3"),
                   {.arguments = {"--workers", "4", "--engine", engine}});

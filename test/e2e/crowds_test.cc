@@ -14,8 +14,6 @@ namespace leat::e2e {
 
 namespace {
 
-constexpr const char* kEngines[] = {"io_uring", "epoll"};
-
 Daemon::Options with_engine(const char* engine, const char* workers) {
   return {.arguments = {"--workers", workers, "--engine", engine}};
 }
@@ -35,11 +33,6 @@ std::string worker_of(Client& client) {
   const size_t at = body.find("\"worker\":");
   REQUIRE(at != std::string::npos);
   return body.substr(at + 9, 3);
-}
-
-uint64_t counted(const std::string& text, const std::string& name) {
-  const size_t at = text.find("\n" + name + " ");
-  return at == std::string::npos ? 0 : std::stoull(text.substr(at + name.size() + 2));
 }
 
 // A 503 has come, which stays to be read.
@@ -74,8 +67,7 @@ TEST_CASE("crowds: a unix socket is served by more workers than wait for its cli
   Wanted wanted{.listen = {"unix:" + folder.path("leat.sock")}};
   Daemon daemon(demo_configuration(wanted), with_engine("auto", "6"));
   const int serving = daemon.serving_pid();
-  std::vector<Client> clients;
-  for (int i = 0; i < 12; ++i) clients.emplace_back(daemon.address()).send(get("/sleep/1500"));
+  std::vector<Client> clients = send_all(daemon.address(), 12, get("/sleep/1500"));
   // Meanwhile the watchdog has looked whether the workers' sockets are still there.
   for (Client& client : clients) CHECK(client.read_response().status == 200);
   CHECK(daemon.serving_pid() == serving);
@@ -120,8 +112,8 @@ TEST_CASE("crowds: at the limit idle connections make room, and everyone gets an
     CHECK(clients[20].hung_up());
     CHECK(clients[79].ask(get("/json")).status == 200);
     const std::string text = run_leat({"metrics", "--socket", folder.path("admin")}).output;
-    CHECK(counted(text, "leat_connections_given_up_total") == 30);
-    CHECK(counted(text, "leat_connections_turned_away_total") == 0);
+    CHECK(number_after(text, "\nleat_connections_given_up_total ") == 30);
+    CHECK(number_after(text, "\nleat_connections_turned_away_total ") == 0);
     CHECK(daemon.logs("limits.connections (50) is reached: 1 idle connection was closed"));
   }
 }
@@ -134,23 +126,16 @@ TEST_CASE("crowds: at the limit with nobody idle those who come are answered 503
     wanted.server = "admin_socket = \"" + folder.path("admin") + "\"";
     wanted.limits = "connections = 50\nconnections_per_address = 1000";
     Daemon daemon(demo_configuration(wanted), with_engine(engine, "1"));
-    std::vector<Client> busy;
-    for (int i = 0; i < 50; ++i) {
-      busy.emplace_back(daemon.address());
-      busy.back().send(get("/sleep/3000"));
-    }
-    std::vector<Client> late;
-    for (int i = 0; i < 80; ++i) {
-      late.emplace_back(daemon.address());
-      late.back().send(with_body("POST", "/echo", std::string(5000, 'x')));
-    }
+    std::vector<Client> busy = send_all(daemon.address(), 50, get("/sleep/3000"));
+    std::vector<Client> late =
+        send_all(daemon.address(), 80, with_body("POST", "/echo", std::string(5000, 'x')));
     for (Client& client : late) {
       const Response response = client.read_response();
       CHECK(response.status == 503);
       CHECK(response.field("retry-after") == "1");
     }
     const std::string text = run_leat({"metrics", "--socket", folder.path("admin")}).output;
-    CHECK(counted(text, "leat_connections_turned_away_total") == 80);
+    CHECK(number_after(text, "\nleat_connections_turned_away_total ") == 80);
     CHECK(daemon.logs("limits.connections (50) is reached and none is idle: a new one is answered 503"));
     for (Client& client : busy) CHECK(client.read_response().status == 200);
     CHECK(Client(daemon.address()).ask(get("/json")).status == 200);
@@ -162,11 +147,7 @@ TEST_CASE("crowds: one address leaves room for others, on all workers together")
   wanted.listen = {"127.0.0.1:0"};
   wanted.limits = "connections = 20";  // of each of two: 30 for one address
   Daemon daemon(demo_configuration(wanted), with_engine("auto", "2"));
-  std::vector<Client> greedy;
-  for (int i = 0; i < 60; ++i) {
-    greedy.emplace_back(daemon.address());
-    greedy.back().send(get("/sleep/4000"));
-  }
+  const std::vector<Client> greedy = send_all(daemon.address(), 60, get("/sleep/4000"));
   const auto refused = [&] { return std::ranges::count_if(greedy, is_refused); };
   CHECK(wait_until([&] { return refused() >= 30; }));
   CHECK(refused() < 50);
@@ -204,11 +185,7 @@ TEST_CASE("crowds: without descriptors idle connections make room, and where non
       CHECK(idle.back().ask(get("/json")).status == 200);
     }
     CHECK(daemon.logs("idle ones are closed"));
-    std::vector<Client> busy;
-    for (int i = 0; i < 110; ++i) {
-      busy.emplace_back(daemon.address());
-      busy.back().send(get("/sleep/3000"));
-    }
+    std::vector<Client> busy = send_all(daemon.address(), 110, get("/sleep/3000"));
     CHECK(wait_until([&] { return std::ranges::count_if(busy, is_refused) >= 8; }));
     CHECK(daemon.logs("new ones are answered 503"));
     busy.clear();

@@ -26,6 +26,9 @@ inline constexpr bool kSanitized = false;
 
 inline constexpr std::chrono::seconds kPatience{kSanitized ? 60 : 20};
 
+// What is to hold on both.
+inline constexpr const char* kEngines[] = {"io_uring", "epoll"};
+
 // Calls `done` every few milliseconds until it is true; false after kPatience.
 template <class Done>
 [[nodiscard]] bool wait_until(Done done);

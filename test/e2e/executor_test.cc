@@ -27,24 +27,18 @@ std::string configuration(std::string_view routes, std::string_view pool = "thre
       pool, route("counts", ""), route("open", ""), routes);
 }
 
-int count(const Daemon& daemon, std::string_view name) {
-  const std::string body = Client(daemon.address()).ask(get("/counts")).body;
-  return std::stoi(body.substr(body.find("\"" + std::string(name) + "\":") + name.size() + 3));
+int64_t count(const Daemon& daemon, std::string_view name) {
+  return number_after(Client(daemon.address()).ask(get("/counts")).body, fmt::format("\"{}\":", name));
 }
 
 std::vector<Client> ask(const Daemon& daemon, size_t clients, std::string_view target) {
-  std::vector<Client> all;
-  for (size_t i = 0; i < clients; ++i) {
-    all.emplace_back(daemon.address());
-    all.back().send(get(target));
-  }
-  return all;
+  return send_all(daemon.address(), clients, get(target));
 }
 
 }  // namespace
 
 TEST_CASE("executor: handlers on the pool block, and their worker serves the others") {
-  for (const char* engine : {"io_uring", "epoll"}) {
+  for (const char* engine : kEngines) {
     INFO(engine);
     Daemon daemon(configuration(route("wait")), {.arguments = {"--workers", "1", "--engine", engine}});
     std::vector<Client> clients = ask(daemon, 4, "/wait");
@@ -84,7 +78,7 @@ TEST_CASE("executor: when threads and queue are full clients are told to come ag
 }
 
 TEST_CASE("executor: an answer in pieces goes as fast as its client reads, and stops when it leaves") {
-  for (const char* engine : {"io_uring", "epoll"}) {
+  for (const char* engine : kEngines) {
     INFO(engine);
     Daemon daemon(configuration(route("pieces")), {.arguments = {"--workers", "1", "--engine", engine}});
     const Response all =
@@ -187,7 +181,7 @@ TEST_CASE("executor: what is wrong with it is said") {
   CHECK(check(route("sleep", "executor = \"worker\"\n")).status == 0);
   const Outcome unknown = check(route("sleep", "executor = \"thread\"\n"));
   CHECK(unknown.status == 78);
-  CHECK(unknown.errors.contains("there is no executor `thread`"));
+  CHECK(unknown.errors.contains("`executor` is \"worker\" or \"pool\""));
   CHECK(check(route("sleep", "executor = 1\n")).status == 78);
   const Outcome own = check("[[route]]\npath = \"/m\"\nhandler = \"leat:metrics\"\nexecutor = \"pool\"\n");
   CHECK(own.status == 78);

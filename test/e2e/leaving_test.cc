@@ -41,12 +41,6 @@ std::string configuration(const std::string& engine, const std::string& listen, 
       {.listen = {listen}, .server = "engine = \"" + engine + "\"\n", .limits = limits, .more = more});
 }
 
-// The value that follows `name` in a text.
-int64_t number_after(const std::string& text, const std::string& name) {
-  const size_t at = text.find(name);
-  return at == std::string::npos ? -1 : std::stoll(text.substr(at + name.size()));
-}
-
 int64_t here(const Daemon& daemon) {
   return number_after(Client(daemon.address()).ask(get("/left")).body, "\"here\":");
 }

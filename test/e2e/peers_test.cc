@@ -83,9 +83,7 @@ TEST_CASE("peers: ten thousand silent connections leave room for others") {
   Daemon daemon(demo_configuration());
   check_serves(daemon);
   const uint64_t before = daemon.resident_kib();
-  std::vector<Client> silent;
-  silent.reserve(count);
-  for (size_t i = 0; i < count; ++i) silent.emplace_back(daemon.address());
+  std::vector<Client> silent = connect_all(daemon.address(), count);
   for (int i = 0; i < 200; ++i) check_serves(daemon);
   CHECK(daemon.open_descriptors() >= count);
   CHECK(daemon.resident_kib() < before + kGrowthKib);
@@ -148,8 +146,7 @@ TEST_CASE("peers: running out of descriptors is survived") {
   Daemon daemon(demo_configuration(), options);
   check_serves(daemon);
   {
-    std::vector<Client> crowd;
-    for (int i = 0; i < 200; ++i) crowd.emplace_back(daemon.address());
+    std::vector<Client> crowd = connect_all(daemon.address(), 200);
     CHECK(crowd.front().ask(get("/json")).status == 200);
   }
   check_serves(daemon);

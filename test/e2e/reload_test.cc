@@ -61,13 +61,9 @@ TEST_CASE("reload: work that outlasts its request holds the plugin, and nobody e
             "[[route]]\npath = \"/opens\"\nhandler = \"p:opens\"\n");
   Client leaving(site.daemon().address());
   leaving.send(get("/stays"));
-  const auto becomes = [](auto&& holds) {
-    for (int i = 0; i < 1000 && !holds(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    return holds();
-  };
-  CHECK(becomes([&] { return site.ask("/counts").starts_with("alive 1 works 1 delivered 0"); }));
+  CHECK(wait_until([&] { return site.ask("/counts").starts_with("alive 1 works 1 delivered 0"); }));
   leaving.reset();
-  CHECK(becomes([&] { return site.plugins().contains("0 requests under way"); }));
+  CHECK(wait_until([&] { return site.plugins().contains("0 requests under way"); }));
   site.install("2");
   CHECK(site.reload().status == 0);
   CHECK(site.plugins().contains("generation 1, draining"));
@@ -215,9 +211,7 @@ TEST_CASE(
   std::atomic<uint64_t> answers = 0, failed = 0, stale = 0;
   std::vector<std::thread> threads;
   for (size_t t = 0; t < 4; ++t) {
-    std::vector<Client> opened;
-    for (size_t i = 0; i < kClients / 4; ++i) opened.emplace_back(site.daemon().address());
-    threads.emplace_back([&, clients = std::move(opened)]() mutable {
+    threads.emplace_back([&, clients = connect_all(site.daemon().address(), kClients / 4)]() mutable {
       while (!done) {
         const int before = installed;
         bool sent = true;

@@ -33,11 +33,7 @@ class Site {
   Response ask(std::string_view target) const { return Client(daemon_.address()).ask(get(target)); }
   std::string body(std::string_view target) const { return ask(target).body; }
   // Made here and not on the threads that use them: making one asserts.
-  std::vector<Client> clients(size_t count) const {
-    std::vector<Client> made;
-    for (size_t i = 0; i < count; ++i) made.emplace_back(daemon_.address());
-    return made;
-  }
+  std::vector<Client> clients(size_t count) const { return connect_all(daemon_.address(), count); }
   Outcome admin(std::vector<std::string> words) const {
     words.insert(words.begin() + 1, {"--socket", folder_.path("admin")});
     return run_leat(words);
@@ -93,7 +89,7 @@ TEST_CASE("response cache: its statistics are shown by route") {
 }
 
 TEST_CASE("response cache: clients of all workers share one run of the handler", "[engines]") {
-  for (const char* engine : {"io_uring", "epoll"}) {
+  for (const char* engine : kEngines) {
     INFO(engine);
     Site site(route("/{name}", "make", "ttl = \"1h\""), {"--workers", "4", "--engine", engine});
     constexpr size_t kClients = 40;

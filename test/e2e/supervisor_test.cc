@@ -49,6 +49,12 @@ bool restarted(const Daemon& daemon, int former) {
   return serving != 0 && serving != former;
 }
 
+// Waits until the supervisor takes the end of the process that serves for a crash of what it serves, and not for
+// one of a start that failed: whoever answers here has told it before.
+bool has_begun(const std::string& admin_socket) {
+  return wait_until([&] { return run_leat({"plugin", "list", "--socket", admin_socket}).status == 0; });
+}
+
 size_t times(const std::string& text, std::string_view word) {
   size_t count = 0;
   for (size_t at = 0; (at = text.find(word, at)) != std::string::npos; ++at) ++count;
@@ -74,13 +80,14 @@ class Replaceable {
     std::filesystem::rename(folder_.path("new.so"), folder_.path("plugin.so"));
   }
   [[nodiscard]] Daemon& daemon() { return daemon_; }
+  [[nodiscard]] bool has_begun() const { return e2e::has_begun(folder_.path("admin")); }
   [[nodiscard]] Response ask() const { return Client(daemon_.address()).ask(get("/version")); }
 
  private:
   std::string configuration(const std::string& server, const std::string& build) {
     install(build);
     Wanted wanted;
-    wanted.server = server;
+    wanted.server = server + "admin_socket = \"" + folder_.path("admin") + "\"\n";
     wanted.more = "[[plugin]]\nname = \"g\"\nfile = \"" + folder_.path("plugin.so") +
                   "\"\n[[route]]\npath = \"/version\"\nhandler = \"g:version\"\n";
     return demo_configuration(wanted);
@@ -260,9 +267,10 @@ TEST_CASE("supervisor: after a crash that serves which served last, and not what
   for (int i = 0; i < 2; ++i) {
     kill_serving(site.daemon());
     CHECK(site.ask().body == "1");
+    CHECK(site.has_begun());
     CHECK(serves(site.daemon()));
   }
-  CHECK(site.daemon().logs("this is what served last"));
+  CHECK(site.daemon().logs("this is the configuration that served last"));
   CHECK_FALSE(site.daemon().log().contains("could not start"));
   // A reload is asked for what the files say.
   site.daemon().signal(SIGHUP);
@@ -275,6 +283,44 @@ TEST_CASE("supervisor: after a crash that serves which served last, and not what
   site.install("CRASHES_IN_LOAD");
   kill_serving(site.daemon());
   CHECK(site.ask().body == "2");
+}
+
+TEST_CASE("supervisor: that the files say another thing than what served last is told where they do") {
+  const TempFolder folder;
+  const std::string part = folder.write("part.toml", "# nothing\n");
+  std::filesystem::copy_file(DEMO_PLUGIN, folder.path("demo.so"));
+  Daemon daemon("include = [\"" + part + "\"]\n" +
+                demo_configuration({.server = "admin_socket = \"" + folder.path("admin") + "\"\n"}) +
+                "[[plugin]]\nname = \"other\"\nfile = \"" + folder.path("demo.so") + "\"\n");
+  const auto restart = [&] {
+    kill_serving(daemon);
+    CHECK(has_begun(folder.path("admin")));
+    CHECK(serves(daemon));
+  };
+  size_t told = 0;
+  const auto is_told = [&] {
+    ++told;
+    return wait_until(
+        [&] { return times(daemon.log(), "this is the configuration that served last") >= told; });
+  };
+  reload(daemon);
+  restart();
+  folder.write("part.toml", "# something\n");
+  restart();
+  CHECK(is_told());
+  reload(daemon);
+  restart();
+  const auto file = [&](const char* name) { return folder.path(name); };
+  std::filesystem::rename(file("demo.so"), file("away.so"));
+  restart();
+  CHECK(is_told());
+  std::filesystem::rename(file("away.so"), file("demo.so"));
+  restart();
+  std::filesystem::copy_file(TEST_PLUGINS "/generation_1.so", file("new.so"));
+  std::filesystem::rename(file("new.so"), file("demo.so"));
+  restart();
+  CHECK(is_told());
+  CHECK(times(daemon.log(), "this is the configuration that served last") == told);
 }
 
 TEST_CASE("supervisor: what served last is the whole configuration, with all files that it came from") {

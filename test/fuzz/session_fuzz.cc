@@ -159,7 +159,7 @@ class Run {
   }
 
   void play(Choices& choices) {
-    http::Session session(harness_.environment, "192.0.2.1", 0);
+    http1::Session session(harness_.environment, "192.0.2.1", 0);
     bool gone = false;
     while (!choices.empty() && !gone) {
       const uint8_t event = choices.byte();
@@ -222,12 +222,12 @@ class Run {
 
  private:
   // A copy of its own for each, so that the sanitizer sees a view that is kept.
-  static void feed(http::Session& session, std::string_view bytes) {
+  static void feed(http1::Session& session, std::string_view bytes) {
     const std::vector<char> copy(bytes.begin(), bytes.end());
     session.feed({copy.data(), copy.size()});
   }
 
-  void take(http::Session& session, size_t most) {
+  void take(http1::Session& session, size_t most) {
     std::string_view parts[4];
     while (most != 0 && !session.output().empty()) {
       const size_t count = session.output().gather(parts);
@@ -242,7 +242,7 @@ class Run {
     }
   }
 
-  void check(const http::Session& session) {
+  void check(const http1::Session& session) {
     ENSURE(reader_.heads <= site_.wire.requests + site_.wire.refused + 1);
     if (!session.idle()) return;
     ENSURE(harness_.worker.blocks().out() == 0);
@@ -251,7 +251,7 @@ class Run {
   }
 
   // The peer ends its side and reads all; every timer runs.
-  void come_to_an_end(http::Session& session) {
+  void come_to_an_end(http1::Session& session) {
     session.feed_end();
     for (int i = 0; i < 10'000 && !(session.finished() && session.output().empty()); ++i) {
       take(session, SIZE_MAX);

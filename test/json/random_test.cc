@@ -7,9 +7,9 @@
 #include <random>
 #include <string>
 
+#include "base/shared/plugin_text.hpp"
 #include "json/support.h"
 #include "json/writer.h"
-#include "base/shared/plugin_text.hpp"
 
 namespace leat::test {
 namespace {

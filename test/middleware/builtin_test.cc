@@ -221,8 +221,9 @@ TEST_CASE("access_log: the format is one of two") {
       mistakes("access_log", {entry("format", std::string("xml")), entry("fromat", true)});
   REQUIRE(diagnostics.size() == 2);
   CHECK(diagnostics[0].code == kBadOption);
-  CHECK(diagnostics[0].hint.contains("`format`"));
-  CHECK(diagnostics[1].message.contains("\"json\" or \"text\""));
+  CHECK(diagnostics[0].message == "`format` is \"json\" or \"text\"");
+  CHECK(diagnostics[1].message == "unknown option `fromat`");
+  CHECK(diagnostics[1].hint.contains("`format`"));
   CHECK(mistakes("access_log", {entry("format", std::string(""))}).size() == 1);
   CHECK(mistakes("access_log", {entry("format", int64_t{1})}).size() == 1);
 }
@@ -315,13 +316,13 @@ TEST_CASE("middleware kinds: each has a name, a sentence, and options with their
     CHECK(names.insert(kind.name).second);
     CHECK(kind.sentence.ends_with('.'));
     Value::Table options;
-    for (const Option& option : kind.options) {
+    for (const schema::Row& option : kind.options) {
       CHECK(option.sentence.ends_with('.'));
-      if (option.type == Option::Type::Boolean) {
-        options.push_back(entry(std::string(option.name), option.otherwise == "true"));
-      } else {
-        options.push_back(entry(std::string(option.name), std::string(option.otherwise)));
-      }
+      const std::string text = schema::default_text(option);
+      if (option.type == schema::Type::Boolean)
+        options.push_back(entry(std::string(option.name), text == "true"));
+      else
+        options.push_back(entry(std::string(option.name), text.substr(1, text.size() - 2)));
     }
     CHECK(mistakes(kind.name, {}).empty());
     CHECK(mistakes(kind.name, std::move(options)).empty());
@@ -333,7 +334,7 @@ TEST_CASE("middleware kinds: requests through all of them ask nothing of the hea
   for (const MiddlewareKind& kind : kinds())
     if (kind.name != "access_log") stage.middleware(std::string(kind.name));
   stage.route("/");
-  http::Session& session = stage.session();
+  http1::Session& session = stage.session();
   const auto serve = [&] {
     session.feed("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     std::string_view parts[8];

@@ -119,6 +119,23 @@ TEST_CASE("filter: one that wants the head alone may put another body in the ans
   CHECK(wire.ends_with("\r\n\r\nother"));
 }
 
+TEST_CASE("filter: a body that one puts in the answer's place is changed by those behind it") {
+  Scripted swap;
+  swap.name = "swap";
+  swap.answer = [](http::Exchange&, http::AnswerBody& body) {
+    body.whole = "other";
+    return Wants::Nothing;
+  };
+  const Scripted mark = marks("mark", '<', '>', '.');
+  const std::vector kinds = {mark.kind(), swap.kind()};
+  Stage stage(kinds);
+  stage.middleware("mark");
+  stage.middleware("swap");
+  const int way = GENERATE(0, 1, 2, 3);
+  stage.route("/").on_handle = [way](http::Exchange& exchange) { return answer(exchange, way); };
+  CHECK(unchunked(stage.get("/")) == "<other>.");
+}
+
 TEST_CASE("filter: one may hold everything back until the end") {
   Scripted count;
   count.name = "count";
@@ -281,7 +298,7 @@ TEST_CASE("filter: answers through filters ask nothing of the heap") {
     CHECK(exchange.states.make<int>(nullptr, 1) != nullptr);
     return answer(exchange, 2);
   };
-  http::Session& session = stage.session();
+  http1::Session& session = stage.session();
   auto& waiting = stage.harness().worker.waiting;
   const auto serve = [&] {
     session.feed("GET / HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -479,7 +479,7 @@ TEST_CASE("pipeline: ten thousand requests ask nothing of the heap") {
   Stage stage;
   stage.route("/json");
   stage.route("/users/{id}");
-  http::Session& session = stage.session();
+  http1::Session& session = stage.session();
   const std::string requests =
       "GET /json HTTP/1.1\r\nHost: a\r\n\r\nGET /users/4%32 HTTP/1.1\r\nHost: a\r\n\r\n"
       "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n";

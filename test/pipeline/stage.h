@@ -80,14 +80,14 @@ class Stage {
   std::string get(std::string_view target, std::string_view fields = "") {
     return feed("GET " + std::string(target) + " HTTP/1.1\r\nHost: a\r\n" + std::string(fields) + "\r\n");
   }
-  http::Session& session() {
+  http1::Session& session() {
     if (!site_) {
       Diagnostics diagnostics;
       site_ = builder_.build(diagnostics);
       REQUIRE(site_);
       pipeline_.emplace(*site_, &left_);
       harness_ = std::make_unique<leat::test::HttpHarness>(*pipeline_);
-      session_ = std::make_unique<http::Session>(harness_->environment, "192.0.2.1", 0);
+      session_ = std::make_unique<http1::Session>(harness_->environment, "192.0.2.1", 0);
       calls.clear();
     }
     return *session_;
@@ -139,7 +139,7 @@ class Stage {
   std::unique_ptr<Site> site_;
   std::optional<Pipeline> pipeline_;
   std::unique_ptr<leat::test::HttpHarness> harness_;
-  std::unique_ptr<http::Session> session_;
+  std::unique_ptr<http1::Session> session_;
 };
 
 inline int status_of(std::string_view answer) {

@@ -28,7 +28,7 @@ uint64_t allocations_of(const char* name) {
     leat::test::DirectService service;
     service.handler = handler->get();
     leat::test::HttpHarness harness(service);
-    http::Session session(harness.environment, "192.0.2.7", 0);
+    http1::Session session(harness.environment, "192.0.2.7", 0);
     const auto ask = [&](int times) {
       bool good = true;
       for (int i = 0; i < times; ++i) {

@@ -63,30 +63,31 @@ TEST_CASE("plugin options: what is wrong with an item of a list is reported at t
     return table({entry("ports", Value::Array{std::move(items)...}, 1)});
   };
   check_error(ports(at(int64_t{1}, 2), at(std::string("http"), 3)),
-              "item 2 of `ports` must be a whole number, and is", 3);
-  check_error(ports(at(int64_t{0}, 2), at(int64_t{1}, 3)),
-              "item 1 of `ports` is 0, and must be from 1 to 65535", 2);
-  check_error(table({entry("ports", int64_t{80}, 4)}), "`ports` must be an array", 4);
-  check_error(table({entry("names", Value::Array{at(int64_t{1}, 5)}, 4)}), "item 1 of `names` must be a text",
+              "item 2 of `ports` is a whole number, not a string", 3);
+  check_error(ports(at(int64_t{0}, 2), at(int64_t{1}, 3)), "item 1 of `ports` is 1 to 65535, not 0", 2);
+  check_error(table({entry("ports", int64_t{80}, 4)}), "`ports` is a list, not an integer", 4);
+  check_error(table({entry("names", Value::Array{at(int64_t{1}, 5)}, 4)}),
+              "item 1 of `names` is text in quotes, not an integer", 5);
+  check_error(table({entry("ratios", Value::Array{at(1.5, 5)}, 4)}), "item 1 of `ratios` is 0 to 1, not 1.5",
               5);
-  check_error(table({entry("ratios", Value::Array{at(1.5, 5)}, 4)}), "item 1 of `ratios` is 1.5", 5);
   check_error(table({entry("flags", Value::Array{at(int64_t{1}, 5)}, 4)}),
-              "item 1 of `flags` must be true or false", 5);
-  check_error(table({entry("places", Value::Array{at(true, 5)}, 4)}), "item 1 of `places` must be a table",
-              5);
+              "item 1 of `flags` is true or false, not an integer", 5);
+  check_error(table({entry("places", Value::Array{at(true, 5)}, 4)}),
+              "item 1 of `places` is a table, not a boolean", 5);
   check_error(table({entry("places", Value::Array{at(Value::Table{entry("nam", true, 6)}, 5)}, 4)}),
               "unknown key `nam`", 6, "did you mean `name`?");
 }
 
 TEST_CASE("plugin options: a wrong type or range is reported at its line") {
-  check_error(table({entry("count", std::string("three"), 7)}), "`count` must be a whole number", 7);
-  check_error(table({entry("count", int64_t{10}, 8)}), "`count` is 10, and must be from 1 to 9", 8);
-  check_error(table({entry("factor", true, 9)}), "`factor` must be a number", 9);
-  check_error(table({entry("factor", 10.5, 9)}), "must be from 0 to 10", 9);
-  check_error(table({entry("loud", int64_t{1}, 10)}), "`loud` must be true or false", 10);
-  check_error(table({entry("greeting", int64_t{1}, 11)}), "`greeting` must be a text", 11);
-  check_error(table({entry("nested", int64_t{1}, 12)}), "`nested` must be a table", 12);
-  check_error(table({entry("nested", Value::Table{entry("depth", int64_t{6}, 14)}, 13)}), "`depth` is 6", 14);
+  check_error(table({entry("count", std::string("three"), 7)}), "`count` is a whole number, not a string", 7);
+  check_error(table({entry("count", int64_t{10}, 8)}), "`count` is 1 to 9, not 10", 8);
+  check_error(table({entry("factor", true, 9)}), "`factor` is a number, not a boolean", 9);
+  check_error(table({entry("factor", 10.5, 9)}), "`factor` is 0 to 10, not 10.5", 9);
+  check_error(table({entry("loud", int64_t{1}, 10)}), "`loud` is true or false, not an integer", 10);
+  check_error(table({entry("greeting", int64_t{1}, 11)}), "`greeting` is text in quotes, not an integer", 11);
+  check_error(table({entry("nested", int64_t{1}, 12)}), "`nested` is a table, not an integer", 12);
+  check_error(table({entry("nested", Value::Table{entry("depth", int64_t{6}, 14)}, 13)}),
+              "`depth` is 1 to 5, not 6", 14);
 }
 
 TEST_CASE("plugin options: an unknown key is reported with the closest one") {

@@ -90,7 +90,7 @@ TEST_CASE("demo: echo returns a body of any size and framing, with its type") {
 
 TEST_CASE("demo: echo stops taking when its client does not read, and goes on when it does") {
   Demo demo;
-  http::Session session(demo.environment(), "192.0.2.7", 0);
+  http1::Session session(demo.environment(), "192.0.2.7", 0);
   constexpr size_t kSize = 4'000'000;
   session.feed("POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: " + std::to_string(kSize) + "\r\n\r\n");
   const std::string piece(10'000, 'z');
@@ -117,7 +117,7 @@ TEST_CASE("demo: bytes writes no more than the client reads") {
   CHECK((demo.get("/bytes/70000").body == std::string(70'000, 'x')));
   CHECK(demo.get("/bytes/0").status == 200);
   CHECK(demo.get("/bytes/67108865").status == 400);
-  http::Session session(demo.environment(), "192.0.2.7", 0);
+  http1::Session session(demo.environment(), "192.0.2.7", 0);
   session.feed("GET /bytes/67108864 HTTP/1.1\r\nHost: test\r\n\r\n");
   CHECK(session.output().size() < 2 * demo.limits.output_high_bytes);
   size_t total = 0;

@@ -112,7 +112,7 @@ TEST_CASE("executor: what a handler in C keeps for a request it lets go of on th
 TEST_CASE("executor: an answer that has begun has begun for its client") {
   Pooled site;
   REQUIRE(ask_at_once(site, "/close").status == 204);
-  http::Session session(site.environment(), "192.0.2.7", 0);
+  http1::Session session(site.environment(), "192.0.2.7", 0);
   session.feed(request_for("/slow_begin"));
   std::string out;
   CHECK(turn_until(site, [&] { return (out += take_output(session)).contains("\r\n\r\n"); }));
@@ -127,7 +127,7 @@ TEST_CASE("executor: a request that takes too long is answered, and its thread l
   Pooled site;
   REQUIRE(ask_at_once(site, "/close").status == 204);
   const int begun = site.count("begun"), seen = site.count("cancels_seen");
-  http::Session session(site.environment(), "192.0.2.7", 0);
+  http1::Session session(site.environment(), "192.0.2.7", 0);
   session.feed(request_for("/wait"));
   REQUIRE(turn_until(site, [&] { return site.count("begun") == begun + 1; }));
   site.worker().set_now_ms(session.deadline_ms());
@@ -141,7 +141,7 @@ TEST_CASE("executor: a client that reads too slowly does not keep its thread") {
   Pooled site;
   site.commons().client_wait_ms = 100;
   const int failed = site.count("failed_writes");
-  http::Session slow(site.environment(), "192.0.2.7", 0);
+  http1::Session slow(site.environment(), "192.0.2.7", 0);
   slow.feed(request_for("/pieces?pieces=200&size=10000&length=true&cut=false"));
   CHECK(turn_until(site, [&] { return slow.cut(); }));
   CHECK(site.count("failed_writes") == failed + 1);
@@ -159,7 +159,7 @@ TEST_CASE("executor: an answer that is given up half-way is cut for the client, 
 
 TEST_CASE("executor: a thread waits for a client that does not read, and goes on when it does") {
   Pooled site;
-  http::Session slow(site.environment(), "192.0.2.7", 0);
+  http1::Session slow(site.environment(), "192.0.2.7", 0);
   slow.feed(request_for("/pieces?pieces=200&size=10000&length=true&cut=false"));
   const auto stands = [&] {
     const size_t before = slow.output().size();
@@ -191,7 +191,7 @@ TEST_CASE("executor: what a handler on the pool has is its worker's memory, and 
   const size_t idle = memory.used();
   {
     // While it is under way: its exchange, its copy of the request, and what is ahead of the client.
-    http::Session slow(site.environment(), "192.0.2.7", 0);
+    http1::Session slow(site.environment(), "192.0.2.7", 0);
     slow.feed(request_for(target(200)));
     CHECK(turn_until(site, [&] { return memory.used() > idle + 64 * 1024 + Block::kSize; }));
     slow.disconnect();
@@ -202,7 +202,7 @@ TEST_CASE("executor: what a handler on the pool has is its worker's memory, and 
 TEST_CASE("executor: a thread that waits for its client is free when that leaves") {
   Pooled site;
   const int failed = site.count("failed_writes");
-  http::Session session(site.environment(), "192.0.2.7", 0);
+  http1::Session session(site.environment(), "192.0.2.7", 0);
   session.feed(request_for("/pieces?pieces=200&size=10000&length=true&cut=false"));
   REQUIRE(turn_until(site, [&] { return session.output().size() >= site.limits.output_high_bytes; }));
   session.disconnect();
@@ -215,9 +215,9 @@ TEST_CASE("executor: when the queue is full clients are told to come again, and 
   Pooled site({.threads = 1, .queue = 3});
   REQUIRE(ask_at_once(site, "/close").status == 204);
   const int begun = site.count("begun"), ended = site.count("ended"), seen = site.count("cancels_seen");
-  std::list<http::Session> waiting;
-  const auto ask = [&](std::string_view target) -> http::Session& {
-    http::Session& session = waiting.emplace_back(site.environment(), "192.0.2.7", 0);
+  std::list<http1::Session> waiting;
+  const auto ask = [&](std::string_view target) -> http1::Session& {
+    http1::Session& session = waiting.emplace_back(site.environment(), "192.0.2.7", 0);
     session.feed(request_for(target));
     return session;
   };
@@ -233,7 +233,7 @@ TEST_CASE("executor: when the queue is full clients are told to come again, and 
   std::next(waiting.begin(), 1)->disconnect();
   std::next(waiting.begin(), 2)->disconnect();
   CHECK(site.commons().pool.load().queued == 1);
-  http::Session& late = ask("/large?size=4");
+  http1::Session& late = ask("/large?size=4");
   CHECK(site.commons().pool.load().queued == 2);
   // The one that runs leaves, and learns it.
   waiting.front().disconnect();
@@ -245,7 +245,7 @@ TEST_CASE("executor: when the queue is full clients are told to come again, and 
   CHECK(turn_until(site, [&] { return !(out += take_output(late)).empty(); }));
   CHECK(parse_answer(out).body == "llll");
   CHECK(site.count("ended") == ended + 2);
-  for (http::Session& session : waiting) session.disconnect();
+  for (http1::Session& session : waiting) session.disconnect();
 }
 
 TEST_CASE("executor: a handler that needs its worker is not bound to a route of the pool") {

@@ -75,7 +75,7 @@ TEST_CASE("gather: results of many threads at a time are put in order") {
   Site site("gather");
   CHECK(site.get("/threads?n=9&limit=4").body == "[0,1,2,3,4,5,6,7,8]");
   for (int i = 0; i < 30; ++i) {
-    http::Session session(site.environment(), "192.0.2.7", 0);
+    http1::Session session(site.environment(), "192.0.2.7", 0);
     session.feed(request_for("/threads?n=9&limit=4"));
     for (int steps = 0; steps < i % 5; ++steps) site.resume_all();
     session.disconnect();
@@ -89,7 +89,7 @@ TEST_CASE("gather: when the client leaves, all that runs is destroyed, wherever 
                                 "/within?ms=5&work=9", "/within_all?ms=50&n=6");
   const int steps = GENERATE(0, 1, 2, 3, 4, 5, 6);
   INFO(target << " after " << steps);
-  http::Session session(site.environment(), "192.0.2.7", 0);
+  http1::Session session(site.environment(), "192.0.2.7", 0);
   session.feed(request_for(target));
   for (int i = 0; i < steps; ++i) site.resume_all();
   session.disconnect();

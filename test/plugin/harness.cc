@@ -101,7 +101,7 @@ std::string request_for(std::string_view target) {
 }
 
 Answer ask_at_once(Site& site, std::string_view target) {
-  http::Session session(site.environment(), "192.0.2.7", 0);
+  http1::Session session(site.environment(), "192.0.2.7", 0);
   session.feed(request_for(target));
   Answer answer = parse_answer(take_output(session));
   session.disconnect();
@@ -109,7 +109,7 @@ Answer ask_at_once(Site& site, std::string_view target) {
 }
 
 Answer Site::ask(std::string_view wire) {
-  http::Session session(environment_, "192.0.2.7", 0);
+  http1::Session session(environment_, "192.0.2.7", 0);
   session.feed(wire);
   std::string out = take_output(session);
   // Other threads may take a moment to complete; nothing may take ten seconds.

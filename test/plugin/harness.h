@@ -14,7 +14,7 @@
 
 #include "base/node_pool.h"
 #include "base/value.h"
-#include "http/session.h"
+#include "http1/session.h"
 #include "plugin/commons.h"
 #include "plugin/host.h"
 #include "server/testhost/virtual_worker.h"
@@ -68,7 +68,7 @@ class Site : public http::Service {
   Answer get(std::string_view target, std::string_view fields = "");
   Answer post(std::string_view target, std::string_view body);
 
-  http::SessionEnvironment& environment() { return environment_; }
+  http1::Environment& environment() { return environment_; }
   PluginInstance& instance() { return *instance_; }
   Commons& commons() { return commons_; }
   testing::VirtualWorker& worker() { return worker_; }
@@ -100,10 +100,10 @@ class Site : public http::Service {
   std::map<std::string, std::unique_ptr<pipeline::Handler>, std::less<>> handlers_;
   std::map<http::Exchange*, Running> running_;
   testing::VirtualWorker worker_;
-  NodePool<http::OutputSegment> segments_{65'536};
+  NodePool<transport::OutputSegment> segments_{65'536};
   http::ExchangePool exchanges_{worker_, 64};
-  http::Writer writer_{""};
-  http::SessionEnvironment environment_;
+  http1::Writer writer_{""};
+  http1::Environment environment_;
 };
 
 using testing::take_output;

@@ -128,7 +128,7 @@ TEST_CASE("misuse: requests are used only in their own callbacks, on their own t
   Site site("misuse");
   CHECK(ask(site, "keeps_request").body == "kept");
   // On two connections at once, so that the kept one is another object.
-  http::Session first(site.environment(), "192.0.2.7", 0);
+  http1::Session first(site.environment(), "192.0.2.7", 0);
   first.feed("GET /keeps_request HTTP/1.1\r\nHost: test\r\n\r\nGET /ticks HTTP/1.1\r\nHost: test\r\n\r\n");
   CHECK(site.get("/uses_kept_request").body == "refused");
   first.disconnect();
@@ -153,7 +153,7 @@ TEST_CASE("misuse: when the client goes, nothing is answered or waited for any m
   LogText log;
   {
     Site site("misuse");
-    http::Session session(site.environment(), "192.0.2.7", 0);
+    http1::Session session(site.environment(), "192.0.2.7", 0);
     session.feed("POST /streams_and_never_answers HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n12345");
     session.disconnect();
     CHECK(site.handled == 1);

@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 #include <list>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -32,7 +33,7 @@ TEST_CASE("pool: work runs on another thread and its request goes on with the re
 TEST_CASE("pool: a full queue is said, so that the client gets a 503, and the rest is served") {
   Site site("pool");
   site.commons().pool.set_limits({.threads = 1, .queue = 2});
-  std::list<http::Session> waiting;
+  std::list<http1::Session> waiting;
   for (int i = 0; i < 3; ++i) {
     waiting.emplace_back(site.environment(), "192.0.2.7", 0).feed(request_for("/blocks"));
     // The first has left the queue.
@@ -41,7 +42,7 @@ TEST_CASE("pool: a full queue is said, so that the client gets a 503, and the re
   CHECK(ask_at_once(site, "/squares?n=1").status == 503);
   CHECK(ask_at_once(site, "/gathers?count=4").status == 503);
   CHECK(ask_at_once(site, "/opens").status == 200);
-  for (http::Session& session : waiting) {
+  for (http1::Session& session : waiting) {
     std::string out;
     CHECK(turn_until(site, [&] { return !(out += take_output(session)).empty(); }));
     CHECK(parse_answer(out).body == "7");
@@ -53,8 +54,8 @@ TEST_CASE("pool: a full queue is said, so that the client gets a 503, and the re
 TEST_CASE("pool: work learns that its client has left, and what waits then is not run") {
   Site site("pool");
   site.commons().pool.set_limits({.threads = 1, .queue = 8});
-  http::Session running(site.environment(), "192.0.2.7", 0);
-  http::Session queued(site.environment(), "192.0.2.7", 0);
+  http1::Session running(site.environment(), "192.0.2.7", 0);
+  http1::Session queued(site.environment(), "192.0.2.7", 0);
   running.feed(request_for("/blocks"));
   CHECK(counts_become(site, "alive 1 works 1 delivered 0 without 0 cancels 0"));
   queued.feed(request_for("/blocks"));
@@ -128,7 +129,7 @@ TEST_CASE("pool: an instance that ends waits for its work, wherever that is") {
     Site site("pool");
     site.commons().pool.set_limits({.threads = 2, .queue = 64});
     for (int k = 0; k < 8; ++k) {
-      http::Session session(site.environment(), "192.0.2.7", 0);
+      http1::Session session(site.environment(), "192.0.2.7", 0);
       session.feed(request_for(k % 2 == 0 ? "/blocks" : "/gathers?count=50&limit=4&us=100"));
       session.disconnect();
     }
@@ -139,7 +140,7 @@ TEST_CASE("pool: who would rather not wait is told when the last work has come b
   Site site("pool");
   CHECK(site.instance().when_idle(0, [] {}));
   {
-    http::Session session(site.environment(), "192.0.2.7", 0);
+    http1::Session session(site.environment(), "192.0.2.7", 0);
     session.feed(request_for("/answers_early"));
     session.disconnect();
   }
@@ -150,13 +151,31 @@ TEST_CASE("pool: who would rather not wait is told when the last work has come b
   CHECK(site.instance().when_idle(0, [] {}));
 }
 
+TEST_CASE("pool: what the last work throws without its request is told before the instance may end") {
+  LogText log;
+  Site site("pool");
+  {
+    http1::Session session(site.environment(), "192.0.2.7", 0);
+    session.feed(request_for("/throws_late"));
+    CHECK(counts_become(site, "alive 1 works 1 delivered 0 without 0 cancels 0"));
+    session.disconnect();
+  }
+  std::optional<std::string> told;
+  CHECK_FALSE(site.instance().when_idle(0, [&] { told = log.take(); }));
+  REQUIRE(turn_until(site, [&] { return told.has_value(); }));
+  INFO(*told);
+  CHECK(told->contains(
+      "plugin tested: handler throws_late on route route-throws_late: threw an exception for a "
+      "completion whose request had ended: too late"));
+}
+
 TEST_CASE("pool: with clients that leave at any moment, everything comes back exactly once") {
   const unsigned seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937 random(seed);
   Site site("pool");
   site.commons().pool.set_limits({.threads = 3, .queue = 16});
-  std::list<http::Session> sessions;
+  std::list<http1::Session> sessions;
   const std::string targets[] = {"/squares?n=2",
                                  "/squares?n=3&us=50",
                                  "/gathers?count=6&limit=3&us=20",
@@ -175,7 +194,7 @@ TEST_CASE("pool: with clients that leave at any moment, everything comes back ex
     }
     if (random() % 4 == 0) site.resume_all();
   }
-  for (http::Session& session : sessions) session.disconnect();
+  for (http1::Session& session : sessions) session.disconnect();
   sessions.clear();
   CHECK(turn_until(site, [&] { return site.get("/counts").body.starts_with("alive 0 "); }));
   CHECK(site.handled == site.ended);

@@ -33,7 +33,7 @@ TEST_CASE("task: one that waits for nothing answers like any other handler") {
 
 TEST_CASE("task: sleeps without holding up others, and finds its parameters and its request again") {
   Tasks site;
-  http::Session sleeper(site.environment(), "192.0.2.7", 0);
+  http1::Session sleeper(site.environment(), "192.0.2.7", 0);
   sleeper.feed("GET /nap/250?q=a%20b HTTP/1.1\r\nHost: test\r\nX-Some: thing\r\n\r\n");
   CHECK(site.worker().delays_ms == std::vector<uint64_t>{250});
   CHECK(site.get("/at_once/7").status == 200);
@@ -74,7 +74,7 @@ TEST_CASE("task: what is thrown in a task, soon or late, reaches the client as f
 TEST_CASE("task: when the client leaves, the locals of all tasks that wait are destroyed before its memory") {
   Tasks site;
   const int waits = GENERATE(0, 1, 2, 3, 4);
-  http::Session session(site.environment(), "192.0.2.7", 0);
+  http1::Session session(site.environment(), "192.0.2.7", 0);
   session.feed(request_for("/steps/2"));
   for (int i = 0; i < waits; ++i) site.resume_all();
   const bool answered = waits == 4;
@@ -99,7 +99,7 @@ TEST_CASE("task: a result of another thread is waited for, whether it comes befo
 TEST_CASE("task: a result of another thread for one that has gone is freed") {
   Tasks site;
   for (int i = 0; i < 50; ++i) {
-    http::Session session(site.environment(), "192.0.2.7", 0);
+    http1::Session session(site.environment(), "192.0.2.7", 0);
     session.feed(request_for("/elsewhere?before=" + std::to_string(i % 3)));
     for (int steps = 0; steps < i % 4; ++steps) site.resume_all();
     session.disconnect();
@@ -120,7 +120,7 @@ TEST_CASE("task: a completer that is dropped fails the task that waits") {
 
 TEST_CASE("task: writes its answer in pieces, as fast as the client reads") {
   Tasks site;
-  http::Session session(site.environment(), "192.0.2.7", 0);
+  http1::Session session(site.environment(), "192.0.2.7", 0);
   session.feed(request_for("/pieces/100"));
   CHECK(site.alive() == R"({"alive":1})");
   const std::string wire = take_output(session);
@@ -136,7 +136,7 @@ TEST_CASE("task: the end of a streamed body can be a coroutine, over the object 
   Tasks site;
   CHECK(site.post("/tail", "0123456789").body == R"({"bytes":10})");
   CHECK(site.alive() == kNoneAlive);
-  http::Session session(site.environment(), "192.0.2.7", 0);
+  http1::Session session(site.environment(), "192.0.2.7", 0);
   session.feed("POST /tail HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\nabc");
   CHECK(site.alive() == R"({"alive":2})");
   session.disconnect();

@@ -46,8 +46,8 @@ TEST_CASE("wrapper: a bad parameter is a 400 that names it and says what it must
       {"/parameters/ann/7?limit=", "", "limit", "query parameter `limit`"},
       {"/parameters/ann/7?limit=5x", "", "limit", "query parameter `limit`"},
       {"/parameters/ann/7?page=99999999999999999999", "", "page", "query parameter `page`"},
-      {"/parameters/ann/7?ratio=1.5", "", "ratio", "a number from 0"},
-      {"/parameters/ann/7?ratio=nan", "", "ratio", "a number from 0"},
+      {"/parameters/ann/7?ratio=1.5", "", "ratio", "a number from 0.0 to 1.0."},
+      {"/parameters/ann/7?ratio=nan", "", "ratio", "a number from 0.0 to 1.0."},
       {"/parameters/ann/7?flag=perhaps", "", "flag", "must be true or false"},
       {"/parameters/ann/7", "X-Number: many\r\n", "X-Number", "The header `X-Number`"},
   };
@@ -125,7 +125,7 @@ TEST_CASE("wrapper: a handler answers after a timer, unless the client leaves") 
   Site site("wrapper");
   CHECK(site.get("/later?ms=250").body == R"({"ms":250,"said":"hello"})");
   CHECK(site.worker().delays_ms == std::vector<uint64_t>{250});
-  http::Session session(site.environment(), "192.0.2.7", 0);
+  http1::Session session(site.environment(), "192.0.2.7", 0);
   session.feed("GET /later?ms=1 HTTP/1.1\r\nHost: test\r\n\r\n");
   session.disconnect();
   CHECK(site.handled == site.ended);
@@ -141,7 +141,7 @@ TEST_CASE("wrapper: a handler answers with what another thread found out") {
 TEST_CASE("wrapper: a result that comes when the client has gone is dropped and freed") {
   Site site("wrapper");
   for (int i = 0; i < 50; ++i) {
-    http::Session session(site.environment(), "192.0.2.7", 0);
+    http1::Session session(site.environment(), "192.0.2.7", 0);
     session.feed("GET /elsewhere HTTP/1.1\r\nHost: test\r\n\r\n");
     session.disconnect();
     site.resume_all();
@@ -163,7 +163,7 @@ TEST_CASE("wrapper: a streamed body comes in pieces, has its own limit, and can 
   CHECK(site.post("/upload", "0123456789").body == R"({"bytes":10})");
   CHECK(site.post("/upload", "012345678901234567890").status == 413);
   CHECK(site.post("/upload", "boom").status == 422);
-  http::Session session(site.environment(), "192.0.2.7", 0);
+  http1::Session session(site.environment(), "192.0.2.7", 0);
   session.feed("POST /upload HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n");
   session.feed("5\r\n56789\r\n");
   session.feed("0\r\n\r\n");

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "http/exchange.h"
 #include "http/service.h"
 #include "pipeline/pipeline.h"
 

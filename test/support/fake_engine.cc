@@ -55,6 +55,7 @@ FakePeer& FakeEngine::connect(int listener) {
   peer.far_.reset(pair[1]);
   peer.fd_ = pair[0];
   peer.inode_ = inode_of(pair[0]);
+  if (make_wire_) peer.wire_ = make_wire_();
   backlog_.emplace_back(listener, &peer);
   return peer;
 }
@@ -194,14 +195,15 @@ void FakeEngine::progress_send(Operation& operation) {
   if (peer->stalled_) return;
   size_t left = peer->most_;
   if (unkind(2)) left = std::min<size_t>(left, 1 + (*random_)() % 100);
-  const size_t before = peer->received_.size();
+  std::string sent;
   for (const iovec& part : operation.parts) {
     const size_t size = std::min(part.iov_len, left);
-    peer->received_.append(static_cast<const char*>(part.iov_base), size);
+    sent.append(static_cast<const char*>(part.iov_base), size);
     left -= size;
   }
   ++peer->sends_completed_;
-  report(operation, static_cast<int32_t>(peer->received_.size() - before));
+  peer->received_ += peer->wire_ ? peer->wire_->hears(sent) : sent;
+  report(operation, static_cast<int32_t>(sent.size()));
 }
 
 // Moves the first bytes of `arrived` into a buffer: as many as fit, or fewer.

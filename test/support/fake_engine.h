@@ -26,6 +26,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -41,13 +42,27 @@
 
 namespace leat::test {
 
+// What lies between a peer and the wire: as it speaks a transport, for one.
+class PeerWire {
+ public:
+  virtual ~PeerWire() = default;
+  virtual std::string says(std::string_view bytes) = 0;   // plain to wire
+  virtual std::string hears(std::string_view bytes) = 0;  // wire to plain
+  virtual std::string ends() { return {}; }               // before the end of the stream
+};
+
 // The other end of one connection. Lives as long as its engine.
 class FakePeer {
  public:
   // What the peer does. Bytes of one call arrive as one completion, if they fit a buffer; of two calls, as
   // two.
-  void sends(std::string_view bytes) { arriving_.emplace_back(bytes); }
-  void closes() { ended_ = true; }                  // the end of its stream; it still reads
+  void sends(std::string_view bytes) { arriving_.push_back(wire_ ? wire_->says(bytes) : std::string(bytes)); }
+  void sends_raw(std::string_view bytes) { arriving_.emplace_back(bytes); }  // past what lies between
+  void closes() {  // the end of its stream; it still reads
+    if (wire_ != nullptr)
+      if (const std::string last = wire_->ends(); !last.empty()) arriving_.push_back(last);
+    ended_ = true;
+  }
   void resets() { reset_ = true; }                  // receives fail with ECONNRESET, sends with EPIPE
   void fails(int number) { failure_ = number; }     // receives fail with another errno value
   void reads_slowly(size_t most) { most_ = most; }  // a send takes `most` bytes and completes short
@@ -81,6 +96,7 @@ class FakePeer {
   bool stalled_ = false;
   bool held_ = false;
   std::string received_;
+  std::unique_ptr<PeerWire> wire_;
   size_t sends_completed_ = 0;
 };
 
@@ -97,6 +113,8 @@ class FakeEngine final : public net::Engine {
   FakePeer& connect(int listener = -1);
   // The accept that is armed, or the next one, ends with this errno value (EMFILE).
   void fail_accept(int number) { accept_failure_ = number; }
+  // Peers that connect from now on speak through what this makes.
+  void set_wire(std::function<std::unique_ptr<PeerWire>()> make) { make_wire_ = std::move(make); }
   void set_buffers(uint32_t count) { buffer_count_ = count; }
   // Reports a completion of the test's own making, such as one with a stale token.
   void inject(const net::Completion& completion) { queue_.push_back({completion, -1, Kind::Poll, nullptr}); }
@@ -183,6 +201,7 @@ class FakeEngine final : public net::Engine {
   uint32_t buffer_count_;
   uint32_t buffer_size_;
   int accept_failure_ = 0;
+  std::function<std::unique_ptr<PeerWire>()> make_wire_;
   uint64_t now_ns_ = 1'000'000'000'000;
   std::optional<std::mt19937> random_;
 };

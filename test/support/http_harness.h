@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "http/session.h"
+#include "http1/session.h"
 
 namespace leat::test {
 
@@ -70,7 +70,7 @@ struct HttpHarness {
   }
 
   // Takes everything out of a session's output, as a socket that never blocks would.
-  static std::string take(http::Session& session) {
+  static std::string take(http::Protocol& session) {
     std::string out;
     while (!session.output().empty()) {
       std::string_view parts[8];
@@ -103,17 +103,17 @@ struct HttpHarness {
   }
   void resume(const TestWorker::Waiting& each) {
     if (http::Exchange* exchange = exchanges.find(each.ticket))
-      exchange->session().resume(*exchange, each.resume, each.argument);
+      exchange->stream().protocol()->resume(*exchange, each.resume, each.argument);
   }
 
   http::Limits limits;
   TestWorker worker;
-  NodePool<http::OutputSegment> segments;
+  NodePool<transport::OutputSegment> segments;
   http::ExchangePool exchanges;
-  http::Writer writer;
+  http1::Writer writer;
   http::KnownHeads heads;
-  http::KnownLines lines;
-  http::SessionEnvironment environment;
+  http1::KnownLines lines;
+  http1::Environment environment;
 };
 
 // A small site for wire scripts, which shows every way of answering. It also checks the contract of Service:

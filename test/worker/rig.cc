@@ -3,11 +3,13 @@
 #include <sys/eventfd.h>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <cstdlib>
 #include <cstring>
 
 #include "base/check.h"
 #include "base/text.h"
+#include "support/odd_transport.h"
 
 namespace leat::test {
 
@@ -21,6 +23,26 @@ struct Pinned {
   std::vector<char> bytes;
   size_t* count;
 };
+
+// An OddPeer behind a FakePeer.
+class OddWire final : public PeerWire {
+ public:
+  std::string says(std::string_view bytes) override { return peer_.says(bytes); }
+  std::string hears(std::string_view bytes) override {
+    peer_.hears(bytes);
+    return std::exchange(peer_.plain, {});
+  }
+
+ private:
+  OddPeer peer_;
+};
+
+worker::ConnectionOptions with_transport(worker::ConnectionOptions options, bool odd) {
+  if (odd)
+    options.listeners.push_back(
+        {.transport = [] { return std::make_unique<OddTransport>(); }, .handshake_timeout_ms = 600'000});
+  return options;
+}
 
 }  // namespace
 
@@ -55,7 +77,8 @@ void Site::on_body_end(http::Exchange& exchange) {
 }
 
 Rig::Rig(const Options& options)
-    : engine(options.buffers),
+    : odd(options.plain ? false : GENERATE(false, true)),
+      engine(options.buffers),
       loop(*net::Loop::create(engine)),
       limits(options.limits),
       pool(options.blocks, 64),
@@ -69,10 +92,13 @@ Rig::Rig(const Options& options)
                   .writer = writer,
                   .heads = &heads,
                   .lines = &lines},
+      sessions(environment),
       timers(std::make_unique<worker::ExchangeTimers>(loop->timers(), *this, options.exchanges * 2)),
-      connections(std::make_unique<worker::Connections>(*loop, environment, options.connections)),
+      connections(std::make_unique<worker::Connections>(*loop, sessions, environment.memory,
+                                                        with_transport(options.connections, odd))),
       acceptor(std::make_unique<worker::Acceptor>(*loop, *connections, Fd(::eventfd(0, EFD_CLOEXEC)), 0)) {
   writer.set_date(TestWorker::kDate);
+  if (odd) engine.set_wire([] { return std::make_unique<OddWire>(); });
   if (options.start) acceptor->start();
 }
 
@@ -122,9 +148,9 @@ bool Rig::resume_after(http::Ticket ticket, uint64_t delay_ms, Resume call, void
 }
 
 void Rig::resume(http::Exchange& exchange, Resume call, void* argument) {
-  http::Session& session = exchange.session();
-  connections->touch(session);
-  session.resume(exchange, call, argument);
+  http::Protocol& protocol = *exchange.stream().protocol();
+  connections->touch(protocol);
+  protocol.resume(exchange, call, argument);
 }
 
 void Rig::on_completion(const net::Completion& completion) {

@@ -46,7 +46,8 @@ class Rig final : public net::LoopClient, public http::WorkerContext, public wor
     uint32_t buffers = 64;
     size_t blocks = 4096;
     size_t exchanges = 1024;
-    bool start = true;  // accept at once
+    bool start = true;   // accept at once
+    bool plain = false;  // over plain sockets alone; otherwise a test runs once more over OddTransport
   };
   Rig() : Rig(Options{}) {}
   explicit Rig(const Options& options);
@@ -61,17 +62,21 @@ class Rig final : public net::LoopClient, public http::WorkerContext, public wor
   // A request's whole life on a new connection: what came back.
   std::string ask(std::string_view request);
 
+  const bool odd;  // over OddTransport
+  // What may be sealed and not have left yet, beside what the session holds.
+  [[nodiscard]] size_t sealed_bytes() const { return odd ? transport::Transport::kMostSealed * 5 / 4 : 0; }
   FakeEngine engine;
   std::unique_ptr<net::Loop> loop;
   Site site;
   http::Limits limits;
   BlockPool pool;
-  NodePool<http::OutputSegment> segments;
+  NodePool<transport::OutputSegment> segments;
   http::ExchangePool exchanges;
-  http::Writer writer{"leat"};
+  http1::Writer writer{"leat"};
   http::KnownHeads heads;
-  http::KnownLines lines;
-  http::SessionEnvironment environment;
+  http1::KnownLines lines;
+  http1::Environment environment;
+  http1::Sessions sessions;
   std::unique_ptr<worker::ExchangeTimers> timers;
   std::unique_ptr<worker::Connections> connections;
   std::unique_ptr<worker::Acceptor> acceptor;

@@ -125,8 +125,8 @@ TEST_CASE("stall: a turn that does not end is told of after a second, then when 
   CHECK(watch.look(begin, &kSlow, begin + 1500 * kMs) ==
         "worker 2 has been blocked for 1.5 s and still is: " + kSlow);
   CHECK(watch.look(begin, &kSlow, begin + 2500 * kMs).empty());
-  CHECK(watch.look(begin, nullptr, begin + 3 * kSecond)
-            .ends_with("3.0 s and still is: no plugin's code runs"));
+  CHECK(
+      watch.look(begin, nullptr, begin + 3 * kSecond).ends_with("3.0 s and still is: no plugin's code runs"));
   CHECK(watch.look(begin, &kSlow, begin + 5 * kSecond).empty());
   CHECK_FALSE(watch.look(begin, &kSlow, begin + 6 * kSecond).empty());
   const uint64_t next = 20 * kSecond;

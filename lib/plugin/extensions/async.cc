@@ -1,7 +1,7 @@
 // leat.async/1 and leat.timer/1: going on with a request later.
 #include <new>
 
-#include "http/service.h"
+#include "http/worker_context.h"
 #include "plugin/call.h"
 #include "plugin/extensions/extensions.h"
 #include "plugin/resumption.h"

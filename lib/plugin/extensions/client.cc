@@ -5,7 +5,7 @@
 
 #include "client/fetch.h"
 #include "client/upstream.h"
-#include "http/session.h"
+#include "http/exchange.h"
 #include "plugin/commons.h"
 #include "plugin/extensions/extensions.h"
 #include "plugin/load_time.h"

@@ -2,9 +2,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
 
-#include "base/suggest.h"
+#include "base/schema.h"
 #include "plugin/call.h"
 #include "plugin/codes.h"
 #include "plugin/extensions/extensions.h"
@@ -15,11 +14,6 @@ const leat::Value* leat_config::read(std::string_view key) const {
   return value.find(key);
 }
 
-void leat_config::report(const leat::Value& where, std::string message, std::string hint) const {
-  diagnostics.push_back({leat::Diagnostic::Severity::Error, leat::plugin::kBadOption, std::move(message),
-                         where.place, std::move(hint)});
-}
-
 const leat_config* leat_config::child(const leat::Value& table) const {
   for (const leat_config& each : children)
     if (&each.value == &table) return &each;
@@ -27,20 +21,16 @@ const leat_config* leat_config::child(const leat::Value& table) const {
 }
 
 void leat_config::report_unknown() const {
-  if (const auto* entries = value.table())
-    for (const auto& [key, entry] : *entries) {
-      if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-      const std::string_view close = leat::closest(key, known);
-      diagnostics.push_back({leat::Diagnostic::Severity::Error, leat::plugin::kUnknownOption,
-                             fmt::format("unknown key `{}`", key),
-                             entry.key_place.line != 0 ? entry.key_place : entry.place,
-                             close.empty() ? "" : fmt::format("did you mean `{}`?", close)});
-    }
+  leat::schema::refuse_unknown(value, std::vector<std::string_view>(known.begin(), known.end()),
+                               leat::plugin::kOptionCodes, diagnostics);
   for (const leat_config& each : children) each.report_unknown();
 }
 
 namespace leat::plugin {
 namespace {
+
+using schema::Row;
+using schema::Type;
 
 // How a value is called where something is wrong with it.
 std::string name_of(leat_str key) { return fmt::format("`{}`", view(key)); }
@@ -50,81 +40,65 @@ std::string name_of(leat_str key, uint32_t index) {
 
 int32_t wrong_type(const leat_config* config, std::string_view name, const Value& value,
                    std::string_view wanted) {
-  config->report(value, fmt::format("{} must be {}, and is {}", name, wanted, value.type_name()));
+  config->diagnostics.push_back(schema::wrong_type(value, name, wanted, kOptionCodes.type));
   return LEAT_E_ARGUMENT;
 }
 
-template <class T>
-int32_t in_range(const leat_config* config, std::string_view name, const Value& value, T number, T least,
-                 T most, T* out) {
-  if (number >= least && number <= most) {
-    *out = number;
-    return LEAT_OK;
-  }
-  config->report(value, fmt::format("{} is {}, and must be from {} to {}", name, number, least, most));
-  return LEAT_E_ARGUMENT;
+// A plugin declares an option as it asks for it: what each of these reads is of one row, into `*out`.
+template <class T, class Put>
+int32_t take(const leat_config* config, std::string_view name, const Value& value, const Row& row, Put put) {
+  const auto content = schema::parse(row, value, kOptionCodes, config->diagnostics, name);
+  if (content) put(std::get<T>(*content));
+  return content ? LEAT_OK : LEAT_E_ARGUMENT;
 }
-
-// The value of one type, into `*out`.
-int32_t take_integer(const leat_config* config, std::string_view name, const Value& value, int64_t least,
-                     int64_t most, int64_t* out) {
-  if (value.integer() == nullptr) return wrong_type(config, name, value, "a whole number");
-  return in_range(config, name, value, *value.integer(), least, most, out);
+auto integer_within(int64_t least, int64_t most) {
+  return [=](const leat_config* config, std::string_view name, const Value& value, int64_t* out) {
+    return take<int64_t>(config, name, value, {.type = Type::Count, .least = least, .most = most},
+                         [out](int64_t number) { *out = number; });
+  };
 }
-int32_t take_real(const leat_config* config, std::string_view name, const Value& value, double least,
-                  double most, double* out) {
-  if (value.integer() != nullptr)
-    return in_range(config, name, value, static_cast<double>(*value.integer()), least, most, out);
-  if (value.real() == nullptr) return wrong_type(config, name, value, "a number");
-  return in_range(config, name, value, *value.real(), least, most, out);
+auto real_within(double least, double most) {
+  return [=](const leat_config* config, std::string_view name, const Value& value, double* out) {
+    return take<double>(config, name, value, {.type = Type::Real, .least_real = least, .most_real = most},
+                        [out](double number) { *out = number; });
+  };
 }
 int32_t take_boolean(const leat_config* config, std::string_view name, const Value& value, int32_t* out) {
-  if (value.boolean() == nullptr) return wrong_type(config, name, value, "true or false");
-  *out = *value.boolean() ? 1 : 0;
-  return LEAT_OK;
+  return take<int64_t>(config, name, value, {.type = Type::Boolean},
+                       [out](int64_t truth) { *out = static_cast<int32_t>(truth); });
 }
 int32_t take_string(const leat_config* config, std::string_view name, const Value& value, leat_str* out) {
-  if (value.string() == nullptr) return wrong_type(config, name, value, "a text");
-  *out = to_str(*value.string());
-  return LEAT_OK;
+  return take<std::string>(config, name, value, {.type = Type::Text}, [&](const std::string&) {
+    *out = to_str(*value.string());  // which lives as long as the configuration
+  });
 }
 
 int32_t has(const leat_config* config, leat_str key) {
   return config != nullptr && config->read(view(key)) != nullptr ? 1 : 0;
 }
 
+// The value at `key` by `take`, or what is given for one that is absent.
+template <class T, class Take>
+int32_t get(const leat_config* config, leat_str key, T fallback, T* out, Take take_value) {
+  if (config == nullptr || out == nullptr) return LEAT_E_ARGUMENT;
+  *out = fallback;
+  const Value* value = config->read(view(key));
+  return value == nullptr ? LEAT_OK : take_value(config, name_of(key), *value, out);
+}
+
 int32_t get_integer(const leat_config* config, leat_str key, int64_t fallback, int64_t least, int64_t most,
                     int64_t* out) {
-  if (config == nullptr || out == nullptr) return LEAT_E_ARGUMENT;
-  *out = fallback;
-  const Value* value = config->read(view(key));
-  if (value == nullptr) return LEAT_OK;
-  return take_integer(config, name_of(key), *value, least, most, out);
+  return get(config, key, fallback, out, integer_within(least, most));
 }
-
 int32_t get_real(const leat_config* config, leat_str key, double fallback, double least, double most,
                  double* out) {
-  if (config == nullptr || out == nullptr) return LEAT_E_ARGUMENT;
-  *out = fallback;
-  const Value* value = config->read(view(key));
-  if (value == nullptr) return LEAT_OK;
-  return take_real(config, name_of(key), *value, least, most, out);
+  return get(config, key, fallback, out, real_within(least, most));
 }
-
 int32_t get_boolean(const leat_config* config, leat_str key, int32_t fallback, int32_t* out) {
-  if (config == nullptr || out == nullptr) return LEAT_E_ARGUMENT;
-  *out = fallback;
-  const Value* value = config->read(view(key));
-  if (value == nullptr) return LEAT_OK;
-  return take_boolean(config, name_of(key), *value, out);
+  return get(config, key, fallback, out, take_boolean);
 }
-
 int32_t get_string(const leat_config* config, leat_str key, leat_str fallback, leat_str* out) {
-  if (config == nullptr || out == nullptr) return LEAT_E_ARGUMENT;
-  *out = fallback;
-  const Value* value = config->read(view(key));
-  if (value == nullptr) return LEAT_OK;
-  return take_string(config, name_of(key), *value, out);
+  return get(config, key, fallback, out, take_string);
 }
 
 const leat_config* get_table(const leat_config* config, leat_str key) {
@@ -140,7 +114,7 @@ const leat_config* get_table(const leat_config* config, leat_str key) {
 const Value::Array* array_under(const leat_config* config, leat_str key) {
   const Value* value = config == nullptr ? nullptr : config->read(view(key));
   if (value == nullptr) return nullptr;
-  if (value->array() == nullptr) wrong_type(config, name_of(key), *value, "an array");
+  if (value->array() == nullptr) wrong_type(config, name_of(key), *value, "a list");
   return value->array();
 }
 
@@ -154,36 +128,28 @@ const Value* item(const leat_config* config, leat_str key, uint32_t index) {
   return items == nullptr || index >= items->size() ? nullptr : &(*items)[index];
 }
 
-int32_t string_at(const leat_config* config, leat_str key, uint32_t index, leat_str* out) {
+// The same of an item of the list at `key`, which must be there.
+template <class T, class Take>
+int32_t get_at(const leat_config* config, leat_str key, uint32_t index, T* out, Take take_value) {
   if (out == nullptr) return LEAT_E_ARGUMENT;
   *out = {};
   const Value* value = item(config, key, index);
-  return value == nullptr ? LEAT_E_NOT_FOUND : take_string(config, name_of(key, index), *value, out);
+  return value == nullptr ? LEAT_E_NOT_FOUND : take_value(config, name_of(key, index), *value, out);
 }
 
+int32_t string_at(const leat_config* config, leat_str key, uint32_t index, leat_str* out) {
+  return get_at(config, key, index, out, take_string);
+}
 int32_t integer_at(const leat_config* config, leat_str key, uint32_t index, int64_t least, int64_t most,
                    int64_t* out) {
-  if (out == nullptr) return LEAT_E_ARGUMENT;
-  *out = 0;
-  const Value* value = item(config, key, index);
-  if (value == nullptr) return LEAT_E_NOT_FOUND;
-  return take_integer(config, name_of(key, index), *value, least, most, out);
+  return get_at(config, key, index, out, integer_within(least, most));
 }
-
 int32_t real_at(const leat_config* config, leat_str key, uint32_t index, double least, double most,
                 double* out) {
-  if (out == nullptr) return LEAT_E_ARGUMENT;
-  *out = 0;
-  const Value* value = item(config, key, index);
-  if (value == nullptr) return LEAT_E_NOT_FOUND;
-  return take_real(config, name_of(key, index), *value, least, most, out);
+  return get_at(config, key, index, out, real_within(least, most));
 }
-
 int32_t boolean_at(const leat_config* config, leat_str key, uint32_t index, int32_t* out) {
-  if (out == nullptr) return LEAT_E_ARGUMENT;
-  *out = 0;
-  const Value* value = item(config, key, index);
-  return value == nullptr ? LEAT_E_NOT_FOUND : take_boolean(config, name_of(key, index), *value, out);
+  return get_at(config, key, index, out, take_boolean);
 }
 
 const leat_config* table_at(const leat_config* config, leat_str key, uint32_t index) {

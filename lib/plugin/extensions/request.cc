@@ -1,7 +1,7 @@
 // leat.request/1, leat.body/1 and leat.arena/1: what a plugin reads of a request, and its memory.
 #include <algorithm>
 
-#include "http/session.h"
+#include "http/exchange.h"
 #include "pipeline/parameters.h"
 #include "pipeline/site.h"
 #include "plugin/call.h"

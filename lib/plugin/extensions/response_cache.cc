@@ -9,9 +9,6 @@ namespace leat::plugin {
 
 namespace {
 
-// Whose the detached exchange is.
-Errand& errand_of(const http::Exchange& exchange) { return **exchange.states.find<Errand*>(); }
-
 int32_t wish(leat_request* request, const leat_response_wishes* wishes) {
   constexpr std::string_view kFunction = "leat.response_cache/1 wish";
   http::Exchange* exchange = exchange_of(request, kFunction);
@@ -27,7 +24,7 @@ int32_t wish(leat_request* request, const leat_response_wishes* wishes) {
                              .stale_while_revalidate_ms = said(wishes->stale_while_revalidate_ms),
                              .stale_if_error_ms = said(wishes->stale_if_error_ms)};
   const bool taken =
-      exchange->detached() ? errand_of(*exchange).wish(wanted) : cache::wish(*exchange, wanted);
+      current_errand != nullptr ? current_errand->wish(wanted) : cache::wish(*exchange, wanted);
   return taken ? LEAT_OK : LEAT_E_NOT_FOUND;
 }
 
@@ -37,7 +34,7 @@ int32_t tag(leat_request* request, leat_str name) {
   if (exchange == nullptr) return LEAT_E_THREAD;
   if (!is_text(name) || name.len == 0) return refuse(kFunction, "the tag is empty", LEAT_E_ARGUMENT);
   const bool taken =
-      exchange->detached() ? errand_of(*exchange).add_tag(view(name)) : cache::add_tag(*exchange, view(name));
+      current_errand != nullptr ? current_errand->add_tag(view(name)) : cache::add_tag(*exchange, view(name));
   return taken ? LEAT_OK : LEAT_E_NOT_FOUND;
 }
 

@@ -98,7 +98,7 @@ int32_t context(leat_request* request, const leat_service_use* use, void** conte
   }
   http::Exchange* exchange = exchange_of(request, kFunction);
   if (exchange == nullptr) return LEAT_E_THREAD;
-  if (exchange->detached() && use->service->kind != LEAT_SERVICE_REQUEST_ANY_THREAD)
+  if (current_errand != nullptr && use->service->kind != LEAT_SERVICE_REQUEST_ANY_THREAD)
     return refuse(kFunction, "the service needs a worker, and the handler runs on the pool", LEAT_E_THREAD);
   if (use->service->kind >= LEAT_SERVICE_REQUEST) return request_context(*exchange, *use, context);
   *context = use->provider->worker_state(exchange->worker().index());

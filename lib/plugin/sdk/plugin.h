@@ -5,6 +5,18 @@
  * plugin can do is reached through the host table and its extensions, asked for by name. C++ authors want
  * plugin.hpp beside this file, which wraps all of it.
  *
+ * It is an interface of C, because that is what compilers and languages agree on: a plugin built years ago, by
+ * another compiler or in Rust, still fits. And it is one file, so that what must never change is in one place,
+ * and can be copied into a plugin's own sources.
+ *
+ * In this order
+ *  - Basic types: texts, answers and errors, the host and its callbacks' scope.
+ *  - What a plugin offers: its handlers, its services and needs, and the entry that lists them.
+ *  - Extensions, each with the types that it alone has. A request and its answer: leat.request, route, body,
+ *    response, arena, json, json_reader. The plugin itself: log, config. Going on later: async, timer, pool,
+ *    client. What is shared: metrics, services, cache, response_cache.
+ *  - Note and exported symbol: how a plugin says that it is one.
+ *
  * Rules that hold everywhere
  *  - Versions. The major number must match; the minor number only ever grows, and grows by appending. Every
  *    table begins with its own size in bytes: a member is there if it lies within that size (LEAT_HAS). A

@@ -70,6 +70,34 @@
 namespace leat {
 inline namespace [[gnu::visibility("hidden")]] v1 {
 
+namespace detail {
+
+// What a Handler has, whose parameters are those of `function`; or what is wrong with them.
+template <class Plugin, class Handler, auto function>
+constexpr leat_handler table_of(leat_str name) {
+  constexpr uint32_t kMistake = mistake<Plugin>(function);
+  if constexpr (kMistake != 0) {
+    return misfit<function>(kMistake);
+  } else {
+    using Bound = Binder<typename Handler::Args>;
+    leat_handler made{};
+    made.struct_size = sizeof made;
+    made.flags = Handler::kFlags;
+    made.name = name;
+    made.bind = Bound::bind;
+    made.unbind = Bound::unbind;
+    made.handle = Handler::handle;
+    if constexpr (Handler::kBody) made.on_body = Handler::on_body;
+    if constexpr (Handler::kBodyEnd) made.on_body_end = Handler::on_body_end;
+    if constexpr (Handler::kKeeps) made.on_writable = Handler::on_writable;
+    if constexpr (Handler::kCancel) made.on_cancel = Handler::on_cancel;
+    if constexpr (Handler::kKeeps) made.on_done = Handler::on_done;
+    return made;
+  }
+}
+
+}  // namespace detail
+
 // Base of a plugin's class. One object is made for each instance in the configuration, from Setup& or from
 // nothing; what its constructor throws is why the plugin is not loaded. All workers share it.
 //
@@ -93,24 +121,7 @@ class Plugin : public detail::PluginTag {
   // A function, or a member function of the plugin.
   template <auto function, size_t N>
   static constexpr leat_handler handler(const char (&name)[N]) {
-    constexpr uint32_t kMistake = detail::mistake<Derived>(function);
-    if constexpr (kMistake != 0) {
-      return detail::misfit<function>(kMistake);
-    } else {
-      using Handler = detail::FunctionHandler<Derived, function>;
-      using Binder = detail::Binder<typename Handler::Args>;
-      return {sizeof(leat_handler),
-              Handler::kAnyThread ? LEAT_HANDLER_ANY_THREAD : 0u,
-              {name, N - 1},
-              Binder::bind,
-              Binder::unbind,
-              Handler::handle,
-              nullptr,
-              nullptr,
-              Handler::kTask ? Handler::on_writable : nullptr,
-              nullptr,
-              Handler::kTask ? Handler::on_done : nullptr};
-    }
+    return detail::table_of<Derived, detail::FunctionHandler<Derived, function>, function>({name, N - 1});
   }
 
   // A class S: an object of it is made for each request, in the request's memory, and destroyed when that
@@ -123,24 +134,7 @@ class Plugin : public detail::PluginTag {
   //                               paused, with a timer or completion that resumes it
   template <class S, size_t N>
   static constexpr leat_handler stream(const char (&name)[N]) {
-    constexpr uint32_t kMistake = detail::mistake<Derived>(&S::on_request);
-    if constexpr (kMistake != 0) {
-      return detail::misfit<&S::on_request>(kMistake);
-    } else {
-      using Handler = detail::StreamHandler<S>;
-      using Binder = detail::Binder<typename Handler::Args>;
-      return {sizeof(leat_handler),
-              Handler::kBody ? LEAT_HANDLER_STREAM_BODY : 0u,
-              {name, N - 1},
-              Binder::bind,
-              Binder::unbind,
-              Handler::handle,
-              Handler::kBody ? Handler::on_body : nullptr,
-              Handler::kBodyEnd ? Handler::on_body_end : nullptr,
-              Handler::on_writable,
-              Handler::kCancel ? Handler::on_cancel : nullptr,
-              Handler::on_done};
-    }
+    return detail::table_of<Derived, detail::StreamHandler<S>, &S::on_request>({name, N - 1});
   }
 
   // A class that stands between clients and handlers; see plugin_middleware.hpp. `sentence` says what it does.

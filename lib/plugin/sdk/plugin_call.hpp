@@ -7,6 +7,7 @@
 #define LEAT_PLUGIN_CALL_HPP
 
 #include <charconv>
+#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <exception>
@@ -84,6 +85,18 @@ bool parse(std::string_view text, T& out) {
   return error == std::errc{} && end == text.data() + text.size();
 }
 
+// As people read it, whatever the process's locale is.
+template <class T>
+std::string number_text(T number) {
+  if constexpr (std::is_integral_v<T>) {
+    return std::to_string(number);
+  } else {
+    if (!std::isfinite(number)) return number > 0 ? "infinity" : "-infinity";
+    char text[encoding::kLongestReal];
+    return {text, encoding::write_real(text, static_cast<double>(number))};
+  }
+}
+
 // "a whole number from 1 to 100"
 template <class T>
 std::string expectation(T least, T most) {
@@ -92,7 +105,7 @@ std::string expectation(T least, T most) {
   } else if constexpr (std::is_arithmetic_v<T>) {
     std::string text = std::is_integral_v<T> ? "a whole number" : "a number";
     if (std::is_integral_v<T> || least != std::numeric_limits<T>::lowest())
-      text += " from " + std::to_string(least) + " to " + std::to_string(most);
+      text += " from " + number_text(least) + " to " + number_text(most);
     return text;
   } else {
     return "a text";

@@ -129,7 +129,9 @@ template <class Plugin, auto function>
 struct FunctionHandler {
   using Args = typename Signature<decltype(function)>::Args;
   static constexpr bool kTask = is_task<typename Signature<decltype(function)>::Answer>;
-  static constexpr bool kAnyThread = !kTask && !Args::kPerWorker;
+  static constexpr uint32_t kFlags = !kTask && !Args::kPerWorker ? LEAT_HANDLER_ANY_THREAD : 0u;
+  static constexpr bool kBody = false, kBodyEnd = false, kCancel = false;  // are a class's
+  static constexpr bool kKeeps = kTask;
 
   static int32_t handle(const leat_scope* scope, leat_request* request) noexcept {
     const Frame frame{scope, request, {}};
@@ -142,7 +144,7 @@ struct FunctionHandler {
       });
     });
   }
-  // For tasks only: other handlers keep nothing.
+  // For those only that keep something for their request.
   static int32_t on_writable(const leat_scope* scope, leat_request* request) noexcept {
     auto* run = static_cast<TaskRun*>(api.request->state(request));
     return run == nullptr ? LEAT_DONE : run->on_writable(scope);
@@ -161,6 +163,8 @@ struct StreamHandler {
   static constexpr bool kBodyEnd = requires { &S::on_body_end; };
   static constexpr bool kWritable = requires { &S::on_writable; };
   static constexpr bool kCancel = requires { &S::on_cancel; };
+  static constexpr uint32_t kFlags = kBody ? LEAT_HANDLER_STREAM_BODY : 0u;
+  static constexpr bool kKeeps = true;
 
   static int32_t handle(const leat_scope* scope, leat_request* request) noexcept {
     const Frame frame{scope, request, {}};

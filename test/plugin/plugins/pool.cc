@@ -130,6 +130,18 @@ int32_t answers_early(Scope, leat_request* request) {
   return begun != LEAT_PENDING ? begun : answer(request, "early");
 }
 
+// Its client may have left by the time that it throws.
+int32_t throw_late(Scope, leat_request*, void* argument) {
+  delete static_cast<Parcel*>(argument);
+  throw std::runtime_error("too late");
+}
+int32_t throws_late(Scope, leat_request* request) {
+  auto* parcel = new Parcel;
+  if (api_pool->submit(request, wait_at_gate, throw_late, parcel) == LEAT_OK) return LEAT_PENDING;
+  delete parcel;
+  return LEAT_ERROR;
+}
+
 // Three at once, the last to come back answers.
 struct Several {
   int left = 0;
@@ -237,9 +249,10 @@ void destroy(void*) {
 
 #define HANDLER(function) \
   {.struct_size = sizeof(leat_handler), .name = LEAT_STR_INIT(#function), .handle = function}
-const leat_handler handlers[] = {HANDLER(squares), HANDLER(blocks),  HANDLER(opens),        HANDLER(closes),
-                                 HANDLER(throws),  HANDLER(several), HANDLER(gathers),      HANDLER(misuses),
-                                 HANDLER(counts),  HANDLER(stays),   HANDLER(answers_early)};
+const leat_handler handlers[] = {HANDLER(squares), HANDLER(blocks),        HANDLER(opens),
+                                 HANDLER(closes),  HANDLER(throws),        HANDLER(several),
+                                 HANDLER(gathers), HANDLER(misuses),       HANDLER(counts),
+                                 HANDLER(stays),   HANDLER(answers_early), HANDLER(throws_late)};
 
 }  // namespace
 

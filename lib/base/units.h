@@ -1,0 +1,20 @@
+// Quantities with units, as settings are written: "10s", "64KiB".
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace leat {
+
+// Milliseconds of "500ms", "10s", "5m", "2h", "1d"; nothing for anything else, overflow included.
+std::optional<uint64_t> parse_duration(std::string_view text);
+// Bytes of "4096", "64KiB", "1MiB", "2GiB", "10KB", "10MB", "1GB".
+std::optional<uint64_t> parse_size(std::string_view text);
+
+// The shortest exact form: 10000 -> "10s", 65536 -> "64KiB".
+std::string duration_text(uint64_t ms);
+std::string size_text(uint64_t bytes);
+
+}  // namespace leat

@@ -1,0 +1,177 @@
+// Session: HTTP/1.1 on one connection, without the connection.
+//
+// Bytes in, bytes out: a Protocol (http/protocol.h). Inside, one request at a time goes through a table of
+// steps (RFC 9112); so the session is the Stream of them all, too:
+//
+//   Idle -> Head -> Body -> Answer -> Idle ...      (each step may be left for Closing)
+//             \-> Held -/                            (the service wants the request later)
+//
+// Answers are in order because the next head is not looked at before the last answer is complete; what
+// arrives meanwhile waits in the input, and wants_input() asks the owner to stop receiving. A handler that
+// answers at once costs nothing of all that: a pipelined batch is one loop over one buffer.
+//
+// Everything is bounded: heads and bodies by limits, output by its high-water mark (above it neither the
+// next request is begun nor a handler's write accepted without saying "wait"), time by deadline_ms().
+//
+// The parser of a head lies in its exchange's arena, from the first byte on to the request's end. One that is
+// known (http/known_heads.h) needs none.
+//
+// Thread: its worker's.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "http/exchange.h"
+#include "http/known_heads.h"
+#include "http/limits.h"
+#include "http/protocol.h"
+#include "http/service.h"
+#include "http/stream.h"
+#include "http1/input.h"
+#include "http1/known_lines.h"
+#include "http1/parser.h"
+#include "http1/writer.h"
+#include "transport/output.h"
+
+namespace leat::http1 {
+
+// What the sessions of one worker share.
+struct Environment {
+  http::WorkerContext& worker;
+  http::Service& service;
+  const http::Limits& limits;
+  transport::OutputMemory memory;
+  http::ExchangePool& exchanges;
+  Writer& writer;
+  http::KnownHeads* heads = nullptr;  // nullptr: parse every head
+  KnownLines* lines = nullptr;        // nullptr: show every line to the parser
+};
+
+// Makes the sessions of one worker.
+class Sessions final : public http::ProtocolFactory {
+ public:
+  explicit Sessions(Environment& environment) : environment_(environment) {}
+  [[nodiscard]] std::unique_ptr<http::Protocol> make(const http::ProtocolPeer& peer) override;
+
+ private:
+  Environment& environment_;
+};
+
+class Session final : public http::Protocol, public http::Stream {
+ public:
+  Session(Environment& environment, const http::ProtocolPeer& peer);
+  // `peer` is the client's address, which must outlive the session.
+  Session(Environment& environment, std::string_view peer, uint32_t owner)
+      : Session(environment, http::ProtocolPeer{.address = peer, .owner = owner}) {}
+  ~Session() override;  // after disconnect()
+
+  // --- http::Protocol
+  void feed(std::string_view bytes) override;
+  void feed_end() override;
+  void peer_ended() override;
+  void disconnect() override;
+  void sent(size_t size) override;
+  void resume(http::Exchange& exchange, http::WorkerContext::Resume call, void* argument) override;
+  void take_turn() override;
+  void deadline_passed() override;
+  void drain() override;
+  void give_up_input() override;
+  void turn_away() override;
+  [[nodiscard]] bool wants_input() const override;
+  [[nodiscard]] bool half_closed() const override { return ended_since_ms_ != 0; }
+  [[nodiscard]] size_t footprint() const override;
+  [[nodiscard]] size_t waiting_input() const override { return takes_input() ? 0 : input_.footprint(); }
+  [[nodiscard]] uint64_t owed_since_ms() const override;
+  [[nodiscard]] uint64_t requests() const override { return requests_; }
+
+  // --- http::Stream, of the exchange under way
+  [[nodiscard]] bool fits(const http::Response& response) const override {
+    return env_.writer.fits(response);
+  }
+  void answer(http::Exchange& exchange, http::AnswerFraming framing, std::string_view body,
+              const http::Release* pinned) override;
+  void head(http::Exchange& exchange, http::AnswerFraming framing) override;
+  bool data(http::Exchange& exchange, std::string_view bytes) override;
+  void end(http::Exchange& exchange) override;
+  using http::Protocol::cut;
+  void cut(http::Exchange& exchange, const http::Refusal& why) override;
+  void continue_body(http::Exchange& exchange) override;
+  void body_flow(http::Exchange& exchange, http::BodyFlow flow) override;
+  [[nodiscard]] http::Protocol* protocol() override { return this; }
+
+ private:
+  enum class Step : uint8_t { Idle, Head, Held, Body, Answer, Closing };
+
+  void run_input();
+  size_t run(std::string_view in);
+  void read_blank_lines(std::string_view in, size_t& used);
+  bool start_request(std::string_view in, size_t& used);
+  bool parse_head(std::string_view in, size_t& used);
+  http::Exchange* take_exchange();
+  void begin_request();
+  void ask_service();
+  void await_answer();
+  bool parse_body(std::string_view in, size_t& used);
+  void take_piece(std::string_view piece);
+  void end_body();
+  bool end_answer();
+  void refuse(const http::Refusal& refusal);
+  void close(bool linger);
+  void cut_answer(const http::Refusal& why);
+  enum class Extent : uint8_t { Whole, Pieces };
+  bool write_head(ResponseFraming framing, Extent extent, std::string_view body, bool& body_done);
+  [[gnu::cold]] void answer_in_its_place(ResponseFraming framing);
+  bool append_piece(std::string_view bytes);
+  void answer_without_memory();
+  [[nodiscard]] bool must_close(Extent extent) const;
+  [[nodiscard]] bool much_body_left() const;
+  // Bytes that come now are used now.
+  [[nodiscard]] bool takes_input() const;
+  void end_exchange();
+  void give_up();
+  void settle();
+  // Where memory is filling each has a smaller share of it.
+  [[nodiscard]] bool over_high_water() const {
+    const size_t size = output_.size();
+    if (size < env_.limits.output_low_bytes || size == 0) return false;
+    return size >= env_.limits.output_high_bytes || env_.memory.blocks.is_filling();
+  }
+  [[nodiscard]] uint64_t now_ms() const { return env_.worker.now_ns() / 1'000'000; }
+  [[nodiscard]] bool last_request() const;
+  [[nodiscard]] uint64_t give_up_ms() const;
+  // The request's body waits, and there is still use for it.
+  [[nodiscard]] bool body_held() const {
+    return body_flow_ != http::BodyFlow::Flowing && !exchange_->finished();
+  }
+  [[nodiscard]] http::StreamSide side() const { return http::StreamSide(*exchange_); }
+
+  Environment& env_;
+  Input input_;
+  http::Exchange* exchange_ = nullptr;  // from the first byte of a head to the end of its answer
+  Parser* parser_ = nullptr;            // of its head and body; null where the head is known
+  http::KnownHead* hint_ = nullptr;     // the head that came last
+  uint64_t requests_ = 0;
+  uint64_t answer_since_ms_ = 0;  // when the request was complete
+  uint64_t head_since_ms_ = 0;
+  uint64_t body_since_ms_ = 0;
+  uint64_t body_read_ms_ = 0;
+  uint64_t body_held_since_ms_ = 0;  // 0: it flows
+  uint64_t ended_since_ms_ = 0;      // the peer's end, or the last that has left since; 0: it has not ended
+  uint64_t body_bytes_ = 0;          // of payload
+  uint64_t body_overhead_ = 0;       // of chunk framing
+  Step step_ = Step::Idle;
+  http::Service::BodyMode body_mode_ = http::Service::BodyMode::Discard;
+  http::BodyFlow body_flow_ = http::BodyFlow::Flowing;
+  bool running_ = false;
+  bool ended_ = false;  // feed_end() was called
+  bool draining_ = false;
+  bool deaf_ = false;  // give_up_input() was called
+  bool held_by_output_ = false;
+  bool chunked_ = false;     // the answer's framing
+  bool asks_head_ = false;   // the head that is read begins like a HEAD request
+  uint8_t blank_bytes_ = 0;  // of blank lines before the next request
+  bool body_begun_ = false;  // a byte of it, or 100 Continue, has been seen or sent
+};
+
+}  // namespace leat::http1

@@ -1,0 +1,48 @@
+// Writer: response heads as bytes.
+//
+// One per worker. It keeps the part that all answers of one second share ("Server" and "Date") ready made, so
+// that an ordinary head is four copies and a number.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "http/message.h"
+#include "transport/output.h"
+
+namespace leat::http1 {
+
+// How the end of a response's body is told (RFC 9112, section 6.3).
+struct ResponseFraming {
+  enum class Kind : uint8_t { None, Length, Chunked, UntilClose };
+  Kind kind = Kind::None;
+  uint64_t length = 0;          // with Length
+  bool close = false;           // this is the connection's last answer
+  bool say_keep_alive = false;  // HTTP/1.0 wants to be told
+};
+
+class Writer {
+ public:
+  // `server` is the value of the Server field; empty leaves it out.
+  explicit Writer(std::string_view server);
+
+  // The Date of the answers from now on: an IMF-fixdate of 29 bytes.
+  void set_date(std::string_view date);
+
+  // Whether the head can be written at all: it goes into one block.
+  [[nodiscard]] bool fits(const http::Response& response) const;
+
+  // Queues the head and, where it fits beside it, `body`, in one piece. `body_done` tells whether it did.
+  // False when memory is out or the head does not fit; nothing is queued then.
+  [[nodiscard]] bool write_head(transport::Output& output, const http::Response& response,
+                                const ResponseFraming& framing, std::string_view body, bool& body_done) const;
+
+ private:
+  [[nodiscard]] size_t most_bytes(const http::Response& response) const;
+
+  std::string shared_;  // "Server: x\r\nDate: ...\r\n"
+  size_t date_at_ = 0;
+};
+
+}  // namespace leat::http1

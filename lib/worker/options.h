@@ -1,0 +1,76 @@
+// What a worker is told: how much of everything there may be, and how long it may take. Most of it are
+// settings, which config/ fills; the rest is given by who makes the worker.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/block_pool.h"
+#include "base/metrics.h"
+#include "http/limits.h"
+#include "net/engine_choice.h"
+#include "transport/transport.h"
+
+namespace leat::worker {
+
+class AddressCounts;
+class MemoryWatch;
+
+// What the connections of one listening socket have of their own.
+struct ListenerOptions {
+  // Makes what lies between such a socket and its protocol. On the worker's thread; nothing: plain sockets.
+  std::function<std::unique_ptr<transport::Transport>()> transport;
+  uint32_t handshake_timeout_ms = 10'000;
+};
+
+struct ConnectionOptions {
+  uint32_t most = 65'536;  // connections of one worker, without those that are turned away
+  // Connections that are being turned away. They are gone within moments, or a few seconds where the client
+  // takes its time; 256 are 128 a second at the worst.
+  uint32_t most_turned_away = 256;
+  uint32_t send_timeout_ms = 30'000;   // without progress of a send
+  uint32_t linger_timeout_ms = 2'000;  // in Lingering
+  // After so long without a request an armed receive (864 bytes of kernel memory) becomes a poll (256).
+  uint32_t doze_after_ms = 10'000;
+  uint32_t worker = 0;  // its number, for the log
+  // Of all workers; null: a client may have all connections.
+  AddressCounts* addresses = nullptr;
+  // Counters, which must outlive the connections; null where nobody counts.
+  metrics::Metric* opened = nullptr;
+  metrics::Metric* closed = nullptr;
+  metrics::Metric* given_up = nullptr;
+  metrics::Metric* turned_away = nullptr;
+  // By the number of the listening socket; those that are not there are plain.
+  std::vector<ListenerOptions> listeners;
+};
+
+struct SelfRequestOptions {
+  uint32_t most = 64;             // at the same time
+  uint64_t most_bytes = 2 << 20;  // of an answer
+};
+
+struct WorkerOptions {
+  uint32_t index = 0;
+  int cpu = -1;  // pinned to it; -1: not pinned
+  net::EngineChoice engine = net::EngineChoice::Auto;
+  net::UringOptions ring;
+  http::Limits limits;
+  ConnectionOptions connections;
+  SelfRequestOptions self_requests;
+  uint32_t exchanges = 16'384;              // requests in flight
+  size_t memory_bytes = size_t{512} << 20;  // of requests and answers in transit
+  size_t blocks_kept = 256;                 // recycled without the allocator: 4 MiB
+  uint64_t drain_timeout_ms = 30'000;
+  std::string server_name = "leat";     // empty: no Server field
+  bool known_heads = true;              // recognise heads and header lines that come again
+  uint64_t stall_warning_ms = 5;        // a turn that takes longer is logged; 0: never
+  MemoryWatch* memory_watch = nullptr;  // that shows its memory; it outlives the worker
+
+  [[nodiscard]] size_t blocks() const { return memory_bytes / Block::kSize; }
+};
+
+}  // namespace leat::worker
