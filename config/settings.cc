@@ -53,6 +53,10 @@ constexpr Row kSettings[] = {
     duration<AT(worker.drain_timeout_ms)>(
         "server.drain_timeout", 0, kDay,
         "How long requests in flight may take to finish when the daemon is told to stop."),
+    duration<AT(worker.drain_idle_ms)>(
+        "server.drain_idle", 0, kHour,
+        "How long connections between two requests are kept when the daemon is told to stop. A request that "
+        "comes meanwhile is answered with `Connection: close`."),
     duration<AT(handover_timeout_ms)>(
         "server.handover_timeout", 0, kHour,
         "How long new requests wait in a reload while their plugin hands over its state; 0: they do not "
@@ -83,13 +87,18 @@ constexpr Row kSettings[] = {
     boolean<AT(sockets.defer_accept)>(
         "server.defer_accept",
         "Accept a TCP connection only when its first bytes have come (TCP_DEFER_ACCEPT)."),
+    boolean<AT(sockets.share_port)>("server.share_port",
+                                    "Listen on a TCP address although another daemon of the same user does: "
+                                    "the kernel spreads clients over "
+                                    "both."),
     mode<AT(sockets.unix_mode)>("server.unix_mode", 0, 0777,
                                 "Permission bits of unix sockets, as an octal number."),
-    text<AT(admin_socket)>(
-        "server.admin_socket", 107,
-        "Path of the unix socket for admin commands, such as `leat reload`; empty for admin.sock in the "
-        "folder that "
-        "systemd's RuntimeDirectory= gives, or for none."),
+    text<AT(admin_socket)>("server.admin_socket", 107,
+                           "Path of the unix socket for admin commands, such as `leat reload`. Empty: "
+                           "admin.sock in the folder that "
+                           "systemd's RuntimeDirectory= gives; without systemd one in /run/leat-root or "
+                           "$XDG_RUNTIME_DIR/leat, which "
+                           "the commands find by the configuration's path."),
 
     count<AT(worker.connections.most)>(
         "limits.connections", 1, 1'000'000,

@@ -20,6 +20,9 @@ namespace {
 constexpr const char* kStopping = "the daemon is stopping";
 // The workers that are in a generation before it serves: none will leave it.
 constexpr uint32_t kNeverLeft = UINT32_MAX;
+// How long an operator waits for workers that are kept from their loops, and who counts as one.
+constexpr uint64_t kWorkersTurnMs = 2'000;
+constexpr uint64_t kStuckMs = 500;
 
 std::string wall_clock() { return std::string(view(iso_date(std::time(nullptr)))) + "Z"; }
 
@@ -54,6 +57,12 @@ void Generations::stop_worker(uint32_t index) {
 
 std::string Generations::replace(Assembly next, worker::Workers workers, const std::stop_token& stopping,
                                  std::string& remarks) {
+  // One that does not turn would take up nothing, and all others would wait for it.
+  if (!worker::on_workers(workers, stopping, [](uint32_t) {}, kWorkersTurnMs)) {
+    if (stopping.stop_requested()) return kStopping;
+    return worker::describe_stuck(workers, kStuckMs) +
+           "what it runs must come back before a reload can be taken up";
+  }
   Generation& old = generations_.front();
   HandOver hand_over(
       old.assembly, next, workers,
@@ -135,6 +144,11 @@ void Generations::leave(uint32_t worker, Generation& generation) {
   [[maybe_unused]] const auto written = ::write(left_.get(), &one, sizeof one);
 }
 
+void Generations::tell_of_end(uint64_t deadline_ms) const {
+  for (const Generation& generation : generations_)
+    if (generation.deadline_ms == UINT64_MAX) generation.assembly.on_drain(deadline_ms * 1'000'000);
+}
+
 void Generations::tend(worker::Workers workers) {
   uint64_t count = 0;
   [[maybe_unused]] const auto got = ::read(left_.get(), &count, sizeof count);
@@ -174,9 +188,12 @@ void Generations::count_requests(worker::Workers workers, const std::stop_token&
   for (Generation& generation : generations_) {
     // The sum is made by the workers, who alone may look.
     const auto sum = std::make_shared<std::atomic<uint64_t>>(0);
-    worker::on_workers(workers, stopping, [this, sum, site = generation.assembly.site.get()](uint32_t index) {
-      *sum += lanes_[index]->pipeline.requests(*site);
-    });
+    worker::on_workers(
+        workers, stopping,
+        [this, sum, site = generation.assembly.site.get()](uint32_t index) {
+          *sum += lanes_[index]->pipeline.requests(*site);
+        },
+        kWorkersTurnMs);
     generation.requests = *sum;
   }
 }
@@ -204,7 +221,7 @@ std::string Generations::describe_text(worker::Workers workers, const std::stop_
                                            : "out of service: it needs a plugin that is quarantined",
                           each.file);
   }
-  return text;
+  return text + worker::describe_stuck(workers, kStuckMs);
 }
 
 std::string Generations::describe_json(worker::Workers workers, const std::stop_token& stopping) {

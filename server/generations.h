@@ -62,6 +62,10 @@ class Generations {
   std::string replace(Assembly next, worker::Workers workers, const std::stop_token& stopping,
                       std::string& remarks);
 
+  // Tells the plugins of all generations that what they answer has until `deadline_ms` (CLOCK_MONOTONIC), since
+  // the daemon stops. Control thread.
+  void tell_of_end(uint64_t deadline_ms) const;
+
   // Destroys what every worker has left, and gives up on requests whose generation is past its deadline. To
   // be called when left_fd() is readable, and at the latest at next_deadline_ms().
   void tend(worker::Workers workers);

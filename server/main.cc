@@ -36,6 +36,7 @@
 #include "server/commands/plugin_new.h"
 #include "server/commands/plugin_run.h"
 #include "server/own_metrics.h"
+#include "server/process/admin_socket.h"
 #include "server/process/control.h"
 #include "server/process/cpus.h"
 #include "server/process/crash_report.h"
@@ -158,11 +159,9 @@ std::string own_path() {
   return std::filesystem::read_symlink("/proc/self/exe", unreadable).string();
 }
 
-// Where `leat reload` and the like find the daemon.
-std::string admin_socket(const config::Settings& settings) {
-  if (!settings.admin_socket.empty()) return settings.admin_socket;
-  const char* folder = std::getenv("RUNTIME_DIRECTORY");
-  return folder != nullptr && *folder == '/' ? std::string(folder) + "/admin.sock" : "";
+// The configuration's path, by which its daemon is known.
+std::string absolute_file(const Command& command) {
+  return (std::filesystem::path(command.folder) / command.file).lexically_normal().string();
 }
 
 // What serves, or is about to: who named it, and what its files said.
@@ -184,7 +183,7 @@ Control::Options control_options(const Command& command, const config::Settings&
   Control::Options options;
   // A checker ends itself in time and says at which plugin it was.
   constexpr uint32_t kMoreMs = 5'000;
-  options.socket = admin_socket(running);
+  options.socket = admin_socket_to_open(running.admin_socket, absolute_file(command));
   options.checker = {own_path(), "check", "-c", command.file};
   options.folder = command.folder;
   options.checker_timeout_ms = running.load_timeout_ms + kMoreMs;
@@ -304,8 +303,7 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
       generations);
   int code = kExitFailure;
   if (const auto opened = control.open(); !opened) {
-    log::error("cannot listen for admin commands on {}: {}", admin_socket(loaded->settings),
-               opened.error().text());
+    log::error("cannot listen for admin commands on {}: {}", control.socket(), opened.error().text());
   } else if (settings != nullptr ||
              sockets.open(loaded->settings.listen, loaded->settings.sockets, loaded->workers)) {
     options.hooks.thread = [](uint32_t worker) { give_crash_stack(static_cast<int>(worker)); };
@@ -354,13 +352,19 @@ int run_plugin(Command command) {
 
 // Sends an admin command to the daemon that the configuration, or --socket, leads to.
 int tell_daemon(const Command& command, std::string_view words) {
-  std::string socket = command.socket;
-  if (socket.empty()) {
-    const auto [config, diagnostics] = config::load(command.file);
-    if (config) socket = admin_socket(config->settings);
-  }
-  if (socket.empty()) socket = "/run/leat/admin.sock";
-  return run_admin_command(socket, words);
+  if (!command.socket.empty()) return run_admin_command({command.socket}, words);
+  auto [config, diagnostics] = config::load(command.file);
+  // Relative to the file's folder, as the daemon has it.
+  if (config) make_absolute(*config, command.folder);
+  const int code = run_admin_command(
+      admin_sockets_to_try(config ? config->settings.admin_socket : "", absolute_file(command)), words);
+  if (code != kExitNoDaemon) return code;
+  std::fputs(config::render(diagnostics, ::isatty(STDERR_FILENO) != 0).c_str(), stderr);
+  std::fprintf(stderr,
+               "leat: the daemon is looked for where `server.admin_socket` of %s says, or by rule: "
+               "--socket names another place\n",
+               command.file.c_str());
+  return kExitFailure;
 }
 
 int check_here(const Command& command) {

@@ -6,10 +6,12 @@
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <climits>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -49,12 +51,41 @@ class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
   std::unique_ptr<spdlog::details::file_helper> file_ = std::make_unique<spdlog::details::file_helper>();
 };
 
-// The daemon's own copy of stderr, which is no plugin's to close.
+std::atomic<uint64_t> dropped_before{0};  // by logs that were, and for want of a reader
+
+// Lines to the daemon's own copy of stderr, which is no plugin's to close. Where that is a pipe that nobody reads, they
+// are given up: nothing that the daemon has to do may wait for a reader.
+class PatientWriter {
+ public:
+  void write(std::string_view line) {
+    const std::lock_guard lock(mutex_);
+    while (!line.empty()) {
+      pollfd event{standard_error(), POLLOUT, 0};
+      // One that did not read a moment ago gets no more time. What is writable takes this much (pipe(7)).
+      if (::poll(&event, 1, stalled_ ? 0 : kPatienceMs) == 0) {
+        stalled_ = true;
+        ++dropped_before;
+        return;
+      }
+      const std::string_view piece = line.substr(0, PIPE_BUF);
+      if (!write_all(standard_error(), piece)) return;
+      line.remove_prefix(piece.size());
+    }
+    stalled_ = false;
+  }
+
+ private:
+  static constexpr int kPatienceMs = 1000;
+  std::mutex mutex_;
+  bool stalled_ = false;
+};
+PatientWriter to_standard_error;
+
 class StandardErrorSink final : public spdlog::sinks::base_sink<std::mutex> {
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
-    (void)write_all(standard_error(), {line.data(), line.size()});
+    to_standard_error.write({line.data(), line.size()});
   }
   void flush_() override {}
 };
@@ -132,7 +163,6 @@ std::atomic<Level> threshold{Level::Info};
 std::atomic<uint32_t> line_bytes{Options{}.line_bytes};
 std::atomic<uint32_t> cause_lines{Options{}.cause_lines};
 std::atomic<uint32_t> plugin_lines{Options{}.plugin_lines};
-std::atomic<uint64_t> dropped_before{0};
 std::atomic<void (*)(Level, std::string_view)> diverted{nullptr};
 
 spdlog::level::level_enum to_spdlog(Level level) {
@@ -156,7 +186,7 @@ void emit(spdlog::level::level_enum level, std::string_view line) {
     current.logger->log(level, spdlog::string_view_t(line.data(), line.size()));
     return;
   }
-  (void)write_all(standard_error(), std::string(line) + "\n");
+  to_standard_error.write(std::string(line) + "\n");
 }
 
 constinit Causes causes(write);
@@ -187,7 +217,7 @@ uint64_t mix(uint64_t cause, std::string_view text) {
 void tell_dropped(uint64_t& told) {
   const uint64_t all = dropped();
   if (all == told) return;
-  write(Level::Warn, fmt::format("{} log lines were dropped: the queue was full", all - told));
+  write(Level::Warn, fmt::format("{} log lines were dropped: nobody read them in time", all - told));
   told = all;
 }
 

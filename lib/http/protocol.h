@@ -55,8 +55,10 @@ class Protocol {
   virtual void take_turn() = 0;
   // deadline_ms() has passed.
   virtual void deadline_passed() = 0;
-  // Answers what was begun, says that it is the last, and takes nothing new.
-  virtual void drain() = 0;
+  // Ends in order, with nothing lost that the peer has sent: what was begun is answered, and the last answer
+  // says that it is the last. Where nothing is under way the next request still is answered, up to
+  // `idle_until_ms` (as deadline_ms()). May be called again, with the same time.
+  virtual void drain(uint64_t idle_until_ms) = 0;
   // Memory is out: a request that has not come whole is answered with a 503. Of one that came whole nothing
   // is lost, but what the peer has sent behind it, and what it sends from now on, is dropped: its answer is
   // the last one.

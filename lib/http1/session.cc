@@ -131,10 +131,11 @@ void Session::take_turn() {
   settle();
 }
 
-void Session::drain() {
+void Session::drain(uint64_t idle_until_ms) {
   draining_ = true;
-  // Between two requests there is nothing to answer; a head that has begun to arrive gets its answer.
-  if (step_ == Step::Idle && input_.empty()) close(false);
+  idle_until_ms_ = idle_until_ms;
+  // A head that has begun to arrive gets its answer in any case.
+  if (step_ == Step::Idle && input_.empty() && now_ms() >= idle_until_ms_) close(true);
   settle();
 }
 
@@ -147,7 +148,7 @@ void Session::deadline_passed() {
   }
   switch (step_) {
     case Step::Idle:
-      close(false);
+      close(draining_);  // a peer that was not told of it may be about to send
       break;
     case Step::Head:
       refuse({408, "The request's head did not arrive in time."});
@@ -225,6 +226,8 @@ size_t Session::run(std::string_view in) {
   running_ = true;
   held_by_output_ = false;
   size_t at = 0;
+  used_ = &at;
+  given_ = in.size();
   uint32_t begun = 0;
   bool go_on = true;
   while (go_on) {
@@ -235,7 +238,7 @@ size_t Session::run(std::string_view in) {
           if (step_ != Step::Idle) break;
         }
         if (at == in.size()) {
-          if (ended_ || draining_) close(!ended_);
+          if (ended_ || deaf_) close(!ended_);
           go_on = false;
         } else if (over_high_water()) {
           held_by_output_ = true;
@@ -271,6 +274,7 @@ size_t Session::run(std::string_view in) {
     exchange_ = nullptr;
   }
   running_ = false;
+  used_ = nullptr;
   return at;
 }
 
@@ -696,8 +700,13 @@ void Session::give_up() {
 }
 
 bool Session::last_request() const {
-  return draining_ || internal() || requests_ >= env_.limits.requests_per_connection;
+  return internal() || requests_ >= env_.limits.requests_per_connection ||
+         (draining_ && (deaf_ || !more_is_there()));
 }
+
+// Input behind the request that is answered. A client that pipelines is told of the end with the last answer
+// to what has come.
+bool Session::more_is_there() const { return running_ ? *used_ < given_ : !input_.empty(); }
 
 // Ends what has come to its end and says when to look again. The last act of every event.
 void Session::settle() {
@@ -713,6 +722,7 @@ void Session::settle() {
       }
       // While the peer takes an answer it is not idle; how long that may take is for its connection to say.
       deadline_ms_ = output_.empty() ? now_ms() + limits.idle_timeout_ms : UINT64_MAX;
+      if (draining_) deadline_ms_ = std::min(deadline_ms_, idle_until_ms_);
       break;
     case Step::Head:
       deadline_ms_ = head_since_ms_ + limits.head_timeout_ms;

@@ -75,7 +75,7 @@ class Session final : public http::Protocol, public http::Stream {
   void resume(http::Exchange& exchange, http::WorkerContext::Resume call, void* argument) override;
   void take_turn() override;
   void deadline_passed() override;
-  void drain() override;
+  void drain(uint64_t idle_until_ms) override;
   void give_up_input() override;
   void turn_away() override;
   [[nodiscard]] bool wants_input() const override;
@@ -139,6 +139,7 @@ class Session final : public http::Protocol, public http::Stream {
   }
   [[nodiscard]] uint64_t now_ms() const { return env_.worker.now_ns() / 1'000'000; }
   [[nodiscard]] bool last_request() const;
+  [[nodiscard]] bool more_is_there() const;
   [[nodiscard]] uint64_t give_up_ms() const;
   // The request's body waits, and there is still use for it.
   [[nodiscard]] bool body_held() const {
@@ -158,8 +159,11 @@ class Session final : public http::Protocol, public http::Stream {
   uint64_t body_read_ms_ = 0;
   uint64_t body_held_since_ms_ = 0;  // 0: it flows
   uint64_t ended_since_ms_ = 0;      // the peer's end, or the last that has left since; 0: it has not ended
+  uint64_t idle_until_ms_ = 0;       // of a session that drains
   uint64_t body_bytes_ = 0;          // of payload
   uint64_t body_overhead_ = 0;       // of chunk framing
+  const size_t* used_ = nullptr;     // while it runs: of the input, how much is done with ...
+  size_t given_ = 0;                 // ... and its size
   Step step_ = Step::Idle;
   http::Service::BodyMode body_mode_ = http::Service::BodyMode::Discard;
   http::BodyFlow body_flow_ = http::BodyFlow::Flowing;

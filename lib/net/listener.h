@@ -29,6 +29,7 @@ struct Address {
 struct ListenOptions {
   int backlog = 4096;         // cut by the kernel to net.core.somaxconn
   bool reuse_port = true;     // a socket per worker on one port (TCP)
+  bool share_port = false;    // with other daemons, too: for who opens several; listen_on() does not look
   bool defer_accept = false;  // TCP_DEFER_ACCEPT: wake on the first byte, not on the handshake
   uint32_t unix_mode = 0660;  // permission bits of a unix socket's file
 };

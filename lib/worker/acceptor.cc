@@ -1,5 +1,7 @@
 #include "worker/acceptor.h"
 
+#include <sys/socket.h>
+
 #include <cerrno>
 #include <cstring>
 #include <string_view>
@@ -19,6 +21,7 @@ constexpr uint64_t kPauseMs = 100;
 constexpr uint64_t kMomentMs = 1;
 // Nobody knows how many wait; the next attempt tells whether it was enough.
 constexpr size_t kGiveUp = 8;
+constexpr int kMostInBacklog = 4096;
 
 }  // namespace
 
@@ -63,23 +66,40 @@ void Acceptor::stop() {
   loop_.timers().stop(pause_);
   if (armed_ && !cancelling_) loop_.engine().cancel(token());
   cancelling_ = armed_;
-  if (!armed_) listener_.reset();
+  if (!armed_) close_listener();
+}
+
+void Acceptor::take(Fd socket) {
+  ++accepted_;
+  if (give_) {
+    give_(std::move(socket));
+  } else {
+    connections_.open(std::move(socket), origin_);
+  }
+}
+
+// With the socket the kernel would reset those in its backlog, who believe that they are connected and may
+// have sent a request. As many as a backlog holds: the next ones are new.
+void Acceptor::close_listener() {
+  if (!listener_) return;
+  for (int i = 0; i < kMostInBacklog && !connections_.full(); ++i) {
+    Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (socket) {
+      take(std::move(socket));
+    } else if (errno != ECONNABORTED && errno != EINTR) {
+      break;
+    }
+  }
+  listener_.reset();
 }
 
 void Acceptor::on_completion(const net::Completion& completion) {
   if (!completion.armed) armed_ = cancelling_ = false;
   const int result = completion.result;
-  if (result >= 0) {
-    ++accepted_;
-    if (give_) {
-      give_(Fd(result));
-    } else {
-      connections_.open(Fd(result), origin_);
-    }
-  }
+  if (result >= 0) take(Fd(result));
   if (armed_) return;
   if (stopping_) {
-    listener_.reset();
+    close_listener();
   } else if (result == -EMFILE || result == -ENFILE || result == -ENOBUFS || result == -ENOMEM) {
     shortage_ = -result;
   } else if (result == -EBADF || result == -ENOTSOCK || result == -EINVAL) {

@@ -35,7 +35,8 @@ class Acceptor {
   Acceptor& operator=(const Acceptor&) = delete;
 
   void start();
-  // Accepts no more; the socket is closed once the engine has let go of it.
+  // Takes those who have connected already, then no more; the socket is closed once the engine has let go of
+  // it.
   void stop();
   void on_completion(const net::Completion& completion);
   // Stops accepting where there is no room even to turn clients away, and starts when there is. What makes
@@ -53,6 +54,8 @@ class Acceptor {
   void arm();
   void on_pause();
   void make_room(int reason);
+  void take(Fd socket);
+  void close_listener();
   [[nodiscard]] net::Token token() const { return {net::Op::Accept, number_, 0}; }
 
   net::Loop& loop_;

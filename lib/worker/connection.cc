@@ -337,9 +337,9 @@ void Connection::finish() {
   linger_until_ms_ = table_.loop_.now_ms() + table_.options_.linger_timeout_ms;
 }
 
-void Connection::drain() {
+void Connection::drain(uint64_t idle_until_ms) {
   if (state_ == State::TurnedAway) return;  // it is about to end
-  protocol_->drain();
+  protocol_->drain(idle_until_ms);
   table_.touch(*this);
 }
 
@@ -547,7 +547,8 @@ void Connections::on_completion(const net::Completion& completion) {
   if (Connection* const connection = sockets_.find(completion.token)) {
     touch(*connection);
     connection->on_completion(completion);
-    if (draining_) connection->drain();  // it may have been accepted since
+    // It may have been accepted since.
+    if (draining_until_ms_) connection->drain(*draining_until_ms_);
   }
   if (completion.buffer.id != net::Buffer::kNone) loop_.engine().release(completion.buffer.id);
 }
@@ -714,9 +715,9 @@ void Connections::give_turns() {
   }
 }
 
-void Connections::drain_all() {
-  draining_ = true;
-  sockets_.for_each([](Connection& connection) { connection.drain(); });
+void Connections::drain_all(uint64_t idle_until_ms) {
+  draining_until_ms_ = idle_until_ms;
+  sockets_.for_each([idle_until_ms](Connection& connection) { connection.drain(idle_until_ms); });
 }
 
 void Connections::abandon_all() {

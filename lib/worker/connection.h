@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/fd.h"
@@ -51,7 +52,7 @@ class Connection {
   // The turn's end: acts on what the turn brought. True when the connection has ended and can be freed.
   [[nodiscard]] bool settle();
   // Finishes what was begun, then closes.
-  void drain();
+  void drain(uint64_t idle_until_ms);
   // Closes now, whatever is under way.
   void abandon() { begin_close(false); }
   // Goes on with what one turn had no time for.
@@ -172,7 +173,9 @@ class Connections {
   // Settles every connection that this turn touched; then lets parked ones receive if buffers are free. When
   // memory is short, whoever holds it without need has to go before.
   void on_turn_end();
-  void drain_all();
+  // Ends all in order; those between two requests stay for the next one up to `idle_until_ms`, of the loop's
+  // clock.
+  void drain_all(uint64_t idle_until_ms);
   void abandon_all();
   // The owner of a protocol (each belongs to a connection of its worker) wants to be settled this turn.
   void touch(const http::Protocol& protocol);
@@ -240,7 +243,7 @@ class Connections {
   struct Look : net::Timer {
     explicit Look(Connections& owner);
   } look_;
-  bool draining_ = false;
+  std::optional<uint64_t> draining_until_ms_;
   bool filling_ = false;
   uint64_t swept_ms_ = 0;
   uint64_t relieved_ms_ = 0;

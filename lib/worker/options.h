@@ -65,6 +65,7 @@ struct WorkerOptions {
   size_t memory_bytes = size_t{512} << 20;  // of requests and answers in transit
   size_t blocks_kept = 256;                 // recycled without the allocator: 4 MiB
   uint64_t drain_timeout_ms = 30'000;
+  uint64_t drain_idle_ms = 2'000;  // of a connection without a request, when draining
   std::string server_name = "leat";     // empty: no Server field
   bool known_heads = true;              // recognise heads and header lines that come again
   uint64_t stall_warning_ms = 5;        // a turn that takes longer is logged; 0: never

@@ -262,7 +262,7 @@ void Worker::begin_drain() {
   serving_ = false;
   accepting_ = false;
   for (const auto& acceptor : acceptors_) acceptor->stop();
-  connections_->drain_all();
+  connections_->drain_all(loop_->now_ms() + std::min(options_.drain_idle_ms, options_.drain_timeout_ms));
   loop_->timers().start(*drain_deadline_, loop_->now_ms() + options_.drain_timeout_ms);
 }
 

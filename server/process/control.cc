@@ -34,6 +34,9 @@ namespace {
 
 // A client of the admin socket that says nothing for this long, or takes nothing, is hung up on.
 constexpr int kClientTimeoutMs = 2000;
+constexpr size_t kMostClients = 64;
+constexpr int kMostAtOnce = 16;  // are accepted before those that are there are looked at
+constexpr uint64_t kWithoutDescriptorsMs = 100;
 // The longest names a path to purge, which may be as long as a request line.
 constexpr size_t kMostCommand = size_t{72} * 1024;
 // What a checker says is passed on up to here.
@@ -80,9 +83,8 @@ bool send_all(int fd, std::string_view bytes) {
   return true;
 }
 
-void set_timeouts(int fd, int ms) {
+void set_send_timeout(int fd, int ms) {
   const timeval time{.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
-  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
   ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
 }
 
@@ -107,10 +109,18 @@ Control::~Control() {
 }
 
 Expected<void> Control::open() {
-  if (options_.socket.empty()) return {};
-  auto socket = net::listen_on({.kind = net::Address::Kind::Unix, .host = options_.socket}, {.backlog = 16});
-  if (!socket) return std::unexpected(socket.error());
+  if (options_.socket.path.empty()) return {};
+  // An operator who waits for its turn must find room behind many that do not.
+  auto socket =
+      net::listen_on({.kind = net::Address::Kind::Unix, .host = options_.socket.path}, {.unix_mode = 0660});
+  if (!socket) {
+    if (!options_.socket.by_rule) return std::unexpected(socket.error());
+    log::warn("there will be no admin commands: cannot listen on {}: {}", options_.socket.path,
+              socket.error().text());
+    return {};
+  }
   admin_ = std::move(*socket);
+  admin_file_ = identity_of(options_.socket.path);
   return {};
 }
 
@@ -125,14 +135,22 @@ void Control::on_reload() {
   wake();
 }
 
+void Control::on_draining(uint64_t deadline_ms) {
+  drain_deadline_ms_ = deadline_ms;
+  on_stopping();
+}
+
 void Control::on_stopping() {
   thread_.request_stop();
   wake();
 }
 
 void Control::on_stopped() {
+  ended_ = true;
+  wake();
   if (thread_.joinable()) thread_.join();
-  if (admin_) ::unlink(options_.socket.c_str());
+  // Another daemon may have taken the name over.
+  if (admin_ && identity_of(options_.socket.path) == admin_file_) ::unlink(options_.socket.path.c_str());
   admin_.reset();
 }
 
@@ -141,33 +159,43 @@ void Control::wake() {
   [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
 }
 
-int Control::wait_ms() const {
-  const uint64_t now = monotonic_ms();
-  const uint64_t deadline = generations_.next_deadline_ms();
-  const uint64_t until_deadline = deadline == UINT64_MAX ? UINT64_MAX : deadline > now ? deadline - now : 0;
-  const uint64_t most = options_.watched.empty() ? UINT64_MAX : kWatchMs;
-  const uint64_t wait = std::min(until_deadline, most);
-  return wait == UINT64_MAX ? -1 : static_cast<int>(std::min<uint64_t>(wait, INT32_MAX));
+// Until something is due that no descriptor tells of; -1: nothing is.
+int Control::wait_ms(uint64_t now, const std::stop_token& stopping) const {
+  uint64_t next = stopping.stop_requested() ? UINT64_MAX : generations_.next_deadline_ms();
+  if (!options_.watched.empty()) next = std::min(next, now + kWatchMs);
+  if (now < accepts_after_ms_) next = std::min(next, accepts_after_ms_);
+  for (const Client& client : clients_) next = std::min(next, client.until_ms);
+  if (next == UINT64_MAX) return -1;
+  return next > now ? static_cast<int>(std::min<uint64_t>(next - now, INT32_MAX)) : 0;
 }
 
 void Control::run(const std::stop_token& stopping) {
   give_crash_stack();
-  while (!stopping.stop_requested()) {
-    pollfd events[] = {
-        {wake_.get(), POLLIN, 0}, {generations_.left_fd(), POLLIN, 0}, {admin_.get(), POLLIN, 0}};
-    ::poll(events, 3, wait_ms());
+  while (!ended_) {
+    const uint64_t now = monotonic_ms();
+    const bool accepts = now >= accepts_after_ms_;
+    // Without a descriptor poll() passes over it.
+    std::vector<pollfd> events = {{wake_.get(), POLLIN, 0},
+                                  {generations_.left_fd(), POLLIN, 0},
+                                  {accepts ? admin_.get() : -1, POLLIN, 0}};
+    for (const Client& client : clients_) events.push_back({client.fd.get(), POLLIN, 0});
+    ::poll(events.data(), events.size(), wait_ms(now, stopping));
     for (const pollfd& event : events)
       if ((event.revents & POLLNVAL) != 0) descriptor_lost("one of the control thread's");
     uint64_t count = 0;
     [[maybe_unused]] const auto got = ::read(wake_.get(), &count, sizeof count);
-    if (stopping.stop_requested()) return;
-    generations_.tend(workers_);
-    options_.tended();
-    look_at_watched();
-    if (reload_wanted_.exchange(false)) (void)reload("it was asked to", stopping);
-    if ((events[2].revents & POLLIN) == 0) continue;
-    const Fd client(::accept4(admin_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    if (client) serve_client(client.get(), stopping);
+    if (ended_) return;
+    if (stopping.stop_requested()) {
+      if (const uint64_t deadline = drain_deadline_ms_.exchange(0); deadline != 0)
+        generations_.tell_of_end(deadline);
+    } else {
+      generations_.tend(workers_);
+      options_.tended();
+      look_at_watched();
+      if (reload_wanted_.exchange(false)) (void)reload("it was asked to", stopping);
+    }
+    serve_clients(std::span(events).subspan(3), stopping);
+    if ((events[2].revents & POLLIN) != 0) take_clients();
   }
 }
 
@@ -182,23 +210,61 @@ void Control::look_at_watched() {
   seen_ = std::move(now);
 }
 
-void Control::serve_client(int client, const std::stop_token& stopping) {
-  set_timeouts(client, kClientTimeoutMs);
-  std::string line;
-  char piece[4096];
-  while (!line.ends_with('\n') && line.size() < kMostCommand) {
-    const ssize_t got = ::recv(client, piece, sizeof piece, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;
-    line.append(piece, static_cast<size_t>(got));
+void Control::take_clients() {
+  for (int taken = 0; taken < kMostAtOnce; ++taken) {
+    Fd fd(::accept4(admin_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (fd) {
+      // One that has been silent for the longest gives way: a crowd must not keep an operator out.
+      if (clients_.size() == kMostClients) clients_.erase(clients_.begin());
+      clients_.push_back({std::move(fd), {}, monotonic_ms() + kClientTimeoutMs});
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+      log::limited(log::Level::Warn, {}, "an admin command has to wait: accept: {}", std::strerror(errno));
+      accepts_after_ms_ = monotonic_ms() + kWithoutDescriptorsMs;
+      return;
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      return;
+    }
   }
-  if (line.empty()) return;
-  const Answer answer = execute(trimmed(line), stopping);
-  send_all(client, std::string(answer.good ? "ok\n" : "failed\n") + answer.text);
+}
+
+// `events` are of the clients there are, in their order.
+void Control::serve_clients(std::span<const pollfd> events, const std::stop_token& stopping) {
+  char piece[4096];
+  for (size_t i = 0; i < events.size(); ++i) {
+    Client& client = clients_[i];
+    if (events[i].revents != 0) {
+      bool ended = false;
+      while (!client.line.ends_with('\n') && client.line.size() < kMostCommand) {
+        const ssize_t got = ::recv(client.fd.get(), piece, sizeof piece, 0);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0 && errno == EAGAIN) break;
+        ended = got <= 0;
+        if (ended) break;
+        client.line.append(piece, static_cast<size_t>(got));
+      }
+      if (ended || client.line.ends_with('\n') || client.line.size() >= kMostCommand)
+        answer(client, stopping);
+    }
+    if (monotonic_ms() >= client.until_ms) client.fd.reset();
+  }
+  std::erase_if(clients_, [](const Client& client) { return !client.fd; });
+}
+
+void Control::answer(Client& client, const std::stop_token& stopping) {
+  if (!client.line.empty()) {
+    const Answer answer = execute(trimmed(client.line), stopping);
+    ::fcntl(client.fd.get(), F_SETFL, 0);  // blocking, for a bounded time
+    set_send_timeout(client.fd.get(), kClientTimeoutMs);
+    send_all(client.fd.get(), std::string(answer.good ? "ok\n" : "failed\n") + answer.text);
+  }
+  client.fd.reset();
 }
 
 Control::Answer Control::execute(std::string_view command, const std::stop_token& stopping) {
-  if (command == "reload") return reload("an operator asked for it", stopping);
+  if (command == "reload") {
+    if (stopping.stop_requested()) return {false, "the daemon is stopping\n"};
+    return reload("an operator asked for it", stopping);
+  }
   if (command == "plugins")
     return {true, generations_.describe_text(workers_, stopping) + options_.plugin_remarks()};
   if (command == "plugins json") return {true, generations_.describe_json(workers_, stopping)};
@@ -231,9 +297,13 @@ Control::Answer Control::purge(std::string_view arguments) const {
 
 Control::Answer Control::reload(std::string_view why, const std::stop_token& stopping) {
   log::info("reloading: {}", why);
-  notify_manager(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", monotonic_ms() * 1000));
+  notify_reloading();
   const auto answer = [this](bool good, std::string text) {
-    notify_manager("READY=1");
+    const std::string_view first = std::string_view(text).substr(0, text.find('\n'));
+    notify_manager(fmt::format(
+        "READY=1\nSTATUS={}",
+        good ? fmt::format("generation {} serves", generations_.number())
+             : fmt::format("the reload failed, generation {} goes on: {}", generations_.number(), first)));
     if (!text.ends_with('\n')) text += '\n';
     if (good) {
       log::info("generation {} serves", generations_.number());
@@ -314,21 +384,40 @@ std::string Control::check(const std::stop_token& stopping) {
              : report;
 }
 
-int run_admin_command(const std::string& path, std::string_view command) {
-  const auto fail = [&](const char* what) {
-    std::fprintf(stderr, "leat: %s %s: %s\n", what, path.c_str(), std::strerror(errno));
-    return kExitFailure;
-  };
+namespace {
+
+// No descriptor, and errno, where nothing answers.
+Fd connect_to(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) {
     errno = ENAMETOOLONG;
-    return fail("cannot connect to");
+    return {};
   }
   path.copy(address.sun_path, path.size());
-  const Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return fail("no daemon answers at");
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
+  return socket;
+}
+
+}  // namespace
+
+int run_admin_command(const std::vector<std::string>& sockets, std::string_view command) {
+  Fd socket;
+  std::string tried;
+  for (const std::string& path : sockets) {
+    socket = connect_to(path);
+    if (socket) break;
+    tried += fmt::format("leat: no daemon answers at {}: {}\n", path, std::strerror(errno));
+  }
+  if (!socket) {
+    std::fputs(tried.c_str(), stderr);
+    return kExitNoDaemon;
+  }
+  const auto fail = [&](const char* what) {
+    std::fprintf(stderr, "leat: %s the daemon: %s\n", what, std::strerror(errno));
+    return kExitFailure;
+  };
   if (!send_all(socket.get(), std::string(command) + "\n")) return fail("cannot write to");
   std::string answer;
   char piece[4096];

@@ -12,11 +12,15 @@
 //     cache stats [json] the store, and the requests of each route with a cache
 //     metrics            what is counted and measured, in the text format of Prometheus
 //
+// Many may be connected; whoever says nothing keeps nobody waiting.
+//
 // Who may connect is the socket's permissions: its owner and group. A reload is loaded in a process of its
 // own first: a file that crashes its loader must not crash the daemon.
 //
 // Thread: its own; the daemon's calls come on the main one.
 #pragma once
+
+#include <poll.h>
 
 #include <atomic>
 #include <expected>
@@ -33,14 +37,16 @@
 #include "base/fd.h"
 #include "cache/response_cache.h"
 #include "server/generations.h"
+#include "server/process/admin_socket.h"
 #include "server/process/daemon.h"
+#include "server/process/file_identity.h"
 
 namespace leat::server {
 
 class Control final : public DaemonClient {
  public:
   struct Options {
-    std::string socket;  // of the admin commands; empty for none
+    AdminSocket socket;  // of the admin commands; no path: none
     // The program and arguments that check a configuration as a reload would load it, and exit with 0; and
     // the folder in which it runs. It ends by itself in time, and is killed at this one.
     std::vector<std::string> checker;
@@ -72,11 +78,14 @@ class Control final : public DaemonClient {
   // Opens the socket. Before any worker runs.
   Expected<void> open();
 
+  [[nodiscard]] const std::string& socket() const { return options_.socket.path; }
+
   // --- DaemonClient
   // Starts the thread.
   void on_serving(Generations::Workers workers) override;
   void on_reload() override;
-  // No reload begins from here on, and one under way is given up.
+  // Tells the plugins. No reload begins from here on, and one under way is given up.
+  void on_draining(uint64_t deadline_ms) override;
   void on_stopping() override;
   void on_stopped() override;
 
@@ -88,9 +97,17 @@ class Control final : public DaemonClient {
 
   void run(const std::stop_token& stopping);
   void wake();
-  [[nodiscard]] int wait_ms() const;
+  [[nodiscard]] int wait_ms(uint64_t now, const std::stop_token& stopping) const;
   void look_at_watched();
-  void serve_client(int client, const std::stop_token& stopping);
+  // Who has connected and not said all.
+  struct Client {
+    Fd fd;
+    std::string line;
+    uint64_t until_ms;
+  };
+  void take_clients();
+  void serve_clients(std::span<const pollfd> events, const std::stop_token& stopping);
+  void answer(Client& client, const std::stop_token& stopping);
   Answer execute(std::string_view command, const std::stop_token& stopping);
   [[nodiscard]] Answer purge(std::string_view arguments) const;
   Answer reload(std::string_view why, const std::stop_token& stopping);
@@ -99,15 +116,21 @@ class Control final : public DaemonClient {
   Options options_;
   Generations& generations_;
   Generations::Workers workers_;
-  Fd wake_;   // an eventfd: stop, or a reload that was asked for
-  Fd admin_;  // the listening socket
+  Fd wake_;                  // an eventfd: stop, or a reload that was asked for
+  Fd admin_;                 // the listening socket
+  FileIdentity admin_file_;  // of its path
   std::atomic<bool> reload_wanted_ = false;
-  std::string seen_;     // the state of the watched files at the last look
-  std::string settled_;  // that of the last reload
+  std::atomic<uint64_t> drain_deadline_ms_ = 0;  // of a daemon that is about to end, until plugins were told
+  std::atomic<bool> ended_ = false;
+  std::vector<Client> clients_;
+  uint64_t accepts_after_ms_ = 0;  // of want of descriptors
+  std::string seen_;               // the state of the watched files at the last look
+  std::string settled_;            // that of the last reload
   std::jthread thread_;
 };
 
-// The other end: sends `command` to the daemon behind `socket`. The exit code, after its answer was printed.
-int run_admin_command(const std::string& socket, std::string_view command);
+// The other end: sends `command` to the daemon behind the first of `sockets` that one answers at. The exit
+// code, after its answer was printed; kExitNoDaemon, and what was tried on stderr, where there is none.
+int run_admin_command(const std::vector<std::string>& sockets, std::string_view command);
 
 }  // namespace leat::server

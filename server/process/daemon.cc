@@ -1,5 +1,6 @@
 #include "server/process/daemon.h"
 
+#include <fmt/core.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -13,6 +14,7 @@
 #include <mutex>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "server/process/cpus.h"
 #include "server/process/notify.h"
@@ -30,14 +32,38 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Clients must not take the descriptors that all else needs: admin commands, reloads, plugins, upstreams.
+void fit_connections(worker::ConnectionOptions& options, uint32_t workers) {
+  constexpr uint64_t kOthers = 256;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const uint64_t room = limit.rlim_cur > 2 * kOthers ? limit.rlim_cur - kOthers : limit.rlim_cur / 2;
+  const uint64_t each = std::max<uint64_t>(room / workers, 2);
+  if (uint64_t{options.most} + options.most_turned_away <= each) return;
+  options.most_turned_away =
+      static_cast<uint32_t>(std::min<uint64_t>(options.most_turned_away, each / 8 + 1));
+  const uint64_t most = each - options.most_turned_away;
+  if (options.most <= most) return;
+  log::warn(
+      "limits.connections is {} for each of {} worker{}, but there may be {} descriptors: it is {}. "
+      "LimitNOFILE= of "
+      "a unit or `ulimit -n` gives more",
+      options.most, workers, workers == 1 ? "" : "s", limit.rlim_cur, most);
+  options.most = static_cast<uint32_t>(most);
+}
+
 class Fleet {
  public:
   Fleet(const DaemonOptions& options, std::span<http::Service* const> services,
         std::vector<std::vector<Fd>> listeners)
       : ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), hangs_(options.hangs) {
     const std::vector<int> cpus = usable_cpus();
+    worker::ConnectionOptions connections = options.worker.connections;
+    fit_connections(connections, options.workers);
     for (uint32_t i = 0; i < options.workers; ++i) {
       worker::WorkerOptions worker = options.worker;
+      worker.connections.most = connections.most;
+      worker.connections.most_turned_away = connections.most_turned_away;
       worker.index = worker.connections.worker = i;
       worker.cpu = options.pin ? cpus[i % cpus.size()] : -1;
       workers_.push_back(std::make_unique<worker::Worker>(std::move(worker), std::move(listeners[i]),
@@ -84,6 +110,14 @@ class Fleet {
     threads_.clear();
   }
   [[nodiscard]] std::span<const std::unique_ptr<worker::Worker>> workers() const { return workers_; }
+  // Whether none has been kept from its loop for longer.
+  [[nodiscard]] bool turns(uint64_t within_ms) const {
+    const uint64_t now = monotonic_ns();
+    return std::ranges::none_of(workers_, [&](const auto& worker) {
+      const uint64_t busy_since_ns = worker->loop().busy_since_ns();
+      return busy_since_ns != 0 && now > busy_since_ns + within_ms * 1'000'000;
+    });
+  }
   [[nodiscard]] int ended_fd() const { return ended_.get(); }
   // Whether every worker has returned, going by what can be read from ended_fd().
   bool all_ended() {
@@ -104,40 +138,87 @@ class Fleet {
 
 constexpr int kDaemonSignals[] = {SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1};
 
-// What ends the process when a worker, or a plugin that is to be destroyed, does not come back.
+// What ends the process when a worker does not come back that was told to stop, or when what plugins do at
+// their end takes longer.
+constexpr uint64_t kWorkersEndMs = 1'000;
 constexpr uint64_t kEndMs = 10'000;
 constexpr const char* kDoesNotEnd = "did not end in time";
+// How often a manager is told that stopping goes on, and how far beyond that it is to wait.
+constexpr uint64_t kTellMs = 5'000;
+constexpr uint64_t kPatienceMs = 3 * kTellMs;
 
-// Acts on one signal. `draining` remembers whether stopping has been asked for before.
-void on_signal(int signal, Fleet& fleet, DaemonClient& client, bool& draining, uint64_t drain_timeout_ms,
-               const std::function<void(uint64_t ms)>& must_end_within) {
-  switch (signal) {
-    case SIGUSR1:
-      log::reopen();
-      break;
-    case SIGHUP:
-      client.on_reload();
-      break;
-    case SIGINT:
-      client.on_stopping();
-      must_end_within(0);
-      fleet.stop();
-      break;
-    default:
-      client.on_stopping();
-      if (draining) {
-        log::warn("stopping at once");
-        must_end_within(0);
-        fleet.stop();
-      } else {
-        draining = true;
-        log::info("draining: requests in flight are finished, new connections refused");
-        notify_manager("STOPPING=1");
-        must_end_within(drain_timeout_ms);
-        fleet.drain();
-      }
+// What the main thread does while the workers serve.
+class Watch {
+ public:
+  Watch(const DaemonOptions& options, Fleet& fleet, DaemonClient& client)
+      : options_(options), fleet_(fleet), client_(client), watchdog_ms_(watchdog_ms()) {}
+
+  void on_signal(int signal) {
+    switch (signal) {
+      case SIGUSR1:
+        log::reopen();
+        break;
+      case SIGHUP:
+        client_.on_reload();
+        break;
+      case SIGINT:
+        stop();
+        break;
+      default:
+        if (stopping_) {
+          log::warn("stopping at once");
+          stop();
+        } else {
+          drain();
+        }
+    }
   }
-}
+  void must_end_within(uint64_t ms) {
+    if (options_.hangs != nullptr) options_.hangs->expect(ms, kDoesNotEnd);
+  }
+
+  // Tells the service manager what is due, and returns how long to wait until more is; -1: for ever.
+  int tell_manager() {
+    uint64_t next = UINT64_MAX;
+    if (stopping_) {
+      next = kTellMs;
+      notify_manager(fmt::format("EXTEND_TIMEOUT_USEC={}", kPatienceMs * 1000));
+    }
+    if (watchdog_ms_ != 0) {
+      next = std::min(next, std::max<uint64_t>(watchdog_ms_ / 4, 1));
+      if (fleet_.turns(watchdog_ms_ / 4)) notify_manager("WATCHDOG=1");
+    }
+    return next == UINT64_MAX ? -1 : static_cast<int>(std::min<uint64_t>(next, INT32_MAX));
+  }
+
+ private:
+  void announce() {
+    if (stopping_) return;
+    stopping_ = true;
+    notify_manager("STOPPING=1");
+  }
+  void stop() {
+    announce();
+    client_.on_stopping();
+    must_end_within(kWorkersEndMs);
+    fleet_.stop();
+  }
+  void drain() {
+    announce();
+    log::info("draining: requests in flight are finished, new connections refused");
+    notify_manager(
+        fmt::format("STATUS=draining for {} s at most", (options_.worker.drain_timeout_ms + 999) / 1000));
+    client_.on_draining(monotonic_ms() + options_.worker.drain_timeout_ms);
+    must_end_within(options_.worker.drain_timeout_ms + kWorkersEndMs);
+    fleet_.drain();
+  }
+
+  const DaemonOptions& options_;
+  Fleet& fleet_;
+  DaemonClient& client_;
+  const uint64_t watchdog_ms_;
+  bool stopping_ = false;
+};
 
 }  // namespace
 
@@ -192,19 +273,16 @@ int run_daemon(const DaemonOptions& options, ListeningSockets& sockets,
   if (options.hangs != nullptr) options.hangs->serves();
   client.on_serving(fleet.workers());
   notify_manager("READY=1");
-  bool draining = false;
-  const auto must_end_within = [&options](uint64_t ms) {
-    if (options.hangs != nullptr) options.hangs->expect(ms + kEndMs, kDoesNotEnd);
-  };
+  Watch watch(options, fleet, client);
   while (!fleet.all_ended()) {
     pollfd events[] = {{signals.get(), POLLIN, 0}, {fleet.ended_fd(), POLLIN, 0}};
-    ::poll(events, 2, -1);
+    ::poll(events, 2, watch.tell_manager());
     if (((events[0].revents | events[1].revents) & POLLNVAL) != 0) descriptor_lost("what brings signals");
     signalfd_siginfo info{};
     while (::read(signals.get(), &info, sizeof info) == sizeof info)
-      on_signal(static_cast<int>(info.ssi_signo), fleet, client, draining, options.worker.drain_timeout_ms,
-                must_end_within);
+      watch.on_signal(static_cast<int>(info.ssi_signo));
   }
+  watch.must_end_within(kEndMs);
   fleet.join();
   client.on_stopped();
   log::info("stopped");

@@ -5,6 +5,11 @@
 //   INT          stop at once, as does a second TERM or QUIT
 //   USR1         reopen the log file
 //   HUP          its client is told to reload
+//
+// A worker that does not come back then, because a handler does not, cannot hold it: the process ends itself,
+// and says who it was.
+//
+// The service manager is told of all that (sd_notify(3)), and, where it watches, that every worker turns.
 #pragma once
 
 #include <atomic>
@@ -38,6 +43,8 @@ class DaemonClient {
   virtual ~DaemonClient() = default;
   virtual void on_serving(std::span<const std::unique_ptr<worker::Worker>> workers) = 0;  // all of them serve
   virtual void on_reload() = 0;                                                           // HUP
+  // TERM: requests under way have until `deadline_ms` (CLOCK_MONOTONIC).
+  virtual void on_draining(uint64_t deadline_ms) = 0;
   virtual void on_stopping() = 0;  // the workers are about to be stopped; comes again with every such signal
   virtual void on_stopped() = 0;   // they have ended, and are about to be destroyed; this one may block
 };

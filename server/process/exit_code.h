@@ -6,6 +6,7 @@ namespace leat::server {
 inline constexpr int kExitFine = 0;
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;
+inline constexpr int kExitNoDaemon = 3;  // of a function; commands end with kExitFailure
 // EX_CONFIG of sysexits.h: a service manager must not restart what will fail in the same way again.
 inline constexpr int kExitConfiguration = 78;
 

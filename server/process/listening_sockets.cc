@@ -1,7 +1,6 @@
 #include "server/process/listening_sockets.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,17 +11,8 @@ namespace leat::server {
 
 ListeningSockets::~ListeningSockets() {
   if (owner_ != ::getpid()) return;
-  for (const File& file : files_) {
-    struct stat status{};
-    if (::stat(file.path.c_str(), &status) == 0 && status.st_dev == file.device &&
-        status.st_ino == file.inode)
-      ::unlink(file.path.c_str());
-  }
-}
-
-void ListeningSockets::remember_file(const std::string& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) == 0) files_.push_back({path, status.st_dev, status.st_ino});
+  for (const File& file : files_)
+    if (identity_of(file.path) == file.identity) ::unlink(file.path.c_str());
 }
 
 bool ListeningSockets::open(const std::vector<net::Address>& addresses, const net::ListenOptions& options,
@@ -44,13 +34,20 @@ bool ListeningSockets::open(const std::vector<net::Address>& addresses, const ne
         sockets_[worker].emplace_back(copy);
         continue;
       }
+      // Several sockets of one port are meant for the workers of one daemon. The kernel would also let another
+      // daemon of this user have some, and with them some of the clients.
+      if (worker == 0 && own.reuse_port && address.kind != net::Address::Kind::Unix && !options.share_port) {
+        net::ListenOptions alone = own;
+        alone.reuse_port = false;
+        if (const auto free = net::listen_on(address, alone); !free) return fail(free.error());
+      }
       auto socket = net::listen_on(address, own);
       if (!socket) return fail(socket.error());
       // With port 0 the kernel has chosen one: the other workers listen on the same.
       if (auto bound = net::local_address(socket->get())) address.port = bound->port;
       sockets_[worker].push_back(std::move(*socket));
     }
-    if (address.kind == net::Address::Kind::Unix) remember_file(address.host);
+    if (address.kind == net::Address::Kind::Unix) files_.push_back({address.host, identity_of(address.host)});
     addresses_.push_back(address.text());
   }
   return true;

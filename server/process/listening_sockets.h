@@ -17,6 +17,7 @@
 
 #include "base/fd.h"
 #include "net/listener.h"
+#include "server/process/file_identity.h"
 
 namespace leat::server {
 
@@ -40,10 +41,8 @@ class ListeningSockets {
  private:
   struct File {
     std::string path;
-    dev_t device;
-    ino_t inode;
+    FileIdentity identity;
   };
-  void remember_file(const std::string& path);
 
   std::vector<std::vector<Fd>> sockets_;
   std::vector<std::string> addresses_;

@@ -3,9 +3,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <charconv>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
+#include <string>
 
 #include "base/fd.h"
 
@@ -25,6 +28,23 @@ void notify_manager(std::string_view state) {
   [[maybe_unused]] const auto sent = ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL,
                                               reinterpret_cast<const sockaddr*>(&address),
                                               static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size));
+}
+
+void notify_reloading() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const uint64_t us =
+      static_cast<uint64_t>(now.tv_sec) * 1'000'000 + static_cast<uint64_t>(now.tv_nsec) / 1000;
+  notify_manager("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(us));
+}
+
+// WATCHDOG_PID is the main process, a supervisor that only waits: what serves answers for it.
+uint64_t watchdog_ms() {
+  const char* text = std::getenv("WATCHDOG_USEC");
+  uint64_t us = 0;
+  if (text == nullptr) return 0;
+  const auto [end, wrong] = std::from_chars(text, text + std::strlen(text), us);
+  return wrong == std::errc() && *end == '\0' ? us / 1000 : 0;
 }
 
 }  // namespace leat::server

@@ -2,11 +2,17 @@
 // socket that NOTIFY_SOCKET names.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 namespace leat::server {
 
 // `state` is "READY=1", "STOPPING=1" and the like. Does nothing where no manager asked to be told.
 void notify_manager(std::string_view state);
+// RELOADING=1, with the time as the manager wants it: CLOCK_MONOTONIC in microseconds, not earlier than when it
+// asked.
+void notify_reloading();
+// How long the manager waits for WATCHDOG=1 before it ends the service (WATCHDOG_USEC); 0: it does not.
+[[nodiscard]] uint64_t watchdog_ms();
 
 }  // namespace leat::server

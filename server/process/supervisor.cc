@@ -86,11 +86,11 @@ class Supervisor {
       siginfo_t info{};
       const int signal = ::sigwaitinfo(&signals_, &info);
       if (signal < 0 || signal == SIGCHLD) continue;
-      ::kill(child, signal);
       if (ends(signal)) {
         stopping_ = true;
-        sockets_.close();
+        sockets_.close();  // first: what connects after the child has looked for the last time is refused
       }
+      ::kill(child, signal);
     }
   }
 
@@ -109,7 +109,12 @@ class Supervisor {
     log::error("the process that serves {}", how);
     if (stopping_) return kExitFailure;
     crashes_.push_back({monotonic_ms(), plugin});
+    has_served_ = has_served_ || signs_.serving;
     count(plugin);
+    if (!has_served_ && ++failed_starts_ >= options_.crash_limit) {
+      log::error("{} starts have failed and none has served: giving up", failed_starts_);
+      return kExitFailure;
+    }
     return std::nullopt;
   }
 
@@ -151,6 +156,8 @@ class Supervisor {
   sigset_t signals_;
   ServingStart start_;
   std::vector<Crash> crashes_;  // within the window, oldest first
+  uint32_t failed_starts_ = 0;
+  bool has_served_ = false;
   bool restarting_ = false;
   bool stopping_ = false;
 };

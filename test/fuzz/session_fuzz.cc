@@ -189,7 +189,7 @@ class Run {
           session.deadline_passed();
           break;
         case 'i':
-          session.drain();
+          session.drain(harness_.worker.now_ms + choices.byte() * 10);
           break;
         case 'j':
           session.feed_end();

@@ -70,6 +70,7 @@ struct Stage {
     session.feed(bytes);
     return HttpHarness::take(session);
   }
+  [[nodiscard]] uint64_t now_ms() const { return harness.worker.now_ms; }
   void pass(uint64_t ms) {
     harness.worker.now_ms += ms;
     session.deadline_passed();
@@ -644,13 +645,39 @@ TEST_CASE("session: draining between requests closes, and within one lets it fin
   Stage stage;
   SECTION("between") {
     stage.feed(kGet);
-    stage.session.drain();
+    stage.session.drain(stage.now_ms());
     CHECK(stage.session.finished());
-    CHECK_FALSE(stage.session.linger());
+  }
+  SECTION("between, in the time that is kept for the next one") {
+    stage.feed(kGet);
+    stage.session.drain(stage.now_ms() + 500);
+    CHECK_FALSE(stage.session.finished());
+    CHECK(stage.session.deadline_ms() == stage.now_ms() + 500);
+    CHECK(stage.feed(kGet).find("Connection: close") != std::string::npos);
+    CHECK(stage.session.finished());
+  }
+  SECTION("between, and nothing comes in that time") {
+    stage.feed(kGet);
+    stage.session.drain(stage.now_ms() + 500);
+    stage.pass(499);
+    CHECK_FALSE(stage.session.finished());
+    stage.pass(1);
+    CHECK(stage.session.finished());
+    CHECK(stage.session.linger());  // what is on its way is not answered with a reset
+  }
+  SECTION("a client that pipelines is told with the last answer to what has come") {
+    stage.session.drain(stage.now_ms() + 500);
+    const std::string answers = stage.feed(std::string(kGet) + std::string(kGet) + std::string(kGet));
+    size_t answered = 0;
+    for (size_t at = 0; (at = answers.find("HTTP/1.1 200", at)) != std::string::npos; ++at) ++answered;
+    CHECK(answered == 3);
+    CHECK(answers.find("Connection: close") > answers.rfind("HTTP/1.1 200"));
+    CHECK(answers.find("Connection: close") != std::string::npos);
+    CHECK(stage.session.finished());
   }
   SECTION("within") {
     stage.feed("GET / HTTP/1.1\r\nHo");
-    stage.session.drain();
+    stage.session.drain(stage.now_ms());
     CHECK_FALSE(stage.session.finished());
     CHECK(stage.feed("st: a\r\n\r\n").find("Connection: close") != std::string::npos);
     CHECK(stage.session.finished());

@@ -61,7 +61,7 @@ void LineProtocol::deadline_passed() {
   run();
 }
 
-void LineProtocol::drain() {
+void LineProtocol::drain(uint64_t) {
   draining_ = true;
   run();
 }

@@ -42,7 +42,7 @@ class LineProtocol final : public http::Protocol {
   void resume(http::Exchange& exchange, http::WorkerContext::Resume call, void* argument) override;
   void take_turn() override {}
   void deadline_passed() override;
-  void drain() override;
+  void drain(uint64_t idle_until_ms) override;
   void give_up_input() override { disconnect(); }
   void turn_away() override;
   [[nodiscard]] bool wants_input() const override {

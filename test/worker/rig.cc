@@ -125,10 +125,10 @@ FakePeer& Rig::connect() {
 
 void Rig::settle() { REQUIRE(test::settle(*loop, *this)); }
 
-void Rig::drain() {
+void Rig::drain(uint64_t idle_ms) {
   draining = true;
   acceptor->stop();
-  connections->drain_all();
+  connections->drain_all(loop->now_ms() + idle_ms);
   settle();
 }
 

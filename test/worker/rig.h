@@ -58,7 +58,7 @@ class Rig final : public net::LoopClient, public http::WorkerContext, public wor
   void turn() { loop->turn(*this, 0); }
   void settle();
   void pass_time(uint64_t ms) { test::pass_time(*loop, *this, ms); }
-  void drain();
+  void drain(uint64_t idle_ms = 0);
   // A request's whole life on a new connection: what came back.
   std::string ask(std::string_view request);
 
