@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -22,6 +23,8 @@ constexpr uint64_t kMomentMs = 1;
 // Nobody knows how many wait; the next attempt tells whether it was enough.
 constexpr size_t kGiveUp = 8;
 constexpr int kMostInBacklog = 4096;
+// Between the looks after a start.
+constexpr uint64_t kLooksMs[] = {10, 50, 200, 1000, 3000};
 
 }  // namespace
 
@@ -37,12 +40,20 @@ Acceptor::Acceptor(net::Loop& loop, Connections& connections, Fd listener, uint3
       number_(number),
       give_(std::move(give)),
       origin_(origin),
-      pause_(*this) {}
+      pause_(*this),
+      look_(*this) {}
 
-Acceptor::~Acceptor() { loop_.timers().stop(pause_); }
+Acceptor::Look::Look(Acceptor& owner)
+    : net::Timer([](net::Timer& timer) { static_cast<Look&>(timer).acceptor.look(); }), acceptor(owner) {}
+
+Acceptor::~Acceptor() {
+  loop_.timers().stop(pause_);
+  loop_.timers().stop(look_);
+}
 
 void Acceptor::start() {
   arm();
+  look();
   if (!connections_.restore_reserve()) loop_.timers().start(pause_, loop_.now_ms() + kPauseMs);
 }
 
@@ -64,6 +75,7 @@ void Acceptor::on_pause() {
 void Acceptor::stop() {
   stopping_ = true;
   loop_.timers().stop(pause_);
+  loop_.timers().stop(look_);
   if (armed_ && !cancelling_) loop_.engine().cancel(token());
   cancelling_ = armed_;
   if (!armed_) close_listener();
@@ -78,10 +90,8 @@ void Acceptor::take(Fd socket) {
   }
 }
 
-// With the socket the kernel would reset those in its backlog, who believe that they are connected and may
-// have sent a request. As many as a backlog holds: the next ones are new.
-void Acceptor::close_listener() {
-  if (!listener_) return;
+// As many as a backlog holds: the next ones are new.
+void Acceptor::take_waiting() {
   for (int i = 0; i < kMostInBacklog && !connections_.full(); ++i) {
     Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket) {
@@ -90,7 +100,19 @@ void Acceptor::close_listener() {
       break;
     }
   }
+}
+
+// With the socket the kernel would reset those in its backlog, who believe that they are connected and may
+// have sent a request.
+void Acceptor::close_listener() {
+  if (!listener_) return;
+  take_waiting();
   listener_.reset();
+}
+
+void Acceptor::look() {
+  if (armed_ && !cancelling_) take_waiting();
+  if (looks_ < std::size(kLooksMs)) loop_.timers().start(look_, loop_.now_ms() + kLooksMs[looks_++]);
 }
 
 void Acceptor::on_completion(const net::Completion& completion) {

@@ -9,6 +9,10 @@
 // accepts one gives it to the worker whose turn it is (`give`), and some workers
 // wait for the next one together, so that one which does not turn does not keep clients waiting.
 //
+// A process that was killed may have waited on the same socket. Its ring goes a moment after it, and the kernel
+// may still wake that one, and nobody else, for a client. So for some seconds after its start an acceptor also
+// looks by itself.
+//
 // Thread: its worker's.
 #pragma once
 
@@ -51,10 +55,17 @@ class Acceptor {
     Acceptor& acceptor;
   };
 
+  struct Look : net::Timer {
+    explicit Look(Acceptor& owner);
+    Acceptor& acceptor;
+  };
+
   void arm();
   void on_pause();
   void make_room(int reason);
   void take(Fd socket);
+  void take_waiting();
+  void look();
   void close_listener();
   [[nodiscard]] net::Token token() const { return {net::Op::Accept, number_, 0}; }
 
@@ -69,6 +80,8 @@ class Acceptor {
   bool stopping_ = false;
   int shortage_ = 0;  // why an accept failed in this turn: an errno value
   Pause pause_;
+  Look look_;
+  size_t looks_ = 0;
   uint64_t accepted_ = 0;
 };
 

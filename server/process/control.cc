@@ -135,8 +135,9 @@ void Control::on_reload() {
   wake();
 }
 
-void Control::on_draining(uint64_t deadline_ms) {
+void Control::on_draining(uint64_t deadline_ms, std::function<void()> begin) {
   drain_deadline_ms_ = deadline_ms;
+  begin_drain_ = std::move(begin);
   on_stopping();
 }
 
@@ -186,8 +187,10 @@ void Control::run(const std::stop_token& stopping) {
     [[maybe_unused]] const auto got = ::read(wake_.get(), &count, sizeof count);
     if (ended_) return;
     if (stopping.stop_requested()) {
-      if (const uint64_t deadline = drain_deadline_ms_.exchange(0); deadline != 0)
-        generations_.tell_of_end(deadline);
+      if (const auto begin = std::exchange(begin_drain_, nullptr)) {
+        generations_.tell_of_end(drain_deadline_ms_);
+        begin();
+      }
     } else {
       generations_.tend(workers_);
       options_.tended();

@@ -85,7 +85,7 @@ class Control final : public DaemonClient {
   void on_serving(Generations::Workers workers) override;
   void on_reload() override;
   // Tells the plugins. No reload begins from here on, and one under way is given up.
-  void on_draining(uint64_t deadline_ms) override;
+  void on_draining(uint64_t deadline_ms, std::function<void()> begin) override;
   void on_stopping() override;
   void on_stopped() override;
 
@@ -120,7 +120,8 @@ class Control final : public DaemonClient {
   Fd admin_;                 // the listening socket
   FileIdentity admin_file_;  // of its path
   std::atomic<bool> reload_wanted_ = false;
-  std::atomic<uint64_t> drain_deadline_ms_ = 0;  // of a daemon that is about to end, until plugins were told
+  uint64_t drain_deadline_ms_ = 0;     // of a daemon that drains; set before it is told to stop, as ...
+  std::function<void()> begin_drain_;  // ... this, until plugins were told
   std::atomic<bool> ended_ = false;
   std::vector<Client> clients_;
   uint64_t accepts_after_ms_ = 0;  // of want of descriptors

@@ -142,6 +142,8 @@ constexpr int kDaemonSignals[] = {SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1};
 // their end takes longer.
 constexpr uint64_t kWorkersEndMs = 1'000;
 constexpr uint64_t kEndMs = 10'000;
+// For plugins to be told that the daemon stops, before it does.
+constexpr uint64_t kTellPluginsMs = 1'000;
 constexpr const char* kDoesNotEnd = "did not end in time";
 // How often a manager is told that stopping goes on, and how far beyond that it is to wait.
 constexpr uint64_t kTellMs = 5'000;
@@ -177,11 +179,17 @@ class Watch {
     if (options_.hangs != nullptr) options_.hangs->expect(ms, kDoesNotEnd);
   }
 
-  // Tells the service manager what is due, and returns how long to wait until more is; -1: for ever.
-  int tell_manager() {
+  // Does what is due, and returns how long to wait until more is; -1: for ever.
+  int tick() {
     uint64_t next = UINT64_MAX;
+    if (const uint64_t now = monotonic_ms(); now >= drain_at_ms_) {
+      drain_at_ms_ = UINT64_MAX;
+      fleet_.drain();
+    } else if (drain_at_ms_ != UINT64_MAX) {
+      next = drain_at_ms_ - now;
+    }
     if (stopping_) {
-      next = kTellMs;
+      next = std::min(next, kTellMs);
       notify_manager(fmt::format("EXTEND_TIMEOUT_USEC={}", kPatienceMs * 1000));
     }
     if (watchdog_ms_ != 0) {
@@ -208,9 +216,9 @@ class Watch {
     log::info("draining: requests in flight are finished, new connections refused");
     notify_manager(
         fmt::format("STATUS=draining for {} s at most", (options_.worker.drain_timeout_ms + 999) / 1000));
-    client_.on_draining(monotonic_ms() + options_.worker.drain_timeout_ms);
-    must_end_within(options_.worker.drain_timeout_ms + kWorkersEndMs);
-    fleet_.drain();
+    drain_at_ms_ = monotonic_ms() + kTellPluginsMs;
+    must_end_within(kTellPluginsMs + options_.worker.drain_timeout_ms + kWorkersEndMs);
+    client_.on_draining(monotonic_ms() + options_.worker.drain_timeout_ms, [this] { fleet_.drain(); });
   }
 
   const DaemonOptions& options_;
@@ -218,6 +226,7 @@ class Watch {
   DaemonClient& client_;
   const uint64_t watchdog_ms_;
   bool stopping_ = false;
+  uint64_t drain_at_ms_ = UINT64_MAX;
 };
 
 }  // namespace
@@ -276,7 +285,7 @@ int run_daemon(const DaemonOptions& options, ListeningSockets& sockets,
   Watch watch(options, fleet, client);
   while (!fleet.all_ended()) {
     pollfd events[] = {{signals.get(), POLLIN, 0}, {fleet.ended_fd(), POLLIN, 0}};
-    ::poll(events, 2, watch.tell_manager());
+    ::poll(events, 2, watch.tick());
     if (((events[0].revents | events[1].revents) & POLLNVAL) != 0) descriptor_lost("what brings signals");
     signalfd_siginfo info{};
     while (::read(signals.get(), &info, sizeof info) == sizeof info)

@@ -15,6 +15,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <thread>
@@ -43,8 +44,9 @@ class DaemonClient {
   virtual ~DaemonClient() = default;
   virtual void on_serving(std::span<const std::unique_ptr<worker::Worker>> workers) = 0;  // all of them serve
   virtual void on_reload() = 0;                                                           // HUP
-  // TERM: requests under way have until `deadline_ms` (CLOCK_MONOTONIC).
-  virtual void on_draining(uint64_t deadline_ms) = 0;
+  // TERM: requests under way have until `deadline_ms` (CLOCK_MONOTONIC). `begin` has the workers drain, which they do
+  // anyway after a moment. It may be called on any thread, until on_stopped().
+  virtual void on_draining(uint64_t deadline_ms, std::function<void()> begin) = 0;
   virtual void on_stopping() = 0;  // the workers are about to be stopped; comes again with every such signal
   virtual void on_stopped() = 0;   // they have ended, and are about to be destroyed; this one may block
 };

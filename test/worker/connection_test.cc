@@ -204,7 +204,9 @@ TEST_CASE("connection: what waits behind a request is received again once that i
   SECTION("and the daemon drains meanwhile") {
     rig.drain();
     rig.pass_time(300);
-    CHECK(read_answers(peer.received()).size() == 1);
+    // With the one that came before anybody looked for its end. What is sent later was not read.
+    CHECK(read_answers(peer.received()).size() == 2);
+    CHECK(peer.received().find("Connection: close\r\n") > peer.received().find("HTTP/1.1 200", 1));
     rig.pass_time(2000);
     CHECK(peer.closed());
   }
@@ -360,6 +362,7 @@ TEST_CASE("connection: a suspended request of a peer that has ended its side is 
 
 TEST_CASE("connection: a timer of a client that has left does nothing") {
   Rig rig;
+  rig.pass_time(5000);  // the acceptor's looks after its start
   FakePeer& peer = rig.connect();
   peer.sends(get("/wait/50"));
   rig.settle();
@@ -433,10 +436,11 @@ TEST_CASE("connection: draining closes idle connections and finishes what was be
   rig.settle();
   idle.take_received();
   rig.drain();
-  CHECK(fresh.closed());
-  CHECK(idle.closed());
+  // Not at once, for a request may be on its way, which a reset would answer.
+  CHECK(fresh.shut_down());
+  CHECK(idle.shut_down());
   CHECK(idle.received().empty());
-  CHECK(dozing.closed());
+  CHECK(dozing.shut_down());
   CHECK_FALSE(busy.closed());
   CHECK_FALSE(head.closed());
   head.sends("st: a\r\n\r\n");

@@ -232,7 +232,7 @@ TEST_CASE("line protocol: draining answers what was begun and closes") {
   RealClient client(any_engine());
   client.says("GET /wait/20\n");
   REQUIRE(client.rig.turn_until([&] { return client.rig.exchanges.out() == 1; }));
-  client.rig.connections->drain_all();
+  client.rig.connections->drain_all(0);
   CHECK(client.hears_until("waited") == "=200 6\nwaited");
   CHECK(client.hears_the_end());
 }
