@@ -2,6 +2,8 @@
 // That requests notice nothing of it is shown by the other tests of connections, which run over one as well.
 #include <sys/eventfd.h>
 
+#include <array>
+
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
@@ -238,7 +240,7 @@ TEST_CASE("transport: one that is turned away is told so behind its handshake") 
 
 TEST_CASE("transport: each listening socket has its own, or none") {
   Rig rig(odd_options());
-  worker::Acceptor plain(*rig.loop, *rig.connections, Fd(::eventfd(0, EFD_CLOEXEC)), 1, {}, 1);
+  worker::Acceptor plain(*rig.loop, *rig.connections, rig.engine.listener(), 1, {}, 1);
   rig.shared = &plain;
   plain.start();
   rig.acceptor->stop();
