@@ -122,8 +122,8 @@ struct Client::Pool {
 
 class Client::Connection {
  public:
-  Connection(Client& client, Pool& pool, net::Place place, Fd fd)
-      : client_(client), pool_(pool), socket_(client.loop_.engine(), place, std::move(fd)), timer_(*this) {
+  Connection(Client& client, Pool& pool, net::SocketId id, Fd fd)
+      : client_(client), pool_(pool), socket_(client.loop_.engine(), id, std::move(fd)), timer_(*this) {
     ++pool_.open;
     ++pool_.total;
   }
@@ -395,7 +395,7 @@ bool Client::open(Job& job, size_t address) {
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   }
   Connection& connection = sockets_.open(
-      [&](net::Place place) { return std::make_unique<Connection>(*this, *job.pool, place, std::move(fd)); });
+      [&](net::SocketId id) { return std::make_unique<Connection>(*this, *job.pool, id, std::move(fd)); });
   connection.connect(*addresses, address);
   connection.carry(job);
   return true;

@@ -26,17 +26,20 @@ Acceptor::Pause::Pause(Acceptor& owner)
     : net::Timer([](net::Timer& timer) { static_cast<Pause&>(timer).acceptor.on_pause(); }),
       acceptor(owner) {}
 
-Acceptor::Acceptor(net::Loop& loop, Connections& connections, Fd listener, uint32_t number, Give give,
-                   uint32_t origin)
+Acceptor::Acceptor(net::Loop& loop, Connections& connections, Fd listener, uint32_t number, HandOn hand_on,
+                   uint32_t listener_number)
     : loop_(loop),
       connections_(connections),
       listener_(std::move(listener)),
       number_(number),
-      give_(std::move(give)),
-      origin_(origin),
+      hand_on_(std::move(hand_on)),
+      listener_number_(listener_number),
       pause_(*this) {}
 
-Acceptor::~Acceptor() { loop_.timers().stop(pause_); }
+Acceptor::~Acceptor() {
+  ENSURE(!armed_);
+  loop_.timers().stop(pause_);
+}
 
 void Acceptor::start() {
   arm();
@@ -45,7 +48,7 @@ void Acceptor::start() {
 
 void Acceptor::arm() {
   if (armed_ || stopping_ || connections_.full()) return;
-  if (give_) {
+  if (hand_on_) {
     loop_.engine().accept_one(token(), listener_.get());
   } else {
     loop_.engine().accept(token(), listener_.get());
@@ -67,14 +70,15 @@ void Acceptor::stop() {
 }
 
 void Acceptor::on_completion(const net::Completion& completion) {
+  ENSURE(armed_);
   if (!completion.armed) armed_ = cancelling_ = false;
   const int result = completion.result;
   if (result >= 0) {
     ++accepted_;
-    if (give_) {
-      give_(Fd(result));
+    if (hand_on_) {
+      hand_on_(Fd(result));
     } else {
-      connections_.open(Fd(result), origin_);
+      connections_.open(Fd(result), listener_number_);
     }
   }
   if (armed_) return;

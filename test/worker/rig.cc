@@ -103,8 +103,10 @@ Rig::Rig(const Options& options)
                   .heads = &heads,
                   .lines = &known_lines},
       sessions(environment),
+      protocols(options.lines ? std::vector<http::ProtocolFactory*>{&sessions, &lines}
+                              : std::vector<http::ProtocolFactory*>{&sessions}),
       timers(std::make_unique<worker::ExchangeTimers>(loop->timers(), *this, options.exchanges * 2)),
-      connections(std::make_unique<worker::Connections>(*loop, sessions, environment.memory,
+      connections(std::make_unique<worker::Connections>(*loop, protocols, environment.memory, limits,
                                                         with_transport(options.connections, odd))),
       acceptor(std::make_unique<worker::Acceptor>(*loop, *connections, engine.listener(), 0)) {
   writer.set_date(TestWorker::kDate);

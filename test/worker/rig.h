@@ -17,6 +17,7 @@
 #include "worker/acceptor.h"
 #include "worker/connection.h"
 #include "worker/exchange_timers.h"
+#include "worker/line_protocol.h"
 
 namespace leat::test {
 
@@ -53,6 +54,7 @@ class Rig final : public net::LoopClient, public http::WorkerContext, public wor
     // On the fake engine alone: the test has it fail, run out of buffers, complete a send in part or keep
     // bytes of two calls apart.
     bool scripted = false;
+    bool lines = false;  // LineProtocol is spoken as well
   };
   Rig() : Rig(Options{}) {}
   explicit Rig(const Options& options);
@@ -85,6 +87,9 @@ class Rig final : public net::LoopClient, public http::WorkerContext, public wor
   http1::KnownLines known_lines;
   http1::Environment environment;
   http1::Sessions sessions;
+  LineEnvironment line_environment{*this, site, {pool, segments}, exchanges};
+  LineProtocols lines{line_environment};
+  std::vector<http::ProtocolFactory*> protocols;
   std::unique_ptr<worker::ExchangeTimers> timers;
   std::unique_ptr<worker::Connections> connections;
   std::unique_ptr<worker::Acceptor> acceptor;

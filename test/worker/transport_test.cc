@@ -36,7 +36,8 @@ struct RealStage final : net::LoopClient {
     harness.worker.now_ms = loop->now_ms();
     worker::ConnectionOptions options;
     if (odd) options.listeners.push_back({.transport = [] { return std::make_unique<OddTransport>(); }});
-    connections = std::make_unique<worker::Connections>(*loop, sessions, harness.environment.memory, options);
+    connections = std::make_unique<worker::Connections>(*loop, spoken, harness.environment.memory,
+                                                        harness.limits, options);
     connections->open(std::move(pair.near));
   }
   ~RealStage() override {
@@ -67,6 +68,7 @@ struct RealStage final : net::LoopClient {
   Site site;
   HttpHarness harness{site};
   http1::Sessions sessions{harness.environment};
+  const std::array<http::ProtocolFactory*, 1> spoken{&sessions};
   net::Pair pair = net::socket_pair();
   OddPeer peer;
   std::unique_ptr<net::Engine> engine;
