@@ -130,7 +130,7 @@ Expected<std::string> Worker::build() {
       std::make_unique<Connections>(*loop_, protocols_, http1_.memory, options_.limits, options_.connections);
   self_requests_ = std::make_unique<SelfRequests>(*loop_, sessions_, options_.limits, options_.self_requests);
   client_ = std::make_unique<client::Client>(
-      *loop_,
+      *loop_, http1_.memory,
       [](void* owner, client::Fetch& fetch) {
         static_cast<Worker*>(owner)->resume(*fetch.exchange, fetch.resume, &fetch);
       },
