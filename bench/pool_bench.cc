@@ -85,8 +85,9 @@ class Kept {
   Free* free_ = nullptr;
 };
 
-void connection_rows(worker::Connections& table) {
-  static const worker::ListenerOptions listener;  // the rows run later
+void connection_rows(worker::Connections& table, http::ProtocolFactory& sessions) {
+  static const worker::ListenerOptions options;  // the rows run later
+  static const worker::Listener listener{&options, {&sessions}};
   static Kept kept;
   row(
       "connection/pooled",
@@ -136,9 +137,10 @@ int main(int count, char** arguments) {
   auto loop = engine ? net::Loop::create(*engine->engine) : nullptr;
   if (!loop || !*loop) return std::fprintf(stderr, "there is no event loop\n"), 1;
   http1::Sessions sessions(harness.environment);
-  worker::Connections connections(**loop, sessions, harness.environment.memory, {});
+  http::ProtocolFactory* const protocols[] = {&sessions};
+  worker::Connections connections(**loop, protocols, harness.environment.memory, harness.limits, {});
   bench::request_rows(harness, session);
-  bench::connection_rows(connections);
+  bench::connection_rows(connections, sessions);
   bench::buffer_rows(harness.worker.blocks());
   bench::segment_rows(harness.segments);
   benchmark::Initialize(&count, arguments);

@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -16,6 +17,7 @@
 #include "base/counted_text.h"
 #include "base/text.h"
 #include "http/exchange.h"
+#include "transport/transport.h"
 
 namespace leat::client {
 
@@ -122,8 +124,9 @@ struct Client::Pool {
 
 class Client::Connection {
  public:
-  Connection(Client& client, Pool& pool, net::Place place, Fd fd)
-      : client_(client), pool_(pool), socket_(client.loop_.engine(), place, std::move(fd)), timer_(*this) {
+  Connection(Client& client, Pool& pool, net::SocketId id, Fd fd)
+      : client_(client), pool_(pool), socket_(client.loop_.engine(), id, std::move(fd)), timer_(*this) {
+    if (options().transport) sealed_ = std::make_unique<Sealed>(options().transport(), client.memory_);
     ++pool_.open;
     ++pool_.total;
   }
@@ -145,9 +148,9 @@ class Client::Connection {
     out_.swap(job.bytes);
     sent_ = 0;
     parser_.reset(job.fetch->exchange->arena(), options(), job.head);
-    if (socket_.connecting()) return;
+    if (opening()) return;
     client_.loop_.timers().stop(timer_);
-    send();
+    send_request();
   }
 
   // Takes the job off and closes; with `reset`, so that the upstream learns at once that
@@ -194,12 +197,41 @@ class Client::Connection {
           connection(owner) {}
     Connection& connection;
   };
+  // A transport, and what it is to seal next.
+  struct Sealed {
+    Sealed(std::unique_ptr<transport::Transport> transport, transport::OutputMemory memory)
+        : channel(std::move(transport), memory), request(memory) {}
+    transport::Channel channel;
+    transport::Output request;  // refers to the bytes of out_
+  };
+  using State = transport::Transport::State;
+  // What a transport opens is the answer's. Nothing is told of it before the transport has returned, since
+  // who is told may ask for the next.
+  struct Sink final : transport::PlainSink {
+    explicit Sink(Connection& owner) : connection(owner) {}
+    void plain(std::string_view bytes) override {
+      beyond = beyond || connection.job_ == nullptr || step != ResponseParser::Step::More;
+      if (beyond) return;
+      step = connection.parser_.feed(bytes);
+      beyond = step == ResponseParser::Step::Done && connection.parser_.used() != bytes.size();
+    }
+    Connection& connection;
+    ResponseParser::Step step = ResponseParser::Step::More;
+    bool beyond = false;  // more came than was asked for
+  };
 
   [[nodiscard]] const UpstreamOptions& options() const { return pool_.upstream->options(); }
+  [[nodiscard]] State state() const { return sealed_ == nullptr ? State::Open : sealed_->channel.state(); }
+  // Not connected yet, as far as requests can tell.
+  [[nodiscard]] bool opening() const { return socket_.connecting() || state() == State::Handshake; }
+  [[nodiscard]] bool all_sent() const {
+    if (socket_.sending() || sent_ != out_.size()) return false;
+    return sealed_ == nullptr || (sealed_->request.empty() && sealed_->channel.empty());
+  }
   void start_timer(uint64_t ms) { client_.loop_.timers().start(timer_, client_.loop_.now_ms() + ms); }
 
   void on_timer() {
-    if (socket_.connecting()) {
+    if (opening()) {
       on_connect_failed("no answer in time");
     } else {
       close();
@@ -208,9 +240,14 @@ class Client::Connection {
 
   void on_connected(int32_t result) {
     if (result < 0) return on_connect_failed(std::strerror(-result));
-    client_.loop_.timers().stop(timer_);
     receive();
-    if (job_ != nullptr) return send();
+    if (sealed_ != nullptr) return send_sealed();  // its handshake
+    on_open();
+  }
+
+  void on_open() {
+    client_.loop_.timers().stop(timer_);
+    if (job_ != nullptr) return send_request();
     become_idle();
   }
 
@@ -226,9 +263,28 @@ class Client::Connection {
                    fmt::format("cannot connect to {}: {}", pool_.upstream->url(), why));
   }
 
+  void send_request() {
+    if (sealed_ == nullptr) return send();
+    if (!sealed_->request.append_pinned(out_.view(), {}))
+      return fail(FetchStatus::Failed, "there is no memory for the request");
+    send_sealed();
+  }
+
   void send() {
     const iovec part{out_.data() + sent_, out_.size() - sent_};
     socket_.send({&part, 1});
+  }
+
+  // What the transport has to say, and as much of the request as it seals at once.
+  void send_sealed() {
+    if (socket_.sending() || closing()) return;
+    const transport::Output& output = sealed_->channel.to_send(sealed_->request);
+    std::array<std::string_view, net::Engine::kMostParts> pieces;
+    std::array<iovec, net::Engine::kMostParts> parts;
+    const size_t count = output.gather(pieces);
+    for (size_t i = 0; i < count; ++i) parts[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
+    if (count != 0) socket_.send(std::span(parts).first(count));
+    if (state() == State::Failed) on_sealing_failed();
   }
 
   void on_sent(int32_t result) {
@@ -237,17 +293,32 @@ class Client::Connection {
       if (job_ == nullptr) close();
       return;
     }
-    sent_ += static_cast<size_t>(std::max(result, 0));
+    size_t size = static_cast<size_t>(std::max(result, 0));
+    if (sealed_ != nullptr) {
+      size = sealed_->channel.sent(size);
+      sealed_->request.consume(size);
+    }
+    sent_ += size;
+    if (sealed_ != nullptr) return send_sealed();
     if (job_ != nullptr && sent_ < out_.size()) send();
   }
 
   void on_received(const net::Completion& completion) {
     if (completion.result == -ENOBUFS) return client_.sockets_.park(socket_.slot());
     if (completion.result == -EINTR || completion.result == -EAGAIN) return receive();
+    const std::string_view bytes(completion.buffer.data, completion.result <= 0 ? 0 : completion.buffer.size);
+    if (sealed_ != nullptr && !bytes.empty()) {
+      on_sealed(bytes);
+      if (!completion.armed && !closing()) receive();
+      return;
+    }
+    const char* const why = completion.result < 0 ? std::strerror(-completion.result)
+                            : sealed_ != nullptr  ? "the connection was cut"
+                                                  : "";
+    if (opening()) return on_connect_failed(why);
     // A kept connection says something only to end.
     if (job_ == nullptr) return close();
-    if (completion.result < 0) return on_broken(std::strerror(-completion.result));
-    const std::string_view bytes(completion.buffer.data, completion.result == 0 ? 0 : completion.buffer.size);
+    if (completion.result < 0 || sealed_ != nullptr) return on_broken(why);
     const auto step = bytes.empty() ? parser_.end() : parser_.feed(bytes);
     if (step == ResponseParser::Step::Done)
       return on_answer(parser_.used() == bytes.size() && !bytes.empty());
@@ -258,13 +329,40 @@ class Client::Connection {
     if (!completion.armed) receive();
   }
 
+  void on_sealed(std::string_view wire) {
+    Sink sink(*this);
+    const bool opens = state() == State::Handshake;
+    sealed_->channel.received(wire, sink);
+    // There are few of these, and each was asked for: they may take the time that they need.
+    while (sealed_->channel.transport().wants_turn()) sealed_->channel.take_turn(sink);
+    if (sink.step == ResponseParser::Step::Done) return on_answer(!sink.beyond && state() == State::Open);
+    if (sink.step == ResponseParser::Step::Failed) return fail(parser_.failure(), parser_.message());
+    if (state() == State::Failed) return on_sealing_failed();
+    if (state() == State::Ended || sink.beyond) return on_sealed_end();
+    if (opens && state() == State::Open) on_open();
+    if (!closing()) send_sealed();
+  }
+
+  // The peer sends no more, and nobody has cut it.
+  void on_sealed_end() {
+    if (job_ == nullptr) return close();
+    if (parser_.end() == ResponseParser::Step::Done) return on_answer(false);
+    on_broken(parser_.message());
+  }
+
+  void on_sealing_failed() {
+    if (!sealed_->channel.was_open()) return on_connect_failed("the handshake failed");
+    if (job_ == nullptr) return close();
+    on_broken("what was received cannot be opened");
+  }
+
   void on_answer(bool clean) {
     Fetch& fetch = *job_->fetch;
     fetch.code = parser_.code();
     fetch.fields = parser_.fields();
     fetch.body = parser_.body();
     Job& job = *job_;
-    if (clean && parser_.reusable() && !socket_.sending() && sent_ == out_.size()) {
+    if (clean && parser_.reusable() && all_sent()) {
       job_ = nullptr;
       job.connection = nullptr;
       served_ = true;
@@ -310,14 +408,15 @@ class Client::Connection {
   size_t address_index_ = 0;
   bool served_ = false;  // has brought an answer
   Job* job_ = nullptr;
-  CountedText out_;  // the request; stays while a send is under way
+  CountedText out_;                 // the request; stays while a send is under way
+  std::unique_ptr<Sealed> sealed_;  // null: the socket is plain
   size_t sent_ = 0;
   ResponseParser parser_;
   Timer timer_;
 };
 
-Client::Client(net::Loop& loop, Deliver deliver, void* owner)
-    : loop_(loop), deliver_(deliver), owner_(owner), sockets_(kClientSlot) {}
+Client::Client(net::Loop& loop, transport::OutputMemory memory, Deliver deliver, void* owner)
+    : loop_(loop), memory_(memory), deliver_(deliver), owner_(owner), sockets_(kClientSlot) {}
 
 Client::~Client() { ENSURE(pools_.empty()); }
 
@@ -395,7 +494,7 @@ bool Client::open(Job& job, size_t address) {
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   }
   Connection& connection = sockets_.open(
-      [&](net::Place place) { return std::make_unique<Connection>(*this, *job.pool, place, std::move(fd)); });
+      [&](net::SocketId id) { return std::make_unique<Connection>(*this, *job.pool, id, std::move(fd)); });
   connection.connect(*addresses, address);
   connection.carry(job);
   return true;

@@ -8,6 +8,10 @@
 // fetch is tried once more on a new one. Closing is a join: a connection's slot is used again when its last
 // operation has completed, and tokens hold a generation.
 //
+// Over a transport (UpstreamOptions) requests are sealed and answers opened as a worker's connection does it.
+// It is connected when that is open, and an answer that only the connection's end completes is whole only if
+// the transport says that nothing follows.
+//
 // Its tokens have kClientSlot set, so that a worker can tell them from those of its own connections.
 //
 // Thread: its worker's.
@@ -26,6 +30,7 @@
 #include "client/upstream.h"
 #include "net/loop.h"
 #include "net/socket.h"
+#include "transport/output.h"
 
 namespace leat::client {
 
@@ -36,8 +41,8 @@ class Client final : public Fetcher {
   // Goes on with an exchange whose fetch is over.
   using Deliver = void (*)(void* owner, Fetch& fetch);
 
-  // `owner` is given to `deliver`. The loop must outlive the client.
-  Client(net::Loop& loop, Deliver deliver, void* owner);
+  // `owner` is given to `deliver`. The loop must outlive the client. What transports seal lies in `memory`.
+  Client(net::Loop& loop, transport::OutputMemory memory, Deliver deliver, void* owner);
   ~Client() override;  // count() must be 0, and every fetch over
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -76,6 +81,7 @@ class Client final : public Fetcher {
   void free(uint32_t slot);
 
   net::Loop& loop_;
+  transport::OutputMemory memory_;
   Deliver deliver_;
   void* owner_;
   net::SocketTable<Connection> sockets_;

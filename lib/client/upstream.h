@@ -3,7 +3,8 @@
 // Named once, when the configuration is loaded: a handler cannot be talked into sending requests elsewhere,
 // and the names are resolved where nobody waits for it. refresh() resolves again, on a thread that may block.
 //
-// TLS is not spoken: a proxy on this machine can, over a unix socket or loopback.
+// A connection to it may go over a transport of the options'. TLS is none that there is: a proxy on this
+// machine speaks it, over a unix socket or loopback.
 //
 // Thread: any, once it was made.
 #pragma once
@@ -14,11 +15,14 @@
 #include <atomic>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "transport/transport.h"
 
 namespace leat::client {
 
@@ -32,6 +36,9 @@ struct UpstreamOptions {
   uint32_t fields = 100;              // of an answer, trailers included
   uint64_t body_bytes = 8 << 20;      // of an answer
   uint32_t refresh_ms = 60'000;       // names are resolved again after this long
+  // Makes what lies between such a connection's socket and its requests. On a worker's thread; nothing: plain
+  // sockets. Its handshake is a part of connecting.
+  std::function<std::unique_ptr<transport::Transport>()> transport = {};
 };
 
 class Upstream {

@@ -20,32 +20,32 @@ pipeline::Verdict LimitedHandler::handle(http::Exchange& exchange) {
     exchange.send_problem(503, "Too many requests for this resource are being answered.");
     return pipeline::Verdict::Done;
   }
-  exchange.has_place = true;
-  exchange.place_of = this;
+  exchange.admitted = true;
+  exchange.limiter = this;
   return handler_->handle(exchange);
 }
 
 // The rest is for requests that were let in; the others have been answered.
 
 pipeline::Verdict LimitedHandler::on_body(http::Exchange& exchange, std::string_view piece) {
-  return exchange.has_place ? handler_->on_body(exchange, piece) : pipeline::Verdict::Done;
+  return exchange.admitted ? handler_->on_body(exchange, piece) : pipeline::Verdict::Done;
 }
 pipeline::Verdict LimitedHandler::on_body_end(http::Exchange& exchange) {
-  return exchange.has_place ? handler_->on_body_end(exchange) : pipeline::Verdict::Done;
+  return exchange.admitted ? handler_->on_body_end(exchange) : pipeline::Verdict::Done;
 }
 pipeline::Verdict LimitedHandler::on_writable(http::Exchange& exchange) {
-  return exchange.has_place ? handler_->on_writable(exchange) : pipeline::Verdict::Done;
+  return exchange.admitted ? handler_->on_writable(exchange) : pipeline::Verdict::Done;
 }
 void LimitedHandler::on_cancel(http::Exchange& exchange) {
-  if (exchange.has_place) handler_->on_cancel(exchange);
+  if (exchange.admitted) handler_->on_cancel(exchange);
 }
 void LimitedHandler::on_done(http::Exchange& exchange) {
-  if (!exchange.has_place) return;
+  if (!exchange.admitted) return;
   handler_->on_done(exchange);
-  exchange.has_place = false;
-  if (std::exchange(exchange.place_of, nullptr) != nullptr) give_place();
+  exchange.admitted = false;
+  if (std::exchange(exchange.limiter, nullptr) != nullptr) let_go();
 }
-void LimitedHandler::give_place() {
+void LimitedHandler::let_go() {
   for (const auto& each : places_) each->give();
 }
 

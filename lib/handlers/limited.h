@@ -4,7 +4,7 @@
 // One more is answered 503 at once, with Retry-After, so that what the handler stands for (a database, a
 // licence) is not asked for more than it can do, and whoever asks learns it while it can still go elsewhere.
 // A request counts from its handler's call until it has ended, suspended or not, in whatever way it ends. A
-// handler that may be busy with it for longer, on another thread, takes Exchange::place_of over and gives the
+// handler that may be busy with it for longer, on another thread, takes Exchange::limiter over and gives the
 // place back itself.
 //
 // It stands behind middleware and the response cache: what these answer does not count.
@@ -62,7 +62,7 @@ class LimitedHandler final : public pipeline::Handler {
   }
 
   // One that had a place has it no longer.
-  void give_place();
+  void let_go();
 
  private:
   const std::unique_ptr<pipeline::Handler> handler_;

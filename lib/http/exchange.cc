@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "http/problem.h"
+#include "http/protocol.h"
 #include "http/service.h"
 #include "http/status.h"
 
@@ -292,6 +293,11 @@ Ticket Exchange::ticket() const {
   return {worker_.index(), slot_, pool_->generations_[slot_].load(std::memory_order_relaxed)};
 }
 
+std::string_view Exchange::listener() const {
+  const Protocol* const protocol = stream_ != nullptr ? stream_->protocol() : nullptr;
+  return protocol != nullptr ? protocol->listener() : std::string_view();
+}
+
 Ticket Exchange::suspend() {
   suspended_ = true;
   return ticket();
@@ -378,8 +384,8 @@ void Exchange::recycle() {
   chain_position = 0;
   started_ns = 0;
   close_after = false;
-  has_place = false;
-  place_of = nullptr;
+  admitted = false;
+  limiter = nullptr;
   state_ = State::Open;
   requested_ = cancelled_ = suspended_ = blocked_ = held_ = head_only_ = has_length_ = false;
   deadline_ms_ = UINT64_MAX;

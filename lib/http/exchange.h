@@ -115,6 +115,8 @@ class Exchange {
   Ticket suspend();
   [[nodiscard]] bool suspended() const { return suspended_; }
   [[nodiscard]] Ticket ticket() const;
+  // The name of the listening socket by which it came; empty where its stream has no protocol.
+  [[nodiscard]] std::string_view listener() const;
   // When it is answered with a 504, on the clock of WorkerContext::now_ns() in milliseconds; UINT64_MAX while
   // the request is not complete, and once its answer has begun.
   [[nodiscard]] uint64_t answer_deadline_ms() const;
@@ -169,8 +171,8 @@ class Exchange {
   uint32_t chain_position = 0;    // middleware steps already run forward
   uint64_t started_ns = 0;        // CLOCK_MONOTONIC of the turn in which the head was complete
   bool close_after = false;       // answer, then close
-  bool has_place = false;         // among those that its handler may have at the same time
-  handlers::LimitedHandler* place_of =
+  bool admitted = false;          // among those that its handler may have at the same time
+  handlers::LimitedHandler* limiter =
       nullptr;             // who gets that back at its end; none where the handler does it
   void* timers = nullptr;  // the worker's: running timers of this exchange
 

@@ -1,7 +1,8 @@
 // Protocol: what a connection drives. Bytes in by feed(), bytes out by output(), and time.
 //
-// A connection makes one when it is known which it is to be, and knows nothing else of it. One protocol has
-// one request at a time (http1::Session), another many; each request has a Stream of its own.
+// A connection makes one when it is known which it is to be (choose_protocol), and knows nothing else of it.
+// One protocol has one request at a time (http1::Session), another many; each request has a Stream of its
+// own.
 //
 // What is asked for at every turn lies here as a value, so that it costs no call; a protocol keeps it true.
 //
@@ -13,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "http/worker_context.h"
@@ -22,9 +24,10 @@ namespace leat::http {
 
 // Who is at the other end.
 struct ProtocolPeer {
-  std::string_view address;  // as text; it outlives the protocol
-  uint32_t owner = 0;        // the number by which the protocol's owner finds itself
-  bool internal = false;     // nobody: what is fed comes from WorkerContext::ask_self(), and is one request
+  std::string_view address;   // as text; it outlives the protocol
+  std::string_view listener;  // the name of the listening socket that it came by; outlives the protocol
+  uint32_t owner = 0;         // the number by which the protocol's owner finds itself
+  bool internal = false;      // nobody: what is fed comes from WorkerContext::ask_self(), and is one request
 };
 
 class Protocol {
@@ -71,6 +74,7 @@ class Protocol {
 
   [[nodiscard]] transport::Output& output() { return output_; }
   [[nodiscard]] uint32_t owner() const { return peer_.owner; }
+  [[nodiscard]] std::string_view listener() const { return peer_.listener; }
   [[nodiscard]] bool internal() const { return peer_.internal; }
   // More input is there, but this turn was long enough: call take_turn() in the next.
   [[nodiscard]] bool wants_turn() const { return wants_turn_; }
@@ -112,11 +116,28 @@ class Protocol {
   bool linger_ = false;
 };
 
-// Makes the protocols of one worker's connections.
+// Makes the protocols of one kind for one worker's connections.
 class ProtocolFactory {
  public:
   virtual ~ProtocolFactory() = default;
   [[nodiscard]] virtual std::unique_ptr<Protocol> make(const ProtocolPeer& peer) = 0;
+  // As a listener's options name it, and as two ends of a transport agree on it (ALPN, RFC 7301).
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  // What each of its connections begins with, by which it is known where nothing was agreed on; empty:
+  // anything.
+  [[nodiscard]] virtual std::string_view preface() const { return {}; }
 };
+
+// Which of those that a listener has a connection speaks.
+struct ProtocolChoice {
+  ProtocolFactory* factory = nullptr;
+  bool needs_more = false;  // bytes; otherwise, without a factory: none of them
+};
+// `allowed` is not empty, and what comes first in it goes first where several would do. `agreed`: what the
+// transport's ends agreed on; empty, or a name that nobody here has: look at `first`, the bytes that have
+// come so far. `last`: there will be no others.
+[[nodiscard]] ProtocolChoice choose_protocol(std::span<ProtocolFactory* const> allowed,
+                                             std::string_view agreed, std::string_view first,
+                                             bool last = false);
 
 }  // namespace leat::http

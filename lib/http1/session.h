@@ -53,6 +53,7 @@ class Sessions final : public http::ProtocolFactory {
  public:
   explicit Sessions(Environment& environment) : environment_(environment) {}
   [[nodiscard]] std::unique_ptr<http::Protocol> make(const http::ProtocolPeer& peer) override;
+  [[nodiscard]] std::string_view name() const override { return "http/1.1"; }
 
  private:
   Environment& environment_;

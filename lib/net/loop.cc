@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/check.h"
+
 namespace leat::net {
 
 namespace {
@@ -35,6 +37,7 @@ void Loop::run(LoopClient& client) {
 }
 
 void Loop::turn(LoopClient& client, uint64_t deadline_ns) {
+  ENSURE(busy_since_ns_.load(std::memory_order_relaxed) == 0);  // not from within one
   const uint64_t timer_ms = timers_.next_ms();
   if (timer_ms < UINT64_MAX / 1'000'000) deadline_ns = std::min(deadline_ns, timer_ms * 1'000'000);
 
@@ -44,9 +47,12 @@ void Loop::turn(LoopClient& client, uint64_t deadline_ns) {
   if (inbox_.load() != nullptr || stopping_.load()) deadline_ns = 0;
   const size_t count = engine_.wait(completions_, deadline_ns);
   sleeping_.store(false, std::memory_order_relaxed);
+  ENSURE(count <= completions_.size());
 
   turns_.store(turns() + 1, std::memory_order_relaxed);
-  now_ns_ = engine_.now_ns();
+  const uint64_t now_ns = engine_.now_ns();
+  ENSURE(now_ns >= now_ns_);
+  now_ns_ = now_ns;
   busy_since_ns_.store(now_ns_, std::memory_order_release);
   for (const Completion& completion : std::span(completions_).first(count)) {
     if (completion.token.op() == Op::Wake) [[unlikely]] {
@@ -62,6 +68,7 @@ void Loop::turn(LoopClient& client, uint64_t deadline_ns) {
 }
 
 void Loop::post(Task& task) {
+  ENSURE(task.run != nullptr);
   task.next = inbox_.load(std::memory_order_relaxed);
   while (!inbox_.compare_exchange_weak(task.next, &task)) {
   }

@@ -25,6 +25,7 @@ void Socket::poll_end() {
 
 void Socket::send(std::span<const iovec> parts) {
   ENSURE(!sending_ && !connecting_ && !closing_);
+  ENSURE(!parts.empty() && parts.size() <= Engine::kMostParts);
   sending_ = true;
   engine_.send(token(Op::Send), fd_.get(), parts);
 }
@@ -82,7 +83,10 @@ void Socket::close(bool reset) {
   if (sending_) engine_.cancel(token(Op::Send));
 }
 
-void Socket::shut_down_sending() { ::shutdown(fd_.get(), SHUT_WR); }
+void Socket::shut_down_sending() {
+  ENSURE(!sending_ && !closing_);
+  ::shutdown(fd_.get(), SHUT_WR);
+}
 
 bool Socket::silent() const {
   int unread = 0;

@@ -25,15 +25,15 @@
 
 namespace leat::net {
 
-// Where a socket's owner lives, as its tokens name it.
-struct Place {
+// Which socket it is, as its tokens name it: where its owner lives, and which of those who lived there.
+struct SocketId {
   uint32_t slot = 0;
   uint32_t generation = 0;
 };
 
 class Socket {
  public:
-  Socket(Engine& engine, Place place, Fd fd) : engine_(engine), place_(place), fd_(std::move(fd)) {}
+  Socket(Engine& engine, SocketId id, Fd fd) : engine_(engine), id_(id), fd_(std::move(fd)) {}
   ~Socket() { ENSURE(!in_flight()); }
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
@@ -67,15 +67,15 @@ class Socket {
   [[nodiscard]] bool in_flight() const { return receiving_ || polling_ || sending_ || connecting_; }
   // Nothing has come that is not received yet.
   [[nodiscard]] bool silent() const;
-  [[nodiscard]] uint32_t slot() const { return place_.slot; }
-  [[nodiscard]] uint32_t generation() const { return place_.generation; }
+  [[nodiscard]] uint32_t slot() const { return id_.slot; }
+  [[nodiscard]] uint32_t generation() const { return id_.generation; }
 
  private:
-  [[nodiscard]] Token token(Op op) const { return {op, place_.slot, place_.generation}; }
+  [[nodiscard]] Token token(Op op) const { return {op, id_.slot, id_.generation}; }
   [[nodiscard]] bool may_receive() const { return !receiving_ && !polling_ && !connecting_ && !closing_; }
 
   Engine& engine_;
-  Place place_;
+  SocketId id_;
   Fd fd_;
   bool receiving_ = false;
   bool polling_ = false;
@@ -89,12 +89,12 @@ class Socket {
 template <class Owner>
 class SocketTable {
  public:
-  explicit SocketTable(uint32_t mark = 0) : mark_(mark) {}
+  explicit SocketTable(uint32_t mark = 0) : mark_(mark) { ENSURE((mark & (mark - 1)) == 0); }
   ~SocketTable() { ENSURE(count_ == 0); }
   SocketTable(const SocketTable&) = delete;
   SocketTable& operator=(const SocketTable&) = delete;
 
-  // `make` gets the place and returns who lives there, as a std::unique_ptr.
+  // `make` gets the identity and returns who lives there, as a std::unique_ptr.
   template <class Make>
   Owner& open(Make make) {
     if (free_.empty()) {
@@ -106,7 +106,7 @@ class SocketTable {
     free_.pop_back();
     Slot& slot = slots_[index];
     ENSURE(slot.owner == nullptr);
-    slot.owner = make(Place{index | mark_, slot.generation});
+    slot.owner = make(SocketId{index | mark_, slot.generation});
     ++count_;
     return *slot.owner;
   }
@@ -125,12 +125,12 @@ class SocketTable {
   // Who lives there now; null: nobody. The slot is one that was given out.
   [[nodiscard]] Owner* at(uint32_t slot) const { return slots_[slot & ~mark_].owner.get(); }
   // Null as well where another lives there now.
-  [[nodiscard]] Owner* find(Place place) const {
-    const uint32_t index = place.slot & ~mark_;
-    return index < slots_.size() && slots_[index].generation == place.generation ? slots_[index].owner.get()
-                                                                                 : nullptr;
+  [[nodiscard]] Owner* find(SocketId id) const {
+    const uint32_t index = id.slot & ~mark_;
+    return index < slots_.size() && slots_[index].generation == id.generation ? slots_[index].owner.get()
+                                                                              : nullptr;
   }
-  [[nodiscard]] Owner* find(Token token) const { return find(Place{token.slot(), token.generation()}); }
+  [[nodiscard]] Owner* find(Token token) const { return find(SocketId{token.slot(), token.generation()}); }
   template <class Do>
   void for_each(Do act) const {
     for (const Slot& slot : slots_)
@@ -140,6 +140,7 @@ class SocketTable {
 
   // It found no receive buffer, and is to receive when there are some: at once it would only fail again.
   void park(uint32_t slot) {
+    ENSURE(at(slot) != nullptr);
     if (std::exchange(slots_[slot & ~mark_].parked, true)) return;
     parked_.push_back(slot);
   }

@@ -251,8 +251,8 @@ void Errand::finish(std::unique_ptr<Errand> errand, http::Exchange& original) {
   }
 }
 
-void Errand::give_place() {
-  if (auto* place_of = std::exchange(place_of_, nullptr)) place_of->give_place();
+void Errand::let_go() {
+  if (auto* limiter = std::exchange(limiter_, nullptr)) limiter->let_go();
 }
 
 void Errand::leave() {

@@ -3,8 +3,9 @@
 // The worker's exchange is the worker's alone, and may end at any moment. So the handler gets one that stands
 // alone: a copy of the request with memory of its own, and this as its stream. An answer that comes whole is
 // kept until the worker sends it. One in pieces flows: the thread appends to a buffer, the worker empties it
-// into the exchange, and a thread that is a full buffer ahead of its client waits, as a blocking write to a socket
-// would; for pool.client_wait all in all, or clients that read slowly could have all threads of the pool.
+// into the exchange, and a thread that is a full buffer ahead of its client waits, as a blocking write to a
+// socket would; for pool.client_wait all in all, or clients that read slowly could have all threads of the
+// pool.
 //
 //   worker   make() -> [queue] ........ flow() ... flow() ...... finish(); leave() if the client goes
 //   pool                run(): handler -> pieces -> pieces -> end
@@ -55,8 +56,8 @@ class Errand final : public http::Stream {
   void leave();
   // What is given back when the handler is through (pipeline::LimitedHandler), also where its client has
   // left.
-  void keep_place(handlers::LimitedHandler* place_of) { place_of_ = place_of; }
-  void give_place();
+  void keep_limiter(handlers::LimitedHandler* limiter) { limiter_ = limiter; }
+  void let_go();
   // Adds what its memory was to the worker's figures. When the thread is through.
   void count_memory() const { worker_.blocks().arenas().add(context_.arenas()); }
 
@@ -129,7 +130,7 @@ class Errand final : public http::Stream {
   std::vector<std::string> tags_;
 
   // The worker's.
-  handlers::LimitedHandler* place_of_ = nullptr;
+  handlers::LimitedHandler* limiter_ = nullptr;
   bool begun_ = false;
   bool blocked_ = false;  // on_writable will come
 

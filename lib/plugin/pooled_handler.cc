@@ -17,7 +17,7 @@ void run(void* errand) { static_cast<Errand*>(errand)->run(); }
 // The work is delivered, without a request where that has ended.
 int32_t came_back(const leat_scope*, leat_request* request, void* argument) {
   std::unique_ptr<Errand> errand(static_cast<Errand*>(argument));
-  errand->give_place();
+  errand->let_go();
   errand->count_memory();
   if (request == nullptr) return LEAT_DONE;
   http::Exchange& exchange = *current_call.exchange;  // whose callback this is
@@ -44,7 +44,7 @@ pipeline::Verdict PooledHandler::handle(http::Exchange& exchange) {
     }
   }
   if (started == LEAT_OK) {
-    errand->keep_place(std::exchange(exchange.place_of, nullptr));
+    errand->keep_limiter(std::exchange(exchange.limiter, nullptr));
     state_of(exchange)->errand = errand.release();
     return pipeline::Verdict::Pending;
   }

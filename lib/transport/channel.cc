@@ -14,7 +14,11 @@ void Channel::take_turn(PlainSink& sink) {
   look();
 }
 
-void Channel::look() { opened_ = opened_ || (state() != State::Handshake && state() != State::Failed); }
+void Channel::look() {
+  ENSURE(state() >= reached_);
+  reached_ = state();
+  opened_ = opened_ || (reached_ != State::Handshake && reached_ != State::Failed);
+}
 
 Output& Channel::to_send(const Output& plain) {
   if (!wire_.empty()) return wire_;
@@ -34,6 +38,7 @@ size_t Channel::sent(size_t size) {
 bool Channel::end() {
   if (ended_ || !opened_ || state() == State::Failed) return false;
   ended_ = true;
+  ENSURE(wire_.empty() && sealed_ == 0);
   transport_->close_notify(wire_);
   return !wire_.empty();
 }

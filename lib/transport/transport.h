@@ -44,9 +44,10 @@ class Transport {
 
   // Bytes from the peer, in any pieces; all are taken.
   virtual void received(std::string_view wire, PlainSink& sink) = 0;
-  // Appends to `wire` what it has to say itself, then the first bytes of `plain`, sealed, as many as it wants.
-  // Returns how many of `plain` those are; they are not consumed. Takes fewer where memory is short, and fails
-  // where there is none at all.
+  // Appends to `wire` what it has to say itself, then the first bytes of `plain`, sealed, as many as it
+  // wants. Returns how many of `plain` those are; they are not consumed. Takes fewer where memory is short,
+  // and fails where there is none at all: what is sealed is a copy, and a block kept for each connection to
+  // hold one would be the very memory that has run out.
   [[nodiscard]] virtual size_t seal(const Output& plain, Output& wire) = 0;
   // Appends that nothing follows. Called once at most, when all is sealed.
   virtual void close_notify(Output& wire) = 0;
@@ -91,6 +92,7 @@ class Channel {
   std::unique_ptr<Transport> transport_;
   Output wire_;
   size_t sealed_ = 0;  // plain bytes in `wire_`
+  State reached_ = State::Handshake;
   bool opened_ = false;
   bool ended_ = false;
 };

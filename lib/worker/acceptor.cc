@@ -32,14 +32,14 @@ Acceptor::Pause::Pause(Acceptor& owner)
     : net::Timer([](net::Timer& timer) { static_cast<Pause&>(timer).acceptor.on_pause(); }),
       acceptor(owner) {}
 
-Acceptor::Acceptor(net::Loop& loop, Connections& connections, Fd listener, uint32_t number, Give give,
-                   uint32_t origin)
+Acceptor::Acceptor(net::Loop& loop, Connections& connections, Fd listener, uint32_t number, HandOn hand_on,
+                   uint32_t listener_number)
     : loop_(loop),
       connections_(connections),
       listener_(std::move(listener)),
       number_(number),
-      give_(std::move(give)),
-      origin_(origin),
+      hand_on_(std::move(hand_on)),
+      listener_number_(listener_number),
       pause_(*this),
       look_(*this) {}
 
@@ -47,6 +47,7 @@ Acceptor::Look::Look(Acceptor& owner)
     : net::Timer([](net::Timer& timer) { static_cast<Look&>(timer).acceptor.look(); }), acceptor(owner) {}
 
 Acceptor::~Acceptor() {
+  ENSURE(!armed_);
   loop_.timers().stop(pause_);
   loop_.timers().stop(look_);
 }
@@ -59,7 +60,7 @@ void Acceptor::start() {
 
 void Acceptor::arm() {
   if (armed_ || stopping_ || connections_.full()) return;
-  if (give_) {
+  if (hand_on_) {
     loop_.engine().accept_one(token(), listener_.get());
   } else {
     loop_.engine().accept(token(), listener_.get());
@@ -83,10 +84,10 @@ void Acceptor::stop() {
 
 void Acceptor::take(Fd socket) {
   ++accepted_;
-  if (give_) {
-    give_(std::move(socket));
+  if (hand_on_) {
+    hand_on_(std::move(socket));
   } else {
-    connections_.open(std::move(socket), origin_);
+    connections_.open(std::move(socket), listener_number_);
   }
 }
 
@@ -116,6 +117,7 @@ void Acceptor::look() {
 }
 
 void Acceptor::on_completion(const net::Completion& completion) {
+  ENSURE(armed_);
   if (!completion.armed) armed_ = cancelling_ = false;
   const int result = completion.result;
   if (result >= 0) take(Fd(result));

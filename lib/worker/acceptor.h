@@ -6,8 +6,8 @@
 // keeps new clients in its backlog.
 //
 // A unix socket is one socket for all workers, and no kernel spreads its clients over them. So whoever
-// accepts one gives it to the worker whose turn it is (`give`), and some workers
-// wait for the next one together, so that one which does not turn does not keep clients waiting.
+// accepts one hands it on to the worker whose turn it is (`hand_on`), and some workers wait for the next one
+// together, so that one which does not turn does not keep clients waiting.
 //
 // A process that was killed may have waited on the same socket. Its ring goes a moment after it, and the kernel
 // may still wake that one, and nobody else, for a client. So for some seconds after its start an acceptor also
@@ -28,12 +28,12 @@ namespace leat::worker {
 class Acceptor {
  public:
   // `listener` is a listening socket; other workers may hold duplicates of it. `number` tells this worker's
-  // acceptors apart in tokens. `give`: what becomes of an accepted socket; nothing: it is one of
-  // `connections`. `origin` is the listening socket's number among the daemon's, by which
-  // its options are found.
-  using Give = std::function<void(Fd)>;
-  Acceptor(net::Loop& loop, Connections& connections, Fd listener, uint32_t number, Give give = {},
-           uint32_t origin = 0);
+  // acceptors apart in tokens. `hand_on`: what becomes of an accepted socket; nothing: it is one of
+  // `connections`. `listener_number` is the listening socket's among the daemon's, by which its options are
+  // found.
+  using HandOn = std::function<void(Fd)>;
+  Acceptor(net::Loop& loop, Connections& connections, Fd listener, uint32_t number, HandOn hand_on = {},
+           uint32_t listener_number = 0);
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
@@ -73,8 +73,8 @@ class Acceptor {
   Connections& connections_;
   Fd listener_;
   uint32_t number_;
-  Give give_;
-  uint32_t origin_;
+  HandOn hand_on_;
+  uint32_t listener_number_;
   bool armed_ = false;
   bool cancelling_ = false;
   bool stopping_ = false;

@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "worker/address_counts.h"
+#include "worker/undecided.h"
 
 namespace leat::worker {
 
@@ -53,38 +54,50 @@ constexpr uint64_t kLookForIdleEveryMs = 20;
 // Descriptors that are kept to tell clients that there are none: as many as are told at a time.
 constexpr size_t kReserve = 8;
 
-// Of a listening socket that says nothing of its own.
+// Of a listening socket that has nothing of its own.
 const ListenerOptions kPlain;
+
+Listener make_listener(const ListenerOptions& options, std::span<http::ProtocolFactory* const> all) {
+  Listener listener{&options, {}};
+  for (const std::string& name : options.protocols) {
+    const auto found = std::ranges::find(all, name, &http::ProtocolFactory::name);
+    ENSURE(found != all.end());  // the configuration names none that there is not
+    listener.protocols.push_back(*found);
+  }
+  if (listener.protocols.empty()) listener.protocols.assign(all.begin(), all.end());
+  return listener;
+}
 
 }  // namespace
 
 // What a transport makes of wire bytes is the protocol's input.
 class Connection::Sink final : public transport::PlainSink {
  public:
-  explicit Sink(http::Protocol& protocol) : protocol_(protocol) {}
-  void plain(std::string_view bytes) override { protocol_.feed(bytes); }
+  explicit Sink(Connection& connection) : connection_(connection) {}
+  void plain(std::string_view bytes) override { connection_.on_plain(bytes); }
 
  private:
-  http::Protocol& protocol_;
+  Connection& connection_;
 };
 
 Connection::Deadline::Deadline(Connection& owner)
     : net::Timer([](net::Timer& timer) { static_cast<Deadline&>(timer).connection.on_timer(); }),
       connection(owner) {}
 
-Connection::Connection(Connections& table, net::Place place, Fd fd, const net::PeerAddress& peer,
-                       bool has_place, const ListenerOptions& listener)
+Connection::Connection(Connections& table, net::SocketId id, Fd fd, const net::PeerAddress& peer,
+                       bool counted, const Listener& listener)
     : table_(table),
-      socket_(table.loop_.engine(), place, std::move(fd)),
-      has_place_(has_place),
+      socket_(table.loop_.engine(), id, std::move(fd)),
+      counted_(counted),
       idle_since_ms_(table.loop_.now_ms()),
       opened_ms_(idle_since_ms_),
       timer_(*this),
       peer_(peer),
-      protocol_(table.protocols_.make({.address = peer_.text(), .owner = place.slot})),
-      listener_(listener) {
-  if (listener.transport)
-    channel_ = std::make_unique<transport::Channel>(listener.transport(), table.memory_);
+      listener_(listener),
+      protocol_(first_protocol()),
+      direct_(undecided_ == nullptr) {
+  if (listener.options->transport)
+    channel_ = std::make_unique<transport::Channel>(listener.options->transport(), table.memory_);
 }
 
 Connection::~Connection() { table_.loop_.timers().stop(timer_); }
@@ -112,7 +125,7 @@ void Connection::on_received(const net::Completion& completion) {
     on_bytes({completion.buffer.data, completion.buffer.size});
   } else if (result == 0) {
     peer_ended_ = true;
-    if (state_ == State::Open) protocol_->feed_end();
+    if (state_ == State::Open) on_plain_end();
     if (state_ != State::Open || in_handshake()) begin_close(false);
   } else if (result == -ENOBUFS) {
     table_.sockets_.park(socket_.slot());
@@ -125,27 +138,77 @@ void Connection::on_bytes(std::string_view bytes) {
   if (state_ == State::TurnedAway) {
     state_ = State::Open;
     protocol_->turn_away();
-    if (channel_ == nullptr) return;
+    if (direct_) return;
   }
   if (state_ != State::Open) return;
   idle_since_ms_ = table_.loop_.now_ms();
   dozing_ = false;  // the receive that it was to give up has come to something
-  if (channel_ == nullptr) [[likely]] {
+  if (direct_) [[likely]] {
     protocol_->feed(bytes);
+  } else if (channel_ == nullptr) {
+    decide(bytes, false);
   } else {
     unseal(bytes);
   }
 }
 
 void Connection::unseal(std::string_view wire) {
-  Sink sink(*protocol_);
+  Sink sink(*this);
   channel_->received(wire, sink);
   look_at_channel();
 }
 
-// It may have ended, or failed: then nobody can be answered any more.
+void Connection::on_plain(std::string_view bytes) {
+  if (undecided_ == nullptr) {
+    protocol_->feed(bytes);
+  } else {
+    decide(bytes, false);
+  }
+}
+
+// The peer will send no more.
+void Connection::on_plain_end() {
+  if (undecided_ != nullptr && !undecided_->first().empty()) decide({}, true);
+  protocol_->feed_end();
+}
+
+http::ProtocolPeer Connection::peer_of_protocol() const {
+  return {.address = peer_.text(), .listener = listener_.options->name, .owner = socket_.slot()};
+}
+
+std::unique_ptr<http::Protocol> Connection::first_protocol() {
+  const bool known = listener_.protocols.size() == 1 && !listener_.options->transport;
+  if (known) [[likely]]
+    return listener_.protocols.front()->make(peer_of_protocol());
+  auto undecided =
+      std::make_unique<Undecided>(table_.loop_, table_.limits_, peer_of_protocol(), table_.memory_);
+  undecided_ = undecided.get();
+  return undecided;
+}
+
+// Makes the protocol if it is known by now. `bytes` have just come, and `last`: nothing will come any more.
+void Connection::decide(std::string_view bytes, bool last) {
+  if (undecided_->finished()) return;
+  std::string joined;  // with the few that came before
+  std::string_view first = bytes;
+  if (!undecided_->first().empty()) first = joined.append(undecided_->first()).append(bytes);
+  const std::string_view agreed = channel_ != nullptr ? channel_->transport().alpn() : std::string_view();
+  const auto [factory, needs_more] = http::choose_protocol(listener_.protocols, agreed, first, last);
+  if (needs_more) return undecided_->feed(bytes);
+  if (factory == nullptr) return undecided_->feed_end();  // it speaks nothing that is spoken here
+  const auto before = std::exchange(protocol_, factory->make(peer_of_protocol()));
+  const bool turn_away = std::exchange(undecided_, nullptr)->turned_away();
+  ENSURE(before->output().empty());
+  direct_ = channel_ == nullptr;
+  if (turn_away) return protocol_->turn_away();
+  if (!first.empty()) protocol_->feed(first);
+}
+
+// It may be open, which may tell the protocol. It may have ended, or failed: then nobody can be answered any
+// more.
 void Connection::look_at_channel() {
-  if (channel_->state() == transport::Transport::State::Ended) protocol_->feed_end();
+  if (undecided_ != nullptr && channel_->state() == transport::Transport::State::Open) decide({}, false);
+  if (channel_->state() == transport::Transport::State::Ended) on_plain_end();
   if (channel_->state() == transport::Transport::State::Failed &&
       !(protocol_->finished() && protocol_->cut()))
     protocol_->disconnect();
@@ -153,7 +216,7 @@ void Connection::look_at_channel() {
 
 void Connection::take_turn() {
   if (state_ == State::Open && channel_ != nullptr) {
-    Sink sink(*protocol_);
+    Sink sink(*this);
     channel_->take_turn(sink);
     look_at_channel();
   }
@@ -246,6 +309,7 @@ void Connection::send_output() {
       return;
   }
   if (output->empty()) return;
+  ENSURE(state_ == State::Open);
   std::array<std::string_view, net::Engine::kMostParts> pieces;
   std::array<iovec, net::Engine::kMostParts> parts;
   const size_t count = output->gather(pieces);
@@ -306,7 +370,7 @@ bool Connection::all_sent() {
 
 uint64_t Connection::deadline_ms() const {
   if (!in_handshake()) return protocol_->deadline_ms();
-  return std::min(protocol_->deadline_ms(), opened_ms_ + listener_.handshake_timeout_ms);
+  return std::min(protocol_->deadline_ms(), opened_ms_ + listener_.options->handshake_timeout_ms);
 }
 
 void Connection::set_timer() {
@@ -325,6 +389,7 @@ void Connection::set_timer() {
 
 // The last byte is with the kernel: ends the connection in the way its protocol asks for.
 void Connection::finish() {
+  ENSURE(state_ == State::Open && protocol_->finished() && !socket_.sending());
   // A failed handshake cut nothing, and why it failed is to arrive.
   const bool refused = channel_ != nullptr && !channel_->was_open() && !peer_ended_ &&
                        channel_->state() == transport::Transport::State::Failed;
@@ -347,7 +412,7 @@ void Connection::turn_away() {
   if (state_ != State::Open || protocol_->finished()) return;
   state_ = State::TurnedAway;
   linger_until_ms_ = table_.loop_.now_ms() + kTurnAwayMs;
-  give_place();
+  leave();
   table_.touch(*this);
 }
 
@@ -357,17 +422,18 @@ uint64_t Connection::idle_since_ms() const {
   return fresh ? UINT64_MAX : idle_since_ms_;
 }
 
-bool Connection::take_place() {
+bool Connection::enter() {
   if (state_ != State::Open) return false;
   // In the place of another of its address, so it does not matter whether few are left.
-  has_place_ = table_.options_.addresses->enter(peer_.group);
-  if (has_place_) ++table_.places_;
-  return has_place_;
+  counted_ = table_.options_.addresses->enter(peer_.group);
+  if (counted_) ++table_.places_;
+  return counted_;
 }
 
 // It counts no longer.
-void Connection::give_place() {
-  if (!std::exchange(has_place_, false)) return;
+void Connection::leave() {
+  if (!std::exchange(counted_, false)) return;
+  ENSURE(table_.places_ != 0);
   --table_.places_;
   if (table_.options_.addresses != nullptr) table_.options_.addresses->leave(peer_.group);
 }
@@ -377,7 +443,7 @@ void Connection::give_place() {
 void Connection::begin_close(bool reset) {
   if (state_ == State::Closing) return;
   state_ = State::Closing;
-  give_place();
+  leave();
   protocol_->disconnect();
   table_.loop_.timers().stop(timer_);
   table_.touch(*this);
@@ -389,9 +455,12 @@ Connections::Soon::Soon(Connections& owner)
 
 Connections::Look::Look(Connections&) : net::Timer([](net::Timer&) {}) {}
 
-Connections::Connections(net::Loop& loop, http::ProtocolFactory& protocols, transport::OutputMemory memory,
+Connections::Connections(net::Loop& loop, std::span<http::ProtocolFactory* const> protocols,
+                         transport::OutputMemory memory, const http::Limits& limits,
                          const ConnectionOptions& options)
-    : loop_(loop), protocols_(protocols), memory_(memory), options_(options), soon_(*this), look_(*this) {
+    : loop_(loop), memory_(memory), limits_(limits), options_(options), soon_(*this), look_(*this) {
+  for (const ListenerOptions& each : options_.listeners) listeners_.push_back(make_listener(each, protocols));
+  listeners_.push_back(make_listener(kPlain, protocols));
   turning_all_away_ = !restore_reserve();
 }
 
@@ -400,20 +469,18 @@ Connections::~Connections() {
   loop_.timers().stop(look_);
 }
 
-void Connections::open(Fd fd, uint32_t listener) {
+void Connections::open(Fd fd, uint32_t number) {
   const net::PeerAddress peer = net::peer_of(fd.get());
   const bool may_enter = options_.addresses == nullptr || options_.addresses->enter(peer.group, crowded());
-  const ListenerOptions& options =
-      listener < options_.listeners.size() ? options_.listeners[listener] : kPlain;
-  Connection& connection = sockets_.open([&](net::Place place) {
-    return std::make_unique<Connection>(*this, place, std::move(fd), peer, may_enter, options);
+  const Listener& listener = listeners_[std::min<size_t>(number, listeners_.size() - 1)];
+  Connection& connection = sockets_.open([&](net::SocketId id) {
+    return std::make_unique<Connection>(*this, id, std::move(fd), peer, may_enter, listener);
   });
   ++opened_;
   if (options_.opened != nullptr) options_.opened->add(1);
   touch(connection);
   if (may_enter) ++places_;
-  if (!may_enter || places_ > options_.most || turning_all_away_)
-    newcomers_.push_back(connection.place().slot);
+  if (!may_enter || places_ > options_.most || turning_all_away_) newcomers_.push_back(connection.id().slot);
 }
 
 // Finds places for those that came when there was none, at the end of a turn, when everything that has come
@@ -422,7 +489,7 @@ void Connections::make_room() {
   size_t gave_up = 0;
   for (const uint32_t slot : newcomers_) {
     Connection& newcomer = *sockets_.at(slot);
-    if (newcomer.has_place()) continue;
+    if (newcomer.counted()) continue;
     if (turning_all_away_) {
       turn_away(newcomer);
     } else {
@@ -437,7 +504,7 @@ void Connections::make_room() {
   for (; places_ > options_.most || turning_all_away_; newcomers_.pop_back()) {
     if (newcomers_.empty()) break;
     Connection& latest = *sockets_.at(newcomers_.back());
-    if (!latest.has_place()) continue;
+    if (!latest.counted()) continue;
     if (!turning_all_away_)
       log::limited(
           log::Level::Warn, {},
@@ -452,7 +519,7 @@ void Connections::make_room() {
 void Connections::seek_place(Connection& connection) {
   const uint64_t group = connection.peer().group;
   if (idle_of_one_.group != group) idle_of_one_ = {.group = group, .look_ms = idle_of_one_.look_ms};
-  if (give_up_one(idle_of_one_) && connection.take_place()) {
+  if (give_up_one(idle_of_one_) && connection.enter()) {
     log::limited(
         log::Level::Warn, {},
         "worker {}: {} has as many connections as one address may have (limits.connections_per_address): an "
@@ -471,7 +538,7 @@ void Connections::seek_place(Connection& connection) {
 void Connections::turn_away(Connection& connection) {
   if (options_.turned_away != nullptr) options_.turned_away->add(1);
   // One address, which has enough, must not keep others from being told.
-  if (!connection.has_place() && turned_away_ >= options_.most_turned_away / 2) {
+  if (!connection.counted() && turned_away_ >= options_.most_turned_away / 2) {
     connection.abandon();
     return;
   }
@@ -492,7 +559,7 @@ bool Connections::give_up_one(IdleList& list) {
     while (!list.found.empty()) {
       const Idle candidate = list.found.back();
       list.found.pop_back();
-      Connection* const connection = sockets_.find(candidate.place);
+      Connection* const connection = sockets_.find(candidate.id);
       // Not if it has been of use since it was found, or if it is about to be.
       if (connection == nullptr || connection->idle_since_ms() != candidate.since_ms || !connection->silent())
         continue;
@@ -511,11 +578,11 @@ void Connections::find_idle(IdleList& list) {
   sockets_.for_each([&](const Connection& connection) {
     if (list.group != 0 && connection.peer().group != list.group) return;
     const uint64_t since_ms = connection.idle_since_ms();
-    if (since_ms != UINT64_MAX) list.found.push_back({since_ms, connection.place()});
+    if (since_ms != UINT64_MAX) list.found.push_back({since_ms, connection.id()});
   });
   const size_t some = std::min(list.found.size(), std::max(kLeastIdle, list.found.size() / kIdleShare));
   std::ranges::partial_sort(list.found, list.found.begin() + static_cast<std::ptrdiff_t>(some), {},
-                            [](const Idle& each) { return std::pair(each.since_ms, each.place.slot); });
+                            [](const Idle& each) { return std::pair(each.since_ms, each.id.slot); });
   list.found.resize(some);
   std::ranges::reverse(list.found);
   // Of one address's that are found, those of another may take the place before they are used up.
@@ -725,7 +792,9 @@ void Connections::abandon_all() {
 }
 
 void Connections::free(uint32_t slot) {
-  if (sockets_.at(slot)->turned_away) --turned_away_;
+  const Connection& ended = *sockets_.at(slot);
+  ENSURE(!ended.counted());
+  if (ended.turned_away) --turned_away_;
   sockets_.free(slot);
   if (sockets_.count() == 0) loop_.timers().stop(look_);
   if (options_.closed != nullptr) options_.closed->add(1);

@@ -3,6 +3,9 @@
 //   engine completions -> Connection (-> Transport) -> Protocol::feed / sent
 //   Protocol::output (-> Transport) -> Connection -> engine send        (once a turn, in settle())
 //
+// Its protocol is made when it is known: at once where its listener has but one and no transport; otherwise
+// when the transport is open, or the first bytes tell (Undecided stands in until then).
+//
 // It is in one of these states and only moves forward, but for one that was turned away, which is
 // Open again once it has asked:
 //   TurnedAway there was no room for it: what it asks for will be answered with a 503
@@ -24,10 +27,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/fd.h"
 #include "base/metrics.h"
+#include "http/limits.h"
 #include "http/protocol.h"
 #include "net/listener.h"
 #include "net/loop.h"
@@ -38,12 +43,19 @@
 namespace leat::worker {
 
 class Connections;
+class Undecided;
 struct Relief;
+
+// A listening socket, as its connections know it.
+struct Listener {
+  const ListenerOptions* options;
+  std::vector<http::ProtocolFactory*> protocols;  // at least one
+};
 
 class Connection {
  public:
-  Connection(Connections& table, net::Place place, Fd fd, const net::PeerAddress& peer, bool has_place,
-             const ListenerOptions& listener);
+  Connection(Connections& table, net::SocketId id, Fd fd, const net::PeerAddress& peer, bool counted,
+             const Listener& listener);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -77,12 +89,12 @@ class Connection {
   void give_up(Idler::Holds what);
 
   // Counts against the limits.
-  [[nodiscard]] bool has_place() const { return has_place_; }
+  [[nodiscard]] bool counted() const { return counted_; }
   // Tries to, where its address had too many connections. False: it still has.
-  bool take_place();
+  bool enter();
   [[nodiscard]] const net::PeerAddress& peer() const { return peer_; }
   [[nodiscard]] http::Protocol& protocol() { return *protocol_; }
-  [[nodiscard]] net::Place place() const { return {socket_.slot(), socket_.generation()}; }
+  [[nodiscard]] net::SocketId id() const { return {socket_.slot(), socket_.generation()}; }
   bool dirty = false;         // in the table's list for this turn's end
   bool waiting_turn = false;  // in the table's list for the next turn
   bool turned_away = false;   // one of those that the table counts as such
@@ -99,12 +111,17 @@ class Connection {
   void on_received(const net::Completion& completion);
   void on_bytes(std::string_view bytes);
   void unseal(std::string_view wire);
+  void on_plain(std::string_view bytes);
+  void on_plain_end();
+  [[nodiscard]] http::ProtocolPeer peer_of_protocol() const;
+  std::unique_ptr<http::Protocol> first_protocol();
+  void decide(std::string_view bytes, bool last);
   void look_at_channel();
   void on_sent(int32_t result);
   void on_polled(int32_t events);
   void on_timer();
   void begin_close(bool reset);
-  void give_place();
+  void leave();
   void finish();
   void send_output();
   [[nodiscard]] bool all_sent();
@@ -125,7 +142,7 @@ class Connection {
   Connections& table_;
   net::Socket socket_;
   State state_ = State::Open;
-  bool has_place_;
+  bool counted_;
   bool watching_ = false;    // the poll in flight is for the peer's end alone
   bool dozing_ = false;      // idle for long: a poll instead of a receive
   bool peer_ended_ = false;  // end of file was received
@@ -136,9 +153,11 @@ class Connection {
   uint64_t unread_since_ms_ = 0;  // no receive is wanted; 0: one is
   Deadline timer_;
   const net::PeerAddress peer_;
-  const std::unique_ptr<http::Protocol> protocol_;
-  const ListenerOptions& listener_;
+  const Listener& listener_;
+  Undecided* undecided_ = nullptr;  // protocol_, until it is known which one it is to be
+  std::unique_ptr<http::Protocol> protocol_;
   std::unique_ptr<transport::Channel> channel_;  // null: the socket is plain
+  bool direct_;                                  // what is received is the protocol's
 };
 
 // All connections of a worker, by slot, and their work lists. Slots are recycled; a token's generation tells
@@ -153,15 +172,16 @@ class Connection {
 // lingers, so that no reset overtakes it.
 class Connections {
  public:
-  Connections(net::Loop& loop, http::ProtocolFactory& protocols, transport::OutputMemory memory,
-              const ConnectionOptions& options);
+  // `protocols` are those that the worker has, of which listeners may choose. All must outlive this.
+  Connections(net::Loop& loop, std::span<http::ProtocolFactory* const> protocols,
+              transport::OutputMemory memory, const http::Limits& limits, const ConnectionOptions& options);
   ~Connections();  // all must have ended
   Connections(const Connections&) = delete;
   Connections& operator=(const Connections&) = delete;
 
   // Takes over a socket that the listening one of this number accepted. Whether it can stay is seen at the
   // turn's end.
-  void open(Fd fd, uint32_t listener = 0);
+  void open(Fd fd, uint32_t number = 0);
   // Gives up `count` idle connections at most, for want of descriptors; returns how many.
   size_t give_up_idle(size_t count);
   // Lets go of the descriptors that are kept for this, so that some clients can be taken to be turned away,
@@ -195,7 +215,7 @@ class Connections {
   friend class Connection;
   struct Idle {
     uint64_t since_ms;
-    net::Place place;
+    net::SocketId id;
   };
   // Some of those that are idle for the longest: of all, or of one client address.
   struct IdleList {
@@ -219,9 +239,10 @@ class Connections {
   void free(uint32_t slot);
 
   net::Loop& loop_;
-  http::ProtocolFactory& protocols_;
   transport::OutputMemory memory_;
+  const http::Limits& limits_;
   ConnectionOptions options_;
+  std::vector<Listener> listeners_;  // by number; the last one is that of all that have nothing of their own
   net::SocketTable<Connection> sockets_;
   std::vector<uint32_t> dirty_;     // settled at this turn's end
   std::vector<uint32_t> settling_;  // the same, while it is walked

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/block_pool.h"
@@ -20,8 +21,14 @@ namespace leat::worker {
 class AddressCounts;
 class MemoryWatch;
 
+// What a worker speaks with its clients, by the names that listeners have for it.
+inline constexpr std::string_view kProtocolNames[] = {"http/1.1"};
+
 // What the connections of one listening socket have of their own.
 struct ListenerOptions {
+  std::string name;  // for people: its address, as bound
+  // What may be spoken there, by name, the first where several would do; empty: whatever the worker can.
+  std::vector<std::string> protocols;
   // Makes what lies between such a socket and its protocol. On the worker's thread; nothing: plain sockets.
   std::function<std::unique_ptr<transport::Transport>()> transport;
   uint32_t handshake_timeout_ms = 10'000;
@@ -44,7 +51,7 @@ struct ConnectionOptions {
   metrics::Metric* closed = nullptr;
   metrics::Metric* given_up = nullptr;
   metrics::Metric* turned_away = nullptr;
-  // By the number of the listening socket; those that are not there are plain.
+  // By the number of the listening socket; those that are not there have nothing of their own.
   std::vector<ListenerOptions> listeners;
 };
 

@@ -6,11 +6,11 @@ namespace leat::worker {
 
 // Everything that it does it does from its timer: a handler that asks is on the stack, and so is whoever
 // resumes.
-struct SelfRequests::One : net::Timer {
-  One(SelfRequests& owner, uint32_t slot, std::string_view bytes)
+struct SelfRequests::Request : net::Timer {
+  Request(SelfRequests& owner, uint32_t slot, std::string_view bytes)
       : net::Timer([](net::Timer& timer) {
-          One& one = static_cast<One&>(timer);
-          one.requests.run(one);
+          Request& request = static_cast<Request&>(timer);
+          request.requests.run(request);
         }),
         requests(owner),
         protocol(owner.protocols_.make({.address = "self", .owner = slot, .internal = true})),
@@ -31,53 +31,53 @@ SelfRequests::SelfRequests(net::Loop& loop, http::ProtocolFactory& protocols, co
 SelfRequests::~SelfRequests() { abandon_all(); }
 
 bool SelfRequests::ask(std::string_view head) {
-  if (free_.empty() && ones_.size() == options_.most) return false;
+  if (free_.empty() && under_way_.size() == options_.most) return false;
   if (free_.empty()) {
-    free_.push_back(static_cast<uint32_t>(ones_.size()));
-    ones_.emplace_back();
+    free_.push_back(static_cast<uint32_t>(under_way_.size()));
+    under_way_.emplace_back();
   }
   const uint32_t slot = free_.back();
   free_.pop_back();
-  ones_[slot] = std::make_unique<One>(*this, slot, head);
-  loop_.timers().start(*ones_[slot], loop_.now_ms());
+  under_way_[slot] = std::make_unique<Request>(*this, slot, head);
+  loop_.timers().start(*under_way_[slot], loop_.now_ms());
   return true;
 }
 
 void SelfRequests::touch(const http::Protocol& protocol) {
-  loop_.timers().start(*ones_[protocol.owner()], loop_.now_ms());
+  loop_.timers().start(*under_way_[protocol.owner()], loop_.now_ms());
 }
 
-void SelfRequests::run(One& one) {
-  http::Protocol& protocol = *one.protocol;
-  if (!one.head.empty()) {
-    protocol.feed(std::exchange(one.head, {}));
+void SelfRequests::run(Request& request) {
+  http::Protocol& protocol = *request.protocol;
+  if (!request.head.empty()) {
+    protocol.feed(std::exchange(request.head, {}));
   } else {
     protocol.deadline_passed();  // if it has
   }
   if (protocol.wants_turn()) protocol.take_turn();
   const size_t size = protocol.output().size();
   if (size != 0) {
-    one.answered_bytes += size;
+    request.answered_bytes += size;
     protocol.sent(size);
   }
   const uint64_t now = loop_.now_ms();
   const bool over = protocol.finished() && protocol.output().empty();
-  if (over || one.answered_bytes > options_.most_bytes || now >= one.until_ms) return end(one);
+  if (over || request.answered_bytes > options_.most_bytes || now >= request.until_ms) return end(request);
   const bool more = !protocol.output().empty() || protocol.wants_turn() || protocol.finished();
-  loop_.timers().start(one, more ? now : std::min(one.until_ms, protocol.deadline_ms()));
+  loop_.timers().start(request, more ? now : std::min(request.until_ms, protocol.deadline_ms()));
 }
 
-void SelfRequests::end(One& one) {
-  const uint32_t slot = one.protocol->owner();
-  one.protocol->disconnect();
-  loop_.timers().stop(one);
-  ones_[slot].reset();
+void SelfRequests::end(Request& request) {
+  const uint32_t slot = request.protocol->owner();
+  request.protocol->disconnect();
+  loop_.timers().stop(request);
+  under_way_[slot].reset();
   free_.push_back(slot);
 }
 
 void SelfRequests::abandon_all() {
-  for (const auto& one : ones_)
-    if (one != nullptr) end(*one);
+  for (const auto& request : under_way_)
+    if (request != nullptr) end(*request);
 }
 
 }  // namespace leat::worker

@@ -38,17 +38,17 @@ class SelfRequests {
   void abandon_all();
 
  private:
-  struct One;
+  struct Request;
 
-  void run(One& one);
-  void end(One& one);
+  void run(Request& request);
+  void end(Request& request);
 
   net::Loop& loop_;
   http::ProtocolFactory& protocols_;
   const http::Limits& limits_;
   SelfRequestOptions options_;
-  std::vector<std::unique_ptr<One>>
-      ones_;  // by the number of their protocols' owner; null where one has ended
+  std::vector<std::unique_ptr<Request>>
+      under_way_;  // by the number of their protocols' owner; null where one has ended
   std::vector<uint32_t> free_;
 };
 

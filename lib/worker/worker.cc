@@ -57,10 +57,10 @@ struct Worker::RemoteResume : net::Task {
 };
 
 // A client on its way to the worker that shall have it.
-struct Worker::Given : net::Task {
+struct Worker::HandedOn : net::Task {
   Worker* worker = nullptr;
   Fd fd;
-  uint32_t origin = 0;
+  uint32_t listener = 0;
 };
 
 struct Worker::SoonTask : net::Task {
@@ -126,30 +126,33 @@ Expected<std::string> Worker::build() {
   if (!loop) return std::unexpected(loop.error());
   loop_ = std::move(*loop);
   timers_ = std::make_unique<ExchangeTimers>(loop_->timers(), *this, options_.exchanges * kTimersPerExchange);
-  connections_ = std::make_unique<Connections>(*loop_, sessions_, http1_.memory, options_.connections);
+  connections_ =
+      std::make_unique<Connections>(*loop_, protocols_, http1_.memory, options_.limits, options_.connections);
   self_requests_ = std::make_unique<SelfRequests>(*loop_, sessions_, options_.limits, options_.self_requests);
   client_ = std::make_unique<client::Client>(
-      *loop_,
+      *loop_, http1_.memory,
       [](void* owner, client::Fetch& fetch) {
         static_cast<Worker*>(owner)->resume(*fetch.exchange, fetch.resume, &fetch);
       },
       this);
+  for (const http::ProtocolFactory* each : protocols_)
+    ENSURE(std::ranges::contains(kProtocolNames, each->name()));
   drain_deadline_ = std::make_unique<DrainDeadline>(*this);
   update_date();
   if (hooks_.start && !hooks_.start(options_.index))
     return std::unexpected(Error{"a plugin refused to start"});
-  for (uint32_t origin = 0; origin < listeners_.size(); ++origin) {
-    Fd& listener = listeners_[origin];
+  for (uint32_t number = 0; number < listeners_.size(); ++number) {
+    Fd& listener = listeners_[number];
     const auto address = net::local_address(listener.get());
-    Acceptor::Give give;
+    Acceptor::HandOn hand_on;
     if (fleet_.size() > 1 && address && address->kind == net::Address::Kind::Unix) {
       if (options_.index >= kShareListener) continue;
-      give = [this, origin](Fd fd) { this->give(std::move(fd), origin); };
+      hand_on = [this, number](Fd fd) { this->hand_on(std::move(fd), number); };
     }
     accepting_on_.push_back(listener.get());
     acceptors_.push_back(std::make_unique<Acceptor>(*loop_, *connections_, std::move(listener),
-                                                    static_cast<uint32_t>(acceptors_.size()), std::move(give),
-                                                    origin));
+                                                    static_cast<uint32_t>(acceptors_.size()),
+                                                    std::move(hand_on), number));
   }
   listeners_.clear();
   accepting_ = true;
@@ -222,7 +225,7 @@ void Worker::drain() {
 void Worker::stop() { loop_->stop(); }
 
 // The clients of a unix socket go to one worker after the other.
-void Worker::give(Fd fd, uint32_t origin) {
+void Worker::hand_on(Fd fd, uint32_t listener) {
   const uint32_t turn = fleet_.front()->next_.fetch_add(1, std::memory_order_relaxed);
   Worker* taker = this;
   for (size_t i = 0; i < fleet_.size(); ++i) {
@@ -232,19 +235,19 @@ void Worker::give(Fd fd, uint32_t origin) {
     break;
   }
   if (taker == this) {
-    connections_->open(std::move(fd), origin);
+    connections_->open(std::move(fd), listener);
     return;
   }
-  auto* task = new Given;
+  auto* task = new HandedOn;
   task->worker = taker;
   task->fd = std::move(fd);
-  task->origin = origin;
+  task->listener = listener;
   task->run = [](net::Task& base) {
-    auto& self = static_cast<Given&>(base);
+    auto& self = static_cast<HandedOn&>(base);
     Worker& worker = *self.worker;
     // One that has been told to stop in the meantime refuses it, as a closed listener would.
     if (worker.connections_ != nullptr && worker.serving_.load(std::memory_order_relaxed))
-      worker.connections_->open(std::move(self.fd), self.origin);
+      worker.connections_->open(std::move(self.fd), self.listener);
     delete &self;
   };
   taker->loop_->post(*task);

@@ -96,7 +96,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
 
  private:
   struct RemoteResume;
-  struct Given;
+  struct HandedOn;
   struct SoonTask;
   struct DrainDeadline : net::Timer {
     explicit DrainDeadline(Worker& owner);
@@ -113,7 +113,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   void resume_chosen(const Choice& chosen, Resume call);
   void watch_memory();
   void tidy();
-  void give(Fd fd, uint32_t origin);
+  void hand_on(Fd fd, uint32_t listener);
   [[nodiscard]] bool takes_connections() const;
   void give_back();
   void begin_drain();
@@ -136,6 +136,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   http1::KnownLines lines_;
   http1::Environment http1_;
   http1::Sessions sessions_;
+  const std::array<http::ProtocolFactory*, 1> protocols_{&sessions_};  // what clients may speak
   std::unique_ptr<ExchangeTimers> timers_;
   std::unique_ptr<Connections> connections_;
   std::unique_ptr<client::Client> client_;

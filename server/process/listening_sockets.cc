@@ -15,16 +15,15 @@ ListeningSockets::~ListeningSockets() {
     if (identity_of(file.path) == file.identity) ::unlink(file.path.c_str());
 }
 
-bool ListeningSockets::open(const std::vector<net::Address>& addresses, const net::ListenOptions& options,
-                            uint32_t workers) {
+bool ListeningSockets::open(std::span<const config::ListeningSocket> wanted, uint32_t workers) {
   owner_ = ::getpid();
   sockets_.resize(workers);
-  net::ListenOptions own = options;
-  own.reuse_port = workers > 1;
-  for (const net::Address& wanted : addresses) {
-    net::Address address = wanted;
+  for (const config::ListeningSocket& each : wanted) {
+    net::Address address = each.address;
+    net::ListenOptions options = each.options;
+    options.reuse_port = workers > 1;
     const auto fail = [&](const Error& error) {
-      log::error("cannot listen on {}: {}", wanted.text(), error.text());
+      log::error("cannot listen on {}: {}", each.address.text(), error.text());
       return false;
     };
     for (uint32_t worker = 0; worker < workers; ++worker) {
@@ -36,12 +35,12 @@ bool ListeningSockets::open(const std::vector<net::Address>& addresses, const ne
       }
       // Several sockets of one port are meant for the workers of one daemon. The kernel would also let another
       // daemon of this user have some, and with them some of the clients.
-      if (worker == 0 && own.reuse_port && address.kind != net::Address::Kind::Unix && !options.share_port) {
-        net::ListenOptions alone = own;
+      if (worker == 0 && options.reuse_port && address.kind != net::Address::Kind::Unix && !options.share_port) {
+        net::ListenOptions alone = options;
         alone.reuse_port = false;
         if (const auto free = net::listen_on(address, alone); !free) return fail(free.error());
       }
-      auto socket = net::listen_on(address, own);
+      auto socket = net::listen_on(address, options);
       if (!socket) return fail(socket.error());
       // With port 0 the kernel has chosen one: the other workers listen on the same.
       if (auto bound = net::local_address(socket->get())) address.port = bound->port;

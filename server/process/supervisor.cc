@@ -110,8 +110,11 @@ class Supervisor {
     if (stopping_) return kExitFailure;
     crashes_.push_back({monotonic_ms(), plugin});
     has_served_ = has_served_ || signs_.serving;
+    const size_t left_out = start_.quarantined.size();
     count(plugin);
-    if (!has_served_ && ++failed_starts_ >= options_.crash_limit) {
+    // Whoever is left out from now on may have been the reason.
+    failed_starts_ = start_.quarantined.size() > left_out ? 0 : failed_starts_ + 1;
+    if (!has_served_ && failed_starts_ > options_.crash_limit) {
       log::error("{} starts have failed and none has served: giving up", failed_starts_);
       return kExitFailure;
     }

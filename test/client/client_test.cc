@@ -1,5 +1,5 @@
-// The client against scripted upstreams, over real sockets and both engines. Test and client take turns on
-// one thread.
+// The client against scripted upstreams, over real sockets and both engines, plain and over a transport. Test
+// and client take turns on one thread.
 #include "client/client.h"
 
 #include <fmt/core.h>
@@ -15,6 +15,7 @@
 #include "net/engine_choice.h"
 #include "net/sockets.h"
 #include "support/http_harness.h"
+#include "support/odd_transport.h"
 #include "support/recording_stream.h"
 
 namespace leat::client {
@@ -29,12 +30,19 @@ std::string answer(std::string_view body, std::string_view fields = "") {
 // A connection of the upstream's side.
 struct Peer {
   Fd fd;
-  std::string received;
+  std::string received = {};
+  test::OddPeer odd = {};
 };
 
 class Rig final : public net::LoopClient {
  public:
-  explicit Rig(UpstreamOptions options = {}) {
+  enum class Over : uint8_t { Either, Transport };
+  explicit Rig(UpstreamOptions options = {}, Over over = Over::Either)
+      : odd(over == Over::Transport || GENERATE(false, true)) {
+    if (odd)
+      options.transport = [] {
+        return std::make_unique<test::OddTransport>(test::OddTransport::Side::Client);
+      };
     const auto choice = GENERATE(net::EngineChoice::Uring, net::EngineChoice::Epoll);
     auto chosen = net::create_engine(choice, {});
     if (!chosen) SKIP("no io_uring here: " << chosen.error().text());
@@ -45,7 +53,8 @@ class Rig final : public net::LoopClient {
     REQUIRE(opened.has_value());
     upstream = std::move(*opened);
     client = std::make_unique<Client>(
-        *loop_, [](void*, Fetch& fetch) { fetch.resume(*fetch.exchange, &fetch); }, nullptr);
+        *loop_, transport::OutputMemory{worker.blocks(), segments_},
+        [](void*, Fetch& fetch) { fetch.resume(*fetch.exchange, &fetch); }, nullptr);
   }
   ~Rig() override {
     for (const auto& each : asked_) client->cancel(each->fetch);
@@ -85,34 +94,49 @@ class Rig final : public net::LoopClient {
     return true;
   }
   // The next connection that the upstream accepts.
-  Peer* accept() {
+  Peer* accept(bool greets = true) {
     int fd = -1;
     REQUIRE(until([&] { return (fd = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)) >= 0; }));
-    peers_.push_back({Fd(fd), {}});
+    peers_.push_back({.fd = Fd(fd)});
     ++accepted;
+    if (odd && greets) net::write_all(fd, peers_.back().odd.says({}));
     return &peers_.back();
   }
+  Peer& first() { return peers_.front(); }
   bool nobody_waits() {
     pollfd event{listener_.get(), POLLIN, 0};
     for (int i = 0; i < 5; ++i) loop_->turn(*this, engine_->now_ns() + 1'000'000);
     return ::poll(&event, 1, 0) == 0;
   }
+  void hear(Peer& peer) const {
+    const std::string bytes = net::read_some(peer.fd.get());
+    if (!odd) {
+      peer.received += bytes;
+      return;
+    }
+    peer.odd.hears(bytes);
+    peer.received += std::exchange(peer.odd.plain, {});
+  }
   // What the upstream has received, once it ends with `end`.
   std::string take(Peer& peer, std::string_view end = "\r\n\r\n") {
     REQUIRE(until([&] {
-      peer.received += net::read_some(peer.fd.get());
+      hear(peer);
       return peer.received.ends_with(end);
     }));
     return std::exchange(peer.received, {});
   }
   bool hung_up(Peer& peer) {
     return until([&] {
-      char byte;
-      const ssize_t got = ::recv(peer.fd.get(), &byte, 1, MSG_DONTWAIT);
+      char bytes[1000];
+      const ssize_t got = ::recv(peer.fd.get(), bytes, sizeof bytes, MSG_DONTWAIT);
       return got == 0 || (got < 0 && errno != EAGAIN);
     });
   }
-  void reply(Peer& peer, std::string_view bytes) { net::write_all(peer.fd.get(), bytes); }
+  void reply(Peer& peer, std::string_view bytes) const { reply_wire(peer, on_wire(peer, bytes)); }
+  void reply_wire(Peer& peer, std::string_view bytes) const { net::write_all(peer.fd.get(), bytes); }
+  std::string on_wire(Peer& peer, std::string_view bytes) const {
+    return odd ? peer.odd.says(bytes) : std::string(bytes);
+  }
   FetchStatus wait(Asked* asked) {
     REQUIRE(until([&] { return asked->resumed > 0; }));
     CHECK(asked->resumed == 1);
@@ -122,6 +146,7 @@ class Rig final : public net::LoopClient {
   void on_completion(const net::Completion& completion) override { client->on_completion(completion); }
   void on_turn_end() override { client->on_turn_end(); }
 
+  const bool odd;           // over OddTransport
   test::TestWorker worker;  // whose memory the client counts to its end
   std::shared_ptr<Upstream> upstream;
   std::unique_ptr<Client> client;
@@ -129,6 +154,7 @@ class Rig final : public net::LoopClient {
   int accepted = 0;
 
  private:
+  NodePool<transport::OutputSegment> segments_{256};
   std::unique_ptr<net::Engine> engine_;
   std::unique_ptr<net::Loop> loop_;
   uint32_t buffers_ = net::UringOptions().buffers.count;
@@ -344,11 +370,12 @@ TEST_CASE("client: a body larger than every buffer arrives, both ways") {
   Peer& peer = *rig.accept();
   std::string received;
   REQUIRE(rig.until([&] {
-    received += net::read_some(peer.fd.get());
+    rig.hear(peer);
+    received += std::exchange(peer.received, {});
     return received.ends_with(body.substr(body.size() - 100)) && received.size() > body.size();
   }));
   CHECK(received.substr(received.size() - body.size()) == body);
-  const std::string back = answer(body);
+  const std::string back = rig.on_wire(peer, answer(body));
   size_t sent = 0;
   REQUIRE(rig.until([&] {
     const ssize_t now =
@@ -358,6 +385,62 @@ TEST_CASE("client: a body larger than every buffer arrives, both ways") {
   }));
   CHECK(rig.wait(asked) == FetchStatus::Answered);
   CHECK(asked->fetch.body == body);
+}
+
+TEST_CASE("client: a handshake is a part of connecting, and what becomes of it is told as that") {
+  Rig rig({.connect_timeout_ms = 30}, Rig::Over::Transport);
+  auto* late = rig.ask();
+  CHECK(rig.wait(late) == FetchStatus::Failed);  // nobody has even accepted
+  CHECK(late->fetch.message == "cannot connect to " + rig.upstream->url() + ": no answer in time");
+  rig.accept(false);
+  auto* refused = rig.ask();
+  Peer& strange = *rig.accept(false);
+  rig.reply_wire(strange, strange.odd.record('?', "not what was agreed on"));
+  CHECK(rig.wait(refused) == FetchStatus::Failed);
+  auto* left = rig.ask();
+  rig.accept(false)->fd.reset();
+  CHECK(rig.wait(left) == FetchStatus::Failed);
+  CHECK(rig.until([&] { return rig.client->count() == 0; }));
+}
+
+TEST_CASE("client: an answer that only an end completes is whole only if that end was said") {
+  const bool said = GENERATE(false, true);
+  Rig rig({}, Rig::Over::Transport);
+  auto* asked = rig.ask();
+  Peer& peer = *rig.accept();
+  rig.take(peer);
+  rig.reply(peer, "HTTP/1.1 200 OK\r\n\r\nas much as there");
+  if (said) rig.reply_wire(peer, peer.odd.record('e', ""));
+  peer.fd.reset();
+  CHECK(rig.wait(asked) == (said ? FetchStatus::Answered : FetchStatus::Failed));
+  if (said) CHECK(asked->fetch.body == "as much as there");
+}
+
+TEST_CASE("client: what a transport says to itself does not end a kept connection, and its failure does") {
+  Rig rig({}, Rig::Over::Transport);
+  for (const char* target : {"/1", "/2"}) {
+    auto* asked = rig.ask({.target = target});
+    Peer& peer = rig.accepted == 0 ? *rig.accept() : rig.first();
+    CHECK(rig.take(peer).contains(target));
+    rig.reply(peer, answer("x"));
+    CHECK(rig.wait(asked) == FetchStatus::Answered);
+    rig.reply_wire(peer, peer.odd.record('d', ""));
+    CHECK(rig.nobody_waits());
+  }
+  CHECK(rig.client->count() == 1);
+  rig.reply_wire(rig.first(), rig.first().odd.record('?', ""));
+  CHECK(rig.until([&] { return rig.client->count() == 0; }));
+}
+
+TEST_CASE("client: a transport that fails in the midst of an answer fails the fetch") {
+  Rig rig({}, Rig::Over::Transport);
+  auto* asked = rig.ask();
+  Peer& peer = *rig.accept();
+  rig.take(peer);
+  rig.reply(peer, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1234");
+  rig.reply_wire(peer, peer.odd.record('?', ""));
+  CHECK(rig.wait(asked) == FetchStatus::Failed);
+  CHECK(rig.hung_up(peer));
 }
 
 TEST_CASE("client: what would be another request on the wire is refused") {

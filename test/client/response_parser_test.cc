@@ -18,7 +18,7 @@ struct Script {
   bool head = false;   // the answer to a HEAD request
 };
 
-constexpr UpstreamOptions kLimits = {.head_bytes = 300, .fields = 5, .body_bytes = 100};
+const UpstreamOptions kLimits = {.head_bytes = 300, .fields = 5, .body_bytes = 100};
 
 std::string long_text(size_t size) { return std::string(size, 'x'); }
 

@@ -15,8 +15,8 @@ namespace leat::net {
 namespace {
 
 struct Tenant {
-  Tenant(Place where, Engine& engine, Fd fd) : place(where), socket(engine, where, std::move(fd)) {}
-  Place place;
+  Tenant(SocketId where, Engine& engine, Fd fd) : id(where), socket(engine, where, std::move(fd)) {}
+  SocketId id;
   Socket socket;
 };
 
@@ -28,7 +28,7 @@ struct Stage final : LoopClient {
     if (completion.token.op() == Op::Accept) {
       if (completion.result < 0) return;
       newest = &table.open(
-          [&](Place place) { return std::make_unique<Tenant>(place, engine, Fd(completion.result)); });
+          [&](SocketId id) { return std::make_unique<Tenant>(id, engine, Fd(completion.result)); });
       return;
     }
     if (completion.buffer.id != Buffer::kNone) engine.release(completion.buffer.id);
@@ -57,17 +57,17 @@ struct Stage final : LoopClient {
 
 TEST_CASE("socket: a completion for who has gone finds nobody, and not the next in its slot") {
   Stage stage;
-  const Place first = stage.connect().place;
+  const SocketId first = stage.connect().id;
   CHECK((first.slot & 0x8000'0000) != 0);
   CHECK(stage.table.find(first) == stage.newest);
   stage.table.free(first.slot);
   CHECK(stage.table.find(first) == nullptr);
-  const Place second = stage.connect().place;
+  const SocketId second = stage.connect().id;
   CHECK(second.slot == first.slot);
   CHECK(second.generation != first.generation);
   CHECK(stage.table.find(first) == nullptr);
   CHECK(stage.table.find(Token(Op::Send, second.slot, second.generation)) == stage.newest);
-  CHECK(stage.table.find(Place{second.slot + 1, 0}) == nullptr);
+  CHECK(stage.table.find(SocketId{second.slot + 1, 0}) == nullptr);
   stage.table.free(second.slot);
   CHECK(stage.table.count() == 0);
 }
@@ -90,7 +90,7 @@ TEST_CASE("socket: closing waits for what is in flight") {
   stage.peer->reads_again();
   stage.settle();
   CHECK_FALSE(tenant.socket.in_flight());
-  stage.table.free(tenant.place.slot);
+  stage.table.free(tenant.id.slot);
   CHECK(stage.peer->closed());
 }
 
@@ -110,28 +110,28 @@ TEST_CASE("socket: a receive that was stopped ends once, and may begin again") {
   CHECK(stage.told == 1);
   tenant.socket.close(false);
   stage.settle();
-  stage.table.free(tenant.place.slot);
+  stage.table.free(tenant.id.slot);
 }
 
 TEST_CASE("socket: who waits for a buffer is told in order, and nobody in the place of one that has gone") {
   Stage stage;
-  std::vector<Place> places;
-  for (int i = 0; i < 3; ++i) places.push_back(stage.connect().place);
-  for (const Place& place : places) stage.table.park(place.slot);
-  stage.table.park(places[0].slot);
-  stage.table.free(places[0].slot);
-  const Place next = stage.connect().place;
-  CHECK(next.slot == places[0].slot);
+  std::vector<SocketId> ids;
+  for (int i = 0; i < 3; ++i) ids.push_back(stage.connect().id);
+  for (const SocketId& id : ids) stage.table.park(id.slot);
+  stage.table.park(ids[0].slot);
+  stage.table.free(ids[0].slot);
+  const SocketId next = stage.connect().id;
+  CHECK(next.slot == ids[0].slot);
   CHECK_FALSE(stage.table.is_parked(next.slot));
   std::vector<uint32_t> woken;
-  const auto wake = [&](Tenant& tenant) { woken.push_back(tenant.place.slot); };
+  const auto wake = [&](Tenant& tenant) { woken.push_back(tenant.id.slot); };
   stage.table.unpark(2, wake);
-  CHECK(woken == std::vector{places[1].slot});
-  CHECK(stage.table.is_parked(places[2].slot));
+  CHECK(woken == std::vector{ids[1].slot});
+  CHECK(stage.table.is_parked(ids[2].slot));
   stage.table.unpark(2, wake);
-  CHECK(woken == std::vector{places[1].slot, places[2].slot});
+  CHECK(woken == std::vector{ids[1].slot, ids[2].slot});
   CHECK_FALSE(stage.table.has_parked());
-  for (const uint32_t slot : {next.slot, places[1].slot, places[2].slot}) stage.table.free(slot);
+  for (const uint32_t slot : {next.slot, ids[1].slot, ids[2].slot}) stage.table.free(slot);
 }
 
 }  // namespace leat::net

@@ -2,8 +2,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -30,22 +30,15 @@ short hang_ups(int fd) {
   return query.revents;
 }
 
-uint64_t inode_of(int fd) {
-  struct stat status{};
-  return ::fstat(fd, &status) == 0 ? status.st_ino : 0;
-}
-
 // What shutdown(2) was asked for on the near end of a pair, seen from the far end.
 bool shut_for_sending(int far) { return (hang_ups(far) & (POLLHUP | POLLRDHUP)) != 0; }
 bool shut_for_both(int far) { return (hang_ups(far) & POLLHUP) != 0; }
 
 }  // namespace
 
-bool FakePeer::closed() const { return inode_of(fd_) != inode_; }
-
-bool FakePeer::shut_down() const { return closed() || shut_for_sending(far_.get()); }
-
 FakeEngine::~FakeEngine() = default;
+
+Fd FakeEngine::listener() { return Fd(::eventfd(0, EFD_CLOEXEC)); }
 
 FakePeer& FakeEngine::connect(int listener) {
   int pair[2];
@@ -251,27 +244,6 @@ size_t FakeEngine::wait(std::span<net::Completion> out, uint64_t deadline_ns) {
   }
   if (count == 0 && deadline_ns != UINT64_MAX) now_ns_ = std::max(now_ns_, deadline_ns);
   return count;
-}
-
-// --- Helpers
-
-bool settle(net::Loop& loop, net::LoopClient& client) {
-  auto& engine = dynamic_cast<FakeEngine&>(loop.engine());
-  loop.turn(client, 0);
-  for (int turns = 0; !engine.idle(); ++turns) {
-    if (turns == 1000) return false;
-    loop.turn(client, 0);
-  }
-  return true;
-}
-
-void pass_time(net::Loop& loop, net::LoopClient& client, uint64_t ms) {
-  const uint64_t until = loop.engine().now_ns() + ms * 1'000'000;
-  for (int turns = 0; loop.engine().now_ns() < until; ++turns) {
-    ENSURE(turns < 1'000'000);  // something completes without end, so that time stands still
-    loop.turn(client, until);
-  }
-  settle(loop, client);
 }
 
 }  // namespace leat::test

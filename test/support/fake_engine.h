@@ -10,9 +10,7 @@
 //   CHECK(peer.closed());
 //
 // No byte goes through the kernel and nothing happens by itself: operations complete at wait(), in the order
-// in which they were asked for, with what the script of their peer says. Time is virtual: it stands still,
-// except that a wait() with nothing to report jumps to its deadline, so that a turn with a deadline runs into
-// the next timer.
+// in which they were asked for, with what the script of their peer says.
 //
 // It watches its user as well and aborts the test, with a sentence, when a promise of engine.h is broken: two
 // sends or two receives at once on one descriptor, a descriptor closed under an operation, a buffer given
@@ -38,69 +36,11 @@
 
 #include "base/fd.h"
 #include "net/engine.h"
-#include "net/loop.h"
+#include "support/staged_engine.h"
 
 namespace leat::test {
 
-// What lies between a peer and the wire: as it speaks a transport, for one.
-class PeerWire {
- public:
-  virtual ~PeerWire() = default;
-  virtual std::string says(std::string_view bytes) = 0;   // plain to wire
-  virtual std::string hears(std::string_view bytes) = 0;  // wire to plain
-  virtual std::string ends() { return {}; }               // before the end of the stream
-};
-
-// The other end of one connection. Lives as long as its engine.
-class FakePeer {
- public:
-  // What the peer does. Bytes of one call arrive as one completion, if they fit a buffer; of two calls, as
-  // two.
-  void sends(std::string_view bytes) { arriving_.push_back(wire_ ? wire_->says(bytes) : std::string(bytes)); }
-  void sends_raw(std::string_view bytes) { arriving_.emplace_back(bytes); }  // past what lies between
-  void closes() {  // the end of its stream; it still reads
-    if (wire_ != nullptr)
-      if (const std::string last = wire_->ends(); !last.empty()) arriving_.push_back(last);
-    ended_ = true;
-  }
-  void resets() { reset_ = true; }                  // receives fail with ECONNRESET, sends with EPIPE
-  void fails(int number) { failure_ = number; }     // receives fail with another errno value
-  void reads_slowly(size_t most) { most_ = most; }  // a send takes `most` bytes and completes short
-  void stops_reading() { stalled_ = true; }         // sends stay under way
-  void reads_again() { stalled_ = false, most_ = SIZE_MAX; }
-
-  // What the kernel does: completions of this connection are kept back until delivered, however late.
-  void hold_completions() { held_ = true; }
-  void deliver_completions() { held_ = false; }
-
-  // What the daemon did.
-  [[nodiscard]] const std::string& received() const { return received_; }
-  std::string take_received() { return std::exchange(received_, {}); }
-  [[nodiscard]] size_t sends_completed() const { return sends_completed_; }  // a gathered one counts once
-  [[nodiscard]] bool closed() const;                                         // its descriptor is closed
-  [[nodiscard]] bool shut_down() const;         // closed, or shut down for sending
-  [[nodiscard]] int fd() const { return fd_; }  // the daemon's descriptor
-
- private:
-  friend class FakeEngine;
-
-  int fd_ = -1;
-  uint64_t inode_ = 0;  // of the daemon's end: tells it from whatever gets its number later
-  Fd near_;             // until accepted
-  Fd far_;
-  std::deque<std::string> arriving_;
-  bool ended_ = false;
-  bool reset_ = false;
-  int failure_ = 0;
-  size_t most_ = SIZE_MAX;
-  bool stalled_ = false;
-  bool held_ = false;
-  std::string received_;
-  std::unique_ptr<PeerWire> wire_;
-  size_t sends_completed_ = 0;
-};
-
-class FakeEngine final : public net::Engine {
+class FakeEngine final : public StagedEngine {
  public:
   explicit FakeEngine(uint32_t buffers = 64, uint32_t buffer_size = 16 * 1024)
       : buffer_count_(buffers), buffer_size_(buffer_size) {}
@@ -108,13 +48,10 @@ class FakeEngine final : public net::Engine {
 
   // --- The script
 
-  // A client connects; it is accepted at the next wait() in which an accept on `listener` (any, if -1) is
-  // armed.
-  FakePeer& connect(int listener = -1);
+  [[nodiscard]] Fd listener() override;
+  FakePeer& connect(int listener = -1) override;
   // The accept that is armed, or the next one, ends with this errno value (EMFILE).
   void fail_accept(int number) { accept_failure_ = number; }
-  // Peers that connect from now on speak through what this makes.
-  void set_wire(std::function<std::unique_ptr<PeerWire>()> make) { make_wire_ = std::move(make); }
   void set_buffers(uint32_t count) { buffer_count_ = count; }
   // Reports a completion of the test's own making, such as one with a stale token.
   void inject(const net::Completion& completion) { queue_.push_back({completion, -1, Kind::Poll, nullptr}); }
@@ -122,22 +59,26 @@ class FakeEngine final : public net::Engine {
   // short, completions of different descriptors change places, multishot operations end now and then after a
   // success or with ENOBUFS.
   void misbehave(unsigned seed) { random_.emplace(seed); }
-  void pass_time(uint64_t ns) { now_ns_ += ns; }
 
   // --- What the daemon is at
 
-  [[nodiscard]] bool accepting(int listener = -1) const { return find(Kind::Accept, listener) != nullptr; }
-  [[nodiscard]] bool receiving(const FakePeer& peer) const {
+  [[nodiscard]] bool accepting(int listener = -1) const override {
+    return find(Kind::Accept, listener) != nullptr;
+  }
+  [[nodiscard]] bool receiving(const FakePeer& peer) const override {
     return find(Kind::Receive, peer.fd()) != nullptr;
   }
-  [[nodiscard]] bool sending(const FakePeer& peer) const { return find(Kind::Send, peer.fd()) != nullptr; }
-  [[nodiscard]] bool polling(const FakePeer& peer) const { return find(Kind::Poll, peer.fd()) != nullptr; }
-  [[nodiscard]] bool polling_end(const FakePeer& peer) const {
+  [[nodiscard]] bool sending(const FakePeer& peer) const override {
+    return find(Kind::Send, peer.fd()) != nullptr;
+  }
+  [[nodiscard]] bool polling(const FakePeer& peer) const override {
+    return find(Kind::Poll, peer.fd()) != nullptr;
+  }
+  [[nodiscard]] bool polling_end(const FakePeer& peer) const override {
     return find(Kind::PollEnd, peer.fd()) != nullptr;
   }
-  [[nodiscard]] uint32_t lent_buffers() const { return static_cast<uint32_t>(lent_.size()); }
-  // True if the next wait() has nothing to report.
-  [[nodiscard]] bool idle();
+  [[nodiscard]] uint32_t lent_buffers() const override { return static_cast<uint32_t>(lent_.size()); }
+  [[nodiscard]] bool idle() override;
 
   // --- Engine
 
@@ -155,7 +96,6 @@ class FakeEngine final : public net::Engine {
     return buffer_count_ > lent_buffers() ? buffer_count_ - lent_buffers() : 0;
   }
   size_t wait(std::span<net::Completion> out, uint64_t deadline_ns) override;
-  [[nodiscard]] uint64_t now_ns() const override { return now_ns_; }
   [[nodiscard]] std::string_view description() const override { return "a test's script"; }
 
  private:
@@ -201,14 +141,7 @@ class FakeEngine final : public net::Engine {
   uint32_t buffer_count_;
   uint32_t buffer_size_;
   int accept_failure_ = 0;
-  std::function<std::unique_ptr<PeerWire>()> make_wire_;
-  uint64_t now_ns_ = 1'000'000'000'000;
   std::optional<std::mt19937> random_;
 };
-
-// Turns until nothing more happens by itself; time stands still. False when a thousand turns were not enough.
-bool settle(net::Loop& loop, net::LoopClient& client);
-// Lets `ms` go by, running every timer on the way at its own time.
-void pass_time(net::Loop& loop, net::LoopClient& client, uint64_t ms);
 
 }  // namespace leat::test

@@ -29,13 +29,14 @@ inline constexpr std::string_view kOddHello = "odd hello";  // the client's; the
 class OddTransport final : public transport::Transport {
  public:
   enum class Side : uint8_t { Server, Client };
-  explicit OddTransport(Side side = Side::Server) : side_(side) {}
+  explicit OddTransport(Side side = Side::Server, std::string_view alpn = "odd/1")
+      : side_(side), alpn_(alpn) {}
 
   void received(std::string_view wire, transport::PlainSink& sink) override;
   size_t seal(const transport::Output& plain, transport::Output& wire) override;
   void close_notify(transport::Output& wire) override;
   [[nodiscard]] State state() const override { return state_; }
-  [[nodiscard]] std::string_view alpn() const override { return "odd/1"; }
+  [[nodiscard]] std::string_view alpn() const override { return alpn_; }
 
  private:
   void take(char byte, transport::PlainSink& sink);
@@ -43,6 +44,7 @@ class OddTransport final : public transport::Transport {
   bool put(transport::Output& wire, char kind, std::string_view plain);
 
   Side side_;
+  std::string_view alpn_;
   State state_ = State::Handshake;
   bool said_hello_ = false;
   bool said_failure_ = false;

@@ -1,4 +1,5 @@
-// The acceptor on the fake engine: room, descriptors, stopping.
+// The acceptor, on the fake engine and on real sockets: room, descriptors, stopping. That accepting fails is
+// scripted, which is the fake engine's alone (Rig::Options::scripted).
 #include "worker/acceptor.h"
 
 #include <sys/eventfd.h>
@@ -49,9 +50,9 @@ void check_turned_away(Rig& rig, FakePeer& peer) {
 }  // namespace
 
 TEST_CASE("acceptor: out of memory it pauses, then accepts those that waited") {
-  Rig rig(Rig::Options{.start = false});
+  Rig rig(Rig::Options{.start = false, .scripted = true});
   const int number = GENERATE(ENOBUFS, ENOMEM);
-  rig.engine.fail_accept(number);
+  rig.script().fail_accept(number);
   rig.acceptor->start();
   FakePeer& waiting = rig.engine.connect();
   waiting.sends(get("/"));
@@ -67,9 +68,9 @@ TEST_CASE("acceptor: out of memory it pauses, then accepts those that waited") {
 }
 
 TEST_CASE("acceptor: connections that are open are served while it cannot accept") {
-  Rig rig;
+  Rig rig(Rig::Options{.scripted = true});
   FakePeer& open = rig.connect();
-  rig.engine.fail_accept(ENOMEM);
+  rig.script().fail_accept(ENOMEM);
   rig.settle();
   REQUIRE_FALSE(rig.engine.accepting());
   open.sends(get("/"));
@@ -79,10 +80,10 @@ TEST_CASE("acceptor: connections that are open are served while it cannot accept
 }
 
 TEST_CASE("acceptor: out of descriptors it closes idle connections and accepts again at once") {
-  Rig rig;
+  Rig rig(Rig::Options{.scripted = true});
   FakePeer& idle = idle_peer(rig);
   FakePeer& busy = busy_peer(rig);
-  rig.engine.fail_accept(GENERATE(EMFILE, ENFILE));
+  rig.script().fail_accept(GENERATE(EMFILE, ENFILE));
   rig.settle();
   CHECK(idle.closed());
   CHECK_FALSE(busy.closed());
@@ -95,9 +96,9 @@ TEST_CASE("acceptor: out of descriptors it closes idle connections and accepts a
 }
 
 TEST_CASE("acceptor: out of descriptors with none idle it turns clients away until there are some again") {
-  Rig rig;
+  Rig rig(Rig::Options{.scripted = true});
   FakePeer& busy = busy_peer(rig);
-  rig.engine.fail_accept(EMFILE);
+  rig.script().fail_accept(EMFILE);
   rig.settle();
   CHECK(rig.engine.accepting());
   FakePeer& next = rig.connect();
@@ -113,11 +114,11 @@ TEST_CASE("acceptor: out of descriptors with none idle it turns clients away unt
 }
 
 TEST_CASE("acceptor: out of descriptors even for those it would turn away it pauses") {
-  Rig rig;
+  Rig rig(Rig::Options{.scripted = true});
   busy_peer(rig);
-  rig.engine.fail_accept(EMFILE);
+  rig.script().fail_accept(EMFILE);
   rig.settle();
-  rig.engine.fail_accept(EMFILE);
+  rig.script().fail_accept(EMFILE);
   rig.settle();
   CHECK_FALSE(rig.engine.accepting());
   rig.pass_time(101);
@@ -125,8 +126,8 @@ TEST_CASE("acceptor: out of descriptors even for those it would turn away it pau
 }
 
 TEST_CASE("acceptor: a client that was gone before it was accepted is no reason to pause") {
-  Rig rig;
-  rig.engine.fail_accept(ECONNABORTED);
+  Rig rig(Rig::Options{.scripted = true});
+  rig.script().fail_accept(ECONNABORTED);
   rig.settle();
   CHECK(rig.engine.accepting());
 }
@@ -268,7 +269,7 @@ TEST_CASE("acceptor: what it accepts goes where it is told, one at a time") {
   rig.acceptor->stop();
   rig.settle();
   std::vector<Fd> given;
-  worker::Acceptor shared(*rig.loop, *rig.connections, Fd(::eventfd(0, EFD_CLOEXEC)), 1,
+  worker::Acceptor shared(*rig.loop, *rig.connections, rig.engine.listener(), 1,
                           [&given](Fd fd) { given.push_back(std::move(fd)); });
   rig.shared = &shared;
   shared.start();
@@ -296,8 +297,8 @@ TEST_CASE("acceptor: stopped, it lets go of its socket once the engine has") {
 }
 
 TEST_CASE("acceptor: stopped in its pause, it does not start again") {
-  Rig rig;
-  rig.engine.fail_accept(ENOMEM);
+  Rig rig(Rig::Options{.scripted = true});
+  rig.script().fail_accept(ENOMEM);
   rig.settle();
   rig.acceptor->stop();
   rig.pass_time(1000);

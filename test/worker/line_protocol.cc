@@ -84,7 +84,7 @@ void LineProtocol::run() {
     }
     const std::string line = input_.substr(0, end);
     input_.erase(0, end + 1);
-    if (line.empty()) continue;
+    if (line.empty() || line + '\n' == kLinePreface) continue;
     ++requests_;
     stream_.begin(line);
   }

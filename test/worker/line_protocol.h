@@ -5,7 +5,9 @@
 //   GET /chunks            ~200\n+5\nfirst+0\n          one in pieces; +0 is its end, -0 the end of a cut one
 //
 // A line is a request: a method, a path and, behind a space, a body. Answers come in the order of requests,
-// and the stream of each is an object of its own, as it is for a protocol that has many at a time.
+// and the stream of each is an object of its own, as it is for a protocol that has many at a time. Where
+// other protocols are spoken as well, a client begins with kLinePreface, unless its transport has agreed on
+// the name.
 #pragma once
 
 #include <memory>
@@ -94,9 +96,14 @@ class LineProtocol final : public http::Protocol {
   bool peer_ended_ = false;
 };
 
+inline constexpr std::string_view kLineName = "line/1";
+inline constexpr std::string_view kLinePreface = "POST LINES\n";
+
 class LineProtocols final : public http::ProtocolFactory {
  public:
   explicit LineProtocols(LineEnvironment& environment) : environment_(environment) {}
+  [[nodiscard]] std::string_view name() const override { return kLineName; }
+  [[nodiscard]] std::string_view preface() const override { return kLinePreface; }
   [[nodiscard]] std::unique_ptr<http::Protocol> make(const http::ProtocolPeer& peer) override {
     return std::make_unique<LineProtocol>(environment_, peer);
   }

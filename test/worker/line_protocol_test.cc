@@ -1,8 +1,10 @@
-// A connection drives whatever protocol it is given: one of lines, on the fake engine and on real sockets.
+// A connection drives whatever protocol it is given: one of lines, on the fake engine and on real sockets of
+// both engines, plain and over a transport.
 #include "worker/line_protocol.h"
 
 #include <sys/eventfd.h>
 
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <functional>
@@ -14,6 +16,7 @@
 #include "net/sockets.h"
 #include "support/fake_engine.h"
 #include "support/http_harness.h"
+#include "support/odd_transport.h"
 #include "worker/connection.h"
 #include "worker/exchange_timers.h"
 #include "worker/rig.h"
@@ -60,11 +63,11 @@ class LineSite final : public http::Service {
 // What Rig is for HTTP/1, with any engine.
 class LineRig final : public net::LoopClient, public http::WorkerContext, public worker::ExchangeResumer {
  public:
-  explicit LineRig(net::Engine& engine)
+  explicit LineRig(net::Engine& engine, bool odd = false)
       : loop(*net::Loop::create(engine)),
         timers(std::make_unique<worker::ExchangeTimers>(loop->timers(), *this, 16)),
-        connections(std::make_unique<worker::Connections>(*loop, protocols, environment.memory,
-                                                          worker::ConnectionOptions{})),
+        connections(std::make_unique<worker::Connections>(*loop, spoken, environment.memory, limits,
+                                                          connection_options(odd))),
         self_requests(
             std::make_unique<worker::SelfRequests>(*loop, protocols, limits, worker::SelfRequestOptions{})) {}
   ~LineRig() override {
@@ -82,6 +85,11 @@ class LineRig final : public net::LoopClient, public http::WorkerContext, public
     timers.reset();
   }
 
+  static worker::ConnectionOptions connection_options(bool odd) {
+    worker::ConnectionOptions options;
+    if (odd) options.listeners.push_back({.transport = [] { return std::make_unique<OddTransport>(); }});
+    return options;
+  }
   // Where the engine invents its clients.
   void listen() {
     acceptor = std::make_unique<worker::Acceptor>(*loop, *connections, Fd(::eventfd(0, EFD_CLOEXEC)), 0);
@@ -100,6 +108,7 @@ class LineRig final : public net::LoopClient, public http::WorkerContext, public
   http::ExchangePool exchanges{*this, 16};
   LineEnvironment environment{*this, site, {pool, segments}, exchanges};
   LineProtocols protocols{environment};
+  const std::array<http::ProtocolFactory*, 1> spoken{&protocols};
   std::unique_ptr<worker::ExchangeTimers> timers;
   std::unique_ptr<worker::Connections> connections;
   std::unique_ptr<worker::SelfRequests> self_requests;
@@ -139,31 +148,35 @@ class LineRig final : public net::LoopClient, public http::WorkerContext, public
 // A client on a real socket, of an engine of the kernel's.
 struct RealClient {
   explicit RealClient(net::EngineChoice choice)
-      : engine(std::move(net::create_engine(choice, {})->engine)), rig(*engine) {
+      : engine(std::move(net::create_engine(choice, {})->engine)), rig(*engine, odd) {
     net::Pair pair = net::socket_pair();
     far = std::move(pair.far);
     rig.connections->open(std::move(pair.near));
   }
-  void says(std::string_view text) const { net::write_all(far.get(), text); }
+  void says(std::string_view text) { net::write_all(far.get(), odd ? peer.says(text) : text); }
   // What has come once that ends with `end`.
   std::string hears_until(std::string_view end) {
     std::string heard;
     REQUIRE(rig.turn_until([&] {
-      heard += net::read_some(far.get());
+      const std::string wire = net::read_some(far.get());
+      if (odd) peer.hears(wire);
+      heard += odd ? std::exchange(peer.plain, {}) : wire;
       return heard.ends_with(end);
     }));
     return heard;
   }
   bool hears_the_end() {
     return rig.turn_until([&] {
-      char byte = 0;
-      return ::recv(far.get(), &byte, 1, MSG_DONTWAIT) == 0;
+      char bytes[100];
+      return ::recv(far.get(), bytes, sizeof bytes, MSG_DONTWAIT) == 0;
     });
   }
 
+  const bool odd = GENERATE(false, true);
   std::unique_ptr<net::Engine> engine;
   LineRig rig;
   Fd far;
+  OddPeer peer;
 };
 
 net::EngineChoice any_engine() {

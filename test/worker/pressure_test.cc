@@ -1,5 +1,7 @@
-// Connections under pressure on the fake engine: peers that do not read or send too slowly, timeouts in
-// virtual time, and receive buffers that have run out.
+// Connections under pressure, on the fake engine and on real sockets: peers that do not read or send too
+// slowly, timeouts in virtual time, and receive buffers that have run out. Where it matters how much of a
+// send completes in a turn, or that buffers run out and come back, that is scripted, which is the fake
+// engine's alone (Rig::Options::scripted): a kernel completes a send when all of it has gone.
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
 
@@ -72,7 +74,7 @@ TEST_CASE("pressure: requests behind a suspended one are kept in bounds and answ
 }
 
 TEST_CASE("pressure: a send without progress is given up after its timeout") {
-  Rig rig;
+  Rig rig(Rig::Options{.scripted = true});
   FakePeer& peer = rig.connect();
   peer.stops_reading();
   peer.sends(get("/big/100000"));
@@ -99,7 +101,7 @@ TEST_CASE("pressure: a send without progress is given up after its timeout") {
 }
 
 TEST_CASE("pressure: a large answer goes out in steps, so that a slow reader shows progress") {
-  Rig rig;
+  Rig rig(Rig::Options{.scripted = true});
   FakePeer& peer = rig.connect();
   constexpr size_t kStep = 256 * 1024;
   peer.stops_reading();
@@ -225,7 +227,7 @@ TEST_CASE("pressure: a body that stops, or trickles, is answered with 408") {
 }
 
 TEST_CASE("pressure: a peer that takes long to read an answer is not idle") {
-  Rig rig;
+  Rig rig(Rig::Options{.scripted = true});
   FakePeer& peer = rig.connect();
   peer.stops_reading();
   peer.sends(get("/pinned/500000") + get("/"));
@@ -250,9 +252,9 @@ TEST_CASE("pressure: a peer that takes long to read an answer is not idle") {
 }
 
 TEST_CASE("pressure: a connection that finds no receive buffer waits and goes on") {
-  Rig rig;
+  Rig rig(Rig::Options{.scripted = true});
   FakePeer& peer = rig.connect();
-  rig.engine.set_buffers(0);
+  rig.script().set_buffers(0);
   peer.sends(get("/"));
   rig.settle();
   CHECK_FALSE(rig.engine.receiving(peer));
@@ -260,7 +262,7 @@ TEST_CASE("pressure: a connection that finds no receive buffer waits and goes on
   rig.turn();
   CHECK_FALSE(rig.engine.receiving(peer));
   SECTION("when there are buffers again") {
-    rig.engine.set_buffers(1);
+    rig.script().set_buffers(1);
     rig.turn();
     rig.settle();
     CHECK(read_answers(peer.received()).size() == 1);
@@ -268,20 +270,20 @@ TEST_CASE("pressure: a connection that finds no receive buffer waits and goes on
   SECTION("or is abandoned while it waits") { rig.connections->abandon_all(); }
   SECTION("or leaves while it waits, which shows once it receives") {
     peer.resets();
-    rig.engine.set_buffers(1);
+    rig.script().set_buffers(1);
     rig.settle();
     CHECK(peer.closed());
   }
 }
 
 TEST_CASE("pressure: of many that wait for buffers, as many go on in a turn as there are buffers") {
-  Rig rig(Rig::Options{.buffers = 3000});
+  Rig rig(Rig::Options{.buffers = 3000, .scripted = true});
   std::vector<FakePeer*> peers;
   for (int i = 0; i < 200; ++i) peers.push_back(&rig.connect());
-  rig.engine.set_buffers(0);
+  rig.script().set_buffers(0);
   for (FakePeer* peer : peers) peer->sends(get("/"));
   rig.settle();
-  rig.engine.set_buffers(3);
+  rig.script().set_buffers(3);
   size_t turns = 0;
   for (size_t answered = 0; answered < peers.size() && turns < 1000; ++turns) {
     rig.turn();
@@ -343,7 +345,8 @@ TEST_CASE("pressure: who does not read loses its memory before others are refuse
 }
 
 TEST_CASE("pressure: an answer that there is no memory for is a 503 and not a reset") {
-  // Sealing takes memory as well: where there is none at all, a sealed answer is a cut one.
+  // Over a transport it is a reset: what is sealed is a copy, and a block kept for each connection to hold
+  // one would be the very memory that has run out.
   Rig rig(Rig::Options{.blocks = 20, .plain = true});
   FakePeer& idler = rig.connect();
   idler.stops_reading();
@@ -391,7 +394,7 @@ TEST_CASE("pressure: bodies that are not sent to their end count, and give way")
 }
 
 TEST_CASE("pressure: what is sent behind a request that waits is bounded, and that request is answered") {
-  Rig rig(Rig::Options{.blocks = 64, .plain = true});  // as above
+  Rig rig(Rig::Options{.blocks = 64, .plain = true});  // as above, once for sixteen of them
   std::vector<FakePeer*> peers;
   const std::string many = repeat(get("/"), 3000);
   for (int i = 0; i < 16; ++i) peers.push_back(&rig.connect());

@@ -1,7 +1,5 @@
 #include "worker/rig.h"
 
-#include <sys/eventfd.h>
-
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <cstdlib>
@@ -10,6 +8,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "support/odd_transport.h"
+#include "support/socket_engine.h"
 
 namespace leat::test {
 
@@ -36,6 +35,16 @@ class OddWire final : public PeerWire {
  private:
   OddPeer peer_;
 };
+
+std::unique_ptr<StagedEngine> make_engine(const Rig::Options& options) {
+  if (options.scripted) return std::make_unique<FakeEngine>(options.buffers);
+  const auto kernel = GENERATE(as<std::optional<net::EngineChoice>>(), std::nullopt, net::EngineChoice::Uring,
+                               net::EngineChoice::Epoll);
+  if (!kernel) return std::make_unique<FakeEngine>(options.buffers);
+  auto engine = SocketEngine::create(*kernel, options.buffers);
+  if (engine == nullptr) SKIP("this kernel has no such engine");
+  return engine;
+}
 
 worker::ConnectionOptions with_transport(worker::ConnectionOptions options, bool odd) {
   if (odd)
@@ -78,7 +87,8 @@ void Site::on_body_end(http::Exchange& exchange) {
 
 Rig::Rig(const Options& options)
     : odd(options.plain ? false : GENERATE(false, true)),
-      engine(options.buffers),
+      own_engine(make_engine(options)),
+      engine(*own_engine),
       loop(*net::Loop::create(engine)),
       limits(options.limits),
       pool(options.blocks, 64),
@@ -91,12 +101,14 @@ Rig::Rig(const Options& options)
                   .exchanges = exchanges,
                   .writer = writer,
                   .heads = &heads,
-                  .lines = &lines},
+                  .lines = &known_lines},
       sessions(environment),
+      protocols(options.lines ? std::vector<http::ProtocolFactory*>{&sessions, &lines}
+                              : std::vector<http::ProtocolFactory*>{&sessions}),
       timers(std::make_unique<worker::ExchangeTimers>(loop->timers(), *this, options.exchanges * 2)),
-      connections(std::make_unique<worker::Connections>(*loop, sessions, environment.memory,
+      connections(std::make_unique<worker::Connections>(*loop, protocols, environment.memory, limits,
                                                         with_transport(options.connections, odd))),
-      acceptor(std::make_unique<worker::Acceptor>(*loop, *connections, Fd(::eventfd(0, EFD_CLOEXEC)), 0)) {
+      acceptor(std::make_unique<worker::Acceptor>(*loop, *connections, engine.listener(), 0)) {
   writer.set_date(TestWorker::kDate);
   if (odd) engine.set_wire([] { return std::make_unique<OddWire>(); });
   if (options.start) acceptor->start();

@@ -1,7 +1,9 @@
-// Rig: a worker's inside without the worker: connections, acceptor and timers on the fake engine, with a
+// Rig: a worker's inside without the worker: connections, acceptor and timers on a staged engine, with a
 // small site. What worker.cc wires together on a thread of its own is wired here so that a test can look at
-// all of it, and take one turn at a time. Destroying it checks that nothing has leaked: no connection,
-// exchange, block, output segment, receive buffer or timer is left.
+// all of it, and take one turn at a time. A test with one runs on the fake engine and on real sockets of both
+// engines of the kernel's, plain and over OddTransport; one that scripts what no kernel does on demand says
+// so in its options. Destroying it checks that nothing has leaked: no connection, exchange, block, output
+// segment, receive buffer or timer is left.
 #pragma once
 
 #include <functional>
@@ -15,6 +17,7 @@
 #include "worker/acceptor.h"
 #include "worker/connection.h"
 #include "worker/exchange_timers.h"
+#include "worker/line_protocol.h"
 
 namespace leat::test {
 
@@ -48,6 +51,10 @@ class Rig final : public net::LoopClient, public http::WorkerContext, public wor
     size_t exchanges = 1024;
     bool start = true;   // accept at once
     bool plain = false;  // over plain sockets alone; otherwise a test runs once more over OddTransport
+    // On the fake engine alone: the test has it fail, run out of buffers, complete a send in part or keep
+    // bytes of two calls apart.
+    bool scripted = false;
+    bool lines = false;  // LineProtocol is spoken as well
   };
   Rig() : Rig(Options{}) {}
   explicit Rig(const Options& options);
@@ -65,7 +72,10 @@ class Rig final : public net::LoopClient, public http::WorkerContext, public wor
   const bool odd;  // over OddTransport
   // What may be sealed and not have left yet, beside what the session holds.
   [[nodiscard]] size_t sealed_bytes() const { return odd ? transport::Transport::kMostSealed * 5 / 4 : 0; }
-  FakeEngine engine;
+  const std::unique_ptr<StagedEngine> own_engine;
+  StagedEngine& engine;
+  // Where Options::scripted is.
+  [[nodiscard]] FakeEngine& script() { return dynamic_cast<FakeEngine&>(engine); }
   std::unique_ptr<net::Loop> loop;
   Site site;
   http::Limits limits;
@@ -74,9 +84,12 @@ class Rig final : public net::LoopClient, public http::WorkerContext, public wor
   http::ExchangePool exchanges;
   http1::Writer writer{"leat"};
   http::KnownHeads heads;
-  http1::KnownLines lines;
+  http1::KnownLines known_lines;
   http1::Environment environment;
   http1::Sessions sessions;
+  LineEnvironment line_environment{*this, site, {pool, segments}, exchanges};
+  LineProtocols lines{line_environment};
+  std::vector<http::ProtocolFactory*> protocols;
   std::unique_ptr<worker::ExchangeTimers> timers;
   std::unique_ptr<worker::Connections> connections;
   std::unique_ptr<worker::Acceptor> acceptor;

@@ -199,8 +199,8 @@ TEST_CASE("soak: thousands of random connections over a misbehaving engine are a
   std::mt19937 random(seed);
   for (int round = 0; round < 40; ++round) {
     INFO("round " << round);
-    Rig rig(Rig::Options{.buffers = static_cast<uint32_t>(1 + random() % 20)});
-    rig.engine.misbehave(static_cast<unsigned>(random()));
+    Rig rig(Rig::Options{.buffers = static_cast<uint32_t>(1 + random() % 20), .scripted = true});
+    rig.script().misbehave(static_cast<unsigned>(random()));
     std::vector<std::unique_ptr<Client>> clients;
     std::vector<Client*> active;
     while (clients.size() < 100 || !active.empty()) {

@@ -2,6 +2,8 @@
 // That requests notice nothing of it is shown by the other tests of connections, which run over one as well.
 #include <sys/eventfd.h>
 
+#include <array>
+
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
@@ -34,7 +36,8 @@ struct RealStage final : net::LoopClient {
     harness.worker.now_ms = loop->now_ms();
     worker::ConnectionOptions options;
     if (odd) options.listeners.push_back({.transport = [] { return std::make_unique<OddTransport>(); }});
-    connections = std::make_unique<worker::Connections>(*loop, sessions, harness.environment.memory, options);
+    connections = std::make_unique<worker::Connections>(*loop, spoken, harness.environment.memory,
+                                                        harness.limits, options);
     connections->open(std::move(pair.near));
   }
   ~RealStage() override {
@@ -65,6 +68,7 @@ struct RealStage final : net::LoopClient {
   Site site;
   HttpHarness harness{site};
   http1::Sessions sessions{harness.environment};
+  const std::array<http::ProtocolFactory*, 1> spoken{&sessions};
   net::Pair pair = net::socket_pair();
   OddPeer peer;
   std::unique_ptr<net::Engine> engine;
@@ -238,7 +242,7 @@ TEST_CASE("transport: one that is turned away is told so behind its handshake") 
 
 TEST_CASE("transport: each listening socket has its own, or none") {
   Rig rig(odd_options());
-  worker::Acceptor plain(*rig.loop, *rig.connections, Fd(::eventfd(0, EFD_CLOEXEC)), 1, {}, 1);
+  worker::Acceptor plain(*rig.loop, *rig.connections, rig.engine.listener(), 1, {}, 1);
   rig.shared = &plain;
   plain.start();
   rig.acceptor->stop();
