@@ -46,6 +46,7 @@
 #include "server/process/last_words.h"
 #include "server/process/proven.h"
 #include "server/process/supervisor.h"
+#include "server/process/upgrade.h"
 #include "server/static_plugins.h"
 #include "worker/address_counts.h"
 
@@ -188,6 +189,9 @@ bool says_the_same(const Source& source, const config::Overrides& overrides) {
   return now.text() == source.files.text();
 }
 
+// For another process to start and tell of it, beside loading.
+constexpr uint32_t kUpgradeMoreMs = 10'000;
+
 Control::Options control_options(const Command& command, const config::Settings& running,
                                  plugin::PluginLibraries& libraries, OwnMetrics& own, LifeSigns* signs,
                                  Proven& proven, Source source) {
@@ -248,14 +252,28 @@ Control::Options control_options(const Command& command, const config::Settings&
                              idle, idle == 1 ? "" : "s", idle == 1 ? "s" : "");
   };
   options.watched = command.watched;
+  options.upgrade_timeout_ms = running.load_timeout_ms + 2 * kUpgradeMoreMs;
+  if (signs == nullptr) {
+    options.upgrade = []() -> std::expected<void, std::string> {
+      return std::unexpected("it takes a supervisor: server.supervise = true, and no --no-supervise");
+    };
+    return options;
+  }
+  const auto failed_before = std::make_shared<uint32_t>(0);
+  options.upgrade = [signs, failed_before]() -> std::expected<void, std::string> {
+    *failed_before = signs->failed_upgrades;
+    if (::kill(::getppid(), SIGUSR2) == 0) return {};
+    return std::unexpected(fmt::format("the supervisor cannot be told: {}", std::strerror(errno)));
+  };
+  options.upgrade_failed = [signs, failed_before] { return signs->failed_upgrades != *failed_before; };
   return options;
 }
 
 // Loads everything and serves. `settings` and `sockets` are those of the supervisor, which a restart must not
 // change; null in one process.
 int serve(const Command& command, const config::Settings* settings, ListeningSockets& sockets,
-          const ServingStart& start, plugin::PluginLibraries& libraries, std::optional<HangWatch>& hangs,
-          Proven& proven) {
+          InheritedSockets& inherited, UpgradeChannel& former, const ServingStart& start,
+          plugin::PluginLibraries& libraries, std::optional<HangWatch>& hangs, Proven& proven) {
   report_crashes(start.signs != nullptr ? &start.signs->words : own_words());
   libraries.commons().title_made = note_title;
   if (!hangs)
@@ -309,19 +327,23 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
                           {.drain_timeout_ms = loaded->settings.worker.drain_timeout_ms,
                            .handover_timeout_ms = loaded->settings.handover_timeout_ms},
                           &own.requests());
-  Control control(
-      control_options(command, loaded->settings, libraries, own, start.signs, proven, std::move(source)),
-      generations);
+  Control::Options controls =
+      control_options(command, loaded->settings, libraries, own, start.signs, proven, std::move(source));
+  controls.takes_over = former.is_there();
+  controls.serves = [&former] { former.tell_that_it_serves(); };
+  Control control(std::move(controls), generations);
   int code = kExitFailure;
   if (const auto opened = control.open(); !opened) {
     log::error("cannot listen for admin commands on {}: {}", control.socket(), opened.error().text());
   } else if (settings != nullptr ||
-             sockets.open(config::listening_sockets(loaded->settings), loaded->workers)) {
+             sockets.open(config::listening_sockets(loaded->settings), loaded->workers, inherited)) {
     options.worker.connections.listeners = listener_options(loaded->settings, sockets);
     options.hooks.thread = [](uint32_t worker) { give_crash_stack(static_cast<int>(worker)); };
     options.hooks.start = [&generations](uint32_t worker) { return generations.start_worker(worker); };
     options.hooks.stop = [&generations](uint32_t worker) { generations.stop_worker(worker); };
     options.serving = start.signs != nullptr ? &start.signs->serving : nullptr;
+    options.replaced = start.signs != nullptr ? &start.signs->replaced : nullptr;
+    if (former.is_there()) options.takes_over_as = start.signs != nullptr ? ::getppid() : ::getpid();
     options.hangs = &*hangs;
     code = run_daemon(options, sockets, generations.services(), control);
   }
@@ -334,25 +356,35 @@ int run(const Command& command) {
   plugin::PluginLibraries libraries(static_plugins());
   // Before any thread exists: plugins may start some, and all must inherit the mask.
   block_signals();
+  InheritedSockets inherited = InheritedSockets::from_environment();
+  UpgradeChannel former = UpgradeChannel::from_environment();
+  const bool takes_over = former.is_there();
+  if (takes_over && !former.receive(inherited)) {
+    log::error("the daemon that this one is to take over from did not pass its sockets");
+    return kExitFailure;
+  }
   ListeningSockets sockets;
   Proven proven;
   auto [config, diagnostics] = config::load(command.file, command.overrides);
   // What is wrong with the configuration is said where it is loaded with all its plugins.
   if (!config || !command.supervise || !config->settings.supervision.on)
-    return serve(command, nullptr, sockets, {}, libraries, hangs, proven);
+    return serve(command, nullptr, sockets, inherited, former, {}, libraries, hangs, proven);
   make_absolute(*config, command.folder);
   // A restart and a reload read a file that may have changed; there are sockets for this many workers.
   config::Settings settings = config->settings;
   settings.workers = worker_count(settings);
   Command own = command;
   own.overrides.workers = std::to_string(settings.workers);
-  if (!sockets.open(config::listening_sockets(settings), settings.workers)) return kExitFailure;
+  if (!sockets.open(config::listening_sockets(settings), settings.workers, inherited)) return kExitFailure;
   if (const auto opened = proven.open(); !opened) {
     log::error("what is served cannot be kept for a restart after a crash: {}", opened.error().text());
     return kExitFailure;
   }
-  return supervise(settings.supervision, sockets, [&](const ServingStart& start) {
-    return serve(own, &settings, sockets, start, libraries, hangs, proven);
+  UpgradeOptions upgrades{.invocation = command.invocation,
+                          .within_ms = settings.load_timeout_ms + kUpgradeMoreMs,
+                          .takes_over = takes_over};
+  return supervise(settings.supervision, sockets, std::move(upgrades), [&](const ServingStart& start) {
+    return serve(own, &settings, sockets, inherited, former, start, libraries, hangs, proven);
   });
 }
 
@@ -479,6 +511,8 @@ int execute(const Command& command) {
       return run_plugin(command);
     case Command::Kind::Reload:
       return tell_daemon(command, "reload");
+    case Command::Kind::Upgrade:
+      return tell_daemon(command, "upgrade");
     case Command::Kind::Metrics:
       return tell_daemon(command, "metrics");
     case Command::Kind::CacheStatistics:
@@ -511,7 +545,8 @@ int execute(const Command& command) {
 int main(int count, char** arguments) {
   leat::server::fill_standard_descriptors();
   leat::keep_standard_error();
-  const auto command = leat::server::parse_command_line(count, arguments);
+  auto command = leat::server::parse_command_line(count, arguments);
+  if (command) command->invocation = leat::server::Invocation::of_this_process(count, arguments);
   const int code = command ? leat::server::execute(*command) : command.error();
   leat::server::exit_is_fine();
   return code;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/block_pool.h"
+#include "base/fd.h"
 #include "base/metrics.h"
 #include "http/limits.h"
 #include "net/engine_choice.h"
@@ -32,6 +33,14 @@ struct ListenerOptions {
   // Makes what lies between such a socket and its protocol. On the worker's thread; nothing: plain sockets.
   std::function<std::unique_ptr<transport::Transport>()> transport;
   uint32_t handshake_timeout_ms = 10'000;
+};
+
+// A socket that a worker accepts on.
+struct AcceptingSocket {
+  Fd fd;
+  uint32_t number = 0;  // of its ListenerOptions
+  // All workers have a descriptor of this one socket, and the kernel spreads no clients over them.
+  bool shared = false;
 };
 
 struct ConnectionOptions {
@@ -72,7 +81,7 @@ struct WorkerOptions {
   size_t memory_bytes = size_t{512} << 20;  // of requests and answers in transit
   size_t blocks_kept = 256;                 // recycled without the allocator: 4 MiB
   uint64_t drain_timeout_ms = 30'000;
-  uint64_t drain_idle_ms = 2'000;  // of a connection without a request, when draining
+  uint64_t drain_idle_ms = 2'000;       // of a connection without a request, when draining
   std::string server_name = "leat";     // empty: no Server field
   bool known_heads = true;              // recognise heads and header lines that come again
   uint64_t stall_warning_ms = 5;        // a turn that takes longer is logged; 0: never

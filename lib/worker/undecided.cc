@@ -1,5 +1,7 @@
 #include "worker/undecided.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace leat::worker {
@@ -30,8 +32,10 @@ void Undecided::deadline_passed() {
 }
 
 // Between two requests, as it were: nothing was asked for. What has begun goes on.
-void Undecided::drain() {
-  if (first_.empty()) end();
+void Undecided::drain(uint64_t idle_until_ms) {
+  if (!first_.empty()) return;
+  deadline_ms_ = std::min(deadline_ms_, idle_until_ms);
+  deadline_passed();
 }
 
 void Undecided::disconnect() {

@@ -38,7 +38,7 @@ class Undecided final : public http::Protocol {
   void resume(http::Exchange&, http::WorkerContext::Resume, void*) override;
   void take_turn() override {}
   void deadline_passed() override;
-  void drain() override;
+  void drain(uint64_t idle_until_ms) override;
   void give_up_input() override { disconnect(); }
   void turn_away() override { turned_away_ = true; }
   [[nodiscard]] bool wants_input() const override { return !finished_; }

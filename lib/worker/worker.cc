@@ -45,6 +45,7 @@ constexpr uint64_t kStuckNs = 100'000'000;
 // Workers that wait for the clients of a unix socket: all of them are woken for each. One alone might not
 // turn for a while; with hundreds, most would wake for nothing.
 constexpr uint32_t kShareListener = 4;
+constexpr uint64_t kLastLookMs = 10;
 
 }  // namespace
 
@@ -76,10 +77,17 @@ Worker::DrainDeadline::DrainDeadline(Worker& worker)
       }),
       owner(worker) {}
 
+Worker::LastLook::LastLook(Worker& worker)
+    : net::Timer([](net::Timer& timer) {
+        Worker& drained = static_cast<LastLook&>(timer).owner;
+        if (drained.connections_->count() == 0) drained.loop_->stop();
+      }),
+      owner(worker) {}
+
 Worker::Tidy::Tidy(Worker& worker)
     : net::Timer([](net::Timer& timer) { static_cast<Tidy&>(timer).owner.tidy(); }), owner(worker) {}
 
-Worker::Worker(WorkerOptions options, std::vector<Fd> listeners, http::Service& service,
+Worker::Worker(WorkerOptions options, std::vector<AcceptingSocket> listeners, http::Service& service,
                const std::vector<std::unique_ptr<Worker>>& fleet, Hooks hooks)
     : options_(std::move(options)),
       listeners_(std::move(listeners)),
@@ -100,6 +108,7 @@ Worker::Worker(WorkerOptions options, std::vector<Fd> listeners, http::Service& 
              .heads = options_.known_heads ? &heads_ : nullptr,
              .lines = options_.known_heads ? &lines_ : nullptr},
       sessions_(http1_),
+      last_look_(*this),
       tidy_(*this) {
   if (options_.memory_watch != nullptr) options_.memory_watch->watch({&blocks_, &exchanges_});
 }
@@ -141,18 +150,16 @@ Expected<std::string> Worker::build() {
   update_date();
   if (hooks_.start && !hooks_.start(options_.index))
     return std::unexpected(Error{"a plugin refused to start"});
-  for (uint32_t number = 0; number < listeners_.size(); ++number) {
-    Fd& listener = listeners_[number];
-    const auto address = net::local_address(listener.get());
+  for (AcceptingSocket& listener : listeners_) {
     Acceptor::HandOn hand_on;
-    if (fleet_.size() > 1 && address && address->kind == net::Address::Kind::Unix) {
+    if (fleet_.size() > 1 && listener.shared) {
       if (options_.index >= kShareListener) continue;
-      hand_on = [this, number](Fd fd) { this->hand_on(std::move(fd), number); };
+      hand_on = [this, number = listener.number](Fd fd) { this->hand_on(std::move(fd), number); };
     }
-    accepting_on_.push_back(listener.get());
-    acceptors_.push_back(std::make_unique<Acceptor>(*loop_, *connections_, std::move(listener),
+    accepting_on_.push_back(listener.fd.get());
+    acceptors_.push_back(std::make_unique<Acceptor>(*loop_, *connections_, std::move(listener.fd),
                                                     static_cast<uint32_t>(acceptors_.size()),
-                                                    std::move(hand_on), number));
+                                                    std::move(hand_on), listener.number));
   }
   listeners_.clear();
   accepting_ = true;
@@ -184,6 +191,7 @@ void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
   loop_->run(*this);
 
   serving_ = false;
+  ending_ = true;
   accepting_ = false;
   for (const auto& acceptor : acceptors_) acceptor->stop();
   connections_->abandon_all();  // which ends the exchanges, and with them their fetches
@@ -200,6 +208,7 @@ void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
   if (hooks_.stop) hooks_.stop(options_.index);
   acceptors_.clear();
   loop_->timers().stop(*drain_deadline_);
+  loop_->timers().stop(last_look_);
   loop_->timers().stop(tidy_);
   self_requests_.reset();
   connections_.reset();
@@ -228,7 +237,8 @@ void Worker::stop() { loop_->stop(); }
 void Worker::hand_on(Fd fd, uint32_t listener) {
   const uint32_t turn = fleet_.front()->next_.fetch_add(1, std::memory_order_relaxed);
   Worker* taker = this;
-  for (size_t i = 0; i < fleet_.size(); ++i) {
+  // When one drains all do, and the others may be at their end.
+  for (size_t i = 0; i < fleet_.size() && !draining_; ++i) {
     Worker& candidate = *fleet_[(turn + i) % fleet_.size()];
     if (&candidate != this && !candidate.takes_connections()) continue;
     taker = &candidate;
@@ -246,7 +256,7 @@ void Worker::hand_on(Fd fd, uint32_t listener) {
     auto& self = static_cast<HandedOn&>(base);
     Worker& worker = *self.worker;
     // One that has been told to stop in the meantime refuses it, as a closed listener would.
-    if (worker.connections_ != nullptr && worker.serving_.load(std::memory_order_relaxed))
+    if (worker.connections_ != nullptr && !worker.ending_)
       worker.connections_->open(std::move(self.fd), self.listener);
     delete &self;
   };
@@ -384,8 +394,8 @@ void Worker::on_turn_end() {
   client_->on_turn_end();
   if (!draining_) {
     for (const auto& acceptor : acceptors_) acceptor->on_turn_end();
-  } else if (connections_->count() == 0) {
-    loop_->stop();
+  } else if (connections_->count() == 0 && !last_look_.running()) {
+    loop_->timers().start(last_look_, loop_->now_ms() + (fleet_.size() > 1 ? kLastLookMs : 0));
   }
   stalls_.turn_ends(loop_->now_ns());
 }

@@ -45,7 +45,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   };
 
   // `service` and `fleet` (all workers, by index) must outlive the worker.
-  Worker(WorkerOptions options, std::vector<Fd> listeners, http::Service& service,
+  Worker(WorkerOptions options, std::vector<AcceptingSocket> listeners, http::Service& service,
          const std::vector<std::unique_ptr<Worker>>& fleet, Hooks hooks);
   ~Worker() override;
 
@@ -103,6 +103,12 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
     Worker& owner;
   };
 
+  // For clients that another worker has handed on before it knew that this one drains.
+  struct LastLook : net::Timer {
+    explicit LastLook(Worker& owner);
+    Worker& owner;
+  };
+
   // Looks once a second, as long as there is anything to give back after a busy time.
   struct Tidy : net::Timer {
     explicit Tidy(Worker& owner);
@@ -120,7 +126,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   void update_date();
 
   WorkerOptions options_;
-  std::vector<Fd> listeners_;
+  std::vector<AcceptingSocket> listeners_;
   http::Service& service_;
   const std::vector<std::unique_ptr<Worker>>& fleet_;
   Hooks hooks_;
@@ -143,6 +149,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   std::unique_ptr<SelfRequests> self_requests_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::unique_ptr<DrainDeadline> drain_deadline_;
+  LastLook last_look_;
   Tidy tidy_;
   size_t returned_ = 0;    // of blocks_, when it was looked at last
   size_t given_back_ = 0;  // ... and when the allocator was asked last
@@ -150,6 +157,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   std::array<char, kHttpDateSize> date_{};
   uint64_t next_date_ns_ = 0;
   bool draining_ = false;
+  bool ending_ = false;  // takes nothing any more
   std::vector<int> accepting_on_;        // listening sockets, which are its own ...
   std::atomic<bool> accepting_ = false;  // ... as long as this holds
 

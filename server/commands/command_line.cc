@@ -96,6 +96,11 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
   takes_socket(add("reload",
                    "Make the daemon read its configuration and plugins again; status 1 if it cannot",
                    Command::Kind::Reload));
+  takes_socket(
+      add("upgrade",
+          "Have a new process, of what is installed by now, take over from the daemon without losing a "
+          "request; status 1 if it cannot, and the daemon goes on",
+          Command::Kind::Upgrade));
   takes_socket(add("metrics",
                    "Show the metrics of the daemon and its plugins, in the text format of Prometheus",
                    Command::Kind::Metrics));

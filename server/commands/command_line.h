@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "server/commands/plugin_new.h"
+#include "server/process/upgrade.h"
 
 namespace leat::server {
 
@@ -16,6 +17,7 @@ struct Command {
     Check,
     Routes,
     Reload,
+    Upgrade,
     Metrics,
     Purge,
     CacheStatistics,
@@ -40,6 +42,7 @@ struct Command {
   std::string purge;  // the admin command's arguments
   std::string code;
   NewPlugin new_plugin;
+  Invocation invocation;  // of this process
 };
 
 // The command, or the exit code after help or a complaint was printed.

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -111,8 +112,14 @@ Control::~Control() {
 Expected<void> Control::open() {
   if (options_.socket.path.empty()) return {};
   // An operator who waits for its turn must find room behind many that do not.
-  auto socket =
-      net::listen_on({.kind = net::Address::Kind::Unix, .host = options_.socket.path}, {.unix_mode = 0660});
+  const std::string& path = options_.socket.path;
+  const std::string own = options_.takes_over ? path + ".next" : path;
+  auto socket = net::listen_on({.kind = net::Address::Kind::Unix, .host = own}, {.unix_mode = 0660});
+  if (socket && own != path && ::rename(own.c_str(), path.c_str()) != 0) {
+    const int reason = errno;
+    ::unlink(own.c_str());
+    socket = std::unexpected(Error{"rename", reason});
+  }
   if (!socket) {
     if (!options_.socket.by_rule) return std::unexpected(socket.error());
     log::warn("there will be no admin commands: cannot listen on {}: {}", options_.socket.path,
@@ -126,6 +133,7 @@ Expected<void> Control::open() {
 
 void Control::on_serving(Generations::Workers workers) {
   options_.proven();
+  options_.serves();
   workers_ = workers;
   thread_ = std::jthread([this](const std::stop_token& stopping) { run(stopping); });
 }
@@ -133,6 +141,10 @@ void Control::on_serving(Generations::Workers workers) {
 void Control::on_reload() {
   reload_wanted_ = true;
   wake();
+}
+
+void Control::on_upgrade() {
+  if (const auto asked = options_.upgrade(); !asked) log::error("no upgrade: {}", asked.error());
 }
 
 void Control::on_draining(uint64_t deadline_ms, std::function<void()> begin) {
@@ -268,6 +280,7 @@ Control::Answer Control::execute(std::string_view command, const std::stop_token
     if (stopping.stop_requested()) return {false, "the daemon is stopping\n"};
     return reload("an operator asked for it", stopping);
   }
+  if (command == "upgrade") return upgrade(stopping);
   if (command == "plugins")
     return {true, generations_.describe_text(workers_, stopping) + options_.plugin_remarks()};
   if (command == "plugins json") return {true, generations_.describe_json(workers_, stopping)};
@@ -296,6 +309,22 @@ Control::Answer Control::purge(std::string_view arguments) const {
   const std::string_view wrong = options_.purge(kind->second, arguments, how == "hard");
   if (!wrong.empty()) return {false, fmt::format("cannot purge `{}`: {}\n", arguments, wrong)};
   return {true, ""};
+}
+
+// This process is told to stop when it has succeeded.
+Control::Answer Control::upgrade(const std::stop_token& stopping) {
+  if (stopping.stop_requested()) return {false, "the daemon is stopping\n"};
+  if (const auto asked = options_.upgrade(); !asked) return {false, asked.error() + "\n"};
+  constexpr std::chrono::milliseconds kStep(20);
+  const uint64_t until = monotonic_ms() + options_.upgrade_timeout_ms;
+  while (monotonic_ms() < until) {
+    if (stopping.stop_requested())
+      return {true, "another process serves, this one answers what it has begun\n"};
+    if (options_.upgrade_failed())
+      return {false, "the new process did not come to serve, this one goes on: what it said is on stderr\n"};
+    std::this_thread::sleep_for(kStep);
+  }
+  return {false, "the new process is not known to serve yet\n"};
 }
 
 Control::Answer Control::reload(std::string_view why, const std::stop_token& stopping) {

@@ -6,6 +6,7 @@
 //   admin socket   one line in, then an answer up to the end of the stream: "ok" or "failed" on a line of its
 //                  own, and text
 //     reload             read the configuration and the plugins anew
+//     upgrade            start the program anew, and end when that serves
 //     plugins [json]     the generations and their plugins
 //     purge soft|hard target|folder|tag|all [NAME]
 //                       the response cache: see cache::ResponseCache::purge
@@ -58,6 +59,13 @@ class Control final : public DaemonClient {
     std::function<std::string()> metrics;
     // cache::ResponseCache::purge.
     std::function<std::string_view(cache::PurgeBy by, std::string_view what, bool hard)> purge;
+    // Has another daemon take over: asks for it, and tells whether it has failed.
+    std::function<std::expected<void, std::string>()> upgrade;
+    std::function<bool()> upgrade_failed = [] { return false; };
+    uint32_t upgrade_timeout_ms = 60'000;
+    bool takes_over = false;  // the socket's name is another daemon's as yet
+    // It serves, and that is known.
+    std::function<void()> serves = [] {};
     // What a reload has loaded serves, as that generation.
     std::function<void(uint64_t)> replaced = [](uint64_t) {};
     // What was loaded last serves.
@@ -84,6 +92,7 @@ class Control final : public DaemonClient {
   // Starts the thread.
   void on_serving(Generations::Workers workers) override;
   void on_reload() override;
+  void on_upgrade() override;
   // Tells the plugins. No reload begins from here on, and one under way is given up.
   void on_draining(uint64_t deadline_ms, std::function<void()> begin) override;
   void on_stopping() override;
@@ -110,6 +119,7 @@ class Control final : public DaemonClient {
   void answer(Client& client, const std::stop_token& stopping);
   Answer execute(std::string_view command, const std::stop_token& stopping);
   [[nodiscard]] Answer purge(std::string_view arguments) const;
+  Answer upgrade(const std::stop_token& stopping);
   Answer reload(std::string_view why, const std::stop_token& stopping);
   std::string check(const std::stop_token& stopping);
 

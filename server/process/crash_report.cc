@@ -39,7 +39,7 @@ std::atomic<pid_t> reporter = 0;  // the thread whose crash is reported
 constinit thread_local std::string_view loading;
 constinit thread_local int own_worker = -1;
 // What is done on these stays what it was before any plugin was loaded.
-constexpr int kOthers[] = {SIGPIPE, SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1};
+constexpr int kOthers[] = {SIGPIPE, SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 std::array<struct sigaction, std::size(kOthers)> on_others;
 std::atomic<pid_t> loading_thread = 0;
 std::atomic<pid_t> hanging_thread = 0;  // which end_for_hanging() has asked for its report

@@ -55,7 +55,7 @@ void fit_connections(worker::ConnectionOptions& options, uint32_t workers) {
 class Fleet {
  public:
   Fleet(const DaemonOptions& options, std::span<http::Service* const> services,
-        std::vector<std::vector<Fd>> listeners)
+        std::vector<std::vector<worker::AcceptingSocket>> listeners)
       : ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), hangs_(options.hangs) {
     const std::vector<int> cpus = usable_cpus();
     worker::ConnectionOptions connections = options.worker.connections;
@@ -136,7 +136,7 @@ class Fleet {
   std::vector<uint32_t> failed_;
 };
 
-constexpr int kDaemonSignals[] = {SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1};
+constexpr int kDaemonSignals[] = {SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
 // What ends the process when a worker does not come back that was told to stop, or when what plugins do at
 // their end takes longer.
@@ -163,6 +163,9 @@ class Watch {
       case SIGHUP:
         client_.on_reload();
         break;
+      case SIGUSR2:
+        client_.on_upgrade();
+        break;
       case SIGINT:
         stop();
         break;
@@ -188,11 +191,11 @@ class Watch {
     } else if (drain_at_ms_ != UINT64_MAX) {
       next = drain_at_ms_ - now;
     }
-    if (stopping_) {
+    if (stopping_ && speaks_) {
       next = std::min(next, kTellMs);
       notify_manager(fmt::format("EXTEND_TIMEOUT_USEC={}", kPatienceMs * 1000));
     }
-    if (watchdog_ms_ != 0) {
+    if (watchdog_ms_ != 0 && speaks_) {
       next = std::min(next, std::max<uint64_t>(watchdog_ms_ / 4, 1));
       if (fleet_.turns(watchdog_ms_ / 4)) notify_manager("WATCHDOG=1");
     }
@@ -203,7 +206,8 @@ class Watch {
   void announce() {
     if (stopping_) return;
     stopping_ = true;
-    notify_manager("STOPPING=1");
+    speaks_ = options_.replaced == nullptr || !*options_.replaced;
+    if (speaks_) notify_manager("STOPPING=1");
   }
   void stop() {
     announce();
@@ -214,8 +218,9 @@ class Watch {
   void drain() {
     announce();
     log::info("draining: requests in flight are finished, new connections refused");
-    notify_manager(
-        fmt::format("STATUS=draining for {} s at most", (options_.worker.drain_timeout_ms + 999) / 1000));
+    if (speaks_)
+      notify_manager(
+          fmt::format("STATUS=draining for {} s at most", (options_.worker.drain_timeout_ms + 999) / 1000));
     drain_at_ms_ = monotonic_ms() + kTellPluginsMs;
     must_end_within(kTellPluginsMs + options_.worker.drain_timeout_ms + kWorkersEndMs);
     client_.on_draining(monotonic_ms() + options_.worker.drain_timeout_ms, [this] { fleet_.drain(); });
@@ -226,6 +231,7 @@ class Watch {
   DaemonClient& client_;
   const uint64_t watchdog_ms_;
   bool stopping_ = false;
+  bool speaks_ = true;  // with the service manager
   uint64_t drain_at_ms_ = UINT64_MAX;
 };
 
@@ -281,7 +287,9 @@ int run_daemon(const DaemonOptions& options, ListeningSockets& sockets,
                                {signals.get(), fleet.ended_fd()});
   if (options.hangs != nullptr) options.hangs->serves();
   client.on_serving(fleet.workers());
-  notify_manager("READY=1");
+  const std::string main =
+      options.takes_over_as != 0 ? fmt::format("MAINPID={}\n", options.takes_over_as) : std::string();
+  notify_manager(main + "READY=1\nSTATUS=serving");
   Watch watch(options, fleet, client);
   while (!fleet.all_ended()) {
     pollfd events[] = {{signals.get(), POLLIN, 0}, {fleet.ended_fd(), POLLIN, 0}};

@@ -5,6 +5,7 @@
 //   INT          stop at once, as does a second TERM or QUIT
 //   USR1         reopen the log file
 //   HUP          its client is told to reload
+//   USR2         its client is told to have another daemon take over
 //
 // A worker that does not come back then, because a handler does not, cannot hold it: the process ends itself,
 // and says who it was.
@@ -35,7 +36,11 @@ struct DaemonOptions {
   worker::WorkerOptions worker;  // index and cpu are filled in for each
   worker::Worker::Hooks hooks;
   std::atomic<bool>* serving = nullptr;  // set once all workers serve; may be null
-  HangWatch* hangs = nullptr;            // is told of that, and of the time to end; may be null
+  // Another daemon has taken over: this one's end is not the service's. May be null.
+  const std::atomic<bool>* replaced = nullptr;
+  pid_t takes_over_as =
+      0;  // it is one that takes over, and the manager's main process is this one from now on
+  HangWatch* hangs = nullptr;  // is told of that, and of the time to end; may be null
 };
 
 // Who is told how far the daemon is. On the main thread; nothing may block.
@@ -44,6 +49,7 @@ class DaemonClient {
   virtual ~DaemonClient() = default;
   virtual void on_serving(std::span<const std::unique_ptr<worker::Worker>> workers) = 0;  // all of them serve
   virtual void on_reload() = 0;                                                           // HUP
+  virtual void on_upgrade() = 0;                                                          // USR2
   // TERM: requests under way have until `deadline_ms` (CLOCK_MONOTONIC). `begin` has the workers drain, which they do
   // anyway after a moment. It may be called on any thread, until on_stopped().
   virtual void on_draining(uint64_t deadline_ms, std::function<void()> begin) = 0;

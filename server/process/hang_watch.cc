@@ -77,7 +77,7 @@ void HangWatch::run() {
     signalfd_siginfo info{};
     while (signals && ::read(signals.get(), &info, sizeof info) == sizeof info) {
       later.push_back(static_cast<int>(info.ssi_signo));
-      if (info.ssi_signo == SIGHUP || info.ssi_signo == SIGUSR1) continue;
+      if (info.ssi_signo == SIGHUP || info.ssi_signo == SIGUSR1 || info.ssi_signo == SIGUSR2) continue;
       stop_at_ms = std::min(stop_at_ms, monotonic_ms() + (one_serves_ ? kHandOverMs : 0));
     }
   }

@@ -28,8 +28,13 @@ constexpr uint64_t kFirstDelayMs = 100;
 
 class Supervisor {
  public:
-  Supervisor(const config::Settings::Supervision& options, ListeningSockets& sockets, LifeSigns& signs)
-      : options_(options), sockets_(sockets), signs_(signs), signals_(daemon_signals()) {
+  Supervisor(const config::Settings::Supervision& options, ListeningSockets& sockets, UpgradeOptions upgrades,
+             LifeSigns& signs)
+      : options_(options),
+        sockets_(sockets),
+        upgrades_(std::move(upgrades)),
+        signs_(signs),
+        signals_(daemon_signals()) {
     start_.signs = &signs;
     sigaddset(&signals_, SIGCHLD);
   }
@@ -83,9 +88,13 @@ class Supervisor {
     for (;;) {
       int status = 0;
       if (::waitpid(child, &status, WNOHANG) == child) return status;
-      siginfo_t info{};
-      const int signal = ::sigwaitinfo(&signals_, &info);
+      const int signal = wait_for_signal();
+      if (upgrade_) look_at_upgrade(child);
       if (signal < 0 || signal == SIGCHLD) continue;
+      if (signal == SIGUSR2) {
+        begin_upgrade();
+        continue;
+      }
       if (ends(signal)) {
         stopping_ = true;
         sockets_.close();  // first: what connects after the child has looked for the last time is refused
@@ -94,11 +103,56 @@ class Supervisor {
     }
   }
 
+  // Below 0 when it is time to look at an upgrade.
+  int wait_for_signal() const {
+    if (!upgrade_) return ::sigwaitinfo(&signals_, nullptr);
+    constexpr timespec kStep{.tv_sec = 0, .tv_nsec = 20'000'000};
+    return ::sigtimedwait(&signals_, nullptr, &kStep);
+  }
+
+  void begin_upgrade() {
+    if (upgrade_ || stopping_) return;
+    log::info("upgrading: {} is started and takes over", upgrades_.invocation.program);
+    auto started = Upgrade::start(upgrades_.invocation, sockets_.to_pass());
+    if (!started) return fail_upgrade("could not be started: " + started.error().text());
+    upgrade_.emplace(std::move(*started));
+    upgrade_until_ms_ = monotonic_ms() + upgrades_.within_ms;
+  }
+
+  void look_at_upgrade(pid_t child) {
+    switch (upgrade_->look()) {
+      case Upgrade::State::Starting:
+        if (monotonic_ms() < upgrade_until_ms_) return;
+        upgrade_->give_up();
+        [[fallthrough]];
+      case Upgrade::State::Failed:
+        fail_upgrade(upgrade_->why());
+        upgrade_.reset();
+        return;
+      case Upgrade::State::Serves:
+        log::info("process {} has taken over: this one answers what it has begun, and ends", upgrade_->pid());
+        upgrade_.reset();
+        signs_.replaced = true;
+        stopping_ = true;
+        sockets_.disown();
+        ::kill(child, SIGTERM);
+    }
+  }
+  void fail_upgrade(std::string_view why) {
+    log::error("the upgrade has failed, this process goes on: the new one {}", why);
+    ++signs_.failed_upgrades;
+  }
+
   static bool ends(int signal) { return signal == SIGTERM || signal == SIGQUIT || signal == SIGINT; }
 
   // The exit code, or nothing when another child shall follow.
   std::optional<int> judge(int status) {
     const bool crashed = WIFSIGNALED(status) || !signs_.ended;
+    if (upgrades_.takes_over && !has_served_ && !signs_.serving) {
+      log::error("the process that was to take over {}",
+                 crashed ? judge_end(status, signs_.words).how : "could not start");
+      return kExitFailure;
+    }
     if (!crashed && (!restarting_ || stopping_ || signs_.serving)) return WEXITSTATUS(status);
     if (signs_.pardoned.exchange(false)) start_.quarantined.clear();
     const auto [how, plugin] =
@@ -155,6 +209,9 @@ class Supervisor {
 
   const config::Settings::Supervision& options_;
   ListeningSockets& sockets_;
+  UpgradeOptions upgrades_;
+  std::optional<Upgrade> upgrade_;  // under way
+  uint64_t upgrade_until_ms_ = 0;
   LifeSigns& signs_;
   sigset_t signals_;
   ServingStart start_;
@@ -175,9 +232,10 @@ LifeSigns* make_life_signs() {
 }
 
 int supervise(const config::Settings::Supervision& options, ListeningSockets& sockets,
-              const std::function<int(const ServingStart&)>& serve) {
+              UpgradeOptions upgrades, const std::function<int(const ServingStart&)>& serve) {
   LifeSigns* signs = make_life_signs();
-  return signs == nullptr ? kExitFailure : Supervisor(options, sockets, *signs).run(serve);
+  return signs == nullptr ? kExitFailure
+                          : Supervisor(options, sockets, std::move(upgrades), *signs).run(serve);
 }
 
 }  // namespace leat::server

@@ -5,6 +5,8 @@
 // meanwhile and none is refused. The parent runs no plugin code, starts no thread, loads nothing.
 //
 //   signals    passed on to the child; TERM, QUIT and INT also close the parent's copies of the sockets
+//   USR2       another daemon is started, which takes the sockets over (upgrade.h); when it serves the child is told
+//              to drain
 //   files      after a crash the child begins with what served last (proven.h); where it cannot start, with
 //              what the files say, and so on by turns
 //   exit       with the child's code, when it came to its end; after a failed restart it is tried again
@@ -28,6 +30,7 @@
 #include "config/config.h"
 #include "server/process/last_words.h"
 #include "server/process/listening_sockets.h"
+#include "server/process/upgrade.h"
 
 namespace leat::server {
 
@@ -36,6 +39,8 @@ struct LifeSigns {
   std::atomic<bool> serving = false;   // it got as far as that
   std::atomic<bool> pardoned = false;  // a reload has loaded the quarantined plugins anew
   std::atomic<bool> ended = false;     // it came to its end: what exits then is the daemon
+  std::atomic<bool> replaced = false;  // another daemon serves in its place: that one speaks with the manager
+  std::atomic<uint32_t> failed_upgrades = 0;
   LastWords words;
 };
 
@@ -52,9 +57,16 @@ struct ServingStart {
   bool proven = false;
 };
 
+// Upgrades, from both sides.
+struct UpgradeOptions {
+  Invocation invocation;    // what to start at USR2
+  uint64_t within_ms = 0;   // it has to serve
+  bool takes_over = false;  // this process is one: what does not start at once leaves it to the former
+};
+
 // Runs `serve` in a child, again after each crash. Returns the exit code, in the supervisor and in each
 // child. Call with the daemon's signals blocked and before any thread exists.
 int supervise(const config::Settings::Supervision& options, ListeningSockets& sockets,
-              const std::function<int(const ServingStart&)>& serve);
+              UpgradeOptions upgrades, const std::function<int(const ServingStart&)>& serve);
 
 }  // namespace leat::server

@@ -35,8 +35,8 @@ class Served {
     auto listener = net::listen_on(*net::Address::parse("127.0.0.1:0"), {});
     REQUIRE(listener);
     address_ = *net::local_address(listener->get());
-    std::vector<Fd> listeners;
-    listeners.push_back(std::move(*listener));
+    std::vector<worker::AcceptingSocket> listeners;
+    listeners.push_back({.fd = std::move(*listener)});
     const worker::Worker::Hooks hooks{
         .start = [this](uint32_t worker) { return assembly_->worker_init(worker).has_value(); },
         .stop = [this](uint32_t worker) { assembly_->worker_fini(worker); }};

@@ -1,0 +1,181 @@
+#include "server/process/upgrade.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+
+#include "base/log.h"
+
+namespace leat::server {
+
+namespace {
+
+constexpr const char* kVariable = "LEAT_UPGRADE";
+constexpr std::string_view kAll = "all";        // no socket follows
+constexpr std::string_view kServes = "serves";  // of the new process
+constexpr int kReceiveMs = 5'000;
+constexpr size_t kMostName = 256;
+
+// A message of one packet, and a descriptor (-1: none) with it.
+bool send_packet(int channel, std::string_view text, int fd) {
+  iovec part{const_cast<char*>(text.data()), text.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
+  if (fd >= 0) {
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof fd);
+    std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  }
+  ssize_t sent;
+  while ((sent = ::sendmsg(channel, &message, MSG_NOSIGNAL)) < 0 && errno == EINTR) {
+  }
+  return sent == static_cast<ssize_t>(text.size());
+}
+
+struct Packet {
+  std::string text;  // empty: the other end is gone
+  Fd fd;
+};
+
+Packet receive_packet(int channel) {
+  char text[kMostName];
+  iovec part{text, sizeof text};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  ssize_t got;
+  while ((got = ::recvmsg(channel, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {
+  }
+  Packet packet;
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    packet.fd.reset(fd);
+  }
+  if (got > 0) packet.text.assign(text, static_cast<size_t>(got));
+  return packet;
+}
+
+// In the new process, where nothing may fail any more than exec does.
+[[noreturn]] void become(const Invocation& invocation, const std::vector<char*>& words, int channel) {
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::fcntl(channel, F_SETFD, 0);
+  if (::chdir(invocation.folder.c_str()) == 0) ::execv(invocation.program.c_str(), words.data());
+  ::_exit(127);
+}
+
+}  // namespace
+
+Invocation Invocation::of_this_process(int count, char** arguments) {
+  Invocation invocation;
+  std::error_code failed;
+  invocation.program = std::filesystem::read_symlink("/proc/self/exe", failed).string();
+  invocation.folder = std::filesystem::current_path(failed).string();
+  invocation.arguments.assign(arguments, arguments + count);
+  return invocation;
+}
+
+Expected<Upgrade> Upgrade::start(const Invocation& invocation,
+                                 const std::vector<ListeningSockets::Passed>& sockets) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return system_error("socketpair");
+  Fd own(ends[0]), other(ends[1]);
+  std::vector<std::string> arguments = invocation.arguments;
+  std::vector<char*> words;
+  for (std::string& each : arguments) words.push_back(each.data());
+  words.push_back(nullptr);
+  ::setenv(kVariable, std::to_string(other.get()).c_str(), 1);
+  const pid_t child = ::fork();
+  if (child == 0) become(invocation, words, other.get());
+  ::unsetenv(kVariable);
+  if (child < 0) return system_error("fork");
+  other.reset();
+  ::fcntl(own.get(), F_SETFL, O_NONBLOCK);
+  Upgrade upgrade(child, std::move(own));
+  for (const ListeningSockets::Passed& each : sockets) {
+    if (send_packet(upgrade.channel_.get(), each.name, each.fd)) continue;
+    const int reason = errno;
+    upgrade.give_up();
+    return std::unexpected(Error{"passing a socket", reason});
+  }
+  if (!send_packet(upgrade.channel_.get(), kAll, -1)) {
+    const int reason = errno;
+    upgrade.give_up();
+    return std::unexpected(Error{"passing the sockets", reason});
+  }
+  return upgrade;
+}
+
+Upgrade::State Upgrade::look() {
+  if (!why_.empty()) return State::Failed;
+  pollfd event{channel_.get(), POLLIN, 0};
+  if (::poll(&event, 1, 0) == 1 && receive_packet(channel_.get()).text == kServes) return State::Serves;
+  int status = 0;
+  if (::waitpid(pid_, &status, WNOHANG) != pid_) return State::Starting;
+  why_ = WIFSIGNALED(status) ? fmt::format("was ended by {}", ::strsignal(WTERMSIG(status)))
+                             : fmt::format("ended with status {}", WEXITSTATUS(status));
+  return State::Failed;
+}
+
+void Upgrade::give_up() {
+  ::kill(pid_, SIGKILL);
+  int status = 0;
+  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
+  why_ = "did not serve in time";
+}
+
+UpgradeChannel UpgradeChannel::from_environment() {
+  UpgradeChannel channel;
+  const char* text = std::getenv(kVariable);
+  if (text == nullptr) return channel;
+  int fd = -1;
+  const auto [end, wrong] = std::from_chars(text, text + std::strlen(text), fd);
+  const bool whole = wrong == std::errc() && *end == '\0' && fd > STDERR_FILENO;
+  ::unsetenv(kVariable);
+  if (!whole || ::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return channel;
+  channel.fd_.reset(fd);
+  return channel;
+}
+
+bool UpgradeChannel::receive(InheritedSockets& sockets) const {
+  for (;;) {
+    pollfd event{fd_.get(), POLLIN, 0};
+    if (::poll(&event, 1, kReceiveMs) != 1) return false;
+    Packet packet = receive_packet(fd_.get());
+    if (packet.text == kAll) return true;
+    if (packet.text.empty() || !packet.fd) return false;
+    sockets.add(std::move(packet.text), std::move(packet.fd));
+  }
+}
+
+void UpgradeChannel::tell_that_it_serves() {
+  if (!fd_) return;
+  (void)send_packet(fd_.get(), kServes, -1);
+  fd_.reset();
+}
+
+}  // namespace leat::server
