@@ -31,6 +31,7 @@ struct Gate : Scripted {
   }
   static void open(http::Exchange& exchange, void* gate) {
     auto& self = *static_cast<Gate*>(gate);
+    if (self.at_opening) self.at_opening(exchange);
     if (self.status != 0) {
       exchange.response.status = self.status;
       exchange.send("from the gate");
@@ -45,6 +46,7 @@ struct Gate : Scripted {
     self.resumed = resume_chain(exchange, self.verdict);
   }
   Verdict verdict = Verdict::Next;
+  std::function<void(http::Exchange&)> at_opening;
   uint16_t status = 0;
   bool resumed = false;
 };
@@ -171,6 +173,38 @@ TEST_CASE("middleware: a body that comes while the chain waits is there for the 
   CHECK(seen == "0123456789");
   CHECK(gated.out.ends_with("\r\n\r\n0123456789"));
   CHECK(gated.stage.feed("").empty());
+}
+
+TEST_CASE("middleware: one that answers by itself after a wait has the rest of the body read over") {
+  Gated gated;
+  ScriptHandler& handler = gated.stage.route("/", {"POST"});
+  handler.streams = GENERATE(false, true);
+  gated.gate.verdict = Verdict::Done;
+  http::Exchange* begun = nullptr;
+  gated.gate.at_opening = [&](http::Exchange& exchange) {
+    REQUIRE(exchange.begin({}));
+    exchange.write("begun");
+    begun = &exchange;
+  };
+  CHECK(gated.stage.feed("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n01234").empty());
+  gated.open();
+  CHECK(gated.out.ends_with("5\r\nbegun\r\n"));
+  // While the answer is under way: more than a connection keeps for a request that waits.
+  const size_t held = gated.stage.harness().worker.blocks().out();
+  CHECK(gated.stage.feed("56789").empty());
+  CHECK(gated.stage.session().wants_input());
+  CHECK(gated.stage.harness().worker.blocks().out() == held);
+  REQUIRE(begun != nullptr);
+  begun->end();
+  CHECK(gated.stage.feed("").ends_with("0\r\n\r\n"));
+  CHECK_FALSE(std::ranges::contains(calls, "handle"));
+  CHECK_FALSE(std::ranges::contains(calls, "body"));
+  // And the next request is served.
+  gated.gate.at_opening = nullptr;
+  gated.gate.verdict = Verdict::Next;
+  gated.stage.feed("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n0");
+  gated.open();
+  CHECK(gated.out.ends_with("hello"));
 }
 
 TEST_CASE("middleware: a request without a body reaches a handler that streams, suspended or not") {
