@@ -60,8 +60,9 @@ class Assembler {
     create();
     check_metrics();
     gather_kinds();
-    pipeline::SiteBuilder builder(
-        assembly_.kinds->all(), {.workers = options_.worker_count, .metrics = &libraries_.commons().metrics});
+    pipeline::SiteBuilder builder(assembly_.kinds->all(), {.workers = options_.worker_count,
+                                                           .metrics = &libraries_.commons().metrics,
+                                                           .states = &libraries_.commons().states});
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
     for (config::RouteDecl& route : config_.routes) {
       bind(route);

@@ -341,6 +341,67 @@ TEST_CASE("middleware: it is made with its place, its name and what it is made i
   CHECK(seen.metrics);
 }
 
+TEST_CASE("middleware: what one keeps for the process outlives a site, and ends with the last that has it") {
+  struct Table {
+    explicit Table(int& count) : living(count) { ++living; }
+    ~Table() { --living; }
+    int& living;
+    int requests = 0;
+  };
+  static int living = 0;
+  static std::vector<Table*> made;
+  struct Keeper final : Middleware {
+    explicit Keeper(std::shared_ptr<Table> shared) : table(std::move(shared)) { made.push_back(table.get()); }
+    [[nodiscard]] uint8_t hooks() const override { return kRequest; }
+    std::shared_ptr<Table> table;
+  };
+  const MiddlewareKind kinds[] = {
+      {"keeper", Phase::Limit, "", {}, [](const BuildContext& context) -> std::unique_ptr<Middleware> {
+         return std::make_unique<Keeper>(context.share<Table>(living));
+       }}};
+  KeptStates states;
+  // Of one instance for each pair of name and rate. What each has is in `made`.
+  const auto build = [&](const std::vector<std::pair<std::string, int64_t>>& instances) {
+    made.clear();
+    SiteBuilder builder(kinds, {.states = &states});
+    for (const auto& [name, rate] : instances)
+      builder.add_middleware({.kind = "keeper",
+                              .name = name,
+                              .options = test::table({test::entry("rate", rate)}),
+                              .place = test::line(1)});
+    Diagnostics diagnostics;
+    auto site = builder.build(diagnostics);
+    REQUIRE(site);
+    return site;
+  };
+  auto first = build({{"", 1}, {"", 2}, {"named", 3}});
+  const std::vector<Table*> before = made;
+  CHECK(living == 3);
+  made[1]->requests = 7;
+  // The next one: options changed with and without a name, and one that goes.
+  auto second = build({{"", 2}, {"named", 4}, {"", 5}});
+  CHECK(living == 4);
+  CHECK(made[0] == before[1]);
+  CHECK(made[0]->requests == 7);
+  CHECK(made[1] == before[2]);
+  first.reset();
+  CHECK(living == 3);
+  // A configuration that is refused takes nothing with it.
+  build({{"named", 9}}).reset();
+  CHECK(living == 3);
+  second.reset();
+  CHECK(living == 0);
+  second = build({{"", 2}});
+  CHECK(made[0]->requests == 0);
+  // Without a place for them each has its own.
+  SiteBuilder alone(kinds);
+  alone.add_middleware({.kind = "keeper", .options = test::table(), .place = test::line(1)});
+  Diagnostics diagnostics;
+  const auto third = alone.build(diagnostics);
+  REQUIRE(third);
+  CHECK(living == 2);
+}
+
 TEST_CASE("middleware: states are found by their type and owner, and end with the request") {
   struct Counted {
     explicit Counted(int& count) : living(count) { ++living; }
