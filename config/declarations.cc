@@ -140,10 +140,11 @@ pipeline::MiddlewareSpec middleware_spec(const Value& table, Reader& reader) {
   MiddlewareKeys keys;
   reader.read(kMiddleware, keys);
   if (keys.optional && !keys.kind.contains(':'))
-    reader.diagnostics().push_back(Diagnostic{.code = pipeline::kBadOption,
-                                              .message = "`optional` is for kinds of plugins",
-                                              .place = reader.place_of("optional"),
-                                              .hint = fmt::format("remove it: `{}` is always there", keys.kind)});
+    reader.diagnostics().push_back(
+        Diagnostic{.code = pipeline::kBadOption,
+                   .message = "`optional` is for kinds of plugins",
+                   .place = reader.place_of("optional"),
+                   .hint = fmt::format("remove it: `{}` is always there", keys.kind)});
   pipeline::MiddlewareSpec spec;
   spec.kind = std::move(keys.kind);
   spec.name = std::move(keys.name);

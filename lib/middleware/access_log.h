@@ -18,7 +18,7 @@ struct AccessLogOptions {
 };
 inline constexpr schema::Row kAccessLogRows[] = {
     schema::choice<&AccessLogOptions::format>("format", "json text",
-                                              "What a line is: an object, or words for people."),
+                                              "The form of a line: a JSON object, or words for people."),
 };
 
 std::unique_ptr<pipeline::Middleware> create_access_log(const AccessLogOptions& options,

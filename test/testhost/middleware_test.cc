@@ -130,11 +130,11 @@ TEST_CASE("middleware: what it does wrong with a request is a 500 that names it,
            {"throws", "threw an exception: a broken promise"},
            {"done_without_answer", "returned DONE without an answer"},
            {"never_answers", "returned PENDING, but no suspension"},
-           {"no_verdict", "returned what is no verdict: 1234"},
+           {"no_verdict", "returned something that is not a verdict: 1234"},
            {"fails", "failed on"},
            {"throws_late", "threw an exception: late"},
            {"head_throws", "threw an exception: in the head"},
-           {"head_nonsense", "wants of a body what is nothing that there is: 77"}}) {
+           {"head_nonsense", "not LEAT_BODY_* from head(): 77"}}) {
     INFO(kind);
     Host host(plugin("bad_middleware"),
               behind(plugin("bad_middleware"), "[[middleware]]\nkind = \"tested:" + kind + "\"\n"));
