@@ -194,6 +194,7 @@ class Assembler {
 
   // Gives a route its handler. One whose plugin did not load stays without: that has been said.
   void bind(config::RouteDecl& route) {
+    if (route.spec.handler != nullptr) return;
     if (route.plugin == config::kOwnHandlers) {
       return bind_own(route);
     }
