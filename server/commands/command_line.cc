@@ -19,6 +19,8 @@ void add_plugin_new(CLI::App& plugin, Command& command) {
   make->add_option("--lang", wanted.language, "What it is written in")
       ->check(CLI::IsMember({"c", "c++", "rust", "zig"}))
       ->capture_default_str();
+  make->add_flag("--middleware", wanted.middleware,
+                 "With middleware, for the routes of any plugin, in place of a handler");
   make->add_option("--dir", wanted.folder, "The folder to make, instead of NAME")->type_name("DIR");
 }
 
