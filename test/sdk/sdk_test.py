@@ -116,7 +116,8 @@ class Sdk(unittest.TestCase):
         lib = (EXAMPLES / "fence/lib.rs").read_text()
         (project / "src/lib.rs").write_text(lib.replace("handlers: {}", """handlers: { "echo" => echo }""") + """
 fn echo(_: &Fence, request: &Request) -> Result<Response, Problem> {
-    Ok(Response::text(String::from_utf8_lossy(request.body()).into_owned()))
+    let user = String::from_utf8_lossy(request.note("user").unwrap_or(b"nobody")).into_owned();
+    Ok(Response::text(String::from_utf8_lossy(request.body()).into_owned()).header("X-User", &user))
 }
 """)
         replace(project / "src/lib.rs", "middleware: [Key, Replace]", "middleware: [Key, Replace, Shout]")
@@ -130,6 +131,10 @@ impl Middleware for Shout {
     type State = usize;
     fn create(_: &Config) -> Result<Self, Refusal> {
         Ok(Shout)
+    }
+    fn request(&self, request: &Request, _: &mut usize) -> Result<Option<Response>, Problem> {
+        request.set_note("user", "crab")?;
+        Ok(None)
     }
     fn body(&self, piece: &mut leat::BodyPiece, seen: &mut usize) -> Result<Option<Response>, Problem> {
         if piece.bytes() == b"bad" {
@@ -189,6 +194,8 @@ middleware = [{kind = "fence:shout"}]
   };
   CHECK(shout("a body").body == "A BODY");
   CHECK(shout("a body").header("X-Seen") == "6");
+  CHECK(shout("a body").header("X-User") == "crab");
+  CHECK(echo.send().header("X-User") == "nobody");
   CHECK(shout("bad").status == 422);
   CHECK(shout("drop").status == 200 && shout("drop").body.empty());
   CHECK(host.problems().empty());

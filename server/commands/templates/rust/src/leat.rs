@@ -136,6 +136,20 @@ impl Request<'_> {
         unsafe { (api().request.body)(self.raw).bytes() }.unwrap_or_default()
     }
 
+    /// What middleware has noted of the request under that name: the user whose key it has checked.
+    pub fn note(&self, name: &str) -> Option<&[u8]> {
+        let (middleware, _) = MIDDLEWARE.get()?;
+        unsafe { (middleware.note)(self.raw, leat_str::new(name)).bytes() }
+    }
+    /// Notes something for those behind, in `Middleware::request`. The last one of a name counts.
+    pub fn set_note(&self, name: &str, value: &str) -> Result<(), Problem> {
+        // SAFETY: both are copied.
+        match unsafe { (middleware_api().set_note)(self.raw, leat_str::new(name), leat_str::new(value)) } {
+            LEAT_OK => Ok(()),
+            _ => Err(Problem::new(503, "The server is out of memory for this request.")),
+        }
+    }
+
     /// A response that is the JSON which `write` writes, once, into the request's memory.
     pub fn json(&self, write: impl FnOnce(&mut Json)) -> Response {
         let raw = unsafe { (api().json.start)(self.raw) };
@@ -693,8 +707,11 @@ fn arena_api() -> &'static leat_arena_v1 {
 /// The load() of a plugin that has middleware.
 pub unsafe fn load_with(host: *const leat_host, error: *mut leat_error, kinds: &[leat_middleware]) -> i32 {
     let loaded = load(host, error);
-    if loaded != LEAT_OK || kinds.is_empty() {
+    if loaded != LEAT_OK {
         return loaded;
+    }
+    if kinds.is_empty() && ((*host).extension)(host, leat_str::new(leat_middleware_v1::NAME)).is_null() {
+        return LEAT_OK; // an older daemon, where nobody notes anything
     }
     guard(|| match (find::<leat_middleware_v1>(host, error), find::<leat_arena_v1>(host, error)) {
         (Some(table), Some(arena)) => {
