@@ -82,7 +82,7 @@ struct PluginDecl {
 };
 
 struct RouteDecl {
-  pipeline::RouteSpec spec;  // without a handler
+  pipeline::RouteSpec spec;  // without a handler; where it has one, that stays
   std::string plugin;        // "demo" of "demo:json"
   std::string handler;       // "json"
   Place handler_place;

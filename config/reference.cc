@@ -41,6 +41,14 @@ In every string, those of plugins and middleware included:
 | `${credential:NAME}` | a secret: the file `NAME` in `$CREDENTIALS_DIRECTORY`, from systemd's `LoadCredential=` |
 | `$$` | a dollar sign |
 
+Editors complete a file and mark what is wrong with it when they know its JSON Schema, which `leat settings --schema`
+prints. Write that into `leat.schema.json` beside the file, and say so in the file's first line: Taplo and the editors that
+use it (the extension "Even Better TOML", Helix, Neovim) read it there.
+
+```toml
+#:schema ./leat.schema.json
+```
+
 `leat check -c FILE` reports every mistake at once, with its place; the daemon's exit code for a bad configuration
 is 78. `leat explain-error CODE` says more about one.
 )";

@@ -42,7 +42,7 @@ constexpr Row kSettings[] = {
     boolean<AT(pin_workers)>("server.pin_workers", "Keep each worker on a CPU of its own."),
     choice<AT(worker.engine)>(
         "server.engine", "auto io_uring epoll",
-        "How the kernel is asked for I/O; auto tries io_uring and falls back to epoll."),
+        "The interface of the kernel used for I/O; auto tries io_uring and falls back to epoll."),
     text<AT(worker.server_name)>("server.name", 64, "The Server field of answers; empty leaves it out."),
     texts<AT(plugin_path)>("server.plugin_path",
                            "Folders in which plugins are looked for, before the installed one.")
@@ -58,10 +58,9 @@ constexpr Row kSettings[] = {
         "server.handover_timeout", 0, kHour,
         "How long new requests wait in a reload while their plugin hands over its state; 0: they do not "
         "wait, and what they change meanwhile is lost."),
-    duration<AT(worker.stall_warning_ms)>(
-        "server.stall_warning", 0, kHour,
-        "A worker that is kept from its loop for longer than this is logged, with the handler that did it; "
-        "0 for never."),
+    duration<AT(worker.stall_warning_ms)>("server.stall_warning", 0, kHour,
+                                          "A worker that is blocked for longer than this is logged, with the "
+                                          "handler that blocked it; 0 for never."),
     boolean<AT(supervision.on)>("server.supervise",
                                 "Serve in a process of its own, which is started again when it crashes."),
     count<AT(supervision.crash_limit)>(
@@ -76,8 +75,8 @@ constexpr Row kSettings[] = {
         "limit."),
     duration<AT(load_timeout_ms)>(
         "server.load_timeout", 100, kDay,
-        "How long plugins may take, all together, to be loaded and started; then the process ends as in a "
-        "crash of the one that is at it, or the reload fails."),
+        "How long all plugins together may take to be loaded and started; after that the process ends as if "
+        "the plugin that was being loaded had crashed, or the reload fails."),
     count<AT(sockets.backlog)>(
         "server.backlog", 1, 65535,
         "Connections the kernel keeps waiting to be accepted; it cuts this to net.core.somaxconn."),
@@ -132,19 +131,19 @@ constexpr Row kSettings[] = {
     duration<AT(worker.limits.body_timeout_ms)>(
         "limits.body_timeout", 1, kHour,
         "Between two pieces of a request's body; beyond it the answer is 408."),
-    size<AT(worker.limits.body_rate_bytes)>(
-        "limits.body_rate", 0, kGiB,
-        "Least bytes a second of a request's body, on average after the first body_timeout; slower gets "
-        "408."),
+    size<AT(worker.limits.body_rate_bytes)>("limits.body_rate", 0, kGiB,
+                                            "Minimum rate of a request's body in bytes per second, on "
+                                            "average after the first body_timeout; a slower one gets 408."),
     duration<AT(worker.limits.answer_timeout_ms)>(
         "limits.answer_timeout", 1, kDay,
-        "From a complete request to the begin of its answer; beyond it the answer is 504."),
+        "From a complete request to the beginning of its answer; beyond it the answer is 504."),
     duration<AT(worker.limits.idle_timeout_ms)>(
         "limits.idle_timeout", 1, kDay,
         "Between two requests of a connection. Keep it longer than the idle timeout of a proxy in front."),
     duration<AT(worker.connections.send_timeout_ms)>(
         "limits.send_timeout", 1, kHour,
-        "For a client to take 256 KiB of an answer, or what is left of it; then the connection is reset."),
+        "How long a client may take to read 256 KiB of an answer, or what is left of it; then the connection "
+        "is reset."),
     duration<AT(worker.limits.half_closed_timeout_ms)>(
         "limits.half_closed_timeout", 0, kDay,
         "How long a request may wait for its answer, or for the next piece of it, once its client has "
@@ -152,7 +151,8 @@ constexpr Row kSettings[] = {
         "half-close and then wait."),
     duration<AT(worker.connections.linger_timeout_ms)>(
         "limits.linger_timeout", 0, 60 * kSecond,
-        "How long what a refused client still sends is read over, so that it gets its answer."),
+        "How long the daemon reads and discards what a refused client still sends, so that it gets its "
+        "answer."),
     count<AT(worker.limits.pipeline_turn)>(
         "limits.pipeline_turn", 1, 65536,
         "Pipelined requests of a connection that are served before others have their turn."),
@@ -168,44 +168,40 @@ constexpr Row kSettings[] = {
         "limits.doze_after", 0, kDay,
         "Idle time after which a connection gives up its armed receive to save kernel memory; 0 for never."),
     boolean<AT(worker.known_heads)>(
-        "limits.known_heads",
-        "Recognise request heads and header lines that come again, and skip parsing them."),
+        "limits.known_heads", "Recognise repeated request heads and header lines, and skip parsing them."),
 
     automatic<AT(shared.pool.threads)>(
         "pool.threads", 1, 1024,
         "Threads for the work of plugins that blocks; \"auto\" is four for each CPU the process may use, "
         "64 at most."),
-    count<AT(shared.pool.queue)>(
-        "pool.queue", 1, 1'000'000,
-        "Pieces of such work that wait for a thread; plugins are told that more is too much."),
-    duration<AT(shared.client_wait_ms)>(
-        "pool.client_wait", 1, kDay,
-        "How long, all in all, a thread waits for a client to read an answer in pieces; then that is cut."),
+    count<AT(shared.pool.queue)>("pool.queue", 1, 1'000'000,
+                                 "Pieces of such work that may wait for a thread; more are refused."),
+    duration<AT(shared.client_wait_ms)>("pool.client_wait", 1, kDay,
+                                        "How long in total a thread waits for a client to read an answer in "
+                                        "pieces; then the answer is cut off."),
 
-    count<AT(shared.metric_series)>(
-        "metrics.series", 1, 10'000'000,
-        "Numbers that metrics of plugins may be shown as, all together; a plugin that declares more is not "
-        "loaded."),
+    count<AT(shared.metric_series)>("metrics.series", 1, 10'000'000,
+                                    "Series that the metrics of all plugins together may have; a plugin that "
+                                    "declares more is not loaded."),
 
-    size<AT(shared.cache.bytes)>(
-        "cache.size", 0, 1024 * kGiB,
-        "Memory for responses that are stored and for what plugins keep in the cache, all together; 0: "
-        "nothing is."),
+    size<AT(shared.cache.bytes)>("cache.size", 0, 1024 * kGiB,
+                                 "Memory for stored responses and for what plugins keep in the cache, all "
+                                 "together; with 0 nothing is stored."),
     size<AT(shared.cache.entry_bytes)>("cache.entry_size", kKiB, kGiB,
                                        "The largest entry of the cache: its key, value and tags."),
     count<AT(worker.self_requests.most)>(
         "cache.refreshes", 0, 10'000,
-        "Stale responses that a worker has made anew at the same time while it serves them; 0: whoever "
-        "meets one waits for the new one."),
+        "Stale responses that a worker renews at the same time while it serves them; with 0 requests for a "
+        "stale one wait for the new one."),
 
     choice<AT(json_backend)>(
         "json.backend", "auto direct rapidjson yyjson",
-        "Who writes the JSON of answers; auto takes the fastest. All write the same bytes. `leat version` "
+        "What writes the JSON of answers; auto takes the fastest. All write the same bytes. `leat version` "
         "says which are built."),
 
-    choice<AT(log.level)>("log.level", "debug info warn error off", "The least that is logged."),
+    choice<AT(log.level)>("log.level", "debug info warn error off", "The lowest level that is logged."),
     choice<AT(log.format)>("log.format", "text json", "The form of log lines."),
-    text<AT(log.file)>("log.file", 4096, "Where to log; empty is standard error. SIGUSR1 opens it anew."),
+    text<AT(log.file)>("log.file", 4096, "The log file; empty is standard error. SIGUSR1 reopens it."),
     count<AT(log.queue_lines)>("log.queue", 16, 1'000'000,
                                "Lines waiting to be written; more are dropped and counted."),
     size<AT(log.line_bytes)>("log.line", 256, kMiB, "Longest line; the rest of a longer one is cut off."),
@@ -225,32 +221,32 @@ constexpr int64_t kYear = 365 * kDay;
 #undef AT
 
 constexpr Row kRouteCache[] = {
-    duration<&cache::Policy::ttl_ms>(
-        "ttl", 0, kYear,
-        "How long responses stay good that do not say so (Cache-Control, Expires) and have the status 200, "
-        "203, 204, 300, 301 or 308; 0 for not at all."),
+    duration<&cache::Policy::ttl_ms>("ttl", 0, kYear,
+                                     "How long responses stay fresh that do not say it themselves "
+                                     "(Cache-Control, Expires) and have the status 200, "
+                                     "203, 204, 300, 301 or 308; 0 for not at all."),
     duration<&cache::Policy::negative_ttl_ms>("negative_ttl", 0, kYear,
                                               "The same for 404, 405, 410, 414 and 501."),
     duration<&cache::Policy::stale_while_revalidate_ms>(
         "stale_while_revalidate", 0, kYear,
-        "How long after that a response is still sent at once, while it is made anew in the background."),
+        "How long after that a response is still sent at once while it is renewed in the background."),
     duration<&cache::Policy::stale_if_error_ms>(
         "stale_if_error", 0, kYear,
         "How long after that a response still stands in where the handler fails (500, 502, 503, 504) or "
         "does not answer in time."),
-    count<&cache::Policy::jitter>(
-        "jitter", 0, 100,
-        "Percent of its time that a response may lose, by chance, so that those stored together do not "
-        "end together."),
+    count<&cache::Policy::jitter>("jitter", 0, 100,
+                                  "Up to how many percent of its lifetime a response loses at random, so "
+                                  "that those stored together do not expire together."),
     count<&cache::Policy::variants>(
-        "variants", 1, 10'000, "Responses of one target that differ by Vary; the oldest of more is dropped."),
+        "variants", 1, 10'000,
+        "Responses of one target that differ by Vary; beyond that the oldest is dropped."),
     duration<&cache::Policy::wait_ms>(
         "wait", 1, kHour,
         "How long a request waits for the answer that another one's handler is making; then it tries "
         "itself, or, if that was tried, gets a 504."),
     duration<&cache::Policy::pass_ms>(
         "pass_ttl", 0, kDay,
-        "How long nobody waits for another's answer after one that could not be stored."),
+        "After an answer that could not be stored, how long requests for it do not wait for each other."),
     boolean<&cache::Policy::cookies>(
         "cookies",
         "Requests with cookies are answered from the cache too: the handler looks at none, or says Vary."),

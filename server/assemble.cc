@@ -60,8 +60,9 @@ class Assembler {
     create();
     check_metrics();
     gather_kinds();
-    pipeline::SiteBuilder builder(
-        assembly_.kinds->all(), {.workers = options_.worker_count, .metrics = &libraries_.commons().metrics});
+    pipeline::SiteBuilder builder(assembly_.kinds->all(), {.workers = options_.worker_count,
+                                                           .metrics = &libraries_.commons().metrics,
+                                                           .states = &libraries_.commons().states});
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
     for (config::RouteDecl& route : config_.routes) {
       bind(route);
@@ -193,6 +194,7 @@ class Assembler {
 
   // Gives a route its handler. One whose plugin did not load stays without: that has been said.
   void bind(config::RouteDecl& route) {
+    if (route.spec.handler != nullptr) return;
     if (route.plugin == config::kOwnHandlers) {
       return bind_own(route);
     }

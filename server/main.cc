@@ -26,6 +26,7 @@
 #include "config/config.h"
 #include "config/diagnostics.h"
 #include "config/file.h"
+#include "config/json_schema.h"
 #include "config/reference.h"
 #include "json/backend.h"
 #include "leat_version.h"
@@ -530,7 +531,9 @@ int execute(const Command& command) {
     case Command::Kind::ExplainError:
       return explain_error(command);
     case Command::Kind::Settings:
-      print(command.markdown ? config::reference_markdown() : config::reference_text());
+      print(command.schema     ? config::json_schema()
+            : command.markdown ? config::reference_markdown()
+                               : config::reference_text());
       return kExitFine;
     case Command::Kind::PluginNew:
       return make_plugin(command.new_plugin);

@@ -41,7 +41,7 @@ uint64_t CachedHandler::next_number() {
 
 CachedHandler::CachedHandler(std::unique_ptr<pipeline::Handler> handler, Policy policy, ResponseCache& cache,
                              Counters counters)
-    : handler_(std::move(handler)),
+    : WrappingHandler(std::move(handler), "cache"),
       policy_(std::move(policy)),
       cache_(cache),
       counters_(std::move(counters)) {}
@@ -81,7 +81,7 @@ Verdict CachedHandler::pass(http::Exchange& exchange, std::string_view why) {
     call->passed_by = why;
     call->handled = true;
   }
-  return handler_->handle(exchange);
+  return handler().handle(exchange);
 }
 
 Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, const RequestKey& key) {
@@ -199,11 +199,11 @@ Verdict CachedHandler::lead(http::Exchange& exchange, LeadingCall& call) {
   call.moment = cache_.invalidations().moment();
   call.handled = true;
   call.offer_validators(exchange);
-  const Verdict verdict = handler_->handle(exchange);
+  const Verdict verdict = handler().handle(exchange);
   // The end of the body came while the request waited.
   if (!call.body_ended || exchange.finished() || (verdict != Verdict::Done && verdict != Verdict::Pending))
     return verdict;
-  return handler_->on_body_end(exchange);
+  return handler().on_body_end(exchange);
 }
 
 void CachedHandler::wake(http::Exchange& exchange, void*) {
@@ -272,27 +272,21 @@ Verdict CachedHandler::waited_in_vain(http::Exchange& exchange, LeadingCall& cal
   return Verdict::Done;
 }
 
-Verdict CachedHandler::on_body(http::Exchange& exchange, std::string_view piece) {
-  return handler_->on_body(exchange, piece);  // of a request that passes: others have no body
-}
-
 Verdict CachedHandler::on_body_end(http::Exchange& exchange) {
   CachedCall* call = call_of(exchange);
-  if (call == nullptr || call->handled) return handler_->on_body_end(exchange);
+  if (call == nullptr || call->handled) return handler().on_body_end(exchange);
   call->leading->body_ended = true;  // it waits: one that hit has been answered
   return Verdict::Pending;
 }
 
-Verdict CachedHandler::on_writable(http::Exchange& exchange) { return handler_->on_writable(exchange); }
-
 void CachedHandler::on_cancel(http::Exchange& exchange) {
   const CachedCall* call = call_of(exchange);
-  if (call == nullptr || call->handled) handler_->on_cancel(exchange);
+  if (call == nullptr || call->handled) handler().on_cancel(exchange);
 }
 
 void CachedHandler::on_done(http::Exchange& exchange) {
   CachedCall* call = call_of(exchange);
-  if (call == nullptr || call->handled) handler_->on_done(exchange);
+  if (call == nullptr || call->handled) handler().on_done(exchange);
   if (call != nullptr && call->leading != nullptr)
     cache_.flights().leave(call->leading->seat, exchange.worker());
 }

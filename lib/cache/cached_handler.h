@@ -24,7 +24,7 @@
 #include "base/metrics.h"
 #include "cache/policy.h"
 #include "cache/response_cache.h"
-#include "pipeline/handler.h"
+#include "pipeline/wrapping_handler.h"
 
 namespace leat::cache {
 
@@ -32,7 +32,7 @@ class CachedCall;
 struct Asked;
 class LeadingCall;
 
-class CachedHandler final : public pipeline::Handler, public http::AnswerFilter {
+class CachedHandler final : public pipeline::WrappingHandler, public http::AnswerFilter {
  public:
   // How requests were answered, each counted once.
   enum class Result : uint8_t { Hit, Stale, Miss, Waited, Pass };
@@ -47,18 +47,10 @@ class CachedHandler final : public pipeline::Handler, public http::AnswerFilter 
   // Goes on with a request that waited: what a ResponseCache is made with.
   static void wake(http::Exchange& exchange, void*);
 
-  [[nodiscard]] bool streams_body() const override { return handler_->streams_body(); }
   [[nodiscard]] pipeline::Verdict handle(http::Exchange& exchange) override;
-  pipeline::Verdict on_body(http::Exchange& exchange, std::string_view piece) override;
   pipeline::Verdict on_body_end(http::Exchange& exchange) override;
-  pipeline::Verdict on_writable(http::Exchange& exchange) override;
   void on_cancel(http::Exchange& exchange) override;
   void on_done(http::Exchange& exchange) override;
-  [[nodiscard]] std::string_view blame() const override { return handler_->blame(); }
-  void list_steps(std::vector<std::string_view>& steps) const override {
-    steps.emplace_back("cache");
-    handler_->list_steps(steps);
-  }
   [[nodiscard]] http::AnswerFilter* answer_filter() override { return this; }
   [[nodiscard]] ResponseCache& cache() const { return cache_; }
 
@@ -89,7 +81,6 @@ class CachedHandler final : public pipeline::Handler, public http::AnswerFilter 
   // A number that no handler has had before.
   static uint64_t next_number();
 
-  const std::unique_ptr<pipeline::Handler> handler_;
   const Policy policy_;
   ResponseCache& cache_;
   const Counters counters_;

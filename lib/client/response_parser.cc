@@ -122,7 +122,7 @@ bool ResponseParser::append(Text& text, std::string_view bytes) {
     const size_t room = std::max(text.room * 2, text.size + bytes.size() + 512);
     void* grown = arena_->grow(text.bytes, text.size, room, 1);
     if (grown == nullptr) {
-      fail(FetchStatus::Memory, "the request's memory is out");
+      fail(FetchStatus::Memory, "the request's memory is used up");
       return false;
     }
     text.bytes = static_cast<char*>(grown);
@@ -142,7 +142,7 @@ bool ResponseParser::add_place() {
     const uint32_t room = std::min(std::max(field_room_ * 2, 16u), limits_->fields);
     void* grown = arena_->grow(places_, field_count_ * sizeof(Place), room * sizeof(Place), alignof(Place));
     if (grown == nullptr) {
-      fail(FetchStatus::Memory, "the request's memory is out");
+      fail(FetchStatus::Memory, "the request's memory is used up");
       return false;
     }
     places_ = static_cast<Place*>(grown);
@@ -182,7 +182,7 @@ ResponseParser::Step ResponseParser::finish() {
   reusable_ = llhttp_should_keep_alive(&llhttp_) != 0 && (llhttp_.flags & F_CONNECTION_CLOSE) == 0;
   fields_ = arena_->allocate_array<Field>(std::max<size_t>(field_count_, 1));
   if (fields_ == nullptr) {
-    fail(FetchStatus::Memory, "the request's memory is out");
+    fail(FetchStatus::Memory, "the request's memory is used up");
     return Step::Failed;
   }
   for (uint32_t i = 0; i < field_count_; ++i) {

@@ -9,7 +9,9 @@ namespace leat::handlers {
 LimitedHandler::LimitedHandler(std::unique_ptr<pipeline::Handler> handler,
                                std::vector<std::shared_ptr<Places>> places,
                                std::shared_ptr<metrics::Metric> refused)
-    : handler_(std::move(handler)), places_(std::move(places)), refused_(std::move(refused)) {}
+    : WrappingHandler(std::move(handler), "concurrency"),
+      places_(std::move(places)),
+      refused_(std::move(refused)) {}
 
 pipeline::Verdict LimitedHandler::handle(http::Exchange& exchange) {
   for (size_t i = 0; i < places_.size(); ++i) {
@@ -22,26 +24,26 @@ pipeline::Verdict LimitedHandler::handle(http::Exchange& exchange) {
   }
   exchange.admitted = true;
   exchange.limiter = this;
-  return handler_->handle(exchange);
+  return handler().handle(exchange);
 }
 
 // The rest is for requests that were let in; the others have been answered.
 
 pipeline::Verdict LimitedHandler::on_body(http::Exchange& exchange, std::string_view piece) {
-  return exchange.admitted ? handler_->on_body(exchange, piece) : pipeline::Verdict::Done;
+  return exchange.admitted ? handler().on_body(exchange, piece) : pipeline::Verdict::Done;
 }
 pipeline::Verdict LimitedHandler::on_body_end(http::Exchange& exchange) {
-  return exchange.admitted ? handler_->on_body_end(exchange) : pipeline::Verdict::Done;
+  return exchange.admitted ? handler().on_body_end(exchange) : pipeline::Verdict::Done;
 }
 pipeline::Verdict LimitedHandler::on_writable(http::Exchange& exchange) {
-  return exchange.admitted ? handler_->on_writable(exchange) : pipeline::Verdict::Done;
+  return exchange.admitted ? handler().on_writable(exchange) : pipeline::Verdict::Done;
 }
 void LimitedHandler::on_cancel(http::Exchange& exchange) {
-  if (exchange.admitted) handler_->on_cancel(exchange);
+  if (exchange.admitted) handler().on_cancel(exchange);
 }
 void LimitedHandler::on_done(http::Exchange& exchange) {
   if (!exchange.admitted) return;
-  handler_->on_done(exchange);
+  handler().on_done(exchange);
   exchange.admitted = false;
   if (std::exchange(exchange.limiter, nullptr) != nullptr) let_go();
 }

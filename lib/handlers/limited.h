@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "base/metrics.h"
-#include "pipeline/handler.h"
+#include "pipeline/wrapping_handler.h"
 
 namespace leat::handlers {
 
@@ -42,30 +42,23 @@ class Places {
   const uint32_t count_;
 };
 
-class LimitedHandler final : public pipeline::Handler {
+class LimitedHandler final : public pipeline::WrappingHandler {
  public:
   // `places`, all of which a request needs. `refused` counts those that found none; it may be null.
   LimitedHandler(std::unique_ptr<pipeline::Handler> handler, std::vector<std::shared_ptr<Places>> places,
                  std::shared_ptr<metrics::Metric> refused);
 
-  [[nodiscard]] bool streams_body() const override { return handler_->streams_body(); }
   [[nodiscard]] pipeline::Verdict handle(http::Exchange& exchange) override;
   pipeline::Verdict on_body(http::Exchange& exchange, std::string_view piece) override;
   pipeline::Verdict on_body_end(http::Exchange& exchange) override;
   pipeline::Verdict on_writable(http::Exchange& exchange) override;
   void on_cancel(http::Exchange& exchange) override;
   void on_done(http::Exchange& exchange) override;
-  [[nodiscard]] std::string_view blame() const override { return handler_->blame(); }
-  void list_steps(std::vector<std::string_view>& steps) const override {
-    steps.emplace_back("concurrency");
-    handler_->list_steps(steps);
-  }
 
   // One that had a place has it no longer.
   void let_go();
 
  private:
-  const std::unique_ptr<pipeline::Handler> handler_;
   const std::vector<std::shared_ptr<Places>> places_;
   const std::shared_ptr<metrics::Metric> refused_;
 };

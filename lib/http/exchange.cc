@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <new>
 #include <utility>
 
@@ -346,18 +347,24 @@ bool Exchange::take_request(Exchange& original) {
   route = original.route;
   started_ns = original.started_ns;
   deadline_ms_ = original.answer_deadline_ms();
-  if (!whole) return false;
-
   free_body();
-  if (original.body_ != nullptr) {
-    // From one account to the other.
-    original.worker_.blocks().refund(original.body_room_);
-    if (!worker_.blocks().charge(original.body_room_)) {
-      std::free(std::exchange(original.body_, nullptr));
-      original.request.body_ = {};
-      original.body_size_ = original.body_room_ = 0;
-      return false;
-    }
+  // One that middleware has put in the place of what was collected lies in the original's memory, or nowhere.
+  const std::string_view shown = theirs.body();
+  const std::less_equal<> before;
+  const bool collected = !shown.empty() && original.body_ != nullptr &&
+                         before(original.body_, shown.data()) &&
+                         before(shown.data() + shown.size(), original.body_ + original.body_size_);
+  if (!collected) request.body_ = copy(shown);
+  if (!whole) return false;
+  if (!collected) return true;
+
+  // From one account to the other.
+  original.worker_.blocks().refund(original.body_room_);
+  if (!worker_.blocks().charge(original.body_room_)) {
+    std::free(std::exchange(original.body_, nullptr));
+    original.request.body_ = {};
+    original.body_size_ = original.body_room_ = 0;
+    return false;
   }
   body_ = std::exchange(original.body_, nullptr);
   body_size_ = std::exchange(original.body_size_, 0);

@@ -15,7 +15,7 @@ struct Limits {
   uint32_t head_timeout_ms = 10'000;             // from the first byte of a head to its last, else 408
   uint32_t body_timeout_ms = 10'000;             // between two reads of a body, else 408
   uint32_t body_rate_bytes = 128;                // least average bytes a second of a body, else 408
-  uint32_t answer_timeout_ms = 120'000;          // from a whole request to the begin of its answer, else 504
+  uint32_t answer_timeout_ms = 120'000;          // from a whole request to the start of its answer, else 504
   uint32_t idle_timeout_ms = 75'000;             // between requests, longer than a proxy's 60 s
   uint32_t half_closed_timeout_ms = 200;         // for what is owed to a peer that has ended its side
   uint32_t pipeline_turn = 64;                   // requests of one connection served in one turn

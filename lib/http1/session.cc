@@ -445,7 +445,8 @@ void Session::take_piece(std::string_view piece) {
   if (exchange_->finished()) return;
   if (body_mode_ == http::Service::BodyMode::Stream) {
     env_.service.on_body(*exchange_, piece);
-  } else if (body_mode_ == http::Service::BodyMode::Buffer && !side().keep_body(piece)) {
+  } else if (body_mode_ == http::Service::BodyMode::Buffer && !exchange_->started() &&
+             !side().keep_body(piece)) {
     refuse(http::kOutOfMemory);
   }
 }

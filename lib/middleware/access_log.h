@@ -19,7 +19,7 @@ struct AccessLogOptions {
 };
 inline constexpr schema::Row kAccessLogRows[] = {
     schema::choice<&AccessLogOptions::format>("format", "json text",
-                                              "What a line is: an object, or words for people."),
+                                              "The form of a line: a JSON object, or words for people."),
     schema::boolean<&AccessLogOptions::listener>(
         "listener", "Whether a line tells by which of Leat's addresses the request came."),
 };

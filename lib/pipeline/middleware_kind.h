@@ -5,11 +5,13 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "base/metrics.h"
 #include "base/schema.h"
 #include "base/value.h"
 #include "pipeline/codes.h"
+#include "pipeline/kept_states.h"
 #include "pipeline/middleware.h"
 
 namespace leat::pipeline {
@@ -32,6 +34,7 @@ std::string_view phase_name(Phase phase);
 struct Surroundings {
   uint32_t workers = 1;
   metrics::Registry* metrics = nullptr;  // null where nobody reads any
+  KeptStates* states = nullptr;          // null where there are no reloads
 };
 
 struct MiddlewareKind;
@@ -45,6 +48,10 @@ struct BuildContext {
   bool optional;          // as MiddlewareSpec has it
   Diagnostics& diagnostics;
   const Surroundings& surroundings;
+
+  // What the instance keeps over reloads; see kept_states.h. Its own where there are none.
+  template <class T, class... Arguments>
+  [[nodiscard]] std::shared_ptr<T> share(Arguments&&... arguments) const;
 };
 
 struct MiddlewareKind {
@@ -56,6 +63,12 @@ struct MiddlewareKind {
   std::unique_ptr<Middleware> (*create)(const BuildContext& context);
   const void* origin = nullptr;  // of whoever makes it: for create(), which knows what it is
 };
+
+template <class T, class... Arguments>
+std::shared_ptr<T> BuildContext::share(Arguments&&... arguments) const {
+  if (surroundings.states == nullptr) return std::make_shared<T>(std::forward<Arguments>(arguments)...);
+  return surroundings.states->share<T>(kind.name, name, options, std::forward<Arguments>(arguments)...);
+}
 
 // A kind that is made by `Make` from its own options struct, which its rows fill.
 template <class Options, std::unique_ptr<Middleware> (*Make)(const Options&, const BuildContext&),

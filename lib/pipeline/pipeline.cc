@@ -305,8 +305,12 @@ void go_on(http::Exchange& exchange) {
 
 bool resume_chain(http::Exchange& exchange, Verdict verdict) {
   if (!waits_in_chain(exchange) || exchange.started() || exchange.cancelled()) {
-    // Somebody else's suspension, if it is one, goes on.
-    if (waits_in_chain(exchange)) exchange.chain_position &= ~kSuspended;
+    // Somebody else's suspension, if it is one, goes on. A middleware that has begun an answer by itself
+    // has no use for the rest of the request's body: it is read over meanwhile.
+    if (waits_in_chain(exchange)) {
+      exchange.chain_position &= ~kSuspended;
+      exchange.resume_body();
+    }
     return false;
   }
   exchange.chain_position &= ~kSuspended;

@@ -12,14 +12,16 @@
 #include "cache/cached_handler.h"
 #include "cache/response_cache.h"
 #include "cache/store.h"
+#include "pipeline/kept_states.h"
 #include "plugin/options.h"
 #include "plugin/sdk/plugin.h"
 
 namespace leat::plugin {
 
 struct Commons {
-  metrics::Registry metrics;  // leat.metrics/1
-  ThreadPool pool;            // leat.pool/1, and routes with executor = "pool"
+  metrics::Registry metrics;    // leat.metrics/1
+  pipeline::KeptStates states;  // of middleware
+  ThreadPool pool;              // leat.pool/1, and routes with executor = "pool"
   uint64_t client_wait_ms = SharedOptions().client_wait_ms;
   cache::Store cache;  // leat.cache/1
   // Titles of callbacks, for the log: who reads them may be later than their plugin's end.

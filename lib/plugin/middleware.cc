@@ -144,7 +144,7 @@ Verdict PluginMiddleware::judge(http::Exchange& exchange, Kept& kept, int32_t ve
     case LEAT_ERROR:
       return judge_error(exchange);
     default:
-      complain(exchange, "returned what is no verdict: ", std::to_string(verdict));
+      complain(exchange, "returned something that is not a verdict: ", std::to_string(verdict));
       return exchange.finished() ? Verdict::Done : Verdict::Error;
   }
 }
@@ -208,7 +208,7 @@ Verdict PluginMiddleware::on_body(http::Exchange& exchange, std::string_view& pi
     case LEAT_ERROR:
       return judge_error(exchange);
     default:
-      complain(exchange, "returned what is no verdict: ", std::to_string(verdict));
+      complain(exchange, "returned something that is not a verdict: ", std::to_string(verdict));
       return Verdict::Error;
   }
 }
@@ -261,7 +261,7 @@ http::AnswerFilter::Wants PluginMiddleware::on_answer(http::Exchange& exchange, 
       complain(exchange, "failed with the head of an answer: a 500 takes its place");
       return replace(exchange, body);
     default:
-      complain(exchange, "wants of a body what is nothing that there is: ", std::to_string(wanted));
+      complain(exchange, "returned something that is not LEAT_BODY_* from head(): ", std::to_string(wanted));
       return replace(exchange, body);
   }
   kept->watches = true;
@@ -285,7 +285,8 @@ void PluginMiddleware::check_piece(http::Exchange& exchange, int32_t verdict) co
   if (verdict == LEAT_ERROR)
     complain(exchange, "failed with the body of an answer: it is cut");
   else
-    complain(exchange, "returned what is no verdict for a piece of a body: ", std::to_string(verdict));
+    complain(exchange,
+             "returned something that is not a verdict for a piece of a body: ", std::to_string(verdict));
   exchange.abort();
 }
 

@@ -744,7 +744,7 @@ void Connections::tell_of_memory(const Relief& relief) {
   tell(relief.others, "whose requests are under way");
   if (holders.empty()) holders = "no connection holds any now";
   log::warn(
-      "memory is out: worker {} uses {} of {} KiB of limits.memory; {}; refused {} times, took back from {}",
+      "out of memory: worker {} uses {} of {} KiB of limits.memory; {}; refused {} times, took back from {}",
       worker(), memory.used() / 1024, memory.most() / 1024, holders, refused, given_up);
 }
 

@@ -23,7 +23,7 @@ std::string duration(uint64_t ns) {
                         : fmt::format("{:.1f} s", static_cast<double>(ns) / kSecondNs);
 }
 
-// The coarse clock lags by one of its ticks at most, 1 to 10 ms, so that it passes the begin of each turn
+// The coarse clock lags by one of its ticks at most, 1 to 10 ms, so that it passes the beginning of each turn
 // that is longer than a tick.
 clockid_t clock_for(uint64_t limit_ns) {
   timespec tick{};

@@ -19,6 +19,8 @@ void add_plugin_new(CLI::App& plugin, Command& command) {
   make->add_option("--lang", wanted.language, "What it is written in")
       ->check(CLI::IsMember({"c", "c++", "rust", "zig"}))
       ->capture_default_str();
+  make->add_flag("--middleware", wanted.middleware,
+                 "With middleware, for the routes of any plugin, in place of a handler");
   make->add_option("--dir", wanted.folder, "The folder to make, instead of NAME")->type_name("DIR");
 }
 
@@ -150,8 +152,12 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
   add("explain-error", "Say more about an error", Command::Kind::ExplainError)
       ->add_option("code", command.code, "The code, such as LT0107")
       ->required();
-  add("settings", "List all settings with their defaults", Command::Kind::Settings)
-      ->add_flag("--markdown", command.markdown, "As the reference page");
+  CLI::App* settings = add("settings", "List all settings with their defaults", Command::Kind::Settings);
+  CLI::Option* markdown = settings->add_flag("--markdown", command.markdown, "As the reference page");
+  settings
+      ->add_flag("--schema", command.schema,
+                 "As a JSON Schema of the whole configuration, for editors and programs")
+      ->excludes(markdown);
   bool test = false;
   app.add_flag("-t", test, "The same as check, with -c");
   bool version = false;

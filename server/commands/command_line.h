@@ -39,6 +39,7 @@ struct Command {
   bool supervise = true;                 // as far as the configuration says so too
   bool json = false;
   bool markdown = false;
+  bool schema = false;
   std::string purge;  // the admin command's arguments
   std::string code;
   NewPlugin new_plugin;

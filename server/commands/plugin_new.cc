@@ -1,5 +1,5 @@
-// A new plugin is the files of server/commands/templates/all and of its language's folder, with the words below
-// replaced.
+// A new plugin is the files of server/commands/templates/all and of its language's folder, and the same of the folder
+// of its kind, with the words below replaced.
 //
 // They name the SDK that belongs to this very program, found from where it lies: the tree that it was built
 // in, or the one that it was installed to. So the project builds with no further setting, and a daemon still
@@ -117,12 +117,21 @@ std::expected<void, std::string> write_file(const fs::path& path, std::string_vi
   return {};
 }
 
-std::expected<void, std::string> write_project(const fs::path& folder, const std::string& name,
-                                               std::string_view language, Words words) {
-  words.emplace_back("@NAME@", name);
+std::expected<void, std::string> write_project(const fs::path& folder, const NewPlugin& plugin, Words words) {
+  const std::string kind = plugin.middleware ? "middleware" : "handler";
+  words.emplace_back("@NAME@", plugin.name);
+  words.emplace_back("@ASK@", plugin.middleware ? "-H 'X-API-Key: sesame' localhost:8080/metrics"
+                                                : "'localhost:8080/hello/Ada?times=3'");
+  // A part of the tests, which all languages share.
+  const auto tests = std::ranges::find(kTemplates, kind, &Template::folder);
+  std::string filled = fill_in(tests->text, words);
+  filled.erase(filled.find_last_not_of('\n') + 1);
+  words.emplace_back("@TESTS@", std::move(filled));
   for (const Template& each : kTemplates) {
-    if (each.folder != "all" && each.folder != language) continue;
-    const fs::path path = folder / fill_in(each.path, {{"NAME", name}});
+    if (each.folder != "all" && each.folder != plugin.language && each.folder != kind + "/all" &&
+        each.folder != kind + "/" + plugin.language)
+      continue;
+    const fs::path path = folder / fill_in(each.path, {{"NAME", plugin.name}});
     std::error_code failed;
     fs::create_directories(path.parent_path(), failed);
     if (failed)
@@ -150,13 +159,13 @@ int make_plugin(const NewPlugin& plugin) {
                         ? fmt::format("`{}` is there already; name another folder with --dir", folder)
                         : fmt::format("cannot make the folder `{}`: {}", folder, std::strerror(errno)),
                     kExitFailure);
-  if (const auto written = write_project(folder, plugin.name, plugin.language, std::move(*words)); !written) {
+  if (const auto written = write_project(folder, plugin, std::move(*words)); !written) {
     std::error_code ignored;
     fs::remove_all(folder, ignored);
     return complain(written.error(), kExitFailure);
   }
-  std::printf("Made %s, a plugin in %s. Its README.md says how to build, test and serve it.\n",
-              folder.c_str(), plugin.language.c_str());
+  std::printf("Made %s, a plugin in %s%s. Its README.md says how to build, test and serve it.\n",
+              folder.c_str(), plugin.language.c_str(), plugin.middleware ? " with middleware" : "");
   return kExitFine;
 }
 

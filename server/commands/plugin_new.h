@@ -8,6 +8,7 @@ namespace leat::server {
 struct NewPlugin {
   std::string name;
   std::string language = "c++";  // the name of a folder of server/commands/templates
+  bool middleware = false;       // it has that in place of a handler
   std::string folder;            // to be made; the name of the plugin if empty
 };
 

@@ -185,7 +185,8 @@ class Supervisor {
     start_.quarantined.push_back(plugin);
     // It is dealt with: it is no reason to delay what comes.
     std::erase_if(crashes_, [&](const Crash& each) { return each.plugin == plugin; });
-    log::error("plugin {} has crashed {} times: it is quarantined", plugin, options_.crash_limit);
+    log::error("plugin {} has crashed {} time{}: it is quarantined", plugin, options_.crash_limit,
+               options_.crash_limit == 1 ? "" : "s");
   }
 
   // False when it was told to stop meanwhile.

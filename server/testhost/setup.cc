@@ -13,6 +13,7 @@
 #include "leat_version.h"
 #include "plugin/commons.h"
 #include "server/commands/handler_routes.h"
+#include "server/testhost/behind.h"
 #include "server/testhost/refusals.h"
 
 namespace leat::testing {
@@ -76,7 +77,7 @@ std::string methods_list(const std::string& methods) {
   return "[" + list + "]";
 }
 
-// Options and routes as a configuration.
+// Options, routes and middleware as a configuration.
 std::string configuration(const Setup& setup, const plugin::PluginLibrary& library, const std::string& file) {
   const std::string name = instance_name(library);
   std::string text = fmt::format("[[plugin]]\nname = {}\nfile = {}\n[plugin.config]\n{}\n",
@@ -86,6 +87,9 @@ std::string configuration(const Setup& setup, const plugin::PluginLibrary& libra
     for (const leat_handler& each : library.handlers()) handlers.emplace_back(each.name.ptr, each.name.len);
     text += server::handler_routes(handlers, name);
   }
+  for (const Middleware& each : setup.middleware)
+    text += fmt::format("[[middleware]]\nkind = {}\n{}\n", server::toml_text(name + ":" + each.kind),
+                        each.options);
   for (const Route& route : setup.routes)
     text += fmt::format("[[route]]\npath = {}\nmethods = {}\nhandler = {}\n", server::toml_text(route.path),
                         methods_list(route.methods), server::toml_text(name + ":" + route.handler));
@@ -104,6 +108,23 @@ struct MemoryFile {
   std::string path;
 };
 
+// Where nothing else would answer.
+void add_behind(config::Config& config, const Upstream& answer) {
+  for (const char* path : {"/", "/{rest...}"}) {
+    config::RouteDecl& route = config.routes.emplace_back();
+    route.spec.path = path;
+    route.spec.methods = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+    route.spec.handler_name = "(the test's)";
+    route.spec.handler = make_behind(answer);
+  }
+}
+
+// Of which it is known whose allocations are to fail.
+const void* code_of(const plugin::PluginLibrary& library) {
+  if (!library.handlers().empty()) return reinterpret_cast<const void*>(library.handlers().front().handle);
+  return reinterpret_cast<const void*>(library.entry().load);
+}
+
 std::string replace_all(std::string text, std::string_view what, std::string_view with) {
   for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size())
     text.replace(at, what.size(), with);
@@ -114,12 +135,14 @@ std::string replace_all(std::string text, std::string_view what, std::string_vie
 
 Loaded load(const PluginSource& source, const Setup& setup) {
   const bool whole = !setup.file.empty() || !setup.text.empty();
-  if (whole &&
-      (!setup.options.empty() || !setup.routes.empty() || (!setup.file.empty() && !setup.text.empty())))
-    throw Error("a setup is a file, or a text, or options and routes");
+  const bool in_parts = !setup.options.empty() || !setup.routes.empty() || !setup.middleware.empty() ||
+                        static_cast<bool>(setup.behind);
+  if (whole && (in_parts || (!setup.file.empty() && !setup.text.empty())))
+    throw Error("a setup is a file, or a text, or options, routes and middleware");
   const auto library = load_library(source);
-  if (!library->handlers().empty())
-    add_plugin_code(reinterpret_cast<const void*>(library->handlers().front().handle));
+  const bool stands_alone = library->handlers().empty();
+  if (setup.behind && !stands_alone) throw Error("`behind` is for plugins without handlers");
+  if (const void* code = code_of(*library); code != nullptr) add_plugin_code(code);
   const auto* file = std::get_if<std::string>(&source);
   std::vector<std::string> folders;
   if (file != nullptr) folders.push_back(fs::path(library->path()).parent_path().string());
@@ -128,6 +151,7 @@ Loaded load(const PluginSource& source, const Setup& setup) {
   if (!whole) memory.emplace(configuration(setup, *library, library->path()));
   if (!setup.text.empty()) memory.emplace(setup.text);
   auto [config, diagnostics] = config::load(memory ? memory->path : setup.file);
+  if (config && !whole && stands_alone) add_behind(*config, setup.behind);
   if (config) {
     plugin::Commons& commons = libraries().commons();
     commons.metrics.set_limit(config->settings.shared.metric_series);

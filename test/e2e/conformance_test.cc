@@ -57,6 +57,7 @@ TEST_CASE("conformance: the daemon keeps to the list") {
   for (const ConformanceCase& each : test::conformance_cases()) {
     if (each.leaves) {
       Client(daemon.address()).send(wire(each));
+      CHECK(daemon.logs(each.expected.said));
       continue;
     }
     std::string wrong;
@@ -66,6 +67,8 @@ TEST_CASE("conformance: the daemon keeps to the list") {
     };
     if (!right() && each.eventually) (void)wait_until(right);
     CHECK(wrong == "");
+    INFO(each.title << ": " << each.expected.said);
+    CHECK(daemon.logs(each.expected.said));
   }
 }
 

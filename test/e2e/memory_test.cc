@@ -171,7 +171,7 @@ void check_bounds(const char* engine) {
     CHECK(metric(text, "leat_memory_used_bytes") <= kLimitKib * 1024);
     CHECK(metric(text, "leat_memory_peak_bytes") <= kLimitKib * 1024);
     CHECK(metric(text, "leat_memory_refused_total") > 0);
-    CHECK(daemon.logs("warning memory is out: "));
+    CHECK(daemon.logs("warning out of memory: "));
     const std::string log = daemon.log();
     const size_t blame = log.find("error plugin");
     INFO(log.substr(std::min(blame, log.size()), 300));

@@ -41,12 +41,36 @@ TEST_CASE("plugin new: makes a project that bears its name, in each language") {
       INFO(entry.path());
       const std::string text = read(entry.path());
       CHECK_FALSE(text.empty());
-      for (const char* word : {"@NAME@", "@LEAT@", "@PKG_CONFIG@", "@CMAKE@", "@INCLUDE@", "@SYMBOLS@"})
+      for (const char* word :
+           {"@NAME@", "@LEAT@", "@PKG_CONFIG@", "@CMAKE@", "@INCLUDE@", "@SYMBOLS@", "@ASK@", "@TESTS@"})
         CHECK_FALSE(text.contains(word));
       const std::string ending = entry.path().extension();
       if (ending == ".c" || ending == ".cc" || ending == ".rs" || ending == ".zig") ++sources;
     }
     CHECK(sources > 0);
+  }
+}
+
+TEST_CASE("plugin new: one with middleware is another project, of the same files") {
+  const TempFolder folder;
+  for (const std::string language : {"c", "c++", "rust", "zig"}) {
+    INFO(language);
+    const std::string handler = folder.path("handler-" + language);
+    const std::string middleware = folder.path("middleware-" + language);
+    CHECK(make("mine", handler, language).status == 0);
+    const Outcome outcome =
+        run_leat({"plugin", "new", "mine", "--middleware", "--dir", middleware, "--lang", language});
+    CHECK(outcome.status == 0);
+    CHECK(outcome.output.contains("with middleware"));
+    CHECK(read(middleware + "/mine.toml").contains("kind = \"mine:key\""));
+    for (const auto& entry : fs::recursive_directory_iterator(handler)) {
+      if (!entry.is_regular_file()) continue;
+      const std::string path = fs::relative(entry.path(), handler);
+      INFO(path);
+      const std::string text = read(middleware + "/" + path);
+      CHECK_FALSE(text.empty());
+      for (const char* word : {"@NAME@", "@ASK@", "@TESTS@", "/hello/"}) CHECK_FALSE(text.contains(word));
+    }
   }
 }
 

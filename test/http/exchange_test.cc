@@ -172,4 +172,22 @@ TEST_CASE("exchange: one that stands alone answers to its own stream and takes a
   CHECK(stage.take().empty());
 }
 
+TEST_CASE("exchange: one that stands alone needs nothing of the memory of the request that it takes") {
+  for (const bool replaced : {true, false}) {
+    Stage stage;
+    http::StreamSide side(stage.exchange);
+    REQUIRE(side.keep_body("a body"));
+    side.show_body({}, {});
+    const std::string_view collected = stage.exchange.request.body();
+    const std::string_view other = stage.exchange.arena().copy("another one");
+    stage.exchange.request.set_body(replaced ? other : collected.substr(2));
+    RecordingStream stream;
+    http::Exchange alone(stage.harness.worker, stream);
+    REQUIRE(alone.take_request(stage.exchange));
+    CHECK(alone.request.body() == (replaced ? "another one" : "body"));
+    CHECK(alone.request.body().data() != other.data());
+    CHECK((alone.request.body().data() == collected.data() + 2) != replaced);
+  }
+}
+
 }  // namespace leat::test

@@ -31,6 +31,7 @@ struct Gate : Scripted {
   }
   static void open(http::Exchange& exchange, void* gate) {
     auto& self = *static_cast<Gate*>(gate);
+    if (self.at_opening) self.at_opening(exchange);
     if (self.status != 0) {
       exchange.response.status = self.status;
       exchange.send("from the gate");
@@ -45,6 +46,7 @@ struct Gate : Scripted {
     self.resumed = resume_chain(exchange, self.verdict);
   }
   Verdict verdict = Verdict::Next;
+  std::function<void(http::Exchange&)> at_opening;
   uint16_t status = 0;
   bool resumed = false;
 };
@@ -171,6 +173,38 @@ TEST_CASE("middleware: a body that comes while the chain waits is there for the 
   CHECK(seen == "0123456789");
   CHECK(gated.out.ends_with("\r\n\r\n0123456789"));
   CHECK(gated.stage.feed("").empty());
+}
+
+TEST_CASE("middleware: one that answers by itself after a wait has the rest of the body read over") {
+  Gated gated;
+  ScriptHandler& handler = gated.stage.route("/", {"POST"});
+  handler.streams = GENERATE(false, true);
+  gated.gate.verdict = Verdict::Done;
+  http::Exchange* begun = nullptr;
+  gated.gate.at_opening = [&](http::Exchange& exchange) {
+    REQUIRE(exchange.begin({}));
+    exchange.write("begun");
+    begun = &exchange;
+  };
+  CHECK(gated.stage.feed("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n01234").empty());
+  gated.open();
+  CHECK(gated.out.ends_with("5\r\nbegun\r\n"));
+  // While the answer is under way: more than a connection keeps for a request that waits.
+  const size_t held = gated.stage.harness().worker.blocks().out();
+  CHECK(gated.stage.feed("56789").empty());
+  CHECK(gated.stage.session().wants_input());
+  CHECK(gated.stage.harness().worker.blocks().out() == held);
+  REQUIRE(begun != nullptr);
+  begun->end();
+  CHECK(gated.stage.feed("").ends_with("0\r\n\r\n"));
+  CHECK_FALSE(std::ranges::contains(calls, "handle"));
+  CHECK_FALSE(std::ranges::contains(calls, "body"));
+  // And the next request is served.
+  gated.gate.at_opening = nullptr;
+  gated.gate.verdict = Verdict::Next;
+  gated.stage.feed("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n0");
+  gated.open();
+  CHECK(gated.out.ends_with("hello"));
 }
 
 TEST_CASE("middleware: a request without a body reaches a handler that streams, suspended or not") {
@@ -305,6 +339,67 @@ TEST_CASE("middleware: it is made with its place, its name and what it is made i
   CHECK(seen.workers == 3);
   CHECK(seen.name == "me");
   CHECK(seen.metrics);
+}
+
+TEST_CASE("middleware: what one keeps for the process outlives a site, and ends with the last that has it") {
+  struct Table {
+    explicit Table(int& count) : living(count) { ++living; }
+    ~Table() { --living; }
+    int& living;
+    int requests = 0;
+  };
+  static int living = 0;
+  static std::vector<Table*> made;
+  struct Keeper final : Middleware {
+    explicit Keeper(std::shared_ptr<Table> shared) : table(std::move(shared)) { made.push_back(table.get()); }
+    [[nodiscard]] uint8_t hooks() const override { return kRequest; }
+    std::shared_ptr<Table> table;
+  };
+  const MiddlewareKind kinds[] = {
+      {"keeper", Phase::Limit, "", {}, [](const BuildContext& context) -> std::unique_ptr<Middleware> {
+         return std::make_unique<Keeper>(context.share<Table>(living));
+       }}};
+  KeptStates states;
+  // Of one instance for each pair of name and rate. What each has is in `made`.
+  const auto build = [&](const std::vector<std::pair<std::string, int64_t>>& instances) {
+    made.clear();
+    SiteBuilder builder(kinds, {.states = &states});
+    for (const auto& [name, rate] : instances)
+      builder.add_middleware({.kind = "keeper",
+                              .name = name,
+                              .options = test::table({test::entry("rate", rate)}),
+                              .place = test::line(1)});
+    Diagnostics diagnostics;
+    auto site = builder.build(diagnostics);
+    REQUIRE(site);
+    return site;
+  };
+  auto first = build({{"", 1}, {"", 2}, {"named", 3}});
+  const std::vector<Table*> before = made;
+  CHECK(living == 3);
+  made[1]->requests = 7;
+  // The next one: options changed with and without a name, and one that goes.
+  auto second = build({{"", 2}, {"named", 4}, {"", 5}});
+  CHECK(living == 4);
+  CHECK(made[0] == before[1]);
+  CHECK(made[0]->requests == 7);
+  CHECK(made[1] == before[2]);
+  first.reset();
+  CHECK(living == 3);
+  // A configuration that is refused takes nothing with it.
+  build({{"named", 9}}).reset();
+  CHECK(living == 3);
+  second.reset();
+  CHECK(living == 0);
+  second = build({{"", 2}});
+  CHECK(made[0]->requests == 0);
+  // Without a place for them each has its own.
+  SiteBuilder alone(kinds);
+  alone.add_middleware({.kind = "keeper", .options = test::table(), .place = test::line(1)});
+  Diagnostics diagnostics;
+  const auto third = alone.build(diagnostics);
+  REQUIRE(third);
+  CHECK(living == 2);
 }
 
 TEST_CASE("middleware: states are found by their type and owner, and end with the request") {

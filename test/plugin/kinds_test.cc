@@ -17,9 +17,9 @@ TEST_CASE("kinds: what a plugin declares is known, and copied") {
 TEST_CASE("kinds: names, phases, sizes and callbacks that are none refuse the plugin") {
   for (const auto& [plugin, said] : std::vector<std::pair<std::string, std::string>>{
            {"kind_1", "number 2, `one`: there are two of that name"},
-           {"kind_2", "`a:b` is no name"},
-           {"kind_3", "is no name"},
-           {"kind_4", "6 is no phase"},
+           {"kind_2", "`a:b` is not a name"},
+           {"kind_3", "is not a name"},
+           {"kind_4", "6 is not a phase"},
            {"kind_5", "number 2 lacks its struct_size"},
            {"kind_6", "lacks its struct_size"},
            {"kind_7", "larger than 64 KiB"},

@@ -59,8 +59,8 @@ class Sdk(unittest.TestCase):
         cls.daemons = {"built": BUILD / "server" / "leat", "installed": next(root.rglob("sbin/leat"))}
         cls.sdks = {"built": BUILD / "packaging" / "sdk", "installed": next(root.rglob("leat-plugin.pc")).parent}
 
-    def new(self, daemon, name, language):
-        run(f"'{self.daemons[daemon]}' plugin new {name} --lang {language}", self.folder)
+    def new(self, daemon, name, language, more=""):
+        run(f"'{self.daemons[daemon]}' plugin new {name} --lang {language} {more}", self.folder)
         return self.folder / name
 
     def exported(self, plugin):
@@ -68,8 +68,8 @@ class Sdk(unittest.TestCase):
         rows = [line.split() for line in run(f"readelf -W --dyn-syms '{plugin}'", self.folder).splitlines()]
         return [(row[4], row[7]) for row in rows if len(row) == 8 and row[6].isdigit()]
 
-    def try_plugin(self, daemon, name, language, systems, **env):
-        project = self.new(daemon, name, language)
+    def try_plugin(self, daemon, name, language, systems, more="", **env):
+        project = self.new(daemon, name, language, more)
         for system in systems:
             for command in system:
                 run(command, project, **env)
@@ -94,6 +94,16 @@ class Sdk(unittest.TestCase):
         for daemon in self.daemons:
             self.assertEqual(self.try_plugin(daemon, f"{daemon}-rust", "rust", [MESON]), 1)
 
+    def test_one_with_middleware_does_too(self):
+        for language, systems in (("c++", [MESON, CMAKE]), ("c", [MESON]), ("rust", [MESON])):
+            name = f"middle-{language.replace('+', 'p')}"
+            self.assertEqual(self.try_plugin("built", name, language, systems, "--middleware"), len(systems))
+
+    @unittest.skipUnless(shutil.which("zig"), "needs zig")
+    def test_one_with_middleware_in_zig_does_too(self):
+        self.assertEqual(
+            self.try_plugin("built", "middle-zig", "zig", [["zig build", "zig build test"]], "--middleware"), 1)
+
     @unittest.skipUnless(shutil.which("cargo"), "needs cargo")
     def test_cargo_builds_a_rust_plugin(self):
         project = self.new("built", "with-cargo", "rust")
@@ -106,7 +116,47 @@ class Sdk(unittest.TestCase):
         lib = (EXAMPLES / "fence/lib.rs").read_text()
         (project / "src/lib.rs").write_text(lib.replace("handlers: {}", """handlers: { "echo" => echo }""") + """
 fn echo(_: &Fence, request: &Request) -> Result<Response, Problem> {
-    Ok(Response::text(String::from_utf8_lossy(request.body()).into_owned()))
+    let user = String::from_utf8_lossy(request.note("user").unwrap_or(b"nobody")).into_owned();
+    Ok(Response::text(String::from_utf8_lossy(request.body()).into_owned()).header("X-User", &user))
+}
+""")
+        replace(project / "src/lib.rs", "middleware: [Key, Replace]", "middleware: [Key, Replace, Shout]")
+        with (project / "src/lib.rs").open("a") as file:
+            file.write("""
+struct Shout;
+impl Middleware for Shout {
+    const NAME: &'static str = "shout";
+    const PHASE: Phase = Phase::Transform;
+    const SENTENCE: &'static str = "Writes bodies of requests in capitals.";
+    type State = usize;
+    fn create(_: &Config) -> Result<Self, Refusal> {
+        Ok(Shout)
+    }
+    fn request(&self, request: &Request, _: &mut usize) -> Result<Option<Response>, Problem> {
+        request.set_note("user", "crab")?;
+        Ok(None)
+    }
+    fn body(&self, piece: &mut leat::BodyPiece, seen: &mut usize) -> Result<Option<Response>, Problem> {
+        if piece.bytes() == b"bad" {
+            return Err(Problem::new(422, "Not that."));
+        }
+        let shouted = piece.bytes().to_ascii_uppercase();
+        *seen += shouted.len();
+        piece.replace(if piece.bytes() == b"drop" { b"" } else { &shouted });
+        assert!(piece.is_last());
+        Ok(None)
+    }
+    fn head(&self, head: &mut Head, seen: &mut usize) -> Wants {
+        head.set("X-Seen", &seen.to_string());
+        Wants::Watch
+    }
+    fn piece(&self, piece: &[u8], onward: &mut Onward, seen: &mut usize) {
+        *seen += piece.len();
+        onward.give(b"nobody wants this");
+    }
+    fn end(&self, _: &mut Onward, seen: &mut usize) {
+        assert!(*seen < 1000);
+    }
 }
 """)
         (project / "fence.toml").write_text("""
@@ -124,6 +174,11 @@ by = "crab"
 path = "/echo"
 method = "POST"
 handler = "fence:echo"
+[[route]]
+path = "/shout"
+method = "POST"
+handler = "fence:echo"
+middleware = [{kind = "fence:shout"}]
 """)
         test = (project / "test.cc").read_text()
         head, tail = test[:test.index("  leat::testing::Host host")], test[test.index("  host.close();"):]
@@ -134,6 +189,16 @@ handler = "fence:echo"
   const auto echo = host.request("POST", "/echo").header("X-API-Key", "sesame").body("WoWorldWorldWor");
   CHECK(echo.send().body == "WocrabcrabWor");
   CHECK(host.for_each_split(echo, [&](const auto& reply) { CHECK(reply.body == "WocrabcrabWor"); }) > 0);
+  const auto shout = [&](const char* body) {
+    return host.request("POST", "/shout").header("X-API-Key", "sesame").body(body).send();
+  };
+  CHECK(shout("a body").body == "A BODY");
+  CHECK(shout("a body").header("X-Seen") == "6");
+  CHECK(shout("a body").header("X-User") == "crab");
+  CHECK(echo.send().header("X-User") == "nobody");
+  CHECK(shout("bad").status == 422);
+  CHECK(shout("drop").status == 200 && shout("drop").body.empty());
+  CHECK(host.problems().empty());
 """ + tail)
         (project / "test.py").write_text("")
         for command in MESON:

@@ -200,7 +200,8 @@ Cases leaving() {
   Cases cases;
   for (const std::string_view target : {"/leave/waits", "/leave/sleeps", "/leave/events", "/leave/gathers",
                                         "/leave/asks", "/leave/completes", "/leave/works", "/leave/blocks"})
-    cases.push_back({.title = "the client leaves", .method = "GET", .target = target, .leaves = true});
+    cases.push_back(
+        {.title = "the client leaves", .method = "GET", .target = std::string(target), .leaves = true});
   cases.push_back({.title = "the client leaves its body behind",
                    .method = "POST",
                    .target = "/leave/holds",
@@ -249,6 +250,184 @@ Cases mistakes() {
       {"unfinished JSON", "GET", "/unfinished", {.status = 500}},
       {"it goes on", "GET", "/plaintext", {.body = "Hello, World!"}},
   };
+}
+
+// Kinds of middleware of a plugin, each in front of the same routes: "/with/KIND/json", and so on.
+constexpr std::string_view kKinds[] = {
+    "throws",
+    "done_without_answer",
+    "never_answers",
+    "no_verdict",
+    "fails",
+    "throws_late",
+    "head_throws",
+    "head_nonsense",
+    "twice",
+    "next_after_answer",
+    "body_throws",
+    "body_nonsense",
+    "body_waits",
+    "body_nowhere",
+    "body_grows",
+    "shouts",
+    "refuses_body",
+    "piece_throws",
+    "piece_fails",
+    "piece_nonsense",
+    "end_fails",
+    "end_throws",
+    "done_throws",
+    "writable_throws",
+    "writable_nonsense",
+    "fields",
+    "frames",
+    "answers_late",
+    "begins_late",
+    "streams",
+    "naps",
+    "sums",
+    "doubles",
+    "count",
+    "count_content",
+    "sleeps",
+    "waits",
+    "error_after_answer",
+    "cancel_throws",
+    "watches",
+};
+
+Cases middleware() {
+  const std::string text(50'000, 't');
+  const std::string count = R"({"message":"Hello, World!"} seen )";
+  Cases cases = {
+      // Before the handler.
+      {"it throws", "GET", "/with/throws/json", {.status = 500, .said = "a broken promise"}},
+      {"it throws, later", "GET", "/with/throws_late/json", {.status = 500, .said = "late"}},
+      {"done without an answer", "GET", "/with/done_without_answer/json", {.status = 500}},
+      {"a promise that nothing keeps", "GET", "/with/never_answers/json", {.status = 500}},
+      {"no verdict", "GET", "/with/no_verdict/json", {.status = 500, .said = "not a verdict: 1234"}},
+      {"it fails", "GET", "/with/fails/json", {.status = 500}},
+      {"two answers", "GET", "/with/twice/json", {.body = "once"}},
+      {"on after its answer", "GET", "/with/next_after_answer/json", {.body = "once"}},
+      {"an error after its answer", "GET", "/with/error_after_answer/json", {.body = "once"}},
+      {"two answers, before a body", "POST", "/with/twice/echo", {.body = "once"}, {}, text},
+      {"it answers late", "GET", "/with/answers_late/json", {.body = "late"}},
+      {"late, before a body that streams", "POST", "/with/answers_late/echo", {.body = "late"}, {}, text},
+      {"late, before one that does not", "POST", "/with/answers_late/notes", {.body = "late"}, {}, text},
+      {"late, in pieces", "GET", "/with/begins_late/json", {.body = "late"}},
+      {"late, in pieces, and a body", "POST", "/with/begins_late/echo", {.body = "late"}, {}, text},
+      {"late, in pieces, and a body that is kept",
+       "POST",
+       "/with/begins_late/notes",
+       {.body = "late"},
+       {},
+       text},
+      {"late, before the pool", "GET", "/with/answers_late/pool", {.body = "late"}},
+      {"at length", "GET", "/with/streams/json", {.body = std::string(3'000'000, 'y')}},
+      {"at length, and a body",
+       "POST",
+       "/with/streams/echo",
+       {.body = std::string(3'000'000, 'y')},
+       {},
+       text},
+      {"it throws half-way", "GET", "/with/writable_throws/json", {.cut = true, .said = "there is room"}},
+      {"no verdict half-way",
+       "GET",
+       "/with/writable_nonsense/json",
+       {.cut = true, .said = "not a verdict: 97"}},
+      // Bodies of requests.
+      {"a body is changed", "POST", "/with/shouts/echo", {.body = "A BODY"}, {}, "a body"},
+      {"piece by piece", "POST", "/with/shouts/echo", {.body = "A BODY"}, {}, "a body", true},
+      {"a body is doubled", "POST", "/with/doubles/notes", {.status = 400}, {}, "{}"},
+      {"it is replaced by nothing", "POST", "/with/doubles/notes", {.status = 400}, {{"X-Empty", "1"}}, "{}"},
+      {"and refused", "POST", "/with/doubles/notes", {.status = 422}, {}, "bad"},
+      {"or it throws", "POST", "/with/doubles/notes", {.status = 500, .said = "threw worse"}, {}, "worse"},
+      {"a body is seen",
+       "POST",
+       "/with/sums/echo",
+       {.body = text, .said = "summed 50000 to the end"},
+       {},
+       text},
+      {"as it is read", "POST", "/with/sums/echo", {.body = "abc", .said = "summed 3 to"}, {}, "abc", true},
+      {"a whole one", "POST", "/with/sums/notes", {.status = 400, .said = "summed 4 to the end"}, {}, "[12]"},
+      {"it throws with a body",
+       "POST",
+       "/with/body_throws/notes",
+       {.status = 500, .said = "with a body"},
+       {},
+       "{}"},
+      {"no verdict of a body", "POST", "/with/body_nonsense/notes", {.status = 500}, {}, "{}"},
+      {"it waits with a body", "POST", "/with/body_waits/notes", {.status = 500}, {}, "{}"},
+      {"a body that is nowhere", "POST", "/with/body_nowhere/notes", {.status = 500}, {}, "{}"},
+      {"a body without end", "POST", "/with/body_grows/notes", {.status = 503}, {}, "{}"},
+      {"it throws while the body streams", "POST", "/with/body_throws/echo", {.cut = true}, {}, "{}"},
+      {"no verdict meanwhile", "POST", "/with/body_nonsense/echo", {.cut = true}, {}, "{}"},
+      {"an answer to a body whose answer has begun",
+       "POST",
+       "/with/refuses_body/echo",
+       {.cut = true, .said = "failed on POST /with/refuses_body/echo"},
+       {},
+       "bad"},
+      {"a refusal before", "POST", "/with/refuses_body/notes", {.status = 422}, {}, "bad"},
+      // Answers.
+      {"it throws with a head", "GET", "/with/head_throws/json", {.status = 500, .said = "in the head"}},
+      {"and one in pieces", "GET", "/with/head_throws/bytes/9", {.status = 500}},
+      {"wants nothing that there is", "GET", "/with/head_nonsense/json", {.status = 500}},
+      {"a piece that throws", "GET", "/with/piece_throws/json", {.cut = true, .said = "a piece"}},
+      {"a piece that fails", "GET", "/with/piece_fails/bytes/9", {.cut = true}},
+      {"no verdict of a piece", "GET", "/with/piece_nonsense/json", {.cut = true}},
+      {"an end that fails", "GET", "/with/end_fails/json", {.cut = true}},
+      {"an end that throws", "GET", "/with/end_throws/json", {.cut = true, .said = "at the end"}},
+      {"done() throws",
+       "GET",
+       "/with/done_throws/json",
+       {.body = R"({"message":"Hello, World!"})", .said = "all is done"}},
+      {"fields of the framing",
+       "GET",
+       "/with/fields/json",
+       {.part = "Hello",
+        .headers = {{"x-refused", "-1 -1 -1 -1 -1 -1 -1 -1 -1 0 -1"},
+                    {"x-evil", ""},
+                    {"content-length", "27"}}}},
+      {"and an answer in the answer's place",
+       "GET",
+       "/with/frames/json",
+       {.part = "Hello", .headers = {{"x-refused", "-1 -1 -2 -2 -2 -2"}, {"content-length", "27"}}}},
+      {"bytes for HEAD", "HEAD", "/with/count/json", {.headers = {{"content-length", ""}}}},
+      {"bytes for 204", "GET", "/with/count/nocontent", {.status = 204, .headers = {{"content-length", ""}}}},
+      {"bytes for 304",
+       "GET",
+       "/with/count/stored",
+       {.status = 304, .headers = {{"content-length", ""}}},
+       {{"If-None-Match", "*"}}},
+      // The cache, the pool, and what waits before them.
+      {"it waits, and then the pool", "GET", "/with/naps/pool", {.part = "Hello"}},
+      {"a changed one", "POST", "/with/shouts/pool", {.body = R"({"sum":42})"}, {}, "[1,2,39]"},
+      {"none", "POST", "/with/doubles/pool", {.status = 400}, {{"X-Empty", "1"}}, "[1,2,39]"},
+      {"the pool's answer is changed", "GET", "/with/count/pool", {.body = count + "1"}},
+      {"and again", "GET", "/with/count/pool", {.body = count + "2"}},
+      {"what is stored is changed once", "GET", "/with/count_content/cached", {.body = count + "1"}},
+      {"and found so", "GET", "/with/count_content/cached", {.body = count + "1"}},
+      {"what is found is changed", "GET", "/with/count/cached", {.body = count + "1"}},
+      {"each time", "GET", "/with/count/cached", {.body = count + "2"}},
+      {"who waits comes to the cache", "GET", "/with/naps/cached", {.part = "Hello"}},
+      {"and finds it", "GET", "/with/naps/cached", {.part = "Hello", .headers = {{"age", "0"}}}},
+      {"one that answers late, before the cache", "GET", "/with/answers_late/cached", {.body = "late"}},
+      {"a coroutine before it", "GET", "/with/sleeps/cached", {.part = "Hello"}},
+      {"refuses", "GET", "/with/sleeps/cached", {.status = 403}, {{"X-Refuse", "1"}}},
+      {"one that watches", "GET", "/with/watches/cached", {.headers = {{"content-length", "27"}}}},
+      {"what is found, too",
+       "GET",
+       "/with/watches/cached",
+       {.headers = {{"content-length", "27"}}, .said = "watched 27"}},
+      {"it goes on", "GET", "/plaintext", {.body = "Hello, World!"}},
+  };
+  cases.push_back({.title = "cancel() throws",
+                   .method = "GET",
+                   .target = "/with/cancel_throws/json",
+                   .expected = {.said = "it was left"},
+                   .leaves = true});
+  return cases;
 }
 
 struct Route {
@@ -326,6 +505,28 @@ constexpr Route kOthers[] = {
     {kGet, "/leave/left", "leaving:left"},
 };
 
+// The same routes behind each kind.
+std::string middleware_tables(const std::string& plugins) {
+  constexpr Route kBehind[] = {
+      {kGet, "json", "demo:json"},           {kGet, "bytes/{n}", "demo:bytes"},
+      {kGet, "nocontent", "demo:nocontent"}, {R"("POST")", "echo", "demo:echo"},
+      {R"("POST")", "notes", "demo:notes"},  {kGet, "pool", "demo:json"},
+      {R"("POST")", "pool", "answers:sum"},  {kGet, "cached", "demo:json"},
+      {kGet, "stored", "demo:json"},
+  };
+  std::string text = fmt::format("[[plugin]]\nname = \"bad\"\nfile = \"{}/bad_middleware.so\"\n", plugins);
+  for (const std::string_view kind : kKinds)
+    for (const auto& [methods, path, handler] : kBehind)
+      text += fmt::format(
+          "[[route]]\npath = \"/with/{}/{}\"\nmethods = [{}]\nhandler = \"{}\"\n"
+          "middleware = [{{kind = \"bad:{}\"}}]\n{}",
+          kind, path, methods, handler, kind,
+          path == "pool"                         ? "executor = \"pool\"\n"
+          : path == "cached" || path == "stored" ? "[route.cache]\nttl = \"1h\"\n"
+                                                 : "");
+  return text;
+}
+
 template <class Routes>
 std::string tables(const Routes& routes) {
   std::string text;
@@ -346,7 +547,7 @@ const std::vector<ConformanceCase>& conformance_cases() {
   static const Cases all = [] {
     Cases cases;
     for (const Cases& some :
-         {answers(), parameters(), bodies(), state(), later(), shared(), leaving(), mistakes()})
+         {answers(), parameters(), bodies(), state(), later(), shared(), leaving(), mistakes(), middleware()})
       cases.insert(cases.end(), some.begin(), some.end());
     return cases;
   }();
@@ -386,11 +587,12 @@ std::string conformance_configuration(const std::string& listen, const std::stri
   text += "[[route]]\npath = \"/leave/blocks\"\nhandler = \"leaving:blocks\"\nexecutor = \"pool\"\n";
   // Those of the misuse plugin go by their own names.
   for (const ConformanceCase& each : mistakes()) {
-    const std::string_view name = each.target.substr(1);
+    const std::string name = each.target.substr(1);
     if (name != "plaintext" && name != "unfinished")
       text += fmt::format("[[route]]\npath = \"/{0}\"\nhandler = \"misuse:{0}\"\n", name);
   }
-  return text + "[[route]]\npath = \"/by_number\"\nhandler = \"misuse:by_number\"\n";
+  text += "[[route]]\npath = \"/by_number\"\nhandler = \"misuse:by_number\"\n";
+  return text + middleware_tables(plugins);
 }
 
 }  // namespace leat::test

@@ -21,10 +21,12 @@ struct ConformanceCase {
     std::string part = {};  // or a part of it; both empty: whatever it is
     Fields headers = {};    // at least these; an empty value: it is not there. Names in lower case
     bool cut = false;       // the answer ends half-way
+    std::string said = {};  // a part of what is then in the log; not judge()'s
   };
 
   std::string_view title;
-  std::string_view method, target;
+  std::string_view method;
+  std::string target;
   Expected expected;
   Fields headers = {};
   std::string body = {};    // with a length if there is one

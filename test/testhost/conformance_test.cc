@@ -22,6 +22,10 @@ TEST_CASE("conformance: the test host keeps to the list") {
     const testing::Reply reply = request.send();
     return {.status = reply.status, .headers = reply.headers, .body = reply.body};
   });
+  const auto logs = [&](std::string_view text) {
+    return text.empty() ||
+           std::ranges::any_of(host.log(), [&](const std::string& line) { return line.contains(text); });
+  };
   for (const ConformanceCase& each : conformance_cases()) {
     testing::Request request = host.request(each.method, each.target);
     for (const auto& [name, value] : each.headers) request.header(name, value);
@@ -29,6 +33,7 @@ TEST_CASE("conformance: the test host keeps to the list") {
     if (each.chunked) request.chunked().split_body_at_each_byte();
     if (each.leaves) {
       request.start().cancel();
+      CHECK(logs(each.expected.said));
       continue;
     }
     std::string wrong;
@@ -42,6 +47,8 @@ TEST_CASE("conformance: the test host keeps to the list") {
     };
     if (!ask() && each.eventually) (void)host.run_until(ask);
     CHECK(wrong == "");
+    INFO(each.title << ": " << each.expected.said);
+    CHECK(logs(each.expected.said));
   }
   host.close();
   other.close();

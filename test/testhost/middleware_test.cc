@@ -46,6 +46,62 @@ TEST_CASE("middleware: a key is asked for before any handler, and every answer i
   CHECK(host.problems().empty());
 }
 
+TEST_CASE("middleware: a setup puts it before what the test answers, with its options") {
+  const std::vector<Middleware> both = {{"replace", "word = \"cat\"\nby = \"dog\""},
+                                        {"key", "keys = [\"alice=sesame\"]"}};
+  {
+    Host host(example("guard"), {.middleware = both});
+    CHECK(host.request("GET", "/whatever").send().status == 401);
+    const Request echo = host.request("PUT", "/")
+                             .header("X-API-Key", "sesame")
+                             .header("Content-Type", "text/plain")
+                             .body("a cat, a cow");
+    const Reply reply = echo.send();
+    CHECK(reply.header("Content-Type") == "text/plain");
+    CHECK(reply.header("X-Guarded-By") == "guard");
+    CHECK(host.for_each_split(echo, [](const Reply& split) { CHECK(split.body == "a dog, a cow"); }) == 11);
+    CHECK(host.for_each_allocation(echo) > 0);
+    host.close();
+    CHECK(host.problems().empty());
+  }
+  int asked = 0;
+  const Upstream behind = [&](const Asked& request) -> Answered {
+    ++asked;
+    if (request.target == "/slow") return {.body = "late", .after = std::chrono::hours(1)};
+    if (request.target == "/fails") return {.failure = "on purpose"};
+    return {.status = 203,
+            .headers = {{"Content-Type", "text/plain"}, {"ETag", "\"1\""}, {"X-Method", request.method}},
+            .body = "cat" + request.body};
+  };
+  Host host(example("guard"), {.middleware = {both[0]}, .behind = behind});
+  const Reply reply = host.request("POST", "/a/b?c").body("cat").send();
+  CHECK(reply.status == 203);
+  CHECK(reply.header("X-Method") == "POST");
+  CHECK_FALSE(reply.has_header("ETag"));
+  CHECK(reply.body == "dogdog");
+  CHECK(host.request("GET", "/slow").send().status == 504);
+  CHECK(host.request("GET", "/fails").send().status == 500);
+  CHECK(asked == 3);
+}
+
+TEST_CASE("middleware: a setup puts it before the plugin's own routes") {
+  Host host(plugin("bad_middleware"), {.middleware = {{"count"}}});
+  CHECK(host.request("GET", "/held").send().body == "{\"held\":0} seen 1");
+  const auto said = [](const Setup& setup) -> std::string {
+    try {
+      const Host refused(plugin("bad_middleware"), setup);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(said({.middleware = {{"counts"}}}).contains("did you mean `bad_middleware:count`?"));
+  CHECK(said({.middleware = {{"naps", "ms = \"long\""}}}).contains("ms"));
+  CHECK(said({.text = "[server]\n", .middleware = {{"count"}}}).contains("a setup is"));
+  CHECK(
+      said({.behind = [](const Asked&) { return Answered(); }}).contains("`behind` is for plugins without"));
+}
+
 TEST_CASE("middleware: in C, a key and capitals") {
   Host host(example("gate"), behind(example("gate"),
                                     "[[middleware]]\nkind = \"tested:key\"\nkey = \"sesame\"\n"
@@ -130,11 +186,11 @@ TEST_CASE("middleware: what it does wrong with a request is a 500 that names it,
            {"throws", "threw an exception: a broken promise"},
            {"done_without_answer", "returned DONE without an answer"},
            {"never_answers", "returned PENDING, but no suspension"},
-           {"no_verdict", "returned what is no verdict: 1234"},
+           {"no_verdict", "returned something that is not a verdict: 1234"},
            {"fails", "failed on"},
            {"throws_late", "threw an exception: late"},
            {"head_throws", "threw an exception: in the head"},
-           {"head_nonsense", "wants of a body what is nothing that there is: 77"}}) {
+           {"head_nonsense", "not LEAT_BODY_* from head(): 77"}}) {
     INFO(kind);
     Host host(plugin("bad_middleware"),
               behind(plugin("bad_middleware"), "[[middleware]]\nkind = \"tested:" + kind + "\"\n"));

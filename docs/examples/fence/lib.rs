@@ -1,5 +1,5 @@
 //! fence: the middleware of guard.cc in Rust: a key for every request and a field on every answer, and a word that
-//! is replaced in bodies, wherever they are cut. In a project that `leat plugin new fence --language rust` has made,
+//! is replaced in bodies, wherever they are cut. In a project that `leat plugin new fence --lang rust` has made,
 //! this is src/lib.rs.
 #[allow(dead_code, non_camel_case_types)]
 mod abi;

@@ -33,10 +33,11 @@ bool is_kind_name(std::string_view name) {
 // What is wrong with a kind; empty for nothing.
 std::string find_mistake(const leat_middleware& kind, const PluginLibrary& library) {
   const std::string_view name = view(kind.name);
-  if (!is_kind_name(name)) return fmt::format("`{}` is no name: 1 to 47 of letters, digits, - and _", name);
+  if (!is_kind_name(name))
+    return fmt::format("`{}` is not a name: 1 to 47 of letters, digits, - and _", name);
   if (std::ranges::contains(library.middleware(), name, &DeclaredKind::name))
     return "there are two of that name";
-  if (kind.phase > LEAT_PHASE_CONTENT) return fmt::format("{} is no phase: LEAT_PHASE_*", kind.phase);
+  if (kind.phase > LEAT_PHASE_CONTENT) return fmt::format("{} is not a phase: see LEAT_PHASE_*", kind.phase);
   if (kind.flags != 0) return "it has flags that this daemon does not know";
   if (!is_text(kind.sentence) || kind.sentence.len > kMostSentenceBytes ||
       !is_field_value(view(kind.sentence)))

@@ -6,6 +6,11 @@
 //
 //   leat::Reply request(...)     before the handler: leat::next() lets the request go on, everything else is
 //                                its answer. May be a coroutine, leat::Task<leat::Reply>
+//   void body(leat::BodyPiece&, ...)
+//                                the request's body, before the handler sees it: watched, or replaced. May
+//                                return leat::Reply, as request() does, but cannot wait
+//   void writable(...)           there is room again for the rest of an answer in pieces that request() has
+//                                begun by Response::begin(). May return leat::Reply
 //   void head(leat::Head&, ...)  sees and changes the head of each answer. May return leat::Wants for the
 //                                body; otherwise the body is changed where there is a piece() or end()
 //   void piece(std::string_view piece, leat::Onward&, ...)
@@ -19,8 +24,8 @@
 //
 //   State&                       the class's own `struct State : leat::PerRequest`, one for each request
 //
-// and in request() also Response&, Query, Header and Cookie. What it throws in head() makes the answer a 500;
-// later the answer is cut.
+// and in request(), body() and writable() also Response&, Query, Header and Cookie. What it throws before an
+// answer is sent makes that a 500; later the answer is cut.
 #ifndef LEAT_PLUGIN_MIDDLEWARE_HPP
 #define LEAT_PLUGIN_MIDDLEWARE_HPP
 
@@ -95,6 +100,29 @@ class Head {
   leat_request* request_;
 };
 
+// The request's body on its way to the handler: all of it, or a piece where the handler streams it.
+class BodyPiece {
+ public:
+  BodyPiece(leat_request* request, leat_str& bytes, bool last)
+      : request_(request), bytes_(bytes), last_(last) {}
+
+  [[nodiscard]] std::string_view bytes() const { return to_view(bytes_); }
+  // No other piece follows; this one may be empty.
+  [[nodiscard]] bool last() const { return last_; }
+  // Puts others in its place, which are copied.
+  void replace(std::string_view bytes) {
+    leat_str copy{"", 0};
+    if (!bytes.empty()) copy = detail::api.arena->copy(request_, to_str(bytes));
+    if (copy.ptr == nullptr) throw detail::OutOfMemory();
+    bytes_ = copy;
+  }
+
+ private:
+  leat_request* request_;
+  leat_str& bytes_;
+  bool last_;
+};
+
 // The way on for a body that is changed.
 class Onward {
  public:
@@ -163,6 +191,8 @@ struct Source<State> {
 template <class Plugin, class M>
 struct MiddlewareKind {
   static constexpr bool kRequest = requires { &M::request; };
+  static constexpr bool kBody = requires { &M::body; };
+  static constexpr bool kWritable = requires { &M::writable; };
   static constexpr bool kHead = requires { &M::head; };
   static constexpr bool kPiece = requires { &M::piece; };
   static constexpr bool kEnd = requires { &M::end; };
@@ -185,6 +215,7 @@ struct MiddlewareKind {
   static_assert(std::derived_from<State, PerRequest>, "derive State from leat::PerRequest");
   static_assert(alignof(State) <= 16, "the request's memory is aligned to 16 bytes");
   using Kept = MiddlewareState<State>;
+  static constexpr bool kKept = kState || kTask;
 
   static int32_t create(const leat_host* host, void* instance, const leat_config* options, void** made,
                         leat_error* error) noexcept {
@@ -220,9 +251,41 @@ struct MiddlewareKind {
         return call_handler<Args>(frame, {}, call);
     });
   }
+  static int32_t body(const leat_scope* scope, leat_request* request, leat_str* bytes,
+                      int32_t last) noexcept {
+    const Frame frame{scope, request, {}};
+    return guarded(frame, [&]() -> int32_t {
+      using Args = typename TailSignature<decltype(&M::body)>::Args;
+      using Answer = typename Signature<decltype(&M::body)>::Answer;
+      static_assert(std::is_void_v<Answer> || std::is_same_v<Answer, Reply>,
+                    "body() returns nothing or leat::Reply: it cannot wait");
+      [[maybe_unused]] typename Args::Sources sources;
+      if (!Args::take(sources, frame, {})) return LEAT_DONE;
+      BodyPiece piece(request, *bytes, last != 0);
+      const auto call = [&](auto&&... args) -> decltype(auto) {
+        return static_cast<M*>(scope->bound)->body(std::forward<decltype(args)>(args)...);
+      };
+      if constexpr (std::is_void_v<Answer>) {
+        Args::pass(sources, call, piece);
+        return LEAT_NEXT;
+      } else {
+        return give(request, Args::pass(sources, call, piece));
+      }
+    });
+  }
   static int32_t writable(const leat_scope* scope, leat_request* request) noexcept {
-    Kept* kept = find(request);
-    return kept == nullptr || kept->run == nullptr ? LEAT_DONE : kept->run->on_writable(scope);
+    Kept* kept = kKept ? find(request) : nullptr;
+    if (kept != nullptr && kept->run != nullptr) return kept->run->on_writable(scope);
+    if constexpr (kWritable) {
+      const Frame frame{scope, request, {}};
+      return guarded(frame, [&] {
+        return Signature<decltype(&M::writable)>::Args::call(
+            frame, {}, [&](auto&&... args) -> decltype(auto) {
+              return static_cast<M*>(scope->bound)->writable(std::forward<decltype(args)>(args)...);
+            });
+      });
+    }
+    return LEAT_DONE;
   }
   static int32_t head(const leat_scope* scope, leat_request* request) noexcept {
     constexpr Wants kOtherwise = kPiece || kEnd ? Wants::Change : Wants::Keep;
@@ -245,7 +308,6 @@ struct MiddlewareKind {
     if (kept->made) kept->get().~State();
   }
 
-  static constexpr bool kKept = kState || kTask;
   template <size_t N>
   static constexpr leat_middleware describe(const char (&name)[N], Phase phase, std::string_view sentence) {
     leat_middleware kind{};
@@ -257,7 +319,8 @@ struct MiddlewareKind {
     kind.create = create;
     kind.destroy = destroy;
     if constexpr (kRequest) kind.request = request;
-    if constexpr (kTask) kind.writable = writable;
+    if constexpr (kBody) kind.body = body;
+    if constexpr (kTask || kWritable) kind.writable = writable;
     if constexpr (kHead) kind.head = head;
     if constexpr (kPiece) kind.piece = piece;
     if constexpr (kEnd) kind.end = end;

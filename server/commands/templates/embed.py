@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
+KINDS = ("handler", "middleware")
 MARK = "__LEAT__"  # ends a raw string; no template may hold it
 
 
@@ -22,7 +23,10 @@ def main(output, files):
     rows = []
     for name in files:
         place, built, file = name.rpartition("=")
-        folder, path = (place if built else Path(file).resolve().relative_to(ROOT).as_posix()).split("/", 1)
+        parts = (place if built else Path(file).resolve().relative_to(ROOT).as_posix()).split("/")
+        # Of one kind of plugin, and in it for one language or all.
+        depth = 2 if parts[0] in KINDS and len(parts) > 2 else 1
+        folder, path = "/".join(parts[:depth]), "/".join(parts[depth:])
         rows.append(f'    {{"{folder}", "{path}", {literal(Path(file).read_text())}}},\n')
     Path(output).write_text('#include "server/commands/templates.h"\n\nnamespace leat::server {\n\n'
                             f"constexpr Template kRows[] = {{\n{''.join(rows)}}};\n"

@@ -49,16 +49,6 @@ struct Route {
   std::string handler;  // as the plugin names it
 };
 
-// What the plugin is configured with: a whole configuration, from a file or as text, or options and routes.
-struct Setup {
-  std::string file = {};           // as `leat run -c` takes it; its [server] does not matter
-  std::string text = {};           // the same as text
-  std::string options = {};        // lines of [plugin.config]
-  std::vector<Route> routes = {};  // none in all: each handler has the route "/" and its name
-  // For how long, on the real clock, other threads are waited for before time moves on without them.
-  std::chrono::milliseconds patience{10'000};
-};
-
 struct Reply {
   int status = 0;                                            // 0: the connection ended without one
   std::vector<std::pair<std::string, std::string>> headers;  // as received, trailers last
@@ -87,8 +77,30 @@ struct Answered {
   std::string failure = {};            // instead of an answer, why there is none: "Connection refused"
 };
 
-// A server as the test plays it. Called within the plugin's call of fetch().
+// A server as the test plays it. Called within the plugin's call of fetch(), or when a request comes to what
+// is behind its middleware.
 using Upstream = std::function<Answered(const Asked&)>;
+
+// A kind of middleware of the plugin, as [[middleware]] says it.
+struct Middleware {
+  std::string kind;          // as the plugin names it
+  std::string options = {};  // lines of its table: "keys = [\"alice=sesame\"]"
+};
+
+// What the plugin is configured with: a whole configuration, from a file or as text, or options, routes and
+// middleware.
+struct Setup {
+  std::string file = {};                    // as `leat run -c` takes it; its [server] does not matter
+  std::string text = {};                    // the same as text
+  std::string options = {};                 // lines of [plugin.config]
+  std::vector<Route> routes = {};           // none in all: each handler has the route "/" and its name
+  std::vector<Middleware> middleware = {};  // in front of all routes, in the order that their phases give
+  // What stands behind the middleware of a plugin without handlers, whatever is asked for. Without it each
+  // request is answered with its own body, in the pieces in which that comes, and its own Content-Type.
+  Upstream behind = {};
+  // For how long, on the real clock, other threads are waited for before time moves on without them.
+  std::chrono::milliseconds patience{10'000};
+};
 
 class Host;
 class Request;

@@ -90,6 +90,27 @@ int32_t frames(const leat_scope*, leat_request* request) {
   return LEAT_BODY_KEEP;
 }
 
+// Fields that it may not set, as a field of the answer: 0 for one that it may.
+int32_t fields(const leat_scope*, leat_request* request) {
+  const leat_response_v1& response = *leat::detail::api.response;
+  constexpr std::pair<std::string_view, std::string_view> kFields[] = {{"Connection", "close"},
+                                                                       {"Keep-Alive", "timeout=5"},
+                                                                       {"Upgrade", "h2c"},
+                                                                       {"X-Split", "a\r\nX-Evil: b"},
+                                                                       {"X-Line", "a\nb"},
+                                                                       {"X-Null", {"a\0b", 3}},
+                                                                       {"X Space", "a"},
+                                                                       {"X-Name\r\nX-Evil", "b"},
+                                                                       {"", "a"},
+                                                                       {"Trailer", "X-Sum"}};
+  std::string codes;
+  for (const auto& [name, value] : kFields)
+    codes += std::to_string(response.set_header(request, leat::to_str(name), leat::to_str(value))) + " ";
+  codes += std::to_string(response.content_type(request, LEAT_STR("text/plain\r\nX-Evil: b")));
+  response.set_header(request, LEAT_STR("X-Refused"), leat::to_str(codes));
+  return LEAT_BODY_KEEP;
+}
+
 // Another body in the place of the request's.
 int32_t shouts(const leat_scope*, leat_request* request, leat_str* piece, int32_t) {
   leat_str copy = leat::detail::api.arena->copy(request, *piece);
@@ -104,6 +125,124 @@ int32_t refuses_body(const leat_scope*, leat_request* request, leat_str* piece, 
              ? LEAT_DONE
              : LEAT_ERROR;
 }
+
+int32_t body_throws(const leat_scope*, leat_request*, leat_str*, int32_t) {
+  throw std::runtime_error("with a body");
+}
+int32_t body_nonsense(const leat_scope*, leat_request*, leat_str*, int32_t) { return 99; }
+int32_t body_waits(const leat_scope*, leat_request*, leat_str*, int32_t) { return LEAT_PENDING; }
+int32_t body_nowhere(const leat_scope*, leat_request*, leat_str* piece, int32_t) {
+  *piece = {nullptr, 7};
+  return LEAT_NEXT;
+}
+// A body of ten times the size, and again, for as long as there is memory.
+int32_t body_grows(const leat_scope*, leat_request* request, leat_str* piece, int32_t) {
+  while (true) {
+    const std::string more(10 * (piece->len + 1), 'x');
+    const leat_str copy = leat::detail::api.arena->copy(request, leat::to_str(more));
+    if (copy.ptr == nullptr) return LEAT_ERROR;
+    *piece = copy;
+  }
+}
+int32_t piece_nonsense(const leat_scope*, leat_request*, leat_str) { return 98; }
+int32_t end_throws(const leat_scope*, leat_request*) { throw std::runtime_error("at the end"); }
+void done_throws(const leat_scope*, leat_request*) { throw std::runtime_error("all is done"); }
+void cancel_throws(const leat_scope*, leat_request*) { throw std::runtime_error("it was left"); }
+
+// Begins an answer that is larger than is taken at once, and throws when there is room again.
+int32_t begins(const leat_scope*, leat_request* request) {
+  const std::string much(4'000'000, 'x');
+  leat::detail::api.response->begin(request, -1);
+  leat::detail::api.response->write(request, leat::to_str(much));
+  return LEAT_DONE;
+}
+int32_t throws_now(const leat_scope*, leat_request*) { throw std::runtime_error("there is room"); }
+int32_t nonsense_now(const leat_scope*, leat_request*) { return 97; }
+
+// Waits, and then answers by itself.
+struct AnswersLate {
+  leat::Reply request(leat::Request& request) const {
+    return request.after(std::chrono::milliseconds(5), [] { return leat::text("late"); });
+  }
+};
+// The same in pieces, with another wait between them.
+struct BeginsLate {
+  leat::Reply request(leat::Request& request) const {
+    return request.after(std::chrono::milliseconds(5), [](leat::Request& again, leat::Response& response) {
+      response.type("text/plain").begin();
+      (void)response.write("la");
+      return again.after(std::chrono::milliseconds(20), [](leat::Response& rest) {
+        (void)rest.write("te");
+        rest.end();
+      });
+    });
+  }
+};
+// A long answer of its own, which goes on whenever there is room.
+struct Streams {
+  struct State : leat::PerRequest {
+    size_t left = 3'000'000;
+  };
+  void request(leat::Response& response, State& state) const {
+    response.type("text/plain").begin(state.left);
+    writable(response, state);
+  }
+  void writable(leat::Response& response, State& state) const {
+    const std::string piece(10'000, 'y');
+    while (state.left > 0) {
+      state.left -= piece.size();
+      if (!response.write(piece)) return;
+    }
+    response.end();
+  }
+};
+
+// Requests that are suspended for ever, and have not ended.
+std::atomic<int> held = 0;
+struct Holds {
+  struct State : leat::PerRequest {
+    State() { ++held; }
+    ~State() { --held; }
+  };
+  leat::Reply request(leat::Request& request, State&) const {
+    return request.after(std::chrono::hours(100), [] { return leat::next(); });
+  }
+};
+// For `ms`.
+struct Naps {
+  explicit Naps(leat::Setup& options) : ms(options.integer("ms", 5, {0, 60'000})) {}
+  leat::Reply request(leat::Request& request) const {
+    return request.after(std::chrono::milliseconds(ms), [] { return leat::next(); });
+  }
+  int64_t ms;
+};
+
+// A request's body, by the wrapper: seen by one, and changed or refused by the other.
+struct Sums {
+  struct State : leat::PerRequest {
+    size_t bytes = 0, pieces = 0;
+    bool ended = false;
+  };
+  void body(const leat::BodyPiece& piece, State& state) const {
+    state.bytes += piece.bytes().size();
+    ++state.pieces;
+    state.ended = state.ended || piece.last();
+  }
+  void done(leat::Request& request, State& state) const {
+    request.log().info("summed " + std::to_string(state.bytes) + (state.ended ? " to the end" : ""));
+  }
+};
+struct Doubles {
+  leat::Reply body(leat::BodyPiece& piece, leat::Request& request) const {
+    if (piece.bytes().find("bad") != std::string_view::npos) return leat::problem(422, "Not that.");
+    if (piece.bytes().find("worse") != std::string_view::npos) throw std::runtime_error("worse");
+    if (request.header("X-Empty"))
+      piece.replace("");
+    else
+      piece.replace(std::string(piece.bytes()) + std::string(piece.bytes()));
+    return leat::next();
+  }
+};
 
 // What it has noted and kept for the request, in its answer's head; also for one that waited.
 struct Remembers {
@@ -158,21 +297,72 @@ struct Count {
   void end(leat::Onward& onward) { onward.give(" seen " + std::to_string(++seen)); }
 };
 
+// Refuses to be made.
+struct Refuses {
+  Refuses() { throw std::runtime_error("not here"); }
+  leat::Reply request() const { return leat::next(); }
+};
+
+template <class Callback>
+constexpr leat_middleware with(leat_str name, Callback leat_middleware::* member, Callback callback) {
+  leat_middleware kind = on_request<nullptr>(name);
+  kind.*member = callback;
+  return kind;
+}
+constexpr leat_middleware that_begins(leat_str name, decltype(leat_middleware::writable) writable) {
+  leat_middleware kind = on_request<begins>(name);
+  kind.writable = writable;
+  return kind;
+}
+
+class Bad;
+// Counts the requests of all its plugin's objects, before and after a reload.
+struct Tally {
+  explicit Tally(Bad& made_by, leat::Setup&) : plugin(made_by) {}
+  void head(leat::Head& head) const;
+  Bad& plugin;
+};
+
 class Bad : public leat::Plugin<Bad> {
  public:
+  std::string export_state() const { return std::to_string(tally.load()); }
+  void import_state(std::string_view state) { tally = std::stoi(std::string(state)); }
+  std::atomic<int> tally = 0;
+
+  leat::Reply still_held(leat::Json& json) { return json.object("held", held.load()); }
+  static constexpr auto handlers() { return leat::list(handler<&Bad::still_held>("held")); }
+
   static constexpr auto middleware() {
-    leat_middleware piece_throws = on_request<nullptr>(LEAT_STR_INIT("piece_throws"));
-    piece_throws.piece = throws_with_piece;
-    leat_middleware piece_fails = on_request<nullptr>(LEAT_STR_INIT("piece_fails"));
-    piece_fails.piece = fails_with_piece;
-    leat_middleware end_fails = on_request<nullptr>(LEAT_STR_INIT("end_fails"));
-    end_fails.end = fails;
-    leat_middleware shouting = on_request<nullptr>(LEAT_STR_INIT("shouts"));
-    shouting.body = shouts;
-    leat_middleware refusing = on_request<nullptr>(LEAT_STR_INIT("refuses_body"));
-    refusing.body = refuses_body;
+    using Kind = leat_middleware;
+    leat_middleware cancel_throws_ = on_request<never_resumes>(LEAT_STR_INIT("cancel_throws"));
+    cancel_throws_.cancel = cancel_throws;
     return leat::kinds(
-        shouting, refusing, kind<Remembers>("remembers", leat::Phase::Identify, "Remembers."),
+        with(LEAT_STR_INIT("shouts"), &Kind::body, shouts),
+        with(LEAT_STR_INIT("refuses_body"), &Kind::body, refuses_body),
+        with(LEAT_STR_INIT("body_throws"), &Kind::body, body_throws),
+        with(LEAT_STR_INIT("body_nonsense"), &Kind::body, body_nonsense),
+        with(LEAT_STR_INIT("body_waits"), &Kind::body, body_waits),
+        with(LEAT_STR_INIT("body_nowhere"), &Kind::body, body_nowhere),
+        with(LEAT_STR_INIT("body_grows"), &Kind::body, body_grows),
+        with(LEAT_STR_INIT("piece_throws"), &Kind::piece, throws_with_piece),
+        with(LEAT_STR_INIT("piece_fails"), &Kind::piece, fails_with_piece),
+        with(LEAT_STR_INIT("piece_nonsense"), &Kind::piece, piece_nonsense),
+        with(LEAT_STR_INIT("end_fails"), &Kind::end, fails),
+        with(LEAT_STR_INIT("end_throws"), &Kind::end, end_throws),
+        with(LEAT_STR_INIT("done_throws"), &Kind::done, done_throws), cancel_throws_,
+        that_begins(LEAT_STR_INIT("writable_throws"), throws_now),
+        that_begins(LEAT_STR_INIT("writable_nonsense"), nonsense_now),
+        on_head<fields>(LEAT_STR_INIT("fields")),
+        kind<AnswersLate>("answers_late", leat::Phase::Protect, "Waits, and answers."),
+        kind<BeginsLate>("begins_late", leat::Phase::Protect, "Waits, and answers in pieces."),
+        kind<Streams>("streams", leat::Phase::Protect, "Answers at length."),
+        kind<Holds>("holds", leat::Phase::Protect, "Waits for ever."),
+        kind<Naps>("naps", leat::Phase::Protect, "Waits a while."),
+        kind<Sums>("sums", leat::Phase::Observe, "Sees bodies of requests."),
+        kind<Doubles>("doubles", leat::Phase::Transform, "Doubles bodies of requests."),
+        kind<Tally>("tally", leat::Phase::Observe, "Counts over reloads."),
+        kind<Refuses>("refuses", leat::Phase::Protect, "Is not made."),
+        kind<Remembers>("remembers", leat::Phase::Identify, "Remembers."),
         kind<Watches>("watches", leat::Phase::Observe, "Watches."),
         kind<Sleeps>("sleeps", leat::Phase::Protect, "Waits in a coroutine."),
         on_request<throws>(LEAT_STR_INIT("throws")),
@@ -186,12 +376,14 @@ class Bad : public leat::Plugin<Bad> {
         on_request<error_after_answer>(LEAT_STR_INIT("error_after_answer")),
         on_head<head_throws>(LEAT_STR_INIT("head_throws")),
         on_head<head_nonsense>(LEAT_STR_INIT("head_nonsense")), on_head<frames>(LEAT_STR_INIT("frames")),
-        piece_throws, piece_fails, end_fails, kind<Waits>("waits", leat::Phase::Limit, "Waits."),
+        kind<Waits>("waits", leat::Phase::Limit, "Waits."),
         kind<Grows>("grows", leat::Phase::Transform, "Gives without end."),
         kind<Count>("count", leat::Phase::Transform, "Counts."),
         kind<Count>("count_content", leat::Phase::Content, "Counts what is stored."));
   }
 };
+
+void Tally::head(leat::Head& head) const { head.set("X-Tally", std::to_string(++plugin.tally)); }
 
 }  // namespace
 

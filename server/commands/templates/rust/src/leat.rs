@@ -136,6 +136,20 @@ impl Request<'_> {
         unsafe { (api().request.body)(self.raw).bytes() }.unwrap_or_default()
     }
 
+    /// What middleware has noted of the request under that name: the user whose key it has checked.
+    pub fn note(&self, name: &str) -> Option<&[u8]> {
+        let (middleware, _) = MIDDLEWARE.get()?;
+        unsafe { (middleware.note)(self.raw, leat_str::new(name)).bytes() }
+    }
+    /// Notes something for those behind, in `Middleware::request`. The last one of a name counts.
+    pub fn set_note(&self, name: &str, value: &str) -> Result<(), Problem> {
+        // SAFETY: both are copied.
+        match unsafe { (middleware_api().set_note)(self.raw, leat_str::new(name), leat_str::new(value)) } {
+            LEAT_OK => Ok(()),
+            _ => Err(Problem::new(503, "The server is out of memory for this request.")),
+        }
+    }
+
     /// A response that is the JSON which `write` writes, once, into the request's memory.
     pub fn json(&self, write: impl FnOnce(&mut Json)) -> Response {
         let raw = unsafe { (api().json.start)(self.raw) };
@@ -430,11 +444,15 @@ pub enum Phase {
     Protect = 2,
     Limit = 3,
     Transform = 4,
+    /// Before the cache stores: such a kind sees answers, and no requests.
+    Content = 5,
 }
 
 /// What a middleware wants of an answer's body.
 pub enum Wants {
     Keep,
+    /// To see it, by `piece` and `end`, which give nothing.
+    Watch,
     /// To make another of it, of `piece` and `end`.
     Change,
 }
@@ -455,11 +473,16 @@ pub trait Middleware: Sized + Send + Sync + 'static {
     fn request(&self, _request: &Request, _state: &mut Self::State) -> Result<Option<Response>, Problem> {
         Ok(None)
     }
+    /// The request's body on its way to the handler: all of it, or a piece where the handler streams it. As
+    /// `request`.
+    fn body(&self, _piece: &mut BodyPiece, _state: &mut Self::State) -> Result<Option<Response>, Problem> {
+        Ok(None)
+    }
     /// The head of each answer, on its way to the client.
     fn head(&self, _head: &mut Head, _state: &mut Self::State) -> Wants {
         Wants::Keep
     }
-    /// A piece of a body that is changed, cut anywhere.
+    /// A piece of an answer's body that `head` wants, cut anywhere.
     fn piece(&self, piece: &[u8], onward: &mut Onward, _state: &mut Self::State) {
         onward.give(piece);
     }
@@ -495,15 +518,41 @@ impl Head<'_> {
     }
 }
 
+/// The body of a request on its way to the handler.
+pub struct BodyPiece<'a> {
+    raw: *mut leat_request,
+    bytes: &'a mut leat_str,
+    last: bool,
+}
+
+impl BodyPiece<'_> {
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: they stay until the request ends, which is after this.
+        unsafe { self.bytes.bytes() }.unwrap_or_default()
+    }
+    /// No other piece follows; this one may be empty.
+    pub fn is_last(&self) -> bool {
+        self.last
+    }
+    /// Puts others in its place, which are copied. Where there is no memory for them, the answer is a 503.
+    pub fn replace(&mut self, bytes: &[u8]) {
+        let given = leat_str { ptr: bytes.as_ptr(), len: bytes.len() };
+        *self.bytes = if bytes.is_empty() { leat_str::new("") } else { unsafe { (arena_api().copy)(self.raw, given) } };
+    }
+}
+
 /// The way on for a body that is changed.
 pub struct Onward<'a> {
-    raw: *mut leat_request,
+    raw: *mut leat_request, // null: of one that is watched
     life: PhantomData<&'a leat_request>,
 }
 
 impl Onward<'_> {
     /// False: taken, but the client is slow, or has gone: give no more than must be.
     pub fn give(&mut self, bytes: &[u8]) -> bool {
+        if self.raw.is_null() {
+            return true;
+        }
         let bytes = leat_str { ptr: bytes.as_ptr(), len: bytes.len() };
         unsafe { (middleware_api().give)(self.raw, bytes) == LEAT_OK }
     }
@@ -512,6 +561,7 @@ impl Onward<'_> {
 // The daemon's memory for a request, zeros at first: no state.
 struct Kept<S> {
     made: bool,
+    watches: bool, // the answer's body, without changing it
     state: MaybeUninit<S>,
 }
 
@@ -523,6 +573,11 @@ unsafe fn state_of<'a, M: Middleware>(request: *mut leat_request) -> &'a mut M::
         kept.made = true;
     }
     kept.state.assume_init_mut()
+}
+
+unsafe fn onward_of<'a, M: Middleware>(request: *mut leat_request) -> Onward<'a> {
+    let watches = (*(api().request.state)(request).cast::<Kept<M::State>>()).watches;
+    Onward { raw: if watches { null_mut() } else { request }, life: PhantomData }
 }
 
 unsafe fn middleware_of<'a, M: Middleware>(scope: *const leat_scope) -> &'a M {
@@ -547,11 +602,33 @@ unsafe extern "C" fn on_request<M: Middleware>(scope: *const leat_scope, raw: *m
     guard(|| {
         let request =
             Request { raw, names: &[], numbers: &[], json: Cell::new(null_mut()), reader: Cell::new(null_mut()) };
-        match middleware_of::<M>(scope).request(&request, state_of::<M>(raw)) {
-            Ok(None) => LEAT_NEXT,
-            Ok(Some(response)) => response.send(&request),
-            Err(problem) => problem.send(&request),
+        judge(middleware_of::<M>(scope).request(&request, state_of::<M>(raw)), &request)
+    })
+}
+
+fn judge(said: Result<Option<Response>, Problem>, request: &Request) -> i32 {
+    match said {
+        Ok(None) => LEAT_NEXT,
+        Ok(Some(response)) => response.send(request),
+        Err(problem) => problem.send(request),
+    }
+}
+
+unsafe extern "C" fn on_body<M: Middleware>(
+    scope: *const leat_scope,
+    raw: *mut leat_request,
+    bytes: *mut leat_str,
+    last: i32,
+) -> i32 {
+    guard(|| {
+        let mut piece = BodyPiece { raw, bytes: &mut *bytes, last: last != 0 };
+        let said = middleware_of::<M>(scope).body(&mut piece, state_of::<M>(raw));
+        if piece.bytes.ptr.is_null() {
+            return LEAT_ERROR;
         }
+        let request =
+            Request { raw, names: &[], numbers: &[], json: Cell::new(null_mut()), reader: Cell::new(null_mut()) };
+        judge(said, &request)
     })
 }
 
@@ -561,6 +638,10 @@ unsafe extern "C" fn on_head<M: Middleware>(scope: *const leat_scope, raw: *mut 
         match middleware_of::<M>(scope).head(&mut head, state_of::<M>(raw)) {
             _ if head.refused => LEAT_ERROR,
             Wants::Keep => LEAT_BODY_KEEP,
+            Wants::Watch => {
+                (*(api().request.state)(raw).cast::<Kept<M::State>>()).watches = true;
+                LEAT_BODY_WATCH
+            }
             Wants::Change => LEAT_BODY_CHANGE,
         }
     })
@@ -568,7 +649,7 @@ unsafe extern "C" fn on_head<M: Middleware>(scope: *const leat_scope, raw: *mut 
 
 unsafe extern "C" fn on_piece<M: Middleware>(scope: *const leat_scope, raw: *mut leat_request, piece: leat_str) -> i32 {
     guard(|| {
-        let mut onward = Onward { raw, life: PhantomData };
+        let mut onward = onward_of::<M>(raw);
         middleware_of::<M>(scope).piece(piece.bytes().unwrap_or_default(), &mut onward, state_of::<M>(raw));
         LEAT_NEXT
     })
@@ -576,7 +657,7 @@ unsafe extern "C" fn on_piece<M: Middleware>(scope: *const leat_scope, raw: *mut
 
 unsafe extern "C" fn on_end<M: Middleware>(scope: *const leat_scope, raw: *mut leat_request) -> i32 {
     guard(|| {
-        middleware_of::<M>(scope).end(&mut Onward { raw, life: PhantomData }, state_of::<M>(raw));
+        middleware_of::<M>(scope).end(&mut onward_of::<M>(raw), state_of::<M>(raw));
         LEAT_NEXT
     })
 }
@@ -593,6 +674,7 @@ unsafe extern "C" fn on_done<M: Middleware>(_scope: *const leat_scope, raw: *mut
 
 pub const fn kind_of<M: Middleware>() -> leat_middleware {
     assert!(align_of::<Kept<M::State>>() <= 16, "the request's memory is aligned to 16 bytes");
+    let sees_requests = !matches!(M::PHASE, Phase::Content);
     leat_middleware {
         struct_size: size_of::<leat_middleware>() as u32,
         phase: M::PHASE as u32,
@@ -601,7 +683,8 @@ pub const fn kind_of<M: Middleware>() -> leat_middleware {
         state_size: size_of::<Kept<M::State>>() as u32,
         create: Some(create_middleware::<M>),
         destroy: Some(destroy_middleware::<M>),
-        request: Some(on_request::<M>),
+        request: if sees_requests { Some(on_request::<M>) } else { None },
+        body: if sees_requests { Some(on_body::<M>) } else { None },
         head: Some(on_head::<M>),
         piece: Some(on_piece::<M>),
         end: Some(on_end::<M>),
@@ -611,29 +694,37 @@ pub const fn kind_of<M: Middleware>() -> leat_middleware {
     }
 }
 
-static MIDDLEWARE: OnceLock<&'static leat_middleware_v1> = OnceLock::new();
+static MIDDLEWARE: OnceLock<(&'static leat_middleware_v1, &'static leat_arena_v1)> = OnceLock::new();
 
 fn middleware_api() -> &'static leat_middleware_v1 {
-    MIDDLEWARE.get().expect("load() comes first")
+    MIDDLEWARE.get().expect("load() comes first").0
+}
+
+fn arena_api() -> &'static leat_arena_v1 {
+    MIDDLEWARE.get().expect("load() comes first").1
 }
 
 /// The load() of a plugin that has middleware.
 pub unsafe fn load_with(host: *const leat_host, error: *mut leat_error, kinds: &[leat_middleware]) -> i32 {
     let loaded = load(host, error);
-    if loaded != LEAT_OK || kinds.is_empty() {
+    if loaded != LEAT_OK {
         return loaded;
     }
-    guard(|| match find::<leat_middleware_v1>(host, error) {
-        Some(found) => {
-            let table = MIDDLEWARE.get_or_init(|| found);
+    if kinds.is_empty() && ((*host).extension)(host, leat_str::new(leat_middleware_v1::NAME)).is_null() {
+        return LEAT_OK; // an older daemon, where nobody notes anything
+    }
+    guard(|| match (find::<leat_middleware_v1>(host, error), find::<leat_arena_v1>(host, error)) {
+        (Some(table), Some(arena)) => {
+            MIDDLEWARE.get_or_init(|| (table, arena));
             (table.declare)(host, kinds.as_ptr(), kinds.len() as u32, error)
         }
-        None => LEAT_E_NOT_FOUND,
+        _ => LEAT_E_NOT_FOUND,
     })
 }
 
-/// Makes a plugin of a `Plugin`, its kinds of middleware, `middleware: [Key]`, if it has any, and its handlers: functions of `&Plugin` and `&Request` that return
-/// `Result<Response, Problem>`, each with the name that routes have for it and the path parameters that it needs.
+/// Makes a plugin of a `Plugin`, its kinds of middleware, `middleware: [Key]`, if it has any, and its handlers:
+/// functions of `&Plugin` and `&Request` that return `Result<Response, Problem>`, each with the name that routes
+/// have for it and the path parameters that it needs.
 macro_rules! plugin {
     ($plugin:ty, name: $name:literal, version: $version:literal, $(middleware: [$($middleware:ty),* $(,)?],)?
      handlers: { $($handler:literal $(($($parameter:literal),*))? => $function:path),* $(,)? }) => {

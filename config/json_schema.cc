@@ -1,0 +1,304 @@
+#include "config/json_schema.h"
+
+#include <span>
+#include <string_view>
+#include <variant>
+
+#include "base/arena.h"
+#include "base/block_pool.h"
+#include "base/check.h"
+#include "base/schema.h"
+#include "config/declarations.h"
+#include "config/settings.h"
+#include "json/writer.h"
+#include "middleware/kinds.h"
+
+namespace leat::config {
+
+namespace {
+
+using schema::Content;
+using schema::Row;
+using schema::Type;
+
+// What stands for something else is known when it is read.
+constexpr std::string_view kExpanded = R"(\$)";
+
+class SchemaWriter {
+ public:
+  explicit SchemaWriter(json::Writer& json) : json_(json) {}
+
+  void run() {
+    json_.begin_object();
+    member("$schema", "https://json-schema.org/draft/2020-12/schema");
+    member("title", "Leat's configuration");
+    member("description", "A configuration file of the web server Leat, in TOML.");
+    begin_table();
+    property("include", [&] {
+      member("description", "Further files to read, relative to this one; may hold * and ?.");
+      string_or_list();
+    });
+    for (const auto& [name, sentence] : {std::pair("plugin", "Shared objects that are loaded."),
+                                         std::pair("middleware", "What requests and answers pass."),
+                                         std::pair("route", "Which handler answers which requests.")})
+      property(name, [&] {
+        member("description", sentence);
+        list_of(name);
+      });
+    for (const auto& [group, rows] : setting_groups())
+      property(group, [&] {
+        begin_table();
+        properties(rows, group.size() + 1);
+        end_table();
+      });
+    end_table();
+    json_.key("$defs");
+    json_.begin_object();
+    property("plugin", [&] { table(plugin_rows()); });
+    property("route", [&] { table(route_rows()); });
+    property("route_cache", [&] { table(route_query_rows(), route_cache_settings()); });
+    property("middleware", [&] { middleware_kinds(); });
+    json_.end_object();
+    json_.end_object();
+  }
+
+ private:
+  void member(std::string_view name, std::string_view text) {
+    json_.key(name);
+    json_.string(text);
+  }
+  template <class Write>
+  void property(std::string_view name, Write&& write) {
+    json_.key(name);
+    json_.begin_object();
+    write();
+    json_.end_object();
+  }
+  // One of several, each of which `write` writes.
+  template <class... Write>
+  void any_of(Write&&... write) {
+    json_.key("anyOf");
+    json_.begin_array();
+    (
+        [&] {
+          json_.begin_object();
+          write();
+          json_.end_object();
+        }(),
+        ...);
+    json_.end_array();
+  }
+  void pattern(std::string_view regex) {
+    member("type", "string");
+    member("pattern", regex);
+  }
+  // What `write` writes, or a text that stands for something else.
+  template <class Write>
+  void or_expanded(Write&& write) {
+    any_of(write, [&] { pattern(kExpanded); });
+  }
+  void string_or_list() {
+    any_of([&] { member("type", "string"); },
+           [&] {
+             member("type", "array");
+             property("items", [&] { member("type", "string"); });
+           });
+  }
+  void reference(std::string_view definition) { member("$ref", "#/$defs/" + std::string(definition)); }
+  void list_of(std::string_view definition) {
+    member("type", "array");
+    property("items", [&] { reference(definition); });
+  }
+
+  void begin_table() {
+    member("type", "object");
+    json_.key("additionalProperties");
+    json_.boolean(false);
+    json_.key("properties");
+    json_.begin_object();
+  }
+  void end_table() { json_.end_object(); }
+  void properties(std::span<const Row> rows, size_t prefix = 0) {
+    for (const Row& row : rows)
+      property(row.name.substr(prefix), [&] {
+        member("description",
+               std::string(row.sentence) +
+                   (row.reload || prefix == 0 ? "" : " A change takes effect at the next start."));
+        put_type(row);
+        put_default(row);
+      });
+  }
+  void put_needed(std::span<const Row> rows) {
+    json_.key("required");
+    json_.begin_array();
+    for (const Row& row : rows)
+      if (row.needed) json_.string(row.name);
+    json_.end_array();
+  }
+  // A table with the keys of all `rows`.
+  template <class... Rows>
+  void table(std::span<const Row> first, const Rows&... rows) {
+    begin_table();
+    properties(first);
+    (properties(rows), ...);
+    end_table();
+    put_needed(first);
+  }
+
+  void bounds(int64_t least, int64_t most) {
+    json_.key("minimum");
+    json_.integer(least);
+    if (most == INT64_MAX) return;
+    json_.key("maximum");
+    json_.integer(most);
+  }
+  void whole_number(const Row& row) {
+    member("type", "integer");
+    bounds(row.least, row.most);
+  }
+
+  void put_type(const Row& row) {
+    switch (row.type) {
+      case Type::Count:
+        if (row.zero.empty()) return whole_number(row);
+        return any_of([&] { member("const", row.zero); }, [&] { whole_number(row); },
+                      [&] { pattern(kExpanded); });
+      case Type::Mode:
+        return whole_number(row);
+      case Type::Size:
+        return any_of([&] { whole_number(row); }, [&] { pattern(R"(^[0-9]+([KMG]i?B|B)?$|\$)"); });
+      case Type::Duration:
+        if (row.least > 0) return pattern(R"(^[0-9]+(ms|s|m|h|d)$|\$)");
+        return any_of([&] { pattern(R"(^[0-9]+(ms|s|m|h|d)$|\$)"); },
+                      [&] {
+                        json_.key("const");
+                        json_.integer(0);
+                      });
+      case Type::Real:
+        member("type", "number");
+        json_.key("minimum");
+        json_.real(row.least_real);
+        json_.key("maximum");
+        return json_.real(row.most_real);
+      case Type::Boolean:
+        return member("type", "boolean");
+      case Type::Choice:
+        return or_expanded([&] {
+          json_.key("enum");
+          json_.begin_array();
+          for (const std::string_view word : schema::words(row.choices)) json_.string(word);
+          json_.end_array();
+        });
+      case Type::Text:
+        return or_expanded([&] {
+          member("type", "string");
+          if (row.needed) {
+            json_.key("minLength");
+            json_.integer(1);
+          }
+          if (row.most == INT64_MAX) return;
+          json_.key("maxLength");  // in characters, of which there are no more than bytes
+          json_.integer(row.most);
+        });
+      case Type::Texts:
+        return string_or_list();
+      case Type::Any:
+        return put_any(row);
+    }
+  }
+
+  // What somebody else reads, by its name.
+  void put_any(const Row& row) {
+    if (row.name == "cache") return reference("route_cache");
+    if (row.name == "query")
+      return any_of(
+          [&] {
+            json_.key("enum");
+            json_.begin_array();
+            json_.string("all");
+            json_.string("none");
+            json_.end_array();
+          },
+          [&] { pattern(kExpanded); },
+          [&] {
+            member("type", "array");
+            property("items", [&] { member("type", "string"); });
+          });
+    if (row.name == "middleware") {
+      member("type", "array");
+      return property("items",
+                      [&] { any_of([&] { member("type", "string"); }, [&] { reference("middleware"); }); });
+    }
+    member("type", "object");
+    if (row.name == "services")
+      property("additionalProperties", [&] { member("type", "string"); });
+    else
+      ENSURE(row.name == "config");
+  }
+
+  void put_default(const Row& row) {
+    const Content content = schema::default_of(row);
+    if (std::holds_alternative<std::monostate>(content) || std::holds_alternative<const Value*>(content))
+      return;
+    json_.key("default");
+    if (const auto* real = std::get_if<double>(&content)) return json_.real(*real);
+    if (const auto* text = std::get_if<std::string>(&content)) return json_.string(*text);
+    if (const auto* list = std::get_if<std::vector<std::string>>(&content)) {
+      json_.begin_array();
+      for (const std::string& each : *list) json_.string(each);
+      return json_.end_array();
+    }
+    const int64_t number = std::get<int64_t>(content);
+    if (row.type == Type::Boolean) return json_.boolean(number != 0);
+    const std::string written = schema::default_text(row);
+    if (written.starts_with('"'))
+      return json_.string(std::string_view(written).substr(1, written.size() - 2));
+    json_.integer(number);
+  }
+
+  // Leat's own have the options that they say. What is named PLUGIN:NAME has options that its plugin knows.
+  void middleware_kinds() {
+    json_.key("anyOf");
+    json_.begin_array();
+    for (const pipeline::MiddlewareKind& kind : middleware::kinds()) {
+      json_.begin_object();
+      member("title", kind.name);
+      member("description", kind.sentence);
+      begin_table();
+      property("kind", [&] { member("const", kind.name); });
+      properties(middleware_rows().subspan(1));
+      properties(kind.options);
+      end_table();
+      put_needed(middleware_rows());
+      json_.end_object();
+    }
+    json_.begin_object();
+    member("title", "PLUGIN:NAME");
+    member("description", "A kind that a plugin has, with the options that it knows.");
+    member("type", "object");
+    json_.key("properties");
+    json_.begin_object();
+    property("kind", [&] { pattern(R"(^[^:]+:[^:]+$|\$)"); });
+    properties(middleware_rows().subspan(1));
+    json_.end_object();
+    put_needed(middleware_rows());
+    json_.end_object();
+    json_.end_array();
+  }
+
+  json::Writer& json_;
+};
+
+}  // namespace
+
+std::string json_schema() {
+  BlockPool pool(BlockPool::kUnbounded, 0);
+  Arena arena(pool, SIZE_MAX);
+  json::Writer json(arena);
+  SchemaWriter(json).run();
+  const auto text = json.finish();
+  ENSURE(text);
+  return std::string(*text) + "\n";
+}
+
+}  // namespace leat::config

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""The JSON Schema of configurations: a schema, which takes what the daemon takes and refuses what it refuses.
+
+    json_schema_test.py LEAT SOURCE_ROOT
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+import unittest
+from pathlib import Path
+
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
+LEAT, ROOT = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
+SCHEMA = json.loads(subprocess.run([LEAT, "settings", "--schema"], capture_output=True, text=True, check=True).stdout)
+VALIDATOR = jsonschema and jsonschema.Draft202012Validator(SCHEMA)
+
+# Each is right but for what stands in its place: (good, bad...).
+CASES = {
+    "[server]\nworkers = {}": ('"auto"', "4", '"${WORKERS}"', None, "0", "1025", '"four"', "true"),
+    "[server]\nengine = {}": ('"epoll"', '"${ENGINE:-auto}"', None, '"kqueue"', "1"),
+    "[server]\nlisten = {}": ('"*:80"', '["*:80", "unix:/run/x"]', None, "80", "[80]"),
+    "[server]\nunix_mode = {}": ("0o600", None, "0o1000", '"0600"'),
+    "[server]\nname = {}": ('"x"', '""', None, f'"{"x" * 65}"', "1"),
+    "[server]\nsupervise = {}": ("true", None, '"yes"', "1"),
+    "[server]\n{} = 1": ("backlog", None, "backlogs", "limits"),
+    "[{}]": ("log", None, "logs", "[log]"),
+    "[limits]\nbody = {}": ('"8MiB"', "1000", '"10MB"', '"7B"', None, "-1", '"8 MiB"', '"8mib"', "1.5"),
+    "[limits]\nhead_timeout = {}": ('"10s"', '"1500ms"', None, "10", "0", '"10"', '"1.5s"'),
+    "[limits]\ndoze_after = {}": ('"10s"', "0", None, "10"),
+    "[limits]\nheader_count = {}": ("100", None, "0", "1001", '"100"'),
+    "include = {}": ('"a.toml"', '["a.toml", "b/*.toml"]', None, "1", "[1]"),
+    "[[plugin]]\nname = \"a\"\n{}": ('file = "a.so"', None, "", "file = 1", 'file = ""', 'file = "a"\nfiles = "b"'),
+    "[[plugin]]\nname = \"a\"\nfile = \"b\"\n{}": ("[plugin.config]\nwhatever = 1", "concurrency = 3",
+                                                 'services = {"a/1" = "b"}', None, "config = 1", "concurrency = 0",
+                                                 'services = {"a/1" = 1}'),
+    "[[route]]\npath = \"/\"\nhandler = \"a:b\"\n{}": (
+        "", 'method = "PUT"', 'methods = ["GET", "PUT"]', 'middleware = ["x", {kind = "a:b", c = 1}]', "cache = {}",
+        '[route.cache]\nttl = "1m"\nquery = ["a"]\njitter = 0', None, 'middleware = "x"', "middleware = [1]",
+        'executor = "thread"', "cache = 1", '[route.cache]\nttl = 60', '[route.cache]\njitter = 101',
+        '[route.cache]\nquery = "some"', '[route.cache]\nage = 1', 'timeout = "1s"'),
+    "[[route]]\n{}": ('path = "/"\nhandler = "a:b"', None, 'path = "/"', 'handler = "a:b"'),
+    "[[middleware]]\n{}": (
+        'kind = "request_id"\ntrust = true', 'kind = "access_log"\nbefore = "x"\nglobal = false',
+        'kind = "guard:key"\nkeys = ["a=b"]\noptional = true', None, "", 'kind = "request_ids"', "kind = 1",
+        'kind = "request_id"\ntrust = 1', 'kind = "request_id"\nkeys = 1', 'kind = "guard:key"\nglobal = "no"'),
+}
+
+
+@unittest.skipUnless(jsonschema, "needs python3-jsonschema")
+class Schema(unittest.TestCase):
+    def test_it_is_one(self):
+        jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+    def test_defaults_are_what_it_takes(self):
+        count = 0
+
+        def visit(node):
+            nonlocal count
+            if isinstance(node, dict):
+                if "default" in node and isinstance(node.get("description"), str):
+                    count += 1
+                    part = {key: value for key, value in node.items()} | {"$defs": SCHEMA["$defs"]}
+                    self.assertTrue(jsonschema.Draft202012Validator(part).is_valid(node["default"]), node)
+                for value in node.values():
+                    visit(value)
+            elif isinstance(node, list):
+                for value in node:
+                    visit(value)
+
+        visit(SCHEMA)
+        self.assertGreater(count, 60)
+
+    def test_the_configurations_of_the_tree_are_right(self):
+        files = [ROOT / "config/leat.toml", ROOT / "bench/leat.toml", *(ROOT / "docs/examples").glob("*/*.toml"),
+                 *(ROOT / "server/commands/templates").glob("*/all/NAME.toml")]
+        self.assertGreater(len(files), 10)
+        for file in files:
+            with self.subTest(file=file):
+                VALIDATOR.validate(tomllib.loads(file.read_text()))
+
+    def test_mistakes_are_none_of_them(self):
+        for form, values in CASES.items():
+            good = True
+            for value in values:
+                if value is None:
+                    good = False
+                    continue
+                text = form.format(value)
+                with self.subTest(text=text):
+                    self.assertEqual(VALIDATOR.is_valid(tomllib.loads(text)), good)
+
+    def test_what_the_loader_says_of_keys_and_types_it_says_too(self):
+        cases = (ROOT / "test/config/mistakes.txt").read_text().split("\n=== ")[1:]
+        count = 0
+        for name, rest in (case.split("\n", 1) for case in cases):
+            text, said = rest.split("---\n", 1)
+            # Unknown keys, wrong types, units and choices, keys that are missing.
+            if "@@@ " in rest or not re.search(r"error\[LT01(07|08|10|11|13)\]", said):
+                continue
+            count += 1
+            with self.subTest(name):
+                # That a list has anything in it is for the loader.
+                self.assertEqual(VALIDATOR.is_valid(tomllib.loads(text)), name == "a route without methods")
+        self.assertGreater(count, 20)
+
+    def test_each_row_is_described(self):
+        settings = subprocess.run([LEAT, "settings"], capture_output=True, text=True, check=True).stdout
+        names = [line.split(" = ")[0] for line in settings.splitlines() if " = " in line and not line.startswith(" ")]
+        self.assertGreater(len(names), 50)
+        for name in names:
+            group, key = name.split(".")
+            self.assertTrue(SCHEMA["properties"][group]["properties"][key]["description"], name)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
