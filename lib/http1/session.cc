@@ -485,31 +485,32 @@ void Session::answer(http::Exchange& exchange, http::AnswerFraming framing, std:
   const ResponseFraming told{.kind = tells ? ResponseFraming::Kind::Length : ResponseFraming::Kind::None,
                              .length = framing.length};
   if (exchange.head_only()) body = {};
-  bool body_done = false;
-  if (pinned != nullptr) {
-    const bool sends = write_head(told, Extent::Whole, {}, body_done) && !body.empty();
-    const bool queued = sends && output_.append_pinned(body, *pinned);
-    if (queued) return side().count_sent(body.size());
-    if (pinned->run != nullptr) pinned->run(pinned->context);
-    if (sends) cut_answer(http::kOutOfMemory);
-    return;
-  }
+  if (pinned != nullptr) return answer_pinned(told, body, *pinned);
   // All of it has room, or nothing is begun.
   if (body.size() >= http::Exchange::kLeastPinned && !output_.has_room(body.size())) {
     env_.memory.blocks.count_refusal();
     return answer_without_memory();
   }
-  if (!write_head(told, Extent::Whole, body, body_done)) return;
-  if (!body_done && !output_.append(body)) return cut_answer(http::kOutOfMemory);
+  const Writer::Written done = write_head(told, Extent::Whole, body);
+  if (done == Writer::Written::Nothing) return;
+  if (done == Writer::Written::Head && !output_.append(body)) return cut_answer(http::kOutOfMemory);
   side().count_sent(body.size());
+}
+
+void Session::answer_pinned(const ResponseFraming& framing, std::string_view body,
+                            const http::Release& pinned) {
+  const bool sends = write_head(framing, Extent::Whole, {}) != Writer::Written::Nothing && !body.empty();
+  const bool queued = sends && output_.append_pinned(body, pinned);
+  if (queued) return side().count_sent(body.size());
+  if (pinned.run != nullptr) pinned.run(pinned.context);
+  if (sends) cut_answer(http::kOutOfMemory);
 }
 
 void Session::head(http::Exchange& exchange, http::AnswerFraming framing) {
   ENSURE(&exchange == exchange_ && exchange.started());
   const ResponseFraming told = in_http1(framing, exchange.request.minor_version());
   chunked_ = told.kind == ResponseFraming::Kind::Chunked;
-  bool body_done = false;
-  write_head(told, Extent::Pieces, {}, body_done);
+  write_head(told, Extent::Pieces, {});
 }
 
 bool Session::data(http::Exchange& exchange, std::string_view bytes) {
@@ -553,15 +554,15 @@ bool Session::append_piece(std::string_view bytes) {
          output_.append("\r\n");
 }
 
-// False where another answer took its place.
-bool Session::write_head(ResponseFraming framing, Extent extent, std::string_view body, bool& body_done) {
+// Nothing: another answer took its place.
+Writer::Written Session::write_head(ResponseFraming framing, Extent extent, std::string_view body) {
   http::Exchange& exchange = *exchange_;
   exchange.close_after = framing.close = framing.close || must_close(extent);
   framing.say_keep_alive = !framing.close && exchange.request.minor_version() == 0;
-  if (env_.writer.write_head(output_, exchange.response, framing, body, body_done)) [[likely]]
-    return true;
-  answer_in_its_place(framing);
-  return false;
+  const Writer::Written done = env_.writer.write_head(output_, exchange.response, framing, body);
+  if (done == Writer::Written::Nothing) [[unlikely]]
+    answer_in_its_place(framing);
+  return done;
 }
 
 // The head cannot be written: it is too large, or memory is out.
@@ -573,8 +574,7 @@ void Session::answer_in_its_place(ResponseFraming framing) {
   framing.kind = ResponseFraming::Kind::Length;
   framing.length = body.size();
   if (exchange.request.method() == http::Method::Head) body = {};
-  bool body_done = false;
-  if (env_.writer.write_head(output_, exchange.response, framing, body, body_done) && body_done)
+  if (env_.writer.write_head(output_, exchange.response, framing, body) == Writer::Written::HeadAndBody)
     side().count_sent(body.size());
   else
     answer_without_memory();
@@ -590,8 +590,7 @@ bool Session::much_body_left() const {
 bool Session::must_close(Extent extent) const {
   if (exchange_->close_after || last_request()) return true;
   const http::Head& head = exchange_->request.head();
-  if (step_ != Step::Head && step_ != Step::Body) return false;
-  if (head.framing == http::Framing::None) return false;
+  if (head.framing == http::Framing::None || (step_ != Step::Head && step_ != Step::Body)) return false;
   // The client may be waiting for a 100 that will not come: nobody knows whether the body follows.
   if (head.expect_continue && !body_begun_) return true;
   // One in pieces may well be as long as the body; how much of that is left is asked at its end.

@@ -120,7 +120,8 @@ class Session final : public http::Protocol, public http::Stream {
   void close(bool linger);
   void cut_answer(const http::Refusal& why);
   enum class Extent : uint8_t { Whole, Pieces };
-  bool write_head(ResponseFraming framing, Extent extent, std::string_view body, bool& body_done);
+  Writer::Written write_head(ResponseFraming framing, Extent extent, std::string_view body);
+  void answer_pinned(const ResponseFraming& framing, std::string_view body, const http::Release& pinned);
   [[gnu::cold]] void answer_in_its_place(ResponseFraming framing);
   bool append_piece(std::string_view bytes);
   void answer_without_memory();
