@@ -78,10 +78,9 @@ class Session final : public http::Protocol, public http::Stream {
   void drain() override;
   void give_up_input() override;
   void turn_away() override;
-  [[nodiscard]] bool wants_input() const override;
   [[nodiscard]] bool half_closed() const override { return ended_since_ms_ != 0; }
   [[nodiscard]] size_t footprint() const override;
-  [[nodiscard]] size_t waiting_input() const override { return takes_input() ? 0 : input_.footprint(); }
+  [[nodiscard]] size_t waiting_input() const override { return takes_input_ ? 0 : input_.footprint(); }
   [[nodiscard]] uint64_t owed_since_ms() const override;
   [[nodiscard]] uint64_t requests() const override { return requests_; }
 
@@ -103,6 +102,7 @@ class Session final : public http::Protocol, public http::Stream {
  private:
   enum class Step : uint8_t { Idle, Head, Held, Body, Answer, Closing };
 
+  [[nodiscard]] bool keeps_input() const override;
   void run_input();
   size_t run(std::string_view in);
   void read_blank_lines(std::string_view in, size_t& used);
@@ -115,7 +115,8 @@ class Session final : public http::Protocol, public http::Stream {
   bool parse_body(std::string_view in, size_t& used);
   void take_piece(std::string_view piece);
   void end_body();
-  bool end_answer();
+  bool end_answer(bool more);
+  void give_exchange();
   void refuse(const http::Refusal& refusal);
   void close(bool linger);
   void cut_answer(const http::Refusal& why);
@@ -127,8 +128,6 @@ class Session final : public http::Protocol, public http::Stream {
   void answer_without_memory();
   [[nodiscard]] bool must_close(Extent extent) const;
   [[nodiscard]] bool much_body_left() const;
-  // Bytes that come now are used now.
-  [[nodiscard]] bool takes_input() const;
   void end_exchange();
   void give_up();
   void settle();
