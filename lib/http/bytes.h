@@ -63,15 +63,20 @@ inline uint64_t hash_bytes(const char* data, size_t size, uint64_t seed) {
   constexpr uint64_t kA = 0x9e3779b97f4a7c15;
   constexpr uint64_t kB = 0xd6e8feb86659fd93;
   uint64_t hash = seed ^ (size * kA);
-  size_t i = 0;
-  for (; i + 16 <= size; i += 16) hash = fold(word(data + i) ^ kA ^ hash, word(data + i + 8) ^ kB);
+  for (size_t i = 0; i + 16 < size; i += 16) hash = fold(word(data + i) ^ kA ^ hash, word(data + i + 8) ^ kB);
+  // The last 16 bytes, some of them for the second time.
   uint64_t last[2] = {0, 0};
-  std::memcpy(last, data + i, size - i);
+  if (size >= 16) [[likely]] {
+    last[0] = word(data + size - 16);
+    last[1] = word(data + size - 8);
+  } else {
+    std::memcpy(last, data, size);
+  }
   return fold(last[0] ^ kB ^ hash, last[1] ^ kA ^ (hash >> 32));
 }
 
 // Copies `text` to `at`; returns the end. A head is made of short texts, for which a call costs more than the
-// copy: two words that overlap do for all up to 16 bytes.
+// copy: two words that overlap do for all up to 32 bytes.
 inline char* put_bytes(char* at, std::string_view text) {
   const size_t size = text.size();
   const char* const from = text.data();
@@ -82,8 +87,12 @@ inline char* put_bytes(char* at, std::string_view text) {
     std::memcpy(at, &word, sizeof word);
     std::memcpy(at + size - sizeof last, &last, sizeof last);
   };
-  if (size > 16) {
-    std::memcpy(at, from, size);
+  struct Pair {
+    uint64_t words[2];
+  };
+  if (size > 32) return static_cast<char*>(::mempcpy(at, from, size));
+  if (size >= 16) {
+    put_ends(Pair{});
   } else if (size >= 8) {
     put_ends(uint64_t{});
   } else if (size >= 4) {

@@ -63,8 +63,7 @@ bool Exchange::grow_body(size_t room) {
   return true;
 }
 
-void Exchange::free_body() {
-  if (body_ == nullptr) return;
+void Exchange::drop_body() {
   worker_.blocks().refund(body_room_);
   std::free(body_);
   body_ = nullptr;
@@ -90,8 +89,8 @@ bool Exchange::start_answer(AnswerBody& body) {
   return true;
 }
 
-void Exchange::filter_answer(uint32_t reached) {
-  for (uint32_t i = first_filter_; i < filters_.size(); ++i) {
+void Exchange::show_to_filters(uint32_t reached) {
+  for (uint64_t i = first_filter_; i < filters_.size(); ++i) {
     const FilterStep& step = filters_[i];
     if (step.position > reached) continue;
     response.set_author(step.author);
@@ -114,7 +113,7 @@ void Exchange::filter_answer(uint32_t reached) {
 
 void Exchange::answer_behind(const AnswerFilter& filter) {
   const auto at = std::ranges::find(filters_, &filter, &FilterStep::filter);
-  first_filter_ = static_cast<uint32_t>(at - filters_.begin()) + (at == filters_.end() ? 0 : 1);
+  first_filter_ = static_cast<uint64_t>(at - filters_.begin()) + (at == filters_.end() ? 0 : 1);
 }
 
 void Exchange::mend_head(AnswerBody& body) {
@@ -152,7 +151,10 @@ void Exchange::send_changed() {
 // Head and body of an answer that was started.
 void Exchange::send_whole(std::string_view body, const Release* pinned) {
   state_ = State::Finished;
-  stream_->answer(*this, framing_of(response.status, body.size()), body, pinned);
+  const AnswerFraming framing =
+      head_only_ ? framing_of(response.status, body.size())
+                 : AnswerFraming{.kind = AnswerFraming::Kind::Length, .length = body.size()};
+  stream_->answer(*this, framing, body, pinned);
 }
 
 bool Exchange::send_pinned(std::string_view body, Release release) {
@@ -377,28 +379,32 @@ void Exchange::recycle() {
   if (timers != nullptr) worker_.forget_timers(*this);
   states.clear();  // before what its destructors may look at
   if (known_ != nullptr) KnownHeads::unpin(*known_);
-  known_ = nullptr;
+  if (working_ != 0) [[unlikely]] {
+    working_ = 0;
+    unfiltered_.reset();
+  }
+  free_body();
+
   request.reset(kNoHead);
   response.reset();
   response.set_author(Origin::Handler);
   trailers_.reset();
-  filters_ = {};
-  unfiltered_.reset();
-  working_ = 0;
-  first_filter_ = 0;
+  deadline_ms_ = UINT64_MAX;
+
   route = nullptr;
   handler_state = nullptr;
-  chain_position = 0;
-  started_ns = 0;
-  close_after = false;
-  admitted = false;
   limiter = nullptr;
+  started_ns = 0;
+  chain_position = 0;
+  close_after = admitted = false;
+
+  known_ = nullptr;
   state_ = State::Open;
   requested_ = cancelled_ = suspended_ = blocked_ = held_ = head_only_ = has_length_ = false;
-  deadline_ms_ = UINT64_MAX;
   length_ = length_left_ = body_bytes_out_ = 0;
+  filters_ = {};
+  first_filter_ = 0;
   cut_ = {};
-  free_body();
 }
 
 void add_retry_after(Exchange& exchange) {

@@ -158,7 +158,10 @@ class Exchange {
   void answer_behind(const AnswerFilter& filter);
   // Shows the head of the answer that begins to the filters whose place the request has reached. For
   // Service::on_response.
-  void filter_answer(uint32_t reached);
+  void filter_answer(uint32_t reached) {
+    if (!filters_.empty()) [[unlikely]]
+      show_to_filters(reached);
+  }
   // Puts a problem in the place of an answer whose head is larger than can be sent. For filters that keep
   // answers.
   void mend_head(AnswerBody& body);
@@ -168,13 +171,13 @@ class Exchange {
   // --- For the pipeline and the plugin host; cleared when the exchange is recycled.
   const pipeline::Route* route = nullptr;
   void* handler_state = nullptr;  // whatever the handler keeps for this request
-  uint32_t chain_position = 0;    // middleware steps already run forward
-  uint64_t started_ns = 0;        // CLOCK_MONOTONIC of the turn in which the head was complete
-  bool close_after = false;       // answer, then close
-  bool admitted = false;          // among those that its handler may have at the same time
-  handlers::LimitedHandler* limiter =
-      nullptr;             // who gets that back at its end; none where the handler does it
-  void* timers = nullptr;  // the worker's: running timers of this exchange
+  // Who is told at its end that it was admitted; none where the handler does that.
+  handlers::LimitedHandler* limiter = nullptr;
+  uint64_t started_ns = 0;      // CLOCK_MONOTONIC of the turn in which the head was complete
+  uint32_t chain_position = 0;  // middleware steps already run forward
+  bool close_after = false;     // answer, then close
+  bool admitted = false;        // among those that its handler may have at the same time
+  void* timers = nullptr;       // the worker's: running timers of this exchange
 
  private:
   friend class StreamSide;
@@ -185,6 +188,7 @@ class Exchange {
 
   Exchange(WorkerContext& worker, ExchangePool& pool, uint32_t slot);
   bool start_answer(AnswerBody& body);
+  void show_to_filters(uint32_t reached);
   void send_whole(std::string_view body, const Release* pinned);
   void send_changed();
   void begin_pieces(std::optional<uint64_t> length);
@@ -197,7 +201,11 @@ class Exchange {
   void recycle();
   // Room for so many bytes of the request's body. False: memory is out.
   [[nodiscard]] bool grow_body(size_t room);
-  void free_body();
+  void free_body() {
+    if (body_ != nullptr) [[unlikely]]
+      drop_body();
+  }
+  void drop_body();
 
   WorkerContext& worker_;
   Arena arena_;
@@ -205,30 +213,31 @@ class Exchange {
   const uint32_t slot_ = 0;
   Stream* stream_ = nullptr;    // whose request this is; null for one that is idle
   Service* service_ = nullptr;  // that sees its answer
-  KnownHead* known_ = nullptr;  // where the head lives, if not in the arena
+  bool internal_ = false;
+  uint64_t deadline_ms_ = UINT64_MAX;  // of the answer, from the request's end on
+  uint64_t body_limit_ = 0;
 
+  // What each request sets back stands together, so that few stores do.
+  KnownHead* known_ = nullptr;  // where the head lives, if not in the arena
   State state_ = State::Open;
-  Refusal cut_;
   bool requested_ = false;  // the service knows of it
   bool cancelled_ = false;
   bool suspended_ = false;
   bool blocked_ = false;  // write() said no: on_writable is owed
   bool held_ = false;
-  bool internal_ = false;
   bool head_only_ = false;
-  uint64_t length_left_ = 0;  // of an answer begun with a length
   bool has_length_ = false;
   uint64_t length_ = 0;
-  uint64_t deadline_ms_ = UINT64_MAX;  // of the answer, from the request's end on
+  uint64_t length_left_ = 0;  // of an answer begun with a length
   uint64_t body_bytes_out_ = 0;
-  uint64_t body_limit_ = 0;
-  Response trailers_;  // fields only
-
   std::span<const FilterStep> filters_;
-  AnswerBody* answering_ = nullptr;             // while filters are shown its head
-  std::optional<std::string_view> unfiltered_;  // a whole body, for the first that changes it
+  uint64_t first_filter_ = 0;  // that answers pass
+  Refusal cut_;
+
   uint64_t working_ = 0;                        // a bit for each filter that is given pieces
-  uint32_t first_filter_ = 0;                   // that answers pass
+  std::optional<std::string_view> unfiltered_;  // a whole body, for the first of those
+  AnswerBody* answering_ = nullptr;             // while filters are shown its head
+  Response trailers_;                           // fields only
 
   // A buffered request body; grows by doubling as bytes arrive, whatever was announced. The worker's pool
   // counts it.

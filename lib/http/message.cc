@@ -29,8 +29,11 @@ void Request::set_params(std::span<const std::string_view> params) {
 
 void Request::reset(const Head& head) {
   head_ = &head;
-  body_ = peer_ = id_ = trailer_bytes_ = {};
+  body_ = {};
+  peer_ = {};
+  id_ = {};
   trailers_ = {};
+  trailer_bytes_ = {};
   param_count_ = 0;
 }
 

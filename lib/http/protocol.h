@@ -91,7 +91,7 @@ class Protocol {
   // Between two requests, nothing held.
   [[nodiscard]] bool idle() const { return at_rest_ && output_.empty(); }
   // False: receive no more until it is true again; bytes that still come are kept.
-  [[nodiscard]] virtual bool wants_input() const = 0;
+  [[nodiscard]] bool wants_input() const { return takes_input_ || keeps_input(); }
   [[nodiscard]] virtual bool half_closed() const = 0;
   // Memory that is held, in bytes: answers on their way, input that waits, and what requests under way have.
   // Looks at everything.
@@ -105,13 +105,16 @@ class Protocol {
 
  protected:
   Protocol(const ProtocolPeer& peer, transport::OutputMemory memory) : peer_(peer), output_(memory) {}
+  // Of bytes that could not be used at once, whether they may come all the same.
+  [[nodiscard]] virtual bool keeps_input() const = 0;
 
   const ProtocolPeer peer_;
   transport::Output output_;
   uint64_t deadline_ms_ = UINT64_MAX;
   bool wants_turn_ = false;
   bool finished_ = false;
-  bool at_rest_ = true;  // between two requests, and no input waits
+  bool at_rest_ = true;       // between two requests, and no input waits
+  bool takes_input_ = false;  // what comes is used at once
   bool cut_ = false;
   bool linger_ = false;
 };

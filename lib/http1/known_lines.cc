@@ -25,7 +25,7 @@ const KnownLine* KnownLines::look_up(std::string_view text, uint16_t& next) {
   const void* newline = std::memchr(text.data(), '\n', std::min(text.size(), KnownLine::kMostBytes));
   if (newline == nullptr) return nullptr;
   const size_t size = static_cast<size_t>(static_cast<const char*>(newline) - text.data()) + 1;
-  const uint64_t hash = http::hash_bytes(text.data(), size, http::process_seed());
+  const uint64_t hash = http::hash_bytes(text.data(), size, seed_);
   const size_t set = (hash % (kEntries / kWays)) * kWays;
   for (size_t i = set; i < set + kWays; ++i) {
     KnownLine& line = entries_[i];
@@ -41,7 +41,7 @@ void KnownLines::offer(std::string_view text, const http::HeaderSlot& slot) {
   const bool keep_alive = slot.id == http::HeaderId::Connection &&
                           equal_ignoring_case(text.substr(slot.value.offset, slot.value.size), "keep-alive");
   if (steers_parser(slot.id) && !keep_alive) return;
-  const uint64_t hash = http::hash_bytes(text.data(), text.size(), http::process_seed());
+  const uint64_t hash = http::hash_bytes(text.data(), text.size(), seed_);
   auto& seen = seen_[(hash >> 32) % kSeen];
   if (seen != static_cast<uint32_t>(hash)) {
     seen = static_cast<uint32_t>(hash);

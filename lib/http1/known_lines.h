@@ -78,6 +78,7 @@ class KnownLines {
     void operator()(KnownLine* lines) const;
   };
 
+  const uint64_t seed_ = http::process_seed();
   std::unique_ptr<KnownLine[], Free> entries_;
   KnownRuns runs_;
   std::array<uint32_t, kSeen> seen_{};  // hashes of lines seen once

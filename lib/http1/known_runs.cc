@@ -30,7 +30,7 @@ KnownRuns::KnownRuns() {
 
 const KnownRun* KnownRuns::match(std::string_view text) const {
   if (text.size() < kHashed) return nullptr;
-  const uint64_t hash = http::hash_bytes(text.data(), kHashed, http::process_seed());
+  const uint64_t hash = http::hash_bytes(text.data(), kHashed, seed_);
   const KnownRun* longest = nullptr;
   const KnownRun* set = set_of(hash);
   for (const KnownRun* run = set; run != set + kWays; ++run)
@@ -43,13 +43,13 @@ void KnownRuns::offer(std::string_view text, std::span<const http::HeaderSlot> s
                       const KnownLine* last) {
   if (text.size() < kHashed || text.size() > KnownRun::kMostBytes || slots.size() > KnownRun::kMostLines)
     return;
-  const uint64_t whole = http::hash_bytes(text.data(), text.size(), http::process_seed());
+  const uint64_t whole = http::hash_bytes(text.data(), text.size(), seed_);
   auto& seen = seen_[(whole >> 32) % kSeen];
   if (seen != static_cast<uint32_t>(whole)) {
     seen = static_cast<uint32_t>(whole);
     return;
   }
-  const uint64_t hash = http::hash_bytes(text.data(), kHashed, http::process_seed());
+  const uint64_t hash = http::hash_bytes(text.data(), kHashed, seed_);
   KnownRun* set = set_of(hash);
   KnownRun* into = nullptr;
   for (KnownRun* run = set; run != set + kWays; ++run)

@@ -20,6 +20,7 @@
 #include <span>
 #include <string_view>
 
+#include "http/bytes.h"
 #include "http/head.h"
 
 namespace leat::http1 {
@@ -69,6 +70,7 @@ class KnownRuns {
     return &entries_[(hash % (kEntries / kWays)) * kWays];
   }
 
+  const uint64_t seed_ = http::process_seed();
   std::unique_ptr<KnownRun[], Free> entries_;
   std::array<uint32_t, kSeen> seen_{};  // hashes of runs seen once
   uint32_t victim_ = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "base/text.h"
@@ -97,6 +98,9 @@ constexpr std::string_view kBareNewline = "A line does not end with CR LF.";
 constexpr std::string_view kForeignMethod = "The request method belongs to another protocol.";
 constexpr std::string_view kForeignProtocol = "The request line does not name the protocol HTTP.";
 
+// What `text` holds from `at` on, which is within it.
+std::string_view behind(std::string_view text, size_t at) { return {text.data() + at, text.size() - at}; }
+
 // The tokens of a Connection field that mean something here.
 void read_connection(std::string_view value, bool& close, bool& keep_alive) {
   while (!value.empty()) {
@@ -111,10 +115,6 @@ void read_connection(std::string_view value, bool& close, bool& keep_alive) {
 }  // namespace
 
 void Parser::reset(Arena& arena, const http::Limits& limits, KnownLines* lines) {
-  llhttp_init(&llhttp_, HTTP_REQUEST, &settings());
-  // It knows a few versions; which of all there could be is served is judged here.
-  llhttp_set_lenient_version(&llhttp_, 1);
-  llhttp_.data = this;
   arena_ = &arena;
   limits_ = &limits;
   lines_ = lines;
@@ -134,6 +134,10 @@ void Parser::reset(Arena& arena, const http::Limits& limits, KnownLines* lines) 
   trailer_bytes_ = nullptr;
   trailer_size_ = trailer_room_ = 0;
   refusal_ = {};
+  llhttp_init(&llhttp_, HTTP_REQUEST, &settings());
+  // It knows a few versions; which of all there could be is served is judged here.
+  llhttp_set_lenient_version(&llhttp_, 1);
+  llhttp_.data = this;
 }
 
 Parser::Step Parser::refuse(uint16_t status, std::string_view detail) {
@@ -195,23 +199,24 @@ bool Parser::show(std::string_view text, uint32_t at) {
 
 // Feeds the head up to `end`. False: refused or malformed, refuse_llhttp() tells.
 bool Parser::feed(const char* base, size_t end) {
-  // llhttp knows no tab behind the value of Content-Length or Transfer-Encoding, where it is as good as a
-  // space (RFC 9110, section 5.6.3). Within the header section it is everywhere as good as one.
-  while (part_ == Part::Headers && end > fed_) {
-    const void* const tab = std::memchr(base + fed_, '\t', end - fed_);
-    if (tab == nullptr) break;
-    const auto at = static_cast<uint32_t>(static_cast<const char*>(tab) - base);
-    if (!feed_plainly(base, at) || !show(" ", at)) return false;
-    fed_ = at + 1;
-  }
-  return feed_plainly(base, end);
-}
-
-bool Parser::feed_plainly(const char* base, size_t end) {
   if (end <= fed_) return true;
   const uint32_t from = fed_;
+  if (part_ == Part::Headers && std::memchr(base + from, '\t', end - from) != nullptr) [[unlikely]]
+    return feed_tabs(base, end);
   fed_ = static_cast<uint32_t>(end);
   return show({base + from, end - from}, from);
+}
+
+// llhttp knows no tab behind the value of Content-Length or Transfer-Encoding, where it is as good as a space
+// (RFC 9110, section 5.6.3). Within the header section it is everywhere as good as one.
+bool Parser::feed_tabs(const char* base, size_t end) {
+  while (const void* const tab = std::memchr(base + fed_, '\t', end - fed_)) {
+    const auto at = static_cast<uint32_t>(static_cast<const char*>(tab) - base);
+    const uint32_t from = std::exchange(fed_, at + 1);
+    if ((at != from && !show({base + from, at - from}, from)) || !show(" ", at)) return false;
+    if (fed_ == end) return true;
+  }
+  return feed(base, end);
 }
 
 bool Parser::add_slot() {
@@ -246,7 +251,7 @@ bool Parser::grow_slots() {
 // Takes what the header section begins with, if it is a known run within the limits. What goes past them goes
 // line by line, for the limits' sake. False: refused.
 bool Parser::take_known_run(std::string_view text) {
-  const KnownRun* run = lines_->runs().match(text.substr(scanned_));
+  const KnownRun* run = lines_->runs().match(behind(text, scanned_));
   if (run == nullptr || (run->http11_only && llhttp_.http_minor == 0)) return true;
   if (run->count > limits_->header_count || run->size > limits_->header_bytes) return true;
   while (slot_room_ < run->count)
@@ -269,7 +274,7 @@ bool Parser::take_known_run(std::string_view text) {
 // Takes header lines for as long as the next one is known. False: refused, or what was fed before them is
 // malformed.
 bool Parser::take_known_lines(std::string_view text) {
-  while (const KnownLine* line = lines_->match(text.substr(scanned_), hint_)) {
+  while (const KnownLine* line = lines_->match(behind(text, scanned_), hint_)) {
     if (line->http11_only && llhttp_.http_minor == 0) break;
     if (!feed(text.data(), scanned_)) return false;
     // What goes past a limit is told by the same means whether it is known or not.
@@ -323,7 +328,7 @@ Parser::Step Parser::parse_head(std::string_view text) {
     const bool blank =
         newline != nullptr && line_end - scanned_ <= 2 && (base[scanned_] == '\r' || base[scanned_] == '\n');
     if ((newline == nullptr || blank) && !feed(base, line_end)) return refuse_llhttp();
-    if (head_complete_) return finish_head(text.substr(0, fed_));
+    if (head_complete_) return finish_head({base, fed_});
     if (newline == nullptr) return Step::More;
     scanned_ = static_cast<uint32_t>(line_end);
   }
@@ -334,9 +339,10 @@ Parser::Step Parser::parse_head(std::string_view text) {
 // The request line is whole. llhttp takes RTSP and ICE as well, and finds some of what is wrong here only
 // when it sees more, which it may never do: known lines are not shown to it.
 Parser::Step Parser::check_protocol(std::string_view line) {
-  constexpr std::string_view kVersion = "HTTP/1.1\r\n";
-  const bool is_http =
-      line.size() > kVersion.size() && line.substr(line.size() - kVersion.size()).starts_with("HTTP/");
+  constexpr std::string_view kName = "HTTP/";
+  constexpr size_t kVersion = std::string_view("HTTP/1.1\r\n").size();
+  const bool is_http = line.size() > kVersion &&
+                       std::memcmp(line.data() + line.size() - kVersion, kName.data(), kName.size()) == 0;
   if (!is_http && llhttp_.http_major == 0) return refuse(400, "The request line names no protocol version.");
   if (!is_http) return refuse(400, kForeignProtocol);
   if (llhttp_.method == HTTP_PRI) return refuse(505, "HTTP/2 is not spoken on this port.");
@@ -468,14 +474,19 @@ void Parser::show_target_as_host() {
     if (slots_[i].id == http::HeaderId::Host) slots_[i].value = head_.host;
 }
 
+// Where the line ends of which the value ended at `at`: a byte or two on, most of the time.
+uint32_t Parser::line_end(uint32_t at) const {
+  while (head_.bytes[at] != '\n') ++at;
+  return at + 1;
+}
+
 void Parser::offer_lines() const {
   for (uint32_t i = run_lines_; i < slot_count_; ++i) {
     const http::HeaderSlot& slot = slots_[i];
     if (slot.known) continue;
     const uint32_t start = slot.name.offset;
     const uint32_t value_end = slot.value.offset + slot.value.size;
-    const void* newline = std::memchr(head_.bytes + value_end, '\n', head_.size - value_end);
-    const auto end = static_cast<uint32_t>(static_cast<const char*>(newline) - head_.bytes) + 1;
+    const uint32_t end = line_end(value_end);
     http::HeaderSlot relative = slot;
     relative.name.offset = 0;
     relative.value.offset -= start;
@@ -489,9 +500,7 @@ void Parser::offer_run() const {
   while (count < slot_count_ && slots_[count].known && !KnownRuns::excluded(slots_[count].id)) ++count;
   if (count == run_lines_) return;
   const http::Span& last = slots_[count - 1].value;
-  const uint32_t from = last.offset + last.size;
-  const void* newline = std::memchr(head_.bytes + from, '\n', head_.size - from);
-  const auto end = static_cast<uint32_t>(static_cast<const char*>(newline) - head_.bytes) + 1;
+  const uint32_t end = line_end(last.offset + last.size);
   lines_->runs().offer({head_.bytes + request_line_, end - request_line_}, {slots_, count}, request_line_,
                        hint_);
 }

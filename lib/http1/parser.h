@@ -67,7 +67,7 @@ class Parser {
   [[nodiscard]] bool stopped_at_bare_newline() const;
   bool show(std::string_view text, uint32_t at);
   bool feed(const char* base, size_t end);
-  bool feed_plainly(const char* base, size_t end);
+  [[gnu::cold]] bool feed_tabs(const char* base, size_t end);
   bool take_known_run(std::string_view text);
   bool take_known_lines(std::string_view text);
   bool add_slot();
@@ -78,6 +78,7 @@ class Parser {
   Step check_fields();
   Step check_target();
   void show_target_as_host();
+  [[nodiscard]] uint32_t line_end(uint32_t at) const;
   void offer_lines() const;
   void offer_run() const;
   Step judge_body(std::string_view text, size_t& used);

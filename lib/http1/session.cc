@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <new>
+#include <utility>
 
 #include "base/check.h"
 #include "http/problem.h"
@@ -36,6 +37,9 @@ constexpr std::string_view kTurnedAway =
 
 static_assert(http::kRetryAfterS == "1", "both say so");
 
+// How the head of a HEAD request begins.
+constexpr std::string_view kHead = "HEAD ";
+
 constexpr bool is_line_end(char c) { return c == '\r' || c == '\n'; }
 
 // In HTTP/1.0 only the connection's end tells where a body of unknown length ends.
@@ -61,6 +65,7 @@ std::unique_ptr<http::Protocol> Sessions::make(const http::ProtocolPeer& peer) {
 
 Session::Session(Environment& environment, const http::ProtocolPeer& peer)
     : Protocol(peer, environment.memory), env_(environment), input_(environment.memory.blocks) {
+  takes_input_ = true;
   deadline_ms_ = now_ms() + env_.limits.idle_timeout_ms;
 }
 
@@ -72,8 +77,8 @@ void Session::feed(std::string_view bytes) {
   if (step_ == Step::Closing || deaf_) return;
   if (step_ == Step::Body) body_read_ms_ = now_ms();
   if (input_.empty() && !wants_turn_ && !held_by_output_) {
-    const size_t used = run(bytes);
-    if (step_ != Step::Closing && !input_.append(bytes.substr(used))) give_up_input();
+    bytes.remove_prefix(run(bytes));
+    if (step_ != Step::Closing && !input_.append(bytes)) give_up_input();
   } else if (!input_.append(bytes)) {
     give_up_input();
   } else if (!wants_turn_) {
@@ -196,16 +201,11 @@ uint64_t Session::owed_since_ms() const {
   return step_ == Step::Body && !body_held() ? body_read_ms_ : UINT64_MAX;
 }
 
-bool Session::takes_input() const {
-  return !wants_turn_ && !held_by_output_ && step_ != Step::Answer && step_ != Step::Held &&
-         !(step_ == Step::Body && body_held());
-}
-
-bool Session::wants_input() const {
+bool Session::keeps_input() const {
   if (step_ == Step::Closing || ended_ || deaf_) return false;
   // A receive that is armed for nothing but to notice that the peer leaves may bring much before it can be
   // stopped: only while there is plenty of room.
-  return takes_input() || (input_.empty() && !env_.memory.blocks.is_filling());
+  return input_.empty() && !env_.memory.blocks.is_filling();
 }
 
 // --- The steps --------------------------------------------------------------------------------------
@@ -238,6 +238,7 @@ size_t Session::run(std::string_view in) {
           if (step_ != Step::Idle) break;
         }
         if (at == in.size()) {
+          give_exchange();
           if (ended_ || deaf_) close(!ended_);
           go_on = false;
         } else if (over_high_water()) {
@@ -261,7 +262,7 @@ size_t Session::run(std::string_view in) {
         if (go_on) ask_service();
         break;
       case Step::Answer:
-        go_on = end_answer();
+        go_on = end_answer(at < in.size());
         break;
       case Step::Closing:
         at = in.size();
@@ -269,10 +270,7 @@ size_t Session::run(std::string_view in) {
         break;
     }
   }
-  if (exchange_ != nullptr && step_ == Step::Idle) {
-    env_.exchanges.give(*exchange_);
-    exchange_ = nullptr;
-  }
+  if (step_ == Step::Idle) give_exchange();
   running_ = false;
   used_ = nullptr;
   return at;
@@ -292,6 +290,7 @@ void Session::read_blank_lines(std::string_view in, size_t& used) {
 }
 
 bool Session::start_request(std::string_view in, size_t& used) {
+  in.remove_prefix(used);
   if (exchange_ == nullptr) {
     exchange_ = take_exchange();
     if (exchange_ == nullptr) {
@@ -307,10 +306,9 @@ bool Session::start_request(std::string_view in, size_t& used) {
   body_bytes_ = body_overhead_ = 0;
   step_ = Step::Head;
   asks_head_ = false;
-  if (blank_bytes_ == 0) head_since_ms_ = now_ms();
-  blank_bytes_ = 0;
+  const bool has_begun = std::exchange(blank_bytes_, 0) != 0;
   if (env_.heads != nullptr) {
-    if (http::KnownHead* known = env_.heads->match_and_pin(in.substr(used), hint_)) {
+    if (http::KnownHead* known = env_.heads->match_and_pin(in, hint_)) {
       hint_ = known;
       side().set_known_head(*known);
       used += known->head.size;
@@ -318,9 +316,10 @@ bool Session::start_request(std::string_view in, size_t& used) {
       return true;
     }
   }
+  if (!has_begun) head_since_ms_ = now_ms();
   void* const place = exchange_->arena().allocate(sizeof(Parser), alignof(Parser));
   if (place == nullptr) {
-    asks_head_ = in.substr(used).starts_with("HEAD ");
+    asks_head_ = in.starts_with(kHead);
     refuse(http::kOutOfMemory);
     return true;
   }
@@ -338,8 +337,10 @@ http::Exchange* Session::take_exchange() {
 bool Session::parse_head(std::string_view in, size_t& used) {
   ENSURE(parser_ != nullptr);
   Parser& parser = *parser_;
-  asks_head_ = in.substr(used).starts_with("HEAD ");
-  switch (parser.parse_head(in.substr(used))) {
+  in.remove_prefix(used);
+  const Parser::Step step = parser.parse_head(in);
+  if (step != Parser::Step::Head) asks_head_ = in.starts_with(kHead);
+  switch (step) {
     case Parser::Step::More:
       if (!ended_) return false;
       refuse({400, "The connection ended within the request's head."});
@@ -465,8 +466,8 @@ void Session::await_answer() {
   side().set_complete(answer_since_ms_ + env_.limits.answer_timeout_ms);
 }
 
-// False while the answer is still to come.
-bool Session::end_answer() {
+// False while the answer is still to come. `more`: the next request follows at once.
+bool Session::end_answer(bool more) {
   if (!exchange_->finished()) return false;
   if (exchange_->close_after) {
     // A client that asked for the close sends nothing more; one that did not may be in the midst of it.
@@ -475,9 +476,18 @@ bool Session::end_answer() {
   }
   env_.service.on_done(*exchange_);
   parser_ = nullptr;
-  env_.exchanges.renew(*exchange_);
   step_ = Step::Idle;
+  if (more) {
+    env_.exchanges.renew(*exchange_);
+  } else {
+    give_exchange();
+  }
   return true;
+}
+
+// Between two requests, of which the next has not come.
+void Session::give_exchange() {
+  if (exchange_ != nullptr) env_.exchanges.give(*std::exchange(exchange_, nullptr));
 }
 
 // --- The answer -------------------------------------------------------------------------------------
@@ -490,31 +500,32 @@ void Session::answer(http::Exchange& exchange, http::AnswerFraming framing, std:
   const ResponseFraming told{.kind = tells ? ResponseFraming::Kind::Length : ResponseFraming::Kind::None,
                              .length = framing.length};
   if (exchange.head_only()) body = {};
-  bool body_done = false;
-  if (pinned != nullptr) {
-    const bool sends = write_head(told, Extent::Whole, {}, body_done) && !body.empty();
-    const bool queued = sends && output_.append_pinned(body, *pinned);
-    if (queued) return side().count_sent(body.size());
-    if (pinned->run != nullptr) pinned->run(pinned->context);
-    if (sends) cut_answer(http::kOutOfMemory);
-    return;
-  }
+  if (pinned != nullptr) return answer_pinned(told, body, *pinned);
   // All of it has room, or nothing is begun.
   if (body.size() >= http::Exchange::kLeastPinned && !output_.has_room(body.size())) {
     env_.memory.blocks.count_refusal();
     return answer_without_memory();
   }
-  if (!write_head(told, Extent::Whole, body, body_done)) return;
-  if (!body_done && !output_.append(body)) return cut_answer(http::kOutOfMemory);
+  const Writer::Written done = write_head(told, Extent::Whole, body);
+  if (done == Writer::Written::Nothing) return;
+  if (done == Writer::Written::Head && !output_.append(body)) return cut_answer(http::kOutOfMemory);
   side().count_sent(body.size());
+}
+
+void Session::answer_pinned(const ResponseFraming& framing, std::string_view body,
+                            const http::Release& pinned) {
+  const bool sends = write_head(framing, Extent::Whole, {}) != Writer::Written::Nothing && !body.empty();
+  const bool queued = sends && output_.append_pinned(body, pinned);
+  if (queued) return side().count_sent(body.size());
+  if (pinned.run != nullptr) pinned.run(pinned.context);
+  if (sends) cut_answer(http::kOutOfMemory);
 }
 
 void Session::head(http::Exchange& exchange, http::AnswerFraming framing) {
   ENSURE(&exchange == exchange_ && exchange.started());
   const ResponseFraming told = in_http1(framing, exchange.request.minor_version());
   chunked_ = told.kind == ResponseFraming::Kind::Chunked;
-  bool body_done = false;
-  write_head(told, Extent::Pieces, {}, body_done);
+  write_head(told, Extent::Pieces, {});
 }
 
 bool Session::data(http::Exchange& exchange, std::string_view bytes) {
@@ -558,15 +569,15 @@ bool Session::append_piece(std::string_view bytes) {
          output_.append("\r\n");
 }
 
-// False where another answer took its place.
-bool Session::write_head(ResponseFraming framing, Extent extent, std::string_view body, bool& body_done) {
+// Nothing: another answer took its place.
+Writer::Written Session::write_head(ResponseFraming framing, Extent extent, std::string_view body) {
   http::Exchange& exchange = *exchange_;
   exchange.close_after = framing.close = framing.close || must_close(extent);
   framing.say_keep_alive = !framing.close && exchange.request.minor_version() == 0;
-  if (env_.writer.write_head(output_, exchange.response, framing, body, body_done)) [[likely]]
-    return true;
-  answer_in_its_place(framing);
-  return false;
+  const Writer::Written done = env_.writer.write_head(output_, exchange.response, framing, body);
+  if (done == Writer::Written::Nothing) [[unlikely]]
+    answer_in_its_place(framing);
+  return done;
 }
 
 // The head cannot be written: it is too large, or memory is out.
@@ -578,8 +589,7 @@ void Session::answer_in_its_place(ResponseFraming framing) {
   framing.kind = ResponseFraming::Kind::Length;
   framing.length = body.size();
   if (exchange.request.method() == http::Method::Head) body = {};
-  bool body_done = false;
-  if (env_.writer.write_head(output_, exchange.response, framing, body, body_done) && body_done)
+  if (env_.writer.write_head(output_, exchange.response, framing, body) == Writer::Written::HeadAndBody)
     side().count_sent(body.size());
   else
     answer_without_memory();
@@ -595,8 +605,7 @@ bool Session::much_body_left() const {
 bool Session::must_close(Extent extent) const {
   if (exchange_->close_after || last_request()) return true;
   const http::Head& head = exchange_->request.head();
-  if (step_ != Step::Head && step_ != Step::Body) return false;
-  if (head.framing == http::Framing::None) return false;
+  if (head.framing == http::Framing::None || (step_ != Step::Head && step_ != Step::Body)) return false;
   // The client may be waiting for a 100 that will not come: nobody knows whether the body follows.
   if (head.expect_continue && !body_begun_) return true;
   // One in pieces may well be as long as the body; how much of that is left is asked at its end.
@@ -714,6 +723,7 @@ void Session::settle() {
   if (step_ == Step::Closing) end_exchange();
   finished_ = step_ == Step::Closing;
   at_rest_ = step_ == Step::Idle && input_.empty();
+  takes_input_ = !(ended_ | deaf_ | wants_turn_ | held_by_output_);
   const http::Limits& limits = env_.limits;
   switch (step_) {
     case Step::Idle:
@@ -730,6 +740,7 @@ void Session::settle() {
       break;
     case Step::Body: {
       if (body_held()) {
+        takes_input_ = false;
         if (body_held_since_ms_ == 0) body_held_since_ms_ = now_ms();
         deadline_ms_ = give_up_ms();
         if (body_flow_ == http::BodyFlow::Held && !exchange_->started())
@@ -750,12 +761,14 @@ void Session::settle() {
       break;
     }
     case Step::Answer:
+      takes_input_ = false;
       deadline_ms_ = exchange_->answer_deadline_ms();
       if (half_closed()) [[unlikely]]
         deadline_ms_ = std::min(deadline_ms_, give_up_ms());
       break;
     case Step::Held:  // the service's time, who bounds it
     case Step::Closing:
+      takes_input_ = false;
       deadline_ms_ = UINT64_MAX;
       break;
   }

@@ -79,10 +79,9 @@ class Session final : public http::Protocol, public http::Stream {
   void drain(uint64_t idle_until_ms) override;
   void give_up_input() override;
   void turn_away() override;
-  [[nodiscard]] bool wants_input() const override;
   [[nodiscard]] bool half_closed() const override { return ended_since_ms_ != 0; }
   [[nodiscard]] size_t footprint() const override;
-  [[nodiscard]] size_t waiting_input() const override { return takes_input() ? 0 : input_.footprint(); }
+  [[nodiscard]] size_t waiting_input() const override { return takes_input_ ? 0 : input_.footprint(); }
   [[nodiscard]] uint64_t owed_since_ms() const override;
   [[nodiscard]] uint64_t requests() const override { return requests_; }
 
@@ -104,6 +103,7 @@ class Session final : public http::Protocol, public http::Stream {
  private:
   enum class Step : uint8_t { Idle, Head, Held, Body, Answer, Closing };
 
+  [[nodiscard]] bool keeps_input() const override;
   void run_input();
   size_t run(std::string_view in);
   void read_blank_lines(std::string_view in, size_t& used);
@@ -116,19 +116,19 @@ class Session final : public http::Protocol, public http::Stream {
   bool parse_body(std::string_view in, size_t& used);
   void take_piece(std::string_view piece);
   void end_body();
-  bool end_answer();
+  bool end_answer(bool more);
+  void give_exchange();
   void refuse(const http::Refusal& refusal);
   void close(bool linger);
   void cut_answer(const http::Refusal& why);
   enum class Extent : uint8_t { Whole, Pieces };
-  bool write_head(ResponseFraming framing, Extent extent, std::string_view body, bool& body_done);
+  Writer::Written write_head(ResponseFraming framing, Extent extent, std::string_view body);
+  void answer_pinned(const ResponseFraming& framing, std::string_view body, const http::Release& pinned);
   [[gnu::cold]] void answer_in_its_place(ResponseFraming framing);
   bool append_piece(std::string_view bytes);
   void answer_without_memory();
   [[nodiscard]] bool must_close(Extent extent) const;
   [[nodiscard]] bool much_body_left() const;
-  // Bytes that come now are used now.
-  [[nodiscard]] bool takes_input() const;
   void end_exchange();
   void give_up();
   void settle();

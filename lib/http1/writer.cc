@@ -1,6 +1,6 @@
 #include "http1/writer.h"
 
-#include <charconv>
+#include <array>
 #include <cstring>
 
 #include "base/check.h"
@@ -19,67 +19,75 @@ struct Cursor {
   void put(const char (&literal)[size]) {
     at = http::put_bytes(at, literal);
   }
-  void put(uint64_t number) { at = std::to_chars(at, at + 20, number).ptr; }
+  // Most are short, and std::to_chars() takes longer to count their digits than this to write them.
+  void put(uint64_t number) {
+    std::array<char, 20> digits;
+    size_t first = digits.size();
+    do {
+      digits[--first] = static_cast<char>('0' + number % 10);
+      number /= 10;
+    } while (number != 0);
+    put({&digits[first], digits.size() - first});
+  }
 };
 
 constexpr char kEnd[] = "\r\n";
 constexpr size_t kMostFraming = 96;  // the status line of an unlisted code and all framing fields together
 
-}  // namespace
+constexpr uint16_t kUsualStatus = 200;
+constexpr std::string_view kUsualLine = http::status_line(kUsualStatus);
 
-namespace {
-
-// The usual one without looking for it.
-std::string_view line_of(uint16_t status) {
-  constexpr std::string_view kOk = http::status_line(200);
-  return status == 200 ? kOk : http::status_line(status);
+void put_line(Cursor& cursor, uint16_t status) {
+  const std::string_view line = http::status_line(status);
+  if (!line.empty()) return cursor.put(line);
+  // A code without a listed reason: the phrase may be empty, the space before it may not (RFC 9112, 4).
+  cursor.put("HTTP/1.1 ");
+  cursor.put(uint64_t{status});
+  cursor.put(" \r\n");
 }
 
 }  // namespace
 
 Writer::Writer(std::string_view server) {
-  if (!server.empty()) shared_.append("Server: ").append(server).append(kEnd);
-  shared_.append("Date: ");
-  date_at_ = shared_.size();
-  shared_.append("Thu, 01 Jan 1970 00:00:00 GMT").append(kEnd);
+  usual_ = kUsualLine;
+  if (!server.empty()) usual_.append("Server: ").append(server).append(kEnd);
+  usual_.append("Date: ");
+  date_at_ = usual_.size();
+  usual_.append("Thu, 01 Jan 1970 00:00:00 GMT").append(kEnd);
 }
 
 void Writer::set_date(std::string_view date) {
   ENSURE(date.size() == 29);
-  std::memcpy(shared_.data() + date_at_, date.data(), date.size());
+  std::memcpy(usual_.data() + date_at_, date.data(), date.size());
 }
 
-// Of the head behind its status line; it may take a little less.
+// Of the head; it may take a little less.
 size_t Writer::most_bytes(const http::Response& response) const {
-  size_t size = shared_.size() + response.content_type.size() + kMostFraming;
+  size_t size = usual_.size() + response.content_type.size() + kMostFraming;
+  if (response.status != kUsualStatus) size += http::status_line(response.status).size();
   for (const http::Response::Field& field : response.fields())
     size += field.name.size() + field.value.size() + 4;
   return size;
 }
 
-bool Writer::fits(const http::Response& response) const {
-  return line_of(response.status).size() + most_bytes(response) <= Block::capacity();
-}
+bool Writer::fits(const http::Response& response) const { return most_bytes(response) <= Block::capacity(); }
 
-bool Writer::write_head(transport::Output& output, const http::Response& response,
-                        const ResponseFraming& framing, std::string_view body, bool& body_done) const {
-  const std::string_view line = line_of(response.status);
-  const size_t size = line.size() + most_bytes(response);
-  if (size > Block::capacity()) return false;
-  body_done = size + body.size() <= Block::capacity();
-  char* start = output.reserve(body_done ? size + body.size() : size);
-  if (start == nullptr) return false;
+Writer::Written Writer::write_head(transport::Output& output, const http::Response& response,
+                                   const ResponseFraming& framing, std::string_view body) const {
+  size_t size = most_bytes(response);
+  if (size > Block::capacity()) return Written::Nothing;
+  const bool with_body = size + body.size() <= Block::capacity();
+  if (with_body) size += body.size();
+  char* const start = output.reserve(size);
+  if (start == nullptr) return Written::Nothing;
 
   Cursor cursor{start};
-  if (line.empty()) {
-    // A code without a listed reason: the phrase may be empty, the space before it may not (RFC 9112, 4).
-    cursor.put("HTTP/1.1 ");
-    cursor.put(uint64_t{response.status});
-    cursor.put(" \r\n");
-  } else {
-    cursor.put(line);
+  std::string_view shared = usual_;
+  if (response.status != kUsualStatus) [[unlikely]] {
+    put_line(cursor, response.status);
+    shared.remove_prefix(kUsualLine.size());
   }
-  cursor.put(shared_);
+  cursor.put(shared);
   if (!response.content_type.empty()) {
     cursor.put("Content-Type: ");
     cursor.put(response.content_type);
@@ -104,9 +112,9 @@ bool Writer::write_head(transport::Output& output, const http::Response& respons
     cursor.put("Connection: keep-alive\r\n");
   }
   cursor.put(kEnd);
-  if (body_done) cursor.put(body);
+  if (with_body) cursor.put(body);
   output.commit(static_cast<size_t>(cursor.at - start));
-  return true;
+  return with_body ? Written::HeadAndBody : Written::Head;
 }
 
 }  // namespace leat::http1

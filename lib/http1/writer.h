@@ -1,7 +1,7 @@
 // Writer: response heads as bytes.
 //
-// One per worker. It keeps the part that all answers of one second share ("Server" and "Date") ready made, so
-// that an ordinary head is four copies and a number.
+// One per worker. It keeps what nearly all answers of one second begin with (the status line of a 200, "Server"
+// and "Date") ready made, so that an ordinary head is two copies and a number.
 #pragma once
 
 #include <cstdint>
@@ -33,15 +33,16 @@ class Writer {
   // Whether the head can be written at all: it goes into one block.
   [[nodiscard]] bool fits(const http::Response& response) const;
 
-  // Queues the head and, where it fits beside it, `body`, in one piece. `body_done` tells whether it did.
-  // False when memory is out or the head does not fit; nothing is queued then.
-  [[nodiscard]] bool write_head(transport::Output& output, const http::Response& response,
-                                const ResponseFraming& framing, std::string_view body, bool& body_done) const;
+  // Nothing: memory is out, or the head does not fit.
+  enum class Written : uint8_t { Nothing, Head, HeadAndBody };
+  // Queues the head and, where it fits beside it, `body`, in one piece.
+  [[nodiscard]] Written write_head(transport::Output& output, const http::Response& response,
+                                   const ResponseFraming& framing, std::string_view body) const;
 
  private:
   [[nodiscard]] size_t most_bytes(const http::Response& response) const;
 
-  std::string shared_;  // "Server: x\r\nDate: ...\r\n"
+  std::string usual_;  // "HTTP/1.1 200 OK\r\nServer: x\r\nDate: ...\r\n"
   size_t date_at_ = 0;
 };
 

@@ -14,6 +14,8 @@ namespace {
 
 constexpr Token kWakeToken(Op::Wake, 0, 0);
 
+constexpr uint64_t to_ms(uint64_t ns) { return ns / 1'000'000; }
+
 }  // namespace
 
 Expected<std::unique_ptr<Loop>> Loop::create(Engine& engine) {
@@ -23,7 +25,11 @@ Expected<std::unique_ptr<Loop>> Loop::create(Engine& engine) {
 }
 
 Loop::Loop(Engine& engine, Fd wake_fd)
-    : engine_(engine), wake_fd_(std::move(wake_fd)), now_ns_(engine.now_ns()), timers_(now_ms()) {
+    : engine_(engine),
+      wake_fd_(std::move(wake_fd)),
+      now_ns_(engine.now_ns()),
+      now_ms_(to_ms(now_ns_)),
+      timers_(now_ms_) {
   engine_.poll(kWakeToken, wake_fd_.get());
 }
 
@@ -53,6 +59,7 @@ void Loop::turn(LoopClient& client, uint64_t deadline_ns) {
   const uint64_t now_ns = engine_.now_ns();
   ENSURE(now_ns >= now_ns_);
   now_ns_ = now_ns;
+  now_ms_ = to_ms(now_ns_);
   busy_since_ns_.store(now_ns_, std::memory_order_release);
   for (const Completion& completion : std::span(completions_).first(count)) {
     if (completion.token.op() == Op::Wake) [[unlikely]] {

@@ -61,7 +61,7 @@ class Loop {
   [[nodiscard]] TimerWheel& timers() { return timers_; }
   // The engine's clock (CLOCK_MONOTONIC) as of the start of this turn.
   [[nodiscard]] uint64_t now_ns() const { return now_ns_; }
-  [[nodiscard]] uint64_t now_ms() const { return now_ns_ / 1'000'000; }
+  [[nodiscard]] uint64_t now_ms() const { return now_ms_; }
 
   // For other threads, as of some moment ago.
   [[nodiscard]] uint64_t turns() const { return turns_.load(std::memory_order_relaxed); }
@@ -81,6 +81,7 @@ class Loop {
   Engine& engine_;
   Fd wake_fd_;  // readable when another thread wants this one awake
   uint64_t now_ns_;
+  uint64_t now_ms_;
   std::atomic<uint64_t> turns_ = 0;  // written by the loop's thread alone, like the next one
   std::atomic<uint64_t> busy_since_ns_ = 0;
   TimerWheel timers_;

@@ -42,29 +42,6 @@ void Socket::stop_receiving() {
   stopping_ = true;
 }
 
-void Socket::on_completion(const Completion& completion) {
-  switch (completion.token.op()) {
-    case Op::Receive:
-      ENSURE(receiving_);
-      if (!completion.armed) receiving_ = stopping_ = false;
-      break;
-    case Op::Poll:
-      ENSURE(polling_);
-      polling_ = stopping_ = false;
-      break;
-    case Op::Send:
-      ENSURE(sending_);
-      sending_ = false;
-      break;
-    case Op::Connect:
-      ENSURE(connecting_);
-      connecting_ = false;
-      break;
-    default:
-      break;
-  }
-}
-
 void Socket::close(bool reset) {
   if (closing_) return;
   closing_ = true;

@@ -50,7 +50,28 @@ class Socket {
   void stop_receiving();
 
   // Every completion with this socket's token, before anything is made of it.
-  void on_completion(const Completion& completion);
+  void on_completion(const Completion& completion) {
+    switch (completion.token.op()) {
+      case Op::Receive:
+        ENSURE(receiving_);
+        if (!completion.armed) receiving_ = stopping_ = false;
+        break;
+      case Op::Poll:
+        ENSURE(polling_);
+        polling_ = stopping_ = false;
+        break;
+      case Op::Send:
+        ENSURE(sending_);
+        sending_ = false;
+        break;
+      case Op::Connect:
+        ENSURE(connecting_);
+        connecting_ = false;
+        break;
+      default:
+        break;
+    }
+  }
 
   // From here on nothing is started. The peer is told by an orderly end or, with `reset`, by an RST, so that
   // it cannot take what was cut for a whole.

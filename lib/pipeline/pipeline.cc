@@ -109,16 +109,19 @@ bool passes(http::Exchange& exchange, const Step& step, Verdict verdict) {
 // Runs the chain's request hooks from where it has come to. False when one has answered, failed to, or
 // suspended the request.
 bool run_forward(http::Exchange& exchange, const Route& route) {
-  const uint32_t reached = position_of(exchange);
-  exchange.response.set_author(http::Origin::Middleware);
-  for (const Route::Hook& hook : route.on_request) {
-    if (hook.position <= reached) continue;
-    exchange.chain_position = (exchange.chain_position & ~kPosition) | hook.position;
-    if (!passes(exchange, route.chain[hook.position - 1], hook.instance->on_request(exchange))) return false;
+  if (!route.on_request.empty()) {
+    const uint32_t reached = position_of(exchange);
+    exchange.response.set_author(http::Origin::Middleware);
+    for (const Route::Hook& hook : route.on_request) {
+      if (hook.position <= reached) continue;
+      exchange.chain_position = (exchange.chain_position & ~kPosition) | hook.position;
+      if (!passes(exchange, route.chain[hook.position - 1], hook.instance->on_request(exchange)))
+        return false;
+    }
+    exchange.response.set_author(http::Origin::Handler);
   }
   exchange.chain_position =
       (exchange.chain_position & ~kPosition) | kForwarded | static_cast<uint32_t>(route.chain.size());
-  exchange.response.set_author(http::Origin::Handler);
   return true;
 }
 

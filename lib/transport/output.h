@@ -68,6 +68,12 @@ class Output {
   [[nodiscard]] size_t size() const { return size_; }
   // The next bytes to send, as many pieces as fit into `parts`; returns how many were filled.
   size_t gather(std::span<std::string_view> parts) const;
+  // The same piece by piece, until `take(piece)` answers false.
+  template <class Take>
+  void for_each_piece(Take take) const {
+    for (const OutputSegment* segment = first_; segment != nullptr; segment = segment->next)
+      if (segment->size != 0 && !take(std::string_view(segment->data, segment->size))) return;
+  }
   // The first `size` bytes were sent.
   void consume(size_t size);
   // Drops everything, running the releases.

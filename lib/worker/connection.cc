@@ -310,16 +310,15 @@ void Connection::send_output() {
   }
   if (output->empty()) return;
   ENSURE(state_ == State::Open);
-  std::array<std::string_view, net::Engine::kMostParts> pieces;
   std::array<iovec, net::Engine::kMostParts> parts;
-  const size_t count = output->gather(pieces);
   size_t used = 0;
   size_t left = kMostSend;
-  for (; used < count && left > 0; ++used) {
-    const size_t size = std::min(pieces[used].size(), left);
-    parts[used] = {const_cast<char*>(pieces[used].data()), size};
+  output->for_each_piece([&](std::string_view piece) {
+    const size_t size = std::min(piece.size(), left);
+    parts[used++] = {const_cast<char*>(piece.data()), size};
     left -= size;
-  }
+    return left > 0 && used < parts.size();
+  });
   socket_.send(std::span(parts).first(used));
   send_since_ms_ = table_.loop_.now_ms();
 }
@@ -620,12 +619,6 @@ void Connections::on_completion(const net::Completion& completion) {
   if (completion.buffer.id != net::Buffer::kNone) loop_.engine().release(completion.buffer.id);
 }
 
-void Connections::touch(Connection& connection) {
-  if (connection.dirty) return;
-  connection.dirty = true;
-  dirty_.push_back(connection.protocol().owner());
-}
-
 void Connections::touch(const http::Protocol& protocol) { touch(*sockets_.at(protocol.owner())); }
 
 void Connections::on_turn_end() {
@@ -642,8 +635,11 @@ void Connections::on_turn_end() {
 // Memory is short where more is used than is good: here, and in Protocol::wants_input().
 void Connections::watch_memory() {
   const BlockPool& memory = memory_.blocks;
+  const bool begins = memory.is_filling();
+  if (!begins && !filling_ && memory.refusals() == refusals_told_) [[likely]]
+    return;
   // It takes less to begin than to end, or all would be looked at whenever it goes up and down a little.
-  const bool filling = memory.is_filling() || (filling_ && memory.used() > memory.most() / 8 * 3);
+  const bool filling = begins || (filling_ && memory.used() > memory.most() / 8 * 3);
   if (filling != filling_) [[unlikely]] {
     const uint64_t now = loop_.now_ms();
     if (now >= swept_ms_ + kSweepEveryMs) {

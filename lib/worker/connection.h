@@ -224,7 +224,11 @@ class Connections {
     uint64_t look_ms = 0;     // when to look for more
   };
 
-  void touch(Connection& connection);
+  void touch(Connection& connection) {
+    if (connection.dirty) return;
+    connection.dirty = true;
+    dirty_.push_back(connection.place().slot);
+  }
   void settle_dirty();
   void make_room();
   void seek_place(Connection& connection);

@@ -387,7 +387,7 @@ void Worker::give_back() {
 void Worker::on_turn_end() {
   if (loop_->now_ns() >= next_date_ns_) update_date();
   // What was freed in one size is no room for another, as long as the allocator has it.
-  if (blocks_.is_filling() && blocks_.returned() - given_back_ >= 4 * kWorthGivingBack &&
+  if (blocks_.returned() - given_back_ >= 4 * kWorthGivingBack && blocks_.is_filling() &&
       loop_->now_ms() >= given_back_ms_ + kGiveBackEveryMs) [[unlikely]]
     give_back();
   connections_->on_turn_end();

@@ -10,6 +10,7 @@
 namespace leat::test {
 
 using transport::Output;
+using Written = http1::Writer::Written;
 
 namespace {
 
@@ -19,9 +20,7 @@ std::string written(const http::Response& response, const http1::ResponseFraming
   Output output(memory.both);
   http1::Writer writer("leat");
   writer.set_date("Mon, 23 Nov 2026 12:00:00 GMT");
-  bool body_done = false;
-  REQUIRE(writer.write_head(output, response, framing, body, body_done));
-  CHECK(body_done == (body.size() < 16'000));
+  CHECK(writer.write_head(output, response, framing, body) == Written::HeadAndBody);
   return contents(output);
 }
 
@@ -53,10 +52,8 @@ TEST_CASE("writer: leaves out Server when it has no name, and a body that does n
   Memory memory;
   Output output(memory.both);
   http1::Writer writer("");
-  bool body_done = true;
   const std::string body(Block::capacity(), 'x');
-  REQUIRE(writer.write_head(output, {}, {.kind = Kind::Length, .length = body.size()}, body, body_done));
-  CHECK_FALSE(body_done);
+  CHECK(writer.write_head(output, {}, {.kind = Kind::Length, .length = body.size()}, body) == Written::Head);
   CHECK(contents(output).find("Server") == std::string::npos);
   CHECK(contents(output).ends_with("\r\n\r\n"));
 }
@@ -68,8 +65,7 @@ TEST_CASE("writer: a head larger than a block is refused with nothing queued") {
   http::Response response;
   const std::string large(Block::capacity(), 'x');
   REQUIRE(response.add("X", large));
-  bool body_done = false;
-  CHECK_FALSE(writer.write_head(output, response, {}, {}, body_done));
+  CHECK(writer.write_head(output, response, {}, {}) == Written::Nothing);
   CHECK(output.empty());
 }
 
@@ -84,11 +80,9 @@ TEST_CASE("writer: the largest head that is taken fits its block") {
     response.content_type = "a/b";
     const std::string value(size, 'x');
     REQUIRE(response.add("X", value));
-    bool body_done = false;
-    const bool fits = writer.write_head(output, response,
-                                        {.kind = Kind::Length, .length = UINT64_MAX, .say_keep_alive = true},
-                                        "body", body_done);
-    CHECK(output.empty() == !fits);
+    const Written done = writer.write_head(
+        output, response, {.kind = Kind::Length, .length = UINT64_MAX, .say_keep_alive = true}, "body");
+    CHECK(output.empty() == (done == Written::Nothing));
   }
 }
 

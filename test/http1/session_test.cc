@@ -507,6 +507,21 @@ TEST_CASE("session: ending its side twice, or after the end, is nothing new") {
   CHECK(stage.script.calls == "request body_end cancel done ");
 }
 
+TEST_CASE("session: a request that is answered after its client has ended its side is done once") {
+  Stage stage;
+  std::optional<http::Ticket> ticket;
+  stage.script.body_end = [&](Exchange& exchange) { ticket = exchange.suspend(); };
+  const std::string_view behind = GENERATE("", "\r\n");  // which some clients send
+  stage.feed(std::string(kGet) + std::string(behind));
+  stage.session.feed_end();
+  stage.harness.worker.waiting.push_back(
+      {*ticket, [](Exchange& exchange, void*) { exchange.send("late"); }, nullptr, 0});
+  stage.harness.resume_all();
+  CHECK(HttpHarness::take(stage.session).ends_with("late"));
+  CHECK(stage.session.finished());
+  CHECK(stage.script.calls == "request body_end response done ");
+}
+
 TEST_CASE("session: a request that waits is given up soon after its client has ended its side") {
   Stage stage;
   std::optional<http::Ticket> ticket;

@@ -47,9 +47,6 @@ class LineProtocol final : public http::Protocol {
   void drain(uint64_t idle_until_ms) override;
   void give_up_input() override { disconnect(); }
   void turn_away() override;
-  [[nodiscard]] bool wants_input() const override {
-    return !finished_ && !ended_ && input_.size() < kMostInput;
-  }
   [[nodiscard]] bool half_closed() const override { return peer_ended_ || ended_; }
   [[nodiscard]] size_t footprint() const override { return output_.footprint() + input_.size(); }
   [[nodiscard]] size_t waiting_input() const override { return stream_.open() ? input_.size() : 0; }
@@ -57,6 +54,10 @@ class LineProtocol final : public http::Protocol {
   [[nodiscard]] uint64_t requests() const override { return requests_; }
 
  private:
+  [[nodiscard]] bool keeps_input() const override {
+    return !finished_ && !ended_ && input_.size() < kMostInput;
+  }
+
   static constexpr size_t kMostInput = 4096;
 
   class LineStream final : public http::Stream {
