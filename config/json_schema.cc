@@ -258,6 +258,7 @@ class SchemaWriter {
 
   // Leat's own have the options that they say. What is named PLUGIN:NAME has options that its plugin knows.
   void middleware_kinds() {
+    ENSURE(middleware_rows().front().name == "kind");
     json_.key("anyOf");
     json_.begin_array();
     for (const pipeline::MiddlewareKind& kind : middleware::kinds()) {

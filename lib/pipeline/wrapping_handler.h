@@ -1,5 +1,5 @@
-// WrappingHandler: what stands before a handler on its route is a handler with that one inside. Every call goes
-// on to it, but for those that a derived class makes its own.
+// WrappingHandler: what stands before a handler on its route is a handler with that one inside. Every call
+// goes on to it, but for those that a derived class makes its own.
 #pragma once
 
 #include <memory>

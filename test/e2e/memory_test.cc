@@ -124,6 +124,7 @@ void check_others(const Daemon& daemon) {
     Client client(daemon.address());
     const Response response = client.ask(get("/plaintext"));
     if (response.status == 200) return true;
+    INFO(response.status << " " << response.reason << " " << response.body);
     CHECK(response.is_problem(503));
     CHECK(response.field("retry-after") == "1");
     return false;
