@@ -29,6 +29,8 @@ void make_absolute(Config& config, const std::string& folder) {
   make_absolute_socket(settings.admin_socket, folder);
   for (net::Address& address : settings.listen)
     if (address.kind == net::Address::Kind::Unix) make_absolute_socket(address.host, folder);
+  for (ListenerDecl& each : settings.listeners)
+    if (each.address.kind == net::Address::Kind::Unix) make_absolute_socket(each.address.host, folder);
   for (std::string& path : settings.plugin_path) path = absolute(path, folder);
   for (PluginDecl& plugin : config.plugins)
     if (plugin.file.contains('/')) plugin.file = absolute(plugin.file, folder);

@@ -30,10 +30,21 @@ inline constexpr std::string_view kOwnHandlers = "leat";
 
 class Files;
 
+// A listening socket that is declared by itself, with what it has in place of what the settings say.
+struct ListenerDecl {
+  net::Address address;
+  std::optional<int> backlog;
+  std::optional<bool> defer_accept;  // TCP
+  std::optional<uint32_t> mode;      // of a unix socket's file
+  std::vector<std::string> protocols;
+  bool operator==(const ListenerDecl&) const = default;
+};
+
 // A server's settings and their defaults: what is the daemon's own, and the options of the modules. Times are
 // in milliseconds, sizes in bytes.
 struct Settings {
   std::vector<net::Address> listen = {{.kind = net::Address::Kind::Ipv4, .host = "127.0.0.1", .port = 8080}};
+  std::vector<ListenerDecl> listeners;  // besides those
   net::ListenOptions sockets;
   uint32_t workers = 0;  // 0: one for each usable CPU
   bool pin_workers = true;
@@ -106,6 +117,14 @@ LoadResult load(const std::string& path, const Overrides& overrides = {}, Files*
 
 // Makes the paths in `config` that are not absolute ones below `folder`, where the process began.
 void make_absolute(Config& config, const std::string& folder);
+
+// Every socket that is listened on, with all that is said of it: those of server.listen, then the declared.
+struct ListeningSocket {
+  net::Address address;
+  net::ListenOptions options;
+  worker::ListenerOptions connections;
+};
+std::vector<ListeningSocket> listening_sockets(const Settings& settings);
 
 // The settings, "server.workers", in which two configurations differ.
 std::vector<std::string> changed_settings(const Settings& before, const Settings& after);

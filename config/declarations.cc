@@ -16,6 +16,13 @@ using schema::Row;
 
 // What the tables say, before it is known what it is good for.
 
+struct ListenerKeys {
+  std::string address;
+  std::optional<int> backlog;
+  std::optional<bool> defer_accept;
+  std::optional<uint32_t> mode;
+  std::vector<std::string> protocols;
+};
 struct PluginKeys {
   std::string name;
   std::string file;
@@ -53,6 +60,28 @@ constexpr std::string_view kServicesTable = R"(a table, like {"users/1" = "direc
 constexpr std::string_view kMiddlewareList = "a list of names and tables";
 constexpr std::string_view kCacheTable = "a table, written as [route.cache]";
 constexpr std::string_view kQueryWords = R"("all", "none" or a list of parameters)";
+
+std::string check_protocol(std::string_view, std::string_view text) {
+  if (std::ranges::contains(worker::kProtocolNames, text)) return {};
+  std::string known;
+  for (const std::string_view each : worker::kProtocolNames)
+    known += fmt::format("{}`{}`", known.empty() ? "" : ", ", each);
+  return fmt::format("`{}` is not a protocol that is spoken: there is {}", text, known);
+}
+
+constexpr Row kListener[] = {
+    schema::text<&ListenerKeys::address>("address", check_address, kBadAddress,
+                                         "Where to listen, as in `server.listen`.")
+        .as_needed(),
+    schema::count<&ListenerKeys::backlog>("backlog", 1, 65535, "In place of `server.backlog`."),
+    schema::boolean<&ListenerKeys::defer_accept>("defer_accept",
+                                                 "In place of `server.defer_accept`; TCP only."),
+    schema::mode<&ListenerKeys::mode>("mode", 0, 0777, "In place of `server.unix_mode`; unix sockets only."),
+    schema::list<&ListenerKeys::protocols>(
+        "protocols", "names of protocols", check_protocol, kBadChoice,
+        "What may be spoken, what goes first where several would do: `http/1.1`. With none, all that Leat "
+        "speaks."),
+};
 
 constexpr Row kPlugin[] = {
     schema::text<&PluginKeys::name>("name", "What routes call it.").as_needed(),
@@ -140,10 +169,11 @@ pipeline::MiddlewareSpec middleware_spec(const Value& table, Reader& reader) {
   MiddlewareKeys keys;
   reader.read(kMiddleware, keys);
   if (keys.optional && !keys.kind.contains(':'))
-    reader.diagnostics().push_back(Diagnostic{.code = pipeline::kBadOption,
-                                              .message = "`optional` is for kinds of plugins",
-                                              .place = reader.place_of("optional"),
-                                              .hint = fmt::format("remove it: `{}` is always there", keys.kind)});
+    reader.diagnostics().push_back(
+        Diagnostic{.code = pipeline::kBadOption,
+                   .message = "`optional` is for kinds of plugins",
+                   .place = reader.place_of("optional"),
+                   .hint = fmt::format("remove it: `{}` is always there", keys.kind)});
   pipeline::MiddlewareSpec spec;
   spec.kind = std::move(keys.kind);
   spec.name = std::move(keys.name);
@@ -236,10 +266,36 @@ void take_services(Reader& reader, const Value& value, PluginDecl& plugin) {
 
 }  // namespace
 
+std::span<const Row> listener_rows() { return kListener; }
 std::span<const Row> plugin_rows() { return kPlugin; }
 std::span<const Row> middleware_rows() { return kMiddleware; }
 std::span<const Row> route_rows() { return kRoute; }
 std::span<const Row> route_query_rows() { return kQuery; }
+
+bool read_listener(const Value& table, Config& config, Diagnostics& diagnostics) {
+  Reader reader = reader_of(table, "[[listener]]", diagnostics);
+  ListenerKeys keys;
+  reader.read(kListener, keys);
+  reader.refuse_others();
+  const auto address = net::Address::parse(keys.address);
+  if (address) {
+    const bool file = address->kind == net::Address::Kind::Unix;
+    const auto no_use = [&](std::string_view key, bool useful, std::string_view what) {
+      if (reader.has(key) && !useful)
+        reader.fail(kBadChoice, fmt::format("`{}` is for {}", key, what), reader.place_of(key),
+                    fmt::format("`{}` has no use for it", keys.address));
+    };
+    no_use("mode", file, "unix sockets");
+    no_use("defer_accept", !file, "TCP");
+  }
+  for (auto each = keys.protocols.begin(); each != keys.protocols.end(); ++each)
+    if (std::find(keys.protocols.begin(), each, *each) != each)
+      reader.fail(kDefinedTwice, fmt::format("`{}` is named twice", *each), reader.place_of("protocols"));
+  if (reader.good())
+    config.settings.listeners.push_back(
+        {*address, keys.backlog, keys.defer_accept, keys.mode, std::move(keys.protocols)});
+  return reader.good();
+}
 
 bool read_plugin(const Value& table, Config& config, Diagnostics& diagnostics) {
   Reader reader = reader_of(table, "[[plugin]]", diagnostics);

@@ -51,7 +51,10 @@ class Loader {
     read(path_, {.file = std::make_shared<const std::string>(path_)});
     read_conf_d();
     override_settings(overrides);
-    if (config_.settings.listen.empty()) config_.settings.listen = Settings().listen;
+    // The default is for who says nothing at all.
+    if (listen_.empty()) config_.settings.listen.clear();
+    if (listen_.empty() && declared_.empty()) config_.settings.listen = Settings().listen;
+    check_addresses();
     check_limits();
     check_backend();
     if (all_read_) check_plugin_names();
@@ -143,6 +146,7 @@ class Loader {
 
   void read_top(const std::string& key, const Value& value, const std::string& path) {
     if (key == "include") return read_includes(value, path);
+    if (key == "listener") return read_listeners(value);
     if (key == "plugin") return read_tables(value, key, read_plugin);
     if (key == "middleware") {
       const size_t before = diagnostics_.size();
@@ -157,6 +161,15 @@ class Loader {
       return;
     }
     for (const auto& [name, entry] : *value.table()) read_setting(key, name, entry);
+  }
+
+  void read_listeners(const Value& value) {
+    read_tables(value, "listener", read_listener);
+    if (value.array() == nullptr) return;
+    for (const Value& table : *value.array())
+      if (const Value* address = table.table() != nullptr ? table.find("address") : nullptr;
+          address != nullptr && address->string() != nullptr)
+        declared_.push_back({*address->string(), address->place});
   }
 
   void read_tables(const Value& value, const std::string& key,
@@ -189,7 +202,7 @@ class Loader {
   // A key that `group` (empty: the top of a file) does not have. It may be misspelt, or belong elsewhere.
   void unknown(const std::string& group, const std::string& name, const Value& value) {
     std::vector<std::string_view> known;
-    if (group.empty()) known = {"include", "plugin", "middleware", "route"};
+    if (group.empty()) known = {"include", "listener", "plugin", "middleware", "route"};
     std::string elsewhere;
     for (const schema::Row& each : settings()) {
       const std::string_view owner = each.name.substr(0, each.name.find('.'));
@@ -206,6 +219,8 @@ class Loader {
     if (!overrides.listen.empty()) {
       Value::Array list;
       for (const std::string& address : overrides.listen) list.emplace_back(address, nowhere);
+      declared_.clear();
+      config_.settings.listeners.clear();
       set(*find_setting("server.listen"), Value(std::move(list), nowhere));
     }
     if (overrides.workers) set(*find_setting("server.workers"), value_of(*overrides.workers, nowhere));
@@ -214,19 +229,28 @@ class Loader {
   }
 
   void set(const schema::Row& setting, const Value& value) {
-    const size_t before = diagnostics_.size();
     apply(setting, value, config_.settings, diagnostics_);
-    if (setting.name == "server.listen" && diagnostics_.size() == before) check_listen(value);
+    if (setting.name != "server.listen") return;
+    listen_.clear();
+    const auto note = [&](const Value& each) {
+      if (each.string() != nullptr) listen_.push_back({*each.string(), each.place});
+    };
+    if (value.array() == nullptr) return note(value);
+    for (const Value& each : *value.array()) note(each);
   }
 
   // An address twice; but port 0 is another port each time.
-  void check_listen(const Value& value) {
-    const std::vector<net::Address>& all = config_.settings.listen;
-    for (auto each = all.begin(); each != all.end(); ++each)
-      if ((each->kind == net::Address::Kind::Unix || each->port != 0) &&
-          std::find(all.begin(), each, *each) != each)
-        fail(kDefinedTwice, "`" + each->text() + "` is listened on already",
-             (*value.array())[static_cast<size_t>(each - all.begin())].place);
+  void check_addresses() {
+    std::vector<net::Address> known;
+    const auto check = [&](const Written& each) {
+      const auto address = net::Address::parse(each.text);
+      if (!address || (address->kind != net::Address::Kind::Unix && address->port == 0)) return;
+      if (std::ranges::contains(known, *address))
+        fail(kDefinedTwice, "`" + address->text() + "` is listened on already", each.place);
+      known.push_back(*address);
+    };
+    for (const Written& each : listen_) check(each);
+    for (const Written& each : declared_) check(each);
   }
 
   void check_limits() {
@@ -316,6 +340,11 @@ class Loader {
     diagnostics_.erase(end, last);
   }
 
+  // An address to listen on.
+  struct Written {
+    std::string text;
+    Place place;
+  };
   struct File {
     std::string real;  // without links, what tells two files apart
     std::string path;  // as it was named first
@@ -325,6 +354,8 @@ class Loader {
   Config config_;
   Diagnostics diagnostics_;
   std::map<std::string, Place> seen_;  // settings by path
+  std::vector<Written> listen_;        // of server.listen
+  std::vector<Written> declared_;      // of [[listener]]
   std::vector<File> files_;            // in the order of reading
   std::vector<std::string> open_;      // files being read, outermost first
   bool all_read_ = true;               // otherwise what seems to be missing may stand in the unread part

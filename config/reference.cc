@@ -21,11 +21,11 @@ This page is made by `leat settings --markdown`; a test keeps it true.
 
 Leat reads one TOML file (`/etc/leat/leat.toml`, or the one named with `-c`), then `conf.d/*.toml` beside it in
 lexical order. `include = ["name.toml", "sites/*.toml"]` reads further files, relative to the one that names them;
-a file that is named twice is read once. Lists of tables (`[[plugin]]`, `[[middleware]]`, `[[route]]`) add up over
-all files; a setting may be set once. Unknown keys are errors.
+a file that is named twice is read once. Lists of tables (`[[listener]]`, `[[plugin]]`, `[[middleware]]`,
+`[[route]]`) add up over all files; a setting may be set once. Unknown keys are errors.
 
-A reload (`leat reload`) takes up all that the lists of tables say. A changed setting waits
-for the next start, unless its row says that a reload takes it up.
+A reload (`leat reload`) takes up all that the lists of tables say, but for `[[listener]]`. That and a changed
+setting wait for the next start, unless its row says that a reload takes it up.
 
 Times are written with a unit (`"500ms"`, `"10s"`, `"5m"`, `"2h"`, `"1d"`), sizes as bytes or with one (`"64KiB"`,
 `"1MiB"`, `"10MB"`). A list of texts may be written as one text.
@@ -43,6 +43,13 @@ In every string, those of plugins and middleware included:
 
 `leat check -c FILE` reports every mistake at once, with its place; the daemon's exit code for a bad configuration
 is 78. `leat explain-error CODE` says more about one.
+)";
+
+constexpr std::string_view kListener = R"(
+## `[[listener]]`
+
+A listening socket with options of its own. Those that need none are named in `server.listen`, the short form; both
+add up. `--listen` takes the place of all of them.
 )";
 
 constexpr std::string_view kRouteCache = R"(
@@ -96,6 +103,8 @@ std::string reference_markdown() {
     page += fmt::format("\n## `[{}]`\n", group);
     add_table(page, rows, group.size() + 1);
   }
+  page += kListener;
+  add_table(page, listener_rows());
   page += "\n## `[[plugin]]`\n";
   add_table(page, plugin_rows());
   page += "\n## `[[route]]`\n";

@@ -29,17 +29,14 @@ constexpr int64_t kKiB = 1024;
 constexpr int64_t kMiB = kKiB * kKiB;
 constexpr int64_t kGiB = kMiB * kKiB;
 
-std::string check_address(std::string_view, std::string_view text) {
-  const auto address = net::Address::parse(text);
-  return address ? std::string() : "bad address: " + address.error();
-}
-
 // Where a setting is.
 #define AT(member) [](Settings& s) -> auto& { return s.member; }
 
 constexpr Row kSettings[] = {
-    list<AT(listen)>("server.listen", "addresses", check_address, kBadAddress,
-                     "Where to listen: addresses with a port, and unix:/paths."),
+    list<AT(listen)>(
+        "server.listen", "addresses", check_address, kBadAddress,
+        "Where to listen: addresses with a port, and unix:/paths. With none, and no `[[listener]]`, "
+        "it is the default."),
     automatic<AT(workers)>("server.workers", 1, 1024,
                            "Threads that serve; \"auto\" is one for each CPU the process may use."),
     boolean<AT(pin_workers)>("server.pin_workers", "Keep each worker on a CPU of its own."),
@@ -257,6 +254,11 @@ constexpr Row kRouteCache[] = {
 
 }  // namespace
 
+std::string check_address(std::string_view, std::string_view text) {
+  const auto address = net::Address::parse(text);
+  return address ? std::string() : "bad address: " + address.error();
+}
+
 std::span<const Row> settings() { return kSettings; }
 std::vector<SettingGroup> setting_groups() {
   const auto group = [](const Row& row) { return row.name.substr(0, row.name.find('.')); };
@@ -289,7 +291,21 @@ std::vector<std::string> changed_settings(const Settings& before, const Settings
   std::vector<std::string> paths;
   for (const Row& row : kSettings)
     if (!row.reload && row.get(&before) != row.get(&after)) paths.emplace_back(row.name);
+  if (before.listeners != after.listeners) paths.emplace_back("[[listener]]");
   return paths;
+}
+
+std::vector<ListeningSocket> listening_sockets(const Settings& settings) {
+  std::vector<ListeningSocket> sockets;
+  for (const net::Address& address : settings.listen) sockets.push_back({address, settings.sockets, {}});
+  for (const ListenerDecl& own : settings.listeners) {
+    net::ListenOptions options = settings.sockets;
+    options.backlog = own.backlog.value_or(options.backlog);
+    options.defer_accept = own.defer_accept.value_or(options.defer_accept);
+    options.unix_mode = own.mode.value_or(options.unix_mode);
+    sockets.push_back({own.address, options, {.protocols = own.protocols}});
+  }
+  return sockets;
 }
 
 }  // namespace leat::config

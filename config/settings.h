@@ -24,6 +24,9 @@ std::span<const schema::Row> route_cache_settings();
 // nullptr when there is no such setting.
 const schema::Row* find_setting(std::string_view path);
 
+// What is wrong with an address to listen on, as a schema::Row::Check.
+std::string check_address(std::string_view called, std::string_view text);
+
 // Reads `value` into the setting's member; what is wrong goes to `diagnostics`.
 void apply(const schema::Row& setting, const Value& value, Settings& into, Diagnostics& diagnostics);
 

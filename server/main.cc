@@ -97,6 +97,17 @@ uint64_t most_per_address(const config::Settings& settings, uint32_t workers) {
   return (uint64_t{settings.worker.connections.most} * workers * 3 + 3) / 4;
 }
 
+// What connections have of the socket that they came by; its name has the port that the kernel chose.
+std::vector<worker::ListenerOptions> listener_options(const config::Settings& settings,
+                                                      const ListeningSockets& sockets) {
+  std::vector<worker::ListenerOptions> listeners;
+  for (const config::ListeningSocket& each : config::listening_sockets(settings))
+    listeners.push_back(each.connections);
+  ENSURE(listeners.size() == sockets.addresses().size());
+  for (size_t i = 0; i < listeners.size(); ++i) listeners[i].name = sockets.addresses()[i];
+  return listeners;
+}
+
 // The folders named on the command line and, for a daemon that still lies in its build tree, that tree's
 // plugins.
 std::vector<std::string> plugin_folders(const Command& command) {
@@ -307,7 +318,8 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
     log::error("cannot listen for admin commands on {}: {}", admin_socket(loaded->settings),
                opened.error().text());
   } else if (settings != nullptr ||
-             sockets.open(loaded->settings.listen, loaded->settings.sockets, loaded->workers)) {
+             sockets.open(config::listening_sockets(loaded->settings), loaded->workers)) {
+    options.worker.connections.listeners = listener_options(loaded->settings, sockets);
     options.hooks.thread = [](uint32_t worker) { give_crash_stack(static_cast<int>(worker)); };
     options.hooks.start = [&generations](uint32_t worker) { return generations.start_worker(worker); };
     options.hooks.stop = [&generations](uint32_t worker) { generations.stop_worker(worker); };
@@ -336,7 +348,7 @@ int run(const Command& command) {
   settings.workers = worker_count(settings);
   Command own = command;
   own.overrides.workers = std::to_string(settings.workers);
-  if (!sockets.open(settings.listen, settings.sockets, settings.workers)) return kExitFailure;
+  if (!sockets.open(config::listening_sockets(settings), settings.workers)) return kExitFailure;
   if (const auto opened = proven.open(); !opened) {
     log::error("what is served cannot be kept for a restart after a crash: {}", opened.error().text());
     return kExitFailure;

@@ -355,7 +355,7 @@ consteval Row real(std::string_view name, double least, double most, std::string
 }
 template <auto At>
 consteval Row boolean(std::string_view name, std::string_view sentence) {
-  static_assert(std::same_as<detail::Member<At>, bool>);
+  static_assert(std::same_as<typename detail::Inner<detail::Member<At>>::type, bool>);
   return detail::number<At>(Type::Boolean, name, 0, 1, sentence);
 }
 // The words in the order of the enumeration.
@@ -376,6 +376,12 @@ consteval Row text(std::string_view name, int64_t most, std::string_view sentenc
 template <auto At>
 consteval Row text(std::string_view name, std::string_view sentence) {
   return text<At>(name, INT64_MAX, sentence);
+}
+// One that stands for something: `check` says what is wrong with it, and `code` is that mistake's.
+template <auto At>
+consteval Row text(std::string_view name, Row::Check check, int code, std::string_view sentence) {
+  return detail::point<At>(
+      {.name = name, .type = Type::Text, .sentence = sentence, .check = check, .code = code});
 }
 template <auto At>
 consteval Row texts(std::string_view name, std::string_view sentence) {

@@ -67,19 +67,22 @@ void put_time(Line& line) {
 
 class AccessLog final : public pipeline::Middleware {
  public:
-  explicit AccessLog(bool json) : json_(json) {}
+  explicit AccessLog(const AccessLogOptions& options) : options_(options) {}
 
   [[nodiscard]] uint8_t hooks() const override { return kDone; }
 
   void on_done(http::Exchange& exchange) override {
     if (!log::enabled(log::Level::Info)) return;
     Line line;
-    json_ ? write_json(line, exchange) : write_text(line, exchange);
+    if (options_.format == AccessLogOptions::Format::Json)
+      write_json(line, exchange);
+    else
+      write_text(line, exchange);
     log::write_raw(line.text());
   }
 
  private:
-  static void write_json(Line& line, const http::Exchange& exchange) {
+  void write_json(Line& line, const http::Exchange& exchange) const {
     const http::Request& request = exchange.request;
     line.put(R"({"ts":")");
     put_time(line);
@@ -87,6 +90,10 @@ class AccessLog final : public pipeline::Middleware {
     line.put_escaped(request.id());
     line.put(R"(","peer":")");
     line.put_escaped(request.peer());
+    if (options_.listener) {
+      line.put(R"(","listener":")");
+      line.put_escaped(exchange.listener());
+    }
     line.put(R"(","method":")");
     line.put(http::method_name(request.method()));
     line.put(R"(","target":")");
@@ -106,7 +113,7 @@ class AccessLog final : public pipeline::Middleware {
     }
     line.put("}");
   }
-  static void write_text(Line& line, const http::Exchange& exchange) {
+  void write_text(Line& line, const http::Exchange& exchange) const {
     const http::Request& request = exchange.request;
     put_time(line);
     line.put(" ");
@@ -123,6 +130,10 @@ class AccessLog final : public pipeline::Middleware {
     line.put(duration_us(exchange));
     line.put("us ");
     line.put_escaped(request.id().empty() ? "-" : request.id());
+    if (options_.listener) {
+      line.put(" ");
+      line.put_escaped(exchange.listener().empty() ? "-" : exchange.listener());
+    }
     if (!exchange.cut()) return;
     line.put(" cut: ");
     line.put_escaped(exchange.cut().detail);
@@ -137,14 +148,14 @@ class AccessLog final : public pipeline::Middleware {
     return now_ns > exchange.started_ns ? (now_ns - exchange.started_ns) / 1000 : 0;
   }
 
-  bool json_;
+  AccessLogOptions options_;
 };
 
 }  // namespace
 
 std::unique_ptr<pipeline::Middleware> create_access_log(const AccessLogOptions& options,
                                                         const pipeline::BuildContext&) {
-  return std::make_unique<AccessLog>(options.format == AccessLogOptions::Format::Json);
+  return std::make_unique<AccessLog>(options);
 }
 
 }  // namespace leat::middleware

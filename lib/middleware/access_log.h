@@ -15,10 +15,13 @@ namespace leat::middleware {
 struct AccessLogOptions {
   enum class Format : uint8_t { Json, Text };
   Format format = Format::Json;
+  bool listener = false;
 };
 inline constexpr schema::Row kAccessLogRows[] = {
     schema::choice<&AccessLogOptions::format>("format", "json text",
                                               "What a line is: an object, or words for people."),
+    schema::boolean<&AccessLogOptions::listener>(
+        "listener", "Whether a line tells by which of Leat's addresses the request came."),
 };
 
 std::unique_ptr<pipeline::Middleware> create_access_log(const AccessLogOptions& options,

@@ -25,16 +25,15 @@ void ListeningSockets::remember_file(const std::string& path) {
   if (::stat(path.c_str(), &status) == 0) files_.push_back({path, status.st_dev, status.st_ino});
 }
 
-bool ListeningSockets::open(const std::vector<net::Address>& addresses, const net::ListenOptions& options,
-                            uint32_t workers) {
+bool ListeningSockets::open(std::span<const config::ListeningSocket> wanted, uint32_t workers) {
   owner_ = ::getpid();
   sockets_.resize(workers);
-  net::ListenOptions own = options;
-  own.reuse_port = workers > 1;
-  for (const net::Address& wanted : addresses) {
-    net::Address address = wanted;
+  for (const config::ListeningSocket& each : wanted) {
+    net::Address address = each.address;
+    net::ListenOptions options = each.options;
+    options.reuse_port = workers > 1;
     const auto fail = [&](const Error& error) {
-      log::error("cannot listen on {}: {}", wanted.text(), error.text());
+      log::error("cannot listen on {}: {}", each.address.text(), error.text());
       return false;
     };
     for (uint32_t worker = 0; worker < workers; ++worker) {
@@ -44,7 +43,7 @@ bool ListeningSockets::open(const std::vector<net::Address>& addresses, const ne
         sockets_[worker].emplace_back(copy);
         continue;
       }
-      auto socket = net::listen_on(address, own);
+      auto socket = net::listen_on(address, options);
       if (!socket) return fail(socket.error());
       // With port 0 the kernel has chosen one: the other workers listen on the same.
       if (auto bound = net::local_address(socket->get())) address.port = bound->port;

@@ -12,11 +12,12 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/fd.h"
-#include "net/listener.h"
+#include "config/config.h"
 
 namespace leat::server {
 
@@ -28,8 +29,7 @@ class ListeningSockets {
   ListeningSockets& operator=(const ListeningSockets&) = delete;
 
   // False when an address cannot be had; which and why is in the log.
-  [[nodiscard]] bool open(const std::vector<net::Address>& addresses, const net::ListenOptions& options,
-                          uint32_t workers);
+  [[nodiscard]] bool open(std::span<const config::ListeningSocket> wanted, uint32_t workers);
   // By worker; what the object held. Afterwards it holds none.
   std::vector<std::vector<Fd>> take() { return std::move(sockets_); }
   // With these closed, and those of the process that serves, clients are refused.

@@ -162,6 +162,61 @@ TEST_CASE("settings: addresses") {
   CHECK(defaults.config->settings.listen[0].text() == "127.0.0.1:8080");
 }
 
+TEST_CASE("settings: a declared listener has what it says, and the settings' for the rest") {
+  const Folder folder;
+  folder.write("leat.toml",
+               "[server]\nlisten = [\"127.0.0.1:80\"]\nbacklog = 100\nunix_mode = 0o600\n"
+               "[[listener]]\naddress = \"*:81\"\nbacklog = 7\ndefer_accept = true\n"
+               "protocols = \"http/1.1\"\n"
+               "[[listener]]\naddress = \"unix:/run/x\"\nmode = 0o666\n" +
+                   std::string(kRoute));
+  const config::LoadResult result = folder.load();
+  INFO(config::render(result.diagnostics));
+  REQUIRE(result.config);
+  const auto sockets = config::listening_sockets(result.config->settings);
+  REQUIRE(sockets.size() == 3);
+  CHECK(sockets[0].address.text() == "127.0.0.1:80");
+  CHECK(sockets[0].options.backlog == 100);
+  CHECK_FALSE(sockets[0].options.defer_accept);
+  CHECK(sockets[0].connections.protocols.empty());
+  CHECK(sockets[1].address.text() == "*:81");
+  CHECK(sockets[1].options.backlog == 7);
+  CHECK(sockets[1].options.defer_accept);
+  CHECK(sockets[1].connections.protocols == std::vector<std::string>{"http/1.1"});
+  CHECK(sockets[2].address.text() == "unix:/run/x");
+  CHECK(sockets[2].options.backlog == 100);
+  CHECK(sockets[2].options.unix_mode == 0666);
+}
+
+TEST_CASE("settings: the default address is for who says nothing, and --listen stands for all") {
+  const Folder folder;
+  const auto addresses = [&](std::string_view text, const config::Overrides& overrides = {}) {
+    folder.write("leat.toml", std::string(text) + std::string(kRoute));
+    const config::LoadResult result = config::load(folder.path("leat.toml"), overrides);
+    std::vector<std::string> all;
+    if (result.config)
+      for (const auto& each : config::listening_sockets(result.config->settings))
+        all.push_back(each.address.text());
+    return all;
+  };
+  using Texts = std::vector<std::string>;
+  CHECK(addresses("") == Texts{"127.0.0.1:8080"});
+  CHECK(addresses("[server]\nlisten = []\n") == Texts{"127.0.0.1:8080"});
+  CHECK(addresses("[[listener]]\naddress = \"*:81\"\n") == Texts{"*:81"});
+  CHECK(addresses("[server]\nlisten = \"*:80\"\n[[listener]]\naddress = \"*:81\"\n") ==
+        Texts{"*:80", "*:81"});
+  CHECK(addresses("[[listener]]\naddress = \"*:81\"\n", {.listen = {"*:81"}}) == Texts{"*:81"});
+}
+
+TEST_CASE("settings: a listener that has changed waits for the next start, and that is told") {
+  Settings before;
+  before.listeners.push_back({.address = *net::Address::parse("*:81")});
+  Settings after = before;
+  CHECK(config::changed_settings(before, after).empty());
+  after.listeners[0].backlog = 7;
+  CHECK(config::changed_settings(before, after) == std::vector<std::string>{"[[listener]]"});
+}
+
 TEST_CASE("settings: a route's body limit may be any size of at least a byte") {
   const Folder folder;
   folder.write("leat.toml", std::string(kRoute) + "body_limit = \"1KiB\"\n");

@@ -89,6 +89,27 @@ TEST_CASE("listeners: several serve at once, by several workers") {
   }
 }
 
+TEST_CASE("listeners: a declared one has options of its own, and the log tells who came by which") {
+  const TempFolder folder;
+  const std::string path = folder.path("leat.sock");
+  Daemon::Options options;
+  options.arguments = {"--workers", "2"};
+  options.listeners = 2;
+  Daemon daemon(demo_configuration({.listen = {"127.0.0.1:0"},
+                                    .more = "[[listener]]\naddress = \"unix:" + path +
+                                            "\"\nmode = 0o606\nbacklog = 16\nprotocols = [\"http/1.1\"]\n"
+                                            "[[middleware]]\nkind = \"access_log\"\nlistener = true\n"}),
+                options);
+  CHECK(daemon.address(1) == "unix:" + path);
+  struct stat status{};
+  REQUIRE(stat(path.c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0606);
+  for (size_t listener = 0; listener < 2; ++listener) {
+    CHECK(json_status(daemon.address(listener)) == 200);
+    CHECK(daemon.logs("\"listener\":\"" + daemon.address(listener) + "\""));
+  }
+}
+
 TEST_CASE("listeners: --listen replaces the addresses of the configuration") {
   Daemon::Options options;
   options.arguments = {"--workers", "1", "--listen", "127.0.0.1:0"};

@@ -216,6 +216,20 @@ TEST_CASE("access_log: a line of text has the same for people") {
   CHECK(all[0].ends_with("us -"));
 }
 
+TEST_CASE("access_log: by which address a request came is told where that is asked for") {
+  for (const bool asked : {false, true}) {
+    LogText log;
+    Stage stage(kinds());
+    stage.middleware("access_log", {entry("listener", asked)});
+    stage.route("/");
+    stage.get("/");
+    const std::vector<std::string> all = lines(log.take());
+    REQUIRE(all.size() == 1);
+    CHECK(json::is_json_value(all[0]));
+    CHECK(all[0].contains("\"listener\":\"\"") == asked);  // a session alone has none
+  }
+}
+
 TEST_CASE("access_log: the format is one of two") {
   const Diagnostics diagnostics =
       mistakes("access_log", {entry("format", std::string("xml")), entry("fromat", true)});
