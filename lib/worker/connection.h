@@ -227,7 +227,7 @@ class Connections {
   void touch(Connection& connection) {
     if (connection.dirty) return;
     connection.dirty = true;
-    dirty_.push_back(connection.place().slot);
+    dirty_.push_back(connection.id().slot);
   }
   void settle_dirty();
   void make_room();

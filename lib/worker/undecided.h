@@ -41,7 +41,7 @@ class Undecided final : public http::Protocol {
   void drain(uint64_t idle_until_ms) override;
   void give_up_input() override { disconnect(); }
   void turn_away() override { turned_away_ = true; }
-  [[nodiscard]] bool wants_input() const override { return !finished_; }
+  [[nodiscard]] bool keeps_input() const override { return !finished_; }
   [[nodiscard]] bool half_closed() const override { return finished_; }
   [[nodiscard]] size_t footprint() const override { return 0; }
   [[nodiscard]] size_t waiting_input() const override { return 0; }

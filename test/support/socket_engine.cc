@@ -1,7 +1,9 @@
 #include "support/socket_engine.h"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -20,9 +22,11 @@ namespace {
 
 // What the kernel may keep between two ends that talk, each way; it doubles this for itself.
 constexpr int kSocketBuffer = 16 * 1024;
-// What is on its way over loopback arrives in the call that sent it. Longer than that takes only what the
-// kernel leaves to another of its threads.
+// What is on its way over loopback mostly arrives in the call that sent it. Longer than that takes what the
+// kernel leaves to another of its threads ...
 constexpr uint64_t kMomentNs = 200'000;
+// ... and what is sent again, since a small buffer had no room for it, which the kernel sees after 200 ms.
+constexpr uint64_t kPatienceNs = 10'000'000'000;
 
 [[noreturn]] void broken(const char* promise, int fd) {
   std::fprintf(stderr, "socket engine: %s (descriptor %d)\n", promise, fd);
@@ -199,6 +203,8 @@ bool SocketEngine::play(FakePeer& peer) {
       peer.heard_end_ = true;
       break;
     }
+    const int yes = 1;  // so that it can be told what has not arrived
+    ::setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &yes, sizeof yes);
     const std::string heard(bytes.data(), static_cast<size_t>(got));
     peer.received_ += peer.wire_ ? peer.wire_->hears(heard) : heard;
     if (peer.most_ != SIZE_MAX) break;
@@ -206,15 +212,29 @@ bool SocketEngine::play(FakePeer& peer) {
   return played;
 }
 
+// Bytes of the daemon's that the peer is about to read.
+bool SocketEngine::under_way(const FakePeer& peer) const {
+  if (!peer.far_ || peer.stalled_ || peer.heard_end_ || peer.fd_ == -1 || peer.closed()) return false;
+  int unheard = 0;
+  return sending(peer) || (::ioctl(peer.fd_, SIOCOUTQ, &unheard) == 0 && unheard > 0);
+}
+
+// Nothing has happened: lets what is still on its way arrive. True when there was anything.
+bool SocketEngine::await() {
+  const uint64_t until = engine_->now_ns() + kPatienceNs;
+  do {
+    const bool happened = gather(kMomentNs);
+    if (play() || happened) return true;
+  } while (engine_->now_ns() < until &&
+           std::ranges::any_of(peers_, [this](const auto& peer) { return under_way(*peer); }));
+  return false;
+}
+
 bool SocketEngine::idle() {
   // What a peer does may be followed by what the kernel does, and that by what another one does.
-  bool played = play();
-  bool happened = gather(0);
-  if (!played && !happened) {
-    happened = gather(kMomentNs);
-    played = play();
-  }
-  if (played && !happened) return false;
+  const bool played = play();
+  const bool happened = gather(0);
+  if (!happened && (played || await())) return false;
   return std::ranges::all_of(
       queue_, [](const Queued& queued) { return queued.peer != nullptr && queued.peer->held_; });
 }
@@ -237,8 +257,7 @@ size_t SocketEngine::wait(std::span<net::Completion> out, uint64_t deadline_ns) 
   // Time goes on only when there is nothing to do.
   const bool waits = deadline_ns != UINT64_MAX && deadline_ns > now_ns_;
   if (count == 0 && !happened && waits) {
-    happened = gather(kMomentNs);
-    happened = play() || happened;
+    happened = await();
     report();
     if (!happened) now_ns_ = deadline_ns;
   }

@@ -69,6 +69,8 @@ class SocketEngine final : public StagedEngine {
   void start(Kind kind, net::Token token, int fd);
   [[nodiscard]] bool find(Kind kind, int fd) const;
   bool gather(uint64_t patience_ns);
+  [[nodiscard]] bool under_way(const FakePeer& peer) const;
+  bool await();
   void take(const net::Completion& completion);
   void meet(int fd);
   bool play();
