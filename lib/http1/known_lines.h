@@ -47,6 +47,7 @@ class KnownLines {
   // The entry that `text` begins with, or nullptr. `hint` is the entry matched before (nullptr at the first
   // line): what followed it the last time is tried first.
   const KnownLine* match(std::string_view text, const KnownLine* hint) {
+    if (!text.empty() && text.front() == '\r') return nullptr;  // the blank line is none
     uint16_t& next = hint != nullptr ? entries_[static_cast<size_t>(hint - entries_.get())].next : first_;
     const KnownLine& guess = entries_.get()[next];
     if (matches(guess, text)) return &guess;
