@@ -397,7 +397,8 @@ int run_plugin(Command command) {
 
 // Sends an admin command to the daemon that the configuration, or --socket, leads to.
 int tell_daemon(const Command& command, std::string_view words) {
-  if (!command.socket.empty()) return run_admin_command({command.socket}, words);
+  if (!command.socket.empty())
+    return run_admin_command({command.socket}, words) == kExitFine ? kExitFine : kExitFailure;
   auto [config, diagnostics] = config::load(command.file);
   // Relative to the file's folder, as the daemon has it.
   if (config) make_absolute(*config, command.folder);

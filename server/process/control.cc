@@ -260,7 +260,7 @@ void Control::serve_clients(std::span<const pollfd> events, const std::stop_toke
       if (ended || client.line.ends_with('\n') || client.line.size() >= kMostCommand)
         answer(client, stopping);
     }
-    if (monotonic_ms() >= client.until_ms) client.fd.reset();
+    if (client.fd && monotonic_ms() >= client.until_ms) answer(client, stopping);  // to what there is
   }
   std::erase_if(clients_, [](const Client& client) { return !client.fd; });
 }
