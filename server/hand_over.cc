@@ -49,8 +49,7 @@ HandOver::~HandOver() {
 }
 
 bool HandOver::Owners::own(const http::Exchange& exchange) const {
-  return exchange.route != nullptr && exchange.route->site == old.site.get() &&
-         exchange.route->is_of(names);
+  return exchange.route != nullptr && exchange.route->site == old.site.get() && exchange.route->is_of(names);
 }
 
 std::string HandOver::run(const std::stop_token& stopping, std::string& remarks) {

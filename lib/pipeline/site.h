@@ -48,7 +48,7 @@ struct Route {
   std::string handler_name;
   std::string owner;
   std::vector<std::string> middleware_owners;  // likewise, of the plugins whose middleware is in its chain
-  Handler* handler = nullptr;  // nullptr for the route of requests that match none
+  Handler* handler = nullptr;                  // nullptr for the route of requests that match none
   bool streams_body = false;
   uint64_t body_limit = 0;
   std::vector<Step> chain;  // in forward order

@@ -23,8 +23,8 @@ struct LibraryOptions {
 
 struct Host : leat_host {
   Host(std::string_view plugin, const LibraryOptions& options, PluginInstance* owner);
-  std::string blame;         // "plugin demo"
-  PluginInstance* instance;  // null while the object itself is loaded
+  std::string blame;                 // "plugin demo"
+  PluginInstance* instance;          // null while the object itself is loaded
   PluginLibrary* loading = nullptr;  // while its load() runs
   const Commons* commons;
 };

@@ -157,7 +157,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   std::array<char, kHttpDateSize> date_{};
   uint64_t next_date_ns_ = 0;
   bool draining_ = false;
-  bool ending_ = false;  // takes nothing any more
+  bool ending_ = false;                  // takes nothing any more
   std::vector<int> accepting_on_;        // listening sockets, which are its own ...
   std::atomic<bool> accepting_ = false;  // ... as long as this holds
 
