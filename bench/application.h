@@ -22,7 +22,7 @@
 #include "config/config.h"
 #include "config/diagnostics.h"
 #include "pipeline/pipeline.h"
-#include "plugin/commons.h"
+#include "plugin/shared_resources.h"
 #include "server/assemble.h"
 #include "support/http_harness.h"
 
@@ -38,7 +38,7 @@ class Application {
   Application(const char* configuration, std::vector<std::string> folders) {
     auto [config, diagnostics] = config::load(configuration);
     if (!config) fail(config::render(diagnostics));
-    libraries_.commons().cache.configure(config->settings.shared.cache, 1);
+    libraries_.shared().cache.configure(config->settings.shared.cache, 1);
     auto made = server::assemble(*config, libraries_, std::move(folders), 1, diagnostics);
     if (!made) fail(config::render(diagnostics));
     assembly_.emplace(std::move(*made));

@@ -39,7 +39,7 @@ std::vector<std::string> split(std::string_view all) {
 }  // namespace
 
 // A question to the file system: what is asked, and of what.
-struct Asked {
+struct FileQuestion {
   // The answer that is known, or nothing where the file system is to be asked.
   [[nodiscard]] std::optional<std::string> known() const {
     if (files_of_thread == nullptr || !files_of_thread->answers_all_) return std::nullopt;
@@ -86,7 +86,7 @@ FilesScope::FilesScope(Files* files) : outer_(std::exchange(files_of_thread, fil
 FilesScope::~FilesScope() { files_of_thread = outer_; }
 
 bool may_exist(const std::string& path) {
-  const Asked asked{"exists " + path};
+  const FileQuestion asked{"exists " + path};
   if (const auto known = asked.known()) return !known->empty();
   std::error_code failed;
   const bool there = std::filesystem::exists(path, failed) || failed;
@@ -95,7 +95,7 @@ bool may_exist(const std::string& path) {
 }
 
 std::expected<std::vector<std::string>, std::error_code> list_folder(const std::string& path) {
-  const Asked asked{"list " + path};
+  const FileQuestion asked{"list " + path};
   if (const auto known = asked.known()) return split(*known);
   std::vector<std::string> paths;
   std::error_code failed;
@@ -109,7 +109,7 @@ std::expected<std::vector<std::string>, std::error_code> list_folder(const std::
 }
 
 std::expected<std::vector<std::string>, int> list_matches(const std::string& pattern) {
-  const Asked asked{"match " + pattern};
+  const FileQuestion asked{"match " + pattern};
   if (const auto known = asked.known()) return split(*known);
   ::glob_t found{};
   // A folder that is not there holds no matches; one that cannot be read may.
@@ -124,7 +124,7 @@ std::expected<std::vector<std::string>, int> list_matches(const std::string& pat
 }
 
 std::expected<std::string, FileError> read_binary(const std::string& path, size_t most) {
-  const Asked asked{"read " + path};
+  const FileQuestion asked{"read " + path};
   if (asked.unheard_of()) return cannot_read(path, ENOENT);
   if (auto known = asked.known()) return std::move(*known);
   // Without O_NONBLOCK, opening a pipe that nobody writes to would never return.

@@ -35,7 +35,7 @@ class Files {
 
  private:
   friend class FilesScope;
-  friend struct Asked;
+  friend struct FileQuestion;
   std::map<std::string, std::string, std::less<>> answers_;  // by question
   bool answers_all_ = false;                                 // it was filled before
 };

@@ -13,7 +13,7 @@
 #include "leat_version.h"
 #include "middleware/kinds.h"
 #include "plugin/codes.h"
-#include "plugin/commons.h"
+#include "plugin/shared_resources.h"
 #include "server/process/crash_report.h"
 #include "server/service_order.h"
 
@@ -55,19 +55,19 @@ class Assembler {
     for (const config::PluginDecl& plugin : config_.plugins) {
       load(plugin);
       if (plugin.concurrency != 0)
-        places_of_.emplace(plugin.name, std::make_shared<handlers::Places>(plugin.concurrency));
+        limits_of_.emplace(plugin.name, std::make_shared<handlers::ConcurrencyLimit>(plugin.concurrency));
     }
     create();
     check_metrics();
     gather_kinds();
     pipeline::SiteBuilder builder(assembly_.kinds->all(), {.workers = options_.worker_count,
-                                                           .metrics = &libraries_.commons().metrics,
-                                                           .states = &libraries_.commons().states});
+                                                           .metrics = &libraries_.shared().metrics,
+                                                           .states = &libraries_.shared().states});
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
     for (config::RouteDecl& route : config_.routes) {
       bind(route);
       limit(route);
-      if (cache(route)) builder.set_change_listener(libraries_.commons().responses);
+      if (cache(route)) builder.set_change_listener(libraries_.shared().responses);
       route.spec.owner = route.plugin;
       builder.add_route(std::move(route.spec));
     }
@@ -181,7 +181,7 @@ class Assembler {
     std::string names;
     for (const handlers::OwnHandler& each : handlers::own_handlers()) {
       if (each.name == route.handler) {
-        route.spec.handler = each.create({libraries_.commons().metrics});
+        route.spec.handler = each.create({libraries_.shared().metrics});
         return;
       }
       names += fmt::format("{}leat:{}", names.empty() ? "" : ", ", each.name);
@@ -217,12 +217,13 @@ class Assembler {
   // Puts the bounds of the route and its plugin before the handler.
   void limit(config::RouteDecl& route) {
     if (route.spec.handler == nullptr) return;
-    std::vector<std::shared_ptr<handlers::Places>> places;
-    if (const auto own = places_of_.find(route.plugin); own != places_of_.end())
-      places.push_back(own->second);
-    if (route.concurrency != 0) places.push_back(std::make_shared<handlers::Places>(route.concurrency));
-    if (places.empty()) return;
-    auto refused = libraries_.commons().metrics.declare(
+    std::vector<std::shared_ptr<handlers::ConcurrencyLimit>> limits;
+    if (const auto own = limits_of_.find(route.plugin); own != limits_of_.end())
+      limits.push_back(own->second);
+    if (route.concurrency != 0)
+      limits.push_back(std::make_shared<handlers::ConcurrencyLimit>(route.concurrency));
+    if (limits.empty()) return;
+    auto refused = libraries_.shared().metrics.declare(
         {.name = "leat_concurrency_refused_total",
          .help =
              "Requests answered 503 because their route or plugin had as many as its `concurrency` allows.",
@@ -230,16 +231,16 @@ class Assembler {
          .limited = false},
         options_.worker_count);
     route.spec.handler = std::make_unique<handlers::LimitedHandler>(
-        std::move(route.spec.handler), std::move(places), refused ? std::move(*refused) : nullptr);
+        std::move(route.spec.handler), std::move(limits), refused ? std::move(*refused) : nullptr);
   }
 
   // Puts the response cache before the handler. False: the route has none.
   bool cache(config::RouteDecl& route) {
     if (!route.cache || route.spec.handler == nullptr) return false;
-    plugin::Commons& commons = libraries_.commons();
+    plugin::SharedResources& shared = libraries_.shared();
     cache::CachedHandler::Counters counters;
     for (size_t i = 0; i < counters.size(); ++i) {
-      auto counter = commons.metrics.declare(
+      auto counter = shared.metrics.declare(
           {.name = "leat_response_cache_requests_total",
            .help = "Requests to routes with a cache, by how they were answered.",
            .labels = {{"route", route_id(route)}, {"result", std::string(cache::CachedHandler::kResults[i])}},
@@ -248,7 +249,7 @@ class Assembler {
       if (counter) counters[i] = std::move(*counter);
     }
     route.spec.handler = std::make_unique<cache::CachedHandler>(
-        std::move(route.spec.handler), std::move(*route.cache), commons.responses, std::move(counters));
+        std::move(route.spec.handler), std::move(*route.cache), shared.responses, std::move(counters));
     return true;
   }
 
@@ -261,8 +262,9 @@ class Assembler {
   std::vector<ServiceParty> parties_;
   std::vector<std::shared_ptr<plugin::PluginLibrary>> loaded_;  // of each party
   Assembly assembly_;
-  std::vector<std::string> names_;                                                   // of assembly_.plugins
-  std::map<std::string, std::shared_ptr<handlers::Places>, std::less<>> places_of_;  // plugins' concurrency
+  std::vector<std::string> names_;  // of assembly_.plugins
+  std::map<std::string, std::shared_ptr<handlers::ConcurrencyLimit>, std::less<>>
+      limits_of_;              // plugins' concurrency
   std::vector<Place> places_;  // where they are declared
 };
 

@@ -30,7 +30,7 @@
 #include "config/reference.h"
 #include "json/backend.h"
 #include "leat_version.h"
-#include "plugin/commons.h"
+#include "plugin/shared_resources.h"
 #include "server/assemble.h"
 #include "server/commands/command_line.h"
 #include "server/commands/plugin_check.h"
@@ -44,8 +44,8 @@
 #include "server/process/daemon.h"
 #include "server/process/exit_code.h"
 #include "server/process/hang_watch.h"
+#include "server/process/last_good.h"
 #include "server/process/last_words.h"
-#include "server/process/proven.h"
 #include "server/process/supervisor.h"
 #include "server/process/upgrade.h"
 #include "server/static_plugins.h"
@@ -146,8 +146,8 @@ std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libr
     const config::Settings& kept = running != nullptr ? *running : config->settings;
     const uint32_t workers = worker_count(kept);
     const uint32_t threads = pool_limits(kept).threads;
-    libraries.commons().metrics.set_limit(kept.shared.metric_series);
-    libraries.commons().cache.configure(kept.shared.cache, workers + threads);
+    libraries.shared().metrics.set_limit(kept.shared.metric_series);
+    libraries.shared().cache.configure(kept.shared.cache, workers + threads);
     if (auto assembly =
             assemble(*config, libraries, plugin_folders(command), workers, diagnostics, quarantined))
       loaded.emplace(std::move(config->settings), workers, std::move(*assembly));
@@ -195,7 +195,7 @@ constexpr uint32_t kUpgradeMoreMs = 10'000;
 
 Control::Options control_options(const Command& command, const config::Settings& running,
                                  plugin::PluginLibraries& libraries, OwnMetrics& own, LifeSigns* signs,
-                                 Proven& proven, Source source) {
+                                 LastGood& last_good, Source source) {
   Control::Options options;
   // A checker ends itself in time and says at which plugin it was.
   constexpr uint32_t kMoreMs = 5'000;
@@ -210,8 +210,8 @@ Control::Options control_options(const Command& command, const config::Settings&
   for (std::string& folder : again.plugin_path)
     folder = (std::filesystem::path(command.folder) / folder).string();
   const auto served = std::make_shared<Source>(std::move(source));
-  options.proven = [served, &libraries, &proven] {
-    if (const auto kept = proven.keep(served->file, served->files, libraries.copies()); !kept)
+  options.last_good = [served, &libraries, &last_good] {
+    if (const auto kept = last_good.keep(served->file, served->files, libraries.copies()); !kept)
       log::warn("what is served now cannot be kept: after a crash the files are read again: {}",
                 kept.error().text());
   };
@@ -228,13 +228,13 @@ Control::Options control_options(const Command& command, const config::Settings&
     note_loaded_objects();
     return std::move(loaded->assembly);
   };
-  options.metrics = [&libraries] { return libraries.commons().metrics.text(); };
+  options.metrics = [&libraries] { return libraries.shared().metrics.text(); };
   options.purge = [&libraries](cache::PurgeBy by, std::string_view what, bool hard) {
-    return libraries.commons().responses.purge(by, what, hard, monotonic_ms());
+    return libraries.shared().responses.purge(by, what, hard, monotonic_ms());
   };
   options.replaced = [&own, &libraries, signs](uint64_t generation) {
     // What other code or settings would answer is not known: all is made anew while it is still served.
-    libraries.commons().responses.purge(cache::PurgeBy::All, {}, false, monotonic_ms());
+    libraries.shared().responses.purge(cache::PurgeBy::All, {}, false, monotonic_ms());
     own.set_generation(generation);
     if (signs != nullptr) signs->pardoned = true;
   };
@@ -246,7 +246,7 @@ Control::Options control_options(const Command& command, const config::Settings&
     }
   };
   options.plugin_remarks = [&libraries] {
-    const uint64_t idle = libraries.commons().idle_objects;
+    const uint64_t idle = libraries.shared().idle_objects;
     return idle == 0
                ? std::string()
                : fmt::format("{} plugin object{} of earlier builds stay{} mapped until the daemon ends\n",
@@ -274,18 +274,18 @@ Control::Options control_options(const Command& command, const config::Settings&
 // change; null in one process.
 int serve(const Command& command, const config::Settings* settings, ListeningSockets& sockets,
           InheritedSockets& inherited, UpgradeChannel& former, const ServingStart& start,
-          plugin::PluginLibraries& libraries, std::optional<HangWatch>& hangs, Proven& proven) {
+          plugin::PluginLibraries& libraries, std::optional<HangWatch>& hangs, LastGood& last_good) {
   report_crashes(start.signs != nullptr ? &start.signs->words : own_words());
-  libraries.commons().title_made = note_title;
+  libraries.shared().title_made = note_title;
   if (!hangs)
     hangs.emplace([signs = start.signs] {
       if (signs != nullptr) signs->ended = true;
     });
   Source source{command.file, {}};
-  auto kept = proven.take();  // always: this process is the one to keep what follows it
+  auto kept = last_good.take();  // always: this process is the one to keep what follows it
   // Whoever watches the files wants what they say now; what served last is for when that does not start.
   const bool files_first = !command.watched.empty();
-  if (start.proven == files_first) kept.reset();
+  if (start.last_good == files_first) kept.reset();
   libraries.begin(kept ? std::move(kept->plugins) : std::vector<plugin::PluginLibraries::Copy>());
   if (kept) source = {std::move(kept->file), std::move(kept->files)};
   Command own_command = command;
@@ -308,13 +308,13 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   for (const std::string& name : start.quarantined)
     log::error("plugin {} is quarantined, its routes answer 503: it has crashed too often", name);
   json::set_default_backend(loaded->settings.json_backend);
-  libraries.commons().pool.set_limits(pool_limits(loaded->settings));
-  libraries.commons().client_wait_ms = loaded->settings.shared.client_wait_ms;
+  libraries.shared().pool.set_limits(pool_limits(loaded->settings));
+  libraries.shared().client_wait_ms = loaded->settings.shared.client_wait_ms;
   DaemonOptions options{.workers = loaded->workers,
                         .pin = loaded->settings.pin_workers,
                         .worker = loaded->settings.worker,
                         .hooks = {}};
-  OwnMetrics own(libraries.commons(), loaded->workers);
+  OwnMetrics own(libraries.shared(), loaded->workers);
   options.worker.connections.opened = &own.connections_opened();
   options.worker.connections.closed = &own.connections_closed();
   options.worker.connections.given_up = &own.connections_given_up();
@@ -329,7 +329,7 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
                            .handover_timeout_ms = loaded->settings.handover_timeout_ms},
                           &own.requests());
   Control::Options controls =
-      control_options(command, loaded->settings, libraries, own, start.signs, proven, std::move(source));
+      control_options(command, loaded->settings, libraries, own, start.signs, last_good, std::move(source));
   controls.takes_over = former.is_there();
   controls.serves = [&former] { former.tell_that_it_serves(); };
   Control control(std::move(controls), generations);
@@ -365,11 +365,11 @@ int run(const Command& command) {
     return kExitFailure;
   }
   ListeningSockets sockets;
-  Proven proven;
+  LastGood last_good;
   auto [config, diagnostics] = config::load(command.file, command.overrides);
   // What is wrong with the configuration is said where it is loaded with all its plugins.
   if (!config || !command.supervise || !config->settings.supervision.on)
-    return serve(command, nullptr, sockets, inherited, former, {}, libraries, hangs, proven);
+    return serve(command, nullptr, sockets, inherited, former, {}, libraries, hangs, last_good);
   make_absolute(*config, command.folder);
   // A restart and a reload read a file that may have changed; there are sockets for this many workers.
   config::Settings settings = config->settings;
@@ -377,7 +377,7 @@ int run(const Command& command) {
   Command own = command;
   own.overrides.workers = std::to_string(settings.workers);
   if (!sockets.open(config::listening_sockets(settings), settings.workers, inherited)) return kExitFailure;
-  if (const auto opened = proven.open(); !opened) {
+  if (const auto opened = last_good.open(); !opened) {
     log::error("what is served cannot be kept for a restart after a crash: {}", opened.error().text());
     return kExitFailure;
   }
@@ -385,7 +385,7 @@ int run(const Command& command) {
                           .within_ms = settings.load_timeout_ms + kUpgradeMoreMs,
                           .takes_over = takes_over};
   return supervise(settings.supervision, sockets, std::move(upgrades), [&](const ServingStart& start) {
-    return serve(own, &settings, sockets, inherited, former, start, libraries, hangs, proven);
+    return serve(own, &settings, sockets, inherited, former, start, libraries, hangs, last_good);
   });
 }
 

@@ -12,8 +12,8 @@
 
 namespace leat::server {
 
-OwnMetrics::OwnMetrics(plugin::Commons& commons, uint32_t workers)
-    : registry_(commons.metrics), workers_(workers) {
+OwnMetrics::OwnMetrics(plugin::SharedResources& shared, uint32_t workers)
+    : registry_(shared.metrics), workers_(workers) {
   for (size_t i = 0; i < requests_.by_class.size(); ++i)
     requests_.by_class[i] =
         declare({.name = "leat_requests_total",
@@ -41,17 +41,17 @@ OwnMetrics::OwnMetrics(plugin::Commons& commons, uint32_t workers)
                              .help = "Lines beyond log.cause_lines or log.plugin_lines.",
                              .read = [] { return static_cast<double>(log::left_out()); }}));
   gauge("leat_pool_threads", "Threads that have been started for work that blocks.",
-        [&commons] { return static_cast<double>(commons.pool.load().threads); });
+        [&shared] { return static_cast<double>(shared.pool.load().threads); });
   gauge("leat_pool_busy_threads", "Those of them that do such work now.",
-        [&commons] { return static_cast<double>(commons.pool.load().busy); });
+        [&shared] { return static_cast<double>(shared.pool.load().busy); });
   gauge("leat_pool_queued", "Pieces of such work that wait for a thread.",
-        [&commons] { return static_cast<double>(commons.pool.load().queued); });
+        [&shared] { return static_cast<double>(shared.pool.load().queued); });
   gauge("leat_plugin_objects_idle", "Plugins' objects that stay mapped though a reload has left them behind.",
-        [&commons] { return static_cast<double>(commons.idle_objects.load()); });
-  const auto cache = [&commons, this](metrics::Type type, const char* name, const char* help, auto member) {
+        [&shared] { return static_cast<double>(shared.idle_objects.load()); });
+  const auto cache = [&shared, this](metrics::Type type, const char* name, const char* help, auto member) {
     others_.push_back(declare(
-        {.type = type, .name = name, .help = help, .labels = {}, .bounds = {}, .read = [&commons, member] {
-           return static_cast<double>(commons.cache.statistics().*member);
+        {.type = type, .name = name, .help = help, .labels = {}, .bounds = {}, .read = [&shared, member] {
+           return static_cast<double>(shared.cache.statistics().*member);
          }}));
   };
   declare_memory();

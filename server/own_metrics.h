@@ -15,15 +15,15 @@
 
 #include "base/metrics.h"
 #include "pipeline/request_counts.h"
-#include "plugin/commons.h"
+#include "plugin/shared_resources.h"
 #include "worker/memory_watch.h"
 
 namespace leat::server {
 
 class OwnMetrics final : public worker::MemoryWatch {
  public:
-  // `commons` must outlive it.
-  OwnMetrics(plugin::Commons& commons, uint32_t workers);
+  // `shared` must outlive it.
+  OwnMetrics(plugin::SharedResources& shared, uint32_t workers);
 
   [[nodiscard]] const pipeline::RequestCounts& requests() const { return requests_; }
   [[nodiscard]] metrics::Metric& connections_opened() const { return *opened_; }

@@ -36,17 +36,17 @@ struct Block {
 };
 
 // A number that one thread changes and all may read.
-class OwnCount {
+class SingleWriterCount {
  public:
   operator size_t() const { return value_.load(std::memory_order_relaxed); }
-  OwnCount& operator+=(size_t by) { return set(*this + by); }
-  OwnCount& operator-=(size_t by) { return set(*this - by); }
+  SingleWriterCount& operator+=(size_t by) { return set(*this + by); }
+  SingleWriterCount& operator-=(size_t by) { return set(*this - by); }
   void raise_to(size_t value) {
     if (value > *this) set(value);
   }
 
  private:
-  OwnCount& set(size_t value) {
+  SingleWriterCount& set(size_t value) {
     value_.store(value, std::memory_order_relaxed);
     return *this;
   }
@@ -105,7 +105,7 @@ class BlockPool {
   // What the arenas on it have taken from it since the start; of allocations larger than a block, how many;
   // how many of either were refused; and the most that one had at a time, in bytes.
   struct ArenaCounts {
-    OwnCount blocks, large, refused, largest;
+    SingleWriterCount blocks, large, refused, largest;
 
     void add(const ArenaCounts& others) {
       blocks += others.blocks;
@@ -145,7 +145,7 @@ class BlockPool {
   void drop_idle() noexcept;
 
   Block* free_ = nullptr;
-  OwnCount out_, idle_, charged_, peak_, refusals_, returned_;
+  SingleWriterCount out_, idle_, charged_, peak_, refusals_, returned_;
   ArenaCounts arenas_;
   size_t most_;
   size_t keep_;

@@ -65,7 +65,7 @@ class LeadingCall final : public CachedCall {
   RequestKey key;
   std::string_view flight;
   StoredResponse stale;
-  Flights::Seat seat;
+  SingleFlight::Seat seat;
   uint64_t moment = 0;  // of Invalidations, before the handler's run
   Wishes wishes;
   std::vector<uint32_t> slots;

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <new>
 
-#include "cache/asked.h"
+#include "cache/cache_query.h"
 #include "cache/cached_call.h"
 #include "cache/conditions.h"
 #include "http/problem.h"
@@ -29,7 +29,7 @@ LeadingCall* leading_call_of(const http::Exchange& exchange) {
 struct CachedHandler::Note {
   static constexpr size_t kMostKey = 192;
 
-  Asked asked;
+  CacheQuery asked;
   RequestKey key;
   char bytes[kMostKey];  // of the key
 };
@@ -53,11 +53,11 @@ CachedCall* CachedHandler::call_of(const http::Exchange& exchange) const {
 Verdict CachedHandler::handle(http::Exchange& exchange) {
   http::KnownHead* const known = exchange.known_head();
   if (const Note* note = known != nullptr ? known->note_of<Note>(number_) : nullptr) {
-    Asked asked = note->asked;
+    CacheQuery asked = note->asked;
     asked.now_ms = now_ms_of(exchange);
     return look_up(exchange, asked, note->key);
   }
-  const Asked asked(exchange, policy_.client_control);
+  const CacheQuery asked(exchange, policy_.client_control);
   const http::Method method = exchange.request.method();
   if (method != http::Method::Get && method != http::Method::Head) return pass(exchange, "leat; fwd=method");
   if (asked.body || asked.partial || asked.control.no_store || (asked.cookies && !policy_.cookies))
@@ -84,7 +84,7 @@ Verdict CachedHandler::pass(http::Exchange& exchange, std::string_view why) {
   return handler().handle(exchange);
 }
 
-Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, const RequestKey& key) {
+Verdict CachedHandler::look_up(http::Exchange& exchange, const CacheQuery& asked, const RequestKey& key) {
   const bool refresh = exchange.internal();
   const uint32_t worker = exchange.worker().index();
   ResponseCache::Found found = cache_.find(worker, key, exchange.request, exchange.arena(), asked.now_ms);
@@ -121,7 +121,8 @@ Verdict CachedHandler::look_up(http::Exchange& exchange, const Asked& asked, con
 }
 
 // Sends what was found if it will do now.
-bool CachedHandler::send_found(http::Exchange& exchange, const Asked& asked, ResponseCache::Found& found) {
+bool CachedHandler::send_found(http::Exchange& exchange, const CacheQuery& asked,
+                               ResponseCache::Found& found) {
   const StoredResponse::Header& header = found.stored.header;
   if (!has_room(found.stored, exchange.response.fields().size())) return false;
   const uint64_t now = asked.now_ms;
@@ -146,8 +147,8 @@ bool CachedHandler::send_found(http::Exchange& exchange, const Asked& asked, Res
   return true;
 }
 
-void CachedHandler::send_stored(http::Exchange& exchange, const Asked& asked, ResponseCache::Found& found,
-                                Result result) {
+void CachedHandler::send_stored(http::Exchange& exchange, const CacheQuery& asked,
+                                ResponseCache::Found& found, Result result) {
   const StoredResponse& stored = found.stored;
   exchange.answer_behind(*this);
   // Kept until the exchange ends: the fields are views of it.
@@ -209,8 +210,9 @@ Verdict CachedHandler::lead(http::Exchange& exchange, LeadingCall& call) {
 void CachedHandler::wake(http::Exchange& exchange, void*) {
   LeadingCall& call = *leading_call_of(exchange);
   CachedHandler& self = call.owner;
-  const Flights::State state =
-      call.stage == CachedCall::Stage::Waiting ? self.cache_.flights().state(call.seat) : Flights::State{};
+  const SingleFlight::State state = call.stage == CachedCall::Stage::Waiting
+                                        ? self.cache_.flights().state(call.seat)
+                                        : SingleFlight::State{};
   if (!state.over && !state.leads) {
     exchange.suspend();  // it came too late: the request goes on in another way
     return;
@@ -226,7 +228,7 @@ Verdict CachedHandler::woken(http::Exchange& exchange, LeadingCall& call) {
   if (outcome == Outcome::Pass) return lead(exchange, call);
   if (outcome != Outcome::Stored)
     return waited_in_vain(exchange, call, 503, "The answer that this request waited for failed.");
-  const Asked asked(exchange, policy_.client_control);
+  const CacheQuery asked(exchange, policy_.client_control);
   ResponseCache::Found found =
       cache_.find(exchange.worker().index(), call.key, exchange.request, exchange.arena(), asked.now_ms);
   if (found.pin && send_found(exchange, asked, found)) return Verdict::Done;
@@ -239,7 +241,7 @@ Verdict CachedHandler::woken(http::Exchange& exchange, LeadingCall& call) {
 void CachedHandler::deadline(http::Exchange& exchange, void*) {
   LeadingCall& call = *leading_call_of(exchange);
   CachedHandler& self = call.owner;
-  Flights& flights = self.cache_.flights();
+  SingleFlight& flights = self.cache_.flights();
   if (call.stage != CachedCall::Stage::Waiting || flights.state(call.seat).over ||
       flights.state(call.seat).leads) {
     exchange.suspend();  // wake() comes, or came

@@ -12,7 +12,8 @@
 //   hits        the stored response is sent from where it lies. No lock, no heap, no copy of a large body
 //   hits stale  the same, and a request that the worker makes to itself has it made anew
 //   leads       the handler answers, and its answer is stored while it is sent (CachedCall)
-//   waits       for the leader of the same response, and hits, leads or is told to come again (flights.h)
+//   waits       for the leader of the same response, and hits, leads or is told to come again
+// (single_flight.h)
 //
 // Thread: any worker; a call belongs to its exchange.
 #pragma once
@@ -29,7 +30,7 @@
 namespace leat::cache {
 
 class CachedCall;
-struct Asked;
+struct CacheQuery;
 class LeadingCall;
 
 class CachedHandler final : public pipeline::WrappingHandler, public http::AnswerFilter {
@@ -65,9 +66,10 @@ class CachedHandler final : public pipeline::WrappingHandler, public http::Answe
 
   [[nodiscard]] CachedCall* call_of(const http::Exchange& exchange) const;
   pipeline::Verdict pass(http::Exchange& exchange, std::string_view why);
-  pipeline::Verdict look_up(http::Exchange& exchange, const Asked& asked, const RequestKey& key);
-  bool send_found(http::Exchange& exchange, const Asked& asked, ResponseCache::Found& found);
-  void send_stored(http::Exchange& exchange, const Asked& asked, ResponseCache::Found& found, Result result);
+  pipeline::Verdict look_up(http::Exchange& exchange, const CacheQuery& asked, const RequestKey& key);
+  bool send_found(http::Exchange& exchange, const CacheQuery& asked, ResponseCache::Found& found);
+  void send_stored(http::Exchange& exchange, const CacheQuery& asked, ResponseCache::Found& found,
+                   Result result);
   pipeline::Verdict join(http::Exchange& exchange, LeadingCall& call, std::string_view flight);
   pipeline::Verdict lead(http::Exchange& exchange, LeadingCall& call);
   pipeline::Verdict woken(http::Exchange& exchange, LeadingCall& call);

@@ -12,9 +12,9 @@
 #include <string_view>
 #include <vector>
 
-#include "cache/flights.h"
 #include "cache/invalidations.h"
 #include "cache/key.h"
+#include "cache/single_flight.h"
 #include "cache/store.h"
 #include "cache/stored_response.h"
 #include "pipeline/site.h"
@@ -91,7 +91,7 @@ class ResponseCache final : public pipeline::ChangeListener {
                                uint64_t now_ms);
   void put_pass(const RequestKey& key, std::string_view flight, uint64_t now_ms, uint64_t expires_ms);
   void drop_pass(const RequestKey& key);
-  [[nodiscard]] Flights& flights() { return flights_; }
+  [[nodiscard]] SingleFlight& flights() { return flights_; }
   [[nodiscard]] Invalidations& invalidations() { return invalidations_; }
 
  private:
@@ -103,7 +103,7 @@ class ResponseCache final : public pipeline::ChangeListener {
 
   Store& store_;
   Invalidations invalidations_;
-  Flights flights_;
+  SingleFlight flights_;
   const SipKey secret_ = random_sip_key();
   // One at a time changes what lies under a key, which may be a list of variants.
   static constexpr size_t kMutexes = 16;

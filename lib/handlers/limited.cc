@@ -7,16 +7,16 @@
 namespace leat::handlers {
 
 LimitedHandler::LimitedHandler(std::unique_ptr<pipeline::Handler> handler,
-                               std::vector<std::shared_ptr<Places>> places,
+                               std::vector<std::shared_ptr<ConcurrencyLimit>> limits,
                                std::shared_ptr<metrics::Metric> refused)
     : WrappingHandler(std::move(handler), "concurrency"),
-      places_(std::move(places)),
+      limits_(std::move(limits)),
       refused_(std::move(refused)) {}
 
 pipeline::Verdict LimitedHandler::handle(http::Exchange& exchange) {
-  for (size_t i = 0; i < places_.size(); ++i) {
-    if (places_[i]->take()) continue;
-    while (i > 0) places_[--i]->give();
+  for (size_t i = 0; i < limits_.size(); ++i) {
+    if (limits_[i]->take()) continue;
+    while (i > 0) limits_[--i]->give();
     if (refused_ != nullptr) refused_->add(1);
     http::add_retry_after(exchange);
     exchange.send_problem(503, "Too many requests for this resource are being answered.");
@@ -48,7 +48,7 @@ void LimitedHandler::on_done(http::Exchange& exchange) {
   if (std::exchange(exchange.limiter, nullptr) != nullptr) let_go();
 }
 void LimitedHandler::let_go() {
-  for (const auto& each : places_) each->give();
+  for (const auto& each : limits_) each->give();
 }
 
 }  // namespace leat::handlers

@@ -24,9 +24,9 @@
 namespace leat::handlers {
 
 // So many at the same time. Shared by the handlers that it bounds.
-class Places {
+class ConcurrencyLimit {
  public:
-  explicit Places(uint32_t count) : count_(count) {}
+  explicit ConcurrencyLimit(uint32_t count) : count_(count) {}
 
   [[nodiscard]] bool take() {
     // Those that find it full may for a moment count as well; nobody is let in for that.
@@ -44,8 +44,9 @@ class Places {
 
 class LimitedHandler final : public pipeline::WrappingHandler {
  public:
-  // `places`, all of which a request needs. `refused` counts those that found none; it may be null.
-  LimitedHandler(std::unique_ptr<pipeline::Handler> handler, std::vector<std::shared_ptr<Places>> places,
+  // `limits`, all of which a request needs. `refused` counts those that found none; it may be null.
+  LimitedHandler(std::unique_ptr<pipeline::Handler> handler,
+                 std::vector<std::shared_ptr<ConcurrencyLimit>> limits,
                  std::shared_ptr<metrics::Metric> refused);
 
   [[nodiscard]] pipeline::Verdict handle(http::Exchange& exchange) override;
@@ -59,7 +60,7 @@ class LimitedHandler final : public pipeline::WrappingHandler {
   void let_go();
 
  private:
-  const std::vector<std::shared_ptr<Places>> places_;
+  const std::vector<std::shared_ptr<ConcurrencyLimit>> limits_;
   const std::shared_ptr<metrics::Metric> refused_;
 };
 

@@ -352,7 +352,7 @@ class ExchangePool final : private BlockPool::Keeper {
   std::unique_ptr<std::atomic<uint64_t>[]> generations_;  // odd while in use
   size_t most_;
   size_t keep_;
-  OwnCount out_, idle_;
+  SingleWriterCount out_, idle_;
 };
 
 }  // namespace leat::http

@@ -1,9 +1,9 @@
 // Stream: the way back of one request, as its exchange sees it.
 //
 // What a handler answers goes from the exchange to its stream, and the stream makes bytes of it: HTTP/1 on a
-// connection (http1::Session), or what a thread of the pool hands to a worker (plugin::Errand). An exchange
-// knows no more of a protocol than this. A whole answer is one call, answer(). One in pieces is head(), then
-// data() any number of times, and end(); or cut() at any moment.
+// connection (http1::Session), or what a thread of the pool hands to a worker (plugin::DetachedCall). An
+// exchange knows no more of a protocol than this. A whole answer is one call, answer(). One in pieces is
+// head(), then data() any number of times, and end(); or cut() at any moment.
 //
 // What a stream does to its exchange in return (the request has come whole, its client has left) it does
 // through http::StreamSide (http/exchange.h).

@@ -30,7 +30,7 @@ struct Timer {
 struct FetchRecord;     // extensions/client.cc
 struct CachePin;        // extensions/cache.cc
 struct ServiceContext;  // extensions/services.cc
-class Errand;
+class DetachedCall;
 
 // Kept for a request from the first moment that there is something to keep, in its arena, as
 // exchange.handler_state.
@@ -40,11 +40,11 @@ struct RequestState {
   SuspensionTable::Slot* suspensions = nullptr;  // a list: those that wait, or were just completed
   Timer* free_timers = nullptr;
   uint32_t timers_running = 0;
-  FetchRecord* fetches = nullptr;      // a list: those under way
-  CachePin* pins = nullptr;            // a list: values of the cache that it has seen
-  ServiceContext* contexts = nullptr;  // a list: of services, the last opened first
-  Errand* errand = nullptr;            // that is out on the pool for it
-  bool blocked = false;                // write() said so: on_writable will come
+  FetchRecord* fetches = nullptr;         // a list: those under way
+  CachePin* pins = nullptr;               // a list: values of the cache that it has seen
+  ServiceContext* contexts = nullptr;     // a list: of services, the last opened first
+  DetachedCall* detached_call = nullptr;  // that is out on the pool for it
+  bool blocked = false;                   // write() said so: on_writable will come
   bool body_paused = false;
   bool body_ended = false;   // on_body_end was called
   bool has_length = false;   // the answer was begun with ...
@@ -60,7 +60,7 @@ struct Call {
 };
 inline constinit thread_local Call current_call;
 // What this thread of the pool is on; nullptr on a worker.
-inline constinit thread_local Errand* current_errand = nullptr;
+inline constinit thread_local DetachedCall* current_errand = nullptr;
 
 // Makes `exchange` the one that this thread's plugin code may use, for as long as it lives.
 class CallScope {

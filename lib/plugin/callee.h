@@ -25,7 +25,7 @@ class Callee {
   [[nodiscard]] PluginInstance& instance() const { return instance_; }
   [[nodiscard]] const RouteInfo& route() const { return route_; }
   [[nodiscard]] std::string_view blame() const { return instance_.blame(); }
-  // For the log; lives as long as the Commons.
+  // For the log; lives as long as the SharedResources.
   [[nodiscard]] const std::string& title() const { return title_; }
 
   // Runs a timer's or a completion's callback and does what its verdict asks for.

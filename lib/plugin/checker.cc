@@ -252,9 +252,9 @@ constexpr char kEnd = '.';  // all has been said
 // More than any plugin has to say of itself.
 constexpr size_t kMostSaid = size_t{1} << 20;
 
-class Teller {
+class ReportWriter {
  public:
-  explicit Teller(int out) : out_(out) {}
+  explicit ReportWriter(int out) : out_(out) {}
   void say(char what, std::initializer_list<std::string_view> texts = {}) const {
     std::string record(1, what);
     for (const std::string_view text : texts) put_sized(record, text);
@@ -270,47 +270,47 @@ class Teller {
 };
 
 // How far the child came, by what it said up to the first byte that makes no sense.
-struct Telling {
+struct ChildReport {
   Trial trial;
   bool loading = false;
   bool ended = false;
 };
 
-Telling read_telling(std::string_view said) {
-  Telling telling;
-  while (!said.empty() && !telling.ended) {
+ChildReport read_report(std::string_view said) {
+  ChildReport report;
+  while (!said.empty() && !report.ended) {
     const char what = said.front();
     said.remove_prefix(1);
     if (what == kLoading) {
-      telling.loading = true;
+      report.loading = true;
     } else if (what == kEnd) {
-      telling.ended = true;
+      report.ended = true;
     } else if (what == kFinding) {
       std::string texts[5];
       for (std::string& text : texts) {
         const auto taken = take_sized(said);
-        if (!taken) return telling;
+        if (!taken) return report;
         text = *taken;
       }
-      telling.trial.findings.push_back({texts[0] == "w" ? Severity::Warning : Severity::Error,
-                                        std::move(texts[1]), std::move(texts[2]), std::move(texts[3]),
-                                        std::move(texts[4])});
+      report.trial.findings.push_back({texts[0] == "w" ? Severity::Warning : Severity::Error,
+                                       std::move(texts[1]), std::move(texts[2]), std::move(texts[3]),
+                                       std::move(texts[4])});
     } else {
       const auto name = take_sized(said);
       if (!name ||
           (what != kHandles && what != kStands && what != kProvides && what != kNeeds && what != kWouldUse))
-        return telling;
+        return report;
       if (what == kHandles)
-        telling.trial.handlers.emplace_back(*name);
+        report.trial.handlers.emplace_back(*name);
       else if (what == kStands)
-        telling.trial.kinds.emplace_back(*name);
+        report.trial.kinds.emplace_back(*name);
       else if (what == kProvides)
-        telling.trial.services.emplace_back(*name);
+        report.trial.services.emplace_back(*name);
       else
-        telling.trial.needs.push_back({std::string(*name), what == kWouldUse});
+        report.trial.needs.push_back({std::string(*name), what == kWouldUse});
     }
   }
-  return telling;
+  return report;
 }
 
 // Bytes of this process that are, or may come to be, memory of its own.
@@ -343,47 +343,47 @@ void confine(size_t file_bytes) {
   ::dup2(STDERR_FILENO, STDOUT_FILENO);
 }
 
-void load_and_tell(const std::string& path, const LibraryOptions& options, const Teller& teller) {
-  teller.say(kLoading);
+void load_and_tell(const std::string& path, const LibraryOptions& options, const ReportWriter& report) {
+  report.say(kLoading);
   const auto library = PluginLibrary::load(path, options);
   if (!library) {
-    return teller.say(Finding{Severity::Error, "load", library.error().message, "the daemon would refuse it",
+    return report.say(Finding{Severity::Error, "load", library.error().message, "the daemon would refuse it",
                               library.error().hint});
   }
-  const auto tell = [&teller](char what, leat_str name) { teller.say(what, {{name.ptr, name.len}}); };
+  const auto tell = [&report](char what, leat_str name) { report.say(what, {{name.ptr, name.len}}); };
   for (const leat_handler& each : (*library)->handlers()) tell(kHandles, each.name);
-  for (const DeclaredKind& each : (*library)->middleware()) teller.say(kStands, {{each.name}});
+  for (const DeclaredKind& each : (*library)->middleware()) report.say(kStands, {{each.name}});
   for (const leat_service& each : (*library)->services()) tell(kProvides, each.name);
   for (const leat_need& each : (*library)->needs())
     tell((each.flags & LEAT_NEED_OPTIONAL) != 0 ? kWouldUse : kNeeds, each.name);
-  teller.say(kEnd);
+  report.say(kEnd);
   ::_exit(0);  // here, without its destructors: loading is what was asked
 }
 
 // What the child of a trial does.
-using Work = std::function<void(const Teller& teller)>;
+using Work = std::function<void(const ReportWriter& report)>;
 
 [[noreturn]] void be_child(const Work& work, size_t file_bytes, int out) {
   confine(file_bytes);
-  const Teller teller(out);
-  work(teller);
-  teller.say(kEnd);
+  const ReportWriter report(out);
+  work(report);
+  report.say(kEnd);
   ::_exit(0);
 }
 
-struct Heard {
+struct ChildOutput {
   std::string said;
   bool in_time = true;
 };
 
 // All that is written to the other end of `in` until `child` has ended, whoever else may hold that end; of
 // endless talk the beginning.
-Heard hear(int in, pid_t child, uint32_t timeout_ms) {
+ChildOutput hear(int in, pid_t child, uint32_t timeout_ms) {
   using std::chrono::steady_clock;
   const auto end = steady_clock::now() + std::chrono::milliseconds(timeout_ms);
   const Fd ending(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));  // none before Linux 5.3
   pollfd events[] = {{in, POLLIN, 0}, {ending.get(), POLLIN, 0}};
-  Heard heard;
+  ChildOutput heard;
   while (heard.said.size() < kMostSaid) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - steady_clock::now()).count();
     const int ready = left > 0 ? ::poll(events, 2, static_cast<int>(left)) : 0;
@@ -424,21 +424,21 @@ Trial in_child(const Work& work, size_t file_bytes, uint32_t timeout_ms) {
   if (child == 0) be_child(work, file_bytes, in.get());
   ::setpgid(child, child);  // whoever of the two comes first
   in.reset();
-  const Heard heard = hear(out.get(), child, timeout_ms);
+  const ChildOutput heard = hear(out.get(), child, timeout_ms);
   // With what it may have started. Of a child that has ended this changes nothing.
   ::kill(-child, SIGKILL);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  Telling telling = read_telling(heard.said);
-  const char* const doing = telling.loading ? "loading it" : "judging it";
+  ChildReport report = read_report(heard.said);
+  const char* const doing = report.loading ? "loading it" : "judging it";
   if (!heard.in_time)
-    return fail(std::move(telling.trial), telling.loading,
+    return fail(std::move(report.trial), report.loading,
                 fmt::format("{} takes longer than {} ms", doing, timeout_ms),
                 "the daemon would never start serving",
                 "do nothing slow in constructors of static objects and in load()");
-  if (telling.ended) return std::move(telling.trial);
-  return fail(std::move(telling.trial), telling.loading,
+  if (report.ended) return std::move(report.trial);
+  return fail(std::move(report.trial), report.loading,
               WIFSIGNALED(status)
                   ? fmt::format("{} ends the process with signal {} ({})", doing, WTERMSIG(status),
                                 ::strsignal(WTERMSIG(status)))
@@ -477,12 +477,12 @@ std::vector<Finding> check_place(const std::string& path) {
 
 Trial try_plugin(std::string_view bytes, const std::string& path, const LibraryOptions& options,
                  uint32_t timeout_ms) {
-  const auto judge_and_load = [&](const Teller& teller) {
+  const auto judge_and_load = [&](const ReportWriter& report) {
     const std::vector<Finding> findings = check_plugin(bytes);
-    for (const Finding& each : findings) teller.say(each);
+    for (const Finding& each : findings) report.say(each);
     // Loading runs its constructors: only what looks like a plugin deserves that.
     if (std::ranges::none_of(findings, [](const Finding& each) { return each.severity == Severity::Error; }))
-      load_and_tell(path, options, teller);
+      load_and_tell(path, options, report);
   };
   return in_child(judge_and_load, bytes.size(), timeout_ms);
 }
@@ -490,8 +490,8 @@ Trial try_plugin(std::string_view bytes, const std::string& path, const LibraryO
 Trial try_to_load(const std::string& path, const LibraryOptions& options, uint32_t timeout_ms) {
   std::error_code unknown;
   const uintmax_t size = std::filesystem::file_size(path, unknown);
-  return in_child([&](const Teller& teller) { load_and_tell(path, options, teller); }, unknown ? 0 : size,
-                  timeout_ms);
+  return in_child([&](const ReportWriter& report) { load_and_tell(path, options, report); },
+                  unknown ? 0 : size, timeout_ms);
 }
 
 }  // namespace leat::plugin

@@ -2,9 +2,9 @@
 
 #include <fmt/core.h>
 
-#include "plugin/commons.h"
 #include "plugin/extensions/extensions.h"
 #include "plugin/load_time.h"
+#include "plugin/shared_resources.h"
 #include "plugin/text.h"
 
 namespace leat::plugin {
@@ -23,9 +23,8 @@ const void* find_extension(const leat_host* host, leat_str name) {
   const void* table = nullptr;
   for (const Extension& extension : kExtensions)
     if (extension.name == view(name)) table = extension.table;
-  const Commons* commons = host == nullptr ? nullptr : static_cast<const Host*>(host)->commons;
-  return commons == nullptr || commons->exchange_table == nullptr ? table
-                                                                  : commons->exchange_table(name, table);
+  const SharedResources* shared = host == nullptr ? nullptr : static_cast<const Host*>(host)->shared;
+  return shared == nullptr || shared->exchange_table == nullptr ? table : shared->exchange_table(name, table);
 }
 
 void add_failure(leat_error* error, leat_str key, leat_str message) {
@@ -44,6 +43,6 @@ Host::Host(std::string_view plugin, const LibraryOptions& options, PluginInstanc
                 add_failure},
       blame(fmt::format("plugin {}", plugin)),
       instance(owner),
-      commons(options.commons) {}
+      shared(options.shared) {}
 
 }  // namespace leat::plugin

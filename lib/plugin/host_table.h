@@ -12,13 +12,13 @@ namespace leat::plugin {
 
 class PluginInstance;
 class PluginLibrary;
-struct Commons;
+struct SharedResources;
 
 struct LibraryOptions {
   std::vector<std::string> directories;  // searched in order for a file named without a '/'
   std::string daemon_version;
   uint32_t worker_count = 1;
-  Commons* commons = nullptr;  // of all plugins; without it their extensions refuse
+  SharedResources* shared = nullptr;  // of all plugins; without it their extensions refuse
 };
 
 struct Host : leat_host {
@@ -26,7 +26,7 @@ struct Host : leat_host {
   std::string blame;                 // "plugin demo"
   PluginInstance* instance;          // null while the object itself is loaded
   PluginLibrary* loading = nullptr;  // while its load() runs
-  const Commons* commons;
+  const SharedResources* shared;
 };
 
 }  // namespace leat::plugin

@@ -21,8 +21,8 @@
 #include "base/log.h"
 #include "base/memory_file.h"
 #include "base/text.h"
-#include "plugin/commons.h"
 #include "plugin/load_time.h"
+#include "plugin/shared_resources.h"
 #include "plugin/text.h"
 
 namespace leat::plugin {
@@ -251,7 +251,7 @@ std::expected<std::unique_ptr<PluginLibrary>, LoadError> PluginLibrary::from_ent
 }
 
 PluginLibraries::PluginLibraries(std::span<const leat_plugin_entry* const> built_in)
-    : commons_(std::make_unique<Commons>()) {
+    : shared_(std::make_unique<SharedResources>()) {
   for (const leat_plugin_entry* entry : built_in) built_in_.push_back({entry, nullptr});
 }
 PluginLibraries::~PluginLibraries() = default;
@@ -277,9 +277,9 @@ std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load_o
     (*known)->path_ = std::move(path);
     return *known;
   }
-  LibraryOptions with_commons = options;
-  with_commons.commons = commons_.get();
-  auto library = PluginLibrary::load_bytes(std::move(path), bytes, with_commons);
+  LibraryOptions with_shared = options;
+  with_shared.shared = shared_.get();
+  auto library = PluginLibrary::load_bytes(std::move(path), bytes, with_shared);
   if (!library) return std::unexpected(std::move(library.error()));
   return loaded_.emplace_back(std::move(*library));
 }
@@ -310,7 +310,7 @@ std::vector<std::shared_ptr<PluginLibrary>> PluginLibraries::take_unused() {
   std::vector<std::shared_ptr<PluginLibrary>> taken(std::move_iterator(going.begin()),
                                                     std::move_iterator(going.end()));
   loaded_.erase(going.begin(), going.end());
-  commons_->idle_objects = static_cast<uint64_t>(std::ranges::count_if(loaded_, unused));
+  shared_->idle_objects = static_cast<uint64_t>(std::ranges::count_if(loaded_, unused));
   return taken;
 }
 
@@ -328,9 +328,9 @@ std::expected<std::shared_ptr<PluginLibrary>, LoadError> PluginLibraries::load_b
     known += (known.empty() ? "" : ", ") + std::string(view(each.entry->name));
     if (view(each.entry->name) != name) continue;
     if (each.library != nullptr) return each.library;
-    LibraryOptions with_commons = options;
-    with_commons.commons = commons_.get();
-    auto library = PluginLibrary::from_entry(*each.entry, with_commons);
+    LibraryOptions with_shared = options;
+    with_shared.shared = shared_.get();
+    auto library = PluginLibrary::from_entry(*each.entry, with_shared);
     if (!library) return std::unexpected(std::move(library.error()));
     return each.library = std::move(*library);
   }
@@ -441,10 +441,10 @@ std::expected<void, LoadError> PluginLibrary::run_load() {
 }
 
 const std::string& PluginLibrary::keep(std::string text) {
-  std::set<std::string>& kept = options_.commons != nullptr ? options_.commons->titles : kept_;
+  std::set<std::string>& kept = options_.shared != nullptr ? options_.shared->titles : kept_;
   const auto [at, fresh] = kept.insert(std::move(text));
-  if (fresh && options_.commons != nullptr && options_.commons->title_made != nullptr)
-    options_.commons->title_made(*at);
+  if (fresh && options_.shared != nullptr && options_.shared->title_made != nullptr)
+    options_.shared->title_made(*at);
   return *at;
 }
 

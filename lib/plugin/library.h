@@ -57,8 +57,8 @@ class PluginLibrary {
   [[nodiscard]] const LibraryOptions& options() const { return options_; }
   // Nothing of it may be looked at once its last instance has gone.
   [[nodiscard]] bool unloads() const { return (entry_.flags & LEAT_PLUGIN_UNLOADS) != 0; }
-  // A title: a copy in the Commons, and with them longer than the library; the same one for the same text. One
-  // thread at a time.
+  // A title: a copy in the SharedResources, and with them longer than the library; the same one for the same
+  // text. One thread at a time.
   const std::string& keep(std::string text);
 
  private:
@@ -107,15 +107,15 @@ class PluginLibraries {
   PluginLibraries& operator=(const PluginLibraries&) = delete;
 
   // A file as PluginLibrary::load has it, or "static:NAME" for the built-in plugin that calls itself so.
-  // `options.commons` is the libraries' own, whatever it was.
+  // `options.shared` is the libraries' own, whatever it was.
   std::expected<std::shared_ptr<PluginLibrary>, LoadError> load(std::string_view file,
                                                                 const LibraryOptions& options);
-  // Gives away the libraries that no instance has, if they say that they can be unmapped, to be let go of. How
-  // many others there are is Commons::idle_objects. One thread at a time, as load().
+  // Gives away the libraries that no instance has, if they say that they can be unmapped, to be let go of.
+  // How many others there are is SharedResources::idle_objects. One thread at a time, as load().
   std::vector<std::shared_ptr<PluginLibrary>> take_unused();
   // Makes a built-in plugin known. False: another one has its name.
   [[nodiscard]] bool add(const leat_plugin_entry& entry);
-  [[nodiscard]] Commons& commons() { return *commons_; }
+  [[nodiscard]] SharedResources& shared() { return *shared_; }
 
   // A file as it was loaded: what it was asked for as, where it was found, and its bytes, in a memory file
   // that stays open.
@@ -131,7 +131,7 @@ class PluginLibraries {
   [[nodiscard]] bool copies_differ() const;
 
  private:
-  std::unique_ptr<Commons> commons_;
+  std::unique_ptr<SharedResources> shared_;
   std::vector<std::shared_ptr<PluginLibrary>> loaded_;
   std::vector<Copy> given_;                                                  // to begin()
   std::vector<std::pair<std::string, std::weak_ptr<PluginLibrary>>> asked_;  // since then

@@ -4,10 +4,10 @@
 
 #include "base/check.h"
 #include "base/suggest.h"
-#include "plugin/commons.h"
 #include "plugin/handler.h"
 #include "plugin/load_time.h"
 #include "plugin/pooled_handler.h"
+#include "plugin/shared_resources.h"
 #include "plugin/text.h"
 
 namespace leat::plugin {
@@ -44,14 +44,14 @@ std::expected<const leat_handler*, LoadError> choose_handler(const PluginInstanc
 // Puts the pool before a handler.
 std::unique_ptr<pipeline::Handler> on_pool(std::unique_ptr<PluginHandler> handler) {
   const LibraryOptions& options = handler->instance().library().options();
-  ENSURE(options.commons != nullptr);
-  auto refused = options.commons->metrics.declare(
+  ENSURE(options.shared != nullptr);
+  auto refused = options.shared->metrics.declare(
       {.name = "leat_executor_refused_total",
        .help = "Requests answered 503 because too many were waiting for a thread of the pool already.",
        .labels = {{"route", handler->route().id}},
        .limited = false},
       options.worker_count);
-  return std::make_unique<PooledHandler>(std::move(handler), *options.commons,
+  return std::make_unique<PooledHandler>(std::move(handler), *options.shared,
                                          refused ? std::move(*refused) : nullptr);
 }
 

@@ -2,7 +2,7 @@
 //
 // running_now() reads what the host keeps for each callback anyway. For other threads a callback's title is
 // published: one store at its begin and one at its end, and no clock. Titles live in the
-// Commons, which last longer than any plugin and any thread that may read them.
+// SharedResources, which last longer than any plugin and any thread that may read them.
 #pragma once
 
 #include <optional>

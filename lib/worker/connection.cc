@@ -270,18 +270,18 @@ void Connection::on_timer() {
   table_.touch(*this);
 }
 
-Connection::Idler Connection::idler() const {
+Connection::HeldMemory Connection::held_memory() const {
   if (state_ == State::Closing) return {};
-  using Holds = Idler::Holds;
+  using Holds = HeldMemory::Holds;
   if (socket_.sending()) return {Holds::Answer, send_since_ms_, footprint()};
   const uint64_t owed_since_ms = protocol_->owed_since_ms();
   if (owed_since_ms == UINT64_MAX) return {};
   return {Holds::Request, owed_since_ms, footprint()};
 }
 
-void Connection::give_up(Idler::Holds what) {
-  if (what == Idler::Holds::Answer) begin_close(true);
-  if (what == Idler::Holds::Request) protocol_->give_up_input();
+void Connection::give_up(HeldMemory::Holds what) {
+  if (what == HeldMemory::Holds::Answer) begin_close(true);
+  if (what == HeldMemory::Holds::Request) protocol_->give_up_input();
   table_.touch(*this);
 }
 
@@ -449,10 +449,11 @@ void Connection::begin_close(bool reset) {
   socket_.close(reset);
 }
 
-Connections::Soon::Soon(Connections& owner)
-    : net::Timer([](net::Timer& timer) { static_cast<Soon&>(timer).table.give_turns(); }), table(owner) {}
+Connections::NextTurnTimer::NextTurnTimer(Connections& owner)
+    : net::Timer([](net::Timer& timer) { static_cast<NextTurnTimer&>(timer).table.give_turns(); }),
+      table(owner) {}
 
-Connections::Look::Look(Connections&) : net::Timer([](net::Timer&) {}) {}
+Connections::MemoryCheckTimer::MemoryCheckTimer(Connections&) : net::Timer([](net::Timer&) {}) {}
 
 Connections::Connections(net::Loop& loop, std::span<http::ProtocolFactory* const> protocols,
                          transport::OutputMemory memory, const http::Limits& limits,
@@ -656,7 +657,7 @@ void Connections::watch_memory() {
 }
 
 // Who holds memory.
-struct Relief {
+struct MemoryHolders {
   struct Sum {
     size_t connections = 0, bytes = 0;
     void add(size_t more) {
@@ -678,7 +679,7 @@ void Connections::relieve() {
   if (now < relieved_ms_ + kRelieveEveryMs && relieved_ms_ != 0) return;
   relieved_ms_ = now;
 
-  using Holds = Connection::Idler::Holds;
+  using Holds = Connection::HeldMemory::Holds;
   struct Candidate {
     uint64_t weight;
     Connection* connection;
@@ -686,7 +687,7 @@ void Connections::relieve() {
     size_t bytes;
   };
   std::vector<Candidate> candidates;
-  Relief relief;
+  MemoryHolders relief;
   const BlockPool& memory = memory_.blocks;
   sockets_.for_each([&](Connection& connection) {
     if (const size_t bytes = connection.protocol().waiting_input(); bytes > 0) {
@@ -698,14 +699,15 @@ void Connections::relieve() {
         return;
       }
     }
-    const Connection::Idler idler = connection.idler();
-    if (idler.holds == Holds::Nothing || now < idler.since_ms + kGraceMs) {
+    const Connection::HeldMemory held_memory = connection.held_memory();
+    if (held_memory.holds == Holds::Nothing || now < held_memory.since_ms + kGraceMs) {
       if (const size_t bytes = connection.protocol().footprint(); bytes != 0) relief.others.add(bytes);
       return;
     }
-    (idler.holds == Holds::Answer ? relief.answers : relief.requests).add(idler.bytes);
-    if (memory.is_short() && idler.bytes != 0)
-      candidates.push_back({(now - idler.since_ms) * idler.bytes, &connection, idler.holds, idler.bytes});
+    (held_memory.holds == Holds::Answer ? relief.answers : relief.requests).add(held_memory.bytes);
+    if (memory.is_short() && held_memory.bytes != 0)
+      candidates.push_back({(now - held_memory.since_ms) * held_memory.bytes, &connection, held_memory.holds,
+                            held_memory.bytes});
   });
   std::ranges::sort(candidates, std::greater(), &Candidate::weight);
   // What is taken back here comes back when its sends have ended.
@@ -720,7 +722,7 @@ void Connections::relieve() {
   tell_of_memory(relief);
 }
 
-void Connections::tell_of_memory(const Relief& relief) {
+void Connections::tell_of_memory(const MemoryHolders& relief) {
   const uint64_t now = loop_.now_ms();
   const BlockPool& memory = memory_.blocks;
   const size_t refused = memory.refusals() - refusals_told_;
@@ -729,7 +731,7 @@ void Connections::tell_of_memory(const Relief& relief) {
   refusals_told_ = memory.refusals();
   const size_t given_up = std::exchange(given_up_, 0);
   std::string holders;
-  const auto tell = [&holders](const Relief::Sum& sum, std::string_view what) {
+  const auto tell = [&holders](const MemoryHolders::Sum& sum, std::string_view what) {
     if (sum.bytes != 0)
       holders += fmt::format("{}{} connections {} hold {} KiB", holders.empty() ? "" : ", ", sum.connections,
                              what, sum.bytes / 1024);

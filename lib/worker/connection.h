@@ -44,7 +44,7 @@ namespace leat::worker {
 
 class Connections;
 class Undecided;
-struct Relief;
+struct MemoryHolders;
 
 // A listening socket, as its connections know it.
 struct Listener {
@@ -79,14 +79,14 @@ class Connection {
 
   // Memory that is held for a peer who lets us wait: an answer that is not read, or a request of which the
   // rest does not come.
-  struct Idler {
+  struct HeldMemory {
     enum class Holds : uint8_t { Nothing, Answer, Request } holds = Holds::Nothing;
     uint64_t since_ms = 0;  // without progress
     size_t bytes = 0;
   };
-  [[nodiscard]] Idler idler() const;
+  [[nodiscard]] HeldMemory held_memory() const;
   // Takes that memory back: the answer is cut, or the request refused.
-  void give_up(Idler::Holds what);
+  void give_up(HeldMemory::Holds what);
 
   // Counts against the limits.
   [[nodiscard]] bool counted() const { return counted_; }
@@ -239,7 +239,7 @@ class Connections {
   void wait_turn(Connection& connection);
   void watch_memory();
   void relieve();
-  void tell_of_memory(const Relief& relief);
+  void tell_of_memory(const MemoryHolders& relief);
   void free(uint32_t slot);
 
   net::Loop& loop_;
@@ -259,14 +259,14 @@ class Connections {
   IdleList idle_of_one_;
   uint64_t opened_ = 0;
   // Runs in the next turn, at once: for connections that had more to do than one turn allows.
-  struct Soon : net::Timer {
-    explicit Soon(Connections& owner);
+  struct NextTurnTimer : net::Timer {
+    explicit NextTurnTimer(Connections& owner);
     Connections& table;
   } soon_;
   std::vector<uint32_t> waiting_turn_;
   // While memory is filling: looks again, though nothing happens.
-  struct Look : net::Timer {
-    explicit Look(Connections& owner);
+  struct MemoryCheckTimer : net::Timer {
+    explicit MemoryCheckTimer(Connections& owner);
   } look_;
   std::optional<uint64_t> draining_until_ms_;
   bool filling_ = false;

@@ -84,8 +84,8 @@ Worker::LastLook::LastLook(Worker& worker)
       }),
       owner(worker) {}
 
-Worker::Tidy::Tidy(Worker& worker)
-    : net::Timer([](net::Timer& timer) { static_cast<Tidy&>(timer).owner.tidy(); }), owner(worker) {}
+Worker::TidyTimer::TidyTimer(Worker& worker)
+    : net::Timer([](net::Timer& timer) { static_cast<TidyTimer&>(timer).owner.tidy(); }), owner(worker) {}
 
 Worker::Worker(WorkerOptions options, std::vector<AcceptingSocket> listeners, http::Service& service,
                const std::vector<std::unique_ptr<Worker>>& fleet, Hooks hooks)

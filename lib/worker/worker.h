@@ -110,8 +110,8 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   };
 
   // Looks once a second, as long as there is anything to give back after a busy time.
-  struct Tidy : net::Timer {
-    explicit Tidy(Worker& owner);
+  struct TidyTimer : net::Timer {
+    explicit TidyTimer(Worker& owner);
     Worker& owner;
   };
 
@@ -150,7 +150,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::unique_ptr<DrainDeadline> drain_deadline_;
   LastLook last_look_;
-  Tidy tidy_;
+  TidyTimer tidy_;
   size_t returned_ = 0;    // of blocks_, when it was looked at last
   size_t given_back_ = 0;  // ... and when the allocator was asked last
   uint64_t given_back_ms_ = 0;

@@ -132,7 +132,7 @@ Expected<void> Control::open() {
 }
 
 void Control::on_serving(Generations::Workers workers) {
-  options_.proven();
+  options_.last_good();
   options_.serves();
   workers_ = workers;
   thread_ = std::jthread([this](const std::stop_token& stopping) { run(stopping); });
@@ -351,7 +351,7 @@ Control::Answer Control::reload(std::string_view why, const std::stop_token& sto
   std::string wrong = generations_.replace(std::move(*loaded), workers_, stopping, remarks);
   if (!wrong.empty()) return answer(false, std::move(wrong));
   options_.replaced(generations_.number());
-  options_.proven();
+  options_.last_good();
   generations_.tend(workers_);
   options_.tended();
   return answer(true, remarks + fmt::format("generation {} serves", generations_.number()));

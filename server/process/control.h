@@ -69,7 +69,7 @@ class Control final : public DaemonClient {
     // What a reload has loaded serves, as that generation.
     std::function<void(uint64_t)> replaced = [](uint64_t) {};
     // What was loaded last serves.
-    std::function<void()> proven = [] {};
+    std::function<void()> last_good = [] {};
     // Generations may have ended.
     std::function<void()> tended = [] {};
     // What is to be told of plugins beside what serves, as lines.

@@ -52,10 +52,10 @@ void fit_connections(worker::ConnectionOptions& options, uint32_t workers) {
   options.most = static_cast<uint32_t>(most);
 }
 
-class Fleet {
+class WorkerThreads {
  public:
-  Fleet(const DaemonOptions& options, std::span<http::Service* const> services,
-        std::vector<std::vector<worker::AcceptingSocket>> listeners)
+  WorkerThreads(const DaemonOptions& options, std::span<http::Service* const> services,
+                std::vector<std::vector<worker::AcceptingSocket>> listeners)
       : ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), hangs_(options.hangs) {
     const std::vector<int> cpus = usable_cpus();
     worker::ConnectionOptions connections = options.worker.connections;
@@ -152,7 +152,7 @@ constexpr uint64_t kPatienceMs = 3 * kTellMs;
 // What the main thread does while the workers serve.
 class Watch {
  public:
-  Watch(const DaemonOptions& options, Fleet& fleet, DaemonClient& client)
+  Watch(const DaemonOptions& options, WorkerThreads& fleet, DaemonClient& client)
       : options_(options), fleet_(fleet), client_(client), watchdog_ms_(watchdog_ms()) {}
 
   void on_signal(int signal) {
@@ -227,7 +227,7 @@ class Watch {
   }
 
   const DaemonOptions& options_;
-  Fleet& fleet_;
+  WorkerThreads& fleet_;
   DaemonClient& client_;
   const uint64_t watchdog_ms_;
   bool stopping_ = false;
@@ -279,7 +279,7 @@ int run_daemon(const DaemonOptions& options, ListeningSockets& sockets,
   for (const std::string& address : sockets.addresses()) log::info("listening on {}", address);
   const sigset_t set = daemon_signals();
   const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-  Fleet fleet(options, services, sockets.take());
+  WorkerThreads fleet(options, services, sockets.take());
   if (!fleet.start()) return 1;
   // At once: a request that comes now may be the one that ends the process.
   if (options.serving != nullptr) *options.serving = true;

@@ -158,7 +158,7 @@ class Supervisor {
     const auto [how, plugin] =
         crashed ? judge_end(status, signs_.words)
                 : Ending{fmt::format("could not start: status {}", WEXITSTATUS(status)), ""};
-    start_.proven = signs_.serving || !start_.proven;
+    start_.last_good = signs_.serving || !start_.last_good;
     start_.former_end = "the process that served before " + how;
     log::error("the process that serves {}", how);
     if (stopping_) return kExitFailure;

@@ -5,10 +5,10 @@
 // meanwhile and none is refused. The parent runs no plugin code, starts no thread, loads nothing.
 //
 //   signals    passed on to the child; TERM, QUIT and INT also close the parent's copies of the sockets
-//   USR2       another daemon is started, which takes the sockets over (upgrade.h); when it serves the child is told
-//              to drain
-//   files      after a crash the child begins with what served last (proven.h); where it cannot start, with
-//              what the files say, and so on by turns
+//   USR2       another daemon is started, which takes the sockets over (upgrade.h); when it serves the child
+//              is told to drain
+//   files      after a crash the child begins with what served last (last_good.h); where it cannot start,
+//              with what the files say, and so on by turns
 //   exit       with the child's code, when it came to its end; after a failed restart it is tried again
 //   any end    that the child did not come to itself, by a signal or by somebody's exit(0), is a crash
 //   death      of the parent kills the child (PR_SET_PDEATHSIG)
@@ -54,7 +54,7 @@ struct ServingStart {
   std::string former_end;                // how the one before it ended; empty for the first
   std::vector<std::string> quarantined;  // names of plugin instances not to load
   // Begin with what served last, if anything, and not with what the files say.
-  bool proven = false;
+  bool last_good = false;
 };
 
 // Upgrades, from both sides.

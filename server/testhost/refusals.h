@@ -25,7 +25,7 @@ uint64_t allow_allocations();
 // An address in the plugin's code: allocations from its object are the plugin's.
 void add_plugin_code(const void* address);
 
-// What Commons::exchange_table is to be.
+// What SharedResources::exchange_table is to be.
 const void* exchange_table(leat_str name, const void* table);
 
 }  // namespace leat::testing

@@ -11,7 +11,7 @@
 #include "base/memory_file.h"
 #include "config/diagnostics.h"
 #include "leat_version.h"
-#include "plugin/commons.h"
+#include "plugin/shared_resources.h"
 #include "server/commands/handler_routes.h"
 #include "server/testhost/behind.h"
 #include "server/testhost/refusals.h"
@@ -25,8 +25,8 @@ namespace fs = std::filesystem;
 // What is loaded stays loaded, so that a program with a host for each of its tests holds one copy.
 plugin::PluginLibraries& libraries() {
   static plugin::PluginLibraries all;
-  all.commons().exchange_table = exchange_table;
-  all.commons().scripted_upstreams = true;
+  all.shared().exchange_table = exchange_table;
+  all.shared().scripted_upstreams = true;
   return all;
 }
 
@@ -153,10 +153,10 @@ Loaded load(const PluginSource& source, const Setup& setup) {
   auto [config, diagnostics] = config::load(memory ? memory->path : setup.file);
   if (config && !whole && stands_alone) add_behind(*config, setup.behind);
   if (config) {
-    plugin::Commons& commons = libraries().commons();
-    commons.metrics.set_limit(config->settings.shared.metric_series);
-    commons.cache.configure(config->settings.shared.cache, 1 + commons.pool.limits().threads);
-    commons.cache.purge_prefix("");
+    plugin::SharedResources& shared = libraries().shared();
+    shared.metrics.set_limit(config->settings.shared.metric_series);
+    shared.cache.configure(config->settings.shared.cache, 1 + shared.pool.limits().threads);
+    shared.cache.purge_prefix("");
   }
   auto assembly =
       config ? server::assemble(*config, libraries(), std::move(folders), 1, diagnostics) : std::nullopt;
@@ -169,6 +169,6 @@ Loaded load(const PluginSource& source, const Setup& setup) {
   return {std::move(*config), std::move(*assembly)};
 }
 
-std::string metrics_text() { return libraries().commons().metrics.text(); }
+std::string metrics_text() { return libraries().shared().metrics.text(); }
 
 }  // namespace leat::testing

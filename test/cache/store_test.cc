@@ -200,7 +200,7 @@ TEST_CASE("store: the budget holds, whatever is put") {
 namespace {
 
 // What is asked for, in that order; sizes are of values, and the same for all that have the same key.
-struct Asked {
+struct Access {
   std::string key;
   size_t size = 1000;
 };
@@ -220,10 +220,10 @@ class Zipf {
   std::vector<double> sums_;
 };
 
-size_t hits_of(Store& store, const std::vector<Asked>& trace) {
+size_t hits_of(Store& store, const std::vector<Access>& trace) {
   const std::string bytes(1 << 16, 'v');
   size_t hits = 0;
-  for (const Asked& asked : trace) {
+  for (const Access& asked : trace) {
     if (store.find(0, asked.key, 0)) {
       ++hits;
     } else {
@@ -234,11 +234,11 @@ size_t hits_of(Store& store, const std::vector<Asked>& trace) {
 }
 
 // Least recently used, with room for so many bytes of values.
-size_t hits_of_lru(size_t room, const std::vector<Asked>& trace) {
-  std::list<const Asked*> order;
-  std::unordered_map<std::string, std::list<const Asked*>::iterator> places;
+size_t hits_of_lru(size_t room, const std::vector<Access>& trace) {
+  std::list<const Access*> order;
+  std::unordered_map<std::string, std::list<const Access*>::iterator> places;
   size_t hits = 0, bytes = 0;
-  for (const Asked& asked : trace) {
+  for (const Access& asked : trace) {
     if (const auto found = places.find(asked.key); found != places.end()) {
       ++hits;
       order.splice(order.begin(), order, found->second);
@@ -266,7 +266,7 @@ TEST_CASE("store: what is asked for often survives a scan, better than by age of
   // Over ten thousand keys, with a scan of ten times the room in their midst.
   const Zipf popular(10'000, 0.9);
   std::mt19937 random(7);
-  std::vector<Asked> trace;
+  std::vector<Access> trace;
   const auto ask = [&](int count) {
     for (int i = 0; i < count; ++i) trace.push_back({"key " + std::to_string(popular(random))});
   };
@@ -286,7 +286,7 @@ TEST_CASE("store: what is asked for often survives a scan, better than by age of
 TEST_CASE("store: where what is new is what is asked for, it is kept nearly as well as by age of use") {
   std::mt19937 random(7);
   std::exponential_distribution<double> distance(1.0 / 400);
-  std::vector<Asked> trace;
+  std::vector<Access> trace;
   for (int i = 0; i < 100'000; ++i) {
     const int back = random() % 4 == 0 ? 0 : static_cast<int>(distance(random));
     trace.push_back({"key " + std::to_string(i / 4 - back)});
@@ -301,7 +301,7 @@ TEST_CASE("store: entries of different sizes share the room, better than by age 
   // From a hundred bytes to a hundred times that, whatever the popularity.
   const Zipf popular(10'000, 0.9);
   std::mt19937 random(7);
-  std::vector<Asked> trace;
+  std::vector<Access> trace;
   for (int i = 0; i < 100'000; ++i) {
     const size_t key = popular(random);
     trace.push_back({"key " + std::to_string(key), size_t{100} << key * 7919 % 8});

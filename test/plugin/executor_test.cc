@@ -12,7 +12,7 @@ namespace {
 class Pooled : public Site {
  public:
   explicit Pooled(ThreadPool::Limits pool = {.threads = 2, .queue = 16}) : Site("blocking") {
-    commons().pool.set_limits(pool);
+    shared().pool.set_limits(pool);
     for (const char* name : {"open", "close", "counts"}) REQUIRE(route(name));  // on the worker
     executor = Executor::Pool;
   }
@@ -139,7 +139,7 @@ TEST_CASE("executor: a request that takes too long is answered, and its thread l
 
 TEST_CASE("executor: a client that reads too slowly does not keep its thread") {
   Pooled site;
-  site.commons().client_wait_ms = 100;
+  site.shared().client_wait_ms = 100;
   const int failed = site.count("failed_writes");
   http1::Session slow(site.environment(), "192.0.2.7", 0);
   slow.feed(request_for("/pieces?pieces=200&size=10000&length=true&cut=false"));
@@ -171,7 +171,7 @@ TEST_CASE("executor: a thread waits for a client that does not read, and goes on
   };
   REQUIRE(turn_until(site, stands));
   CHECK(slow.output().size() < site.limits.output_high_bytes + 128 * 1024);
-  CHECK(site.commons().pool.load().busy == 1);
+  CHECK(site.shared().pool.load().busy == 1);
   std::string out;
   CHECK(turn_until(site, [&] {
     out += take_output(slow, 50'000);
@@ -207,7 +207,7 @@ TEST_CASE("executor: a thread that waits for its client is free when that leaves
   REQUIRE(turn_until(site, [&] { return session.output().size() >= site.limits.output_high_bytes; }));
   session.disconnect();
   CHECK(turn_until(site, [&] { return site.count("failed_writes") == failed + 1; }));
-  CHECK(turn_until(site, [&] { return site.commons().pool.load().busy == 0; }));
+  CHECK(turn_until(site, [&] { return site.shared().pool.load().busy == 0; }));
   CHECK(site.get("/large?size=3").body == "lll");
 }
 
@@ -224,7 +224,7 @@ TEST_CASE("executor: when the queue is full clients are told to come again, and 
   ask("/wait");
   REQUIRE(turn_until(site, [&] { return site.count("begun") == begun + 1; }));
   for (int i = 0; i < 3; ++i) ask("/wait");
-  CHECK(site.commons().pool.load().queued == 3);
+  CHECK(site.shared().pool.load().queued == 3);
   const Answer refused = ask_at_once(site, "/wait");
   CHECK(refused.status == 503);
   CHECK(refused.head.contains("Retry-After: 1\r\n"));
@@ -232,9 +232,9 @@ TEST_CASE("executor: when the queue is full clients are told to come again, and 
   // Two of those that wait leave: they are not run, and there is room.
   std::next(waiting.begin(), 1)->disconnect();
   std::next(waiting.begin(), 2)->disconnect();
-  CHECK(site.commons().pool.load().queued == 1);
+  CHECK(site.shared().pool.load().queued == 1);
   http1::Session& late = ask("/large?size=4");
-  CHECK(site.commons().pool.load().queued == 2);
+  CHECK(site.shared().pool.load().queued == 2);
   // The one that runs leaves, and learns it.
   waiting.front().disconnect();
   CHECK(turn_until(site, [&] { return site.count("cancels_seen") == seen + 1; }));

@@ -17,10 +17,11 @@
 
 namespace leat::plugin::test {
 
-std::expected<std::unique_ptr<PluginLibrary>, LoadError> load(std::string_view name, Commons* commons) {
+std::expected<std::unique_ptr<PluginLibrary>, LoadError> load(std::string_view name,
+                                                              SharedResources* shared) {
   return PluginLibrary::load(
       name,
-      {.directories = {TEST_PLUGINS}, .daemon_version = "0.0-test", .worker_count = 1, .commons = commons});
+      {.directories = {TEST_PLUGINS}, .daemon_version = "0.0-test", .worker_count = 1, .shared = shared});
 }
 
 Value table(Value::Table entries) { return Value(std::move(entries), Place{.line = 100}); }
@@ -54,7 +55,7 @@ Site::Site(std::string_view plugin, const Value& options)
                    .writer = writer_} {
   worker_.set_exchanges(exchanges_);
   writer_.set_date(worker_.date());
-  auto library = load(plugin, &commons_);
+  auto library = load(plugin, &shared_);
   if (!library) FAIL(library.error().message);
   library_ = std::move(*library);
   auto instance = PluginInstance::create(*library_, "tested", options);

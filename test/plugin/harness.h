@@ -15,15 +15,15 @@
 #include "base/node_pool.h"
 #include "base/value.h"
 #include "http1/session.h"
-#include "plugin/commons.h"
 #include "plugin/host.h"
+#include "plugin/shared_resources.h"
 #include "server/testhost/virtual_worker.h"
 
 namespace leat::plugin::test {
 
 // The library `name` of this folder, or of the path given.
 std::expected<std::unique_ptr<PluginLibrary>, LoadError> load(std::string_view name,
-                                                              Commons* commons = nullptr);
+                                                              SharedResources* shared = nullptr);
 
 // A table of an instance's options: keys and values, as if written on line 1, 2, ... of a file.
 Value table(Value::Table entries);
@@ -70,7 +70,7 @@ class Site : public http::Service {
 
   http1::Environment& environment() { return environment_; }
   PluginInstance& instance() { return *instance_; }
-  Commons& commons() { return commons_; }
+  SharedResources& shared() { return shared_; }
   testing::VirtualWorker& worker() { return worker_; }
   // Runs what is due next. False when nothing waits.
   bool resume_all();
@@ -94,7 +94,7 @@ class Site : public http::Service {
     bool called;
   };
 
-  Commons commons_;
+  SharedResources shared_;
   std::unique_ptr<PluginLibrary> library_;
   std::unique_ptr<PluginInstance> instance_;
   std::map<std::string, std::unique_ptr<pipeline::Handler>, std::less<>> handlers_;

@@ -33,14 +33,14 @@ TEST_CASE("metrics: what handlers and their work on the pool count is shown with
   Site site("metrics");
   REQUIRE(site.route("count", {"n"}));
   REQUIRE(site.route("elsewhere", {"n"}));
-  site.commons().pool.set_limits({.threads = 2, .queue = 8});
+  site.shared().pool.set_limits({.threads = 2, .queue = 8});
   CHECK(site.get("/count/7").body == "counted");
   // As on a worker of the daemon.
   metrics::thread_lane = 0;
   CHECK(site.get("/count/1999").body == "counted");
   CHECK(site.get("/elsewhere/100").body == "counted");
   metrics::thread_lane = metrics::kNoLane;
-  CHECK(site.commons().metrics.text() ==
+  CHECK(site.shared().metrics.text() ==
         "# HELP more_total More.\n"
         "# TYPE more_total counter\n"
         "more_total{a=\"b\",plugin=\"tested\"} 0\n"
@@ -60,35 +60,35 @@ TEST_CASE("metrics: what handlers and their work on the pool count is shown with
 }
 
 TEST_CASE("metrics: a new instance goes on with the numbers, and they go with the last") {
-  Commons commons;
-  const auto library = load("metrics", &commons);
+  SharedResources shared;
+  const auto library = load("metrics", &shared);
   REQUIRE(library);
   auto old = instance_of(**library, options(""));
   REQUIRE(old->metrics().size() >= 4);
   for (const auto& metric : old->metrics())
     if (metric->description().name == "tested_total") metric->add(5);
   const std::string kept = "tested_total{kind=\"a\",plugin=\"shop\"}";
-  CHECK(number_of(commons.metrics.text(), kept) == "5");
+  CHECK(number_of(shared.metrics.text(), kept) == "5");
   // The next has another label, and other bounds.
   auto next = instance_of(**library, options("", "b", 20));
   const std::string fresh = "tested_total{kind=\"b\",plugin=\"shop\"}";
-  CHECK(number_of(commons.metrics.text(), kept) == "5");
-  CHECK(number_of(commons.metrics.text(), fresh) == "0");
-  CHECK(commons.metrics.text().contains("le=\"10\""));
-  CHECK(!commons.metrics.text().contains("le=\"20\""));
+  CHECK(number_of(shared.metrics.text(), kept) == "5");
+  CHECK(number_of(shared.metrics.text(), fresh) == "0");
+  CHECK(shared.metrics.text().contains("le=\"10\""));
+  CHECK(!shared.metrics.text().contains("le=\"20\""));
   old.reset();
-  CHECK(number_of(commons.metrics.text(), kept) == "nothing");
-  CHECK(commons.metrics.text().contains("le=\"20\""));
+  CHECK(number_of(shared.metrics.text(), kept) == "nothing");
+  CHECK(shared.metrics.text().contains("le=\"20\""));
   for (const auto& metric : next->metrics())
     if (metric->description().name == "tested_total") metric->add(7);
   const auto third = instance_of(**library, options("", "b", 20));
   next.reset();
-  CHECK(number_of(commons.metrics.text(), fresh) == "7");
+  CHECK(number_of(shared.metrics.text(), fresh) == "7");
 }
 
 TEST_CASE("metrics: a declaration that is refused is told at its key and leaves nothing") {
-  Commons commons;
-  const auto library = load("metrics", &commons);
+  SharedResources shared;
+  const auto library = load("metrics", &shared);
   REQUIRE(library);
   const auto refused = [&](const std::string& more, std::string_view why) {
     const auto instance = PluginInstance::create(**library, "shop", options(more));
@@ -99,7 +99,7 @@ TEST_CASE("metrics: a declaration that is refused is told at its key and leaves 
     CHECK(told.message.starts_with("plugin shop: "));
     CHECK(told.message.contains(why));
     CHECK(told.place.line == 7);
-    CHECK(commons.metrics.text().empty());
+    CHECK(shared.metrics.text().empty());
   };
   refused("type", "there is no metric type 3");
   refused("name", "`no-name` is not a name for a metric");
@@ -112,19 +112,19 @@ TEST_CASE("metrics: a declaration that is refused is told at its key and leaves 
           "`more_total{a=\"b\",plugin=\"shop\"}` (a gauge) cannot stand beside "
           "`more_total{a=\"b\",plugin=\"shop\"}` (a counter)");
   // Its five and one, and then what its class declares.
-  commons.metrics.set_limit(5);
+  shared.metrics.set_limit(5);
   refused("histogram", "metrics.series allows 5");
-  commons.metrics.set_limit(13);
+  shared.metrics.set_limit(13);
   CHECK(PluginInstance::create(**library, "shop", options("histogram")));
 }
 
 TEST_CASE("metrics: misuse is refused and logged, and changes nothing") {
   LogText log;
   Site site("metrics");
-  const std::string before = site.commons().metrics.text();
+  const std::string before = site.shared().metrics.text();
   CHECK(site.get("/misuse").body == "-2 -2 -1 -1 -1 -1 -1 -1 -1 ");
-  CHECK(site.commons().metrics.text() == before);
-  const auto library = load("metrics", &site.commons());
+  CHECK(site.shared().metrics.text() == before);
+  const auto library = load("metrics", &site.shared());
   REQUIRE(library);
   for (const char* broken : {"size", "no labels"})
     CHECK(PluginInstance::create(**library, "tested", options(broken)));

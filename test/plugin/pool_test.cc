@@ -24,7 +24,7 @@ bool counts_become(Site& site, std::string_view counts) {
 
 TEST_CASE("pool: work runs on another thread and its request goes on with the result") {
   Site site("pool");
-  site.commons().pool.set_limits({.threads = 2, .queue = 8});
+  site.shared().pool.set_limits({.threads = 2, .queue = 8});
   CHECK(site.get("/squares?n=12").body == "144 9");
   CHECK(site.get("/several").body == "all three");
   CHECK(site.get("/counts").body == "alive 0 works 1 delivered 1 without 0 cancels 0");
@@ -32,12 +32,12 @@ TEST_CASE("pool: work runs on another thread and its request goes on with the re
 
 TEST_CASE("pool: a full queue is said, so that the client gets a 503, and the rest is served") {
   Site site("pool");
-  site.commons().pool.set_limits({.threads = 1, .queue = 2});
+  site.shared().pool.set_limits({.threads = 1, .queue = 2});
   std::list<http1::Session> waiting;
   for (int i = 0; i < 3; ++i) {
     waiting.emplace_back(site.environment(), "192.0.2.7", 0).feed(request_for("/blocks"));
     // The first has left the queue.
-    CHECK(turn_until(site, [&] { return site.commons().pool.load().queued == static_cast<size_t>(i); }));
+    CHECK(turn_until(site, [&] { return site.shared().pool.load().queued == static_cast<size_t>(i); }));
   }
   CHECK(ask_at_once(site, "/squares?n=1").status == 503);
   CHECK(ask_at_once(site, "/gathers?count=4").status == 503);
@@ -53,7 +53,7 @@ TEST_CASE("pool: a full queue is said, so that the client gets a 503, and the re
 
 TEST_CASE("pool: work learns that its client has left, and what waits then is not run") {
   Site site("pool");
-  site.commons().pool.set_limits({.threads = 1, .queue = 8});
+  site.shared().pool.set_limits({.threads = 1, .queue = 8});
   http1::Session running(site.environment(), "192.0.2.7", 0);
   http1::Session queued(site.environment(), "192.0.2.7", 0);
   running.feed(request_for("/blocks"));
@@ -87,7 +87,7 @@ TEST_CASE("pool: work that throws fails its request, and says so in the log") {
 
 TEST_CASE("pool: a gather runs every index, with no more at once than was asked for") {
   Site site("pool");
-  site.commons().pool.set_limits({.threads = 4, .queue = 8});
+  site.shared().pool.set_limits({.threads = 4, .queue = 8});
   CHECK(site.get("/gathers?count=0").body == "0 failed 0 skipped 0 limit 0 sum 0");
   CHECK(site.get("/gathers?count=100&limit=1").body == "100 failed 0 skipped 0 limit 1 sum 328350");
   for (const std::string limit : {"2", "3", "0", "100"}) {
@@ -103,7 +103,7 @@ TEST_CASE("pool: a gather runs every index, with no more at once than was asked 
 
 TEST_CASE("pool: a gather collects failures, or ends with the first") {
   Site site("pool");
-  site.commons().pool.set_limits({.threads = 4, .queue = 8});
+  site.shared().pool.set_limits({.threads = 4, .queue = 8});
   CHECK(site.get("/gathers?count=10&limit=1&fail=4").body ==
         "10 failed 1 skipped 0 first 3: -77 limit 1 sum 285");
   CHECK(site.get("/gathers?count=10&limit=1&fail=4&fast=1").body ==
@@ -127,7 +127,7 @@ TEST_CASE("pool: misuse is refused") {
 TEST_CASE("pool: an instance that ends waits for its work, wherever that is") {
   for (int i = 0; i < 20; ++i) {
     Site site("pool");
-    site.commons().pool.set_limits({.threads = 2, .queue = 64});
+    site.shared().pool.set_limits({.threads = 2, .queue = 64});
     for (int k = 0; k < 8; ++k) {
       http1::Session session(site.environment(), "192.0.2.7", 0);
       session.feed(request_for(k % 2 == 0 ? "/blocks" : "/gathers?count=50&limit=4&us=100"));
@@ -174,7 +174,7 @@ TEST_CASE("pool: with clients that leave at any moment, everything comes back ex
   INFO("seed " << seed);
   std::mt19937 random(seed);
   Site site("pool");
-  site.commons().pool.set_limits({.threads = 3, .queue = 16});
+  site.shared().pool.set_limits({.threads = 3, .queue = 16});
   std::list<http1::Session> sessions;
   const std::string targets[] = {"/squares?n=2",
                                  "/squares?n=3&us=50",

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "cache/store.h"
-#include "plugin/commons.h"
 #include "plugin/extensions/extensions.h"
 #include "plugin/resumption.h"
+#include "plugin/shared_resources.h"
 
 namespace leat::plugin {
 
@@ -60,8 +60,8 @@ Caller caller_of(const leat_host* host, std::string_view function) {
     refuse(function, "the host does not belong to an instance", LEAT_E_ARGUMENT);
     return {};
   }
-  Commons* commons = instance->library().options().commons;
-  if (commons != nullptr) return {instance, &commons->cache};
+  SharedResources* shared = instance->library().options().shared;
+  if (shared != nullptr) return {instance, &shared->cache};
   refuse(function, "this host has no cache", LEAT_E_ARGUMENT);
   return {};
 }

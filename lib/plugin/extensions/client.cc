@@ -6,10 +6,10 @@
 #include "client/fetch.h"
 #include "client/upstream.h"
 #include "http/exchange.h"
-#include "plugin/commons.h"
 #include "plugin/extensions/extensions.h"
 #include "plugin/load_time.h"
 #include "plugin/resumption.h"
+#include "plugin/shared_resources.h"
 
 namespace leat::plugin {
 
@@ -96,11 +96,11 @@ class Refresh final : public ThreadPool::Job {
 
 void refresh_if_due(const std::shared_ptr<client::Upstream>& upstream, http::Exchange& exchange) {
   if (!upstream->refresh_due(exchange.worker().now_ns() / 1'000'000)) return;
-  Commons* commons = current_call.handler->instance().library().options().commons;
-  if (commons == nullptr) return;
+  SharedResources* shared = current_call.handler->instance().library().options().shared;
+  if (shared == nullptr) return;
   auto job = std::make_unique<Refresh>(upstream);
   // Where the pool is full the addresses stay as they are until the next time.
-  if (commons->pool.submit(*job)) (void)job.release();
+  if (shared->pool.submit(*job)) (void)job.release();
 }
 
 int32_t open(const leat_host* host, leat_str url, const leat_upstream_options* options, leat_str key,
@@ -123,8 +123,8 @@ int32_t open(const leat_host* host, leat_str url, const leat_upstream_options* o
     set(wanted.idle_timeout_ms, options->idle_timeout_ms);
     set(wanted.body_bytes, options->body_bytes);
   }
-  const Commons* commons = instance->library().options().commons;
-  const bool scripted = commons != nullptr && commons->scripted_upstreams;
+  const SharedResources* shared = instance->library().options().shared;
+  const bool scripted = shared != nullptr && shared->scripted_upstreams;
   auto opened =
       scripted ? client::Upstream::parse(view(url), wanted) : client::Upstream::open(view(url), wanted);
   if (!opened) {

@@ -9,9 +9,9 @@
 #include "base/metrics.h"
 #include "base/shared/plugin_text.hpp"
 #include "plugin/call.h"
-#include "plugin/commons.h"
 #include "plugin/extensions/extensions.h"
 #include "plugin/load_time.h"
+#include "plugin/shared_resources.h"
 
 namespace leat::plugin {
 namespace {
@@ -83,14 +83,14 @@ int32_t declare(const leat_host* host, const leat_metric_options* options, leat_
       options->struct_size < sizeof(leat_metric_options) || !is_whole(*options))
     return refuse(kDeclare, "an argument is NULL, or struct_size is not set", LEAT_E_ARGUMENT);
   const LibraryOptions& library = instance->library().options();
-  if (library.commons == nullptr) return refuse(kDeclare, "this host has no metrics", LEAT_E_STATE);
+  if (library.shared == nullptr) return refuse(kDeclare, "this host has no metrics", LEAT_E_STATE);
   const auto fail = [&](const std::string& why) {
     host->fail(error, key, to_str(why));
     return LEAT_E_ARGUMENT;
   };
   if (const std::string wrong = judge(*options); !wrong.empty()) return fail(wrong);
   const auto made =
-      library.commons->metrics.declare(description_of(*instance, *options), library.worker_count);
+      library.shared->metrics.declare(description_of(*instance, *options), library.worker_count);
   if (!made) return fail(made.error());
   if (const metrics::Metric* other = instance->add_metric(*made))
     return fail(metrics::contradiction(**made, *other));

@@ -1,7 +1,7 @@
 // leat.pool/1: work that blocks, on the pool's threads.
-#include "plugin/commons.h"
 #include "plugin/extensions/extensions.h"
 #include "plugin/resumption.h"
+#include "plugin/shared_resources.h"
 #include "plugin/work.h"
 
 namespace leat::plugin {
@@ -12,11 +12,11 @@ int32_t start(leat_request* request, const WorkOrder& order, std::string_view fu
   if (exchange == nullptr) return LEAT_E_THREAD;
   if (const int32_t open = check_open(*exchange, function); open != LEAT_OK) return open;
   const Callee& handler = *current_call.handler;
-  Commons* commons = handler.instance().library().options().commons;
-  if (commons == nullptr) return refuse(function, "this host has no pool", LEAT_E_STATE);
+  SharedResources* shared = handler.instance().library().options().shared;
+  if (shared == nullptr) return refuse(function, "this host has no pool", LEAT_E_STATE);
   const auto slot = begin_suspension(*exchange);
   if (!slot) return slot.error();
-  const int32_t started = Work::start(commons->pool, *exchange, handler, **slot, order);
+  const int32_t started = Work::start(shared->pool, *exchange, handler, **slot, order);
   if (started != LEAT_OK) drop_suspension(*exchange, **slot);
   return started;
 }

@@ -1,9 +1,9 @@
 // leat.response_cache/1: what plugins say about the responses that are stored for their routes.
 #include "cache/cached_handler.h"
 #include "plugin/call.h"
-#include "plugin/commons.h"
-#include "plugin/errand.h"
+#include "plugin/detached_call.h"
 #include "plugin/extensions/extensions.h"
+#include "plugin/shared_resources.h"
 
 namespace leat::plugin {
 
@@ -42,12 +42,12 @@ int32_t purge(const leat_host* host, uint32_t by, leat_str name, int32_t hard) {
   constexpr std::string_view kFunction = "leat.response_cache/1 purge";
   static_assert(static_cast<uint32_t>(cache::PurgeBy::All) == LEAT_PURGE_ALL);
   PluginInstance* instance = host == nullptr ? nullptr : static_cast<const Host*>(host)->instance;
-  Commons* commons = instance == nullptr ? nullptr : instance->library().options().commons;
-  if (commons == nullptr) return refuse(kFunction, "this host has no cache", LEAT_E_ARGUMENT);
+  SharedResources* shared = instance == nullptr ? nullptr : instance->library().options().shared;
+  if (shared == nullptr) return refuse(kFunction, "this host has no cache", LEAT_E_ARGUMENT);
   if (!is_text(name) || by > LEAT_PURGE_ALL)
     return refuse(kFunction, "the name is NULL, or its kind is unknown", LEAT_E_ARGUMENT);
   const std::string_view wrong =
-      commons->responses.purge(static_cast<cache::PurgeBy>(by), view(name), hard != 0, call_time_ms());
+      shared->responses.purge(static_cast<cache::PurgeBy>(by), view(name), hard != 0, call_time_ms());
   return wrong.empty() ? LEAT_OK : refuse(kFunction, wrong, LEAT_E_ARGUMENT);
 }
 

@@ -1,4 +1,4 @@
-#include "cache/asked.h"
+#include "cache/cache_query.h"
 
 #include <fmt/core.h>
 
@@ -7,7 +7,8 @@
 
 namespace leat::cache {
 
-Asked::Asked(http::Exchange& exchange, bool obeyed) : now_ms(exchange.worker().now_ns() / 1'000'000) {
+CacheQuery::CacheQuery(http::Exchange& exchange, bool obeyed)
+    : now_ms(exchange.worker().now_ns() / 1'000'000) {
   const http::Head& head = exchange.request.head();
   body = head.framing != http::Framing::None;
   bool has_control = false, pragma = false;

@@ -1,4 +1,4 @@
-// Commons: what all plugins of a daemon share, through all reloads.
+// SharedResources: what all plugins of a daemon share, through all reloads.
 //
 // It belongs to the PluginLibraries and outlives every instance.
 #pragma once
@@ -18,7 +18,7 @@
 
 namespace leat::plugin {
 
-struct Commons {
+struct SharedResources {
   metrics::Registry metrics;    // leat.metrics/1
   pipeline::KeptStates states;  // of middleware
   ThreadPool pool;              // leat.pool/1, and routes with executor = "pool"

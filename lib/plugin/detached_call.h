@@ -1,4 +1,4 @@
-// Errand: one request while a thread of the pool answers it.
+// DetachedCall: one request while a thread of the pool answers it.
 //
 // The worker's exchange is the worker's alone, and may end at any moment. So the handler gets one that stands
 // alone: a copy of the request with memory of its own, and this as its stream. An answer that comes whole is
@@ -32,26 +32,27 @@
 #include "http/stream.h"
 #include "http/worker_context.h"
 #include "pipeline/site.h"
-#include "plugin/commons.h"
 #include "plugin/handler.h"
+#include "plugin/shared_resources.h"
 
 namespace leat::plugin {
 
-class Errand final : public http::Stream {
+class DetachedCall final : public http::Stream {
  public:
   // --- On the worker.
 
   // For a request whose handler is to be called now. Null: memory is out.
-  static std::unique_ptr<Errand> make(http::Exchange& original, PluginHandler& handler, Commons& commons);
-  ~Errand() override;
-  Errand(const Errand&) = delete;
-  Errand& operator=(const Errand&) = delete;
+  static std::unique_ptr<DetachedCall> make(http::Exchange& original, PluginHandler& handler,
+                                            SharedResources& shared);
+  ~DetachedCall() override;
+  DetachedCall(const DetachedCall&) = delete;
+  DetachedCall& operator=(const DetachedCall&) = delete;
   // What has come of an answer in pieces goes out, as far as the client takes it.
   void flow(http::Exchange& original);
   // It takes more again.
   void writable(http::Exchange& original);
   // It is back: the answer goes out, or the rest of it. `original` waits for it no longer.
-  static void finish(std::unique_ptr<Errand> errand, http::Exchange& original);
+  static void finish(std::unique_ptr<DetachedCall> detached_call, http::Exchange& original);
   // The request has ended before: nobody waits for what comes.
   void leave();
   // What is given back when the handler is through (pipeline::LimitedHandler), also where its client has
@@ -105,7 +106,7 @@ class Errand final : public http::Stream {
   };
   enum class Answer : uint8_t { None, Whole, Pieces, NoMemory };
 
-  Errand(http::Exchange& original, PluginHandler& handler, Commons& commons);
+  DetachedCall(http::Exchange& original, PluginHandler& handler, SharedResources& shared);
   bool take(http::Exchange& original);
   void call_handler() noexcept;
   void begin(const http::Exchange& exchange, Answer kind);
@@ -116,7 +117,7 @@ class Errand final : public http::Stream {
   void end_pieces(http::Exchange& original);
 
   PluginHandler& handler_;
-  Commons& commons_;
+  SharedResources& shared_;
   http::WorkerContext& worker_;
   const http::Ticket ticket_;                 // of the request
   const bool takes_wishes_;                   // the response may be stored

@@ -1,4 +1,4 @@
-// Asked: what a request says to a cache, and the head of one that asks for the same on nobody's behalf.
+// CacheQuery: what a request says to a cache, and the head of one that asks for the same on nobody's behalf.
 //
 // Private to lib/cache. Its views are of the request's head, and as good as that.
 #pragma once
@@ -13,7 +13,7 @@
 namespace leat::cache {
 
 // What a request's head says to a cache, read in one go.
-struct Asked {
+struct CacheQuery {
   bool body = false;
   bool authorized = false;
   bool cookies = false;
@@ -22,9 +22,9 @@ struct Asked {
   RequestControl control;
   uint64_t now_ms = 0;  // CLOCK_MONOTONIC, of its turn
 
-  Asked() = default;
+  CacheQuery() = default;
   // `obeyed`: Cache-Control counts.
-  Asked(http::Exchange& exchange, bool obeyed);
+  CacheQuery(http::Exchange& exchange, bool obeyed);
 
   // Whether a stored response that is that old, and fresh for so long (less than nothing: stale), is one that
   // the client takes.

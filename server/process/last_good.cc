@@ -1,4 +1,4 @@
-#include "server/process/proven.h"
+#include "server/process/last_good.h"
 
 #include <fmt/core.h>
 #include <sys/socket.h>
@@ -35,7 +35,7 @@ struct Message {
 
 }  // namespace
 
-Expected<void> Proven::open() {
+Expected<void> LastGood::open() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
     return system_error("socketpair");
@@ -44,7 +44,7 @@ Expected<void> Proven::open() {
   return {};
 }
 
-Expected<void> Proven::send(std::span<const int> descriptors) const {
+Expected<void> LastGood::send(std::span<const int> descriptors) const {
   Message message(descriptors.size());
   cmsghdr* rights = CMSG_FIRSTHDR(&message.head);
   rights->cmsg_level = SOL_SOCKET;
@@ -55,7 +55,7 @@ Expected<void> Proven::send(std::span<const int> descriptors) const {
   return {};
 }
 
-std::vector<Fd> Proven::receive() const {
+std::vector<Fd> LastGood::receive() const {
   Message message(kMostDescriptors);
   std::vector<Fd> descriptors;
   if (::recvmsg(out_.get(), &message.head, MSG_CMSG_CLOEXEC) <= 0) return descriptors;
@@ -71,8 +71,8 @@ std::vector<Fd> Proven::receive() const {
   return descriptors;
 }
 
-Expected<void> Proven::keep(const std::string& file, const config::Files& files,
-                            std::span<const plugin::PluginLibraries::Copy> plugins) {
+Expected<void> LastGood::keep(const std::string& file, const config::Files& files,
+                              std::span<const plugin::PluginLibraries::Copy> plugins) {
   if (!in_) return {};
   if (plugins.size() + 1 > kMostDescriptors)
     return std::unexpected(Error{"there are more plugins than a message takes"});
@@ -93,7 +93,7 @@ Expected<void> Proven::keep(const std::string& file, const config::Files& files,
   return {};
 }
 
-std::optional<Proven::Kept> Proven::take() {
+std::optional<LastGood::Kept> LastGood::take() {
   std::vector<Fd> newest;
   if (!out_) return std::nullopt;
   for (std::vector<Fd> next; !(next = receive()).empty();) newest = std::move(next);

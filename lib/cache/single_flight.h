@@ -1,4 +1,5 @@
-// Flights: one run of the handler for all who miss the same response at the same time, on whatever worker.
+// SingleFlight: one run of the handler for all who miss the same response at the same time, on whatever
+// worker.
 //
 // The first to join() a key leads: its handler runs. Those who come meanwhile wait, suspended, and are woken
 // when the flight is over:
@@ -33,7 +34,7 @@ enum class Outcome : uint8_t {
   Failed
 };
 
-class Flights {
+class SingleFlight {
  private:
   struct Flight;
 
@@ -44,7 +45,7 @@ class Flights {
     [[nodiscard]] bool taken() const { return flight_ != nullptr; }
 
    private:
-    friend class Flights;
+    friend class SingleFlight;
     std::shared_ptr<Flight> flight_;
     http::Ticket ticket_;
     Seat* newer_ = nullptr;  // of those that wait
@@ -60,7 +61,7 @@ class Flights {
   };
 
   // `wake` is called for those that wait, on their worker.
-  explicit Flights(http::WorkerContext::Resume wake);
+  explicit SingleFlight(http::WorkerContext::Resume wake);
 
   // True: this request leads. False: it waits, and is woken.
   [[nodiscard]] bool join(std::string_view key, const http::Ticket& ticket, Seat& seat);

@@ -1,4 +1,4 @@
-// Proven: what was loaded last and then served, so that a process that follows a crash begins with that and
+// LastGood: what was loaded last and then served, so that a process that follows a crash begins with that and
 // not with what the files say by then, which nobody has tried.
 //
 // The serving process puts it into a queue of the kernel's, as memory files: what the configuration's files
@@ -20,7 +20,7 @@
 
 namespace leat::server {
 
-class Proven {
+class LastGood {
  public:
   struct Kept {
     std::string file;  // of the configuration, as it was named

@@ -1,4 +1,4 @@
-#include "plugin/errand.h"
+#include "plugin/detached_call.h"
 
 #include <algorithm>
 #include <chrono>
@@ -40,11 +40,11 @@ bool add_copy(http::Exchange& exchange, std::string_view name, std::string_view 
 
 }  // namespace
 
-uint64_t Errand::Context::now_ns() const { return monotonic_ns(); }
+uint64_t DetachedCall::Context::now_ns() const { return monotonic_ns(); }
 
-Errand::Errand(http::Exchange& original, PluginHandler& handler, Commons& commons)
+DetachedCall::DetachedCall(http::Exchange& original, PluginHandler& handler, SharedResources& shared)
     : handler_(handler),
-      commons_(commons),
+      shared_(shared),
       worker_(original.worker()),
       ticket_(original.ticket()),
       takes_wishes_(cache::takes_wishes(original)),
@@ -52,18 +52,19 @@ Errand::Errand(http::Exchange& original, PluginHandler& handler, Commons& common
       context_(original.worker().blocks()),
       exchange_(context_, *this) {}
 
-Errand::~Errand() { worker_.blocks().refund(sizeof(Errand)); }
+DetachedCall::~DetachedCall() { worker_.blocks().refund(sizeof(DetachedCall)); }
 
-std::unique_ptr<Errand> Errand::make(http::Exchange& original, PluginHandler& handler, Commons& commons) {
+std::unique_ptr<DetachedCall> DetachedCall::make(http::Exchange& original, PluginHandler& handler,
+                                                 SharedResources& shared) {
   BlockPool& memory = original.worker().blocks();
-  if (!memory.charge(sizeof(Errand))) return nullptr;
-  std::unique_ptr<Errand> errand(new (std::nothrow) Errand(original, handler, commons));
-  if (errand == nullptr) memory.refund(sizeof(Errand));
-  if (errand == nullptr || !errand->take(original)) return nullptr;
-  return errand;
+  if (!memory.charge(sizeof(DetachedCall))) return nullptr;
+  std::unique_ptr<DetachedCall> detached_call(new (std::nothrow) DetachedCall(original, handler, shared));
+  if (detached_call == nullptr) memory.refund(sizeof(DetachedCall));
+  if (detached_call == nullptr || !detached_call->take(original)) return nullptr;
+  return detached_call;
 }
 
-bool Errand::take(http::Exchange& original) {
+bool DetachedCall::take(http::Exchange& original) {
   if (!exchange_.take_request(original) || !copy_notes(original, exchange_)) return false;
   Arena& arena = exchange_.arena();
   for (const auto& [name, value, origin] : original.response.fields())
@@ -75,10 +76,10 @@ bool Errand::take(http::Exchange& original) {
 
 // --- The thread of the pool
 
-void Errand::run() noexcept {
+void DetachedCall::run() noexcept {
   // The numbers of the pool's threads come after those of the workers.
   context_.set_index(handler_.instance().library().options().worker_count + ThreadPool::current_thread());
-  Errand* const outer = std::exchange(current_errand, this);
+  DetachedCall* const outer = std::exchange(current_errand, this);
   call_handler();
   try {
     handler_.on_done(exchange_);
@@ -87,34 +88,34 @@ void Errand::run() noexcept {
   current_errand = outer;
 }
 
-void Errand::call_handler() noexcept {
+void DetachedCall::call_handler() noexcept {
   try {
     pipeline::apply_verdict(exchange_, handler_, handler_.handle(exchange_));
   } catch (...) {  // likewise
   }
 }
 
-void Errand::begin(const http::Exchange& exchange, Answer kind) {
+void DetachedCall::begin(const http::Exchange& exchange, Answer kind) {
   ENSURE(&exchange == &exchange_ && answer_ == Answer::None);
   // Here and not with the worker's answer, which nobody may wait for any more: what is done is done.
   if (listener_ != nullptr && exchange.response.status < 400) listener_->on_change(exchange_);
   answer_ = kind;
 }
 
-void Errand::answer(http::Exchange& exchange, http::AnswerFraming, std::string_view body,
-                    const http::Release* pinned) {
+void DetachedCall::answer(http::Exchange& exchange, http::AnswerFraming, std::string_view body,
+                          const http::Release* pinned) {
   begin(exchange, Answer::Whole);
   if (!body_.append(context_.blocks(), body, SIZE_MAX)) answer_ = Answer::NoMemory;
   if (pinned != nullptr && pinned->run != nullptr) pinned->run(pinned->context);
 }
 
 // The worker is told at once, so that the client has the head before the first piece.
-void Errand::head(http::Exchange& exchange, http::AnswerFraming) {
+void DetachedCall::head(http::Exchange& exchange, http::AnswerFraming) {
   begin(exchange, Answer::Pieces);
   data(exchange, {});
 }
 
-bool Errand::data(http::Exchange& exchange, std::string_view bytes) {
+bool DetachedCall::data(http::Exchange& exchange, std::string_view bytes) {
   std::unique_lock lock(mutex_);
   if (!ahead_.reserve(context_.blocks(), kAhead)) {
     answer_ = Answer::NoMemory;  // it is the first piece: nothing has gone out
@@ -133,8 +134,8 @@ bool Errand::data(http::Exchange& exchange, std::string_view bytes) {
 }
 
 // False: nobody reads it.
-bool Errand::wait_for_room(std::unique_lock<std::mutex>& lock) {
-  const std::chrono::milliseconds most(commons_.client_wait_ms);
+bool DetachedCall::wait_for_room(std::unique_lock<std::mutex>& lock) {
+  const std::chrono::milliseconds most(shared_.client_wait_ms);
   const auto since = std::chrono::steady_clock::now();
   const auto before = waited_;
   while (!left_ && waited_ < most && ahead_.size() == kAhead) {
@@ -145,26 +146,31 @@ bool Errand::wait_for_room(std::unique_lock<std::mutex>& lock) {
   return !left_ && waited_ < most;
 }
 
-void Errand::end(http::Exchange&) { complete_ = true; }
+void DetachedCall::end(http::Exchange&) { complete_ = true; }
 
-void Errand::cut(http::Exchange& exchange, const http::Refusal& why) { http::StreamSide(exchange).cut(why); }
+void DetachedCall::cut(http::Exchange& exchange, const http::Refusal& why) {
+  http::StreamSide(exchange).cut(why);
+}
 
 // Under the mutex. Where it fails the request has ended, which leave() tells, or the next one may succeed.
-void Errand::post() {
+void DetachedCall::post() {
   if (posted_ || (told_ && ahead_.size() == 0)) return;
   posted_ = worker_.resume_from_any_thread(
-      ticket_, [](http::Exchange& original, void* errand) { static_cast<Errand*>(errand)->flow(original); },
+      ticket_,
+      [](http::Exchange& original, void* detached_call) {
+        static_cast<DetachedCall*>(detached_call)->flow(original);
+      },
       this);
   told_ = told_ || posted_;  // once told it stays so, whatever becomes of a later one
 }
 
-bool Errand::wish(const cache::Wishes& wishes) {
+bool DetachedCall::wish(const cache::Wishes& wishes) {
   if (!takes_wishes_ || answer_ != Answer::None) return false;
   wishes_ = wishes;
   return true;
 }
 
-bool Errand::add_tag(std::string_view tag) {
+bool DetachedCall::add_tag(std::string_view tag) {
   if (!takes_wishes_ || answer_ != Answer::None) return false;
   try {
     tags_.emplace_back(tag);
@@ -176,7 +182,7 @@ bool Errand::add_tag(std::string_view tag) {
 
 // --- The worker
 
-void Errand::flow(http::Exchange& original) {
+void DetachedCall::flow(http::Exchange& original) {
   original.suspend();
   const std::lock_guard lock(mutex_);
   give_pieces(original);
@@ -184,13 +190,13 @@ void Errand::flow(http::Exchange& original) {
   if (!blocked_) room_.notify_one();
 }
 
-void Errand::writable(http::Exchange& original) {
+void DetachedCall::writable(http::Exchange& original) {
   blocked_ = false;
   flow(original);
 }
 
 // What the plugin has said and the head of its answer. False: it was answered otherwise.
-bool Errand::give_head(http::Exchange& original) {
+bool DetachedCall::give_head(http::Exchange& original) {
   if (wishes_) (void)cache::wish(original, *wishes_);
   for (const std::string& tag : tags_) (void)cache::add_tag(original, tag);
   Arena& arena = original.arena();
@@ -208,7 +214,7 @@ bool Errand::give_head(http::Exchange& original) {
 }
 
 // Under the mutex.
-void Errand::give_pieces(http::Exchange& original) {
+void DetachedCall::give_pieces(http::Exchange& original) {
   if (blocked_) return;
   if (!begun_) {
     begun_ = true;
@@ -219,7 +225,7 @@ void Errand::give_pieces(http::Exchange& original) {
   ahead_.reset(kAhead);
 }
 
-void Errand::end_pieces(http::Exchange& original) {
+void DetachedCall::end_pieces(http::Exchange& original) {
   {
     const std::lock_guard lock(mutex_);
     blocked_ = false;  // there is no more to come than this
@@ -232,10 +238,10 @@ void Errand::end_pieces(http::Exchange& original) {
   original.end();
 }
 
-void Errand::finish(std::unique_ptr<Errand> errand, http::Exchange& original) {
-  switch (errand->answer_) {
+void DetachedCall::finish(std::unique_ptr<DetachedCall> detached_call, http::Exchange& original) {
+  switch (detached_call->answer_) {
     case Answer::None:
-      if (errand->exchange_.finished()) return original.abort();  // as its handler wished
+      if (detached_call->exchange_.finished()) return original.abort();  // as its handler wished
       original.send_problem(500, "The server failed to answer this request.");
       break;
     case Answer::NoMemory:
@@ -243,19 +249,19 @@ void Errand::finish(std::unique_ptr<Errand> errand, http::Exchange& original) {
       break;
     case Answer::Whole:
       // Copied, for what a client is slow to read is to count against limits.memory.
-      if (errand->give_head(original)) original.send(errand->body_.view());
+      if (detached_call->give_head(original)) original.send(detached_call->body_.view());
       break;
     case Answer::Pieces:
-      errand->end_pieces(original);
+      detached_call->end_pieces(original);
       break;
   }
 }
 
-void Errand::let_go() {
+void DetachedCall::let_go() {
   if (auto* limiter = std::exchange(limiter_, nullptr)) limiter->let_go();
 }
 
-void Errand::leave() {
+void DetachedCall::leave() {
   const std::lock_guard lock(mutex_);
   left_ = true;
   room_.notify_one();

@@ -1,9 +1,9 @@
-#include "cache/flights.h"
+#include "cache/single_flight.h"
 
 namespace leat::cache {
 
 // Under its shard's mutex.
-struct Flights::Flight {
+struct SingleFlight::Flight {
   Shard* shard;
   std::string key;
   http::Ticket leader;
@@ -19,11 +19,11 @@ struct Flights::Flight {
   }
 };
 
-Flights::Flights(http::WorkerContext::Resume wake) : wake_(wake), secret_(random_sip_key()) {
+SingleFlight::SingleFlight(http::WorkerContext::Resume wake) : wake_(wake), secret_(random_sip_key()) {
   for (auto& shard : shards_) shard = std::make_unique<Shard>(secret_);
 }
 
-void Flights::enqueue(Flight& flight, Seat& seat) {
+void SingleFlight::enqueue(Flight& flight, Seat& seat) {
   seat.waits_ = true;
   seat.older_ = flight.newest;
   seat.newer_ = nullptr;
@@ -31,14 +31,14 @@ void Flights::enqueue(Flight& flight, Seat& seat) {
   flight.newest = &seat;
 }
 
-void Flights::dequeue(Flight& flight, Seat& seat) {
+void SingleFlight::dequeue(Flight& flight, Seat& seat) {
   if (!seat.waits_) return;
   seat.waits_ = false;
   (seat.newer_ != nullptr ? seat.newer_->older_ : flight.newest) = seat.older_;
   (seat.older_ != nullptr ? seat.older_->newer_ : flight.oldest) = seat.newer_;
 }
 
-bool Flights::join(std::string_view key, const http::Ticket& ticket, Seat& seat) {
+bool SingleFlight::join(std::string_view key, const http::Ticket& ticket, Seat& seat) {
   Shard& shard = *shards_[sip_hash(key, secret_) % kShards];
   const std::lock_guard lock(shard.mutex);
   seat.ticket_ = ticket;
@@ -52,13 +52,13 @@ bool Flights::join(std::string_view key, const http::Ticket& ticket, Seat& seat)
   return true;
 }
 
-Flights::State Flights::state(const Seat& seat) const {
+SingleFlight::State SingleFlight::state(const Seat& seat) const {
   const Flight& flight = *seat.flight_;
   const std::lock_guard lock(flight.shard->mutex);
   return {flight.over, flight.is_led_by(seat.ticket_), flight.outcome};
 }
 
-bool Flights::take_over(Seat& seat) {
+bool SingleFlight::take_over(Seat& seat) {
   Flight& flight = *seat.flight_;
   const std::lock_guard lock(flight.shard->mutex);
   dequeue(flight, seat);
@@ -69,7 +69,7 @@ bool Flights::take_over(Seat& seat) {
 }
 
 // Under the mutex.
-void Flights::end(Flight& flight, Outcome outcome, http::WorkerContext& worker) const {
+void SingleFlight::end(Flight& flight, Outcome outcome, http::WorkerContext& worker) const {
   flight.over = true;
   flight.outcome = outcome;
   while (Seat* seat = flight.oldest) {
@@ -80,7 +80,7 @@ void Flights::end(Flight& flight, Outcome outcome, http::WorkerContext& worker) 
   flight.shard->flights.erase(flight.key);
 }
 
-void Flights::finish(Seat& seat, Outcome outcome, http::WorkerContext& worker) {
+void SingleFlight::finish(Seat& seat, Outcome outcome, http::WorkerContext& worker) {
   Flight& flight = *seat.flight_;
   const std::lock_guard lock(flight.shard->mutex);
   if (flight.over) return;
@@ -97,7 +97,7 @@ void Flights::finish(Seat& seat, Outcome outcome, http::WorkerContext& worker) {
   end(flight, outcome, worker);
 }
 
-void Flights::leave(Seat& seat, http::WorkerContext& worker) {
+void SingleFlight::leave(Seat& seat, http::WorkerContext& worker) {
   if (!seat.taken()) return;
   finish(seat, Outcome::Gone, worker);
   {

@@ -1,4 +1,4 @@
-#include "cache/flights.h"
+#include "cache/single_flight.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <random>
@@ -42,9 +42,9 @@ using Slots = std::vector<uint32_t>;
 }  // namespace
 
 TEST_CASE("flights: the first leads, the others are woken when its answer is stored") {
-  Flights flights(on_wake);
+  SingleFlight flights(on_wake);
   Worker worker;
-  Flights::Seat seats[4];
+  SingleFlight::Seat seats[4];
   CHECK(flights.join("k", ticket(0), seats[0]));
   CHECK_FALSE(flights.join("k", ticket(1), seats[1]));
   CHECK_FALSE(flights.join("k", ticket(2), seats[2]));
@@ -59,9 +59,9 @@ TEST_CASE("flights: the first leads, the others are woken when its answer is sto
 }
 
 TEST_CASE("flights: a leader that leaves is followed by the next who is still there") {
-  Flights flights(on_wake);
+  SingleFlight flights(on_wake);
   Worker worker;
-  Flights::Seat seats[4];
+  SingleFlight::Seat seats[4];
   for (uint32_t i = 0; i < 4; ++i) (void)flights.join("k", ticket(i), seats[i]);
   worker.gone = {1};
   flights.leave(seats[0], worker);
@@ -78,9 +78,9 @@ TEST_CASE("flights: a leader that leaves is followed by the next who is still th
 }
 
 TEST_CASE("flights: one retry leads after a failure, then all are told") {
-  Flights flights(on_wake);
+  SingleFlight flights(on_wake);
   Worker worker;
-  Flights::Seat seats[4];
+  SingleFlight::Seat seats[4];
   for (uint32_t i = 0; i < 4; ++i) (void)flights.join("k", ticket(i), seats[i]);
   flights.finish(seats[0], Outcome::Failed, worker);
   CHECK(worker.woken == Slots{1});
@@ -94,9 +94,9 @@ TEST_CASE("flights: one retry leads after a failure, then all are told") {
 }
 
 TEST_CASE("flights: who has waited for long enough takes over, once; a late good end still counts") {
-  Flights flights(on_wake);
+  SingleFlight flights(on_wake);
   Worker worker;
-  Flights::Seat seats[4];
+  SingleFlight::Seat seats[4];
   for (uint32_t i = 0; i < 4; ++i) (void)flights.join("k", ticket(i), seats[i]);
   CHECK(flights.take_over(seats[2]));
   CHECK(flights.state(seats[2]).leads);
@@ -111,7 +111,7 @@ TEST_CASE("flights: who has waited for long enough takes over, once; a late good
 }
 
 TEST_CASE("flights: many threads come, wait and leave, and nobody is left behind") {
-  Flights flights(on_wake);
+  SingleFlight flights(on_wake);
   std::atomic<uint64_t> led = 0;
   std::vector<std::thread> threads;
   for (uint32_t t = 0; t < 4; ++t)
@@ -133,7 +133,7 @@ TEST_CASE("flights: many threads come, wait and leave, and nobody is left behind
       } worker;
       std::minstd_rand random(t);
       for (uint32_t i = 0; i < 20'000; ++i) {
-        Flights::Seat seat;
+        SingleFlight::Seat seat;
         const std::string key(1, static_cast<char>('a' + random() % 3));
         if (flights.join(key, {t, i, 1}, seat)) {
           ++led;
@@ -149,7 +149,7 @@ TEST_CASE("flights: many threads come, wait and leave, and nobody is left behind
   // Every key is free again.
   Worker worker;
   for (const char* key : {"a", "b", "c"}) {
-    Flights::Seat seat;
+    SingleFlight::Seat seat;
     CHECK(flights.join(key, ticket(1), seat));
     flights.leave(seat, worker);
   }
