@@ -38,7 +38,8 @@ class SchemaWriter {
       member("description", "Further files to read, relative to this one; may hold * and ?.");
       string_or_list();
     });
-    for (const auto& [name, sentence] : {std::pair("plugin", "Shared objects that are loaded."),
+    for (const auto& [name, sentence] : {std::pair("listener", "Where to listen, with options of its own."),
+                                         std::pair("plugin", "Shared objects that are loaded."),
                                          std::pair("middleware", "What requests and answers pass."),
                                          std::pair("route", "Which handler answers which requests.")})
       property(name, [&] {
@@ -54,6 +55,7 @@ class SchemaWriter {
     end_table();
     json_.key("$defs");
     json_.begin_object();
+    property("listener", [&] { table(listener_rows()); });
     property("plugin", [&] { table(plugin_rows()); });
     property("route", [&] { table(route_rows()); });
     property("route_cache", [&] { table(route_query_rows(), route_cache_settings()); });
