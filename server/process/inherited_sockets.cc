@@ -1,15 +1,18 @@
 #include "server/process/inherited_sockets.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
 #include <utility>
 
 #include "base/log.h"
+#include "server/process/notify.h"
 
 namespace leat::server {
 
@@ -35,6 +38,13 @@ bool listens(int fd) {
   return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && accepts != 0 && type == SOCK_STREAM;
 }
 
+// A name in the manager's store, which may hold no colon (FDNAME= of sd_notify(3)).
+std::string store_name(const net::Address& address) {
+  std::string name = address.text();
+  std::ranges::replace(name, ':', '_');
+  return name.substr(0, 255);
+}
+
 }  // namespace
 
 InheritedSockets InheritedSockets::from_environment() {
@@ -50,6 +60,10 @@ InheritedSockets InheritedSockets::from_environment() {
   }
   for (const char* each : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) ::unsetenv(each);
   return sockets;
+}
+
+void InheritedSockets::keep(const net::Address& bound, int fd) {
+  notify_manager(fmt::format("FDSTORE=1\nFDNAME={}", store_name(bound)), fd);
 }
 
 void InheritedSockets::add(std::string name, Fd fd) {
@@ -75,9 +89,11 @@ std::vector<Fd> InheritedSockets::take(const net::Address& wanted) {
 }
 
 void InheritedSockets::close_others() {
-  for (const Socket& socket : sockets_)
+  for (const Socket& socket : sockets_) {
     log::warn("a socket on {} was passed, but the configuration does not listen there: it is closed",
               socket.address.text());
+    notify_manager(fmt::format("FDSTOREREMOVE=1\nFDNAME={}", store_name(socket.address)));
+  }
   sockets_.clear();
 }
 

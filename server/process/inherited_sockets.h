@@ -27,6 +27,8 @@ class InheritedSockets {
 
   // Takes what the environment tells of, and removes that from it: children are not to believe that it is theirs.
   static InheritedSockets from_environment();
+  // Has the service manager keep a socket for the next start, as long as it keeps any for this service.
+  static void keep(const net::Address& bound, int fd);
 
   void add(std::string name, Fd fd);
   // Those that listen on `wanted`; several where each worker had its own.

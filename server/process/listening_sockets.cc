@@ -101,6 +101,7 @@ bool ListeningSockets::open(std::span<const config::ListeningSocket> wanted, uin
     addresses_.push_back(address.text());
   }
   inherited.close_others();
+  have_kept();
   return true;
 }
 
@@ -110,6 +111,11 @@ std::vector<ListeningSockets::Passed> ListeningSockets::to_pass() const {
     for (const worker::AcceptingSocket& each : sockets_[worker])
       if (!each.shared || worker == 0) passed.push_back({names_[each.number], each.fd.get()});
   return passed;
+}
+
+void ListeningSockets::have_kept() const {
+  for (const Passed& each : to_pass())
+    if (const auto bound = net::local_address(each.fd)) InheritedSockets::keep(*bound, each.fd);
 }
 
 void ListeningSockets::disown() {

@@ -50,6 +50,9 @@ class ListeningSockets {
   [[nodiscard]] const std::vector<std::string>& addresses() const { return addresses_; }
 
  private:
+  // Has a service manager that keeps sockets over a restart keep these.
+  void have_kept() const;
+
   struct File {
     std::string path;
     FileIdentity identity;
