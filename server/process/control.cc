@@ -354,6 +354,10 @@ Control::Answer Control::reload(std::string_view why, const std::stop_token& sto
   options_.last_good();
   generations_.tend(workers_);
   options_.tended();
+  for (size_t at = 0, end; at < remarks.size(); at = end + 1) {
+    end = std::min(remarks.find('\n', at), remarks.size());
+    log::warn("{}", std::string_view(remarks).substr(at, end - at));
+  }
   return answer(true, remarks + fmt::format("generation {} serves", generations_.number()));
 }
 
