@@ -25,6 +25,8 @@ namespace leat::server {
 namespace {
 
 constexpr uint64_t kFirstDelayMs = 100;
+// Of a daemon that has never served, beyond the crash limit: it will not come to.
+constexpr uint32_t kMoreStarts = 8;
 
 class Supervisor {
  public:
@@ -168,7 +170,7 @@ class Supervisor {
     count(plugin);
     // Whoever is left out from now on may have been the reason.
     failed_starts_ = start_.quarantined.size() > left_out ? 0 : failed_starts_ + 1;
-    if (!has_served_ && failed_starts_ > options_.crash_limit) {
+    if (!has_served_ && failed_starts_ > options_.crash_limit + kMoreStarts) {
       log::error("{} starts have failed and none has served: giving up", failed_starts_);
       return kExitFailure;
     }

@@ -65,7 +65,7 @@ TEST_CASE("concurrency: places come back however a request ends") {
     closed.send(get("/a?wait=20"));
     reset.reset();
     CHECK(closed.read_response().status == 200);
-    REQUIRE(wait_until([&] { return Client(daemon.address()).ask(get("/a")).status == 200; }));
+    REQUIRE(wait_until([&] { return refused(daemon, 2, "/a?wait=20") == 0; }));  // both
   }
   CHECK(refused(daemon, 5, "/a?wait=200") == 3);
 }
