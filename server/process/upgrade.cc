@@ -24,6 +24,7 @@ namespace {
 constexpr const char* kVariable = "LEAT_UPGRADE";
 constexpr std::string_view kAll = "all";        // no socket follows
 constexpr std::string_view kServes = "serves";  // of the new process
+constexpr std::string_view kIsPid = "pid ";
 constexpr int kReceiveMs = 5'000;
 constexpr size_t kMostName = 256;
 
@@ -77,7 +78,7 @@ Packet receive_packet(int channel) {
   return packet;
 }
 
-// In the new process, where nothing may fail any more than exec does.
+// In the new process.
 [[noreturn]] void become(const Invocation& invocation, const std::vector<char*>& words, int channel) {
   sigset_t none;
   sigemptyset(&none);
@@ -108,11 +109,27 @@ Expected<Upgrade> Upgrade::start(const Invocation& invocation,
   for (std::string& each : arguments) words.push_back(each.data());
   words.push_back(nullptr);
   ::setenv(kVariable, std::to_string(other.get()).c_str(), 1);
-  const pid_t child = ::fork();
-  if (child == 0) become(invocation, words, other.get());
+  // By a process that ends at once: the service manager takes only its own children for a main process whose end
+  // it will see.
+  const pid_t between = ::fork();
+  if (between == 0) {
+    const pid_t child = ::fork();
+    if (child == 0) become(invocation, words, other.get());
+    const bool told = child > 0 && send_packet(other.get(), fmt::format("{}{}", kIsPid, child), -1);
+    ::_exit(told ? 0 : 1);
+  }
+  const int failed = errno;
   ::unsetenv(kVariable);
-  if (child < 0) return system_error("fork");
+  if (between < 0) return std::unexpected(Error{"fork", failed});
   other.reset();
+  int status = 0;
+  while (::waitpid(between, &status, 0) < 0 && errno == EINTR) {
+  }
+  const std::string said = receive_packet(own.get()).text;
+  pid_t child = 0;
+  if (said.starts_with(kIsPid))
+    std::from_chars(said.data() + kIsPid.size(), said.data() + said.size(), child);
+  if (child <= 0) return std::unexpected(Error{"fork", EAGAIN});
   ::fcntl(own.get(), F_SETFL, O_NONBLOCK);
   Upgrade upgrade(child, std::move(own));
   for (const ListeningSockets::Passed& each : sockets) {
@@ -132,19 +149,14 @@ Expected<Upgrade> Upgrade::start(const Invocation& invocation,
 Upgrade::State Upgrade::look() {
   if (!why_.empty()) return State::Failed;
   pollfd event{channel_.get(), POLLIN, 0};
-  if (::poll(&event, 1, 0) == 1 && receive_packet(channel_.get()).text == kServes) return State::Serves;
-  int status = 0;
-  if (::waitpid(pid_, &status, WNOHANG) != pid_) return State::Starting;
-  why_ = WIFSIGNALED(status) ? fmt::format("was ended by {}", ::strsignal(WTERMSIG(status)))
-                             : fmt::format("ended with status {}", WEXITSTATUS(status));
+  if (::poll(&event, 1, 0) != 1) return State::Starting;
+  if (receive_packet(channel_.get()).text == kServes) return State::Serves;
+  why_ = "ended before it served";  // whoever has the other end of the channel
   return State::Failed;
 }
 
 void Upgrade::give_up() {
   ::kill(pid_, SIGKILL);
-  int status = 0;
-  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-  }
   why_ = "did not serve in time";
 }
 

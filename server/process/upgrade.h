@@ -45,7 +45,7 @@ class Upgrade {
   // Never blocks.
   State look();
   [[nodiscard]] pid_t pid() const { return pid_; }
-  // How it ended, when it has failed.
+  // Why it has failed. What the new process itself has to say is on stderr.
   [[nodiscard]] const std::string& why() const { return why_; }
   // Ends what has not come to serve in time.
   void give_up();
