@@ -224,7 +224,8 @@ Control::Options control_options(const Command& command, const config::Settings&
     if (!loaded) return std::unexpected(std::move(report));
     remarks += report;
     for (const std::string& path : config::changed_settings(running, loaded->settings))
-      remarks += fmt::format("`{}` has changed: it takes effect at the next start, or with `leat upgrade`\n", path);
+      remarks +=
+          fmt::format("`{}` has changed: it takes effect at the next start, or with `leat upgrade`\n", path);
     note_loaded_objects();
     return std::move(loaded->assembly);
   };
