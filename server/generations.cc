@@ -185,17 +185,18 @@ uint64_t Generations::next_deadline_ms() const {
 }
 
 void Generations::count_requests(worker::Workers workers, const std::stop_token& stopping) {
-  for (Generation& generation : generations_) {
-    // The sum is made by the workers, who alone may look.
-    const auto sum = std::make_shared<std::atomic<uint64_t>>(0);
-    worker::on_workers(
-        workers, stopping,
-        [this, sum, site = generation.assembly.site.get()](uint32_t index) {
-          *sum += lanes_[index]->pipeline.requests(*site);
-        },
-        kWorkersTurnMs);
-    generation.requests = *sum;
-  }
+  std::vector<const pipeline::Site*> sites;
+  for (const Generation& each : generations_) sites.push_back(each.assembly.site.get());
+  // The sums are made by the workers, who alone may look.
+  const auto sums = std::make_shared<std::vector<std::atomic<uint64_t>>>(sites.size());
+  worker::on_workers(
+      workers, stopping,
+      [this, sums, sites](uint32_t index) {
+        for (size_t i = 0; i < sites.size(); ++i) (*sums)[i] += lanes_[index]->pipeline.requests(*sites[i]);
+      },
+      kWorkersTurnMs);
+  size_t at = 0;
+  for (Generation& each : generations_) each.requests = (*sums)[at++];
 }
 
 std::string Generations::describe_text(worker::Workers workers, const std::stop_token& stopping) {
