@@ -63,7 +63,7 @@ InheritedSockets InheritedSockets::from_environment() {
 }
 
 void InheritedSockets::keep(const net::Address& bound, int fd) {
-  notify_manager(fmt::format("FDSTORE=1\nFDNAME={}", store_name(bound)), fd);
+  notify_manager(fmt::format("FDSTORE=1\nFDNAME={}", store_name(bound)), {&fd, 1});
 }
 
 void InheritedSockets::add(std::string name, Fd fd) {

@@ -4,34 +4,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstring>
-
 #include "base/memory_file.h"
 #include "base/sized_text.h"
+#include "server/process/descriptor_message.h"
 
 namespace leat::server {
 
 namespace {
 
-// What the kernel takes with one message.
-constexpr size_t kMostDescriptors = 253;
 constexpr size_t kMostText = size_t{1} << 30;
 
 // It is the daemon's own that wrote it.
 std::string take_own(std::string_view& from) { return std::string(take_sized(from).value_or("")); }
-
-struct Message {
-  explicit Message(size_t descriptors) {
-    head.msg_iov = &piece;
-    head.msg_iovlen = 1;
-    head.msg_control = control;
-    head.msg_controllen = CMSG_SPACE(descriptors * sizeof(int));
-  }
-  char byte = 0;
-  iovec piece{&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(kMostDescriptors * sizeof(int))] = {};
-  msghdr head{};
-};
 
 }  // namespace
 
@@ -45,31 +29,11 @@ Expected<void> LastGood::open() {
 }
 
 Expected<void> LastGood::send(std::span<const int> descriptors) const {
-  Message message(descriptors.size());
-  cmsghdr* rights = CMSG_FIRSTHDR(&message.head);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(descriptors.size_bytes());
-  std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size_bytes());
-  if (::sendmsg(in_.get(), &message.head, MSG_NOSIGNAL) != 1) return system_error("sendmsg");
+  if (!send_message(in_.get(), std::string_view("\0", 1), descriptors)) return system_error("sendmsg");
   return {};
 }
 
-std::vector<Fd> LastGood::receive() const {
-  Message message(kMostDescriptors);
-  std::vector<Fd> descriptors;
-  if (::recvmsg(out_.get(), &message.head, MSG_CMSG_CLOEXEC) <= 0) return descriptors;
-  for (cmsghdr* each = CMSG_FIRSTHDR(&message.head); each != nullptr;
-       each = CMSG_NXTHDR(&message.head, each)) {
-    if (each->cmsg_level != SOL_SOCKET || each->cmsg_type != SCM_RIGHTS) continue;
-    for (size_t at = 0; CMSG_LEN(at + sizeof(int)) <= each->cmsg_len; at += sizeof(int)) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(each) + at, sizeof fd);
-      descriptors.emplace_back(fd);
-    }
-  }
-  return descriptors;
-}
+std::vector<Fd> LastGood::receive() const { return receive_message(out_.get(), 1).descriptors; }
 
 Expected<void> LastGood::keep(const std::string& file, const config::Files& files,
                               std::span<const plugin::PluginLibraries::Copy> plugins) {

@@ -11,10 +11,11 @@
 #include <string>
 
 #include "base/fd.h"
+#include "server/process/descriptor_message.h"
 
 namespace leat::server {
 
-bool notify_manager(std::string_view state, int fd) {
+bool notify_manager(std::string_view state, std::span<const int> descriptors) {
   const char* path = std::getenv("NOTIFY_SOCKET");
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -24,27 +25,12 @@ bool notify_manager(std::string_view state, int fd) {
   std::memcpy(address.sun_path, path, size);
   if (path[0] == '@') address.sun_path[0] = '\0';  // the abstract namespace
   const Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  iovec part{const_cast<char*>(state.data()), state.size()};
-  msghdr message{};
-  message.msg_name = &address;
-  message.msg_namelen = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
-  if (fd >= 0) {
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof fd);
-    std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
-  }
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
   // A manager that does not listen is no reason to stop serving.
-  return ::sendmsg(socket.get(), &message, MSG_NOSIGNAL) >= 0;
+  return send_message(socket.get(), state, descriptors, reinterpret_cast<const sockaddr*>(&address), length);
 }
 
-void notify_manager(std::string_view state) { (void)notify_manager(state, -1); }
+void notify_manager(std::string_view state) { (void)notify_manager(state, {}); }
 
 void notify_reloading() {
   timespec now{};

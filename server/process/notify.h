@@ -3,14 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace leat::server {
 
 // `state` is "READY=1", "STOPPING=1" and the like. Does nothing where no manager asked to be told.
 void notify_manager(std::string_view state);
-// The same with a descriptor, of which the manager keeps a copy (FDSTORE=1). False: there is none, or it does not listen.
-bool notify_manager(std::string_view state, int fd);
+// The same with descriptors, of which the manager keeps a copy (FDSTORE=1). False: there is none, or it does not listen.
+bool notify_manager(std::string_view state, std::span<const int> descriptors);
 // RELOADING=1, with the time as the manager wants it: CLOCK_MONOTONIC in microseconds, not earlier than when it
 // asked.
 void notify_reloading();

@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "base/log.h"
+#include "server/process/descriptor_message.h"
 
 namespace leat::server {
 
@@ -27,56 +28,6 @@ constexpr std::string_view kServes = "serves";  // of the new process
 constexpr std::string_view kIsPid = "pid ";
 constexpr int kReceiveMs = 5'000;
 constexpr size_t kMostName = 256;
-
-// A message of one packet, and a descriptor (-1: none) with it.
-bool send_packet(int channel, std::string_view text, int fd) {
-  iovec part{const_cast<char*>(text.data()), text.size()};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
-  if (fd >= 0) {
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof fd);
-    std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
-  }
-  ssize_t sent;
-  while ((sent = ::sendmsg(channel, &message, MSG_NOSIGNAL)) < 0 && errno == EINTR) {
-  }
-  return sent == static_cast<ssize_t>(text.size());
-}
-
-struct Packet {
-  std::string text;  // empty: the other end is gone
-  Fd fd;
-};
-
-Packet receive_packet(int channel) {
-  char text[kMostName];
-  iovec part{text, sizeof text};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  ssize_t got;
-  while ((got = ::recvmsg(channel, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {
-  }
-  Packet packet;
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    packet.fd.reset(fd);
-  }
-  if (got > 0) packet.text.assign(text, static_cast<size_t>(got));
-  return packet;
-}
 
 // In the new process.
 [[noreturn]] void become(const Invocation& invocation, const std::vector<char*>& words, int channel) {
@@ -115,7 +66,7 @@ Expected<Upgrade> Upgrade::start(const Invocation& invocation,
   if (between == 0) {
     const pid_t child = ::fork();
     if (child == 0) become(invocation, words, other.get());
-    const bool told = child > 0 && send_packet(other.get(), fmt::format("{}{}", kIsPid, child), -1);
+    const bool told = child > 0 && send_message(other.get(), fmt::format("{}{}", kIsPid, child), {});
     ::_exit(told ? 0 : 1);
   }
   const int failed = errno;
@@ -125,7 +76,7 @@ Expected<Upgrade> Upgrade::start(const Invocation& invocation,
   int status = 0;
   while (::waitpid(between, &status, 0) < 0 && errno == EINTR) {
   }
-  const std::string said = receive_packet(own.get()).text;
+  const std::string said = receive_message(own.get(), kMostName).text;
   pid_t child = 0;
   if (said.starts_with(kIsPid))
     std::from_chars(said.data() + kIsPid.size(), said.data() + said.size(), child);
@@ -133,12 +84,12 @@ Expected<Upgrade> Upgrade::start(const Invocation& invocation,
   ::fcntl(own.get(), F_SETFL, O_NONBLOCK);
   Upgrade upgrade(child, std::move(own));
   for (const ListeningSockets::Passed& each : sockets) {
-    if (send_packet(upgrade.channel_.get(), each.name, each.fd)) continue;
+    if (send_message(upgrade.channel_.get(), each.name, {&each.fd, 1})) continue;
     const int reason = errno;
     upgrade.give_up();
     return std::unexpected(Error{"passing a socket", reason});
   }
-  if (!send_packet(upgrade.channel_.get(), kAll, -1)) {
+  if (!send_message(upgrade.channel_.get(), kAll, {})) {
     const int reason = errno;
     upgrade.give_up();
     return std::unexpected(Error{"passing the sockets", reason});
@@ -150,7 +101,7 @@ Upgrade::State Upgrade::look() {
   if (!why_.empty()) return State::Failed;
   pollfd event{channel_.get(), POLLIN, 0};
   if (::poll(&event, 1, 0) != 1) return State::Starting;
-  if (receive_packet(channel_.get()).text == kServes) return State::Serves;
+  if (receive_message(channel_.get(), kMostName).text == kServes) return State::Serves;
   why_ = "ended before it served";  // whoever has the other end of the channel
   return State::Failed;
 }
@@ -177,16 +128,16 @@ bool UpgradeChannel::receive(InheritedSockets& sockets) const {
   for (;;) {
     pollfd event{fd_.get(), POLLIN, 0};
     if (::poll(&event, 1, kReceiveMs) != 1) return false;
-    Packet packet = receive_packet(fd_.get());
-    if (packet.text == kAll) return true;
-    if (packet.text.empty() || !packet.fd) return false;
-    sockets.add(std::move(packet.text), std::move(packet.fd));
+    DescriptorMessage passed = receive_message(fd_.get(), kMostName);
+    if (passed.text == kAll) return true;
+    if (passed.text.empty() || passed.descriptors.size() != 1) return false;
+    sockets.add(std::move(passed.text), std::move(passed.descriptors[0]));
   }
 }
 
 void UpgradeChannel::tell_that_it_serves() {
   if (!fd_) return;
-  (void)send_packet(fd_.get(), kServes, -1);
+  (void)send_message(fd_.get(), kServes, {});
   fd_.reset();
 }
 
