@@ -26,6 +26,7 @@ constexpr const char* kVariable = "LEAT_UPGRADE";
 constexpr std::string_view kAll = "all";        // no socket follows
 constexpr std::string_view kServes = "serves";  // of the new process
 constexpr std::string_view kIsPid = "pid ";
+constexpr const char* kEndedEarly = "ended before it served";
 constexpr int kReceiveMs = 5'000;
 constexpr size_t kMostName = 256;
 
@@ -83,16 +84,12 @@ Expected<Upgrade> Upgrade::start(const Invocation& invocation,
   if (child <= 0) return std::unexpected(Error{"fork", EAGAIN});
   ::fcntl(own.get(), F_SETFL, O_NONBLOCK);
   Upgrade upgrade(child, std::move(own));
-  for (const ListeningSockets::Passed& each : sockets) {
-    if (send_message(upgrade.channel_.get(), each.name, {&each.fd, 1})) continue;
-    const int reason = errno;
-    upgrade.give_up();
-    return std::unexpected(Error{"passing a socket", reason});
-  }
-  if (!send_message(upgrade.channel_.get(), kAll, {})) {
-    const int reason = errno;
-    upgrade.give_up();
-    return std::unexpected(Error{"passing the sockets", reason});
+  bool passed = true;
+  for (const ListeningSockets::Passed& each : sockets)
+    passed = passed && send_message(upgrade.channel_.get(), each.name, {&each.fd, 1});
+  if (!passed || !send_message(upgrade.channel_.get(), kAll, {})) {
+    ::kill(child, SIGKILL);
+    upgrade.why_ = kEndedEarly;
   }
   return upgrade;
 }
@@ -102,7 +99,7 @@ Upgrade::State Upgrade::look() {
   pollfd event{channel_.get(), POLLIN, 0};
   if (::poll(&event, 1, 0) != 1) return State::Starting;
   if (receive_message(channel_.get(), kMostName).text == kServes) return State::Serves;
-  why_ = "ended before it served";  // whoever has the other end of the channel
+  why_ = kEndedEarly;  // whoever has the other end of the channel
   return State::Failed;
 }
 
