@@ -276,7 +276,7 @@ void block_signals() {
 int run_daemon(const DaemonOptions& options, ListeningSockets& sockets,
                std::span<http::Service* const> services, DaemonClient& client) {
   raise_descriptor_limit();
-  for (const std::string& address : sockets.addresses()) log::info("listening on {}", address);
+  const std::vector<std::string> addresses = sockets.addresses();
   const sigset_t set = daemon_signals();
   const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   WorkerThreads fleet(options, services, sockets.take());
@@ -287,6 +287,8 @@ int run_daemon(const DaemonOptions& options, ListeningSockets& sockets,
                                {signals.get(), fleet.ended_fd()});
   if (options.hangs != nullptr) options.hangs->serves();
   client.on_serving(fleet.workers());
+  // Not before: whoever reads it may count on being answered, and on a drain.
+  for (const std::string& address : addresses) log::info("listening on {}", address);
   const std::string main =
       options.takes_over_as != 0 ? fmt::format("MAINPID={}\n", options.takes_over_as) : std::string();
   notify_manager(main + "READY=1\nSTATUS=serving");

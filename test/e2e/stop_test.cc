@@ -165,6 +165,7 @@ TEST_CASE("stop: plugins are told of it, with the time that they have") {
   Daemon daemon(demo_configuration(wanted));
   daemon.signal(SIGTERM);
   CHECK(daemon.wait() == 0);
+  INFO(daemon.log());
   CHECK(daemon.log().contains("provider ann drains"));
 }
 
