@@ -60,7 +60,7 @@ A listening socket with options of its own. Those that need none are named in `s
 add up. `--listen` takes the place of all of them.
 )";
 
-constexpr std::string_view kRouteCache = R"(
+constexpr std::string_view kRouteCacheText = R"(
 ## `[route.cache]`
 
 Responses of the route are stored, and sent to all who ask for the same. What they say themselves (Cache-Control,
@@ -117,7 +117,7 @@ std::string reference_markdown() {
   add_table(page, plugin_rows());
   page += "\n## `[[route]]`\n";
   add_table(page, route_rows());
-  page += kRouteCache;
+  page += kRouteCacheText;
   add_table(page, route_query_rows());
   add_rows(page, route_cache_settings());
   page += kMiddleware;

@@ -17,7 +17,6 @@ namespace leat::server {
 
 namespace {
 
-constexpr const char* kStopping = "the daemon is stopping";
 // The workers that are in a generation before it serves: none will leave it.
 constexpr uint32_t kNeverLeft = UINT32_MAX;
 // How long an operator waits for workers that are kept from their loops, and who counts as one.

@@ -14,7 +14,6 @@ namespace leat::server {
 
 namespace {
 
-constexpr const char* kStopping = "the daemon is stopping";
 // Between two looks at the requests under way. Each look is a task for every worker.
 constexpr auto kLook = std::chrono::milliseconds(1);
 

@@ -37,6 +37,9 @@
 
 namespace leat::server {
 
+// Why what takes time was given up.
+inline constexpr const char* kStopping = "the daemon is stopping";
+
 class HandOver {
  public:
   using PipelineOf = std::function<pipeline::Pipeline&(uint32_t worker)>;

@@ -8,6 +8,8 @@
 #include <optional>
 #include <string_view>
 
+#include "base/text.h"
+
 namespace leat::cache {
 
 // Times are seconds, at most kMostSeconds, which stands for anything longer (RFC 9111, section 1.2.2).
@@ -61,9 +63,7 @@ void for_each_item(std::string_view list, Visit visit, Backslash backslash = Bac
     return at;
   };
   const auto end_item = [&](size_t end) {
-    std::string_view item = list.substr(begin, end - begin);
-    while (!item.empty() && (item.front() == ' ' || item.front() == '\t')) item.remove_prefix(1);
-    while (!item.empty() && (item.back() == ' ' || item.back() == '\t')) item.remove_suffix(1);
+    const std::string_view item = trim(list.substr(begin, end - begin));
     if (!item.empty()) visit(item);
     begin = end + 1;
   };

@@ -10,10 +10,7 @@ namespace leat::http {
 namespace {
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_hex(char c) {
-  const char lower = ascii_lower(c);
-  return is_digit(c) || (lower >= 'a' && lower <= 'f');
-}
+constexpr bool is_hex(char c) { return hex_digit(c) >= 0; }
 
 bool is_port(std::string_view text) {
   if (text.empty()) return true;

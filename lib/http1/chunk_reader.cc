@@ -13,18 +13,10 @@ constexpr std::string_view kBadExtension = "A chunk of the body has a malformed 
 constexpr std::string_view kBadLine = "A line does not end with CR LF.";
 constexpr std::string_view kBadEnd = "A chunk of the body is longer than its size.";
 
-constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
 // What may stand in a quoted string, or behind a backslash there.
 constexpr bool is_text(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return c == '\t' || (byte >= 0x20 && byte != 0x7f);
-}
-
-constexpr int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = ascii_lower(c);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
 }  // namespace
@@ -57,7 +49,7 @@ bool ChunkReader::take(char c) {
     case State::FirstDigit:
       size_ = 0;
       state_ = State::Digits;
-      return hex_value(c) >= 0 ? take_digit(c) : refuse(kBadSize);
+      return hex_digit(c) >= 0 ? take_digit(c) : refuse(kBadSize);
     case State::Digits:
       return take_digit(c);
     case State::SizeLineEnd:
@@ -75,7 +67,7 @@ bool ChunkReader::take(char c) {
 }
 
 bool ChunkReader::take_digit(char c) {
-  if (const int digit = hex_value(c); digit >= 0) {
+  if (const int digit = hex_digit(c); digit >= 0) {
     if (size_ >> 60 != 0) return refuse(kBadSize);
     size_ = size_ << 4 | static_cast<uint64_t>(digit);
     return true;

@@ -92,8 +92,6 @@ static_assert(static_cast<int>(http::Method::Delete) == HTTP_DELETE &&
               static_cast<int>(http::Method::Patch) == HTTP_PATCH &&
               static_cast<int>(http::Method::Unlink) == HTTP_UNLINK);
 
-constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
 constexpr std::string_view kBareNewline = "A line does not end with CR LF.";
 constexpr std::string_view kForeignMethod = "The request method belongs to another protocol.";
 constexpr std::string_view kForeignProtocol = "The request line does not name the protocol HTTP.";

@@ -25,12 +25,6 @@ Pair cut_pair(std::string_view& query) {
   return {name, value};
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = ascii_lower(c);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 // Takes one character, decoded, off the front of `text`. A malformed escape is taken as it stands, and noted.
 char take_decoded(std::string_view& text, bool& malformed) {
   const char c = text.front();

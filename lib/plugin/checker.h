@@ -41,6 +41,9 @@ struct Trial {
   std::vector<Need> needs;
 };
 
+// How long a person waits for a plugin to load.
+inline constexpr uint32_t kTrialMs = 10'000;
+
 // check_plugin() of `bytes`, and where that finds no error, loads `path`, whose bytes they are, in a child
 // process; reports how that ends: refused, crashed, or not done within `timeout_ms`. The child's memory is
 // bounded, it has no core file, and it and what it starts are gone by the return. What the plugin prints is

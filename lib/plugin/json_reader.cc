@@ -3,17 +3,11 @@
 #include <bit>
 #include <type_traits>
 
+#include "plugin/text.h"
+
 namespace leat::plugin {
 
 static_assert(std::is_trivially_destructible_v<JsonReader>);
-
-namespace {
-
-std::string_view view(leat_str text) {
-  return text.ptr == nullptr ? std::string_view() : std::string_view(text.ptr, text.len);
-}
-
-}  // namespace
 
 // What `call` answers; `otherwise` once something is wrong. Here ends what the Scanner throws.
 template <class T, class Call>

@@ -17,8 +17,6 @@ namespace leat::server {
 
 namespace {
 
-constexpr uint32_t kTimeoutMs = 10'000;
-
 using plugin::Finding;
 using plugin::Trial;
 
@@ -99,7 +97,7 @@ int check_plugin_file(const std::string& file, bool json) {
     return kExitFailure;
   }
   const std::string path = file.contains('/') ? file : "./" + file;
-  Trial trial = plugin::try_plugin(*bytes, path, {.daemon_version = LEAT_VERSION}, kTimeoutMs);
+  Trial trial = plugin::try_plugin(*bytes, path, {.daemon_version = LEAT_VERSION}, plugin::kTrialMs);
   std::ranges::move(plugin::check_place(path), std::back_inserter(trial.findings));
   const std::string text = json ? as_json(file, trial) : as_text(file, trial, ::isatty(STDOUT_FILENO) != 0);
   std::fwrite(text.data(), 1, text.size(), stdout);

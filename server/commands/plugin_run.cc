@@ -32,8 +32,7 @@ std::optional<fs::path> find_configuration(const fs::path& plugin) {
 // A configuration with a route for each handler, in a memory file that lives as long as the process. What the
 // plugin has is asked in another one: this one has to outlive its crashes.
 std::expected<std::string, std::string> make_configuration(const fs::path& plugin) {
-  constexpr uint32_t kTimeoutMs = 10'000;
-  const plugin::Trial trial = plugin::try_to_load(plugin, {.daemon_version = LEAT_VERSION}, kTimeoutMs);
+  const plugin::Trial trial = plugin::try_to_load(plugin, {.daemon_version = LEAT_VERSION}, plugin::kTrialMs);
   if (!trial.findings.empty()) {
     const plugin::Finding& first = trial.findings.front();
     return std::unexpected(first.found + (first.fix.empty() ? "" : "\n  " + first.fix));
