@@ -1,7 +1,6 @@
-// The standard headers that most files include, and fmt's, parsed once for each target (meson's cpp_pch)
-// instead of once for each file: half of a file's compile time was theirs. Nothing depends on it. Each file
-// includes what it uses, and a build without precompiled headers (-Db_pch=false, as that for fuzzing is) sees
-// to it that it does.
+// The standard headers that most files include, and fmt's, parsed once for a target whose files are compiled each by
+// itself (meson's cpp_pch). Nothing depends on it. Each file includes what it uses, and a build without precompiled
+// headers (-Db_pch=false, as that for fuzzing is) sees to it that it does.
 #include <fmt/core.h>
 
 #include <algorithm>
