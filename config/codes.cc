@@ -56,7 +56,11 @@ constexpr Explanation kExplanations[] = {
     {kUnknownPlugin, "a route names a plugin that is not declared",
      "Declare it with [[plugin]], or correct the name."},
     {kNothingToServe, "there is no route",
-     "The configuration declares no [[route]]: every request would be answered with 404."},
+     "The configuration declares no [[route]]: every request would be answered with 404. A daemon that has "
+     "routes takes "
+     "up no such configuration by a reload, nor a file that is empty, or that ends in the middle of a line "
+     "of what it said "
+     "before: somebody is probably still writing it. Put a file into place by renaming it."},
     {kSecret, "a secret cannot be read",
      "${file:PATH} stands for the text of a file and ${credential:NAME} for that of a file in the folder "
      "that CREDENTIALS_DIRECTORY names, which systemd sets for a unit with LoadCredential=. The file must be "
@@ -67,6 +71,10 @@ constexpr Explanation kExplanations[] = {
      "taken: under it routes reach the daemon's own handlers."},
     {kDate, "a date or a time of day",
      "TOML has dates and times, but no setting is one. Text stands in quotes."},
+    {kCannotListen, "an address cannot be listened on",
+     "Somebody else listens there already, the address is none of this machine's, or the daemon's user may "
+     "not have the "
+     "port or the folder of the socket; the message says which. A reload changes nothing then."},
     {pipeline::kBadPattern, "a bad path in a route",
      "A route's path begins with a slash. Its segments are text, {name} for one segment, or, at the end, "
      "{name...} for the rest."},

@@ -33,6 +33,7 @@ enum Code : int {
   kSecret = 118,
   kBadName = 119,
   kDate = 120,
+  kCannotListen = 121,
 };
 
 // Of what a row finds wrong.

@@ -37,13 +37,14 @@ struct ListenerDecl {
   std::optional<bool> defer_accept;  // TCP
   std::optional<uint32_t> mode;      // of a unix socket's file
   std::vector<std::string> protocols;
-  bool operator==(const ListenerDecl&) const = default;
+  Place place;  // of `address`
 };
 
 // A server's settings and their defaults: what is the daemon's own, and the options of the modules. Times are
 // in milliseconds, sizes in bytes.
 struct Settings {
   std::vector<net::Address> listen = {{.kind = net::Address::Kind::Ipv4, .host = "127.0.0.1", .port = 8080}};
+  std::vector<Place> listen_places;     // where each of them stands; none for the default
   std::vector<ListenerDecl> listeners;  // besides those
   net::ListenOptions sockets;
   uint32_t workers = 0;  // 0: one for each usable CPU
@@ -123,10 +124,12 @@ struct ListeningSocket {
   net::Address address;
   net::ListenOptions options;
   worker::ListenerOptions connections;
+  Place place;
 };
 std::vector<ListeningSocket> listening_sockets(const Settings& settings);
 
-// The settings, "server.workers", in which two configurations differ.
-std::vector<std::string> changed_settings(const Settings& before, const Settings& after);
+// Puts what is running in place of those of `next` that only a start can take up, as their rows say. Returns the names of
+// those that had changed: "server.workers".
+std::vector<std::string> keep_fixed(Settings& next, const Settings& running);
 
 }  // namespace leat::config

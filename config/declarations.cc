@@ -292,8 +292,8 @@ bool read_listener(const Value& table, Config& config, Diagnostics& diagnostics)
     if (std::find(keys.protocols.begin(), each, *each) != each)
       reader.fail(kDefinedTwice, fmt::format("`{}` is named twice", *each), reader.place_of("protocols"));
   if (reader.good())
-    config.settings.listeners.push_back(
-        {*address, keys.backlog, keys.defer_accept, keys.mode, std::move(keys.protocols)});
+    config.settings.listeners.push_back({*address, keys.backlog, keys.defer_accept, keys.mode,
+                                         std::move(keys.protocols), reader.place_of("address")});
   return reader.good();
 }
 

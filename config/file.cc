@@ -21,6 +21,8 @@ namespace leat::config {
 
 namespace {
 
+const std::string kRead = "read ";  // what begins the question for a file's bytes
+
 constinit thread_local Files* files_of_thread = nullptr;
 
 std::string join(const std::vector<std::string>& paths) {
@@ -82,6 +84,22 @@ std::string Files::text() const {
   return text;
 }
 
+std::string Files::cut_since(const Files& before) const {
+  constexpr std::string_view kBlank = " \t\r\n";
+  for (const auto& [question, now] : answers_) {
+    const auto then = before.answers_.find(question);
+    if (!question.starts_with(kRead) || then == before.answers_.end()) continue;
+    const std::string path = question.substr(kRead.size());
+    const std::string_view was = then->second;
+    if (was.find_first_not_of(kBlank) == was.npos) continue;
+    if (now.find_first_not_of(kBlank) == now.npos) return fmt::format("`{}` is empty", path);
+    const bool less = was.starts_with(now) && was.find_first_not_of(kBlank, now.size()) != was.npos;
+    if (less && !now.ends_with('\n'))
+      return fmt::format("`{}` ends in the middle of a line of what it said before", path);
+  }
+  return {};
+}
+
 FilesScope::FilesScope(Files* files) : outer_(std::exchange(files_of_thread, files)) {}
 FilesScope::~FilesScope() { files_of_thread = outer_; }
 
@@ -124,7 +142,7 @@ std::expected<std::vector<std::string>, int> list_matches(const std::string& pat
 }
 
 std::expected<std::string, FileError> read_binary(const std::string& path, size_t most) {
-  const FileQuestion asked{"read " + path};
+  const FileQuestion asked{kRead + path};
   if (asked.unheard_of()) return cannot_read(path, ENOENT);
   if (auto known = asked.known()) return std::move(*known);
   // Without O_NONBLOCK, opening a pipe that nobody writes to would never return.

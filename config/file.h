@@ -32,6 +32,9 @@ class Files {
   // What text() made.
   static Files from_text(std::string_view text);
   [[nodiscard]] std::string text() const;
+  // What is not all there, going by `before`: a file that has become empty, or ends in the middle of a line of what it said
+  // then. What is wrong, as a sentence about its path; empty where nothing is.
+  [[nodiscard]] std::string cut_since(const Files& before) const;
 
  private:
   friend class FilesScope;

@@ -124,8 +124,7 @@ class SchemaWriter {
     for (const Row& row : rows)
       property(row.name.substr(prefix), [&] {
         member("description",
-               std::string(row.sentence) +
-                   (row.reload || prefix == 0 ? "" : " A change takes effect at the next start."));
+               std::string(row.sentence) + (row.restart ? " A change takes effect at the next start." : ""));
         put_type(row);
         put_default(row);
       });

@@ -54,6 +54,7 @@ class Loader {
     // The default is for who says nothing at all.
     if (listen_.empty()) config_.settings.listen.clear();
     if (listen_.empty() && declared_.empty()) config_.settings.listen = Settings().listen;
+    for (const Written& each : listen_) config_.settings.listen_places.push_back(each.place);
     check_addresses();
     check_limits();
     check_backend();

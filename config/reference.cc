@@ -24,8 +24,8 @@ lexical order. `include = ["name.toml", "sites/*.toml"]` reads further files, re
 a file that is named twice is read once. Lists of tables (`[[listener]]`, `[[plugin]]`, `[[middleware]]`,
 `[[route]]`) add up over all files; a setting may be set once. Unknown keys are errors.
 
-A reload (`leat reload`) takes up all that the lists of tables say, but for `[[listener]]`. That and a changed
-setting wait for the next start, unless its row says that a reload takes it up.
+A [reload](reloading.md) (`leat reload`) takes up all that the lists of tables say, and each setting whose row says so; the few
+others wait for a restart, or for `leat upgrade`.
 
 Times are written with a unit (`"500ms"`, `"10s"`, `"5m"`, `"2h"`, `"1d"`), sizes as bytes or with one (`"64KiB"`,
 `"1MiB"`, `"10MB"`). A list of texts may be written as one text.
@@ -82,19 +82,26 @@ Other keys are options of the kind. Kinds that a plugin has ([how](plugins/middl
 are: `kind = "guard:key"`. They are merged, ordered and shown like Leat's own.
 )";
 
-constexpr std::string_view kByReload = " A reload takes it up.";
+// What takes up a setting that has changed.
+std::string_view taken_up_by(const Row& row) { return row.restart ? "restart" : "reload"; }
 
-void add_rows(std::string& page, std::span<const Row> rows, size_t prefix = 0) {
-  for (const Row& row : rows) {
-    const std::string value = default_text(row);
-    page += fmt::format("| `{}` | {}{} |{} | {}{} |\n", row.name.substr(prefix), type_text(row),
-                        row.needed ? ", needed" : "", value.empty() ? "" : " `" + value + "`", row.sentence,
-                        row.reload ? kByReload : "");
-  }
+void add_row(std::string& page, const Row& row, std::string_view name, std::string_view more = "") {
+  const std::string value = default_text(row);
+  page += fmt::format("| `{}` | {}{} |{} |{} {} |\n", name, type_text(row), row.needed ? ", needed" : "",
+                      value.empty() ? "" : " `" + value + "`", more, row.sentence);
 }
-void add_table(std::string& page, std::span<const Row> rows, size_t prefix = 0) {
+void add_rows(std::string& page, std::span<const Row> rows) {
+  for (const Row& row : rows) add_row(page, row, row.name);
+}
+void add_table(std::string& page, std::span<const Row> rows) {
   page += "\n| key | type | default | meaning |\n|---|---|---|---|\n";
-  add_rows(page, rows, prefix);
+  add_rows(page, rows);
+}
+void add_settings(std::string& page, const SettingGroup& group) {
+  page += fmt::format(
+      "\n## `[{}]`\n\n| key | type | default | taken up by | meaning |\n|---|---|---|---|---|\n", group.name);
+  for (const Row& row : group.rows)
+    add_row(page, row, row.name.substr(group.name.size() + 1), fmt::format(" {} |", taken_up_by(row)));
 }
 
 void describe_kind(std::string& page, const pipeline::MiddlewareKind& kind) {
@@ -107,10 +114,7 @@ void describe_kind(std::string& page, const pipeline::MiddlewareKind& kind) {
 
 std::string reference_markdown() {
   std::string page(kIntroduction);
-  for (const auto& [group, rows] : setting_groups()) {
-    page += fmt::format("\n## `[{}]`\n", group);
-    add_table(page, rows, group.size() + 1);
-  }
+  for (const SettingGroup& group : setting_groups()) add_settings(page, group);
   page += kListener;
   add_table(page, listener_rows());
   page += "\n## `[[plugin]]`\n";
@@ -133,8 +137,8 @@ std::string reference_markdown() {
 std::string reference_text() {
   std::string text;
   for (const Row& setting : settings())
-    text += fmt::format("{} = {}\n    {}{}\n    {}\n", setting.name, default_text(setting), setting.sentence,
-                        setting.reload ? kByReload : "", type_text(setting));
+    text += fmt::format("{} = {}\n    {}\n    {}; a change is taken up by a {}\n", setting.name,
+                        default_text(setting), setting.sentence, type_text(setting), taken_up_by(setting));
   return text;
 }
 

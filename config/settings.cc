@@ -38,15 +38,16 @@ constexpr Row kSettings[] = {
         "Where to listen: addresses with a port, and unix:/paths. With none, and no `[[listener]]`, "
         "it is the default."),
     automatic<AT(workers)>("server.workers", 1, 1024,
-                           "Threads that serve; \"auto\" is one for each CPU the process may use."),
-    boolean<AT(pin_workers)>("server.pin_workers", "Keep each worker on a CPU of its own."),
+                           "Threads that serve; \"auto\" is one for each CPU the process may use.")
+        .at_start_only(),
+    boolean<AT(pin_workers)>("server.pin_workers", "Keep each worker on a CPU of its own.").at_start_only(),
     choice<AT(worker.engine)>(
         "server.engine", "auto io_uring epoll",
-        "The interface of the kernel used for I/O; auto tries io_uring and falls back to epoll."),
+        "The interface of the kernel used for I/O; auto tries io_uring and falls back to epoll.")
+        .at_start_only(),
     text<AT(worker.server_name)>("server.name", 64, "The Server field of answers; empty leaves it out."),
     texts<AT(plugin_path)>("server.plugin_path",
-                           "Folders in which plugins are looked for, before the installed one.")
-        .taken_up_by_reload(),
+                           "Folders in which plugins are looked for, before the installed one."),
     duration<AT(worker.drain_timeout_ms)>(
         "server.drain_timeout", 0, kDay,
         "How long requests in flight may take to finish when the daemon is told to stop."),
@@ -60,9 +61,11 @@ constexpr Row kSettings[] = {
         "wait, and what they change meanwhile is lost."),
     duration<AT(worker.stall_warning_ms)>("server.stall_warning", 0, kHour,
                                           "A worker that is blocked for longer than this is logged, with the "
-                                          "handler that blocked it; 0 for never."),
+                                          "handler that blocked it; 0 for never.")
+        .at_start_only(),
     boolean<AT(supervision.on)>("server.supervise",
-                                "Serve in a process of its own, which is started again when it crashes."),
+                                "Serve in a process of its own, which is started again when it crashes.")
+        .at_start_only(),
     count<AT(supervision.crash_limit)>(
         "server.crash_limit", 1, 1000,
         "Crashes within crash_window after which a plugin that caused them is left out, and restarts are "
@@ -94,7 +97,8 @@ constexpr Row kSettings[] = {
                            "admin.sock in the folder that "
                            "systemd's RuntimeDirectory= gives; without systemd one in /run/leat-root or "
                            "$XDG_RUNTIME_DIR/leat, which "
-                           "the commands find by the configuration's path."),
+                           "the commands find by the configuration's path.")
+        .at_start_only(),
 
     count<AT(worker.connections.most)>(
         "limits.connections", 1, 1'000'000,
@@ -108,7 +112,8 @@ constexpr Row kSettings[] = {
         "left, so that others always find room. A proxy in front is one address; unix sockets are not "
         "counted."),
     count<AT(worker.exchanges)>("limits.requests_in_flight", 1, 1'000'000,
-                                "Requests of a worker that are being answered; more get a 503."),
+                                "Requests of a worker that are being answered; more get a 503.")
+        .at_start_only(),
     size<AT(worker.memory_bytes)>(
         "limits.memory", kMiB, 1024 * kGiB,
         "Memory of a worker for requests and answers in transit, whatever holds it; requests beyond it get a "
@@ -162,8 +167,10 @@ constexpr Row kSettings[] = {
     size<AT(worker.limits.output_low_bytes)>("limits.output_low", 0, kGiB,
                                              "Unsent bytes at which they go on."),
     count<AT(worker.ring.buffers.count)>("limits.receive_buffers", 1, 32768,
-                                         "Receive buffers that the connections of a worker share."),
-    size<AT(worker.ring.buffers.size)>("limits.receive_buffer_size", kKiB, kMiB, "Size of a receive buffer."),
+                                         "Receive buffers that the connections of a worker share.")
+        .at_start_only(),
+    size<AT(worker.ring.buffers.size)>("limits.receive_buffer_size", kKiB, kMiB, "Size of a receive buffer.")
+        .at_start_only(),
     duration<AT(worker.connections.doze_after_ms)>(
         "limits.doze_after", 0, kDay,
         "Idle time after which a connection gives up its armed receive to save kernel memory; 0 for never."),
@@ -173,7 +180,8 @@ constexpr Row kSettings[] = {
     automatic<AT(shared.pool.threads)>(
         "pool.threads", 1, 1024,
         "Threads for the work of plugins that blocks; \"auto\" is four for each CPU the process may use, "
-        "64 at most."),
+        "64 at most.")
+        .at_start_only(),
     count<AT(shared.pool.queue)>("pool.queue", 1, 1'000'000,
                                  "Pieces of such work that may wait for a thread; more are refused."),
     duration<AT(shared.client_wait_ms)>("pool.client_wait", 1, kDay,
@@ -203,7 +211,8 @@ constexpr Row kSettings[] = {
     choice<AT(log.format)>("log.format", "text json", "The form of log lines."),
     text<AT(log.file)>("log.file", 4096, "The log file; empty is standard error. SIGUSR1 reopens it."),
     count<AT(log.queue_lines)>("log.queue", 16, 1'000'000,
-                               "Lines waiting to be written; more are dropped and counted."),
+                               "Lines waiting to be written; more are dropped and counted.")
+        .at_start_only(),
     size<AT(log.line_bytes)>("log.line", 256, kMiB, "Longest line; the rest of a longer one is cut off."),
     count<AT(log.cause_lines)>(
         "log.cause_lines", 0, 1'000'000,
@@ -292,23 +301,29 @@ std::string complaint(const Row& setting, const std::string& text) {
   return found.empty() ? "" : found.front().message;
 }
 
-std::vector<std::string> changed_settings(const Settings& before, const Settings& after) {
-  std::vector<std::string> paths;
-  for (const Row& row : kSettings)
-    if (!row.reload && row.get(&before) != row.get(&after)) paths.emplace_back(row.name);
-  if (before.listeners != after.listeners) paths.emplace_back("[[listener]]");
-  return paths;
+std::vector<std::string> keep_fixed(Settings& next, const Settings& running) {
+  std::vector<std::string> changed;
+  for (const Row& row : kSettings) {
+    if (!row.restart || row.get(&running) == row.get(&next)) continue;
+    row.set(&next, row.get(&running));
+    changed.emplace_back(row.name);
+  }
+  return changed;
 }
 
 std::vector<ListeningSocket> listening_sockets(const Settings& settings) {
   std::vector<ListeningSocket> sockets;
-  for (const net::Address& address : settings.listen) sockets.push_back({address, settings.sockets, {}});
+  for (size_t i = 0; i < settings.listen.size(); ++i)
+    sockets.push_back({settings.listen[i],
+                       settings.sockets,
+                       {},
+                       i < settings.listen_places.size() ? settings.listen_places[i] : Place()});
   for (const ListenerDecl& own : settings.listeners) {
     net::ListenOptions options = settings.sockets;
     options.backlog = own.backlog.value_or(options.backlog);
     options.defer_accept = own.defer_accept.value_or(options.defer_accept);
     options.unix_mode = own.mode.value_or(options.unix_mode);
-    sockets.push_back({own.address, options, {.protocols = own.protocols}});
+    sockets.push_back({own.address, options, {.protocols = own.protocols}, own.place});
   }
   return sockets;
 }

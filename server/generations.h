@@ -50,6 +50,9 @@ class Generations {
   Generations(const Generations&) = delete;
   Generations& operator=(const Generations&) = delete;
 
+  // As the configuration has them by now. Control thread.
+  void set_times(const Times& times) { times_ = times; }
+
   // What answers the requests of each worker, by index.
   [[nodiscard]] std::vector<http::Service*> services();
   // Hooks of the workers: false when a plugin refused to start on this one.

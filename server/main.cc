@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <climits>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -46,8 +47,11 @@
 #include "server/process/hang_watch.h"
 #include "server/process/last_good.h"
 #include "server/process/last_words.h"
+#include "server/process/signals.h"
+#include "server/process/socket_channel.h"
 #include "server/process/supervisor.h"
 #include "server/process/upgrade.h"
+#include "server/running_settings.h"
 #include "server/static_plugins.h"
 #include "worker/address_counts.h"
 
@@ -63,6 +67,11 @@ void fill_standard_descriptors() {
       (void)::open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY);  // gets the smallest free number
 }
 
+// What this process was started with beside those is for it alone, and for nobody that a plugin starts.
+void keep_descriptors_from_children() {
+  (void)::close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC);
+}
+
 // Where no other process reads them.
 LastWords* own_words() {
   static LastWords words;
@@ -70,16 +79,6 @@ LastWords* own_words() {
 }
 
 void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
-
-uint32_t granted_cpus() {
-  const auto cpus = static_cast<uint32_t>(usable_cpus().size());
-  const uint32_t granted = cgroup_cpu_limit();
-  return granted != 0 && granted < cpus ? granted : cpus;
-}
-
-uint32_t worker_count(const config::Settings& settings) {
-  return settings.workers != 0 ? settings.workers : granted_cpus();
-}
 
 // Work that blocks mostly waits: with one thread a CPU, the CPUs would.
 ThreadPool::Limits pool_limits(const config::Settings& settings) {
@@ -91,23 +90,14 @@ ThreadPool::Limits pool_limits(const config::Settings& settings) {
   return limits;
 }
 
-// One client must leave room for others, and the only one there is, such as a proxy, must find enough.
-//
-// By its hash an address may have more of its connections with one worker: where the last quarter of a
-// worker's places begins, half of them has to do.
-uint64_t most_per_address(const config::Settings& settings, uint32_t workers) {
-  if (settings.max_per_address != 0) return settings.max_per_address;
-  return (uint64_t{settings.worker.connections.most} * workers * 3 + 3) / 4;
-}
-
-// What connections have of the socket that they came by; its name has the port that the kernel chose.
-std::vector<worker::ListenerOptions> listener_options(const config::Settings& settings,
-                                                      const ListeningSockets& sockets) {
+// What connections have of the socket that they came by, by its number; its name has the port that the kernel chose.
+std::vector<worker::ListenerOptions> listener_options(const ListeningSockets& sockets) {
   std::vector<worker::ListenerOptions> listeners;
-  for (const config::ListeningSocket& each : config::listening_sockets(settings))
-    listeners.push_back(each.connections);
-  ENSURE(listeners.size() == sockets.addresses().size());
-  for (size_t i = 0; i < listeners.size(); ++i) listeners[i].name = sockets.addresses()[i];
+  for (const ListeningAddress& each : sockets.addresses()) {
+    listeners.resize(std::max<size_t>(listeners.size(), each.number + 1));
+    listeners[each.number] = each.wanted.connections;
+    listeners[each.number].name = each.bound.text();
+  }
   return listeners;
 }
 
@@ -124,18 +114,24 @@ std::vector<std::string> plugin_folders(const Command& command) {
 
 constexpr const char* kDoesNotLoad = "did not start serving within server.load_timeout";
 
-// What run, check, routes and every reload begin with. What is wrong, or remarkable, goes to `report`, for
-// people. `running` are the settings that a daemon keeps which serves, or is started again; null for what the
-// file says.
+// What run, check, routes and every reload begin with.
 struct Loaded {
   config::Settings settings;
   uint32_t workers = 1;
   Assembly assembly;
+  std::vector<std::string> waiting;  // settings that have changed and wait for a start
 };
 
-// `hangs` learns how long it may take; null where nobody waits.
+// What a daemon keeps that serves already, or is started again.
+struct Running {
+  const config::Settings* settings;
+  uint32_t workers;
+};
+
+// What is wrong, or remarkable, goes to `report`, for people. `running`: null for all that the file says. `hangs` learns
+// how long it may take; null where nobody waits.
 std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libraries, bool color,
-                           std::string& report, const config::Settings* running = nullptr,
+                           std::string& report, const Running* running = nullptr,
                            std::span<const std::string> quarantined = {}, HangWatch* hangs = nullptr,
                            config::Files* files = nullptr) {
   auto [config, diagnostics] = config::load(command.file, command.overrides, files);
@@ -143,21 +139,22 @@ std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libr
   if (config) {
     make_absolute(*config, command.folder);
     if (hangs != nullptr) hangs->expect(config->settings.load_timeout_ms, kDoesNotLoad);
-    const config::Settings& kept = running != nullptr ? *running : config->settings;
-    const uint32_t workers = worker_count(kept);
-    const uint32_t threads = pool_limits(kept).threads;
-    libraries.shared().metrics.set_limit(kept.shared.metric_series);
-    libraries.shared().cache.configure(kept.shared.cache, workers + threads);
+    config::Settings& settings = config->settings;
+    std::vector<std::string> waiting;
+    if (running != nullptr) waiting = keep_fixed(settings, *running->settings);
+    const uint32_t workers = running != nullptr ? running->workers : worker_count(settings);
+    libraries.shared().metrics.set_limit(settings.shared.metric_series);
+    libraries.shared().cache.configure(settings.shared.cache, workers + pool_limits(settings).threads);
     if (auto assembly =
             assemble(*config, libraries, plugin_folders(command), workers, diagnostics, quarantined))
-      loaded.emplace(std::move(config->settings), workers, std::move(*assembly));
+      loaded.emplace(std::move(settings), workers, std::move(*assembly), std::move(waiting));
   }
   report += config::render(diagnostics, color);
   return loaded;
 }
 
 std::optional<Loaded> load_at_start(const Command& command, plugin::PluginLibraries& libraries,
-                                    HangWatch& hangs, const config::Settings* kept = nullptr,
+                                    HangWatch& hangs, const Running* kept = nullptr,
                                     std::span<const std::string> quarantined = {},
                                     config::Files* files = nullptr) {
   std::string report;
@@ -190,45 +187,115 @@ bool says_the_same(const Source& source, const config::Overrides& overrides) {
   return now.text() == source.files.text();
 }
 
-// For another process to start and tell of it, beside loading.
-constexpr uint32_t kUpgradeMoreMs = 10'000;
+// How many series metrics may have, put back where what was loaded with another number comes to nothing.
+class SeriesLimit {
+ public:
+  SeriesLimit(metrics::Registry& metrics, size_t former) : metrics_(metrics), former_(former) {}
+  ~SeriesLimit() {
+    if (!stays_) metrics_.set_limit(former_);
+  }
+  SeriesLimit(const SeriesLimit&) = delete;
+  SeriesLimit& operator=(const SeriesLimit&) = delete;
+  void stay() { stays_ = true; }
 
-Control::Options control_options(const Command& command, const config::Settings& running,
+ private:
+  metrics::Registry& metrics_;
+  size_t former_;
+  bool stays_ = false;
+};
+
+// Reads the configuration anew, and has it ready to be taken up. An error is text for people.
+class Reloading {
+ public:
+  // What serves: what its files said, and how many routes that came to.
+  struct Served {
+    Source source;
+    size_t routes;
+  };
+
+  Reloading(Command command, std::shared_ptr<Served> served, RunningSettings& running,
+            plugin::PluginLibraries& libraries)
+      : command_(std::move(command)), served_(std::move(served)), running_(running), libraries_(libraries) {}
+
+  std::expected<Control::Options::Loaded, std::string> operator()(std::string& remarks) const {
+    std::string report;
+    auto series =
+        std::make_shared<SeriesLimit>(libraries_.shared().metrics, running_.now().shared.metric_series);
+    Source source{command_.file, {}};
+    libraries_.begin();
+    const Running running{&running_.now(), running_.workers()};
+    auto loaded = load(command_, libraries_, false, report, &running, {}, nullptr, &source.files);
+    if (!loaded) return std::unexpected(std::move(report));
+    const size_t routes = loaded->assembly.site->routes().size();
+    if (std::string lost = lost_since(source, routes); !lost.empty()) return std::unexpected(std::move(lost));
+    auto next = running_.prepare(std::move(loaded->settings));
+    if (!next) return std::unexpected(config::render(Diagnostics(1, next.error()), false));
+    remarks += report;
+    for (const std::string& path : loaded->waiting)
+      remarks +=
+          fmt::format("`{}` has changed: it takes effect at the next start, or with `leat upgrade`\n", path);
+    note_loaded_objects();
+    const auto taken_up = std::make_shared<RunningSettings::Next>(std::move(*next));
+    const auto served = std::make_shared<Served>(std::move(source), routes);
+    return Control::Options::Loaded{
+        std::move(loaded->assembly),
+        [this, series, taken_up, served](Generations::Workers workers, const std::stop_token& stopping,
+                                         std::string& told) {
+          series->stay();
+          running_.take_up(std::move(*taken_up), workers, stopping, told);
+          *served_ = std::move(*served);
+        }};
+  }
+
+ private:
+  // Of a configuration that is no mistake by itself, but leaves little of the one that serves; empty where nothing is lost.
+  [[nodiscard]] std::string lost_since(const Source& source, size_t routes) const {
+    std::string lost = source.files.cut_since(served_->source.files);
+    if (lost.empty() && routes == 0 && served_->routes != 0)
+      lost = fmt::format("no [[route]] is declared any more, of {} that serve", served_->routes);
+    if (lost.empty()) return lost;
+    Diagnostics all(1);
+    all[0].code = config::kNothingToServe;
+    all[0].message = std::move(lost);
+    all[0].place.file = std::make_shared<const std::string>(source.file);
+    all[0].hint = "it may be that somebody is still writing it: put it into place by renaming it";
+    return config::render(all, false);
+  }
+
+  Command command_;
+  std::shared_ptr<Served> served_;
+  RunningSettings& running_;
+  plugin::PluginLibraries& libraries_;
+};
+
+Control::Options control_options(const Command& command, RunningSettings& running,
                                  plugin::PluginLibraries& libraries, OwnMetrics& own, LifeSigns* signs,
-                                 LastGood& last_good, Source source) {
+                                 LastGood& last_good, Reloading::Served serves) {
   Control::Options options;
-  // A checker ends itself in time and says at which plugin it was.
-  constexpr uint32_t kMoreMs = 5'000;
-  options.socket = admin_socket_to_open(running.admin_socket, absolute_file(command));
+  options.socket = admin_socket_to_open(running.now().admin_socket, absolute_file(command));
   options.checker = {own_path(), "check", "-c", command.file};
   options.folder = command.folder;
-  options.checker_timeout_ms = running.load_timeout_ms + kMoreMs;
   for (const std::string& folder : command.plugin_path)
     options.checker.insert(options.checker.end(), {"--plugin-path", folder});
   Command again = command;
   again.file = (std::filesystem::path(command.folder) / command.file).string();
   for (std::string& folder : again.plugin_path)
     folder = (std::filesystem::path(command.folder) / folder).string();
-  const auto served = std::make_shared<Source>(std::move(source));
+  // The file may allow plugins more time by now.
+  options.load_timeout_ms = [again, &running] {
+    const auto [config, diagnostics] = config::load(again.file, again.overrides);
+    return std::max(running.now().load_timeout_ms, config ? config->settings.load_timeout_ms : 0);
+  };
+  options.drain_timeout_ms = [&running] { return running.drain_timeout_ms(); };
+  const auto served = std::make_shared<Reloading::Served>(std::move(serves));
   options.last_good = [served, &libraries, &last_good] {
-    if (const auto kept = last_good.keep(served->file, served->files, libraries.copies()); !kept)
+    const Source& source = served->source;
+    if (const auto kept = last_good.keep(source.file, source.files, libraries.copies()); !kept)
       log::warn("what is served now cannot be kept: after a crash the files are read again: {}",
                 kept.error().text());
   };
-  options.load = [command = std::move(again), served, &running,
-                  &libraries](std::string& remarks) -> std::expected<Assembly, std::string> {
-    std::string report;
-    *served = {command.file, {}};
-    libraries.begin();
-    auto loaded = load(command, libraries, false, report, &running, {}, nullptr, &served->files);
-    if (!loaded) return std::unexpected(std::move(report));
-    remarks += report;
-    for (const std::string& path : config::changed_settings(running, loaded->settings))
-      remarks +=
-          fmt::format("`{}` has changed: it takes effect at the next start, or with `leat upgrade`\n", path);
-    note_loaded_objects();
-    return std::move(loaded->assembly);
-  };
+  const auto reloading = std::make_shared<Reloading>(std::move(again), served, running, libraries);
+  options.load = [reloading](std::string& remarks) { return (*reloading)(remarks); };
   options.metrics = [&libraries] { return libraries.shared().metrics.text(); };
   options.purge = [&libraries](cache::PurgeBy by, std::string_view what, bool hard) {
     return libraries.shared().responses.purge(by, what, hard, monotonic_ms());
@@ -254,7 +321,6 @@ Control::Options control_options(const Command& command, const config::Settings&
                              idle, idle == 1 ? "" : "s", idle == 1 ? "s" : "");
   };
   options.watched = command.watched;
-  options.upgrade_timeout_ms = running.load_timeout_ms + 2 * kUpgradeMoreMs;
   if (signs == nullptr) {
     options.upgrade = []() -> std::expected<void, std::string> {
       return std::unexpected("it takes a supervisor: server.supervise = true, and no --no-supervise");
@@ -267,15 +333,18 @@ Control::Options control_options(const Command& command, const config::Settings&
     if (::kill(::getppid(), SIGUSR2) == 0) return {};
     return std::unexpected(fmt::format("the supervisor cannot be told: {}", std::strerror(errno)));
   };
+  options.upgrading = [signs] { return signs->upgrading.load(); };
   options.upgrade_failed = [signs, failed_before] { return signs->failed_upgrades != *failed_before; };
   return options;
 }
 
-// Loads everything and serves. `settings` and `sockets` are those of the supervisor, which a restart must not
-// change; null in one process.
-int serve(const Command& command, const config::Settings* settings, ListeningSockets& sockets,
-          InheritedSockets& inherited, UpgradeChannel& former, const ServingStart& start,
-          plugin::PluginLibraries& libraries, std::optional<HangWatch>& hangs, LastGood& last_good) {
+// Loads everything and serves. `supervised` and `sockets` are the supervisor's: what a restart must not change, and what
+// it has open; null, and empty, in one process.
+int serve(const Command& command, const Running* supervised, ListeningSockets& sockets,
+          const SocketChannel& channel, InheritedSockets& inherited, UpgradeChannel& former,
+          const ServingStart& start, plugin::PluginLibraries& libraries, std::optional<HangWatch>& hangs,
+          LastGood& last_good) {
+  hear_signals();
   report_crashes(start.signs != nullptr ? &start.signs->words : own_words());
   libraries.shared().title_made = note_title;
   if (!hangs)
@@ -291,11 +360,10 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   if (kept) source = {std::move(kept->file), std::move(kept->files)};
   Command own_command = command;
   own_command.file = source.file;
-  auto loaded = load_at_start(own_command, libraries, *hangs, settings, start.quarantined, &source.files);
+  auto loaded = load_at_start(own_command, libraries, *hangs, supervised, start.quarantined, &source.files);
   if (!loaded) return kExitConfiguration;
-  if (settings != nullptr) loaded->settings = *settings;
   if (const auto opened = log::open(loaded->settings.log); !opened) {
-    std::fprintf(stderr, "leat: cannot open the log file: %s\n", opened.error().c_str());
+    std::fprintf(stderr, "leat: %s\n", opened.error().c_str());
     return kExitFailure;
   }
   note_loaded_objects();
@@ -320,26 +388,34 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
   options.worker.connections.closed = &own.connections_closed();
   options.worker.connections.given_up = &own.connections_given_up();
   options.worker.connections.turned_away = &own.connections_turned_away();
-  const uint64_t per_address = most_per_address(loaded->settings, loaded->workers);
-  worker::AddressCounts addresses(
-      per_address, loaded->settings.max_per_address != 0 ? per_address : (per_address + 1) / 2);
+  worker::AddressCounts addresses(0, 0);
+  set_limits(addresses, loaded->settings, loaded->workers);
   options.worker.connections.addresses = &addresses;
   options.worker.memory_watch = &own;
   Generations generations(std::move(loaded->assembly), loaded->workers,
                           {.drain_timeout_ms = loaded->settings.worker.drain_timeout_ms,
                            .handover_timeout_ms = loaded->settings.handover_timeout_ms},
                           &own.requests());
+  RunningSettings running(std::move(loaded->settings), {.shared = libraries.shared(),
+                                                        .addresses = addresses,
+                                                        .generations = generations,
+                                                        .sockets = sockets,
+                                                        .channel = channel,
+                                                        .signs = start.signs,
+                                                        .workers = loaded->workers});
+  if (start.signs != nullptr) start.signs->set(running.now());
   Control::Options controls =
-      control_options(command, loaded->settings, libraries, own, start.signs, last_good, std::move(source));
+      control_options(command, running, libraries, own, start.signs, last_good, {std::move(source), routes});
   controls.takes_over = former.is_there();
   controls.serves = [&former] { former.tell_that_it_serves(); };
   Control control(std::move(controls), generations);
   int code = kExitFailure;
   if (const auto opened = control.open(); !opened) {
     log::error("cannot listen for admin commands on {}: {}", control.socket(), opened.error().text());
-  } else if (settings != nullptr ||
-             sockets.open(config::listening_sockets(loaded->settings), loaded->workers, inherited)) {
-    options.worker.connections.listeners = listener_options(loaded->settings, sockets);
+  } else if (supervised != nullptr
+                 ? running.listen()
+                 : sockets.open(config::listening_sockets(running.now()), running.workers(), inherited)) {
+    options.worker.connections.listeners = listener_options(sockets);
     options.hooks.thread = [](uint32_t worker) { give_crash_stack(static_cast<int>(worker)); };
     options.hooks.start = [&generations](uint32_t worker) { return generations.start_worker(worker); };
     options.hooks.stop = [&generations](uint32_t worker) { generations.stop_worker(worker); };
@@ -356,7 +432,6 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
 int run(const Command& command) {
   std::optional<HangWatch> hangs;  // outlives the plugins
   plugin::PluginLibraries libraries(static_plugins());
-  // Before any thread exists: plugins may start some, and all must inherit the mask.
   block_signals();
   InheritedSockets inherited = InheritedSockets::from_environment();
   UpgradeChannel former = UpgradeChannel::from_environment();
@@ -366,27 +441,29 @@ int run(const Command& command) {
     return kExitFailure;
   }
   ListeningSockets sockets;
+  SocketChannel channel;
   LastGood last_good;
   auto [config, diagnostics] = config::load(command.file, command.overrides);
   // What is wrong with the configuration is said where it is loaded with all its plugins.
   if (!config || !command.supervise || !config->settings.supervision.on)
-    return serve(command, nullptr, sockets, inherited, former, {}, libraries, hangs, last_good);
+    return serve(command, nullptr, sockets, channel, inherited, former, {}, libraries, hangs, last_good);
   make_absolute(*config, command.folder);
   // A restart and a reload read a file that may have changed; there are sockets for this many workers.
-  config::Settings settings = config->settings;
-  settings.workers = worker_count(settings);
-  Command own = command;
-  own.overrides.workers = std::to_string(settings.workers);
-  if (!sockets.open(config::listening_sockets(settings), settings.workers, inherited)) return kExitFailure;
+  const config::Settings& settings = config->settings;
+  const Running running{&settings, worker_count(settings)};
+  if (!sockets.open(config::listening_sockets(settings), running.workers, inherited)) return kExitFailure;
+  if (const auto opened = channel.open(); !opened) {
+    log::error("the process that serves cannot tell what it listens on: {}", opened.error().text());
+    return kExitFailure;
+  }
   if (const auto opened = last_good.open(); !opened) {
     log::error("what is served cannot be kept for a restart after a crash: {}", opened.error().text());
     return kExitFailure;
   }
-  UpgradeOptions upgrades{.invocation = command.invocation,
-                          .within_ms = settings.load_timeout_ms + kUpgradeMoreMs,
-                          .takes_over = takes_over};
-  return supervise(settings.supervision, sockets, std::move(upgrades), [&](const ServingStart& start) {
-    return serve(own, &settings, sockets, inherited, former, start, libraries, hangs, last_good);
+  UpgradeOptions upgrades{.invocation = command.invocation, .takes_over = takes_over};
+  return supervise(settings, sockets, channel, std::move(upgrades), [&](const ServingStart& start) {
+    channel.begin();
+    return serve(command, &running, sockets, channel, inherited, former, start, libraries, hangs, last_good);
   });
 }
 
@@ -549,6 +626,7 @@ int execute(const Command& command) {
 
 int main(int count, char** arguments) {
   leat::server::fill_standard_descriptors();
+  leat::server::keep_descriptors_from_children();
   leat::keep_standard_error();
   auto command = leat::server::parse_command_line(count, arguments);
   if (command) command->invocation = leat::server::Invocation::of_this_process(count, arguments);

@@ -8,7 +8,7 @@
 
 namespace leat {
 
-BlockPool::BlockPool(size_t most, size_t keep) : most_(most * Block::kSize), keep_(keep) {}
+BlockPool::BlockPool(size_t most, size_t keep) : keep_(keep) { set_most(most); }
 
 BlockPool::BlockPool(size_t most, BlockPool& account) : BlockPool(most, size_t{0}) { account_ = &account; }
 
@@ -26,8 +26,9 @@ void BlockPool::drop_idle() noexcept {
 }
 
 bool BlockPool::has_room(size_t bytes) noexcept {
-  if (bytes > most_) return false;
-  const size_t most_used = most_ - bytes;
+  const size_t most = most_;
+  if (bytes > most) return false;
+  const size_t most_used = most - bytes;
   if (used() > most_used && keeper_ != nullptr) keeper_->let_go();
   if (used() > most_used) return false;
   while (free_ != nullptr && used() + idle_ * Block::kSize > most_used) drop_idle();

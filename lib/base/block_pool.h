@@ -44,12 +44,12 @@ class SingleWriterCount {
   void raise_to(size_t value) {
     if (value > *this) set(value);
   }
-
- private:
   SingleWriterCount& set(size_t value) {
     value_.store(value, std::memory_order_relaxed);
     return *this;
   }
+
+ private:
   std::atomic<size_t> value_ = 0;
 };
 
@@ -97,6 +97,8 @@ class BlockPool {
   void refund(size_t bytes) noexcept;
   // Whether so much could be had now; what the pool keeps is given up for it where that helps.
   [[nodiscard]] bool has_room(size_t bytes) noexcept;
+  // Another bound, in blocks. What is out beyond a smaller one stays out until its owners give it back.
+  void set_most(size_t most) { most_.set(most * Block::kSize); }
   // Whom to ask when room is short.
   void set_keeper(Keeper* keeper) { keeper_ = keeper; }
   // Gives three quarters of the idle blocks back to the allocator, or all but `floor`. The bytes that went.
@@ -147,7 +149,7 @@ class BlockPool {
   Block* free_ = nullptr;
   SingleWriterCount out_, idle_, charged_, peak_, refusals_, returned_;
   ArenaCounts arenas_;
-  size_t most_;
+  SingleWriterCount most_;
   size_t keep_;
   Keeper* keeper_ = nullptr;
   BlockPool* account_ = nullptr;

@@ -4,7 +4,7 @@
 #include <spdlog/details/periodic_worker.h>
 #include <spdlog/details/thread_pool.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/base_sink.h>
 
 #include <poll.h>
 #include <unistd.h>
@@ -12,6 +12,9 @@
 #include <atomic>
 #include <chrono>
 #include <climits>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -26,30 +29,34 @@ namespace leat::log {
 
 namespace {
 
-// A file that can be opened anew under its old name, which is how a log rotation asks for it.
-class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
+// A log file. spdlog's own would be inherited by whatever a plugin starts.
+class File {
  public:
-  // Throws spdlog_ex.
-  explicit FileSink(const std::string& path) : path_(path) { file_->open(path_); }
-  // Goes on with the file that is open when the name cannot be opened, and throws spdlog_ex.
-  void reopen() {
-    auto next = std::make_unique<spdlog::details::file_helper>();
-    next->open(path_);
-    const std::lock_guard lock(mutex_);
-    file_ = std::move(next);
+  // Makes the folder, too. Nothing, with errno, where it cannot be had.
+  static std::unique_ptr<File> open(const std::string& path) {
+    std::error_code ignored;  // opening it says what is wrong
+    if (const auto folder = std::filesystem::path(path).parent_path(); !folder.empty())
+      std::filesystem::create_directories(folder, ignored);
+    std::FILE* const file = std::fopen(path.c_str(), "abe");
+    return file == nullptr ? nullptr : std::make_unique<File>(file);
   }
+  explicit File(std::FILE* file) : file_(file) {}
+  ~File() { std::fclose(file_); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  [[nodiscard]] bool write(const spdlog::memory_buf_t& line) {
+    return std::fwrite(line.data(), 1, line.size(), file_) == line.size();
+  }
+  [[nodiscard]] bool flush() { return std::fflush(file_) == 0; }
 
  private:
-  void sink_it_(const spdlog::details::log_msg& message) override {
-    spdlog::memory_buf_t line;
-    formatter_->format(message, line);
-    file_->write(line);
-  }
-  void flush_() override { file_->flush(); }
-
-  std::string path_;
-  std::unique_ptr<spdlog::details::file_helper> file_ = std::make_unique<spdlog::details::file_helper>();
+  std::FILE* file_;
 };
+
+std::string cannot_open(const std::string& path) {
+  return fmt::format("cannot open the log file `{}`: {}", path, std::strerror(errno));
+}
 
 std::atomic<uint64_t> dropped_before{0};  // by logs that were, and for want of a reader
 
@@ -81,13 +88,50 @@ class PatientWriter {
 };
 PatientWriter to_standard_error;
 
-class StandardErrorSink final : public spdlog::sinks::base_sink<std::mutex> {
+// Where lines go: a file, or stderr, one in place of the other while lines come.
+class Target final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  // No path: stderr.
+  Target(std::string path, std::unique_ptr<File> file) { turn_to(std::move(path), std::move(file)); }
+  void turn_to(std::string path, std::unique_ptr<File> file) {
+    const std::lock_guard lock(mutex_);
+    path_ = std::move(path);
+    is_file_ = file != nullptr;
+    file_.swap(file);  // the former one is closed without the lock
+  }
+  // Under its name, which may be another file by now. Goes on with the one that is open where that fails; false, with errno.
+  bool reopen() {
+    const std::string path = this->path();
+    if (path.empty()) return true;
+    auto next = File::open(path);
+    if (next == nullptr) return false;
+    turn_to(path, std::move(next));
+    return true;
+  }
+  [[nodiscard]] std::string path() {
+    const std::lock_guard lock(mutex_);
+    return path_;
+  }
+  // Without a wait for who writes to stderr at the moment.
+  [[nodiscard]] bool is_file() const { return is_file_; }
+
+ private:
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
-    to_standard_error.write({line.data(), line.size()});
+    if (file_ == nullptr) {
+      to_standard_error.write({line.data(), line.size()});
+    } else if (!file_->write(line)) {
+      throw spdlog::spdlog_ex("cannot write to " + path_, errno);
+    }
   }
-  void flush_() override {}
+  void flush_() override {
+    if (file_ != nullptr && !file_->flush()) throw spdlog::spdlog_ex("cannot write to " + path_, errno);
+  }
+
+  std::string path_;
+  std::unique_ptr<File> file_;
+  std::atomic<bool> is_file_ = false;
 };
 
 // spdlog has no structured form; this one quotes the message as a JSON string. Access log records come as
@@ -148,7 +192,7 @@ class LineFormatter final : public spdlog::formatter {
 struct Writer {
   std::shared_ptr<spdlog::details::thread_pool> pool;
   std::shared_ptr<spdlog::logger> logger;
-  std::shared_ptr<FileSink> file;  // null for stderr
+  std::shared_ptr<Target> target;
   // Once a second: a file is buffered, and whoever follows it sees a line by then; what was left out is told.
   std::unique_ptr<spdlog::details::periodic_worker> ticker;
 };
@@ -157,7 +201,7 @@ struct Writer {
 constexpr std::chrono::seconds kTick(1);
 
 // The process has one log. `current` is replaced only by open() and close(), which main calls while no worker
-// runs; `threshold` is what workers read.
+// runs; `threshold` and the like are what workers read.
 Writer current;
 std::atomic<Level> threshold{Level::Info};
 std::atomic<uint32_t> line_bytes{Options{}.line_bytes};
@@ -223,39 +267,72 @@ void tell_dropped(uint64_t& told) {
 
 }  // namespace
 
-std::expected<void, std::string> open(const Options& options) {
-  Writer next;
-  spdlog::sink_ptr sink;
-  if (options.file.empty()) {
-    sink = std::make_shared<StandardErrorSink>();
-  } else {
-    try {
-      next.file = std::make_shared<FileSink>(options.file);
-    } catch (const spdlog::spdlog_ex& failure) {
-      return std::unexpected(failure.what());
-    }
-    sink = next.file;
-  }
-  sink->set_formatter(std::make_unique<LineFormatter>(options.format));
-  next.pool = std::make_shared<spdlog::details::thread_pool>(options.queue_lines, 1);
-  next.logger = std::make_shared<spdlog::async_logger>("leat", sink, next.pool,
-                                                       spdlog::async_overflow_policy::discard_new);
-  next.logger->set_level(spdlog::level::trace);
-  next.logger->flush_on(spdlog::level::warn);
-  current = std::move(next);
+namespace {
+
+void set_bounds(const Options& options) {
   threshold = options.level;
   line_bytes = options.line_bytes;
   cause_lines = options.cause_lines;
   plugin_lines = options.plugin_lines;
   causes.set_period(options.cause_period_ms);
+}
+
+}  // namespace
+
+std::expected<void, std::string> open(const Options& options) {
+  Writer next;
+  std::unique_ptr<File> file;
+  if (!options.file.empty() && (file = File::open(options.file)) == nullptr)
+    return std::unexpected(cannot_open(options.file));
+  next.target = std::make_shared<Target>(options.file, std::move(file));
+  next.target->set_formatter(std::make_unique<LineFormatter>(options.format));
+  next.pool = std::make_shared<spdlog::details::thread_pool>(options.queue_lines, 1);
+  next.logger = std::make_shared<spdlog::async_logger>("leat", next.target, next.pool,
+                                                       spdlog::async_overflow_policy::discard_new);
+  next.logger->set_level(spdlog::level::trace);
+  next.logger->flush_on(spdlog::level::warn);
+  current = std::move(next);
+  set_bounds(options);
   current.ticker = std::make_unique<spdlog::details::periodic_worker>(
       [told = dropped()]() mutable {
         tell_left_out();
         tell_dropped(told);
-        if (current.file) current.logger->flush();
+        if (current.target->is_file()) current.logger->flush();
       },
       kTick);
   return {};
+}
+
+struct Change::Parts {
+  Options options;
+  std::unique_ptr<File> file;  // where it is another one
+  bool other_target = false;
+};
+
+Change::Change(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Change::Change(Change&&) noexcept = default;
+Change& Change::operator=(Change&&) noexcept = default;
+Change::~Change() = default;
+
+std::expected<Change, std::string> prepare(const Options& options) {
+  auto parts = std::make_unique<Change::Parts>();
+  parts->options = options;
+  parts->other_target = current.target != nullptr && current.target->path() != options.file;
+  if (parts->other_target && !options.file.empty()) {
+    parts->file = File::open(options.file);
+    if (parts->file == nullptr) return std::unexpected(cannot_open(options.file));
+  }
+  return Change(std::move(parts));
+}
+
+void take_up(Change change) {
+  if (!current.logger) return;
+  Change::Parts& parts = *change.parts_;
+  set_bounds(parts.options);
+  current.target->set_formatter(std::make_unique<LineFormatter>(parts.options.format));
+  if (!parts.other_target) return;
+  if (current.target->is_file()) current.logger->flush();
+  current.target->turn_to(parts.options.file, std::move(parts.file));
 }
 
 void close() {
@@ -268,12 +345,8 @@ void close() {
 }
 
 void reopen() {
-  if (!current.file) return;
-  try {
-    current.file->reopen();
-  } catch (const spdlog::spdlog_ex& failure) {
-    error("the log goes on in the old file: {}", failure.what());
-  }
+  if (current.target && !current.target->reopen())
+    error("the log goes on in the old file: {}", cannot_open(current.target->path()));
 }
 
 bool enabled(Level level) { return level >= threshold.load(std::memory_order_relaxed); }

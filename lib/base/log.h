@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <expected>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -38,6 +39,24 @@ struct Options {
 std::expected<void, std::string> open(const Options& options);
 // Writes what is queued, then stops the thread.
 void close();
+// Other options for the open log, in two steps: what can fail, and the change, which cannot. Of what is queued, some may
+// still go to the former file. The queue stays as long as it was.
+class Change {
+ public:
+  Change(Change&&) noexcept;
+  Change& operator=(Change&&) noexcept;
+  ~Change();
+
+ private:
+  friend std::expected<Change, std::string> prepare(const Options& options);
+  friend void take_up(Change change);
+  struct Parts;
+  explicit Change(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+// Opens the file, if it is another one than that which is written; the reason, where it cannot be. One thread at a time.
+std::expected<Change, std::string> prepare(const Options& options);
+void take_up(Change change);
 // Closes and opens the log file again, for rotation (SIGUSR1).
 void reopen();
 

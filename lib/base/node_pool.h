@@ -45,6 +45,8 @@ class NodePool {
     Node* node = new (value) Node{free_};
     free_ = node;
   }
+  // Another bound. What was made beyond a smaller one stays.
+  void set_most(size_t most) { most_ = most; }
   [[nodiscard]] size_t out() const { return out_; }
 
  private:
@@ -60,8 +62,8 @@ class NodePool {
   };
 
   bool grow() noexcept {
+    if (made_ >= most_) return false;
     const size_t count = std::min(kSlabNodes, most_ - made_);
-    if (count == 0) return false;
     auto* slab = static_cast<Slab*>(std::malloc(sizeof(Slab)));
     if (slab == nullptr) return false;
     slab->next = slabs_;

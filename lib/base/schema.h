@@ -71,8 +71,8 @@ struct Row {
   using Check = std::string (*)(std::string_view called, std::string_view text);
   Check check = nullptr;
   int code = 0;
-  bool needed = false;  // there is no default
-  bool reload = false;  // of a setting: a reload takes it up, and not only the next start
+  bool needed = false;   // there is no default
+  bool restart = false;  // of a setting: a change waits for the next start, since no reload can take it up
 
   // The way to the member in an options struct, and a struct with defaults. All null in a row that was made
   // at run time; what is its default is then here.
@@ -86,9 +86,9 @@ struct Row {
     row.needed = true;
     return row;
   }
-  [[nodiscard]] consteval Row taken_up_by_reload() const {
+  [[nodiscard]] consteval Row at_start_only() const {
     Row row = *this;
-    row.reload = true;
+    row.restart = true;
     return row;
   }
   [[nodiscard]] consteval Row with_default(const Content* content) const {

@@ -52,6 +52,11 @@ class ThreadPool {
 
   // Before the first submit().
   void set_limits(Limits limits) { limits_ = limits; }
+  // How many jobs may wait from now on. Any thread.
+  void set_queue(size_t queue) {
+    const std::lock_guard lock(mutex_);
+    limits_.queue = queue;
+  }
   [[nodiscard]] const Limits& limits() const { return limits_; }
 
   // Has `job` run, once. False, and it will not run, when the queue is full or no thread can be had. Any

@@ -98,6 +98,13 @@ void Eviction::remove(Entry& entry) {
   --count_;
 }
 
+void Eviction::adopt(Entry& entry) {
+  added_bytes_ += entry.size;
+  entry.halvings = halvings_;
+  queue_of(entry).add(entry);
+  ++count_;
+}
+
 // Brings its frequency up to date. Whether it was asked for since the last time.
 bool Eviction::look_at(Entry& entry) {
   const uint8_t uses = entry.uses.load(std::memory_order_relaxed);

@@ -70,6 +70,8 @@ class Eviction {
   // `replaced`, if any, is the entry in whose place this one comes; it is still in.
   void add(Entry& entry, const Entry* replaced);
   void remove(Entry& entry);
+  // One that another one has had, with its queue and what is known of how often it was asked for.
+  void adopt(Entry& entry);
   // The entry that has to go next, removed; nullptr when all fit. Never the last one that was added, as long
   // as there are others.
   Entry* next_to_go(uint64_t now_ms);

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <thread>
 
 #include "cache/entry.h"
 #include "cache/eviction.h"
@@ -13,7 +14,6 @@ namespace leat::cache {
 
 namespace {
 
-constexpr size_t kMostShards = 16;
 // A shard has room for at least so many of the largest entries, so that one does not empty it, and so many
 // bytes: what is left of a small budget had better be judged as a whole.
 constexpr size_t kLeastEntries = 8;
@@ -89,8 +89,11 @@ bool Pin::claimed(uint64_t now_ms) const {
 // A part of the entries, by hash. All but `buckets` and the counts is under the mutex.
 struct Store::Shard {
   // `bytes` for everything: tables and entries.
-  explicit Shard(size_t bytes)
-      : bucket_count(buckets_for(bytes)), buckets(bucket_count), eviction(room_of(bytes), bucket_count) {}
+  Shard(size_t bytes, std::atomic<size_t>& outlived_bytes)
+      : bucket_count(buckets_for(bytes)),
+        buckets(bucket_count),
+        eviction(room_of(bytes), bucket_count),
+        outlived(outlived_bytes) {}
   ~Shard() {
     for (auto& bucket : buckets)
       for (Entry* entry = bucket.load(); entry != nullptr;) drop(std::exchange(entry, entry->next.load()));
@@ -125,6 +128,19 @@ struct Store::Shard {
     bucket.store(&entry);
     if (replaced != nullptr) remove(*replaced);
   }
+  // Between shards, when nobody reads.
+  void take_in(Entry& entry) {
+    std::atomic<Entry*>& bucket = buckets[place(entry.hash)];
+    entry.next.store(bucket.load());
+    eviction.adopt(entry);
+    bucket.store(&entry);
+  }
+  void take_out(Entry& entry) {
+    eviction.remove(entry);
+    std::atomic<Entry*>* link = &buckets[place(entry.hash)];
+    while (link->load() != &entry) link = &link->load()->next;
+    link->store(entry.next.load());
+  }
   // retire() frees it.
   void remove(Entry& entry) {
     eviction.remove(entry);
@@ -154,8 +170,16 @@ struct Store::Shard {
   Entry* removed = nullptr;  // by the call that has the mutex
   Entry* retired = nullptr;  // by those before, with their stamps
   std::atomic<size_t> shown_entries = 0, shown_bytes = 0;
-  std::atomic<size_t> outlived = 0;  // bytes of entries that went and are still pinned
+  std::atomic<size_t>& outlived;  // bytes of entries that went and are still pinned
   std::atomic<uint64_t> puts = 0, evictions = 0;
+};
+
+// All of them, as they are made for a budget.
+struct Store::Shards {
+  [[nodiscard]] Shard& of(uint64_t hash) const { return *all[hash & (all.size() - 1)]; }
+
+  std::vector<std::unique_ptr<Shard>> all;  // a power of two
+  size_t room;                              // of each, for entries
 };
 
 Store::Store(Hash hash_of) : hash_(hash_of), secret_(random_sip_key()) {}
@@ -164,31 +188,77 @@ Store::~Store() = default;
 
 void Store::configure(const Limits& limits, uint32_t lanes) {
   if (lanes_ != nullptr) return;
-  limits_ = limits;
-  const size_t largest = kLeastEntries * (limits.entry_bytes + sizeof(Entry));
-  const size_t room = limits.bytes / std::max(largest, kLeastShardBytes);
-  shard_count_ = std::bit_floor(std::clamp<size_t>(room, 1, kMostShards));
-  shard_room_ = Shard::room_of(limits.bytes / shard_count_);
+  bytes_ = limits.bytes;
+  entry_bytes_ = limits.entry_bytes;
   lane_count_ = lanes;
   lanes_ = std::make_unique<Lane[]>(lanes);
 }
 
-// Tables are made for the first entry: a daemon that stores nothing does not pay for them.
-bool Store::make_shards() {
-  const std::lock_guard lock(making_);
-  if (ready_.load(std::memory_order_relaxed)) return true;
+// Null where there is no memory for them.
+std::unique_ptr<Store::Shards> Store::make_shards(const Limits& limits) {
+  const size_t largest = kLeastEntries * (limits.entry_bytes + sizeof(Entry));
+  const size_t room = limits.bytes / std::max(largest, kLeastShardBytes);
+  const size_t count = std::bit_floor(std::clamp<size_t>(room, 1, kMostShards));
+  const size_t bytes = limits.bytes / count;
   try {
-    while (made_.size() < shard_count_)
-      made_.push_back(std::make_unique<Shard>(limits_.bytes / shard_count_));
+    auto made = std::make_unique<Shards>();
+    made->room = Shard::room_of(bytes);
+    while (made->all.size() < count)
+      made->all.push_back(std::make_unique<Shard>(bytes, outlived_[made->all.size()]));
+    return made;
   } catch (const std::bad_alloc&) {
-    made_.clear();
-    return false;
+    return nullptr;
   }
-  ready_.store(true, std::memory_order_release);
-  return true;
 }
 
-Store::Shard& Store::shard_of(uint64_t hash) const { return *made_[hash & (shard_count_ - 1)]; }
+// Tables are made for the first entry: a daemon that stores nothing does not pay for them.
+bool Store::make_first_shards() {
+  const std::unique_lock lock(resizing_);
+  if (owned_ == nullptr) owned_ = make_shards(limits());
+  shards_.store(owned_.get());
+  return owned_ != nullptr;
+}
+
+// Until none stands on what was found before now.
+void Store::wait_for_readers() {
+  const uint64_t stamp = epoch_.fetch_add(1) + 1;
+  for (uint32_t i = 0; i < lane_count_; ++i)
+    for (uint64_t epoch; (epoch = lanes_[i].epoch.load()) != 0 && epoch < stamp;) std::this_thread::yield();
+}
+
+// Readers look at nothing while entries change their chains. Those come to the new shards in the order in which they
+// came to the old ones, with what is known of how often they were asked for.
+bool Store::resize(const Limits& limits) {
+  const std::unique_lock lock(resizing_);
+  if (lanes_ == nullptr || (limits.bytes == bytes_ && limits.entry_bytes == entry_bytes_)) return true;
+  std::unique_ptr<Shards> next = owned_ != nullptr ? make_shards(limits) : nullptr;
+  if (owned_ != nullptr && next == nullptr) return false;
+  bytes_ = limits.bytes;
+  entry_bytes_ = limits.entry_bytes;
+  if (next == nullptr) return true;
+  shards_.store(nullptr);
+  wait_for_readers();
+  for (const auto& shard : owned_->all) {
+    retire(*shard);
+    former_puts_ += shard->puts;
+    former_evictions_ += shard->evictions;
+    std::vector<Entry*> entries;
+    shard->eviction.for_each([&](Entry& entry) {
+      if (entry.size <= next->room) entries.push_back(&entry);
+    });
+    for (Entry* const entry : entries) {
+      shard->take_out(*entry);
+      next->of(entry->hash).take_in(*entry);
+    }
+  }
+  for (const auto& shard : next->all) {
+    shard->make_room(0);
+    retire(*shard);
+  }
+  owned_ = std::move(next);
+  shards_.store(owned_.get());
+  return true;
+}
 
 Pin Store::find(uint32_t lane, std::string_view key, uint64_t key_hash, uint64_t now_ms) {
   if (lane >= lane_count_) return {};
@@ -196,12 +266,13 @@ Pin Store::find(uint32_t lane, std::string_view key, uint64_t key_hash, uint64_t
   const auto count = [](std::atomic<uint64_t>& number) {
     number.store(number.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   };
-  if (!ready_.load(std::memory_order_acquire)) {
+  if (shards_.load(std::memory_order_relaxed) == nullptr) {
     count(mine.misses);
     return {};
   }
   mine.epoch.store(epoch_.load());
-  Entry* entry = shard_of(key_hash).find(key_hash, key);
+  const Shards* const shards = shards_.load();
+  Entry* entry = shards != nullptr ? shards->of(key_hash).find(key_hash, key) : nullptr;
   if (entry != nullptr && now_ms >= entry->expires_ms) entry = nullptr;
   if (entry != nullptr) entry->refs.fetch_add(1, std::memory_order_relaxed);
   mine.epoch.store(0, std::memory_order_release);
@@ -242,12 +313,21 @@ void Store::retire(Shard& shard) {
 Store::Result Store::put(std::string_view key, std::string_view value, uint64_t now_ms, uint64_t expires_ms,
                          std::span<const std::string_view> tags) {
   const size_t size = size_of(key, value, tags);
-  if (size - sizeof(Entry) > limits_.entry_bytes || size > shard_room_) return Result::TooLarge;
-  if (!ready_.load(std::memory_order_acquire) && !make_shards()) return Result::Memory;
+  std::shared_lock shared(resizing_, std::try_to_lock);
+  if (!shared) return Result::Memory;  // nobody waits until all that is stored has moved
+  if (owned_ == nullptr) {
+    if (size - sizeof(Entry) > entry_bytes_.load(std::memory_order_relaxed)) return Result::TooLarge;
+    shared.unlock();
+    if (!make_first_shards()) return Result::Memory;
+    shared.lock();
+  }
+  const size_t room = owned_->room;
+  if (size - sizeof(Entry) > entry_bytes_.load(std::memory_order_relaxed) || size > room)
+    return Result::TooLarge;
   const uint64_t key_hash = hash(key);
-  Shard& shard = shard_of(key_hash);
+  Shard& shard = owned_->of(key_hash);
   // What is stored pushes others out, which stay as long as slow clients are sent them.
-  if (shard.outlived.load(std::memory_order_relaxed) > shard_room_ / kOutlivedShare) return Result::Memory;
+  if (shard.outlived.load(std::memory_order_relaxed) > room / kOutlivedShare) return Result::Memory;
   Entry* entry = make_entry(key_hash, key, value, expires_ms, tags);
   if (entry == nullptr) return Result::Memory;
   const std::lock_guard lock(shard.mutex);
@@ -259,9 +339,10 @@ Store::Result Store::put(std::string_view key, std::string_view value, uint64_t 
 }
 
 size_t Store::purge(std::string_view key) {
-  if (!ready_.load(std::memory_order_acquire)) return 0;
+  const std::shared_lock shared(resizing_);
+  if (owned_ == nullptr) return 0;
   const uint64_t key_hash = hash(key);
-  Shard& shard = shard_of(key_hash);
+  Shard& shard = owned_->of(key_hash);
   const std::lock_guard lock(shard.mutex);
   Entry* entry = shard.find(key_hash, key);
   if (entry != nullptr) shard.remove(*entry);
@@ -270,9 +351,10 @@ size_t Store::purge(std::string_view key) {
 }
 
 size_t Store::purge_if(const std::function<bool(const Entry&)>& goes) {
-  if (!ready_.load(std::memory_order_acquire)) return 0;
+  const std::shared_lock shared(resizing_);
+  if (owned_ == nullptr) return 0;
   size_t count = 0;
-  for (const auto& shard : made_) {
+  for (const auto& shard : owned_->all) {
     const std::lock_guard lock(shard->mutex);
     shard->eviction.for_each([&](Entry& entry) {
       if (!goes(entry)) return;
@@ -298,8 +380,11 @@ Statistics Store::statistics() const {
     sum.hits += lanes_[i].hits.load(std::memory_order_relaxed);
     sum.misses += lanes_[i].misses.load(std::memory_order_relaxed);
   }
-  if (!ready_.load(std::memory_order_acquire)) return sum;
-  for (const auto& shard : made_) {
+  const std::shared_lock shared(resizing_);
+  sum.puts = former_puts_;
+  sum.evictions = former_evictions_;
+  if (owned_ == nullptr) return sum;
+  for (const auto& shard : owned_->all) {
     sum.puts += shard->puts.load(std::memory_order_relaxed);
     sum.evictions += shard->evictions.load(std::memory_order_relaxed);
     sum.entries += shard->shown_entries.load(std::memory_order_relaxed);

@@ -27,12 +27,14 @@
 // anywhere.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -100,7 +102,13 @@ class Store {
 
   // Before anything else; only the first call counts. `lanes` is how many threads may find().
   void configure(const Limits& limits, uint32_t lanes);
-  [[nodiscard]] const Limits& limits() const { return limits_; }
+  // Other limits, later. What is stored stays as far as it fits; while it moves, it is not found, and nothing is
+  // stored. False, with nothing changed: there is no memory for the tables.
+  bool resize(const Limits& limits);
+  [[nodiscard]] Limits limits() const {
+    return {.bytes = bytes_.load(std::memory_order_relaxed),
+            .entry_bytes = entry_bytes_.load(std::memory_order_relaxed)};
+  }
 
   // The entry of that key that has not expired. Times are milliseconds on a clock that only goes forward, the
   // same for all calls.
@@ -126,26 +134,34 @@ class Store {
 
  private:
   struct Shard;
+  struct Shards;
   struct alignas(64) Lane {
     std::atomic<uint64_t> epoch = 0;  // 0: does not read
     std::atomic<uint64_t> hits = 0, misses = 0;
   };
 
-  bool make_shards();
-  Shard& shard_of(uint64_t hash) const;
+  static constexpr size_t kMostShards = 16;
+
+  std::unique_ptr<Shards> make_shards(const Limits& limits);
+  bool make_first_shards();
+  void wait_for_readers();
   void retire(Shard& shard);
   size_t purge_if(const std::function<bool(const Entry&)>& goes);
 
   const Hash hash_;
   const SipKey secret_;
-  Limits limits_;
+  std::atomic<size_t> bytes_ = 0, entry_bytes_ = 0;  // the limits
   uint32_t lane_count_ = 0;
-  size_t shard_count_ = 1, shard_room_ = 0;
   std::unique_ptr<Lane[]> lanes_;
-  std::mutex making_;
-  std::vector<std::unique_ptr<Shard>> made_;
-  std::atomic<bool> ready_ = false;  // the shards are there: nothing of the above changes any more
+  // Who changes what is in the shards shares it; who changes the shards has it alone.
+  mutable std::shared_mutex resizing_;
+  std::unique_ptr<Shards> owned_;
+  // What readers go by; null before the first entry, and while entries move to others.
+  std::atomic<Shards*> shards_ = nullptr;
   std::atomic<uint64_t> epoch_ = 1;
+  // By shard: bytes of entries that went and are still pinned. They outlive the shard.
+  std::array<std::atomic<size_t>, kMostShards> outlived_{};
+  uint64_t former_puts_ = 0, former_evictions_ = 0;  // of shards that were
 };
 
 }  // namespace leat::cache

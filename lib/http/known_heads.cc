@@ -21,7 +21,6 @@ KnownHeads::KnownHeads() {
 
 namespace {
 
-// A free entry has an empty head and matches nothing.
 // The same as equal_bytes(), for so few bytes that a call costs more.
 template <size_t size>
 bool begin_equal(const char* a, const char* b) {
@@ -38,7 +37,7 @@ bool begin_equal(const char* a, const char* b) {
 }
 
 bool matches(const KnownHead& known, std::string_view text) {
-  const size_t size = known.head.size;
+  const size_t size = known.size;
   return size != 0 && text.size() >= size && equal_bytes(known.bytes, text.data(), size);
 }
 
@@ -61,6 +60,12 @@ KnownHead* KnownHeads::match_and_pin(std::string_view text, KnownHead* hint) {
   return nullptr;
 }
 
+void KnownHeads::forget() {
+  // An entry that nothing has filled is memory that nothing has touched.
+  for (size_t i = 0; i < kEntries; ++i)
+    if (entries_[i].size != 0) entries_[i].size = 0;
+}
+
 void KnownHeads::offer(const Head& head) {
   ENSURE(head.framing == Framing::None);
   if (head.size < kHashed || head.size > KnownHead::kMostBytes || head.slot_count > KnownHead::kMostSlots)
@@ -71,6 +76,7 @@ void KnownHeads::offer(const Head& head) {
   KnownHead& known = set[(offered_ / 8) % kWays];
   if (known.pins != 0) return;
   known.hash = hash;
+  known.size = head.size;
   known.route_epoch = known.note_owner = 0;
   std::memcpy(known.bytes, head.bytes, head.size);
   std::copy_n(head.slots, head.slot_count, known.slots);

@@ -37,6 +37,7 @@ struct KnownHead {
   static constexpr size_t kMostParams = 4;
   static constexpr size_t kNoteBytes = 320;
   uint64_t hash = 0;  // of the first bytes, see KnownHeads::kHashed
+  size_t size = 0;    // of the head; 0: nothing matches it
   Head head;          // points into this entry
   uint32_t pins = 0;
   // The service's, for what it found out about this head: valid where the epoch is one that it has given out.
@@ -73,6 +74,9 @@ class KnownHeads {
   // before, or nullptr.
   KnownHead* match_and_pin(std::string_view text, KnownHead* hint);
   static void unpin(KnownHead& known) { --known.pins; }
+
+  // Knows none any more: they were judged by other limits. Who has one pinned keeps it.
+  void forget();
 
   // Offers a head that was just parsed; it must have no body. Entered or not.
   void offer(const Head& head);

@@ -114,7 +114,9 @@ void read_connection(std::string_view value, bool& close, bool& keep_alive) {
 
 void Parser::reset(Arena& arena, const http::Limits& limits, KnownLines* lines) {
   arena_ = &arena;
-  limits_ = &limits;
+  request_line_bytes_ = limits.request_line_bytes;
+  header_bytes_ = limits.header_bytes;
+  header_count_ = limits.header_count;
   lines_ = lines;
   hint_ = nullptr;
   run_lines_ = 0;
@@ -226,7 +228,7 @@ bool Parser::add_slot() {
 // Asked at the end of a field's name. llhttp tells of a name's beginning sooner or later, as bytes arrive,
 // and what a peer is told must not depend on that.
 bool Parser::within_count() {
-  if (slot_count_ <= limits_->header_count) return true;
+  if (slot_count_ <= header_count_) return true;
   refuse(431, "The request has too many header fields.");
   return false;
 }
@@ -234,7 +236,7 @@ bool Parser::within_count() {
 bool Parser::grow_slots() {
   if (!within_count()) return false;
   // Browsers send about a dozen fields. One more than the limit, for the name that goes past it.
-  const uint32_t room = std::min(slot_room_ == 0 ? 16 : slot_room_ * 2, limits_->header_count + 1);
+  const uint32_t room = std::min(slot_room_ == 0 ? 16 : slot_room_ * 2, header_count_ + 1);
   void* grown = arena_->grow(slots_, slot_count_ * sizeof(http::HeaderSlot), room * sizeof(http::HeaderSlot),
                              alignof(http::HeaderSlot));
   if (grown == nullptr) {
@@ -251,7 +253,7 @@ bool Parser::grow_slots() {
 bool Parser::take_known_run(std::string_view text) {
   const KnownRun* run = lines_->runs().match(behind(text, scanned_));
   if (run == nullptr || (run->http11_only && llhttp_.http_minor == 0)) return true;
-  if (run->count > limits_->header_count || run->size > limits_->header_bytes) return true;
+  if (run->count > header_count_ || run->size > header_bytes_) return true;
   while (slot_room_ < run->count)
     if (!grow_slots()) return false;
   for (uint32_t i = 0; i < run->count; ++i) {
@@ -276,7 +278,7 @@ bool Parser::take_known_lines(std::string_view text) {
     if (line->http11_only && llhttp_.http_minor == 0) break;
     if (!feed(text.data(), scanned_)) return false;
     // What goes past a limit is told by the same means whether it is known or not.
-    if (scanned_ + line->size - request_line_ > limits_->header_bytes) break;
+    if (scanned_ + line->size - request_line_ > header_bytes_) break;
     if (slot_count_ == slot_room_ && !grow_slots()) return false;
     slots_[slot_count_++] = {.name = {scanned_, line->name_size},
                              .value = {scanned_ + line->value_offset, line->value_size},
@@ -299,8 +301,8 @@ Parser::Step Parser::parse_head(std::string_view text) {
     const size_t line_end =
         newline == nullptr ? text.size() : static_cast<size_t>(static_cast<const char*>(newline) - base) + 1;
     // What is wrong within the limit is said first, whatever pieces the head comes in.
-    if (!feed(base, std::min<size_t>(line_end, limits_->request_line_bytes))) return refuse_llhttp();
-    if (line_end > limits_->request_line_bytes) return refuse(414, "The request line is too long.");
+    if (!feed(base, std::min<size_t>(line_end, request_line_bytes_))) return refuse_llhttp();
+    if (line_end > request_line_bytes_) return refuse(414, "The request line is too long.");
     if (newline == nullptr) return Step::More;
     if (check_protocol({base, line_end}) == Step::Refused) return Step::Refused;
     request_line_ = scanned_ = fed_;
@@ -311,8 +313,7 @@ Parser::Step Parser::parse_head(std::string_view text) {
     if (lines_ != nullptr && fed_ <= scanned_ && !take_known_lines(text)) return refuse_llhttp();
     // A line that begins with white space goes on with the one before, or would (RFC 9112, section 5.2). Said
     // here, since what llhttp says of it depends on whether it was shown that one.
-    if (scanned_ < text.size() && scanned_ - request_line_ < limits_->header_bytes &&
-        is_blank(base[scanned_])) {
+    if (scanned_ < text.size() && scanned_ - request_line_ < header_bytes_ && is_blank(base[scanned_])) {
       if (!feed(base, scanned_)) return refuse_llhttp();
       return refuse(400, "A line of the header section begins with white space.");
     }
@@ -320,7 +321,7 @@ Parser::Step Parser::parse_head(std::string_view text) {
     const void* newline = from < text.size() ? std::memchr(base + from, '\n', text.size() - from) : nullptr;
     const size_t line_end =
         newline == nullptr ? text.size() : static_cast<size_t>(static_cast<const char*>(newline) - base) + 1;
-    if (line_end - request_line_ > limits_->header_bytes) break;
+    if (line_end - request_line_ > header_bytes_) break;
     // The blank line, or a line cut by the end of what is there: llhttp sees all of it now. Other lines are
     // fed together with what follows them, once something follows that must be fed.
     const bool blank =
@@ -330,7 +331,7 @@ Parser::Step Parser::parse_head(std::string_view text) {
     if (newline == nullptr) return Step::More;
     scanned_ = static_cast<uint32_t>(line_end);
   }
-  if (!feed(base, request_line_ + limits_->header_bytes)) return refuse_llhttp();
+  if (!feed(base, request_line_ + header_bytes_)) return refuse_llhttp();
   return refuse(431, "The request's header fields are too large.");
 }
 
@@ -558,7 +559,7 @@ void Parser::finish_trailers() {
 
 // Trailers come in pieces of a stream, so their text is gathered in the arena.
 bool Parser::append_trailer(const char* at, size_t size, http::Span http::HeaderSlot::* span) {
-  if (trailer_size_ + size > limits_->header_bytes) {
+  if (trailer_size_ + size > header_bytes_) {
     refuse(431, "The trailer fields are too large.");
     return false;
   }

@@ -39,6 +39,12 @@ class Parser {
   // Makes ready for a new message. `lines` may be nullptr: then llhttp sees every line.
   void reset(Arena& arena, const http::Limits& limits, KnownLines* lines);
 
+  // The head was judged by limits that are these.
+  [[nodiscard]] bool judged_by(const http::Limits& limits) const {
+    return request_line_bytes_ == limits.request_line_bytes && header_bytes_ == limits.header_bytes &&
+           header_count_ == limits.header_count;
+  }
+
   enum class Step : uint8_t { More, Head, Body, End, Refused };
 
   // `text` is the message so far, from its first byte (contiguous, possibly moved since the last call).
@@ -87,7 +93,8 @@ class Parser {
 
   llhttp_t llhttp_;
   Arena* arena_ = nullptr;
-  const http::Limits* limits_ = nullptr;
+  // As they were when the head began: a reload may bring others.
+  uint32_t request_line_bytes_ = 0, header_bytes_ = 0, header_count_ = 0;
   KnownLines* lines_ = nullptr;
   const KnownLine* hint_ = nullptr;  // the known line before
   uint32_t run_lines_ = 0;           // how many were taken as one run

@@ -354,7 +354,8 @@ bool Session::parse_head(std::string_view in, size_t& used) {
   const http::Head& head = parser.head();
   exchange_->request.show_head(head);
   used += head.size;
-  if (env_.heads != nullptr && head.framing == http::Framing::None && !head.expect_continue)
+  if (env_.heads != nullptr && head.framing == http::Framing::None && !head.expect_continue &&
+      parser_->judged_by(env_.limits))
     env_.heads->offer(head);
   begin_request();
   return true;

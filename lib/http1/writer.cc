@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/date.h"
 #include "http/bytes.h"
 #include "http/status.h"
 
@@ -48,16 +49,23 @@ void put_line(Cursor& cursor, uint16_t status) {
 
 }  // namespace
 
-Writer::Writer(std::string_view server) {
+Writer::Writer(std::string_view server) { begin(server, "Thu, 01 Jan 1970 00:00:00 GMT"); }
+
+void Writer::begin(std::string_view server, std::string_view date) {
   usual_ = kUsualLine;
   if (!server.empty()) usual_.append("Server: ").append(server).append(kEnd);
   usual_.append("Date: ");
   date_at_ = usual_.size();
-  usual_.append("Thu, 01 Jan 1970 00:00:00 GMT").append(kEnd);
+  usual_.append(date).append(kEnd);
+}
+
+void Writer::set_server(std::string_view server) {
+  const std::string date = usual_.substr(date_at_, kHttpDateSize);
+  begin(server, date);
 }
 
 void Writer::set_date(std::string_view date) {
-  ENSURE(date.size() == 29);
+  ENSURE(date.size() == kHttpDateSize);
   std::memcpy(usual_.data() + date_at_, date.data(), date.size());
 }
 

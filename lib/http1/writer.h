@@ -27,6 +27,8 @@ class Writer {
   // `server` is the value of the Server field; empty leaves it out.
   explicit Writer(std::string_view server);
 
+  // Another value of the Server field, with the Date that there is.
+  void set_server(std::string_view server);
   // The Date of the answers from now on: an IMF-fixdate of 29 bytes.
   void set_date(std::string_view date);
 
@@ -40,6 +42,7 @@ class Writer {
                                    const ResponseFraming& framing, std::string_view body) const;
 
  private:
+  void begin(std::string_view server, std::string_view date);
   [[nodiscard]] size_t most_bytes(const http::Response& response) const;
 
   std::string usual_;  // "HTTP/1.1 200 OK\r\nServer: x\r\nDate: ...\r\n"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 #include "base/check.h"
 #include "base/shared/plugin_text.hpp"
@@ -20,7 +21,7 @@ constexpr Backend kBuilt[] = {
 #endif
 };
 
-Backend chosen = Backend::Direct;
+std::atomic<Backend> chosen = Backend::Direct;
 
 }  // namespace
 
@@ -37,10 +38,10 @@ std::string_view backend_name(Backend backend) {
 
 void set_default_backend(Backend backend) {
   ENSURE(is_built(backend));
-  chosen = backend == Backend::Auto ? kBuilt[0] : backend;
+  chosen.store(backend == Backend::Auto ? kBuilt[0] : backend, std::memory_order_relaxed);
 }
 
-Backend default_backend() { return chosen; }
+Backend default_backend() { return chosen.load(std::memory_order_relaxed); }
 
 EventBackend* make_backend(Backend backend, TextBuffer& out) {
 #ifdef LEAT_JSON_RAPIDJSON

@@ -7,7 +7,7 @@
 // All write the same bytes. Which of the last two are there is decided when Leat is built (meson's options
 // json_rapidjson and json_yyjson), which one is used when it starts (json.backend).
 //
-// Thread: set_default_backend() before others write; the rest anywhere.
+// Thread: any. What is being written when the default changes is written as it was begun.
 #pragma once
 
 #include <cstdint>

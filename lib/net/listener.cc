@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/core.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <iterator>
 #include <span>
 #include <utility>
 
@@ -113,6 +115,15 @@ Expected<Fd> listen_tcp(const Address& address, const ListenOptions& options) {
   return fd;
 }
 
+}  // namespace
+
+Expected<void> set_unix_mode(const Address& address, const ListenOptions& options) {
+  if (::chmod(address.host.c_str(), options.unix_mode) != 0) return system_error("chmod");
+  return {};
+}
+
+namespace {
+
 // Removes the socket of a process that is gone. Whatever else lies at the path, or is still answered on,
 // stays.
 Expected<void> remove_stale(SocketAddress& where) {
@@ -140,7 +151,7 @@ Expected<Fd> listen_unix(const Address& address, const ListenOptions& options) {
     if (auto removed = remove_stale(where); !removed) return std::unexpected(removed.error());
     if (::bind(fd.get(), where.get(), where.size) != 0) return system_error("bind");
   }
-  if (::chmod(address.host.c_str(), options.unix_mode) != 0) return system_error("chmod");
+  if (auto set = set_unix_mode(address, options); !set) return std::unexpected(set.error());
   if (::listen(fd.get(), options.backlog) != 0) return system_error("listen");
   return fd;
 }
@@ -198,6 +209,30 @@ Expected<Fd> listen_on(const Address& address, const ListenOptions& options) {
   if (!fd && fd.error().number == EAFNOSUPPORT && address.host.empty())
     return listen_tcp({Address::Kind::Ipv4, "", address.port}, options);
   return fd;
+}
+
+Expected<void> listen_anew(int fd, const ListenOptions& options) {
+  int family = AF_UNSPEC;
+  socklen_t size = sizeof family;
+  if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0) return system_error("SO_DOMAIN");
+  if (::listen(fd, options.backlog) != 0) return system_error("listen");
+  if (family == AF_UNIX) return {};
+  return set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, options.defer_accept ? kDeferAcceptSeconds : 0,
+                    "TCP_DEFER_ACCEPT");
+}
+
+// By a filter for what comes to the socket (socket(7), SO_ATTACH_FILTER), which sees the TCP header: what begins a
+// connection has SYN and not ACK, and is dropped. Its sender tries again, and finds nobody then.
+Expected<void> refuse_newcomers(int fd) {
+  constexpr uint32_t kFlagsAt = 13, kSyn = 0x02, kAck = 0x10;
+  sock_filter steps[] = {BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kFlagsAt),
+                         BPF_STMT(BPF_ALU | BPF_AND | BPF_K, kSyn | kAck),
+                         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kSyn, 0, 1), BPF_STMT(BPF_RET | BPF_K, 0),
+                         BPF_STMT(BPF_RET | BPF_K, UINT32_MAX)};
+  const sock_fprog program{.len = std::size(steps), .filter = steps};
+  if (::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
+    return system_error("SO_ATTACH_FILTER");
+  return {};
 }
 
 Expected<Address> local_address(int fd) {

@@ -32,11 +32,20 @@ struct ListenOptions {
   bool share_port = false;    // with other daemons, too: for who opens several; listen_on() does not look
   bool defer_accept = false;  // TCP_DEFER_ACCEPT: wake on the first byte, not on the handshake
   uint32_t unix_mode = 0660;  // permission bits of a unix socket's file
+  bool operator==(const ListenOptions&) const = default;
 };
 
 // A bound and listening socket, non-blocking and close-on-exec; TCP_NODELAY is set and inherited by what it
 // accepts. A unix path left over by a dead process is replaced, one that something still answers on is not.
 Expected<Fd> listen_on(const Address& address, const ListenOptions& options);
+
+// Changes of what it was made with what can be changed while it listens: the backlog and TCP_DEFER_ACCEPT.
+Expected<void> listen_anew(int fd, const ListenOptions& options);
+// The same for the permissions of a unix socket's file.
+Expected<void> set_unix_mode(const Address& address, const ListenOptions& options);
+// Has a TCP socket that is about to be closed let no new connection begin, so that none comes between the last that is
+// accepted and the end, where it would be reset. Not for one that others accept on.
+Expected<void> refuse_newcomers(int fd);
 
 // The address a socket is bound to (the port the kernel chose for port 0).
 Expected<Address> local_address(int fd);

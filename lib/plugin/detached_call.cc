@@ -135,7 +135,7 @@ bool DetachedCall::data(http::Exchange& exchange, std::string_view bytes) {
 
 // False: nobody reads it.
 bool DetachedCall::wait_for_room(std::unique_lock<std::mutex>& lock) {
-  const std::chrono::milliseconds most(shared_.client_wait_ms);
+  const std::chrono::milliseconds most(shared_.client_wait_ms.load());
   const auto since = std::chrono::steady_clock::now();
   const auto before = waited_;
   while (!left_ && waited_ < most && ahead_.size() == kAhead) {

@@ -22,7 +22,7 @@ struct SharedResources {
   metrics::Registry metrics;    // leat.metrics/1
   pipeline::KeptStates states;  // of middleware
   ThreadPool pool;              // leat.pool/1, and routes with executor = "pool"
-  uint64_t client_wait_ms = SharedOptions().client_wait_ms;
+  std::atomic<uint64_t> client_wait_ms = SharedOptions().client_wait_ms;
   cache::Store cache;  // leat.cache/1
   // Titles of callbacks, for the log: who reads them may be later than their plugin's end.
   std::set<std::string> titles;

@@ -53,6 +53,7 @@ Acceptor::~Acceptor() {
 }
 
 void Acceptor::start() {
+  started_ = true;
   arm();
   look();
   if (!connections_.restore_reserve()) loop_.timers().start(pause_, loop_.now_ms() + kPauseMs);
@@ -80,6 +81,12 @@ void Acceptor::stop() {
   if (armed_ && !cancelling_) loop_.engine().cancel(token());
   cancelling_ = armed_;
   if (!armed_) close_listener();
+}
+
+void Acceptor::listen_anew(const net::ListenOptions& options) {
+  if (const auto changed = net::listen_anew(listener_.get(), options); !changed)
+    log::warn("worker {}: a listening socket stays as it was: {}", connections_.worker(),
+              changed.error().text());
 }
 
 void Acceptor::take(Fd socket) {

@@ -20,6 +20,7 @@
 #include <functional>
 
 #include "base/fd.h"
+#include "net/listener.h"
 #include "net/loop.h"
 #include "worker/connection.h"
 
@@ -39,6 +40,7 @@ class Acceptor {
   Acceptor& operator=(const Acceptor&) = delete;
 
   void start();
+  [[nodiscard]] bool started() const { return started_; }
   // Takes those who have connected already, then no more; the socket is closed once the engine has let go of
   // it.
   void stop();
@@ -47,6 +49,11 @@ class Acceptor {
   // room for want of descriptors happens here, when all that the turn brought is known.
   void on_turn_end();
   [[nodiscard]] bool stopped() const { return stopping_ && !armed_; }
+  // Has the socket listen in another way, see net::listen_anew(). What cannot be changed is said in the log.
+  void listen_anew(const net::ListenOptions& options);
+  // The listening socket, and its number among the daemon's.
+  [[nodiscard]] int descriptor() const { return listener_.get(); }
+  [[nodiscard]] uint32_t listener_number() const { return listener_number_; }
   [[nodiscard]] uint64_t accepted() const { return accepted_; }
 
  private:
@@ -75,6 +82,7 @@ class Acceptor {
   uint32_t number_;
   HandOn hand_on_;
   uint32_t listener_number_;
+  bool started_ = false;
   bool armed_ = false;
   bool cancelling_ = false;
   bool stopping_ = false;

@@ -10,7 +10,8 @@ bool AddressCounts::enter(uint64_t group, bool crowded) {
   const std::lock_guard lock(part.mutex);
   const auto found = part.counts.find(group);
   const uint64_t count = found == part.counts.end() ? 0 : found->second;
-  if (count >= (crowded ? most_when_crowded_ : most_)) return false;
+  const auto& most = crowded ? most_when_crowded_ : most_;
+  if (count >= most.load(std::memory_order_relaxed)) return false;
   ++part.counts[group];
   return true;
 }

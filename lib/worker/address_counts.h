@@ -12,6 +12,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <unordered_map>
@@ -23,6 +24,11 @@ class AddressCounts {
   // `most`: connections of one address; `most_when_crowded`: where few places are left.
   AddressCounts(uint64_t most, uint64_t most_when_crowded)
       : most_(most), most_when_crowded_(most_when_crowded) {}
+  // Other limits. Who has more than a smaller one keeps what he has.
+  void set_limits(uint64_t most, uint64_t most_when_crowded) {
+    most_.store(most, std::memory_order_relaxed);
+    most_when_crowded_.store(most_when_crowded, std::memory_order_relaxed);
+  }
   AddressCounts(const AddressCounts&) = delete;
   AddressCounts& operator=(const AddressCounts&) = delete;
 
@@ -38,8 +44,8 @@ class AddressCounts {
   };
   Part& part_of(uint64_t group) { return parts_[group * 0x9e3779b97f4a7c15 >> 58]; }
 
-  const uint64_t most_;
-  const uint64_t most_when_crowded_;
+  std::atomic<uint64_t> most_;
+  std::atomic<uint64_t> most_when_crowded_;
   std::array<Part, 64> parts_;
 };
 

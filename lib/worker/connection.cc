@@ -54,17 +54,15 @@ constexpr uint64_t kLookForIdleEveryMs = 20;
 // Descriptors that are kept to tell clients that there are none: as many as are told at a time.
 constexpr size_t kReserve = 8;
 
-// Of a listening socket that has nothing of its own.
-const ListenerOptions kPlain;
-
-Listener make_listener(const ListenerOptions& options, std::span<http::ProtocolFactory* const> all) {
-  Listener listener{&options, {}};
-  for (const std::string& name : options.protocols) {
+std::shared_ptr<const Listener> make_listener(uint32_t number, std::shared_ptr<const ListenerOptions> options,
+                                              std::span<http::ProtocolFactory* const> all) {
+  auto listener = std::make_shared<Listener>(number, std::move(options));
+  for (const std::string& name : listener->options->protocols) {
     const auto found = std::ranges::find(all, name, &http::ProtocolFactory::name);
     ENSURE(found != all.end());  // the configuration names none that there is not
-    listener.protocols.push_back(*found);
+    listener->protocols.push_back(*found);
   }
-  if (listener.protocols.empty()) listener.protocols.assign(all.begin(), all.end());
+  if (listener->protocols.empty()) listener->protocols.assign(all.begin(), all.end());
   return listener;
 }
 
@@ -85,7 +83,7 @@ Connection::Deadline::Deadline(Connection& owner)
       connection(owner) {}
 
 Connection::Connection(Connections& table, net::SocketId id, Fd fd, const net::PeerAddress& peer,
-                       bool counted, const Listener& listener)
+                       bool counted, std::shared_ptr<const Listener> listener)
     : table_(table),
       socket_(table.loop_.engine(), id, std::move(fd)),
       counted_(counted),
@@ -93,11 +91,11 @@ Connection::Connection(Connections& table, net::SocketId id, Fd fd, const net::P
       opened_ms_(idle_since_ms_),
       timer_(*this),
       peer_(peer),
-      listener_(listener),
+      listener_(std::move(listener)),
       protocol_(first_protocol()),
       direct_(undecided_ == nullptr) {
-  if (listener.options->transport)
-    channel_ = std::make_unique<transport::Channel>(listener.options->transport(), table.memory_);
+  if (listener_->options->transport)
+    channel_ = std::make_unique<transport::Channel>(listener_->options->transport(), table.memory_);
 }
 
 Connection::~Connection() { table_.loop_.timers().stop(timer_); }
@@ -173,13 +171,13 @@ void Connection::on_plain_end() {
 }
 
 http::ProtocolPeer Connection::peer_of_protocol() const {
-  return {.address = peer_.text(), .listener = listener_.options->name, .owner = socket_.slot()};
+  return {.address = peer_.text(), .listener = listener_->options->name, .owner = socket_.slot()};
 }
 
 std::unique_ptr<http::Protocol> Connection::first_protocol() {
-  const bool known = listener_.protocols.size() == 1 && !listener_.options->transport;
+  const bool known = listener_->protocols.size() == 1 && !listener_->options->transport;
   if (known) [[likely]]
-    return listener_.protocols.front()->make(peer_of_protocol());
+    return listener_->protocols.front()->make(peer_of_protocol());
   auto undecided =
       std::make_unique<Undecided>(table_.loop_, table_.limits_, peer_of_protocol(), table_.memory_);
   undecided_ = undecided.get();
@@ -193,7 +191,7 @@ void Connection::decide(std::string_view bytes, bool last) {
   std::string_view first = bytes;
   if (!undecided_->first().empty()) first = joined.append(undecided_->first()).append(bytes);
   const std::string_view agreed = channel_ != nullptr ? channel_->transport().alpn() : std::string_view();
-  const auto [factory, needs_more] = http::choose_protocol(listener_.protocols, agreed, first, last);
+  const auto [factory, needs_more] = http::choose_protocol(listener_->protocols, agreed, first, last);
   if (needs_more) return undecided_->feed(bytes);
   if (factory == nullptr) return undecided_->feed_end();  // it speaks nothing that is spoken here
   const auto before = std::exchange(protocol_, factory->make(peer_of_protocol()));
@@ -369,7 +367,7 @@ bool Connection::all_sent() {
 
 uint64_t Connection::deadline_ms() const {
   if (!in_handshake()) return protocol_->deadline_ms();
-  return std::min(protocol_->deadline_ms(), opened_ms_ + listener_.options->handshake_timeout_ms);
+  return std::min(protocol_->deadline_ms(), opened_ms_ + listener_->options->handshake_timeout_ms);
 }
 
 void Connection::set_timer() {
@@ -453,34 +451,120 @@ Connections::NextTurnTimer::NextTurnTimer(Connections& owner)
     : net::Timer([](net::Timer& timer) { static_cast<NextTurnTimer&>(timer).table.give_turns(); }),
       table(owner) {}
 
+Connections::EndedTimer::EndedTimer(Connections& owner)
+    : net::Timer([](net::Timer& timer) { static_cast<EndedTimer&>(timer).table.close_ended(); }),
+      table(owner) {}
+
 Connections::MemoryCheckTimer::MemoryCheckTimer(Connections&) : net::Timer([](net::Timer&) {}) {}
 
 Connections::Connections(net::Loop& loop, std::span<http::ProtocolFactory* const> protocols,
                          transport::OutputMemory memory, const http::Limits& limits,
                          const ConnectionOptions& options)
-    : loop_(loop), memory_(memory), limits_(limits), options_(options), soon_(*this), look_(*this) {
-  for (const ListenerOptions& each : options_.listeners) listeners_.push_back(make_listener(each, protocols));
-  listeners_.push_back(make_listener(kPlain, protocols));
+    : loop_(loop),
+      memory_(memory),
+      limits_(limits),
+      options_(options),
+      protocols_(protocols),
+      soon_(*this),
+      look_(*this),
+      ended_(*this) {
+  for (ListenerOptions& each : options_.listeners)
+    set_listener(static_cast<uint32_t>(listeners_.size()),
+                 std::make_shared<ListenerOptions>(std::move(each)));
+  options_.listeners.clear();
+  // Of those that have nothing of their own.
+  set_listener(static_cast<uint32_t>(listeners_.size()), std::make_shared<ListenerOptions>());
   turning_all_away_ = !restore_reserve();
 }
 
 Connections::~Connections() {
   loop_.timers().stop(soon_);
   loop_.timers().stop(look_);
+  loop_.timers().stop(ended_);
+}
+
+void Connections::take_up(const ConnectionOptions& options) {
+  options_.most = options.most;
+  options_.most_turned_away = options.most_turned_away;
+  options_.send_timeout_ms = options.send_timeout_ms;
+  options_.linger_timeout_ms = options.linger_timeout_ms;
+  options_.doze_after_ms = options.doze_after_ms;
+}
+
+Connections::Known* Connections::find_listener(uint32_t number) {
+  const auto found =
+      std::ranges::find(listeners_, number, [](const Known& each) { return each.listener->number; });
+  return found == listeners_.end() ? nullptr : &*found;
+}
+
+void Connections::set_listener(uint32_t number, std::shared_ptr<const ListenerOptions> options) {
+  auto listener = make_listener(number, std::move(options), protocols_);
+  if (Known* const known = find_listener(number)) {
+    *known = {.listener = std::move(listener)};
+  } else {
+    listeners_.push_back({.listener = std::move(listener)});
+  }
+}
+
+void Connections::end_listener(uint32_t number, uint64_t idle_until_ms, uint64_t until_ms) {
+  Known* const known = find_listener(number);
+  if (known == nullptr) return;
+  known->ended = some_drain_ = true;
+  known->idle_until_ms = idle_until_ms;
+  known->until_ms = until_ms;
+  sockets_.for_each([this](Connection& connection) { drain_if_due(connection); });
+  if (!ended_.running() || until_ms < ended_.deadline_ms()) loop_.timers().start(ended_, until_ms);
+}
+
+// Also when it has received something: it may have another protocol by now, which was not told of it.
+void Connections::drain_if_due(Connection& connection) {
+  if (draining_until_ms_) return connection.drain(*draining_until_ms_);
+  const Known* const known = find_listener(connection.listener());
+  if (known != nullptr && known->ended) connection.drain(known->idle_until_ms);
+}
+
+void Connections::close_ended() {
+  const uint64_t now = loop_.now_ms();
+  uint64_t next = UINT64_MAX;
+  some_drain_ = draining_until_ms_.has_value();
+  std::erase_if(listeners_, [&](const Known& known) {
+    if (!known.ended) return false;
+    if (now < known.until_ms) {
+      next = std::min(next, known.until_ms);
+      some_drain_ = true;
+      return false;
+    }
+    size_t left = 0;
+    sockets_.for_each([&](Connection& connection) {
+      if (connection.listener() != known.listener->number) return;
+      connection.abandon();
+      ++left;
+    });
+    if (left != 0)
+      log::warn(
+          "worker {}: {} connection{} that came by {}, which is listened on no more, {} closed at the end of "
+          "server.drain_timeout",
+          worker(), left, left == 1 ? "" : "s", known.listener->options->name, left == 1 ? "is" : "are");
+    return true;
+  });
+  if (next != UINT64_MAX) loop_.timers().start(ended_, next);
 }
 
 void Connections::open(Fd fd, uint32_t number) {
+  const Known* const known = find_listener(number);
+  if (known == nullptr) return;  // it ended, and so has the time that its connections had
   const net::PeerAddress peer = net::peer_of(fd.get());
   const bool may_enter = options_.addresses == nullptr || options_.addresses->enter(peer.group, crowded());
-  const Listener& listener = listeners_[std::min<size_t>(number, listeners_.size() - 1)];
   Connection& connection = sockets_.open([&](net::SocketId id) {
-    return std::make_unique<Connection>(*this, id, std::move(fd), peer, may_enter, listener);
+    return std::make_unique<Connection>(*this, id, std::move(fd), peer, may_enter, known->listener);
   });
   ++opened_;
   if (options_.opened != nullptr) options_.opened->add(1);
   touch(connection);
   if (may_enter) ++places_;
   if (!may_enter || places_ > options_.most || turning_all_away_) newcomers_.push_back(connection.id().slot);
+  if (some_drain_) [[unlikely]]
+    drain_if_due(connection);
 }
 
 // Finds places for those that came when there was none, at the end of a turn, when everything that has come
@@ -614,8 +698,8 @@ void Connections::on_completion(const net::Completion& completion) {
   if (Connection* const connection = sockets_.find(completion.token)) {
     touch(*connection);
     connection->on_completion(completion);
-    // It may have been accepted since.
-    if (draining_until_ms_) connection->drain(*draining_until_ms_);
+    if (some_drain_) [[unlikely]]
+      drain_if_due(*connection);
   }
   if (completion.buffer.id != net::Buffer::kNone) loop_.engine().release(completion.buffer.id);
 }
@@ -782,6 +866,7 @@ void Connections::give_turns() {
 
 void Connections::drain_all(uint64_t idle_until_ms) {
   draining_until_ms_ = idle_until_ms;
+  some_drain_ = true;
   sockets_.for_each([idle_until_ms](Connection& connection) { connection.drain(idle_until_ms); });
 }
 

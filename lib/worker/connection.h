@@ -46,16 +46,17 @@ class Connections;
 class Undecided;
 struct MemoryHolders;
 
-// A listening socket, as its connections know it.
+// A listening socket, as the connections know it that came by it.
 struct Listener {
-  const ListenerOptions* options;
+  uint32_t number;
+  std::shared_ptr<const ListenerOptions> options;
   std::vector<http::ProtocolFactory*> protocols;  // at least one
 };
 
 class Connection {
  public:
   Connection(Connections& table, net::SocketId id, Fd fd, const net::PeerAddress& peer, bool counted,
-             const Listener& listener);
+             std::shared_ptr<const Listener> listener);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -95,6 +96,8 @@ class Connection {
   [[nodiscard]] const net::PeerAddress& peer() const { return peer_; }
   [[nodiscard]] http::Protocol& protocol() { return *protocol_; }
   [[nodiscard]] net::SocketId id() const { return {socket_.slot(), socket_.generation()}; }
+  // The number of the listening socket that it came by.
+  [[nodiscard]] uint32_t listener() const { return listener_->number; }
   bool dirty = false;         // in the table's list for this turn's end
   bool waiting_turn = false;  // in the table's list for the next turn
   bool turned_away = false;   // one of those that the table counts as such
@@ -153,7 +156,7 @@ class Connection {
   uint64_t unread_since_ms_ = 0;  // no receive is wanted; 0: one is
   Deadline timer_;
   const net::PeerAddress peer_;
-  const Listener& listener_;
+  const std::shared_ptr<const Listener> listener_;
   Undecided* undecided_ = nullptr;  // protocol_, until it is known which one it is to be
   std::unique_ptr<http::Protocol> protocol_;
   std::unique_ptr<transport::Channel> channel_;  // null: the socket is plain
@@ -182,6 +185,15 @@ class Connections {
   // Takes over a socket that the listening one of this number accepted. Whether it can stay is seen at the
   // turn's end.
   void open(Fd fd, uint32_t number = 0);
+
+  // What a reload brings: other numbers and times ...
+  void take_up(const ConnectionOptions& options);
+  [[nodiscard]] const ConnectionOptions& options() const { return options_; }
+  // ... a listening socket that is new, or that has other options for those who come from now on ...
+  void set_listener(uint32_t number, std::shared_ptr<const ListenerOptions> options);
+  // ... and one that is no more. Its connections, and those of it that others still hand on, end in order, as with
+  // drain_all(), and are closed at `until_ms`.
+  void end_listener(uint32_t number, uint64_t idle_until_ms, uint64_t until_ms);
   // Gives up `count` idle connections at most, for want of descriptors; returns how many.
   size_t give_up_idle(size_t count);
   // Lets go of the descriptors that are kept for this, so that some clients can be taken to be turned away,
@@ -246,7 +258,16 @@ class Connections {
   transport::OutputMemory memory_;
   const http::Limits& limits_;
   ConnectionOptions options_;
-  std::vector<Listener> listeners_;  // by number; the last one is that of all that have nothing of their own
+  std::span<http::ProtocolFactory* const> protocols_;
+  struct Known {
+    std::shared_ptr<const Listener> listener;
+    bool ended = false;
+    uint64_t idle_until_ms = 0, until_ms = 0;  // of one that has ended
+  };
+  Known* find_listener(uint32_t number);
+  void drain_if_due(Connection& connection);
+  void close_ended();
+  std::vector<Known> listeners_;
   net::SocketTable<Connection> sockets_;
   std::vector<uint32_t> dirty_;     // settled at this turn's end
   std::vector<uint32_t> settling_;  // the same, while it is walked
@@ -268,6 +289,12 @@ class Connections {
   struct MemoryCheckTimer : net::Timer {
     explicit MemoryCheckTimer(Connections& owner);
   } look_;
+  // Ends what is left of listening sockets that are no more, when it is time.
+  struct EndedTimer : net::Timer {
+    explicit EndedTimer(Connections& owner);
+    Connections& table;
+  } ended_;
+  bool some_drain_ = false;  // connections of such a socket, or all:
   std::optional<uint64_t> draining_until_ms_;
   bool filling_ = false;
   uint64_t swept_ms_ = 0;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/block_pool.h"
@@ -15,6 +16,7 @@
 #include "base/metrics.h"
 #include "http/limits.h"
 #include "net/engine_choice.h"
+#include "net/listener.h"
 #include "transport/transport.h"
 
 namespace leat::worker {
@@ -88,6 +90,22 @@ struct WorkerOptions {
   MemoryWatch* memory_watch = nullptr;  // that shows its memory; it outlives the worker
 
   [[nodiscard]] size_t blocks() const { return memory_bytes / Block::kSize; }
+};
+
+// What a reload changes of a worker that serves.
+struct WorkerChange {
+  // Of these, what each worker can take up while it serves; the rest stays.
+  WorkerOptions options;
+  // Listening sockets by their numbers: those whose connections have other options from now on, and new ones, ...
+  std::vector<std::pair<uint32_t, std::shared_ptr<const ListenerOptions>>> listeners;
+  std::vector<AcceptingSocket> sockets;  // ... of which these are this worker's; ...
+  std::vector<std::pair<uint32_t, net::ListenOptions>>
+      listen_anew;  // ... those that listen in another way ...
+  struct Ended {
+    uint32_t number;
+    bool own;  // TCP, and nobody else accepts on it
+  };
+  std::vector<Ended> ended;  // ... and those that do so no more
 };
 
 }  // namespace leat::worker

@@ -31,7 +31,7 @@ SelfRequests::SelfRequests(net::Loop& loop, http::ProtocolFactory& protocols, co
 SelfRequests::~SelfRequests() { abandon_all(); }
 
 bool SelfRequests::ask(std::string_view head) {
-  if (free_.empty() && under_way_.size() == options_.most) return false;
+  if (under_way_.size() - free_.size() >= options_.most) return false;
   if (free_.empty()) {
     free_.push_back(static_cast<uint32_t>(under_way_.size()));
     under_way_.emplace_back();

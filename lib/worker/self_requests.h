@@ -34,6 +34,9 @@ class SelfRequests {
   bool ask(std::string_view head);
   // Something happened to one of these protocols.
   void touch(const http::Protocol& protocol);
+  // How many there may be from now on.
+  void set_most(uint32_t most) { options_.most = most; }
+  [[nodiscard]] const SelfRequestOptions& options() const { return options_; }
   // Ends all.
   void abandon_all();
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <utility>
 
 #include "base/allocator.h"
 #include "base/check.h"
@@ -33,6 +34,7 @@ constexpr size_t kExchangesKept = 32;
 // Answers that lie ready for when memory is out must find a place in the outputs: as many as a turn may make,
 // and some that are not read.
 constexpr size_t kReadyAnswers = 4096;
+size_t segments_of(const WorkerOptions& options) { return options.blocks() * 2 + kReadyAnswers; }
 constexpr uint64_t kGiveBackEveryMs = 100;  // while memory is filling
 constexpr uint64_t kTidyEveryMs = 1'000;
 // So much has gone back to the allocator before it is worth asking for it, and less than that in the last
@@ -96,7 +98,7 @@ Worker::Worker(WorkerOptions options, std::vector<AcceptingSocket> listeners, ht
       hooks_(std::move(hooks)),
       stalls_(options_.index, options_.stall_warning_ms),
       blocks_(options_.blocks(), options_.blocks_kept),
-      segments_(options_.blocks() * 2 + kReadyAnswers),
+      segments_(segments_of(options_)),
       exchanges_(*this, options_.exchanges),
       writer_(options_.server_name),
       http1_{.worker = *this,
@@ -150,24 +152,89 @@ Expected<std::string> Worker::build() {
   update_date();
   if (hooks_.start && !hooks_.start(options_.index))
     return std::unexpected(Error{"a plugin refused to start"});
-  for (AcceptingSocket& listener : listeners_) {
-    Acceptor::HandOn hand_on;
-    if (fleet_.size() > 1 && listener.shared) {
-      if (options_.index >= kShareListener) continue;
-      hand_on = [this, number = listener.number](Fd fd) { this->hand_on(std::move(fd), number); };
-    }
-    accepting_on_.push_back(listener.fd.get());
-    acceptors_.push_back(std::make_unique<Acceptor>(*loop_, *connections_, std::move(listener.fd),
-                                                    static_cast<uint32_t>(acceptors_.size()),
-                                                    std::move(hand_on), listener.number));
-  }
+  for (AcceptingSocket& listener : listeners_) add_acceptor(std::move(listener));
   listeners_.clear();
   accepting_ = true;
   return chosen->reason;
 }
 
+// Of a socket that all share, a few workers only take some.
+void Worker::add_acceptor(AcceptingSocket socket) {
+  Acceptor::HandOn hand_on;
+  if (fleet_.size() > 1 && socket.shared) {
+    if (options_.index >= kShareListener) return;
+    hand_on = [this, number = socket.number](Fd fd) { this->hand_on(std::move(fd), number); };
+  }
+  {
+    const std::lock_guard lock(accepting_mutex_);
+    accepting_on_.push_back(socket.fd.get());
+  }
+  auto free = std::ranges::find_if(acceptors_, [](const auto& each) { return each == nullptr; });
+  if (free == acceptors_.end()) free = acceptors_.insert(free, nullptr);
+  *free = std::make_unique<Acceptor>(*loop_, *connections_, std::move(socket.fd),
+                                     static_cast<uint32_t>(free - acceptors_.begin()), std::move(hand_on),
+                                     socket.number);
+}
+
+void Worker::stop_accepting(const WorkerChange::Ended& listener) {
+  for (auto& acceptor : acceptors_) {
+    if (acceptor == nullptr || acceptor->listener_number() != listener.number) continue;
+    if (listener.own) (void)net::refuse_newcomers(acceptor->descriptor());  // without it some may be reset
+    {
+      const std::lock_guard lock(accepting_mutex_);
+      std::erase(accepting_on_, acceptor->descriptor());
+    }
+    acceptor->stop();
+    if (acceptor->stopped()) acceptor.reset();
+  }
+}
+
+void Worker::take_up(WorkerChange change) {
+  if (draining_ || ending_ || connections_ == nullptr) return;
+  const WorkerOptions& next = change.options;
+  const http::Limits before = std::exchange(options_.limits, next.limits);
+  const bool judges_alike = before.request_line_bytes == next.limits.request_line_bytes &&
+                            before.header_bytes == next.limits.header_bytes &&
+                            before.header_count == next.limits.header_count;
+  if (!judges_alike) heads_.forget();
+  options_.known_heads = next.known_heads;
+  http1_.heads = next.known_heads ? &heads_ : nullptr;
+  http1_.lines = next.known_heads ? &lines_ : nullptr;
+  options_.memory_bytes = next.memory_bytes;
+  blocks_.set_most(options_.blocks());
+  segments_.set_most(segments_of(options_));
+  options_.server_name = next.server_name;
+  writer_.set_server(options_.server_name);
+  options_.drain_timeout_ms = next.drain_timeout_ms;
+  options_.drain_idle_ms = next.drain_idle_ms;
+  self_requests_->set_most(next.self_requests.most);
+  connections_->take_up(next.connections);
+
+  for (auto& [number, options] : change.listeners) connections_->set_listener(number, std::move(options));
+  for (const auto& [number, options] : change.listen_anew)
+    for (const auto& acceptor : acceptors_)
+      if (acceptor != nullptr && acceptor->listener_number() == number) acceptor->listen_anew(options);
+  const uint64_t now = loop_->now_ms();
+  for (const WorkerChange::Ended& each : change.ended) {
+    stop_accepting(each);
+    connections_->end_listener(each.number, now + std::min(options_.drain_idle_ms, options_.drain_timeout_ms),
+                               now + options_.drain_timeout_ms);
+  }
+  for (AcceptingSocket& socket : change.sockets) add_acceptor(std::move(socket));
+  for (const auto& acceptor : acceptors_)
+    if (acceptor != nullptr && !acceptor->started()) acceptor->start();
+}
+
+WorkerOptions Worker::in_force() const {
+  WorkerOptions all = options_;
+  all.connections = connections_->options();
+  all.self_requests = self_requests_->options();
+  return all;
+}
+
 bool Worker::is_whole() const {
   if (!accepting_) return true;
+  const std::lock_guard lock(accepting_mutex_);
   const bool whole = std::ranges::all_of(accepting_on_, [](int fd) {
     int accepts = 0;
     socklen_t size = sizeof accepts;
@@ -193,14 +260,15 @@ void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
   serving_ = false;
   ending_ = true;
   accepting_ = false;
-  for (const auto& acceptor : acceptors_) acceptor->stop();
+  for (const auto& acceptor : acceptors_)
+    if (acceptor != nullptr) acceptor->stop();
   connections_->abandon_all();  // which ends the exchanges, and with them their fetches
   self_requests_->abandon_all();
   client_->close_all();
   const uint64_t until = loop_->now_ns() + kAbandonNs;
   const auto busy = [&] {
     for (const auto& acceptor : acceptors_)
-      if (!acceptor->stopped()) return true;
+      if (acceptor != nullptr && !acceptor->stopped()) return true;
     return connections_->count() != 0 || client_->count() != 0;
   };
   while (busy() && loop_->now_ns() < until) loop_->turn(*this, until);
@@ -274,7 +342,8 @@ void Worker::begin_drain() {
   draining_ = true;
   serving_ = false;
   accepting_ = false;
-  for (const auto& acceptor : acceptors_) acceptor->stop();
+  for (const auto& acceptor : acceptors_)
+    if (acceptor != nullptr) acceptor->stop();
   connections_->drain_all(loop_->now_ms() + std::min(options_.drain_idle_ms, options_.drain_timeout_ms));
   loop_->timers().start(*drain_deadline_, loop_->now_ms() + options_.drain_timeout_ms);
 }
@@ -353,7 +422,10 @@ void Worker::release_held() {
 void Worker::on_completion(const net::Completion& completion) {
   if (loop_->now_ns() >= next_date_ns_) update_date();
   if (completion.token.op() == net::Op::Accept) {
-    acceptors_[completion.token.slot()]->on_completion(completion);
+    auto& acceptor = acceptors_[completion.token.slot()];
+    acceptor->on_completion(completion);
+    // At the end of all, they go together.
+    if (acceptor->stopped() && !draining_ && !ending_) acceptor.reset();
   } else if ((completion.token.slot() & client::kClientSlot) != 0) {
     client_->on_completion(completion);
   } else {
@@ -393,7 +465,8 @@ void Worker::on_turn_end() {
   connections_->on_turn_end();
   client_->on_turn_end();
   if (!draining_) {
-    for (const auto& acceptor : acceptors_) acceptor->on_turn_end();
+    for (const auto& acceptor : acceptors_)
+      if (acceptor != nullptr) acceptor->on_turn_end();
   } else if (connections_->count() == 0 && !last_look_.running()) {
     loop_->timers().start(last_look_, loop_->now_ms() + (fleet_.size() > 1 ? kLastLookMs : 0));
   }

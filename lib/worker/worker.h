@@ -1,5 +1,6 @@
 // Worker: one thread with its own loop, connections, arenas and tables. Nothing of it is shared while it
-// serves; what all workers read (the site, the limits) is frozen before they start.
+// serves; what all workers read (the site) is frozen. Its options are its own, and what a reload changes of them
+// comes as a task on its loop.
 //
 // run() is called on the worker's own thread and builds everything there: a ring belongs to the thread that
 // made it, and memory is first touched where it is used.
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "base/block_pool.h"
@@ -67,6 +69,12 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   [[nodiscard]] const net::Loop& loop() const { return *loop_; }
   [[nodiscard]] StallMeter& stalls() { return stalls_; }
 
+  // Worker's thread: serves by other options from now on, requests under way too, as far as they have not come to
+  // where they matter. After drain() or stop() nothing of it is of use, and nothing happens.
+  void take_up(WorkerChange change);
+  // Worker's thread: what it serves by.
+  [[nodiscard]] WorkerOptions in_force() const;
+
   using Choice = std::function<bool(http::Exchange&)>;
   // Worker's thread: how many of the exchanges under way are chosen.
   [[nodiscard]] uint64_t count(const Choice& chosen);
@@ -119,6 +127,8 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   void resume_chosen(const Choice& chosen, Resume call);
   void watch_memory();
   void tidy();
+  void add_acceptor(AcceptingSocket socket);
+  void stop_accepting(const WorkerChange::Ended& listener);
   void hand_on(Fd fd, uint32_t listener);
   [[nodiscard]] bool takes_connections() const;
   void give_back();
@@ -147,7 +157,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   std::unique_ptr<Connections> connections_;
   std::unique_ptr<client::Client> client_;
   std::unique_ptr<SelfRequests> self_requests_;
-  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;  // by the slots of their tokens; null: free
   std::unique_ptr<DrainDeadline> drain_deadline_;
   LastLook last_look_;
   TidyTimer tidy_;
@@ -157,7 +167,8 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   std::array<char, kHttpDateSize> date_{};
   uint64_t next_date_ns_ = 0;
   bool draining_ = false;
-  bool ending_ = false;                  // takes nothing any more
+  bool ending_ = false;  // takes nothing any more
+  mutable std::mutex accepting_mutex_;
   std::vector<int> accepting_on_;        // listening sockets, which are its own ...
   std::atomic<bool> accepting_ = false;  // ... as long as this holds
 

@@ -42,6 +42,8 @@ constexpr uint64_t kWithoutDescriptorsMs = 100;
 constexpr size_t kMostCommand = size_t{72} * 1024;
 // What a checker says is passed on up to here.
 constexpr size_t kMostReport = size_t{64} * 1024;
+// A checker ends itself in time and says at which plugin it was.
+constexpr uint32_t kCheckerMoreMs = 5'000;
 // How often watched files are looked at. Polling, because it sees changes on every kind of file system.
 constexpr int kWatchMs = 200;
 
@@ -316,7 +318,7 @@ Control::Answer Control::upgrade(const std::stop_token& stopping) {
   if (stopping.stop_requested()) return {false, "the daemon is stopping\n"};
   if (const auto asked = options_.upgrade(); !asked) return {false, asked.error() + "\n"};
   constexpr std::chrono::milliseconds kStep(20);
-  const uint64_t until = monotonic_ms() + options_.upgrade_timeout_ms;
+  const uint64_t until = monotonic_ms() + options_.load_timeout_ms() + options_.upgrade_more_ms;
   while (monotonic_ms() < until) {
     if (stopping.stop_requested())
       return {true, "another process serves, this one answers what it has begun\n"};
@@ -344,12 +346,17 @@ Control::Answer Control::reload(std::string_view why, const std::stop_token& sto
     }
     return Answer{good, std::move(text)};
   };
+  if (options_.upgrading())
+    return answer(
+        false,
+        "an upgrade is under way, and the new process reads the files itself: reload again if it fails");
   if (std::string wrong = check(stopping); !wrong.empty()) return answer(false, std::move(wrong));
   std::string remarks;
   auto loaded = options_.load(remarks);
   if (!loaded) return answer(false, std::move(loaded.error()));
-  std::string wrong = generations_.replace(std::move(*loaded), workers_, stopping, remarks);
+  std::string wrong = generations_.replace(std::move(loaded->assembly), workers_, stopping, remarks);
   if (!wrong.empty()) return answer(false, std::move(wrong));
+  loaded->take_up(workers_, stopping, remarks);
   options_.replaced(generations_.number());
   options_.last_good();
   generations_.tend(workers_);
@@ -397,17 +404,15 @@ std::string Control::check(const std::stop_token& stopping) {
   in.reset();
 
   std::string report;
-  const bool ended =
-      read_to_end(out.get(), report, kMostReport, monotonic_ms() + options_.checker_timeout_ms, stopping);
+  const uint32_t within_ms = options_.load_timeout_ms() + kCheckerMoreMs;
+  const bool ended = read_to_end(out.get(), report, kMostReport, monotonic_ms() + within_ms, stopping);
   if (!ended) ::kill(-child, SIGKILL);
   int status = 0;
   pid_t waited;
   while ((waited = ::waitpid(child, &status, 0)) < 0 && errno == EINTR) {
   }
   if (stopping.stop_requested()) return "the daemon is stopping";
-  if (!ended)
-    return fmt::format("loading it in a process of its own took longer than {} ms",
-                       options_.checker_timeout_ms);
+  if (!ended) return fmt::format("loading it in a process of its own took longer than {} ms", within_ms);
   if (waited < 0)
     return fmt::format("cannot tell how loading it in a process of its own ended: waitpid: {}",
                        std::strerror(errno));

@@ -49,12 +49,17 @@ class Control final : public DaemonClient {
   struct Options {
     AdminSocket socket;  // of the admin commands; no path: none
     // The program and arguments that check a configuration as a reload would load it, and exit with 0; and
-    // the folder in which it runs. It ends by itself in time, and is killed at this one.
+    // the folder in which it runs. It ends by itself in the time that loading may take, or is killed soon after.
     std::vector<std::string> checker;
     std::string folder;
-    uint32_t checker_timeout_ms = 30'000;
-    // The configuration anew; `remarks` are for whoever asked. An error is text for people.
-    std::function<std::expected<Assembly, std::string>(std::string& remarks)> load;
+    std::function<uint32_t()> load_timeout_ms = [] { return 30'000; };
+    // The configuration anew: what is to serve, and the settings with all that they need; those are taken up when the
+    // rest serves. `remarks` are for whoever asked. An error is text for people.
+    struct Loaded {
+      Assembly assembly;
+      std::function<void(Generations::Workers, const std::stop_token&, std::string& remarks)> take_up;
+    };
+    std::function<std::expected<Loaded, std::string>(std::string& remarks)> load;
     // What is counted and measured.
     std::function<std::string()> metrics;
     // cache::ResponseCache::purge.
@@ -62,7 +67,10 @@ class Control final : public DaemonClient {
     // Has another daemon take over: asks for it, and tells whether it has failed.
     std::function<std::expected<void, std::string>()> upgrade;
     std::function<bool()> upgrade_failed = [] { return false; };
-    uint32_t upgrade_timeout_ms = 60'000;
+    std::function<bool()> upgrading = [] { return false; };  // whoever asked
+    uint32_t upgrade_more_ms = 20'000;                       // that it may take beyond loading
+    // In force by now. Any thread.
+    std::function<uint64_t()> drain_timeout_ms = [] { return 30'000; };
     bool takes_over = false;  // the socket's name is another daemon's as yet
     // It serves, and that is known.
     std::function<void()> serves = [] {};
@@ -95,6 +103,7 @@ class Control final : public DaemonClient {
   void on_upgrade() override;
   // Tells the plugins. No reload begins from here on, and one under way is given up.
   void on_draining(uint64_t deadline_ms, std::function<void()> begin) override;
+  [[nodiscard]] uint64_t drain_timeout_ms() const override { return options_.drain_timeout_ms(); }
   void on_stopping() override;
   void on_stopped() override;
 

@@ -11,6 +11,12 @@
 
 namespace leat::server {
 
+uint32_t granted_cpus() {
+  const auto cpus = static_cast<uint32_t>(usable_cpus().size());
+  const uint32_t granted = cgroup_cpu_limit();
+  return granted != 0 && granted < cpus ? granted : cpus;
+}
+
 std::vector<int> usable_cpus() {
   std::vector<int> cpus;
   cpu_set_t set;

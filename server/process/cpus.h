@@ -1,10 +1,14 @@
 // How many workers this machine, or this container of it, has work for.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
 namespace leat::server {
+
+// How many CPUs may be used, by affinity and cgroup together; at least one.
+uint32_t granted_cpus();
 
 // The CPUs that this process may run on (sched_getaffinity(2)), by number; never empty.
 std::vector<int> usable_cpus();

@@ -20,6 +20,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "plugin/running.h"
+#include "server/process/signals.h"
 
 namespace leat::server {
 
@@ -315,6 +316,7 @@ void watch_for_exit() {
 void keep_signal_handlers(std::string_view plugin) {
   // None were installed, or a crash is being reported, which takes them away.
   if (exits_crash.load() != ::getpid() || reporter.load() != 0) return;
+  let_signals_in();
   std::string taken;
   const auto keep = [&taken](int signal, const struct sigaction& own) {
     struct sigaction present{};

@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +17,7 @@
 #include "base/log.h"
 #include "server/process/cpus.h"
 #include "server/process/notify.h"
+#include "server/process/signals.h"
 #include "server/process/stall_watchdog.h"
 
 namespace leat::server {
@@ -32,7 +32,8 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Clients must not take the descriptors that all else needs: admin commands, reloads, plugins, upstreams.
+}  // namespace
+
 void fit_connections(worker::ConnectionOptions& options, uint32_t workers) {
   constexpr uint64_t kOthers = 256;
   rlimit limit{};
@@ -51,6 +52,8 @@ void fit_connections(worker::ConnectionOptions& options, uint32_t workers) {
       options.most, workers, workers == 1 ? "" : "s", limit.rlim_cur, most);
   options.most = static_cast<uint32_t>(most);
 }
+
+namespace {
 
 class WorkerThreads {
  public:
@@ -136,8 +139,6 @@ class WorkerThreads {
   std::vector<uint32_t> failed_;
 };
 
-constexpr int kDaemonSignals[] = {SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
-
 // What ends the process when a worker does not come back that was told to stop, or when what plugins do at
 // their end takes longer.
 constexpr uint64_t kWorkersEndMs = 1'000;
@@ -218,12 +219,11 @@ class Watch {
   void drain() {
     announce();
     log::info("draining: requests in flight are finished, new connections refused");
-    if (speaks_)
-      notify_manager(
-          fmt::format("STATUS=draining for {} s at most", (options_.worker.drain_timeout_ms + 999) / 1000));
+    const uint64_t timeout_ms = client_.drain_timeout_ms();
+    if (speaks_) notify_manager(fmt::format("STATUS=draining for {} s at most", (timeout_ms + 999) / 1000));
     drain_at_ms_ = monotonic_ms() + kTellPluginsMs;
-    must_end_within(kTellPluginsMs + options_.worker.drain_timeout_ms + kWorkersEndMs);
-    client_.on_draining(monotonic_ms() + options_.worker.drain_timeout_ms, [this] { fleet_.drain(); });
+    must_end_within(kTellPluginsMs + timeout_ms + kWorkersEndMs);
+    client_.on_draining(monotonic_ms() + timeout_ms, [this] { fleet_.drain(); });
   }
 
   const DaemonOptions& options_;
@@ -237,54 +237,17 @@ class Watch {
 
 }  // namespace
 
-sigset_t daemon_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : kDaemonSignals) sigaddset(&set, signal);
-  return set;
-}
-
-namespace {
-
-// A plugin has let one of the daemon's signals through to a thread: it is sent again, to whoever waits for
-// it, and let through no more when this returns.
-void send_again(int signal, siginfo_t*, void* context) {
-  const sigset_t set = daemon_signals();
-  sigset_t& after = static_cast<ucontext_t*>(context)->uc_sigmask;
-  for (int each = 1; each < SIGRTMIN; ++each)
-    if (sigismember(&set, each) == 1) sigaddset(&after, each);
-  ::kill(::getpid(), signal);
-}
-
-}  // namespace
-
-void block_signals() {
-  sigset_t set = daemon_signals();
-  struct sigaction again{};
-  again.sa_sigaction = send_again;
-  again.sa_flags = SA_SIGINFO | SA_RESTART;
-  again.sa_mask = set;
-  for (const int signal : kDaemonSignals) ::sigaction(signal, &again, nullptr);
-  // Blocked as well as ignored: a plugin may not want it ignored, and then a client that leaves must not end
-  // the process.
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGCHLD, SIG_DFL);  // ignored by whoever started this, it would hide how a child ended
-  sigaddset(&set, SIGPIPE);
-  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-}
-
 int run_daemon(const DaemonOptions& options, ListeningSockets& sockets,
                std::span<http::Service* const> services, DaemonClient& client) {
   raise_descriptor_limit();
-  const std::vector<std::string> addresses = sockets.addresses();
-  const sigset_t set = daemon_signals();
-  const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-  WorkerThreads fleet(options, services, sockets.take());
+  std::vector<std::string> addresses;
+  for (const ListeningAddress& each : sockets.addresses()) addresses.push_back(each.bound.text());
+  WorkerThreads fleet(options, services, sockets.take(options.workers));
   if (!fleet.start()) return 1;
   // At once: a request that comes now may be the one that ends the process.
   if (options.serving != nullptr) *options.serving = true;
   const StallWatchdog watchdog(fleet.workers(), options.worker.stall_warning_ms,
-                               {signals.get(), fleet.ended_fd()});
+                               {heard_signals_fd(), fleet.ended_fd()});
   if (options.hangs != nullptr) options.hangs->serves();
   client.on_serving(fleet.workers());
   // Not before: whoever reads it may count on being answered, and on a drain.
@@ -294,12 +257,10 @@ int run_daemon(const DaemonOptions& options, ListeningSockets& sockets,
   notify_manager(main + "READY=1\nSTATUS=serving");
   Watch watch(options, fleet, client);
   while (!fleet.all_ended()) {
-    pollfd events[] = {{signals.get(), POLLIN, 0}, {fleet.ended_fd(), POLLIN, 0}};
+    pollfd events[] = {{heard_signals_fd(), POLLIN, 0}, {fleet.ended_fd(), POLLIN, 0}};
     ::poll(events, 2, watch.tick());
     if (((events[0].revents | events[1].revents) & POLLNVAL) != 0) descriptor_lost("what brings signals");
-    signalfd_siginfo info{};
-    while (::read(signals.get(), &info, sizeof info) == sizeof info)
-      watch.on_signal(static_cast<int>(info.ssi_signo));
+    while (const int signal = next_signal()) watch.on_signal(signal);
   }
   watch.must_end_within(kEndMs);
   fleet.join();

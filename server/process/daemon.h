@@ -14,7 +14,6 @@
 #pragma once
 
 #include <atomic>
-#include <csignal>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -53,14 +52,15 @@ class DaemonClient {
   // TERM: requests under way have until `deadline_ms` (CLOCK_MONOTONIC). `begin` has the workers drain, which they do
   // anyway after a moment. It may be called on any thread, until on_stopped().
   virtual void on_draining(uint64_t deadline_ms, std::function<void()> begin) = 0;
+  // Any thread: how long requests under way have when the daemon drains.
+  [[nodiscard]] virtual uint64_t drain_timeout_ms() const = 0;
   virtual void on_stopping() = 0;  // the workers are about to be stopped; comes again with every such signal
   virtual void on_stopped() = 0;   // they have ended, and are about to be destroyed; this one may block
 };
 
-// What the daemon acts on.
-sigset_t daemon_signals();
-// Blocks the daemon's signals in this thread and in all that it will start. Call before any thread exists.
-void block_signals();
+// Lowers how many connections each worker may have to what the limit of descriptors allows, with a warning.
+// Clients must not take the descriptors that all else needs: admin commands, reloads, plugins, upstreams.
+void fit_connections(worker::ConnectionOptions& options, uint32_t workers);
 
 // Serves on `sockets`, which it takes, until told to stop, with one service for each worker. Returns the
 // process's exit code; what went wrong is in the log.

@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,8 +10,8 @@
 
 #include "base/clock.h"
 #include "server/process/crash_report.h"
-#include "server/process/daemon.h"
 #include "server/process/exit_code.h"
+#include "server/process/signals.h"
 
 namespace leat::server {
 
@@ -51,13 +50,12 @@ void HangWatch::wake() const {
 
 void HangWatch::run() {
   ::pthread_setname_np(::pthread_self(), "leat-hangs");
-  const sigset_t set = daemon_signals();
-  Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  bool hears = heard_signals_fd() >= 0;
   std::vector<int> later;  // signals that came too early for those who act on them
   uint64_t stop_at_ms = UINT64_MAX;
   while (!ending_) {
-    if (!loading_ && signals) {
-      signals.reset();
+    if (!loading_ && hears) {
+      hears = false;
       stop_at_ms = UINT64_MAX;
       for (const int signal : later) ::kill(::getpid(), signal);
     }
@@ -69,15 +67,14 @@ void HangWatch::run() {
     }
     const uint64_t next = std::min<uint64_t>(deadline_ms_, stop_at_ms);
     const int wait = next == UINT64_MAX ? -1 : static_cast<int>(std::min<uint64_t>(next - now, INT32_MAX));
-    pollfd events[] = {{wake_.get(), POLLIN, 0}, {signals.get(), POLLIN, 0}};
-    ::poll(events, signals ? 2 : 1, wait);
+    pollfd events[] = {{wake_.get(), POLLIN, 0}, {heard_signals_fd(), POLLIN, 0}};
+    ::poll(events, hears ? 2 : 1, wait);
     uint64_t count = 0;
     [[maybe_unused]] const auto got = ::read(wake_.get(), &count, sizeof count);
     if (!loading_) continue;
-    signalfd_siginfo info{};
-    while (signals && ::read(signals.get(), &info, sizeof info) == sizeof info) {
-      later.push_back(static_cast<int>(info.ssi_signo));
-      if (info.ssi_signo == SIGHUP || info.ssi_signo == SIGUSR1 || info.ssi_signo == SIGUSR2) continue;
+    for (int signal; hears && (signal = next_signal()) != 0;) {
+      later.push_back(signal);
+      if (signal == SIGHUP || signal == SIGUSR1 || signal == SIGUSR2) continue;
       stop_at_ms = std::min(stop_at_ms, monotonic_ms() + (one_serves_ ? kHandOverMs : 0));
     }
   }

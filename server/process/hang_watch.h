@@ -5,7 +5,7 @@
 // yet. Whoever takes longer than allowed, to load or later to stop, is named in the log, and the process ends
 // as in a crash: to be started again without the plugin, if it does so too often.
 //
-// The signals must be blocked in all threads. A signal that it takes and that is not its own (HUP, USR1)
+// A signal that it takes and that is not its own (HUP, USR1)
 // comes again when the daemon serves; and so do all of them once a worker serves, which others may still keep
 // the daemon from hearing for a moment. Owned by whoever loads, until the end of the process or nearly so.
 #pragma once

@@ -66,6 +66,10 @@ void InheritedSockets::keep(const net::Address& bound, int fd) {
   notify_manager(fmt::format("FDSTORE=1\nFDNAME={}", store_name(bound)), {&fd, 1});
 }
 
+void InheritedSockets::forget(const net::Address& bound) {
+  notify_manager(fmt::format("FDSTOREREMOVE=1\nFDNAME={}", store_name(bound)));
+}
+
 void InheritedSockets::add(std::string name, Fd fd) {
   const auto address = net::local_address(fd.get());
   if (!address || !listens(fd.get())) {
@@ -92,7 +96,7 @@ void InheritedSockets::close_others() {
   for (const Socket& socket : sockets_) {
     log::warn("a socket on {} was passed, but the configuration does not listen there: it is closed",
               socket.address.text());
-    notify_manager(fmt::format("FDSTOREREMOVE=1\nFDNAME={}", store_name(socket.address)));
+    forget(socket.address);
   }
   sockets_.clear();
 }

@@ -30,6 +30,9 @@ class InheritedSockets {
   // Has the service manager keep a socket for the next start, as long as it keeps any for this service.
   static void keep(const net::Address& bound, int fd);
 
+  // Has it keep those no longer.
+  static void forget(const net::Address& bound);
+
   void add(std::string name, Fd fd);
   // Those that listen on `wanted`; several where each worker had its own.
   [[nodiscard]] std::vector<Fd> take(const net::Address& wanted);

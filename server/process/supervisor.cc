@@ -1,8 +1,10 @@
 #include "server/process/supervisor.h"
 
 #include <fmt/core.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,29 +13,31 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <optional>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "server/process/daemon.h"
 #include "server/process/exit_code.h"
+#include "server/process/signals.h"
 
 namespace leat::server {
 
 namespace {
 
 constexpr uint64_t kFirstDelayMs = 100;
+constexpr uint64_t kUpgradeMoreMs = 10'000;
 // Of a daemon that has never served, beyond the crash limit: it will not come to.
 constexpr uint32_t kMoreStarts = 8;
 
 class Supervisor {
  public:
-  Supervisor(const config::Settings::Supervision& options, ListeningSockets& sockets, UpgradeOptions upgrades,
+  Supervisor(ListeningSockets& sockets, const SocketChannel& channel, UpgradeOptions upgrades,
              LifeSigns& signs)
-      : options_(options),
-        sockets_(sockets),
+      : sockets_(sockets),
+        channel_(channel),
         upgrades_(std::move(upgrades)),
         signs_(signs),
         signals_(daemon_signals()) {
@@ -43,10 +47,17 @@ class Supervisor {
 
   int run(const std::function<int(const ServingStart&)>& serve) {
     ::sigprocmask(SIG_BLOCK, &signals_, nullptr);
+    signal_fd_.reset(::signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!signal_fd_) {
+      log::error("signals cannot be waited for: signalfd: {}", std::strerror(errno));
+      return kExitFailure;
+    }
     const pid_t supervisor = ::getpid();
     for (;;) {
       signs_.serving = signs_.ended = false;
       signs_.words.clear();
+      channel_.take_up(sockets_);  // also what a process said last that has crashed
+      sockets_.number_anew();
       const pid_t child = ::fork();
       if (child == 0) {
         const int code = become_child(supervisor) ? serve(start_) : kExitFailure;
@@ -73,7 +84,8 @@ class Supervisor {
   };
 
   // False when the supervisor died before its death could be noticed.
-  static bool become_child(pid_t supervisor) {
+  bool become_child(pid_t supervisor) {
+    signal_fd_.reset();
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != supervisor) return false;
     // A group of its own: what a terminal sends comes from the supervisor, and once.
@@ -91,6 +103,8 @@ class Supervisor {
       int status = 0;
       if (::waitpid(child, &status, WNOHANG) == child) return status;
       const int signal = wait_for_signal();
+      channel_.take_up(sockets_);
+      if (stopping_) sockets_.close();
       if (upgrade_) look_at_upgrade(child);
       if (signal < 0 || signal == SIGCHLD) continue;
       if (signal == SIGUSR2) {
@@ -105,11 +119,14 @@ class Supervisor {
     }
   }
 
-  // Below 0 when it is time to look at an upgrade.
-  int wait_for_signal() const {
-    if (!upgrade_) return ::sigwaitinfo(&signals_, nullptr);
-    constexpr timespec kStep{.tv_sec = 0, .tv_nsec = 20'000'000};
-    return ::sigtimedwait(&signals_, nullptr, &kStep);
+  // Below 0 when it is time to look at an upgrade, or at what the child says.
+  [[nodiscard]] int wait_for_signal() const {
+    constexpr int kStepMs = 20;
+    pollfd events[] = {{signal_fd_.get(), POLLIN, 0}, {channel_.supervisor_fd(), POLLIN, 0}};
+    ::poll(events, std::size(events), upgrade_ ? kStepMs : -1);
+    signalfd_siginfo info{};
+    return ::read(signal_fd_.get(), &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo)
+                                                                       : -1;
   }
 
   void begin_upgrade() {
@@ -118,7 +135,8 @@ class Supervisor {
     auto started = Upgrade::start(upgrades_.invocation, sockets_.to_pass());
     if (!started) return fail_upgrade("could not be started: " + started.error().text());
     upgrade_.emplace(std::move(*started));
-    upgrade_until_ms_ = monotonic_ms() + upgrades_.within_ms;
+    signs_.upgrading = true;
+    upgrade_until_ms_ = monotonic_ms() + signs_.upgrade_within_ms;
   }
 
   void look_at_upgrade(pid_t child) {
@@ -142,6 +160,7 @@ class Supervisor {
   }
   void fail_upgrade(std::string_view why) {
     log::error("the upgrade has failed, this process goes on: the new one {}", why);
+    signs_.upgrading = false;
     ++signs_.failed_upgrades;
   }
 
@@ -170,7 +189,7 @@ class Supervisor {
     count(plugin);
     // Whoever is left out from now on may have been the reason.
     failed_starts_ = start_.quarantined.size() > left_out ? 0 : failed_starts_ + 1;
-    if (!has_served_ && failed_starts_ > options_.crash_limit + kMoreStarts) {
+    if (!has_served_ && failed_starts_ > signs_.crash_limit + kMoreStarts) {
       log::error("{} starts have failed and none has served: giving up", failed_starts_);
       return kExitFailure;
     }
@@ -178,25 +197,27 @@ class Supervisor {
   }
 
   void count(const std::string& plugin) {
+    const uint32_t limit = signs_.crash_limit;
     const uint64_t now = monotonic_ms();
-    std::erase_if(crashes_, [&](const Crash& each) { return now - each.at_ms > options_.crash_window_ms; });
+    std::erase_if(crashes_, [&](const Crash& each) { return now - each.at_ms > signs_.crash_window_ms; });
     // What is older than this many counts for nothing.
     if (crashes_.size() > kMostCrashes) crashes_.erase(crashes_.begin());
     if (plugin.empty() || std::ranges::contains(start_.quarantined, plugin)) return;
-    if (std::ranges::count(crashes_, plugin, &Crash::plugin) < options_.crash_limit) return;
+    if (std::ranges::count(crashes_, plugin, &Crash::plugin) < limit) return;
     start_.quarantined.push_back(plugin);
     // It is dealt with: it is no reason to delay what comes.
     std::erase_if(crashes_, [&](const Crash& each) { return each.plugin == plugin; });
-    log::error("plugin {} has crashed {} time{}: it is quarantined", plugin, options_.crash_limit,
-               options_.crash_limit == 1 ? "" : "s");
+    log::error("plugin {} has crashed {} time{}: it is quarantined", plugin, limit, limit == 1 ? "" : "s");
   }
 
   // False when it was told to stop meanwhile.
   bool wait_before_restart() {
-    const size_t beyond = crashes_.size() > options_.crash_limit ? crashes_.size() - options_.crash_limit : 0;
+    const size_t limit = signs_.crash_limit;
+    const size_t beyond = crashes_.size() > limit ? crashes_.size() - limit : 0;
     uint64_t delay_ms = 0;
     if (beyond > 0)
-      delay_ms = std::min(options_.restart_delay_ms, kFirstDelayMs << std::min<size_t>(beyond - 1, 20));
+      delay_ms =
+          std::min<uint64_t>(signs_.restart_delay_ms, kFirstDelayMs << std::min<size_t>(beyond - 1, 20));
     if (delay_ms > 0) log::error("too many crashes: the next process starts in {} ms", delay_ms);
     const uint64_t until = monotonic_ms() + delay_ms;
     for (uint64_t now = monotonic_ms();; now = monotonic_ms()) {
@@ -210,13 +231,14 @@ class Supervisor {
 
   static constexpr size_t kMostCrashes = 2048;
 
-  const config::Settings::Supervision& options_;
   ListeningSockets& sockets_;
+  const SocketChannel& channel_;
   UpgradeOptions upgrades_;
   std::optional<Upgrade> upgrade_;  // under way
   uint64_t upgrade_until_ms_ = 0;
   LifeSigns& signs_;
   sigset_t signals_;
+  Fd signal_fd_;
   ServingStart start_;
   std::vector<Crash> crashes_;  // within the window, oldest first
   uint32_t failed_starts_ = 0;
@@ -234,11 +256,20 @@ LifeSigns* make_life_signs() {
   return nullptr;
 }
 
-int supervise(const config::Settings::Supervision& options, ListeningSockets& sockets,
+// For another process to start and tell of it, beside loading.
+void LifeSigns::set(const config::Settings& settings) {
+  crash_limit = settings.supervision.crash_limit;
+  crash_window_ms = settings.supervision.crash_window_ms;
+  restart_delay_ms = settings.supervision.restart_delay_ms;
+  upgrade_within_ms = settings.load_timeout_ms + kUpgradeMoreMs;
+}
+
+int supervise(const config::Settings& settings, ListeningSockets& sockets, const SocketChannel& channel,
               UpgradeOptions upgrades, const std::function<int(const ServingStart&)>& serve) {
   LifeSigns* signs = make_life_signs();
-  return signs == nullptr ? kExitFailure
-                          : Supervisor(options, sockets, std::move(upgrades), *signs).run(serve);
+  if (signs == nullptr) return kExitFailure;
+  signs->set(settings);
+  return Supervisor(sockets, channel, std::move(upgrades), *signs).run(serve);
 }
 
 }  // namespace leat::server

@@ -4,6 +4,8 @@
 // signal is followed by another one on the same sockets, so that clients wait in the kernel's backlog
 // meanwhile and none is refused. The parent runs no plugin code, starts no thread, loads nothing.
 //
+//   sockets    what a reload has opened in the child is passed to the parent, and what it has closed goes here, too
+//              (socket_channel.h)
 //   signals    passed on to the child; TERM, QUIT and INT also close the parent's copies of the sockets
 //   USR2       another daemon is started, which takes the sockets over (upgrade.h); when it serves the child
 //              is told to drain
@@ -17,8 +19,7 @@
 //              that often is quarantined: the child is told not to load it
 //
 // Rejected: exec of a fresh binary for each child, which would serve what an upgrade has put there half-way;
-// a parent that opens sockets on the child's behalf over a channel, which is more code in the part that must
-// not fail.
+// a parent that opens sockets on the child's behalf, which is more code in the part that must not fail.
 #pragma once
 
 #include <atomic>
@@ -30,6 +31,7 @@
 #include "config/config.h"
 #include "server/process/last_words.h"
 #include "server/process/listening_sockets.h"
+#include "server/process/socket_channel.h"
 #include "server/process/upgrade.h"
 
 namespace leat::server {
@@ -40,7 +42,14 @@ struct LifeSigns {
   std::atomic<bool> pardoned = false;  // a reload has loaded the quarantined plugins anew
   std::atomic<bool> ended = false;     // it came to its end: what exits then is the daemon
   std::atomic<bool> replaced = false;  // another daemon serves in its place: that one speaks with the manager
+  std::atomic<bool> upgrading = false;  // another daemon is about to
   std::atomic<uint32_t> failed_upgrades = 0;
+  // As the configuration that serves has them; the first process has the supervisor's.
+  std::atomic<uint32_t> crash_limit = 0;
+  std::atomic<uint64_t> crash_window_ms = 0, restart_delay_ms = 0;
+  std::atomic<uint64_t> upgrade_within_ms = 0;  // it has to serve
+
+  void set(const config::Settings& settings);
   LastWords words;
 };
 
@@ -60,13 +69,12 @@ struct ServingStart {
 // Upgrades, from both sides.
 struct UpgradeOptions {
   Invocation invocation;    // what to start at USR2
-  uint64_t within_ms = 0;   // it has to serve
   bool takes_over = false;  // this process is one: what does not start at once leaves it to the former
 };
 
-// Runs `serve` in a child, again after each crash. Returns the exit code, in the supervisor and in each
+// Runs `serve` in a child, again after each crash; by `channel` that one tells what it listens on. Returns the exit code, in the supervisor and in each
 // child. Call with the daemon's signals blocked and before any thread exists.
-int supervise(const config::Settings::Supervision& options, ListeningSockets& sockets,
+int supervise(const config::Settings& settings, ListeningSockets& sockets, const SocketChannel& channel,
               UpgradeOptions upgrades, const std::function<int(const ServingStart&)>& serve);
 
 }  // namespace leat::server

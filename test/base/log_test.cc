@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -82,6 +83,42 @@ TEST_CASE("log: opened anew it goes on under the old name, and stays in the old 
   log::reopen();
   log::close();
   CHECK(read(folder.path("log.2")).contains("the log goes on in the old file"));
+}
+
+TEST_CASE("log: other options are taken up while it is open, and what cannot be opened changes nothing") {
+  const Folder folder;
+  REQUIRE(log::open({.file = folder.path("one")}));
+  log::info("first");
+  const auto refused = log::prepare({.format = log::Format::Json, .file = folder.path("one/two")});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().contains("one/two`: Not a directory"));
+  log::warn("still text");
+  auto change = log::prepare({.level = log::Level::Warn,
+                              .format = log::Format::Json,
+                              .file = folder.path("two"),
+                              .line_bytes = 300});
+  REQUIRE(change);
+  CHECK(read(folder.path("two")).empty());
+  while (!read(folder.path("one")).contains("still text"))
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  log::take_up(std::move(*change));
+  log::info("too fine");
+  log::warn("second {}", std::string(1000, 'x'));
+  log::close();
+  CHECK(read(folder.path("one")).contains("warning still text\n"));
+  CHECK_FALSE(read(folder.path("one")).contains("second"));
+  const std::string second = read(folder.path("two"));
+  CHECK(second.contains("\"message\":\"second xxx"));
+  CHECK(second.size() < 400);
+  CHECK_FALSE(second.contains("too fine"));
+}
+
+TEST_CASE("log: its file is none of a child's") {
+  const Folder folder;
+  REQUIRE(log::open({.file = folder.path("log")}));
+  const int shown = std::system(("ls -l /proc/self/fd | grep -q " + folder.path("log")).c_str());
+  log::close();
+  CHECK(shown != 0);
 }
 
 TEST_CASE("log: a file that is followed shows a line that nothing follows") {

@@ -2,6 +2,7 @@
 #include "cache/store.h"
 
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
 #include <list>
@@ -342,6 +343,65 @@ TEST_CASE("store: entries as large as the room take turns") {
   CHECK(store.statistics().evictions == 49);
   CHECK(store.set("small", "x") == Store::Result::Stored);
   CHECK(store.get("small") == "x");
+}
+
+TEST_CASE("store: with another budget what fits stays, and what is asked for often before what is not") {
+  Store store;
+  store.configure({.bytes = size_t{4} << 20, .entry_bytes = size_t{64} << 10}, 1);
+  const std::string value(1000, 'v');
+  const auto key = [](int i) { return "key " + std::to_string(i); };
+  for (int i = 0; i < 2000; ++i) CHECK(store.put(key(i), value, 1, UINT64_MAX) == Store::Result::Stored);
+  for (int round = 0; round < 3; ++round)
+    for (int i = 0; i < 200; ++i) CHECK(store.find(0, key(i), 2));
+  const auto found = [&](int from, int to) {
+    int count = 0;
+    for (int i = from; i < to; ++i) count += store.find(0, key(i), 3) ? 1 : 0;
+    return count;
+  };
+  const Pin pinned = store.find(0, key(0), 2);
+  CHECK(store.resize({.bytes = size_t{64} << 20, .entry_bytes = size_t{1} << 20}));
+  CHECK(found(0, 2000) == 2000);
+  CHECK(store.put("large", std::string(500'000, 'x'), 3, UINT64_MAX) == Store::Result::Stored);
+  CHECK(store.resize({.bytes = size_t{1} << 20, .entry_bytes = size_t{64} << 10}));
+  const Statistics after = store.statistics();
+  CHECK(after.bytes <= size_t{1} << 20);
+  CHECK(after.puts == 2001);
+  CHECK(found(0, 200) > 190);
+  CHECK(found(200, 2000) > 300);
+  CHECK(store.put("large", std::string(500'000, 'x'), 3, UINT64_MAX) == Store::Result::TooLarge);
+  CHECK(store.resize({.bytes = 0, .entry_bytes = size_t{64} << 10}));
+  CHECK(found(0, 2000) == 0);
+  CHECK(store.statistics().entries == 0);
+  CHECK(pinned.value() == value);
+  CHECK(store.resize({.bytes = size_t{1} << 20, .entry_bytes = size_t{64} << 10}));
+  CHECK(store.put("a", "b", 4, UINT64_MAX) == Store::Result::Stored);
+  CHECK(store.find(0, "a", 5).value() == "b");
+}
+
+TEST_CASE("store: readers and writers see no wrong value while the budget changes") {
+  Store store;
+  store.configure({.bytes = size_t{8} << 20, .entry_bytes = size_t{64} << 10}, 3);
+  std::atomic<bool> over = false;
+  std::atomic<uint64_t> wrong = 0, hits = 0;
+  std::vector<std::thread> threads;
+  for (uint32_t lane = 0; lane < 3; ++lane)
+    threads.emplace_back([&, lane] {
+      for (uint64_t i = lane; !over; ++i) {
+        const std::string key = "key " + std::to_string(i % 500);
+        if (const Pin pin = store.find(lane, key, 1)) {
+          ++hits;
+          if (!pin.value().starts_with(key + ":")) ++wrong;
+        } else {
+          (void)store.put(key, key + ":" + std::string(500, 'v'), 1, UINT64_MAX);
+        }
+      }
+    });
+  for (size_t i = 0; i < 200; ++i)
+    CHECK(store.resize({.bytes = (i % 7 + 1) << 19, .entry_bytes = size_t{(i % 3 + 1)} << 14}));
+  over = true;
+  for (std::thread& each : threads) each.join();
+  CHECK(wrong == 0);
+  CHECK(hits > 0);
 }
 
 TEST_CASE("store: many threads at once never see a value of another key, or half of one") {

@@ -121,25 +121,23 @@ TEST_CASE("settings: every word of a choice is accepted, no prefix of one is") {
   }
 }
 
-TEST_CASE("settings: one that has changed is told, unless a reload takes it up") {
-  const Folder folder;
-  const Settings before;
-  CHECK(config::changed_settings(before, before).empty());
-  size_t taken_up = 0;
+TEST_CASE("settings: one that only a start takes up stays, and is told; each other one is as it is wanted") {
+  const Settings running;
+  Settings same;
+  CHECK(config::keep_fixed(same, running).empty());
   for (const Row& row : config::settings()) {
     INFO(row.name);
-    Settings after;
+    Settings next;
     Content other = std::string("other");
     if (row.type == Type::Texts) other = std::vector<std::string>{"unix:/other"};
-    if (is_number(row)) other = row.get(&before) == Content(row.least) ? row.most : row.least;
+    if (is_number(row)) other = row.get(&running) == Content(row.least) ? row.most : row.least;
     if (row.type == Type::Choice || row.type == Type::Boolean)
-      other = int64_t{row.get(&before) == Content(int64_t{0})};
-    row.set(&after, std::move(other));
-    taken_up += row.reload ? 1 : 0;
-    CHECK(config::changed_settings(before, after) ==
-          (row.reload ? std::vector<std::string>() : std::vector{std::string(row.name)}));
+      other = int64_t{row.get(&running) == Content(int64_t{0})};
+    row.set(&next, Content(other));
+    CHECK(config::keep_fixed(next, running) ==
+          (row.restart ? std::vector{std::string(row.name)} : std::vector<std::string>()));
+    CHECK(row.get(&next) == (row.restart ? row.get(&running) : other));
   }
-  CHECK(taken_up == 1);
 }
 
 TEST_CASE("settings: addresses") {
@@ -208,13 +206,16 @@ TEST_CASE("settings: the default address is for who says nothing, and --listen s
   CHECK(addresses("[[listener]]\naddress = \"*:81\"\n", {.listen = {"*:81"}}) == Texts{"*:81"});
 }
 
-TEST_CASE("settings: a listener that has changed waits for the next start, and that is told") {
-  Settings before;
-  before.listeners.push_back({.address = *net::Address::parse("*:81")});
-  Settings after = before;
-  CHECK(config::changed_settings(before, after).empty());
-  after.listeners[0].backlog = 7;
-  CHECK(config::changed_settings(before, after) == std::vector<std::string>{"[[listener]]"});
+TEST_CASE("settings: each address knows where it stands") {
+  const Folder folder;
+  folder.write("leat.toml", "[server]\nlisten = [\"*:80\",\n  \"*:81\"]\n[[listener]]\naddress = \"*:82\"\n" +
+                                std::string(kRoute));
+  const config::LoadResult result = folder.load();
+  REQUIRE(result.config);
+  std::vector<uint32_t> lines;
+  for (const auto& each : config::listening_sockets(result.config->settings))
+    lines.push_back(each.place.line);
+  CHECK(lines == std::vector<uint32_t>{2, 3, 5});
 }
 
 TEST_CASE("settings: a route's body limit may be any size of at least a byte") {

@@ -6,7 +6,9 @@
 #include <leat/plugin.hpp>
 
 #include <signal.h>
+#include <spawn.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <clocale>
@@ -14,6 +16,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <string>
@@ -74,6 +78,7 @@ void bend(Text how) {
     say_hanging();
     for (;;) ::pause();
   }
+  if (how == "slow") ::usleep(700'000);
   if (how == "locale") std::setlocale(LC_ALL, "");
   if (how == "chdir" && ::chdir("/") != 0) std::abort();
   if (how == "handlers")
@@ -85,6 +90,30 @@ void bend(Text how) {
     for (int fd = 0; fd < 3; ++fd) ::close(fd);
   if (how == "close_all")
     for (int fd = 3; fd < 1024; ++fd) ::close(fd);
+}
+
+// What a child says of the signals that it blocks and ignores, and of its descriptors; started by one of the four ways
+// that there are.
+std::string of_a_child(Text how) {
+  char path[] = "/tmp/leat-child-XXXXXX";
+  ::close(::mkstemp(path));
+  const std::string command =
+      "grep -E '^Sig(Blk|Ign)' /proc/self/status > " + std::string(path) + "; ls -l /proc/self/fd >> " + path;
+  const char* words[] = {"sh", "-c", command.c_str(), nullptr};
+  pid_t child = -1;
+  if (how == "system" && std::system(command.c_str()) != 0) return "system() failed";
+  if (how == "popen") ::pclose(::popen(command.c_str(), "r"));
+  if (how == "spawn")
+    ::posix_spawn(&child, "/bin/sh", nullptr, nullptr, const_cast<char* const*>(words), environ);
+  if (how == "fork" && (child = ::fork()) == 0) {
+    ::execv("/bin/sh", const_cast<char* const*>(words));
+    ::_exit(127);
+  }
+  if (child > 0) ::waitpid(child, nullptr, 0);
+  std::ifstream file(path);
+  std::string said(std::istreambuf_iterator<char>(file), {});
+  ::unlink(path);
+  return said;
 }
 
 class Bends : public leat::Plugin<Bends> {
@@ -111,6 +140,7 @@ class Bends : public leat::Plugin<Bends> {
     bend(*how);
     return leat::text("bent");
   }
+  leat::Reply child(leat::Query<Text, "how"> how) { return leat::text(of_a_child(*how)); }
   // What the C library makes of the locale, to see that there is one.
   leat::Reply locale() {
     char text[64];
@@ -137,7 +167,8 @@ class Bends : public leat::Plugin<Bends> {
 
   static constexpr auto handlers() {
     return leat::list(handler<&Bends::bends>("bends"), handler<&Bends::locale>("locale"),
-                      handler<&Bends::number>("number"), handler<&Bends::allocate>("allocate"));
+                      handler<&Bends::number>("number"), handler<&Bends::allocate>("allocate"),
+                      handler<&Bends::child>("child"));
   }
 
  private:
