@@ -33,6 +33,11 @@ enum Code : int {
   kSecret = 118,
   kBadName = 119,
   kDate = 120,
+  // Of the client's address.
+  kBadRange = 130,
+  kNobodyTrusted = 131,
+  kToldTwice = 132,
+  kNoAccount = 133,
 };
 
 // Of what a row finds wrong.

@@ -1,14 +1,15 @@
 // Listening sockets and the addresses they are named by.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/host_address.h"
 
 namespace leat::net {
 
@@ -32,6 +33,9 @@ struct ListenOptions {
   bool share_port = false;    // with other daemons, too: for who opens several; listen_on() does not look
   bool defer_accept = false;  // TCP_DEFER_ACCEPT: wake on the first byte, not on the handshake
   uint32_t unix_mode = 0660;  // permission bits of a unix socket's file
+  // Whose that file is, by number; none: the process's own. To give it to another user takes CAP_CHOWN, to a group
+  // that the process is in takes nothing.
+  std::optional<uint32_t> unix_owner = {}, unix_group = {};
 };
 
 // A bound and listening socket, non-blocking and close-on-exec; TCP_NODELAY is set and inherited by what it
@@ -41,15 +45,7 @@ Expected<Fd> listen_on(const Address& address, const ListenOptions& options);
 // The address a socket is bound to (the port the kernel chose for port 0).
 Expected<Address> local_address(int fd);
 
-// The peer of an accepted socket.
-struct PeerAddress {
-  std::array<char, 46> bytes;  // text without a port: "192.0.2.1", "2001:db8::1", "unix:"
-  uint8_t size = 0;            // 0 when the peer has gone already
-  // Tells clients apart: the IPv4 address, or the first 64 bits of an IPv6 one, since who has one has all
-  // that begin with them (RFC 6177). 0 for none: a unix socket, or a peer that has gone.
-  uint64_t group = 0;
-  [[nodiscard]] std::string_view text() const { return {bytes.data(), size}; }
-};
-PeerAddress peer_of(int fd);
+// The peer of an accepted socket; none when it has gone already.
+HostAddress peer_of(int fd);
 
 }  // namespace leat::net
