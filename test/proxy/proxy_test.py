@@ -195,7 +195,7 @@ events {{ worker_connections 64; }}
         return program
 
     def caddy(self, text, port):
-        options = "{\n\tadmin off\n\tauto_https off\n\tpersist_config off\n}\n"
+        options = "{\n\tadmin off\n\tauto_https off\n}\n"
         program = self.start(["caddy", "run", "--adapter", "caddyfile", "--config", self.file("Caddyfile", options + text)],
                              env={**os.environ, "HOME": self.folder, "XDG_DATA_HOME": self.folder, "XDG_CONFIG_HOME": self.folder})
         program.wait_for_port(port)
@@ -254,7 +254,7 @@ class Http(Case):
         self.behind(self.haproxy, "haproxy.cfg", "127.0.0.1:{}")
 
     def test_caddy(self):
-        self.behind(self.caddy, "Caddyfile", "http://127.0.0.1:{}")
+        self.behind(self.caddy, "Caddyfile", ":{}")
 
     def test_nginx_by_https(self):
         _, [port] = self.leat(snippet("leat.toml", leat="127.0.0.1:0"))
@@ -274,7 +274,7 @@ class Http(Case):
         _, [port] = self.leat(leat)
         front = free_port()
         text = snippet("haproxy.cfg", leat=f"127.0.0.1:{port}", web=f"127.0.0.1:{front}")
-        self.haproxy(text.replace("option forwardfor", "option forwarded proto for"), front)
+        self.haproxy(text.replace("option forwardfor", "").replace("http-reuse", "option forwarded proto for\n  http-reuse"), front)
         for fields in ("", FORGED, 'Forwarded: for="10.9.9.9\r\n'):
             answer = ask(front, fields)
             self.assertEqual(answer.seen["scheme"], "http")
