@@ -34,6 +34,11 @@ enum Code : int {
   kBadName = 119,
   kDate = 120,
   kCannotListen = 121,
+  // Of the client's address.
+  kBadRange = 130,
+  kNobodyTrusted = 131,
+  kToldTwice = 132,
+  kNoAccount = 133,
 };
 
 // Of what a row finds wrong.

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/value.h"
 #include "cache/policy.h"
+#include "http/forwarding.h"
 #include "json/backend.h"
 #include "net/listener.h"
 #include "pipeline/site.h"
@@ -36,7 +37,10 @@ struct ListenerDecl {
   std::optional<int> backlog;
   std::optional<bool> defer_accept;  // TCP
   std::optional<uint32_t> mode;      // of a unix socket's file
+  std::optional<uint32_t> owner, group;  // likewise, by number
   std::vector<std::string> protocols;
+  bool proxy_protocol = false;
+  std::optional<std::vector<AddressRange>> trusted_proxies;
   Place place;  // of `address`
 };
 
@@ -51,6 +55,8 @@ struct Settings {
   bool pin_workers = true;
   std::vector<std::string> plugin_path;  // searched before the installed folder
   std::string admin_socket;  // empty: in the runtime folder that the service manager gives, or none
+  http::ProxyTrust trust;
+  uint32_t handshake_timeout_ms = 10'000;
   uint32_t handover_timeout_ms = 1'000;
   uint32_t load_timeout_ms = 30'000;
   uint64_t max_per_address = 0;  // connections, of all workers; 0: three quarters of all there may be

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "config/accounts.h"
 #include "config/codes.h"
 #include "config/settings.h"
 
@@ -21,7 +22,11 @@ struct ListenerKeys {
   std::optional<int> backlog;
   std::optional<bool> defer_accept;
   std::optional<uint32_t> mode;
+  std::optional<std::string> owner;
+  std::optional<std::string> group;
   std::vector<std::string> protocols;
+  bool proxy_protocol = false;
+  std::vector<AddressRange> trusted_proxies;
 };
 struct PluginKeys {
   std::string name;
@@ -77,6 +82,18 @@ constexpr Row kListener[] = {
     schema::boolean<&ListenerKeys::defer_accept>("defer_accept",
                                                  "In place of `server.defer_accept`; TCP only."),
     schema::mode<&ListenerKeys::mode>("mode", 0, 0777, "In place of `server.unix_mode`; unix sockets only."),
+    schema::text<&ListenerKeys::owner>(
+        "owner", check_user, kNoAccount,
+        "The user, by name or number, whom a unix socket's file belongs to, in place of the daemon's."),
+    schema::text<&ListenerKeys::group>(
+        "group", check_group, kNoAccount,
+        "Likewise the group: one that the daemon's user is in, such as that of the proxy in front."),
+    schema::boolean<&ListenerKeys::proxy_protocol>(
+        "proxy_protocol",
+        "Each connection begins with a header of the PROXY protocol (version 1 or 2) that says for whom it is. Only who "
+        "is trusted may connect."),
+    schema::list<&ListenerKeys::trusted_proxies>("trusted_proxies", "ranges of addresses", check_range, kBadRange,
+                                                 "In place of `server.trusted_proxies`; an empty list for nobody."),
     schema::list<&ListenerKeys::protocols>(
         "protocols", "names of protocols", check_protocol, kBadChoice,
         "What may be spoken, what goes first where several would do: `http/1.1`. With none, all that Leat "
@@ -285,16 +302,28 @@ bool read_listener(const Value& table, Config& config, Diagnostics& diagnostics)
         reader.fail(kBadChoice, fmt::format("`{}` is for {}", key, what), reader.place_of(key),
                     fmt::format("`{}` has no use for it", keys.address));
     };
-    no_use("mode", file, "unix sockets");
+    for (const std::string_view key : {"mode", "owner", "group"}) no_use(key, file, "unix sockets");
     no_use("defer_accept", !file, "TCP");
   }
   for (auto each = keys.protocols.begin(); each != keys.protocols.end(); ++each)
     if (std::find(keys.protocols.begin(), each, *each) != each)
       reader.fail(kDefinedTwice, fmt::format("`{}` is named twice", *each), reader.place_of("protocols"));
-  if (reader.good())
-    config.settings.listeners.push_back({*address, keys.backlog, keys.defer_accept, keys.mode,
-                                         std::move(keys.protocols), reader.place_of("address")});
-  return reader.good();
+  if (keys.proxy_protocol && reader.has("trusted_proxies") && keys.trusted_proxies.empty() && reader.good())
+    reader.fail(kNobodyTrusted, "`proxy_protocol` needs somebody who is trusted, and `trusted_proxies` is empty",
+                reader.place_of("trusted_proxies"));
+  if (!reader.good()) return false;
+  ListenerDecl listener{.address = *address,
+                        .backlog = keys.backlog,
+                        .defer_accept = keys.defer_accept,
+                        .mode = keys.mode,
+                        .protocols = std::move(keys.protocols),
+                        .proxy_protocol = keys.proxy_protocol};
+  if (keys.owner) listener.owner = find_user(*keys.owner);
+  if (keys.group) listener.group = find_group(*keys.group);
+  if (reader.has("trusted_proxies")) listener.trusted_proxies = std::move(keys.trusted_proxies);
+  listener.place = reader.place_of("address");
+  config.settings.listeners.push_back(std::move(listener));
+  return true;
 }
 
 bool read_plugin(const Value& table, Config& config, Diagnostics& diagnostics) {

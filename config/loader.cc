@@ -58,6 +58,7 @@ class Loader {
     check_addresses();
     check_limits();
     check_backend();
+    check_trust();
     if (all_read_) check_plugin_names();
     LoadResult result;
     if (!any_error(diagnostics_)) {
@@ -171,6 +172,12 @@ class Loader {
       if (const Value* address = table.table() != nullptr ? table.find("address") : nullptr;
           address != nullptr && address->string() != nullptr)
         declared_.push_back({*address->string(), address->place});
+    for (const Value& table : *value.array()) {
+      const Value* const protocol = table.table() != nullptr ? table.find("proxy_protocol") : nullptr;
+      if (protocol != nullptr && protocol->boolean() != nullptr && *protocol->boolean() &&
+          table.find("trusted_proxies") == nullptr)
+        need_trust_.push_back(protocol->place);
+    }
   }
 
   void read_tables(const Value& value, const std::string& key,
@@ -221,6 +228,7 @@ class Loader {
       Value::Array list;
       for (const std::string& address : overrides.listen) list.emplace_back(address, nowhere);
       declared_.clear();
+      need_trust_.clear();
       config_.settings.listeners.clear();
       set(*find_setting("server.listen"), Value(std::move(list), nowhere));
     }
@@ -271,6 +279,19 @@ class Loader {
     fail(kBadChoice,
          fmt::format("this daemon was built without the JSON writer `{}`", json::backend_name(wanted)),
          seen_["json.backend"], "it has " + built);
+  }
+
+  // Who is believed, and what, must be clear.
+  void check_trust() {
+    const http::ProxyTrust& trust = config_.settings.trust;
+    const bool wrong = std::ranges::contains(diagnostics_, kBadRange, &Diagnostic::code);
+    if (trust.proxies.empty() && all_read_ && !wrong)
+      for (const Place& place : need_trust_)
+        fail(kNobodyTrusted, "`proxy_protocol` needs somebody who is trusted, and `server.trusted_proxies` is empty",
+             place, "name the proxies there, or in `trusted_proxies` of this listener");
+    if (http::tell_twice(trust.fields))
+      fail(kToldTwice, "`server.proxy_fields` names `forwarded` and fields that tell of the same",
+           seen_["server.proxy_fields"], "leave those that your proxies set");
   }
 
   void check_plugin_names() {
@@ -357,6 +378,7 @@ class Loader {
   std::map<std::string, Place> seen_;  // settings by path
   std::vector<Written> listen_;        // of server.listen
   std::vector<Written> declared_;      // of [[listener]]
+  std::vector<Place> need_trust_;      // of those, the ones for proxies that server.trusted_proxies names
   std::vector<File> files_;            // in the order of reading
   std::vector<std::string> open_;      // files being read, outermost first
   bool all_read_ = true;               // otherwise what seems to be missing may stand in the unread part

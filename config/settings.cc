@@ -1,7 +1,9 @@
 #include "config/settings.h"
 
 #include <algorithm>
+#include <memory>
 #include <ranges>
+#include <utility>
 
 #include "base/text.h"
 #include "config/codes.h"
@@ -31,6 +33,12 @@ constexpr int64_t kGiB = kMiB * kKiB;
 
 // Where a setting is.
 #define AT(member) [](Settings& s) -> auto& { return s.member; }
+
+// Of server.proxy_fields.
+std::string check_proxy_field(std::string_view, std::string_view text) {
+  const auto field = http::ForwardingField::parse(text);
+  return field ? std::string() : field.error();
+}
 
 constexpr Row kSettings[] = {
     list<AT(listen)>(
@@ -92,6 +100,16 @@ constexpr Row kSettings[] = {
                                     "both."),
     mode<AT(sockets.unix_mode)>("server.unix_mode", 0, 0777,
                                 "Permission bits of unix sockets, as an octal number."),
+    list<AT(trust.proxies)>(
+        "server.trusted_proxies", "ranges of addresses", check_range, kBadRange,
+        "Who is believed for whom a request is: 192.0.2.1, 10.0.0.0/8, 2001:db8::/32, or unix for whoever connects "
+        "to a unix socket. Fields of all others that say such a thing are taken from their requests."),
+    list<AT(trust.fields)>(
+        "server.proxy_fields", "names of fields", check_proxy_field, kBadChoice,
+        "The fields that these proxies set, all of them: those that they do not set are the client's, and are taken "
+        "from requests. Either `forwarded` (RFC 7239), or some of `x-forwarded-for`, `x-forwarded-proto` and "
+        "`x-forwarded-host`; and what else is to be left for handlers of `x-forwarded-port`, `x-forwarded-prefix`, "
+        "`x-forwarded-server` and `x-real-ip`."),
     text<AT(admin_socket)>("server.admin_socket", 107,
                            "Path of the unix socket for admin commands, such as `leat reload`. Empty: "
                            "admin.sock in the folder that "
@@ -109,8 +127,8 @@ constexpr Row kSettings[] = {
         "Open connections of one client address (of IPv6, the first 64 bits) on all workers; more are "
         "answered 503. "
         "0: three quarters of what all workers may have, and half of that once a worker has few places "
-        "left, so that others always find room. A proxy in front is one address; unix sockets are not "
-        "counted."),
+        "left, so that others always find room. Connections of trusted proxies are not counted, but with the PROXY "
+        "protocol as those of their clients; nor are unix sockets."),
     count<AT(worker.exchanges)>("limits.requests_in_flight", 1, 1'000'000,
                                 "Requests of a worker that are being answered; more get a 503.")
         .at_start_only(),
@@ -130,6 +148,12 @@ constexpr Row kSettings[] = {
                                        "Largest request body; beyond it the answer is 413."),
     count<AT(worker.limits.requests_per_connection)>("limits.requests_per_connection", 1, 1'000'000'000'000,
                                                      "Requests after which a connection is closed."),
+    count<AT(trust.hops)>("limits.proxies", 1, http::ProxyTrust::kMostHops,
+                          "Proxies on the way of a request that are looked at; the client of one that says that there "
+                          "are more is unknown."),
+    duration<AT(handshake_timeout_ms)>("limits.handshake_timeout", 1, kHour,
+                                       "From the beginning of a connection to the end of what comes before its first "
+                                       "request: the header of the PROXY protocol. Then it is closed."),
     duration<AT(worker.limits.head_timeout_ms)>(
         "limits.head_timeout", 1, kHour,
         "From the first byte of a request's head to its last; beyond it the answer is 408."),
@@ -259,6 +283,10 @@ constexpr Row kRouteCache[] = {
     boolean<&cache::Policy::cookies>(
         "cookies",
         "Requests with cookies are answered from the cache too: the handler looks at none, or says Vary."),
+    boolean<&cache::Policy::per_client>(
+        "per_client",
+        "Each client (its address, by what trusted proxies say) has responses of its own: for a handler that answers by "
+        "it."),
     boolean<&cache::Policy::etag>("etag", "Make an ETag for whole responses that have none."),
     boolean<&cache::Policy::client_control>(
         "client_control",
@@ -271,6 +299,11 @@ constexpr Row kRouteCache[] = {
 std::string check_address(std::string_view, std::string_view text) {
   const auto address = net::Address::parse(text);
   return address ? std::string() : "bad address: " + address.error();
+}
+
+std::string check_range(std::string_view, std::string_view text) {
+  const auto range = AddressRange::parse(text);
+  return range ? std::string() : range.error();
 }
 
 std::span<const Row> settings() { return kSettings; }
@@ -313,17 +346,29 @@ std::vector<std::string> keep_fixed(Settings& next, const Settings& running) {
 
 std::vector<ListeningSocket> listening_sockets(const Settings& settings) {
   std::vector<ListeningSocket> sockets;
+  const auto trust = [&](std::vector<AddressRange> proxies) -> std::shared_ptr<const http::ProxyTrust> {
+    if (proxies.empty()) return nullptr;
+    auto made = std::make_shared<http::ProxyTrust>(settings.trust);
+    made->proxies = std::move(proxies);
+    return made;
+  };
+  const std::shared_ptr<const http::ProxyTrust> of_all = trust(settings.trust.proxies);
+  const worker::ListenerOptions connections{.handshake_timeout_ms = settings.handshake_timeout_ms, .trust = of_all};
   for (size_t i = 0; i < settings.listen.size(); ++i)
-    sockets.push_back({settings.listen[i],
-                       settings.sockets,
-                       {},
+    sockets.push_back({settings.listen[i], settings.sockets, connections,
                        i < settings.listen_places.size() ? settings.listen_places[i] : Place()});
   for (const ListenerDecl& own : settings.listeners) {
-    net::ListenOptions options = settings.sockets;
+    ListeningSocket socket{own.address, settings.sockets, connections, own.place};
+    net::ListenOptions& options = socket.options;
     options.backlog = own.backlog.value_or(options.backlog);
     options.defer_accept = own.defer_accept.value_or(options.defer_accept);
     options.unix_mode = own.mode.value_or(options.unix_mode);
-    sockets.push_back({own.address, options, {.protocols = own.protocols}, own.place});
+    options.unix_owner = own.owner;
+    options.unix_group = own.group;
+    socket.connections.protocols = own.protocols;
+    socket.connections.proxy_protocol = own.proxy_protocol;
+    if (own.trusted_proxies) socket.connections.trust = trust(*own.trusted_proxies);
+    sockets.push_back(std::move(socket));
   }
   return sockets;
 }

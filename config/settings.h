@@ -26,6 +26,8 @@ const schema::Row* find_setting(std::string_view path);
 
 // What is wrong with an address to listen on, as a schema::Row::Check.
 std::string check_address(std::string_view called, std::string_view text);
+// The same of a range of addresses.
+std::string check_range(std::string_view called, std::string_view text);
 
 // Reads `value` into the setting's member; what is wrong goes to `diagnostics`.
 void apply(const schema::Row& setting, const Value& value, Settings& into, Diagnostics& diagnostics);

@@ -100,7 +100,7 @@ void RunningSettings::take_up_listening(ListeningChange& change, std::vector<wor
     if (!each.listens_anew) continue;
     listen_anew.emplace_back(each.number, each.wanted.options);
     if (bound.kind != net::Address::Kind::Unix) continue;
-    if (const auto set = net::set_unix_mode(bound, each.wanted.options); !set)
+    if (const auto set = net::set_unix_access(bound, each.wanted.options); !set)
       remarks +=
           fmt::format("the permissions of {} stay as they were: {}\n", bound.text(), set.error().text());
   }

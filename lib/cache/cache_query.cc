@@ -82,4 +82,8 @@ std::string same_head(const http::Request& request) {
   return head.append("\r\n");
 }
 
+http::ClientIdentity same_identity(const Policy& policy, const http::Request& request) {
+  return {.client = policy.per_client ? request.client() : "self", .scheme = request.scheme()};
+}
+
 }  // namespace leat::cache

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "cache/cache_control.h"
+#include "cache/policy.h"
 #include "http/exchange.h"
 
 namespace leat::cache {
@@ -37,5 +38,7 @@ struct CacheQuery {
 // The head of a request for what `request` asks for: no larger than that one's, and with no more fields, so
 // that the limits that let the one pass stop the other neither.
 std::string same_head(const http::Request& request);
+// For whom it is, as far as that is in its key (key.h).
+http::ClientIdentity same_identity(const Policy& policy, const http::Request& request);
 
 }  // namespace leat::cache

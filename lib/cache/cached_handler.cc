@@ -36,7 +36,7 @@ struct CachedHandler::Note {
 
 uint64_t CachedHandler::next_number() {
   static std::atomic<uint64_t> last = 0;
-  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+  return last.fetch_add(2, std::memory_order_relaxed) + 1;
 }
 
 CachedHandler::CachedHandler(std::unique_ptr<pipeline::Handler> handler, Policy policy, ResponseCache& cache,
@@ -46,13 +46,22 @@ CachedHandler::CachedHandler(std::unique_ptr<pipeline::Handler> handler, Policy 
       cache_(cache),
       counters_(std::move(counters)) {}
 
+// The known head whose bytes alone say what is asked for, but for the scheme; null where they do not, or there is
+// none.
+http::KnownHead* CachedHandler::known_head_of(const http::Exchange& exchange) const {
+  http::KnownHead* const known = exchange.known_head();
+  if (known == nullptr || policy_.per_client || &exchange.request.head() != &known->head) return nullptr;
+  return known;
+}
+
 CachedCall* CachedHandler::call_of(const http::Exchange& exchange) const {
   return exchange.states.find<CachedCall>(this);
 }
 
 Verdict CachedHandler::handle(http::Exchange& exchange) {
-  http::KnownHead* const known = exchange.known_head();
-  if (const Note* note = known != nullptr ? known->note_of<Note>(number_) : nullptr) {
+  http::KnownHead* const known = known_head_of(exchange);
+  const uint64_t number = number_ + (exchange.request.scheme() == kHttps ? 1 : 0);
+  if (const Note* note = known != nullptr ? known->note_of<Note>(number) : nullptr) {
     CacheQuery asked = note->asked;
     asked.now_ms = now_ms_of(exchange);
     return look_up(exchange, asked, note->key);
@@ -66,7 +75,7 @@ Verdict CachedHandler::handle(http::Exchange& exchange) {
   if (key.key.data() == nullptr) return pass(exchange, "leat; fwd=bypass");
   key.hash = cache_.hash(key.key);
   if (known != nullptr && key.key.size() <= Note::kMostKey) {
-    Note& note = known->leave_note<Note>(number_);
+    Note& note = known->leave_note<Note>(number);
     note.asked = asked;
     std::ranges::copy(key.key, note.bytes);
     const size_t target_at = key.key.size() - key.target.size();
@@ -135,7 +144,7 @@ bool CachedHandler::send_found(http::Exchange& exchange, const CacheQuery& asked
   if (now < header.stale_until_ms) {
     // One of those who find it has it made anew; where that cannot be, it does so itself.
     if (found.pin.claim(now, now + policy_.wait_ms) &&
-        !exchange.worker().ask_self(same_head(exchange.request)))
+        !exchange.worker().ask_self(same_head(exchange.request), same_identity(policy_, exchange.request)))
       return false;
   } else if (now >= header.error_until_ms || !found.pin.claimed(now)) {
     const bool taken_stale = asked.control.max_stale &&

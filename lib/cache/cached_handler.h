@@ -82,11 +82,12 @@ class CachedHandler final : public pipeline::WrappingHandler, public http::Answe
 
   // A number that no handler has had before.
   static uint64_t next_number();
+  [[nodiscard]] http::KnownHead* known_head_of(const http::Exchange& exchange) const;
 
   const Policy policy_;
   ResponseCache& cache_;
   const Counters counters_;
-  const uint64_t number_ = next_number();  // of its notes on known heads
+  const uint64_t number_ = next_number();  // of its notes on known heads; the one behind it is of those for https
 };
 
 // What a plugin says about the response that is being made for `exchange`. False where it will not be stored

@@ -15,6 +15,9 @@ namespace {
 // Plugins' values lie in the same store under keys that begin with a name.
 constexpr std::string_view kBegin{"\0r", 2};
 
+// What neither a host nor a client has in it: what comes before these.
+constexpr char kBeforeScheme = '\1', kBeforeClient = '\2';
+
 // The parameters of `query` that `names` lists, as they came; or nothing where one cannot be told.
 std::optional<std::string_view> listed_part(const std::vector<std::string>& names, std::string_view query,
                                             Arena& arena) {
@@ -48,7 +51,10 @@ RequestKey make_key(const Policy& policy, const http::Request& request, Arena& a
   // A handler can tell "/x?" from "/x".
   const bool has_query = policy.query == Policy::Query::All ? request.head().has_query : !query.empty();
   const std::string_view host = request.host(), path = request.path();
-  const size_t size = kBegin.size() + host.size() + 1 + path.size() + has_query + query.size();
+  const std::string_view scheme = request.scheme() == kHttps ? kHttps : std::string_view();
+  const std::string_view client = policy.per_client ? request.client() : std::string_view();
+  const size_t more = (scheme.empty() ? 0 : 1 + scheme.size()) + (policy.per_client ? 1 + client.size() : 0);
+  const size_t size = kBegin.size() + host.size() + more + 1 + path.size() + has_query + query.size();
   char* const bytes = static_cast<char*>(arena.allocate(size, 1));
   if (bytes == nullptr) return {};
   char* at = bytes;
@@ -58,6 +64,14 @@ RequestKey make_key(const Policy& policy, const http::Request& request, Arena& a
   };
   put(kBegin);
   put(host);
+  if (!scheme.empty()) {
+    *at++ = kBeforeScheme;
+    put(scheme);
+  }
+  if (policy.per_client) {
+    *at++ = kBeforeClient;
+    put(client);
+  }
   *at++ = '\0';
   const char* const target = at;
   put(path);

@@ -1,7 +1,8 @@
 // Keys: what makes two requests ask for the same response (RFC 9111, sections 2 and 4.1).
 //
 // A key is the bytes that differ, whole: nothing is hashed down to something that two targets could share.
-// GET and HEAD share theirs; no other method has one.
+// GET and HEAD share theirs; no other method has one. The scheme is part of it, as the host is; the client is where the
+// policy wants that.
 #pragma once
 
 #include <span>
@@ -14,9 +15,12 @@
 
 namespace leat::cache {
 
+// By which a client asks for what is not the same as what it gets by http.
+inline constexpr std::string_view kHttps = "https";
+
 struct RequestKey {
   std::string_view key;     // in the store; null where the request has none, or memory is out
-  std::string_view target;  // its path and that part of the query which is in the key
+  std::string_view target;  // the end of the key: its path and that part of the query which is in the key
   uint64_t hash = 0;        // the store's, of `key`; not set by make_key()
 };
 

@@ -28,6 +28,7 @@ struct Policy {
   uint32_t variants = 64;               // of one target, by Vary
   uint64_t wait_ms = 5000;              // for the answer that another request's handler is making
   uint64_t pass_ms = 10'000;            // nobody waits where a response could not be stored, for so long
+  bool per_client = false;              // each client's are its own
   bool cookies = false;                 // true: requests with cookies are answered from the cache as well
   bool etag = true;                     // tags are made where the handler gives none
   bool client_control = false;          // whether Cache-Control of requests is obeyed

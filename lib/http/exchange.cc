@@ -339,7 +339,14 @@ bool Exchange::take_request(Exchange& original) {
   std::ranges::copy(theirs.trailers(), trailers);
 
   request.reset(*own);
-  request.peer_ = copy(theirs.peer());
+  void* const identity = arena_.allocate(sizeof(ClientIdentity), alignof(ClientIdentity));
+  if (identity == nullptr) return false;
+  const ClientIdentity& asks = theirs.identity();
+  request.set_identity(*new (identity) ClientIdentity{.peer = copy(asks.peer),
+                                                      .client = copy(asks.client),
+                                                      .scheme = copy(asks.scheme),
+                                                      .destination = copy(asks.destination),
+                                                      .in_doubt = asks.in_doubt});
   request.id_ = copy(theirs.id());
   request.trailer_bytes_ = copy(theirs.trailer_bytes_);
   request.trailers_ = {trailers, theirs.trailers().size()};

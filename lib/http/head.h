@@ -37,6 +37,7 @@ struct Head {
   Framing framing = Framing::None;
   bool keep_alive = true;
   bool expect_continue = false;
+  bool forwarded = false;       // it has forwarding fields (http/forwarding.h)
   uint64_t content_length = 0;  // with Framing::Length
   Span target;                  // as received
   Span path;                    // the target's path: "/..." or "*"

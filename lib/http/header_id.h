@@ -26,7 +26,9 @@ namespace leat::http {
   X(Trailer, "Trailer") X(TransferEncoding, "Transfer-Encoding") X(Upgrade, "Upgrade") \
   X(UserAgent, "User-Agent") X(Vary, "Vary") X(Via, "Via") X(WwwAuthenticate, "WWW-Authenticate") \
   X(XForwardedFor, "X-Forwarded-For") X(XForwardedHost, "X-Forwarded-Host") \
-  X(XForwardedProto, "X-Forwarded-Proto") X(XRequestId, "X-Request-Id")
+  X(XForwardedPort, "X-Forwarded-Port") X(XForwardedPrefix, "X-Forwarded-Prefix") \
+  X(XForwardedProto, "X-Forwarded-Proto") X(XForwardedServer, "X-Forwarded-Server") \
+  X(XRealIp, "X-Real-IP") X(XRequestId, "X-Request-Id")
 // clang-format on
 
 enum class HeaderId : uint8_t {
@@ -39,6 +41,11 @@ enum class HeaderId : uint8_t {
 #define X(name, text) +1
 inline constexpr auto kLastHeaderId = static_cast<HeaderId>(0 LEAT_HTTP_HEADERS(X));
 #undef X
+
+// By which proxies tell of a request (http/forwarding.h).
+constexpr bool is_forwarding_field(HeaderId id) {
+  return (id >= HeaderId::XForwardedFor && id <= HeaderId::XRealIp) || id == HeaderId::Forwarded;
+}
 
 // The number of a field name, a token of any case; Unknown for names that are not in the table.
 HeaderId find_header(std::string_view name);

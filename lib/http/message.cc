@@ -30,7 +30,7 @@ void Request::set_params(std::span<const std::string_view> params) {
 void Request::reset(const Head& head) {
   head_ = &head;
   body_ = {};
-  peer_ = {};
+  identity_ = &kNobody;
   id_ = {};
   trailers_ = {};
   trailer_bytes_ = {};

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/arena.h"
+#include "http/client_identity.h"
 #include "http/head.h"
 
 namespace leat::http {
@@ -49,9 +50,14 @@ class Request {
     return trailer_bytes_.substr(span.offset, span.size);
   }
 
-  // The address of the client, without a port; "unix:" for a unix socket.
-  [[nodiscard]] std::string_view peer() const { return peer_; }
-  void set_peer(std::string_view peer) { peer_ = peer; }
+  // Who is connected, and for whom that one asks, by what proxies that are trusted say (ClientIdentity).
+  [[nodiscard]] std::string_view peer() const { return identity_->peer; }
+  [[nodiscard]] std::string_view client() const { return identity_->client; }
+  [[nodiscard]] std::string_view scheme() const { return identity_->scheme; }
+  [[nodiscard]] bool client_in_doubt() const { return identity_->in_doubt; }
+  [[nodiscard]] const ClientIdentity& identity() const { return *identity_; }
+  // It must stay as long as the exchange.
+  void set_identity(const ClientIdentity& identity) { identity_ = &identity; }
   // Set by the request-id middleware, or when an error answer needs one; may be empty.
   [[nodiscard]] std::string_view id() const { return id_; }
   void set_id(std::string_view id) { id_ = id; }
@@ -61,8 +67,11 @@ class Request {
   friend class StreamSide;
   void reset(const Head& head);
 
+  static constexpr ClientIdentity kNobody{};
+
   const Head* head_ = nullptr;  // set for as long as the exchange is in use
-  std::string_view body_, peer_, id_;
+  const ClientIdentity* identity_ = &kNobody;
+  std::string_view body_, id_;
   std::span<const HeaderSlot> trailers_;
   std::string_view trailer_bytes_;
   std::array<std::string_view, kMostParams> params_;

@@ -17,18 +17,26 @@
 #include <span>
 #include <string_view>
 
+#include "http/client_identity.h"
 #include "http/worker_context.h"
 #include "transport/output.h"
 
 namespace leat::http {
 
-// Who is at the other end.
+struct ProxyTrust;
+
+// Who is at the other end. What it refers to outlives the protocol.
 struct ProtocolPeer {
-  std::string_view address;   // as text; it outlives the protocol
-  std::string_view listener;  // the name of the listening socket that it came by; outlives the protocol
-  uint32_t owner = 0;         // the number by which the protocol's owner finds itself
-  bool internal = false;      // nobody: what is fed comes from WorkerContext::ask_self(), and is one request
+  ClientIdentity identity;            // of its requests, as far as the connection knows
+  const ProxyTrust* trust = nullptr;  // whose word counts with a request; null: its client's does not
+  std::string_view listener;          // the name of the listening socket that it came by
+  uint32_t owner = 0;                 // the number by which the protocol's owner finds itself
+  bool internal = false;  // nobody: what is fed comes from WorkerContext::ask_self(), and is one request
 };
+// Who asks for itself.
+inline ProtocolPeer peer_at(std::string_view address, uint32_t owner = 0) {
+  return {.identity = {.peer = address, .client = address}, .owner = owner};
+}
 
 class Protocol {
  public:

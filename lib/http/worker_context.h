@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/block_pool.h"
+#include "http/client_identity.h"
 
 namespace leat::client {
 class Fetcher;
@@ -44,9 +45,9 @@ class WorkerContext {
 
   // Answers a request that no client sent, in a later turn: `head` is a request's head with Connection: close
   // and without a body. Its exchange is one like any other; nobody reads the answer. False: not now, too many
-  // are under way, or nobody can here.
-  [[nodiscard]] virtual bool ask_self(std::string_view head) {
-    (void)head;
+  // are under way, or nobody can here. `identity`, of which the texts are copied, is for whom it asks.
+  [[nodiscard]] virtual bool ask_self(std::string_view head, const ClientIdentity& identity) {
+    (void)head, (void)identity;
     return false;
   }
 

@@ -59,7 +59,7 @@ void KnownRuns::offer(std::string_view text, std::span<const http::HeaderSlot> s
   into->hash = hash;
   into->size = static_cast<uint16_t>(text.size());
   into->count = static_cast<uint16_t>(slots.size());
-  into->http11_only = into->has_host = false;
+  into->http11_only = into->has_host = into->forwarded = false;
   into->last = last;
   std::memcpy(into->bytes, text.data(), text.size());
   for (size_t i = 0; i < slots.size(); ++i) {
@@ -68,6 +68,7 @@ void KnownRuns::offer(std::string_view text, std::span<const http::HeaderSlot> s
     into->slots[i].value.offset -= origin;
     // The one line of this field that is ever known.
     if (slots[i].id == http::HeaderId::Connection) into->http11_only = true;
+    if (http::is_forwarding_field(slots[i].id)) into->forwarded = true;
     if (slots[i].id != http::HeaderId::Host) continue;
     into->has_host = true;
     into->host = into->slots[i].value;

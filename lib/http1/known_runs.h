@@ -35,6 +35,7 @@ struct KnownRun {
   uint16_t count = 0;                  // of lines
   bool http11_only = false;            // has such a line, see KnownLine
   bool has_host = false;               // one of the lines is Host
+  bool forwarded = false;              // one is a forwarding field
   http::Span host;                     // its value, relative to the run
   const KnownLine* last = nullptr;     // the table's entry for the last line, for what follows it
   http::HeaderSlot slots[kMostLines];  // relative to the run

@@ -265,6 +265,7 @@ bool Parser::take_known_run(std::string_view text) {
     head_.host = {scanned_ + run->host.offset, run->host.size};
     ++hosts_;
   }
+  head_.forwarded = run->forwarded;
   run_lines_ = slot_count_ = run->count;
   fed_ = scanned_ += run->size;
   hint_ = run->last;
@@ -377,7 +378,7 @@ Parser::Step Parser::finish_head(std::string_view text) {
 Parser::Step Parser::check_fields() {
   unsigned codings = 0;
   bool close = false, keep_alive = false;
-  // None of a run's lines has anything to say here but its Host.
+  // None of a run's lines has anything to say here but its Host, and that there is a forwarding field.
   for (uint32_t i = run_lines_; i < slot_count_; ++i) {
     http::HeaderSlot& slot = slots_[i];
     if (!slot.known) {
@@ -404,6 +405,8 @@ Parser::Step Parser::check_fields() {
       if (!equal_ignoring_case(value, "100-continue"))
         return refuse(417, "The only expectation known is 100-continue.");
       head_.expect_continue = true;
+    } else if (http::is_forwarding_field(slot.id)) {
+      head_.forwarded = true;
     }
   }
   // Whatever else it says, who says close means it (RFC 9112, section 9.3).

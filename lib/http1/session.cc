@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "http/forwarding.h"
 #include "http/problem.h"
 #include "http/status.h"
 
@@ -300,7 +301,7 @@ bool Session::start_request(std::string_view in, size_t& used) {
   }
   ENSURE(!exchange_->started() && parser_ == nullptr);
   exchange_->set_body_limit(env_.limits.body_bytes);
-  exchange_->request.set_peer(peer_.address);
+  exchange_->request.set_identity(peer_.identity);
   body_begun_ = false;
   body_flow_ = http::BodyFlow::Flowing;
   body_bytes_ = body_overhead_ = 0;
@@ -367,6 +368,10 @@ void Session::begin_request() {
   ++requests_;
   exchange_->started_ns = env_.worker.now_ns();
   exchange_->close_after = !head.keep_alive;
+  if (head.forwarded && !internal()) [[unlikely]] {
+    if (!http::identify(exchange_->request, exchange_->arena(), peer_.identity, peer_.trust))
+      return refuse(http::kOutOfMemory);
+  }
   ask_service();
 }
 
@@ -623,7 +628,7 @@ void Session::refuse(const http::Refusal& refusal) {
     return;
   }
   http::Exchange& exchange = *exchange_;
-  exchange.request.set_peer(peer_.address);  // what is refused may not have begun
+  if (!side().requested()) exchange.request.set_identity(peer_.identity);  // it may not have begun
   if (exchange.finished()) {
     // The answer stands; only the rest of the request's body was bad.
     close(true);

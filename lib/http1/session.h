@@ -64,7 +64,7 @@ class Session final : public http::Protocol, public http::Stream {
   Session(Environment& environment, const http::ProtocolPeer& peer);
   // `peer` is the client's address, which must outlive the session.
   Session(Environment& environment, std::string_view peer, uint32_t owner)
-      : Session(environment, http::ProtocolPeer{.address = peer, .owner = owner}) {}
+      : Session(environment, http::peer_at(peer, owner)) {}
   ~Session() override;  // after disconnect()
 
   // --- http::Protocol

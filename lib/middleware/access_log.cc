@@ -90,6 +90,8 @@ class AccessLog final : public pipeline::Middleware {
     line.put_escaped(request.id());
     line.put(R"(","peer":")");
     line.put_escaped(request.peer());
+    line.put(R"(","client":")");
+    line.put_escaped(request.client());
     if (options_.listener) {
       line.put(R"(","listener":")");
       line.put_escaped(exchange.listener());
@@ -117,7 +119,7 @@ class AccessLog final : public pipeline::Middleware {
     const http::Request& request = exchange.request;
     put_time(line);
     line.put(" ");
-    line.put_escaped(request.peer().empty() ? "-" : request.peer());
+    line.put_escaped(request.client().empty() ? "-" : request.client());
     line.put(" \"");
     line.put(http::method_name(request.method()));
     line.put(" ");

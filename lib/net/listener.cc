@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
@@ -117,7 +118,12 @@ Expected<Fd> listen_tcp(const Address& address, const ListenOptions& options) {
 
 }  // namespace
 
-Expected<void> set_unix_mode(const Address& address, const ListenOptions& options) {
+Expected<void> set_unix_access(const Address& address, const ListenOptions& options) {
+  if (options.unix_owner || options.unix_group) {
+    constexpr auto kAsItIs = static_cast<uint32_t>(-1);
+    if (::lchown(address.host.c_str(), options.unix_owner.value_or(kAsItIs), options.unix_group.value_or(kAsItIs)) != 0)
+      return system_error("chown");
+  }
   if (::chmod(address.host.c_str(), options.unix_mode) != 0) return system_error("chmod");
   return {};
 }
@@ -151,18 +157,21 @@ Expected<Fd> listen_unix(const Address& address, const ListenOptions& options) {
     if (auto removed = remove_stale(where); !removed) return std::unexpected(removed.error());
     if (::bind(fd.get(), where.get(), where.size) != 0) return system_error("bind");
   }
-  if (auto set = set_unix_mode(address, options); !set) return std::unexpected(set.error());
+  // Nobody can connect before listen(): there is no moment in which it is somebody else's.
+  if (auto set = set_unix_access(address, options); !set) return std::unexpected(set.error());
   if (::listen(fd.get(), options.backlog) != 0) return system_error("listen");
   return fd;
 }
 
-// The text of an IP address, that of IPv4 where IPv6 only wraps it (RFC 4291, section 2.5.5.2).
-const char* host_text(SocketAddress& from, std::span<char, INET6_ADDRSTRLEN> out) {
-  if (from.storage.ss_family == AF_INET)
-    return ::inet_ntop(AF_INET, &from.as<sockaddr_in>().sin_addr, out.data(), out.size());
-  const in6_addr& six = from.as<sockaddr_in6>().sin6_addr;
-  if (IN6_IS_ADDR_V4MAPPED(&six)) return ::inet_ntop(AF_INET, &six.s6_addr[12], out.data(), out.size());
-  return ::inet_ntop(AF_INET6, &six, out.data(), out.size());
+HostAddress host_of(SocketAddress& from) {
+  if (from.storage.ss_family == AF_UNIX) return HostAddress::unix_socket();
+  if (from.storage.ss_family == AF_INET) {
+    const in_addr& four = from.as<sockaddr_in>().sin_addr;
+    return HostAddress::ipv4(std::span<const uint8_t, 4>(reinterpret_cast<const uint8_t*>(&four), 4));
+  }
+  if (from.storage.ss_family == AF_INET6)
+    return HostAddress::ipv6(std::span<const uint8_t, 16>(from.as<sockaddr_in6>().sin6_addr.s6_addr));
+  return {};
 }
 
 }  // namespace
@@ -238,12 +247,12 @@ Expected<void> refuse_newcomers(int fd) {
 Expected<Address> local_address(int fd) {
   SocketAddress from;
   if (::getsockname(fd, from.get(), &from.size) != 0) return system_error("getsockname");
-  char text[INET6_ADDRSTRLEN];
+  const HostAddressText host = host_of(from).text();
   switch (from.storage.ss_family) {
     case AF_UNIX:
       return Address{Address::Kind::Unix, from.as<sockaddr_un>().sun_path, 0};
     case AF_INET:
-      return Address{Address::Kind::Ipv4, host_text(from, text), ntohs(from.as<sockaddr_in>().sin_port)};
+      return Address{Address::Kind::Ipv4, std::string(host.view()), ntohs(from.as<sockaddr_in>().sin_port)};
     case AF_INET6:
       break;
     default:
@@ -254,41 +263,14 @@ Expected<Address> local_address(int fd) {
   socklen_t size = sizeof only_six;
   if (::getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_six, &size) != 0) return system_error("IPV6_V6ONLY");
   const bool any = IN6_IS_ADDR_UNSPECIFIED(&from.as<sockaddr_in6>().sin6_addr);
-  if (!any || only_six != 0) address.host = host_text(from, text);
+  if (!any || only_six != 0) address.host = host.view();
   return address;
 }
 
-namespace {
-
-// IPv4 addresses among the first halves of IPv6 ones: with all bits set before them, which is no sender's.
-uint64_t group_of(in_addr four) { return 0xffff'ffff'0000'0000 | ntohl(four.s_addr); }
-
-uint64_t group_of(SocketAddress& from) {
-  if (from.storage.ss_family == AF_INET) return group_of(from.as<sockaddr_in>().sin_addr);
-  const in6_addr& six = from.as<sockaddr_in6>().sin6_addr;
-  in_addr four;
-  std::memcpy(&four, &six.s6_addr[12], sizeof four);
-  if (IN6_IS_ADDR_V4MAPPED(&six)) return group_of(four);
-  uint64_t half = 0;
-  for (int i = 0; i < 8; ++i) half = half << 8 | six.s6_addr[i];
-  // Those that begin with zeros are few, the loopback among them: by all of the address.
-  return half != 0 ? half : ntohl(four.s_addr);
-}
-
-}  // namespace
-
-PeerAddress peer_of(int fd) {
-  PeerAddress peer;
-  static_assert(peer.bytes.size() == INET6_ADDRSTRLEN);
+HostAddress peer_of(int fd) {
   SocketAddress from;
-  if (::getpeername(fd, from.get(), &from.size) != 0) return peer;
-  if (from.storage.ss_family == AF_UNIX) {
-    peer.size = static_cast<uint8_t>(kUnixPrefix.copy(peer.bytes.data(), peer.bytes.size()));
-  } else if (from.storage.ss_family == AF_INET || from.storage.ss_family == AF_INET6) {
-    peer.size = static_cast<uint8_t>(std::strlen(host_text(from, peer.bytes)));
-    peer.group = group_of(from);
-  }
-  return peer;
+  if (::getpeername(fd, from.get(), &from.size) != 0) return {};
+  return host_of(from);
 }
 
 }  // namespace leat::net

@@ -1,14 +1,15 @@
 // Listening sockets and the addresses they are named by.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/host_address.h"
 
 namespace leat::net {
 
@@ -32,6 +33,9 @@ struct ListenOptions {
   bool share_port = false;    // with other daemons, too: for who opens several; listen_on() does not look
   bool defer_accept = false;  // TCP_DEFER_ACCEPT: wake on the first byte, not on the handshake
   uint32_t unix_mode = 0660;  // permission bits of a unix socket's file
+  // Whose that file is, by number; none: the process's own. To give it to another user takes CAP_CHOWN, to a group
+  // that the process is in takes nothing.
+  std::optional<uint32_t> unix_owner = {}, unix_group = {};
   bool operator==(const ListenOptions&) const = default;
 };
 
@@ -42,7 +46,7 @@ Expected<Fd> listen_on(const Address& address, const ListenOptions& options);
 // Changes of what it was made with what can be changed while it listens: the backlog and TCP_DEFER_ACCEPT.
 Expected<void> listen_anew(int fd, const ListenOptions& options);
 // The same for the permissions of a unix socket's file.
-Expected<void> set_unix_mode(const Address& address, const ListenOptions& options);
+Expected<void> set_unix_access(const Address& address, const ListenOptions& options);
 // Has a TCP socket that is about to be closed let no new connection begin, so that none comes between the last that is
 // accepted and the end, where it would be reset. Not for one that others accept on.
 Expected<void> refuse_newcomers(int fd);
@@ -50,15 +54,7 @@ Expected<void> refuse_newcomers(int fd);
 // The address a socket is bound to (the port the kernel chose for port 0).
 Expected<Address> local_address(int fd);
 
-// The peer of an accepted socket.
-struct PeerAddress {
-  std::array<char, 46> bytes;  // text without a port: "192.0.2.1", "2001:db8::1", "unix:"
-  uint8_t size = 0;            // 0 when the peer has gone already
-  // Tells clients apart: the IPv4 address, or the first 64 bits of an IPv6 one, since who has one has all
-  // that begin with them (RFC 6177). 0 for none: a unix socket, or a peer that has gone.
-  uint64_t group = 0;
-  [[nodiscard]] std::string_view text() const { return {bytes.data(), size}; }
-};
-PeerAddress peer_of(int fd);
+// The peer of an accepted socket; none when it has gone already.
+HostAddress peer_of(int fd);
 
 }  // namespace leat::net

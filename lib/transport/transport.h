@@ -34,6 +34,8 @@ class PlainSink {
   ~PlainSink() = default;
 };
 
+struct ProxyHeader;
+
 class Transport {
  public:
   enum class State : uint8_t { Handshake, Open, Ended, Failed };
@@ -60,6 +62,12 @@ class Transport {
   // Known once it is Open; empty: nothing was said.
   [[nodiscard]] virtual std::string_view alpn() const { return {}; }
   [[nodiscard]] virtual std::string_view identity() const { return {}; }  // the peer's, proven
+  // What a proxy has said of the connection (transport/proxy_protocol.h); null: nothing.
+  [[nodiscard]] virtual const ProxyHeader* proxy_header() const { return nullptr; }
+  // Its work is done: bytes pass as they are from now on, and it can go.
+  [[nodiscard]] virtual bool spent() const { return false; }
+  // Why it has failed, as a sentence about the peer ("it ..."); empty where that is not for the log.
+  [[nodiscard]] virtual std::string_view failure() const { return {}; }
 };
 
 // A transport with its wire bytes, for whoever owns socket and protocol.

@@ -1,7 +1,7 @@
 // AddressCounts: how many connections each client address has, on all workers, so that one client cannot take
 // them all.
 //
-// An address is what a client can be told apart by (net::PeerAddress::group): an IPv4 address, or the first
+// An address is what a client can be told apart by (HostAddress::group): an IPv4 address, or the first
 // 64 bits of an IPv6 one, of which a client has all that begin with them.
 //
 // A connection takes a mutex twice in its life, one of many, so that workers rarely meet; a request takes

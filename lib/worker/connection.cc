@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "transport/proxy_protocol.h"
 #include "worker/address_counts.h"
 #include "worker/undecided.h"
 
@@ -66,6 +67,15 @@ std::shared_ptr<const Listener> make_listener(uint32_t number, std::shared_ptr<c
   return listener;
 }
 
+// "192.0.2.1:443", "[2001:db8::1]:443"; empty for what has no port.
+std::string text_of(const HostAddress& address, uint16_t port) {
+  if (!address.is_ip()) return {};
+  const bool six = address.kind() == HostAddress::Kind::Ipv6;
+  return fmt::format("{}{}{}:{}", six ? "[" : "", address.text().view(), six ? "]" : "", port);
+}
+
+std::string_view or_somebody(std::string_view peer) { return peer.empty() ? "somebody who has left" : peer; }
+
 }  // namespace
 
 // What a transport makes of wire bytes is the protocol's input.
@@ -82,7 +92,7 @@ Connection::Deadline::Deadline(Connection& owner)
     : net::Timer([](net::Timer& timer) { static_cast<Deadline&>(timer).connection.on_timer(); }),
       connection(owner) {}
 
-Connection::Connection(Connections& table, net::SocketId id, Fd fd, const net::PeerAddress& peer,
+Connection::Connection(Connections& table, net::SocketId id, Fd fd, const HostAddress& peer, bool trusted,
                        bool counted, std::shared_ptr<const Listener> listener)
     : table_(table),
       socket_(table.loop_.engine(), id, std::move(fd)),
@@ -90,11 +100,15 @@ Connection::Connection(Connections& table, net::SocketId id, Fd fd, const net::P
       idle_since_ms_(table.loop_.now_ms()),
       opened_ms_(idle_since_ms_),
       timer_(*this),
-      peer_(peer),
+      peer_(peer.text()),
+      group_(trusted ? 0 : peer.group()),
+      trusted_(trusted),
       listener_(std::move(listener)),
       protocol_(first_protocol()),
       direct_(undecided_ == nullptr) {
-  if (listener_->options->transport)
+  if (listener_->options->proxy_protocol)
+    channel_ = std::make_unique<transport::Channel>(std::make_unique<transport::ProxyProtocol>(), table.memory_);
+  else if (listener_->options->transport)
     channel_ = std::make_unique<transport::Channel>(listener_->options->transport(), table.memory_);
 }
 
@@ -154,6 +168,10 @@ void Connection::unseal(std::string_view wire) {
   Sink sink(*this);
   channel_->received(wire, sink);
   look_at_channel();
+  if (state_ != State::Open || !channel_->transport().spent()) return;
+  ENSURE(channel_->empty());
+  channel_.reset();
+  direct_ = undecided_ == nullptr;
 }
 
 void Connection::on_plain(std::string_view bytes) {
@@ -171,11 +189,45 @@ void Connection::on_plain_end() {
 }
 
 http::ProtocolPeer Connection::peer_of_protocol() const {
-  return {.address = peer_.text(), .listener = listener_->options->name, .owner = socket_.slot()};
+  http::ProtocolPeer peer{.identity = {.peer = peer_.view(), .client = client()},
+                          .trust = trusted_ ? listener_->options->trust.get() : nullptr,
+                          .listener = listener_->options->name,
+                          .owner = socket_.slot()};
+  if (behind_ != nullptr) {
+    peer.identity.destination = behind_->destination;
+    if (behind_->tls) peer.identity.scheme = "https";
+  }
+  return peer;
+}
+
+// Takes what a proxy has said of who is behind it: for whom requests are, and whose share of the connections this is
+// one of. It may be one too many; `asks`: what has come with it is a request.
+void Connection::learn_client(bool asks) {
+  const transport::ProxyHeader* const said = channel_ != nullptr ? channel_->transport().proxy_header() : nullptr;
+  if (said == nullptr || behind_ != nullptr) return;
+  auto behind = std::make_unique<Behind>(peer_, std::string(), false);
+  if (said->has_client) {
+    *behind = {said->client.text(), text_of(said->destination, said->destination_port), said->tls};
+    // That one may be a proxy, too, for which the nearest has passed bytes on.
+    trusted_ = said->client.is_ip() && listener_->options->trust->trusts(said->client);
+  } else {
+    trusted_ = false;  // bytes of nobody knows whom
+  }
+  behind_ = std::move(behind);
+  if (!said->has_client || trusted_) return;
+  const bool had_place = counted_;
+  leave();
+  group_ = said->client.group();
+  if (!had_place || enter(table_.crowded())) return;
+  table_.seek_place(*this);
+  if (state_ != State::TurnedAway || !asks) return;
+  state_ = State::Open;
+  protocol_->turn_away();
 }
 
 std::unique_ptr<http::Protocol> Connection::first_protocol() {
-  const bool known = listener_->protocols.size() == 1 && !listener_->options->transport;
+  const bool known =
+      listener_->protocols.size() == 1 && !listener_->options->transport && !listener_->options->proxy_protocol;
   if (known) [[likely]]
     return listener_->protocols.front()->make(peer_of_protocol());
   auto undecided =
@@ -186,6 +238,7 @@ std::unique_ptr<http::Protocol> Connection::first_protocol() {
 
 // Makes the protocol if it is known by now. `bytes` have just come, and `last`: nothing will come any more.
 void Connection::decide(std::string_view bytes, bool last) {
+  learn_client(!bytes.empty());
   if (undecided_->finished()) return;
   std::string joined;  // with the few that came before
   std::string_view first = bytes;
@@ -208,8 +261,12 @@ void Connection::look_at_channel() {
   if (undecided_ != nullptr && channel_->state() == transport::Transport::State::Open) decide({}, false);
   if (channel_->state() == transport::Transport::State::Ended) on_plain_end();
   if (channel_->state() == transport::Transport::State::Failed &&
-      !(protocol_->finished() && protocol_->cut()))
+      !(protocol_->finished() && protocol_->cut())) {
+    if (const std::string_view why = channel_->transport().failure(); !why.empty())
+      log::limited(log::Level::Warn, {why}, "{}: a connection from {} is refused: {}", listener_->options->name,
+                   or_somebody(peer_.view()), why);
     protocol_->disconnect();
+  }
 }
 
 void Connection::take_turn() {
@@ -258,7 +315,12 @@ void Connection::on_timer() {
     begin_close(true);
   } else if (state_ == State::Open) {
     if (channel_ != nullptr && now >= deadline_ms() && now < protocol_->deadline_ms()) {
-      begin_close(false);  // its handshake takes too long
+      // Its handshake takes too long.
+      if (in_handshake())
+        log::limited(log::Level::Warn, {}, "{}: a connection from {} is closed: it was not ready after {} ms "
+                     "(limits.handshake_timeout)",
+                     listener_->options->name, or_somebody(peer_.view()), listener_->options->handshake_timeout_ms);
+      begin_close(false);
       return;
     }
     if (now >= protocol_->deadline_ms()) protocol_->deadline_passed();
@@ -419,10 +481,9 @@ uint64_t Connection::idle_since_ms() const {
   return fresh ? UINT64_MAX : idle_since_ms_;
 }
 
-bool Connection::enter() {
+bool Connection::enter(bool crowded) {
   if (state_ != State::Open) return false;
-  // In the place of another of its address, so it does not matter whether few are left.
-  counted_ = table_.options_.addresses->enter(peer_.group);
+  counted_ = table_.options_.addresses == nullptr || table_.options_.addresses->enter(group_, crowded);
   if (counted_) ++table_.places_;
   return counted_;
 }
@@ -432,7 +493,7 @@ void Connection::leave() {
   if (!std::exchange(counted_, false)) return;
   ENSURE(table_.places_ != 0);
   --table_.places_;
-  if (table_.options_.addresses != nullptr) table_.options_.addresses->leave(peer_.group);
+  if (table_.options_.addresses != nullptr) table_.options_.addresses->leave(group_);
 }
 
 // From here on nothing is started; settle() waits until the last operation has completed. With `reset` the
@@ -553,10 +614,20 @@ void Connections::close_ended() {
 void Connections::open(Fd fd, uint32_t number) {
   const Known* const known = find_listener(number);
   if (known == nullptr) return;  // it ended, and so has the time that its connections had
-  const net::PeerAddress peer = net::peer_of(fd.get());
-  const bool may_enter = options_.addresses == nullptr || options_.addresses->enter(peer.group, crowded());
+  const HostAddress peer = net::peer_of(fd.get());
+  const ListenerOptions& listener = *known->listener->options;
+  const bool trusted = listener.trust != nullptr && listener.trust->trusts(peer);
+  if (listener.proxy_protocol && !trusted) {
+    log::limited(log::Level::Warn, {},
+                 "{}: a connection from {} is closed: it is not one of trusted_proxies, and only these may say by the "
+                 "PROXY protocol whose bytes they pass on",
+                 listener.name, or_somebody(peer.text().view()));
+    return;
+  }
+  const uint64_t group = trusted ? 0 : peer.group();
+  const bool may_enter = options_.addresses == nullptr || options_.addresses->enter(group, crowded());
   Connection& connection = sockets_.open([&](net::SocketId id) {
-    return std::make_unique<Connection>(*this, id, std::move(fd), peer, may_enter, known->listener);
+    return std::make_unique<Connection>(*this, id, std::move(fd), peer, trusted, may_enter, known->listener);
   });
   ++opened_;
   if (options_.opened != nullptr) options_.opened->add(1);
@@ -573,7 +644,7 @@ void Connections::make_room() {
   size_t gave_up = 0;
   for (const uint32_t slot : newcomers_) {
     Connection& newcomer = *sockets_.at(slot);
-    if (newcomer.counted()) continue;
+    if (newcomer.counted() || newcomer.turned_away) continue;
     if (turning_all_away_) {
       turn_away(newcomer);
     } else {
@@ -601,21 +672,22 @@ void Connections::make_room() {
 
 // Its address has as many connections as it may: one that is idle goes, or this one.
 void Connections::seek_place(Connection& connection) {
-  const uint64_t group = connection.peer().group;
+  const uint64_t group = connection.group();
   if (idle_of_one_.group != group) idle_of_one_ = {.group = group, .look_ms = idle_of_one_.look_ms};
+  // In the place of another of its address, so it does not matter whether few are left.
   if (give_up_one(idle_of_one_) && connection.enter()) {
     log::limited(
         log::Level::Warn, {},
         "worker {}: {} has as many connections as one address may have (limits.connections_per_address): an "
         "idle one was closed",
-        worker(), connection.peer().text());
+        worker(), connection.client());
     return;
   }
   log::limited(log::Level::Warn, {},
                "worker {}: {} has as many connections as one address may have "
                "(limits.connections_per_address) and none "
                "is idle: a new one is answered 503",
-               worker(), connection.peer().text());
+               worker(), connection.client());
   turn_away(connection);
 }
 
@@ -660,7 +732,7 @@ bool Connections::give_up_one(IdleList& list) {
 void Connections::find_idle(IdleList& list) {
   if (loop_.now_ms() < list.look_ms) return;
   sockets_.for_each([&](const Connection& connection) {
-    if (list.group != 0 && connection.peer().group != list.group) return;
+    if (list.group != 0 && connection.group() != list.group) return;
     const uint64_t since_ms = connection.idle_since_ms();
     if (since_ms != UINT64_MAX) list.found.push_back({since_ms, connection.id()});
   });

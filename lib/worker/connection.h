@@ -28,9 +28,12 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.h"
+#include "base/host_address.h"
 #include "base/metrics.h"
 #include "http/limits.h"
 #include "http/protocol.h"
@@ -55,7 +58,8 @@ struct Listener {
 
 class Connection {
  public:
-  Connection(Connections& table, net::SocketId id, Fd fd, const net::PeerAddress& peer, bool counted,
+  // `trusted`: its peer is a proxy whose word counts, and has no share of the connections.
+  Connection(Connections& table, net::SocketId id, Fd fd, const HostAddress& peer, bool trusted, bool counted,
              std::shared_ptr<const Listener> listener);
   ~Connection();
   Connection(const Connection&) = delete;
@@ -91,9 +95,11 @@ class Connection {
 
   // Counts against the limits.
   [[nodiscard]] bool counted() const { return counted_; }
-  // Tries to, where its address had too many connections. False: it still has.
-  bool enter();
-  [[nodiscard]] const net::PeerAddress& peer() const { return peer_; }
+  // Tries to, where its address had too many connections. False: it still has. `crowded`: few places are left.
+  bool enter(bool crowded = false);
+  // The address whose share of the connections it is of (HostAddress::group), and for people.
+  [[nodiscard]] uint64_t group() const { return group_; }
+  [[nodiscard]] std::string_view client() const { return behind_ != nullptr ? behind_->client.view() : peer_.view(); }
   [[nodiscard]] http::Protocol& protocol() { return *protocol_; }
   [[nodiscard]] net::SocketId id() const { return {socket_.slot(), socket_.generation()}; }
   // The number of the listening socket that it came by.
@@ -109,6 +115,13 @@ class Connection {
     Connection& connection;
   };
 
+  // What a proxy has said of it.
+  struct Behind {
+    HostAddressText client;
+    std::string destination;
+    bool tls = false;
+  };
+
   class Sink;
 
   void on_received(const net::Completion& completion);
@@ -118,6 +131,7 @@ class Connection {
   void on_plain_end();
   [[nodiscard]] http::ProtocolPeer peer_of_protocol() const;
   std::unique_ptr<http::Protocol> first_protocol();
+  void learn_client(bool asks);
   void decide(std::string_view bytes, bool last);
   void look_at_channel();
   void on_sent(int32_t result);
@@ -155,7 +169,10 @@ class Connection {
   const uint64_t opened_ms_;
   uint64_t unread_since_ms_ = 0;  // no receive is wanted; 0: one is
   Deadline timer_;
-  const net::PeerAddress peer_;
+  const HostAddressText peer_;
+  uint64_t group_;
+  std::unique_ptr<const Behind> behind_;  // null: no proxy has said anything
+  bool trusted_;                          // who is nearest is a proxy whose fields are believed
   const std::shared_ptr<const Listener> listener_;
   Undecided* undecided_ = nullptr;  // protocol_, until it is known which one it is to be
   std::unique_ptr<http::Protocol> protocol_;

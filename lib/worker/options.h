@@ -14,6 +14,7 @@
 #include "base/block_pool.h"
 #include "base/fd.h"
 #include "base/metrics.h"
+#include "http/forwarding.h"
 #include "http/limits.h"
 #include "net/engine_choice.h"
 #include "net/listener.h"
@@ -35,6 +36,11 @@ struct ListenerOptions {
   // Makes what lies between such a socket and its protocol. On the worker's thread; nothing: plain sockets.
   std::function<std::unique_ptr<transport::Transport>()> transport;
   uint32_t handshake_timeout_ms = 10'000;
+  // Whose word counts for whom requests are; null: nobody's.
+  std::shared_ptr<const http::ProxyTrust> trust = {};
+  // Each connection begins with a header of the PROXY protocol, and only who is trusted may connect. In place of
+  // `transport`.
+  bool proxy_protocol = false;
 };
 
 // A socket that a worker accepts on.

@@ -7,17 +7,22 @@ namespace leat::worker {
 // Everything that it does it does from its timer: a handler that asks is on the stack, and so is whoever
 // resumes.
 struct SelfRequests::Request : net::Timer {
-  Request(SelfRequests& owner, uint32_t slot, std::string_view bytes)
+  Request(SelfRequests& owner, uint32_t slot, std::string_view bytes, const http::ClientIdentity& identity)
       : net::Timer([](net::Timer& timer) {
           Request& request = static_cast<Request&>(timer);
           request.requests.run(request);
         }),
         requests(owner),
-        protocol(owner.protocols_.make({.address = "self", .owner = slot, .internal = true})),
+        client(identity.client),
+        scheme(identity.scheme),
+        protocol(owner.protocols_.make({.identity = {.peer = "self", .client = client, .scheme = scheme},
+                                        .owner = slot,
+                                        .internal = true})),
         head(bytes),
         until_ms(owner.loop_.now_ms() + owner.limits_.answer_timeout_ms) {}
 
   SelfRequests& requests;
+  const std::string client, scheme;
   std::unique_ptr<http::Protocol> protocol;
   std::string head;  // until it is fed
   uint64_t until_ms;
@@ -30,7 +35,7 @@ SelfRequests::SelfRequests(net::Loop& loop, http::ProtocolFactory& protocols, co
 
 SelfRequests::~SelfRequests() { abandon_all(); }
 
-bool SelfRequests::ask(std::string_view head) {
+bool SelfRequests::ask(std::string_view head, const http::ClientIdentity& identity) {
   if (under_way_.size() - free_.size() >= options_.most) return false;
   if (free_.empty()) {
     free_.push_back(static_cast<uint32_t>(under_way_.size()));
@@ -38,7 +43,7 @@ bool SelfRequests::ask(std::string_view head) {
   }
   const uint32_t slot = free_.back();
   free_.pop_back();
-  under_way_[slot] = std::make_unique<Request>(*this, slot, head);
+  under_way_[slot] = std::make_unique<Request>(*this, slot, head, identity);
   loop_.timers().start(*under_way_[slot], loop_.now_ms());
   return true;
 }

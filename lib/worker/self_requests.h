@@ -2,7 +2,8 @@
 // what is stale made anew while it is served (WorkerContext::ask_self).
 //
 // Each is a protocol like a connection's, fed with a head that no socket brought; its answer is dropped as it
-// comes. So middleware, handlers, limits and the log see nothing unusual: the peer is "self". It ends with
+// comes. So middleware, handlers, limits and the log see nothing unusual: the peer is "self", whoever the client
+// is that it is asked for. It ends with
 // its answer, or is given up at limits.answer_timeout, or when its answer is larger than anything would
 // store.
 //
@@ -31,7 +32,7 @@ class SelfRequests {
   SelfRequests& operator=(const SelfRequests&) = delete;
 
   // False: too many are under way. Nothing of it runs before the next timers do.
-  bool ask(std::string_view head);
+  bool ask(std::string_view head, const http::ClientIdentity& identity);
   // Something happened to one of these protocols.
   void touch(const http::Protocol& protocol);
   // How many there may be from now on.

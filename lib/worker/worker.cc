@@ -386,7 +386,9 @@ void Worker::resume(http::Exchange& exchange, Resume call, void* argument) {
   protocol->resume(exchange, call, argument);
 }
 
-bool Worker::ask_self(std::string_view head) { return !draining_ && self_requests_->ask(head); }
+bool Worker::ask_self(std::string_view head, const http::ClientIdentity& identity) {
+  return !draining_ && self_requests_->ask(head, identity);
+}
 
 uint64_t Worker::count(const Choice& chosen) {
   uint64_t found = 0;

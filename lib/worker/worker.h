@@ -91,7 +91,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   [[nodiscard]] bool resume_after(http::Ticket ticket, uint64_t delay_ms, Resume resume,
                                   void* argument) override;
   [[nodiscard]] client::Fetcher* fetcher() override { return client_.get(); }
-  [[nodiscard]] bool ask_self(std::string_view head) override;
+  [[nodiscard]] bool ask_self(std::string_view head, const http::ClientIdentity& identity) override;
   void forget_timers(http::Exchange& exchange) override { timers_->forget(exchange); }
   [[nodiscard]] bool resume_from_any_thread(http::Ticket ticket, Resume resume, void* argument) override;
 

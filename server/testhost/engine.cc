@@ -77,12 +77,18 @@ Pending::Run::Run(Host::Impl& impl, const Request& request)
     : host(&impl),
       title(request.method_ + " " + request.target_),
       peer(request.peer_),
+      client(request.client_.empty() ? request.peer_ : request.client_),
+      scheme(request.scheme_),
       pieces_(request.pieces()),
       read_at_most_(std::max<size_t>(request.read_at_most_, 1)) {
   limits_.head_bytes = limits_.fields = UINT32_MAX;
   limits_.body_bytes = UINT64_MAX;
   parser_.reset(arena_, limits_, request.method_ == "HEAD");
-  session.emplace(*impl.environment, peer, 0);
+  const http::ProxyTrust& trust = impl.settings.trust;
+  session.emplace(*impl.environment, http::ProtocolPeer{
+                                         .identity = {.peer = peer, .client = client, .scheme = scheme},
+                                         .trust = trust.trusts(client) ? &trust : nullptr,
+                                     });
   impl.runs.push_back(this);
 }
 

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "client/response_parser.h"
 #include "config/config.h"
+#include "http/forwarding.h"
 #include "http1/session.h"
 #include "pipeline/pipeline.h"
 #include "server/testhost/leat/testhost.hpp"
@@ -69,7 +70,7 @@ struct Pending::Run {
 
   Host::Impl* host;   // null once it is closed
   std::string title;  // "GET /notes"
-  std::string peer;
+  std::string peer, client, scheme;
   std::optional<http1::Session> session;
 
  private:

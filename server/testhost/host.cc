@@ -70,6 +70,12 @@ Request& Request::from(std::string_view address) {
   return *this;
 }
 
+Request& Request::for_client(std::string_view address, std::string_view scheme) {
+  client_ = address;
+  scheme_ = scheme;
+  return *this;
+}
+
 // What the client sends, in the pieces in which it is received.
 std::vector<std::string> Request::pieces() const {
   const auto given = [&](std::string_view name) {

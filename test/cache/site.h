@@ -99,8 +99,8 @@ class Site {
 
   class Client {
    public:
-    explicit Client(Site& site, bool internal = false)
-        : session_(site.harness->environment, {.address = "192.0.2.1", .internal = internal}) {}
+    explicit Client(Site& site) : Client(site, http::peer_at("192.0.2.1")) {}
+    Client(Site& site, const http::ProtocolPeer& peer) : session_(site.harness->environment, peer) {}
     ~Client() { leave(); }
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
@@ -141,7 +141,9 @@ class Site {
     std::vector<std::string> asked;
     asked.swap(harness->worker.asked);
     for (const std::string& head : asked) {
-      Client self(*this, true);
+      const test::TestWorker& worker = harness->worker;
+      Client self(*this, {.identity = {.peer = "self", .client = worker.asked_client, .scheme = worker.asked_scheme},
+                          .internal = true});
       self.session().feed(head);
       CHECK(self.session().finished());
     }

@@ -186,6 +186,52 @@ TEST_CASE("settings: a declared listener has what it says, and the settings' for
   CHECK(sockets[2].options.unix_mode == 0666);
 }
 
+TEST_CASE("settings: who is trusted, and what of him, for all listeners and for one") {
+  const Folder folder;
+  folder.write("leat.toml",
+               "[server]\nlisten = [\"127.0.0.1:80\"]\ntrusted_proxies = [\"10.0.0.0/8\", \"unix\"]\n"
+               "proxy_fields = \"forwarded\"\n[limits]\nproxies = 3\nhandshake_timeout = \"2s\"\n"
+               "[[listener]]\naddress = \"*:81\"\nproxy_protocol = true\n"
+               "[[listener]]\naddress = \"*:82\"\nproxy_protocol = true\ntrusted_proxies = \"192.0.2.1\"\n"
+               "[[listener]]\naddress = \"unix:/run/x\"\ntrusted_proxies = []\nowner = \"root\"\ngroup = 12\n" +
+                   std::string(kRoute));
+  config::LoadResult wrong = folder.load();
+  CHECK(config::render(wrong.diagnostics).contains("`group` is text in quotes, not a number"));
+  folder.write("leat.toml",
+               "[server]\nlisten = [\"127.0.0.1:80\"]\ntrusted_proxies = [\"10.0.0.0/8\", \"unix\"]\n"
+               "proxy_fields = \"forwarded\"\n[limits]\nproxies = 3\nhandshake_timeout = \"2s\"\n"
+               "[[listener]]\naddress = \"*:81\"\nproxy_protocol = true\n"
+               "[[listener]]\naddress = \"*:82\"\nproxy_protocol = true\ntrusted_proxies = \"192.0.2.1\"\n"
+               "[[listener]]\naddress = \"unix:/run/x\"\ntrusted_proxies = []\nowner = \"root\"\ngroup = \"12\"\n" +
+                   std::string(kRoute));
+  const config::LoadResult result = folder.load();
+  INFO(config::render(result.diagnostics));
+  REQUIRE(result.config);
+  const auto sockets = config::listening_sockets(result.config->settings);
+  REQUIRE(sockets.size() == 4);
+  for (const size_t i : {0, 1, 2}) {
+    const http::ProxyTrust* trust = sockets[i].connections.trust.get();
+    REQUIRE(trust != nullptr);
+    CHECK(trust->trusts("10.1.2.3") == (i != 2));
+    CHECK(trust->trusts("unix:") == (i != 2));
+    CHECK(trust->trusts("192.0.2.1") == (i == 2));
+    CHECK(trust->believes(http::HeaderId::Forwarded));
+    CHECK_FALSE(trust->believes(http::HeaderId::XForwardedFor));
+    CHECK(trust->hops == 3);
+    CHECK(sockets[i].connections.proxy_protocol == (i != 0));
+    CHECK(sockets[i].connections.handshake_timeout_ms == 2000);
+  }
+  CHECK(sockets[3].connections.trust == nullptr);
+  CHECK(sockets[3].options.unix_owner == 0);
+  CHECK(sockets[3].options.unix_group == 12);
+  CHECK_FALSE(sockets[0].options.unix_owner);
+  // Without a word nobody is trusted.
+  folder.write("leat.toml", kRoute);
+  const config::LoadResult nobody = folder.load();
+  REQUIRE(nobody.config);
+  CHECK(config::listening_sockets(nobody.config->settings).at(0).connections.trust == nullptr);
+}
+
 TEST_CASE("settings: the default address is for who says nothing, and --listen stands for all") {
   const Folder folder;
   const auto addresses = [&](std::string_view text, const config::Overrides& overrides = {}) {

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -120,8 +121,8 @@ TEST_CASE("listener: a TCP socket listens, tells its port, and passes TCP_NODELA
   const Fd client = connect_to(fd->get());
   const Fd server = accept_from(fd->get());
   CHECK(option(server.get(), IPPROTO_TCP, TCP_NODELAY));
-  CHECK(peer_of(server.get()).text() == "127.0.0.1");
-  CHECK(peer_of(server.get()).group == 0xffff'ffff'7f00'0001);
+  CHECK(peer_of(server.get()).text().view() == "127.0.0.1");
+  CHECK(peer_of(server.get()).group() == 0xffff'ffff'7f00'0001);
 
   // A second worker's socket on the same port, and one that wants the port for itself.
   CHECK(listen_on(*bound, {}).has_value());
@@ -146,8 +147,8 @@ TEST_CASE("listener: `*` takes IPv4 and IPv6, and an IPv4 peer is written as suc
   REQUIRE(::connect(client.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
   write_all(client.get(), "x");
   const Fd server = accept_from(fd->get());
-  CHECK(peer_of(server.get()).text() == "127.0.0.1");
-  CHECK(peer_of(server.get()).group == 0xffff'ffff'7f00'0001);  // the same client, either way
+  CHECK(peer_of(server.get()).text().view() == "127.0.0.1");
+  CHECK(peer_of(server.get()).group() == 0xffff'ffff'7f00'0001);  // the same client, either way
 }
 
 TEST_CASE("listener: an IPv6 socket leaves the IPv4 port to others") {
@@ -179,8 +180,53 @@ TEST_CASE("listener: a unix socket gets its mode, whatever the umask") {
 
   const Fd client = connect_to(fd->get());
   const Fd server = accept_from(fd->get());
-  CHECK(peer_of(server.get()).text() == "unix:");
-  CHECK(peer_of(server.get()).group == 0);
+  CHECK(peer_of(server.get()).text().view() == "unix:");
+  CHECK(peer_of(server.get()).group() == 0);
+}
+
+TEST_CASE("listener: a unix socket's file is given to a user and a group") {
+  const ScratchDirectory scratch;
+  const auto path = scratch.path / "http.sock";
+  struct stat info;
+  // The process's own can be had without any right.
+  const auto own = listen_on(unix_address(path), {.unix_mode = 0660, .unix_owner = ::geteuid(), .unix_group = ::getegid()});
+  REQUIRE(own.has_value());
+  REQUIRE(::stat(path.c_str(), &info) == 0);
+  CHECK(info.st_uid == ::geteuid());
+  if (::geteuid() != 0) SKIP("not root: files cannot be given away");
+  const auto other = scratch.path / "other.sock";
+  REQUIRE(listen_on(unix_address(other), {.unix_mode = 0606, .unix_owner = 12345, .unix_group = 23456}).has_value());
+  REQUIRE(::stat(other.c_str(), &info) == 0);
+  CHECK(info.st_uid == 12345);
+  CHECK(info.st_gid == 23456);
+  CHECK((info.st_mode & 07777) == 0606);
+  const auto group = scratch.path / "group.sock";
+  REQUIRE(listen_on(unix_address(group), {.unix_group = 23456}).has_value());
+  REQUIRE(::stat(group.c_str(), &info) == 0);
+  CHECK(info.st_uid == 0);
+  CHECK(info.st_gid == 23456);
+}
+
+TEST_CASE("listener: a unix socket's file that may not be given away is an error that says so") {
+  if (::geteuid() == 0) {
+    // As somebody who has no right to, in a process of its own: rights are the process's.
+    const ScratchDirectory scratch;
+    std::filesystem::permissions(scratch.path, std::filesystem::perms::all);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      if (::setgid(12345) != 0 || ::setuid(12345) != 0) ::_exit(2);
+      const auto fd = listen_on(unix_address(scratch.path / "http.sock"), {.unix_owner = 1});
+      ::_exit(!fd && fd.error().text().starts_with("chown: ") ? 0 : 1);
+    }
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+  } else {
+    const ScratchDirectory scratch;
+    const auto fd = listen_on(unix_address(scratch.path / "http.sock"), {.unix_owner = 0});
+    REQUIRE_FALSE(fd.has_value());
+    CHECK_THAT(fd.error().text(), ContainsSubstring("chown: "));
+  }
 }
 
 TEST_CASE("listener: a unix socket of a dead process is replaced, a living one's and other files are not") {
@@ -212,8 +258,8 @@ TEST_CASE("listener: a unix socket of a dead process is replaced, a living one's
 
 TEST_CASE("listener: a peer that is gone has no text") {
   const Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  CHECK(peer_of(fd.get()).text().empty());
-  CHECK(peer_of(fd.get()).group == 0);
+  CHECK(peer_of(fd.get()).text().view().empty());
+  CHECK(peer_of(fd.get()).group() == 0);
 }
 
 TEST_CASE(
@@ -227,8 +273,8 @@ TEST_CASE(
   const Fd client(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
   REQUIRE(::connect(client.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
   const Fd server = accept_from(fd->get());
-  CHECK(peer_of(server.get()).text() == "::1");
-  CHECK(peer_of(server.get()).group == 1);
+  CHECK(peer_of(server.get()).text().view() == "::1");
+  CHECK(peer_of(server.get()).group() == 1);
 }
 
 }  // namespace leat::net

@@ -110,6 +110,9 @@ FUNCTION(leat_request_v1, header_by_id, 20);
 FUNCTION(leat_request_v1, param_count, 21);
 FUNCTION(leat_request_v1, query_at, 22);
 FUNCTION(leat_request_v1, deadline_ns, 23);
+FUNCTION(leat_request_v1, client, 24);
+FUNCTION(leat_request_v1, scheme, 25);
+FUNCTION(leat_request_v1, client_in_doubt, 26);
 
 FUNCTION(leat_route_v1, id, 0);
 FUNCTION(leat_route_v1, pattern, 1);

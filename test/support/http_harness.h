@@ -25,8 +25,10 @@ class TestWorker final : public http::WorkerContext {
     waiting.push_back({ticket, resume, argument, delay_ms});
     return true;
   }
-  [[nodiscard]] bool ask_self(std::string_view head) override {
+  [[nodiscard]] bool ask_self(std::string_view head, const http::ClientIdentity& identity) override {
     if (asks_self) asked.emplace_back(head);
+    asked_client = identity.client;
+    asked_scheme = identity.scheme;
     return asks_self;
   }
   void forget_timers(http::Exchange&) override {}
@@ -45,6 +47,7 @@ class TestWorker final : public http::WorkerContext {
   std::vector<Waiting> waiting;
   uint64_t now_ms = 1'000'000;
   std::vector<std::string> asked;  // of ask_self()
+  std::string asked_client, asked_scheme;  // of the last
   bool asks_self = false;
 
  private:

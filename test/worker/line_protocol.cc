@@ -100,7 +100,7 @@ void LineProtocol::LineStream::begin(std::string_view line) {
   http::StreamSide side(exchange);
   if (protocol_.internal()) side.set_internal();
   exchange.set_body_limit(UINT64_MAX);
-  exchange.request.set_peer(protocol_.peer_.address);
+  exchange.request.set_identity(protocol_.peer_.identity);
 
   // The head is the line up to the body.
   const std::string_view bytes = exchange.arena().copy(line);

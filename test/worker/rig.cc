@@ -74,6 +74,14 @@ void Site::on_body_end(http::Exchange& exchange) {
     ENSURE(exchange.worker().resume_after(
         ticket, number_after(path, "/wait/"), [](http::Exchange& later, void*) { later.send("waited"); },
         nullptr));
+  } else if (path == "/client") {
+    const http::ClientIdentity& asks = exchange.request.identity();
+    exchange.send(std::string(asks.client)
+                      .append(" ")
+                      .append(asks.scheme)
+                      .append(" ")
+                      .append(asks.destination)
+                      .append(asks.in_doubt ? " ?" : ""));
   } else if (path == "/never") {
     exchange.suspend();
   } else if (path == "/torn") {

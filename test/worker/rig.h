@@ -26,6 +26,7 @@ namespace leat::test {
 //   /pinned/{n}  the same in memory of its own, freed by its release
 //   /wait/{ms}   answers after a timer
 //   /never       suspends and is not resumed
+//   /client      whom the request is for: client, scheme, destination, and a question mark where that is in doubt
 //   /torn        begins an answer of 10 bytes, writes 4 and gives up
 class Site final : public http::Service {
  public:

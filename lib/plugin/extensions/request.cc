@@ -37,6 +37,18 @@ leat_str peer(const leat_request* request) {
   const http::Exchange* exchange = exchange_of(request, "leat.request/1 peer");
   return exchange == nullptr ? leat_str{} : present(exchange->request.peer());
 }
+leat_str client(const leat_request* request) {
+  const http::Exchange* exchange = exchange_of(request, "leat.request/1 client");
+  return exchange == nullptr ? leat_str{} : present(exchange->request.client());
+}
+leat_str scheme(const leat_request* request) {
+  const http::Exchange* exchange = exchange_of(request, "leat.request/1 scheme");
+  return exchange == nullptr ? leat_str{} : present(exchange->request.scheme());
+}
+int32_t client_in_doubt(const leat_request* request) {
+  const http::Exchange* exchange = exchange_of(request, "leat.request/1 client_in_doubt");
+  return exchange != nullptr && exchange->request.client_in_doubt() ? 1 : 0;
+}
 leat_str id(const leat_request* request) {
   const http::Exchange* exchange = exchange_of(request, "leat.request/1 id");
   return exchange == nullptr ? leat_str{} : present(exchange->request.id());
@@ -258,6 +270,9 @@ const leat_request_v1 kRequestExtension = {
     .param_count = param_count,
     .query_at = query_at,
     .deadline_ns = deadline_ns,
+    .client = client,
+    .scheme = scheme,
+    .client_in_doubt = client_in_doubt,
 };
 const leat_body_v1 kBodyExtension = {
     .struct_size = sizeof(leat_body_v1),

@@ -304,7 +304,7 @@ typedef struct leat_request_v1 {
   leat_str (*host)(const leat_request* request);   /* from the target or the Host field; may be empty */
   uint32_t (*minor_version)(const leat_request* request); /* of HTTP/1: 0 or 1 */
   leat_str (*peer)(
-      const leat_request* request); /* the client's address without port; "unix:" for a unix socket */
+      const leat_request* request); /* who is connected: the address without port; "unix:" for a unix socket */
   leat_str (*id)(const leat_request* request);       /* the request id, empty if nothing gave it one */
   leat_str (*route_id)(const leat_request* request); /* of the configuration: a label with few values */
 
@@ -343,6 +343,14 @@ typedef struct leat_request_v1 {
   /* When the request is given up with a 504 unless its answer has begun, on CLOCK_MONOTONIC in nanoseconds;
    * UINT64_MAX for never. */
   uint64_t (*deadline_ns)(const leat_request* request);
+  /* For whom it is, by what proxies say that the configuration trusts; the peer's address where none says anything. A
+   * proxy may give a name in place of an address ("_hidden", "unknown"). "self": the daemon renews a stored response. */
+  leat_str (*client)(const leat_request* request);
+  /* By which that client asks: "http" or "https". */
+  leat_str (*scheme)(const leat_request* request);
+  /* 1: the request came with fields that say for whom it is, from a peer that is not trusted, and they were taken from
+   * it; or nobody can understand what a trusted proxy says. Else 0. */
+  int32_t (*client_in_doubt)(const leat_request* request);
 } leat_request_v1;
 
 /* "leat.route/1": the route a handler is bound to. All [main], in bind(). */

@@ -84,7 +84,18 @@ class Request {
   [[nodiscard]] std::string_view path() const { return to_view(api().path(request_)); }
   [[nodiscard]] std::string_view query() const { return to_view(api().query(request_)); }
   [[nodiscard]] std::string_view host() const { return to_view(api().host(request_)); }
+  // Who is connected, and for whom it asks by what trusted proxies say; see leat.request/1. A daemon that is too old
+  // to know of proxies takes the peer for the client.
   [[nodiscard]] std::string_view peer() const { return to_view(api().peer(request_)); }
+  [[nodiscard]] std::string_view client() const {
+    return LEAT_HAS(&api(), leat_request_v1, client) ? to_view(api().client(request_)) : peer();
+  }
+  [[nodiscard]] std::string_view scheme() const {
+    return LEAT_HAS(&api(), leat_request_v1, scheme) ? to_view(api().scheme(request_)) : "http";
+  }
+  [[nodiscard]] bool client_in_doubt() const {
+    return LEAT_HAS(&api(), leat_request_v1, client_in_doubt) && api().client_in_doubt(request_) != 0;
+  }
   [[nodiscard]] std::string_view id() const { return to_view(api().id(request_)); }
   [[nodiscard]] std::string_view route() const { return to_view(api().route_id(request_)); }
   [[nodiscard]] std::string_view body() const { return to_view(api().body(request_)); }

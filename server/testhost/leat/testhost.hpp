@@ -144,8 +144,10 @@ class Request {
   Request& split_body_at_each_byte() { return split_body(1); }
   // The client takes so many bytes of its answer at a time: a long one makes writing block.
   Request& read_at_most(size_t bytes);
-  // The client's address.
+  // Who is connected: an address, which [server] trusted_proxies of the configuration may name.
   Request& from(std::string_view address);
+  // For whom, and by which scheme, as a trusted proxy says it by the PROXY protocol. Without it, the peer, by "http".
+  Request& for_client(std::string_view address, std::string_view scheme = "http");
 
   // Makes it, on a connection of its own, and waits for the answer as Pending::wait() does.
   [[nodiscard]] Reply send() const;
@@ -163,6 +165,7 @@ class Request {
   std::vector<std::pair<std::string, std::string>> headers_, trailers_;
   std::string body_;
   std::string peer_ = "192.0.2.7";
+  std::string client_, scheme_ = "http";  // of the client that is not the peer
   size_t split_ = 0;  // 0: not at all
   size_t split_at_ = 0;
   size_t read_at_most_ = SIZE_MAX;

@@ -128,9 +128,28 @@ impl Request<'_> {
     pub fn target(&self) -> &[u8] {
         unsafe { (api().request.target)(self.raw).bytes() }.unwrap_or_default()
     }
-    /// The client's address.
+    /// Who is connected: an address.
     pub fn peer(&self) -> &str {
         unsafe { (api().request.peer)(self.raw).text() }.unwrap_or_default()
+    }
+    /// For whom that one asks, by what trusted proxies say; the peer with a daemon that is too old to know.
+    pub fn client(&self) -> &str {
+        if !request_has(offset_of!(leat_request_v1, client)) {
+            return self.peer();
+        }
+        unsafe { (api().request.client)(self.raw).text() }.unwrap_or_default()
+    }
+    /// By which the client asks: `http` or `https`.
+    pub fn scheme(&self) -> &str {
+        if !request_has(offset_of!(leat_request_v1, scheme)) {
+            return "http";
+        }
+        unsafe { (api().request.scheme)(self.raw).text() }.unwrap_or_default()
+    }
+    /// Somebody said for whom it is who is not trusted, or nobody can understand what was said.
+    pub fn client_in_doubt(&self) -> bool {
+        request_has(offset_of!(leat_request_v1, client_in_doubt))
+            && unsafe { (api().request.client_in_doubt)(self.raw) } != 0
     }
     pub fn body(&self) -> &[u8] {
         unsafe { (api().request.body)(self.raw).bytes() }.unwrap_or_default()
@@ -787,6 +806,11 @@ static API: OnceLock<Api> = OnceLock::new();
 
 fn api() -> &'static Api {
     API.get().expect("load() comes first")
+}
+
+/// Whether the daemon's table of requests has the function at this place.
+fn request_has(offset: usize) -> bool {
+    api().request.struct_size as usize > offset
 }
 
 /// The daemon's table, or `None` after `error` was told that it has none.
