@@ -67,6 +67,16 @@ constexpr Explanation kExplanations[] = {
      "taken: under it routes reach the daemon's own handlers."},
     {kDate, "a date or a time of day",
      "TOML has dates and times, but no setting is one. Text stands in quotes."},
+    {pipeline::kLogOption, "options of an access log that do not go together",
+     "An option is for another kind of target or format: `rotate_size` for a file, `facility` for syslog, "
+     "`fields` for "
+     "the format \"json\" and for the journal. It would have no effect, which is hardly what was meant."},
+    {pipeline::kCannotLog, "an access log cannot be written",
+     "The file cannot be opened for appending: its folder is not there, or the daemon's user may not write "
+     "to it, or it "
+     "is a folder itself. The folder is not made, so that a misspelt path is told. Under systemd, "
+     "`LogsDirectory=leat` "
+     "makes /var/log/leat, and with `ProtectSystem=strict` other places need `ReadWritePaths=`."},
     {pipeline::kBadPattern, "a bad path in a route",
      "A route's path begins with a slash. Its segments are text, {name} for one segment, or, at the end, "
      "{name...} for the rest."},

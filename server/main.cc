@@ -278,6 +278,7 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
           plugin::PluginLibraries& libraries, std::optional<HangWatch>& hangs, LastGood& last_good) {
   report_crashes(start.signs != nullptr ? &start.signs->words : own_words());
   libraries.shared().title_made = note_title;
+  libraries.shared().logs.start();
   if (!hangs)
     hangs.emplace([signs = start.signs] {
       if (signs != nullptr) signs->ended = true;
@@ -325,6 +326,7 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
       per_address, loaded->settings.max_per_address != 0 ? per_address : (per_address + 1) / 2);
   options.worker.connections.addresses = &addresses;
   options.worker.memory_watch = &own;
+  options.reopen = [&libraries] { libraries.shared().logs.reopen(); };
   Generations generations(std::move(loaded->assembly), loaded->workers,
                           {.drain_timeout_ms = loaded->settings.worker.drain_timeout_ms,
                            .handover_timeout_ms = loaded->settings.handover_timeout_ms},
@@ -349,6 +351,7 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
     options.hangs = &*hangs;
     code = run_daemon(options, sockets, generations.services(), control);
   }
+  libraries.shared().logs.stop();
   log::close();
   return code;
 }
@@ -368,6 +371,7 @@ int run(const Command& command) {
   ListeningSockets sockets;
   LastGood last_good;
   auto [config, diagnostics] = config::load(command.file, command.overrides);
+  if (config) log::set_format(config->settings.log.format);
   // What is wrong with the configuration is said where it is loaded with all its plugins.
   if (!config || !command.supervise || !config->settings.supervision.on)
     return serve(command, nullptr, sockets, inherited, former, {}, libraries, hangs, last_good);

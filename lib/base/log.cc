@@ -4,20 +4,25 @@
 #include <spdlog/details/periodic_worker.h>
 #include <spdlog/details/thread_pool.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/base_sink.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <climits>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/crash_line.h"
+#include "base/error.h"
+#include "base/escape.h"
 #include "base/fd.h"
 #include "base/log_causes.h"
 #include "base/text.h"
@@ -26,32 +31,37 @@ namespace leat::log {
 
 namespace {
 
-// A file that can be opened anew under its old name, which is how a log rotation asks for it.
+std::atomic<uint64_t> dropped_before{0};  // by logs that were, and by those who did not take them
+
+// A file that can be opened anew under its old name, which is how a log rotation asks for it. Each line is one write
+// to its end: the access log may write to the same file.
 class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  // Throws spdlog_ex.
-  explicit FileSink(const std::string& path) : path_(path) { file_->open(path_); }
-  // Goes on with the file that is open when the name cannot be opened, and throws spdlog_ex.
-  void reopen() {
-    auto next = std::make_unique<spdlog::details::file_helper>();
-    next->open(path_);
+  explicit FileSink(const std::string& path) : path_(path) {}
+  // The one that is open stays where it fails.
+  Expected<void> reopen() {
+    std::error_code made;
+    std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), made);
+    constexpr mode_t kMode = 0666;  // less what the umask says
+    Fd next(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, kMode));
+    if (!next) return system_error("open");
     const std::lock_guard lock(mutex_);
     file_ = std::move(next);
+    return {};
   }
+  [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
-    file_->write(line);
+    if (!write_all(file_.get(), {line.data(), line.size()})) ++dropped_before;
   }
-  void flush_() override { file_->flush(); }
+  void flush_() override {}
 
-  std::string path_;
-  std::unique_ptr<spdlog::details::file_helper> file_ = std::make_unique<spdlog::details::file_helper>();
+  const std::string path_;
+  Fd file_;
 };
-
-std::atomic<uint64_t> dropped_before{0};  // by logs that were, and for want of a reader
 
 // Lines to the daemon's own copy of stderr, which is no plugin's to close. Where that is a pipe that nobody reads, they
 // are given up: nothing that the daemon has to do may wait for a reader.
@@ -107,10 +117,12 @@ class LineFormatter final : public spdlog::formatter {
     } else {
       pattern_.format(message, out);
       if (format_ == Format::Json) {
-        append_quoted(text, out);
+        out.push_back('"');
+        append(text, Escapes::Json, out);
+        out.push_back('"');
         out.push_back('}');
       } else {
-        append_one_line(text, out);
+        append(text, Escapes::Spaces, out);
       }
     }
     out.push_back('\n');
@@ -121,24 +133,13 @@ class LineFormatter final : public spdlog::formatter {
   }
 
  private:
-  static void append_quoted(std::string_view text, spdlog::memory_buf_t& out) {
-    constexpr const char* kHex = "0123456789abcdef";
-    out.push_back('"');
-    for (const char c : text) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (c == '"' || c == '\\') out.push_back('\\');
-      if (byte < 0x20) {
-        const char escape[] = {'\\', 'u', '0', '0', kHex[byte >> 4], kHex[byte & 15]};
-        out.append(escape, escape + sizeof escape);
-      } else {
-        out.push_back(c);
-      }
-    }
-    out.push_back('"');
-  }
-  // A message is one line, whatever a peer managed to put into it.
-  static void append_one_line(std::string_view text, spdlog::memory_buf_t& out) {
-    for (const char c : text) out.push_back(static_cast<unsigned char>(c) < 0x20 ? ' ' : c);
+  // A message is one line of UTF-8, whatever a peer managed to put into it.
+  static void append(std::string_view text, Escapes how, spdlog::memory_buf_t& out) {
+    constexpr size_t kMore = 16;  // see put_escaped()
+    const size_t before = out.size();
+    out.resize(before + text.size() * kMostEscaped + kMore);
+    char* const begin = out.data() + before;
+    out.resize(before + static_cast<size_t>(put_escaped(begin, text, how) - begin));
   }
 
   Format format_;
@@ -149,7 +150,7 @@ struct Writer {
   std::shared_ptr<spdlog::details::thread_pool> pool;
   std::shared_ptr<spdlog::logger> logger;
   std::shared_ptr<FileSink> file;  // null for stderr
-  // Once a second: a file is buffered, and whoever follows it sees a line by then; what was left out is told.
+  // Once a second: what was left out is told.
   std::unique_ptr<spdlog::details::periodic_worker> ticker;
 };
 
@@ -164,6 +165,9 @@ std::atomic<uint32_t> line_bytes{Options{}.line_bytes};
 std::atomic<uint32_t> cause_lines{Options{}.cause_lines};
 std::atomic<uint32_t> plugin_lines{Options{}.plugin_lines};
 std::atomic<void (*)(Level, std::string_view)> diverted{nullptr};
+std::atomic<Format> early_format{Format::Text};
+std::mutex file_mutex;
+std::string open_file;  // under that
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
@@ -186,7 +190,12 @@ void emit(spdlog::level::level_enum level, std::string_view line) {
     current.logger->log(level, spdlog::string_view_t(line.data(), line.size()));
     return;
   }
-  to_standard_error.write(std::string(line) + "\n");
+  if (early_format == Format::Text || level == spdlog::level::off)
+    return to_standard_error.write(std::string(line) + "\n");
+  spdlog::memory_buf_t object;
+  LineFormatter(Format::Json)
+      .format({"leat", level, spdlog::string_view_t(line.data(), line.size())}, object);
+  to_standard_error.write({object.data(), object.size()});
 }
 
 constinit Causes causes(write);
@@ -217,8 +226,13 @@ uint64_t mix(uint64_t cause, std::string_view text) {
 void tell_dropped(uint64_t& told) {
   const uint64_t all = dropped();
   if (all == told) return;
-  write(Level::Warn, fmt::format("{} log lines were dropped: nobody read them in time", all - told));
+  write(Level::Warn, fmt::format("{} log lines were dropped: they could not be written in time", all - told));
   told = all;
+}
+
+void set_file(const std::string& path) {
+  const std::lock_guard lock(file_mutex);
+  open_file = path;
 }
 
 }  // namespace
@@ -229,11 +243,9 @@ std::expected<void, std::string> open(const Options& options) {
   if (options.file.empty()) {
     sink = std::make_shared<StandardErrorSink>();
   } else {
-    try {
-      next.file = std::make_shared<FileSink>(options.file);
-    } catch (const spdlog::spdlog_ex& failure) {
-      return std::unexpected(failure.what());
-    }
+    next.file = std::make_shared<FileSink>(options.file);
+    if (const auto opened = next.file->reopen(); !opened)
+      return std::unexpected(options.file + ": " + opened.error().text());
     sink = next.file;
   }
   sink->set_formatter(std::make_unique<LineFormatter>(options.format));
@@ -243,6 +255,8 @@ std::expected<void, std::string> open(const Options& options) {
   next.logger->set_level(spdlog::level::trace);
   next.logger->flush_on(spdlog::level::warn);
   current = std::move(next);
+  set_format(options.format);
+  set_file(options.file);
   threshold = options.level;
   line_bytes = options.line_bytes;
   cause_lines = options.cause_lines;
@@ -252,7 +266,6 @@ std::expected<void, std::string> open(const Options& options) {
       [told = dropped()]() mutable {
         tell_left_out();
         tell_dropped(told);
-        if (current.file) current.logger->flush();
       },
       kTick);
   return {};
@@ -265,15 +278,23 @@ void close() {
   dropped_before += current.pool->discard_counter();
   current.logger->flush();
   current = {};
+  set_file({});
 }
 
 void reopen() {
   if (!current.file) return;
-  try {
-    current.file->reopen();
-  } catch (const spdlog::spdlog_ex& failure) {
-    error("the log goes on in the old file: {}", failure.what());
-  }
+  if (const auto opened = current.file->reopen(); !opened)
+    error("the log goes on in the old file: {}: {}", current.file->path(), opened.error().text());
+}
+
+void set_format(Format format) {
+  early_format = format;
+  crash_lines_are_objects = format == Format::Json;
+}
+
+std::string file() {
+  const std::lock_guard lock(file_mutex);
+  return open_file;
 }
 
 bool enabled(Level level) { return level >= threshold.load(std::memory_order_relaxed); }

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "http/head.h"
+#include "http/trace_parent.h"
 
 namespace leat::http {
 
@@ -52,9 +53,12 @@ class Request {
   // The address of the client, without a port; "unix:" for a unix socket.
   [[nodiscard]] std::string_view peer() const { return peer_; }
   void set_peer(std::string_view peer) { peer_ = peer; }
-  // Set by the request-id middleware, or when an error answer needs one; may be empty.
+  // Set by the request-id middleware, of token characters; may be empty.
   [[nodiscard]] std::string_view id() const { return id_; }
   void set_id(std::string_view id) { id_ = id; }
+  // Set by the trace-context middleware; empty without it.
+  [[nodiscard]] const TraceParent& trace() const { return trace_; }
+  void set_trace(const TraceParent& trace) { trace_ = trace; }
 
  private:
   friend class Exchange;
@@ -63,6 +67,7 @@ class Request {
 
   const Head* head_ = nullptr;  // set for as long as the exchange is in use
   std::string_view body_, peer_, id_;
+  TraceParent trace_;
   std::span<const HeaderSlot> trailers_;
   std::string_view trailer_bytes_;
   std::array<std::string_view, kMostParams> params_;
@@ -84,6 +89,8 @@ class Response {
     std::string_view name;
     std::string_view value;
     Origin origin = Origin::Handler;
+    // They lie in one run of bytes as they are sent: "Name: value" and CR LF.
+    bool ready = false;
   };
   static constexpr size_t kMostFields = 64;
 
@@ -106,6 +113,13 @@ class Response {
   }
   [[nodiscard]] bool add_checked(std::string_view name, std::string_view value) {
     return add_checked(name, value, author_);
+  }
+  // The same of one that lies ready: `line` is "Name: value" with CR LF, of which `name` bytes are the name. Lines
+  // that lie behind each other and are added in that order are written in one copy.
+  [[nodiscard]] bool add_ready(std::string_view line, size_t name) {
+    if (count_ == kMostFields) return false;
+    fields_[count_++] = {line.substr(0, name), line.substr(name + 2, line.size() - name - 4), author_, true};
+    return true;
   }
   // Removes every field of that name and appends this one.
   [[nodiscard]] bool set(std::string_view name, std::string_view value);
