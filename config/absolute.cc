@@ -21,6 +21,16 @@ void make_absolute_socket(std::string& path, const fs::path& folder) {
   if (std::string whole = absolute(path, folder); whole.size() <= kMostSocketPath) path = std::move(whole);
 }
 
+// The file of an access log, which is its own option.
+void make_absolute_log(pipeline::MiddlewareSpec& spec, const std::string& folder) {
+  const Value* const file = spec.kind == "access_log" ? spec.options.find("file") : nullptr;
+  if (file == nullptr || file->string() == nullptr) return;
+  Value::Table options = *spec.options.table();
+  for (auto& [name, value] : options)
+    if (name == "file") value = Value(absolute(*value.string(), folder), value.place, value.key_place);
+  spec.options = Value(std::move(options), spec.options.place, spec.options.key_place);
+}
+
 }  // namespace
 
 void make_absolute(Config& config, const std::string& folder) {
@@ -32,6 +42,9 @@ void make_absolute(Config& config, const std::string& folder) {
   for (ListenerDecl& each : settings.listeners)
     if (each.address.kind == net::Address::Kind::Unix) make_absolute_socket(each.address.host, folder);
   for (std::string& path : settings.plugin_path) path = absolute(path, folder);
+  for (pipeline::MiddlewareSpec& spec : config.middleware) make_absolute_log(spec, folder);
+  for (RouteDecl& route : config.routes)
+    for (pipeline::MiddlewareSpec& spec : route.spec.middleware) make_absolute_log(spec, folder);
   for (PluginDecl& plugin : config.plugins)
     if (plugin.file.contains('/')) plugin.file = absolute(plugin.file, folder);
 }

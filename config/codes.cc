@@ -86,6 +86,16 @@ constexpr Explanation kExplanations[] = {
      "sets only the one passes on the other as its client has sent it, and nobody could tell whom to believe."},
     {kNoAccount, "a user or group that does not exist",
      "The file of a unix socket is given to a user or group of the system, by name or number."},
+    {pipeline::kLogOption, "options of an access log that do not go together",
+     "An option is for another kind of target or format: `rotate_size` for a file, `facility` for syslog, "
+     "`fields` for "
+     "the format \"json\" and for the journal. It would have no effect, which is hardly what was meant."},
+    {pipeline::kCannotLog, "an access log cannot be written",
+     "The file cannot be opened for appending: its folder is not there, or the daemon's user may not write "
+     "to it, or it "
+     "is a folder itself. The folder is not made, so that a misspelt path is told. Under systemd, "
+     "`LogsDirectory=leat` "
+     "makes /var/log/leat, and with `ProtectSystem=strict` other places need `ReadWritePaths=`."},
     {pipeline::kBadPattern, "a bad path in a route",
      "A route's path begins with a slash. Its segments are text, {name} for one segment, or, at the end, "
      "{name...} for the rest."},

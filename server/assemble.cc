@@ -62,7 +62,8 @@ class Assembler {
     gather_kinds();
     pipeline::SiteBuilder builder(assembly_.kinds->all(), {.workers = options_.worker_count,
                                                            .metrics = &libraries_.shared().metrics,
-                                                           .states = &libraries_.shared().states});
+                                                           .states = &libraries_.shared().states,
+                                                           .logs = &libraries_.shared().logs});
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
     for (config::RouteDecl& route : config_.routes) {
       bind(route);

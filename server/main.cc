@@ -347,6 +347,7 @@ int serve(const Command& command, const Running* supervised, ListeningSockets& s
   hear_signals();
   report_crashes(start.signs != nullptr ? &start.signs->words : own_words());
   libraries.shared().title_made = note_title;
+  libraries.shared().logs.start();
   if (!hangs)
     hangs.emplace([signs = start.signs] {
       if (signs != nullptr) signs->ended = true;
@@ -392,6 +393,7 @@ int serve(const Command& command, const Running* supervised, ListeningSockets& s
   set_limits(addresses, loaded->settings, loaded->workers);
   options.worker.connections.addresses = &addresses;
   options.worker.memory_watch = &own;
+  options.reopen = [&libraries] { libraries.shared().logs.reopen(); };
   Generations generations(std::move(loaded->assembly), loaded->workers,
                           {.drain_timeout_ms = loaded->settings.worker.drain_timeout_ms,
                            .handover_timeout_ms = loaded->settings.handover_timeout_ms},
@@ -425,6 +427,7 @@ int serve(const Command& command, const Running* supervised, ListeningSockets& s
     options.hangs = &*hangs;
     code = run_daemon(options, sockets, generations.services(), control);
   }
+  libraries.shared().logs.stop();
   log::close();
   return code;
 }
@@ -444,6 +447,7 @@ int run(const Command& command) {
   SocketChannel channel;
   LastGood last_good;
   auto [config, diagnostics] = config::load(command.file, command.overrides);
+  if (config) log::set_format(config->settings.log.format);
   // What is wrong with the configuration is said where it is loaded with all its plugins.
   if (!config || !command.supervise || !config->settings.supervision.on)
     return serve(command, nullptr, sockets, channel, inherited, former, {}, libraries, hangs, last_good);

@@ -40,6 +40,17 @@ OwnMetrics::OwnMetrics(plugin::SharedResources& shared, uint32_t workers)
   others_.push_back(declare({.name = "leat_log_lines_left_out_total",
                              .help = "Lines beyond log.cause_lines or log.plugin_lines.",
                              .read = [] { return static_cast<double>(log::left_out()); }}));
+  const auto access_log = [&shared, this](const char* name, const char* help, auto member) {
+    others_.push_back(
+        declare({.name = name, .help = help, .labels = {}, .bounds = {}, .read = [&shared, member] {
+                   return static_cast<double>(shared.logs.counts().*member);
+                 }}));
+  };
+  using logging::Sinks;
+  access_log("leat_access_log_lines_total", "Lines of access logs that were taken.", &Sinks::Counts::lines);
+  access_log("leat_access_log_lines_dropped_total",
+             "Those that found no room, or were taken and could not be written.", &Sinks::Counts::dropped);
+  access_log("leat_access_log_writes_total", "Calls of the kernel that wrote them.", &Sinks::Counts::writes);
   gauge("leat_pool_threads", "Threads that have been started for work that blocks.",
         [&shared] { return static_cast<double>(shared.pool.load().threads); });
   gauge("leat_pool_busy_threads", "Those of them that do such work now.",

@@ -3,9 +3,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
+
+#include "base/crash_line.h"
 
 namespace leat {
 
@@ -13,10 +17,18 @@ namespace {
 
 constinit int own_standard_error = STDERR_FILENO;
 
-void put(const char* text) noexcept {
-  // The process is about to abort: a failed write has no one left to tell.
-  [[maybe_unused]] const auto written = ::write(standard_error(), text, std::strlen(text));
-}
+// Texts one behind the other.
+struct Words {
+  char bytes[1024];
+  size_t size = 0;
+  Words& put(std::string_view text) noexcept {
+    text = text.substr(0, std::min(text.size(), sizeof bytes - size));
+    std::memcpy(bytes + size, text.data(), text.size());
+    size += text.size();
+    return *this;
+  }
+  void write() const noexcept { write_crash_line(standard_error(), {bytes, size}); }
+};
 
 }  // namespace
 
@@ -32,21 +44,17 @@ int standard_error() noexcept { return own_standard_error; }
 void ensure_failed(const char* condition, const char* file, int line) noexcept {
   char digits[16] = {};
   std::to_chars(digits, digits + sizeof digits - 1, line);
-  put("leat: broken guarantee `");
-  put(condition);
-  put("` at ");
-  put(file);
-  put(":");
-  put(digits);
-  put("\n");
+  Words words;
+  words.put("leat: broken guarantee `").put(condition).put("` at ").put(file).put(":").put(digits).write();
   std::abort();
 }
 
 void descriptor_lost(const char* which) noexcept {
   lost_a_descriptor = true;
-  put("leat: a descriptor that belongs to the daemon was closed by something else: ");
-  put(which);
-  put("\n");
+  Words words;
+  words.put("leat: a descriptor that belongs to the daemon was closed by something else: ")
+      .put(which)
+      .write();
   std::abort();
 }
 

@@ -1,6 +1,7 @@
 #include "base/date.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace leat {
 
@@ -34,11 +35,21 @@ class Pen {
 constexpr std::time_t kFirst = -62'167'219'200;  // 0000-01-01T00:00:00Z
 constexpr std::time_t kLast = 253'402'300'799;   // 9999-12-31T23:59:59Z
 
-// Moments beyond are those.
+// Moments beyond are those. Without gmtime_r(), which takes a lock: a crash may have come while another held it.
 tm split(std::time_t seconds) {
-  seconds = std::clamp(seconds, kFirst, kLast);
+  using namespace std::chrono;
+  const sys_seconds moment{std::chrono::seconds(std::clamp(seconds, kFirst, kLast))};
+  const sys_days day = floor<days>(moment);
+  const year_month_day date(day);
+  const hh_mm_ss clock(moment - day);
   tm parts{};
-  ::gmtime_r(&seconds, &parts);
+  parts.tm_year = static_cast<int>(date.year()) - 1900;
+  parts.tm_mon = static_cast<int>(static_cast<unsigned>(date.month())) - 1;
+  parts.tm_mday = static_cast<int>(static_cast<unsigned>(date.day()));
+  parts.tm_wday = static_cast<int>(weekday(day).c_encoding());
+  parts.tm_hour = static_cast<int>(clock.hours().count());
+  parts.tm_min = static_cast<int>(clock.minutes().count());
+  parts.tm_sec = static_cast<int>(clock.seconds().count());
   return parts;
 }
 

@@ -1,6 +1,6 @@
 // Dates as text, whatever the locale of the process: a plugin may set one, for all threads, at any time.
 //
-// strftime() and its kind would write its names of days and months. Thread: any.
+// strftime() and its kind would write its names of days and months. Thread: any; async-signal-safe.
 #pragma once
 
 #include <array>

@@ -6,13 +6,13 @@
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <climits>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <functional>
@@ -21,6 +21,8 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/crash_line.h"
+#include "base/escape.h"
 #include "base/fd.h"
 #include "base/log_causes.h"
 #include "base/text.h"
@@ -29,36 +31,19 @@ namespace leat::log {
 
 namespace {
 
-// A log file. spdlog's own would be inherited by whatever a plugin starts.
-class File {
- public:
-  // Makes the folder, too. Nothing, with errno, where it cannot be had.
-  static std::unique_ptr<File> open(const std::string& path) {
-    std::error_code ignored;  // opening it says what is wrong
-    if (const auto folder = std::filesystem::path(path).parent_path(); !folder.empty())
-      std::filesystem::create_directories(folder, ignored);
-    std::FILE* const file = std::fopen(path.c_str(), "abe");
-    return file == nullptr ? nullptr : std::make_unique<File>(file);
-  }
-  explicit File(std::FILE* file) : file_(file) {}
-  ~File() { std::fclose(file_); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  [[nodiscard]] bool write(const spdlog::memory_buf_t& line) {
-    return std::fwrite(line.data(), 1, line.size(), file_) == line.size();
-  }
-  [[nodiscard]] bool flush() { return std::fflush(file_) == 0; }
-
- private:
-  std::FILE* file_;
-};
-
-std::string cannot_open(const std::string& path) {
-  return fmt::format("cannot open the log file `{}`: {}", path, std::strerror(errno));
+// Makes the folder, too. spdlog's own files would be inherited by whatever a plugin starts.
+std::expected<Fd, std::string> open_for_lines(const std::string& path) {
+  std::error_code ignored;  // opening it says what is wrong
+  if (const auto folder = std::filesystem::path(path).parent_path(); !folder.empty())
+    std::filesystem::create_directories(folder, ignored);
+  constexpr mode_t kMode = 0666;  // less what the umask says
+  Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, kMode));
+  if (!file)
+    return std::unexpected(fmt::format("cannot open the log file `{}`: {}", path, std::strerror(errno)));
+  return file;
 }
 
-std::atomic<uint64_t> dropped_before{0};  // by logs that were, and for want of a reader
+std::atomic<uint64_t> dropped_before{0};  // by logs that were, and by those who did not take them
 
 // Lines to the daemon's own copy of stderr, which is no plugin's to close. Where that is a pipe that nobody reads, they
 // are given up: nothing that the daemon has to do may wait for a reader.
@@ -88,50 +73,45 @@ class PatientWriter {
 };
 PatientWriter to_standard_error;
 
-// Where lines go: a file, or stderr, one in place of the other while lines come.
+// Where lines go: a file, or stderr, one in place of the other while lines come. Each line is one write to a file's end:
+// the access log may write to the same one.
 class Target final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   // No path: stderr.
-  Target(std::string path, std::unique_ptr<File> file) { turn_to(std::move(path), std::move(file)); }
-  void turn_to(std::string path, std::unique_ptr<File> file) {
+  Target(std::string path, Fd file) { turn_to(std::move(path), std::move(file)); }
+  void turn_to(std::string path, Fd file) {
     const std::lock_guard lock(mutex_);
     path_ = std::move(path);
-    is_file_ = file != nullptr;
-    file_.swap(file);  // the former one is closed without the lock
+    std::swap(file_, file);  // the former one is closed without the lock
   }
-  // Under its name, which may be another file by now. Goes on with the one that is open where that fails; false, with errno.
-  bool reopen() {
+  // Under its name, which may be another file by now. Goes on with the one that is open where that fails.
+  std::expected<void, std::string> reopen() {
     const std::string path = this->path();
-    if (path.empty()) return true;
-    auto next = File::open(path);
-    if (next == nullptr) return false;
-    turn_to(path, std::move(next));
-    return true;
+    if (path.empty()) return {};
+    auto next = open_for_lines(path);
+    if (!next) return std::unexpected(next.error());
+    turn_to(path, std::move(*next));
+    return {};
   }
   [[nodiscard]] std::string path() {
     const std::lock_guard lock(mutex_);
     return path_;
   }
-  // Without a wait for who writes to stderr at the moment.
-  [[nodiscard]] bool is_file() const { return is_file_; }
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
-    if (file_ == nullptr) {
+    if (!file_) {
       to_standard_error.write({line.data(), line.size()});
-    } else if (!file_->write(line)) {
-      throw spdlog::spdlog_ex("cannot write to " + path_, errno);
+    } else if (!write_all(file_.get(), {line.data(), line.size()})) {
+      ++dropped_before;
     }
   }
-  void flush_() override {
-    if (file_ != nullptr && !file_->flush()) throw spdlog::spdlog_ex("cannot write to " + path_, errno);
-  }
+  void flush_() override {}
 
   std::string path_;
-  std::unique_ptr<File> file_;
-  std::atomic<bool> is_file_ = false;
+  Fd file_;
 };
 
 // spdlog has no structured form; this one quotes the message as a JSON string. Access log records come as
@@ -151,10 +131,12 @@ class LineFormatter final : public spdlog::formatter {
     } else {
       pattern_.format(message, out);
       if (format_ == Format::Json) {
-        append_quoted(text, out);
+        out.push_back('"');
+        append(text, Escapes::Json, out);
+        out.push_back('"');
         out.push_back('}');
       } else {
-        append_one_line(text, out);
+        append(text, Escapes::Spaces, out);
       }
     }
     out.push_back('\n');
@@ -165,24 +147,13 @@ class LineFormatter final : public spdlog::formatter {
   }
 
  private:
-  static void append_quoted(std::string_view text, spdlog::memory_buf_t& out) {
-    constexpr const char* kHex = "0123456789abcdef";
-    out.push_back('"');
-    for (const char c : text) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (c == '"' || c == '\\') out.push_back('\\');
-      if (byte < 0x20) {
-        const char escape[] = {'\\', 'u', '0', '0', kHex[byte >> 4], kHex[byte & 15]};
-        out.append(escape, escape + sizeof escape);
-      } else {
-        out.push_back(c);
-      }
-    }
-    out.push_back('"');
-  }
-  // A message is one line, whatever a peer managed to put into it.
-  static void append_one_line(std::string_view text, spdlog::memory_buf_t& out) {
-    for (const char c : text) out.push_back(static_cast<unsigned char>(c) < 0x20 ? ' ' : c);
+  // A message is one line of UTF-8, whatever a peer managed to put into it.
+  static void append(std::string_view text, Escapes how, spdlog::memory_buf_t& out) {
+    constexpr size_t kMore = 16;  // see put_escaped()
+    const size_t before = out.size();
+    out.resize(before + text.size() * kMostEscaped + kMore);
+    char* const begin = out.data() + before;
+    out.resize(before + static_cast<size_t>(put_escaped(begin, text, how) - begin));
   }
 
   Format format_;
@@ -193,7 +164,7 @@ struct Writer {
   std::shared_ptr<spdlog::details::thread_pool> pool;
   std::shared_ptr<spdlog::logger> logger;
   std::shared_ptr<Target> target;
-  // Once a second: a file is buffered, and whoever follows it sees a line by then; what was left out is told.
+  // Once a second: what was left out is told.
   std::unique_ptr<spdlog::details::periodic_worker> ticker;
 };
 
@@ -208,6 +179,9 @@ std::atomic<uint32_t> line_bytes{Options{}.line_bytes};
 std::atomic<uint32_t> cause_lines{Options{}.cause_lines};
 std::atomic<uint32_t> plugin_lines{Options{}.plugin_lines};
 std::atomic<void (*)(Level, std::string_view)> diverted{nullptr};
+std::atomic<Format> early_format{Format::Text};
+std::mutex file_mutex;
+std::string open_file;  // under that
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
@@ -230,7 +204,12 @@ void emit(spdlog::level::level_enum level, std::string_view line) {
     current.logger->log(level, spdlog::string_view_t(line.data(), line.size()));
     return;
   }
-  to_standard_error.write(std::string(line) + "\n");
+  if (early_format == Format::Text || level == spdlog::level::off)
+    return to_standard_error.write(std::string(line) + "\n");
+  spdlog::memory_buf_t object;
+  LineFormatter(Format::Json)
+      .format({"leat", level, spdlog::string_view_t(line.data(), line.size())}, object);
+  to_standard_error.write({object.data(), object.size()});
 }
 
 constinit Causes causes(write);
@@ -261,15 +240,18 @@ uint64_t mix(uint64_t cause, std::string_view text) {
 void tell_dropped(uint64_t& told) {
   const uint64_t all = dropped();
   if (all == told) return;
-  write(Level::Warn, fmt::format("{} log lines were dropped: nobody read them in time", all - told));
+  write(Level::Warn, fmt::format("{} log lines were dropped: they could not be written in time", all - told));
   told = all;
 }
 
-}  // namespace
-
-namespace {
+void set_file(const std::string& path) {
+  const std::lock_guard lock(file_mutex);
+  open_file = path;
+}
 
 void set_bounds(const Options& options) {
+  set_format(options.format);
+  set_file(options.file);
   threshold = options.level;
   line_bytes = options.line_bytes;
   cause_lines = options.cause_lines;
@@ -281,10 +263,9 @@ void set_bounds(const Options& options) {
 
 std::expected<void, std::string> open(const Options& options) {
   Writer next;
-  std::unique_ptr<File> file;
-  if (!options.file.empty() && (file = File::open(options.file)) == nullptr)
-    return std::unexpected(cannot_open(options.file));
-  next.target = std::make_shared<Target>(options.file, std::move(file));
+  std::expected<Fd, std::string> file;
+  if (!options.file.empty() && !(file = open_for_lines(options.file))) return std::unexpected(file.error());
+  next.target = std::make_shared<Target>(options.file, std::move(*file));
   next.target->set_formatter(std::make_unique<LineFormatter>(options.format));
   next.pool = std::make_shared<spdlog::details::thread_pool>(options.queue_lines, 1);
   next.logger = std::make_shared<spdlog::async_logger>("leat", next.target, next.pool,
@@ -297,7 +278,6 @@ std::expected<void, std::string> open(const Options& options) {
       [told = dropped()]() mutable {
         tell_left_out();
         tell_dropped(told);
-        if (current.target->is_file()) current.logger->flush();
       },
       kTick);
   return {};
@@ -305,7 +285,7 @@ std::expected<void, std::string> open(const Options& options) {
 
 struct Change::Parts {
   Options options;
-  std::unique_ptr<File> file;  // where it is another one
+  Fd file;  // where it is another one
   bool other_target = false;
 };
 
@@ -319,8 +299,9 @@ std::expected<Change, std::string> prepare(const Options& options) {
   parts->options = options;
   parts->other_target = current.target != nullptr && current.target->path() != options.file;
   if (parts->other_target && !options.file.empty()) {
-    parts->file = File::open(options.file);
-    if (parts->file == nullptr) return std::unexpected(cannot_open(options.file));
+    auto file = open_for_lines(options.file);
+    if (!file) return std::unexpected(file.error());
+    parts->file = std::move(*file);
   }
   return Change(std::move(parts));
 }
@@ -330,9 +311,7 @@ void take_up(Change change) {
   Change::Parts& parts = *change.parts_;
   set_bounds(parts.options);
   current.target->set_formatter(std::make_unique<LineFormatter>(parts.options.format));
-  if (!parts.other_target) return;
-  if (current.target->is_file()) current.logger->flush();
-  current.target->turn_to(parts.options.file, std::move(parts.file));
+  if (parts.other_target) current.target->turn_to(parts.options.file, std::move(parts.file));
 }
 
 void close() {
@@ -342,11 +321,23 @@ void close() {
   dropped_before += current.pool->discard_counter();
   current.logger->flush();
   current = {};
+  set_file({});
 }
 
 void reopen() {
-  if (current.target && !current.target->reopen())
-    error("the log goes on in the old file: {}", cannot_open(current.target->path()));
+  if (!current.target) return;
+  if (const auto opened = current.target->reopen(); !opened)
+    error("the log goes on in the old file: {}", opened.error());
+}
+
+void set_format(Format format) {
+  early_format = format;
+  crash_lines_are_objects = format == Format::Json;
+}
+
+std::string file() {
+  const std::lock_guard lock(file_mutex);
+  return open_file;
 }
 
 bool enabled(Level level) { return level >= threshold.load(std::memory_order_relaxed); }

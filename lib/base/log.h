@@ -59,6 +59,10 @@ std::expected<Change, std::string> prepare(const Options& options);
 void take_up(Change change);
 // Closes and opens the log file again, for rotation (SIGUSR1).
 void reopen();
+// The form of lines before open(), and of what is said while the process ends.
+void set_format(Format format);
+// The file of the open log; empty for stderr. Any thread.
+[[nodiscard]] std::string file();
 
 [[nodiscard]] bool enabled(Level level);
 void write(Level level, std::string_view line);
@@ -67,7 +71,7 @@ void write(Level level, std::string_view line);
 using Cause = std::initializer_list<std::string_view>;
 // A line that a plugin itself wants to have logged. `plugin` is its cause.
 void write_of_plugin(Level level, std::string_view plugin, std::string_view line);
-// A line that is complete as it stands (an access log record): written without level or time.
+// A line that is complete as it stands (an access log's, where there is no daemon): written without level or time.
 void write_raw(std::string_view line);
 // Has every line from `least` on go to `to`, on the thread that logs it, in place of the log; nullptr: back
 // to the log. For tests.

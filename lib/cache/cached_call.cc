@@ -255,7 +255,7 @@ void LeadingCall::judge_answer(http::Exchange& exchange, std::optional<std::stri
     if (response.status == 304) take_304(exchange, bytes);
     if (stage == Stage::Reused) {
       finish(exchange, Outcome::Pass);
-      owner.count(CachedHandler::Result::Miss);
+      owner.count(exchange, CachedHandler::Result::Miss);
       return answer_condition(exchange, bytes);
     }
   }
@@ -266,7 +266,7 @@ void LeadingCall::judge_answer(http::Exchange& exchange, std::optional<std::stri
       if (pin) (void)pin.claim(now, now + policy.wait_ms);
       const bool stands_in = fall_back(exchange, response.status, bytes);
       finish(exchange, Outcome::Failed);
-      owner.count(stands_in ? CachedHandler::Result::Stale : CachedHandler::Result::Miss);
+      owner.count(exchange, stands_in ? CachedHandler::Result::Stale : CachedHandler::Result::Miss);
       if (!stands_in) say(exchange, "");
       return;
     }
@@ -279,7 +279,7 @@ void LeadingCall::judge_answer(http::Exchange& exchange, std::optional<std::stri
     case Judgement::Kind::Store:
       break;
   }
-  owner.count(CachedHandler::Result::Miss);
+  owner.count(exchange, CachedHandler::Result::Miss);
   if (judgement.kind != Judgement::Kind::Store) return say(exchange, "");
   if (!bytes) {
     if (!keep_answered(exchange)) {

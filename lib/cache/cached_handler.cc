@@ -85,7 +85,7 @@ Verdict CachedHandler::handle(http::Exchange& exchange) {
 }
 
 Verdict CachedHandler::pass(http::Exchange& exchange, std::string_view why) {
-  count(Result::Pass);
+  count(exchange, Result::Pass);
   if (auto* call = exchange.states.make<CachedCall>(this, *this, CachedCall::Stage::Passing)) {
     call->passed_by = why;
     call->handled = true;
@@ -175,7 +175,7 @@ void CachedHandler::send_stored(http::Exchange& exchange, const CacheQuery& aske
     http::send_out_of_memory(exchange);
     return;
   }
-  count(call->waited ? Result::Waited : result);
+  count(exchange, call->waited ? Result::Waited : result);
   http::Response& response = exchange.response;
   if (asked.conditional && response.status == 200 &&
       is_not_modified(exchange.request.head(), stored.field("ETag"), stored.field("Last-Modified"))) {
@@ -273,11 +273,11 @@ Verdict CachedHandler::waited_in_vain(http::Exchange& exchange, LeadingCall& cal
   exchange.answer_behind(*this);
   std::optional<std::string_view> body;
   if (call.fall_back(exchange, status, body)) {
-    count(Result::Stale);
+    count(exchange, Result::Stale);
     exchange.send(*body);
     return Verdict::Done;
   }
-  count(Result::Waited);
+  count(exchange, Result::Waited);
   http::add_retry_after(exchange);
   exchange.send_problem(status, detail);
   return Verdict::Done;

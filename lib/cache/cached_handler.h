@@ -76,7 +76,8 @@ class CachedHandler final : public pipeline::WrappingHandler, public http::Answe
   pipeline::Verdict waited_in_vain(http::Exchange& exchange, LeadingCall& call, uint16_t status,
                                    std::string_view detail);
   static void deadline(http::Exchange& exchange, void*);
-  void count(Result result) const {
+  void count(http::Exchange& exchange, Result result) const {
+    exchange.cache_result = kResults[static_cast<size_t>(result)];
     if (const auto& counter = counters_[static_cast<size_t>(result)]; counter != nullptr) counter->add(1);
   }
 

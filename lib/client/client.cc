@@ -38,9 +38,15 @@ bool expects_body(std::string_view method) {
   return method == "POST" || method == "PUT" || method == "PATCH" || method == "QUERY";
 }
 
+bool has_field(const FetchRequest& request, std::string_view name) {
+  return std::ranges::any_of(request.fields,
+                             [&](const Field& field) { return equal_ignoring_case(field.name, name); });
+}
+
 // Calls `put` with the pieces of the request as it is sent, in order.
 template <class Put>
-void write_request(const Upstream& upstream, const FetchRequest& request, Put put) {
+void write_request(const Upstream& upstream, const FetchRequest& request, const http::TraceParent& trace,
+                   Put put) {
   for (const std::string_view part :
        {request.method, std::string_view(" "), request.target, std::string_view(" HTTP/1.1\r\nHost: "),
         std::string_view(upstream.authority()), std::string_view("\r\n")})
@@ -49,6 +55,16 @@ void write_request(const Upstream& upstream, const FetchRequest& request, Put pu
     for (const std::string_view part :
          {field.name, std::string_view(": "), field.value, std::string_view("\r\n")})
       put(part);
+  // The request's own place in its trace is the parent of what is asked for its sake.
+  if (!trace.text.empty() && !has_field(request, "traceparent")) {
+    for (const std::string_view part :
+         {std::string_view("traceparent: "), trace.text, std::string_view("\r\n")})
+      put(part);
+    if (!trace.state.empty() && !has_field(request, "tracestate"))
+      for (const std::string_view part :
+           {std::string_view("tracestate: "), trace.state, std::string_view("\r\n")})
+        put(part);
+  }
   if (!request.body.empty() || expects_body(request.method)) {
     char digits[20];
     const char* const end = std::to_chars(digits, digits + sizeof digits, request.body.size()).ptr;
@@ -61,13 +77,13 @@ void write_request(const Upstream& upstream, const FetchRequest& request, Put pu
 }
 
 // False: memory is out.
-bool write_request(CountedText& out, BlockPool& memory, const Upstream& upstream,
-                   const FetchRequest& request) {
+bool write_request(CountedText& out, BlockPool& memory, const Upstream& upstream, const FetchRequest& request,
+                   const http::TraceParent& trace) {
   size_t size = 0;
-  write_request(upstream, request, [&](std::string_view part) { size += part.size(); });
+  write_request(upstream, request, trace, [&](std::string_view part) { size += part.size(); });
   out.reset(kMostKept);
   if (!out.reserve(memory, size)) return false;
-  write_request(upstream, request, [&](std::string_view part) { out.append(part); });
+  write_request(upstream, request, trace, [&](std::string_view part) { out.append(part); });
   return true;
 }
 
@@ -458,7 +474,10 @@ bool Client::start(Fetch& fetch, const std::shared_ptr<const Upstream>& upstream
   job.timeout_ms = request.timeout_ms != 0 ? request.timeout_ms : upstream->options().timeout_ms;
   fetch.status = FetchStatus::Pending;
   fetch.job = &job;
-  const bool written = write_request(job.bytes, fetch.exchange->worker().blocks(), *upstream, request);
+  http::Exchange& exchange = *fetch.exchange;
+  exchange.upstream = exchange.arena().copy(upstream->url());  // for the log; empty where memory is out
+  const bool written =
+      write_request(job.bytes, exchange.worker().blocks(), *upstream, request, exchange.request.trace());
   loop_.timers().start(job, loop_.now_ms() + job.timeout_ms);
   if (written && place(job, false)) return true;
   give_job(job);

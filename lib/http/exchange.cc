@@ -348,6 +348,7 @@ bool Exchange::take_request(Exchange& original) {
                                                       .destination = copy(asks.destination),
                                                       .in_doubt = asks.in_doubt});
   request.id_ = copy(theirs.id());
+  request.trace_ = {copy(theirs.trace().text), copy(theirs.trace().state)};
   request.trailer_bytes_ = copy(theirs.trailer_bytes_);
   request.trailers_ = {trailers, theirs.trailers().size()};
   std::array<std::string_view, Request::kMostParams> params;
@@ -401,7 +402,9 @@ void Exchange::recycle() {
   route = nullptr;
   handler_state = nullptr;
   limiter = nullptr;
-  started_ns = 0;
+  started_ns = handler_ns = answer_ns = 0;
+  body_received = 0;
+  upstream = cache_result = {};
   chain_position = 0;
   close_after = admitted = false;
 

@@ -173,11 +173,18 @@ class Exchange {
   void* handler_state = nullptr;  // whatever the handler keeps for this request
   // Who is told at its end that it was admitted; none where the handler does that.
   handlers::LimitedHandler* limiter = nullptr;
-  uint64_t started_ns = 0;      // CLOCK_MONOTONIC of the turn in which the head was complete
-  uint32_t chain_position = 0;  // middleware steps already run forward
-  bool close_after = false;     // answer, then close
-  bool admitted = false;        // among those that its handler may have at the same time
-  void* timers = nullptr;       // the worker's: running timers of this exchange
+  uint64_t started_ns = 0;  // CLOCK_MONOTONIC of the turn in which the head was complete
+  // The same of the moments in which its handler was called and its answer began; 0 where that did not happen, or
+  // no middleware of its route asks for it.
+  uint64_t handler_ns = 0;
+  uint64_t answer_ns = 0;
+  uint64_t body_received = 0;     // payload of the request's body that has come
+  std::string_view upstream;      // the URL of the one that was asked last, in the arena
+  std::string_view cache_result;  // a literal: what the response cache did; empty where there is none
+  uint32_t chain_position = 0;    // middleware steps already run forward
+  bool close_after = false;       // answer, then close
+  bool admitted = false;          // among those that its handler may have at the same time
+  void* timers = nullptr;         // the worker's: running timers of this exchange
 
  private:
   friend class StreamSide;
@@ -277,6 +284,7 @@ class StreamSide {
   [[nodiscard]] bool keep_body(std::string_view piece);
   // Shows what was kept, and the trailers.
   void show_body(std::span<const HeaderSlot> trailers, std::string_view trailer_bytes);
+  void count_received(size_t body_bytes) { exchange_.body_received += body_bytes; }
   // It has come whole, and is answered with a 504 at that time.
   void set_complete(uint64_t deadline_ms) { exchange_.deadline_ms_ = deadline_ms; }
 

@@ -36,9 +36,10 @@ struct KnownHead {
   static constexpr size_t kMostSlots = 32;
   static constexpr size_t kMostParams = 4;
   static constexpr size_t kNoteBytes = 320;
-  uint64_t hash = 0;  // of the first bytes, see KnownHeads::kHashed
-  size_t size = 0;    // of the head; 0: nothing matches it
-  Head head;          // points into this entry
+  uint64_t hash = 0;    // of the first bytes, see KnownHeads::kHashed
+  size_t size = 0;      // of the head; 0: nothing matches it
+  Head head;            // points into this entry
+  uint64_t number = 0;  // that no other head of this worker has had; 0 for none
   uint32_t pins = 0;
   // The service's, for what it found out about this head: valid where the epoch is one that it has given out.
   // 0 for a head that was just entered.
@@ -92,7 +93,7 @@ class KnownHeads {
   };
 
   std::unique_ptr<KnownHead[], Free> entries_;
-  uint32_t offered_ = 0;
+  uint64_t offered_ = 0;
 };
 
 }  // namespace leat::http

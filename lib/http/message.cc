@@ -32,6 +32,7 @@ void Request::reset(const Head& head) {
   body_ = {};
   identity_ = &kNobody;
   id_ = {};
+  trace_ = {};
   trailers_ = {};
   trailer_bytes_ = {};
   param_count_ = 0;

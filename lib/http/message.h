@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "http/client_identity.h"
 #include "http/head.h"
+#include "http/trace_parent.h"
 
 namespace leat::http {
 
@@ -58,9 +59,12 @@ class Request {
   [[nodiscard]] const ClientIdentity& identity() const { return *identity_; }
   // It must stay as long as the exchange.
   void set_identity(const ClientIdentity& identity) { identity_ = &identity; }
-  // Set by the request-id middleware, or when an error answer needs one; may be empty.
+  // Set by the request-id middleware, or when an error answer needs one, of token characters; may be empty.
   [[nodiscard]] std::string_view id() const { return id_; }
   void set_id(std::string_view id) { id_ = id; }
+  // Set by the trace-context middleware; empty without it.
+  [[nodiscard]] const TraceParent& trace() const { return trace_; }
+  void set_trace(const TraceParent& trace) { trace_ = trace; }
 
  private:
   friend class Exchange;
@@ -72,6 +76,7 @@ class Request {
   const Head* head_ = nullptr;  // set for as long as the exchange is in use
   const ClientIdentity* identity_ = &kNobody;
   std::string_view body_, id_;
+  TraceParent trace_;
   std::span<const HeaderSlot> trailers_;
   std::string_view trailer_bytes_;
   std::array<std::string_view, kMostParams> params_;
@@ -93,6 +98,8 @@ class Response {
     std::string_view name;
     std::string_view value;
     Origin origin = Origin::Handler;
+    // They lie in one run of bytes as they are sent: "Name: value" and CR LF.
+    bool ready = false;
   };
   static constexpr size_t kMostFields = 64;
 
@@ -115,6 +122,13 @@ class Response {
   }
   [[nodiscard]] bool add_checked(std::string_view name, std::string_view value) {
     return add_checked(name, value, author_);
+  }
+  // The same of one that lies ready: `line` is "Name: value" with CR LF, of which `name` bytes are the name. Lines
+  // that lie behind each other and are added in that order are written in one copy.
+  [[nodiscard]] bool add_ready(std::string_view line, size_t name) {
+    if (count_ == kMostFields) return false;
+    fields_[count_++] = {line.substr(0, name), line.substr(name + 2, line.size() - name - 4), author_, true};
+    return true;
   }
   // Removes every field of that name and appends this one.
   [[nodiscard]] bool set(std::string_view name, std::string_view value);

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "http/forwarding.h"
 #include "http/problem.h"
+#include "http/refused_head.h"
 #include "http/status.h"
 
 namespace leat::http1 {
@@ -157,7 +158,7 @@ void Session::deadline_passed() {
       close(draining_);  // a peer that was not told of it may be about to send
       break;
     case Step::Head:
-      refuse({408, "The request's head did not arrive in time."});
+      refuse_head({408, "The request's head did not arrive in time."}, input_.view());
       break;
     case Step::Body:
       if (!body_held()) {
@@ -344,10 +345,10 @@ bool Session::parse_head(std::string_view in, size_t& used) {
   switch (step) {
     case Parser::Step::More:
       if (!ended_) return false;
-      refuse({400, "The connection ended within the request's head."});
+      refuse_head({400, "The connection ended within the request's head."}, in);
       return true;
     case Parser::Step::Refused:
-      refuse(parser.refusal());
+      refuse_head(parser.refusal(), in);
       return true;
     default:
       break;
@@ -429,6 +430,7 @@ bool Session::parse_body(std::string_view in, size_t& used) {
   const std::string_view piece = parser.piece();
   body_overhead_ += taken - piece.size();
   body_bytes_ += piece.size();
+  side().count_received(piece.size());
   if (taken != 0) body_begun_ = true;
   if (step == Parser::Step::Refused) {
     refuse(parser.refusal());
@@ -649,6 +651,12 @@ void Session::refuse(const http::Refusal& refusal) {
   if (refusal.status == 503) add_retry_after(exchange);
   exchange.send_problem(refusal.status, refusal.detail);
   close(true);
+}
+
+// The same of a head that was not understood, with what has come of it, for the log.
+void Session::refuse_head(const http::Refusal& refusal, std::string_view bytes) {
+  http::keep_refused_head(*exchange_, bytes, refusal);
+  refuse(refusal);
 }
 
 // The shortest honest answer.

@@ -119,6 +119,7 @@ class Session final : public http::Protocol, public http::Stream {
   bool end_answer(bool more);
   void give_exchange();
   void refuse(const http::Refusal& refusal);
+  void refuse_head(const http::Refusal& refusal, std::string_view bytes);
   void close(bool linger);
   void cut_answer(const http::Refusal& why);
   enum class Extent : uint8_t { Whole, Pieces };

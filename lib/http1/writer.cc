@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstring>
+#include <span>
 
 #include "base/check.h"
 #include "base/date.h"
@@ -101,7 +102,18 @@ Writer::Written Writer::write_head(transport::Output& output, const http::Respon
     cursor.put(response.content_type);
     cursor.put(kEnd);
   }
-  for (const http::Response::Field& field : response.fields()) {
+  const std::span<const http::Response::Field> fields = response.fields();
+  for (size_t i = 0; i < fields.size(); ++i) {
+    const http::Response::Field& field = fields[i];
+    if (field.ready) {
+      // With those that lie behind it, as they are.
+      const char* const line = field.name.data();
+      const char* end = field.value.data() + field.value.size() + 2;
+      for (; i + 1 < fields.size() && fields[i + 1].ready && fields[i + 1].name.data() == end; ++i)
+        end = fields[i + 1].value.data() + fields[i + 1].value.size() + 2;
+      cursor.put({line, static_cast<size_t>(end - line)});
+      continue;
+    }
     cursor.put(field.name);
     cursor.put(": ");
     cursor.put(field.value);

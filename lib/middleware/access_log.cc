@@ -1,163 +1,256 @@
 #include "middleware/access_log.h"
 
-#include <array>
-#include <charconv>
-#include <cstring>
-#include <ctime>
+#include <fmt/core.h>
+#include <sys/random.h>
 
-#include "base/date.h"
+#include <algorithm>
+#include <array>
+#include <bitset>
+#include <utility>
+
+#include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "http/worker_context.h"
+#include "logging/sinks.h"
+#include "middleware/access_line.h"
+#include "middleware/random.h"
 #include "pipeline/request_counts.h"
-#include "pipeline/site.h"
 
 namespace leat::middleware {
 
 namespace {
 
-// A line on the stack: long enough for a target of a kilobyte with every character escaped. Texts that leave
-// no room for what comes behind them are cut, never within an escape, so that the line is always whole.
-class Line {
- public:
-  void put(std::string_view text) {
-    if (text.size() > room()) return;
-    std::memcpy(bytes_.data() + size_, text.data(), text.size());
-    size_ += text.size();
-  }
-  void put(uint64_t number) {
-    char digits[20];
-    put({digits, static_cast<size_t>(std::to_chars(digits, digits + sizeof digits, number).ptr - digits)});
-  }
-  // As the inside of a JSON string; control characters, quotes, backslashes and bytes that are not ASCII are
-  // escaped, so that the line is one line and one object whatever a client sent.
-  void put_escaped(std::string_view text) {
-    constexpr size_t kMost = 1024;
-    constexpr size_t kBehind = 512;  // more than all names and numbers of a line together
-    for (const char c : text.substr(0, kMost)) {
-      if (room() < kBehind) return;
-      const auto byte = static_cast<unsigned char>(c);
-      if (byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\') {
-        put({&c, 1});
-      } else {
-        const char code[] = {'\\', 'u', '0', '0', kHex[byte >> 4], kHex[byte & 15]};
-        put({code, sizeof code});
-      }
-    }
-  }
-  [[nodiscard]] std::string_view text() const { return {bytes_.data(), size_}; }
+using logging::Target;
 
- private:
-  static constexpr std::string_view kHex = "0123456789abcdef";
-  [[nodiscard]] size_t room() const { return bytes_.size() - size_; }
+constexpr std::string_view kText =
+    R"({ts} {client} "{method} {target}" {status} {bytes_out} {duration_us}us {request_id} {reason})";
+constexpr std::string_view kCombined =
+    R"({client} - - [{clock}] "{method} {target} {protocol}" {status} {bytes_out} "{referer}" "{user_agent}")";
+constexpr std::string_view kJson = "json";
+constexpr std::string_view kAll = "all";
 
-  std::array<char, 8192> bytes_;
-  size_t size_ = 0;
-};
+// The statuses that are asked for.
+using Statuses = std::bitset<1000>;
 
-// "2026-11-23T12:00:00.123Z"
-void put_time(Line& line) {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  line.put(view(iso_date(now.tv_sec)));
-  const auto ms = static_cast<unsigned>(now.tv_nsec / 1'000'000);
-  const char tail[] = {'.', static_cast<char>('0' + ms / 100), static_cast<char>('0' + ms / 10 % 10),
-                       static_cast<char>('0' + ms % 10), 'Z'};
-  line.put({tail, sizeof tail});
+std::optional<Statuses> read_statuses(std::string_view text) {
+  Statuses set;
+  const auto number = [](std::string_view digits) -> std::optional<unsigned> {
+    const auto read = parse_number<unsigned>(digits);
+    return digits.size() == 3 && read && *read >= 100 ? read : std::nullopt;
+  };
+  std::optional<unsigned> first = number(text.substr(0, 3));
+  std::optional<unsigned> last = first;
+  if (text.size() == 3 && text.ends_with("xx") && text[0] >= '1' && text[0] <= '9') {
+    first = static_cast<unsigned>(text[0] - '0') * 100;
+    last = *first + 99;
+  } else if (text.size() == 7 && text[3] == '-') {
+    last = number(text.substr(4));
+  } else if (text.size() != 3) {
+    return std::nullopt;
+  }
+  if (!first || !last || *last < *first) return std::nullopt;
+  for (unsigned status = *first; status <= *last; ++status) set.set(status);
+  return set;
 }
 
 class AccessLog final : public pipeline::Middleware {
  public:
-  explicit AccessLog(const AccessLogOptions& options) : options_(options) {}
+  struct Filter {
+    Statuses statuses;
+    uint64_t slower_than_ns = UINT64_MAX;
+    bool all = true;       // whatever else is said
+    uint64_t sampled = 0;  // of the others: those whose random number is less
+  };
 
-  [[nodiscard]] uint8_t hooks() const override { return kDone; }
+  // Without a sink lines go through the daemon's log, one by one: where there is no daemon.
+  AccessLog(AccessLine line, Filter filter, std::shared_ptr<logging::Sink> sink, uint32_t workers)
+      : line_(std::move(line)), filter_(filter), sink_(std::move(sink)) {
+    for (uint32_t i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>(line_));
+  }
+
+  [[nodiscard]] uint8_t hooks() const override {
+    return static_cast<uint8_t>(kDone | (line_.timed() ? kMoments : 0));
+  }
 
   void on_done(http::Exchange& exchange) override {
-    if (!log::enabled(log::Level::Info)) return;
-    Line line;
-    if (options_.format == AccessLogOptions::Format::Json)
-      write_json(line, exchange);
-    else
-      write_text(line, exchange);
-    log::write_raw(line.text());
+    const uint32_t index = exchange.worker().index();
+    ENSURE(index < workers_.size());
+    Worker& worker = *workers_[index];
+    // The worker's clock stands still during a turn; the time a handler took is told by a fresh one.
+    const uint64_t now_ns = monotonic_ns();
+    if (!filter_.all && !wants(exchange, now_ns, worker)) return;
+    const http::RefusedHead* refused = nullptr;
+    if (exchange.route == nullptr) [[unlikely]]
+      refused = exchange.states.find<http::RefusedHead>(nullptr);
+    const AccessFacts facts{.exchange = exchange,
+                            .head = refused != nullptr ? refused->head : exchange.request.head(),
+                            .refused = refused,
+                            .ended_ns = now_ns};
+    if (sink_ == nullptr) {
+      char line[AccessLine::kMostBytes];
+      const char* const end = worker.writer.write(line, facts);
+      return log::write_raw({line, static_cast<size_t>(end - line) - 1});
+    }
+    char* const at = sink_->begin(index, AccessLine::kMostBytes);
+    if (at != nullptr) [[likely]]
+      sink_->end(index, worker.writer.write(at, facts));
   }
 
  private:
-  void write_json(Line& line, const http::Exchange& exchange) const {
-    const http::Request& request = exchange.request;
-    line.put(R"({"ts":")");
-    put_time(line);
-    line.put(R"(","request_id":")");
-    line.put_escaped(request.id());
-    line.put(R"(","peer":")");
-    line.put_escaped(request.peer());
-    line.put(R"(","client":")");
-    line.put_escaped(request.client());
-    if (options_.listener) {
-      line.put(R"(","listener":")");
-      line.put_escaped(exchange.listener());
-    }
-    line.put(R"(","method":")");
-    line.put(http::method_name(request.method()));
-    line.put(R"(","target":")");
-    line.put_escaped(request.target());
-    line.put(R"(","route":")");
-    line.put_escaped(exchange.route != nullptr ? std::string_view(exchange.route->id) : "");
-    line.put(R"(","status":)");
-    line.put(uint64_t{pipeline::recorded_status(exchange)});
-    line.put(R"(,"bytes":)");
-    line.put(exchange.bytes_sent());
-    line.put(R"(,"duration_us":)");
-    line.put(duration_us(exchange));
-    if (exchange.cut()) {
-      line.put(R"(,"cut":")");
-      line.put_escaped(exchange.cut().detail);
-      line.put("\"");
-    }
-    line.put("}");
-  }
-  void write_text(Line& line, const http::Exchange& exchange) const {
-    const http::Request& request = exchange.request;
-    put_time(line);
-    line.put(" ");
-    line.put_escaped(request.client().empty() ? "-" : request.client());
-    line.put(" \"");
-    line.put(http::method_name(request.method()));
-    line.put(" ");
-    line.put_escaped(request.target());
-    line.put("\" ");
-    line.put(uint64_t{pipeline::recorded_status(exchange)});
-    line.put(" ");
-    line.put(exchange.bytes_sent());
-    line.put(" ");
-    line.put(duration_us(exchange));
-    line.put("us ");
-    line.put_escaped(request.id().empty() ? "-" : request.id());
-    if (options_.listener) {
-      line.put(" ");
-      line.put_escaped(exchange.listener().empty() ? "-" : exchange.listener());
-    }
-    if (!exchange.cut()) return;
-    line.put(" cut: ");
-    line.put_escaped(exchange.cut().detail);
-  }
-  static uint64_t duration_us(const http::Exchange& exchange) {
-    if (exchange.started_ns == 0) return 0;  // refused before its head was complete
-    // The worker's clock stands still during a turn; the time a handler took is told by a fresh one.
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    const uint64_t now_ns =
-        static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-    return now_ns > exchange.started_ns ? (now_ns - exchange.started_ns) / 1000 : 0;
+  struct alignas(64) Worker {
+    explicit Worker(const AccessLine& line) : writer(line) {}
+    AccessLineWriter writer;
+    Random random;
+  };
+
+  [[nodiscard]] bool wants(const http::Exchange& exchange, uint64_t now_ns, Worker& worker) const {
+    if (filter_.statuses[pipeline::recorded_status(exchange) % filter_.statuses.size()]) return true;
+    const uint64_t since = exchange.started_ns;
+    if (since != 0 && now_ns > since && now_ns - since > filter_.slower_than_ns) return true;
+    return worker.random.next() < filter_.sampled;
   }
 
-  AccessLogOptions options_;
+  const AccessLine line_;
+  const Filter filter_;
+  const std::shared_ptr<logging::Sink> sink_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+class Maker {
+ public:
+  Maker(const AccessLogOptions& options, const pipeline::BuildContext& context)
+      : options_(options), context_(context) {}
+
+  std::unique_ptr<pipeline::Middleware> make() {
+    const Target target = read_target();
+    AccessLine line = read_line(target);
+    const AccessLog::Filter filter = read_filter();
+    if (!good_) return nullptr;
+    std::shared_ptr<logging::Sink> sink;
+    if (logging::Sinks* const sinks = context_.surroundings.logs) {
+      auto opened = sinks->open(target, context_.surroundings.workers);
+      if (!opened) {
+        fail("file", pipeline::kCannotLog, opened.error());
+        return nullptr;
+      }
+      sink = std::move(*opened);
+    }
+    return std::make_unique<AccessLog>(std::move(line), filter, std::move(sink),
+                                       context_.surroundings.workers);
+  }
+
+ private:
+  [[nodiscard]] bool has(std::string_view option) const { return context_.options.find(option) != nullptr; }
+  void fail(std::string_view option, int code, std::string message, std::string hint = {}) {
+    const Value* const value = context_.options.find(option);
+    context_.diagnostics.push_back({.code = code,
+                                    .message = std::move(message),
+                                    .place = value != nullptr ? value->place : context_.place,
+                                    .hint = std::move(hint)});
+    good_ = false;
+  }
+  void no_use(std::string_view option, bool said, bool useful, std::string_view what) {
+    if (said && !useful)
+      fail(option, pipeline::kLogOption, fmt::format("`{}` is for an access log {}", option, what));
+  }
+
+  Target read_target() {
+    Target target;
+    target.to = options_.to.value_or(options_.file.empty() ? Target::To::Log : Target::To::File);
+    const bool file = target.to == Target::To::File;
+    const bool socket = target.to == Target::To::Syslog || target.to == Target::To::Journald;
+    no_use("file", !options_.file.empty(), file, "in a file");
+    no_use("rotate_size", options_.rotate_size != 0, file, "in a file");
+    no_use("rotate_keep", options_.rotate_keep != target.rotate_keep, file, "in a file");
+    no_use("socket", !options_.socket.empty(), socket, "to syslog or the journal");
+    no_use("facility", options_.facility != target.facility, target.to == Target::To::Syslog, "to syslog");
+    if (file && options_.file.empty())
+      fail("to", pipeline::kLogOption, "an access log in a file needs `file`");
+    if (file) target.path = options_.file;
+    if (socket) {
+      const bool journal = target.to == Target::To::Journald;
+      target.path = journal ? Target::kJournalSocket : Target::kSyslogSocket;
+      if (!options_.socket.empty()) target.path = options_.socket;
+    }
+    target.rotate_size = options_.rotate_size;
+    target.rotate_keep = options_.rotate_keep;
+    target.facility = options_.facility;
+    target.buffer_bytes = options_.buffer;
+    return target;
+  }
+
+  AccessLine read_line(const Target& target) {
+    Redaction redaction{.headers = options_.redact_headers, .parameters = options_.redact_query};
+    std::vector<std::string> fields;
+    for (const std::string& name : options_.fields) {
+      if (name != kAll) {
+        fields.push_back(name);
+        continue;
+      }
+      for (const AccessField& each : access_fields()) fields.emplace_back(each.name);
+    }
+    const bool journal = target.to == Target::To::Journald;
+    const bool object = !journal && options_.format.value_or(std::string(kJson)) == kJson;
+    if (has("fields") && !object && !journal)
+      fail("fields", pipeline::kLogOption, "`fields` is for the format \"json\" and for the journal");
+    if (journal && options_.format == kJson)
+      fail("format", pipeline::kLogOption, "the journal has fields of its own",
+           "leave `format` out: `fields` are the journal's");
+    if (fields.size() > AccessLine::kMostFields)
+      fail("fields", pipeline::kLogOption,
+           fmt::format("a line has at most {} fields", AccessLine::kMostFields));
+    if (object) return AccessLine::object(fields, std::move(redaction));
+    std::string_view pattern = options_.format ? std::string_view(*options_.format) : "text";
+    if (pattern == "text") pattern = kText;
+    if (pattern == "combined") pattern = kCombined;
+    return journal ? AccessLine::record(pattern, fields, std::move(redaction))
+                   : AccessLine::words(pattern, std::move(redaction));
+  }
+
+  AccessLog::Filter read_filter() {
+    AccessLog::Filter filter;
+    for (const std::string& text : options_.status)
+      if (const auto statuses = read_statuses(text)) filter.statuses |= *statuses;  // else that was said
+    if (options_.slower_than_ms) filter.slower_than_ns = *options_.slower_than_ms * 1'000'000;
+    const bool chooses = filter.statuses.any() || options_.slower_than_ms;
+    const double share = has("sample") || !chooses ? options_.sample : 0;
+    filter.all = share >= 1;
+    filter.sampled = static_cast<uint64_t>(share * 0x1p63) * 2;
+    return filter;
+  }
+
+  const AccessLogOptions& options_;
+  const pipeline::BuildContext& context_;
+  bool good_ = true;
 };
 
 }  // namespace
 
+std::string check_log_field(std::string_view, std::string_view text) {
+  return text == kAll ? std::string() : AccessLine::check_field(text);
+}
+
+std::string check_log_status(std::string_view, std::string_view text) {
+  if (read_statuses(text)) return {};
+  return fmt::format("`{}` is no status, as `404`, `5xx` or `500-503` are", text);
+}
+
+std::string check_log_format(std::string_view called, std::string_view text) {
+  if (text == kJson || text == "text" || text == "combined") return {};
+  if (std::string wrong = schema::check_characters(called, text); !wrong.empty()) return wrong;
+  if (!text.contains('{'))
+    return fmt::format("{} is \"json\", \"combined\", \"text\" or a text with {{field}} in it", called);
+  const std::string wrong = AccessLine::check_pattern(text);
+  return wrong.empty() || wrong.starts_with("there") || wrong.starts_with("`")
+             ? wrong
+             : fmt::format("{} {}", called, wrong);
+}
+
 std::unique_ptr<pipeline::Middleware> create_access_log(const AccessLogOptions& options,
-                                                        const pipeline::BuildContext&) {
-  return std::make_unique<AccessLog>(options);
+                                                        const pipeline::BuildContext& context) {
+  return Maker(options, context).make();
 }
 
 }  // namespace leat::middleware

@@ -3,6 +3,7 @@
 #include "middleware/access_log.h"
 #include "middleware/request_id.h"
 #include "middleware/security_headers.h"
+#include "middleware/trace_context.h"
 
 namespace leat::middleware {
 
@@ -12,11 +13,14 @@ using pipeline::Phase;
 
 constexpr pipeline::MiddlewareKind kKinds[] = {
     pipeline::middleware_kind<AccessLogOptions, create_access_log, kAccessLogRows>(
-        "access_log", Phase::Observe,
-        "Writes one line to the log for each request, with the reason if its answer was cut off."),
+        "access_log", Phase::Observe, "Writes one line for each request that has ended, however it did."),
     pipeline::middleware_kind<RequestIdOptions, create_request_id, kRequestIdRows>(
         "request_id", Phase::Identify,
         "Gives each request an identifier and tells it to the client as X-Request-Id."),
+    pipeline::middleware_kind<TraceContextOptions, create_trace_context, kTraceContextRows>(
+        "trace_context", Phase::Identify,
+        "Takes the trace that a request is part of, or begins one, and passes it on to upstreams (W3C Trace "
+        "Context)."),
     pipeline::middleware_kind<SecurityHeadersOptions, create_security_headers, kSecurityHeadersRows>(
         "security_headers", Phase::Protect, "Adds the header fields that tell browsers to be careful."),
 };

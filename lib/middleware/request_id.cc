@@ -1,27 +1,77 @@
 #include "middleware/request_id.h"
 
-#include <sys/random.h>
+#include <algorithm>
+#include <ctime>
+#include <string_view>
+#include <vector>
 
-#include <array>
-#include <atomic>
-
+#include "base/check.h"
 #include "base/text.h"
 #include "http/worker_context.h"
+#include "middleware/hex.h"
+#include "middleware/random.h"
 
 namespace leat::middleware {
 
 namespace {
 
 constexpr size_t kMostTrusted = 128;
+constexpr std::string_view kField = "X-Request-Id";
+constexpr size_t kSize = 36;
 
-// 32 hex digits: 64 random bits that name the process, 16 for the worker, 48 that count. Unique without
-// asking the kernel for randomness at each request; not a secret, and not to be used as one.
+// The UUIDs of one worker.
+class Uuids {
+ public:
+  // Writes the next one, of kSize characters. `now_ns` is the worker's clock, by whose milliseconds the date is looked at
+  // again: it may be set at any time.
+  char* put(char* at, uint64_t now_ns) {
+    if (now_ns / 1'000'000 != looked_ms_) [[unlikely]]
+      look(now_ns);
+    if (++count_ > kMostCount) [[unlikely]]
+      begin(ms_ + 1);
+    std::memcpy(at, prefix_, sizeof prefix_);
+    at += sizeof prefix_;  // up to the version
+    *at++ = "0123456789abcdef"[count_ >> 8];
+    at = put_hex<1>(at, count_ & 0xff);
+    *at++ = '-';
+    const uint64_t random = random_.next();
+    at = put_hex<2>(at, (random >> 48 & 0x3fff) | 0x8000);
+    *at++ = '-';
+    return put_hex<6>(at, random);
+  }
+
+ private:
+  static constexpr uint32_t kMostCount = 0xfff;
+
+  void look(uint64_t now_ns) {
+    looked_ms_ = now_ns / 1'000'000;
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    const auto now_ms =
+        static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
+    if (const uint64_t next = next_uuid_ms(ms_, now_ms); next != ms_) begin(next);
+  }
+  // A millisecond, in which counting begins somewhere in the lower half: there is room for 2048 names at least.
+  void begin(uint64_t ms) {
+    ms_ = ms;
+    count_ = static_cast<uint32_t>(random_.next() >> 53);
+    char* at = put_hex<4>(prefix_, ms >> 16);
+    *at++ = '-';
+    at = put_hex<2>(at, ms);
+    *at++ = '-';
+    *at = '7';
+  }
+
+  uint64_t looked_ms_ = UINT64_MAX;
+  uint64_t ms_ = 0;  // since 1970
+  uint32_t count_ = 0;
+  char prefix_[15];  // "019acf2e-7b1c-7"
+  Random random_;
+};
+
 class RequestId final : public pipeline::Middleware {
  public:
-  explicit RequestId(bool trust) : trust_(trust) {
-    if (getrandom(&process_, sizeof process_, 0) != sizeof process_)
-      process_ = reinterpret_cast<uintptr_t>(this);
-  }
+  RequestId(bool trust, uint32_t workers) : trust_(trust), workers_(workers) {}
 
   [[nodiscard]] uint8_t hooks() const override { return kRequest | kAnswer; }
 
@@ -33,44 +83,45 @@ class RequestId final : public pipeline::Middleware {
         return pipeline::Verdict::Next;
       }
     }
-    if (char* text = exchange.arena().allocate_array<char>(32)) {
+    if (char* const text = exchange.arena().allocate_array<char>(kSize)) {
       const uint32_t worker = exchange.worker().index();
-      // A counter for each worker on a line of its own: only that worker writes it. Workers beyond the table
-      // share, which the atomic makes safe.
-      const uint64_t count =
-          counters_[worker % counters_.size()].value.fetch_add(1, std::memory_order_relaxed);
-      put_hex(text, process_);
-      put_hex(text + 16, uint64_t{worker & 0xffff} << 48 | (count & 0xffffffffffff));
-      exchange.request.set_id({text, 32});
+      ENSURE(worker < workers_.size());
+      workers_[worker].uuids.put(text, exchange.worker().now_ns());
+      exchange.request.set_id({text, kSize});
     }
     return pipeline::Verdict::Next;
   }
 
   Wants on_answer(http::Exchange& exchange, http::AnswerBody&) override {
+    const std::string_view id = exchange.request.id();
+    if (id.empty()) return Wants::Nothing;
+    http::Response& response = exchange.response;
+    if (response.find(kField).data() != nullptr) [[unlikely]]
+      response.remove(kField);
     // Refused only when the answer has too many fields already; it is better sent without.
-    if (!exchange.request.id().empty()) (void)exchange.response.set("X-Request-Id", exchange.request.id());
+    (void)response.add_checked(kField, id);
     return Wants::Nothing;
   }
 
  private:
-  struct alignas(64) Counter {
-    std::atomic<uint64_t> value = 0;
+  struct alignas(64) Worker {
+    Uuids uuids;
   };
 
-  static void put_hex(char* out, uint64_t number) {
-    for (int i = 15; i >= 0; --i, number >>= 4) out[i] = "0123456789abcdef"[number & 15];
-  }
-
-  bool trust_;
-  uint64_t process_ = 0;
-  std::array<Counter, 64> counters_;
+  const bool trust_;
+  std::vector<Worker> workers_;
 };
 
 }  // namespace
 
+uint64_t next_uuid_ms(uint64_t last_ms, uint64_t now_ms) {
+  constexpr uint64_t kLittle = 10'000;
+  return now_ms > last_ms || last_ms - now_ms > kLittle ? now_ms : last_ms;
+}
+
 std::unique_ptr<pipeline::Middleware> create_request_id(const RequestIdOptions& options,
-                                                        const pipeline::BuildContext&) {
-  return std::make_unique<RequestId>(options.trust);
+                                                        const pipeline::BuildContext& context) {
+  return std::make_unique<RequestId>(options.trust, context.surroundings.workers);
 }
 
 }  // namespace leat::middleware

@@ -1,5 +1,7 @@
 #include "middleware/security_headers.h"
 
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -11,19 +13,34 @@ namespace {
 
 class SecurityHeaders final : public pipeline::Middleware {
  public:
-  explicit SecurityHeaders(std::vector<std::pair<std::string_view, std::string>> fields)
-      : fields_(std::move(fields)) {}
+  // The lines lie behind each other as they are sent, so that all of them are one copy.
+  explicit SecurityHeaders(const std::vector<std::pair<std::string_view, std::string>>& fields) {
+    for (const auto& [name, value] : fields) bytes_ += std::string(name) + ": " + value + "\r\n";
+    size_t at = 0;
+    for (const auto& [name, value] : fields) {
+      const size_t size = name.size() + value.size() + 4;
+      lines_.push_back({std::string_view(bytes_).substr(at, size), name.size()});
+      at += size;
+    }
+  }
 
   [[nodiscard]] uint8_t hooks() const override { return kAnswer; }
 
   Wants on_answer(http::Exchange& exchange, http::AnswerBody&) override {
-    for (const auto& [name, value] : fields_)
-      if (exchange.response.find(name).data() == nullptr) (void)exchange.response.add(name, value);
+    for (const Line& line : lines_)
+      if (exchange.response.find(line.name()).data() == nullptr)
+        (void)exchange.response.add_ready(line.text, line.name_size);
     return Wants::Nothing;
   }
 
  private:
-  std::vector<std::pair<std::string_view, std::string>> fields_;
+  struct Line {
+    std::string_view text;  // with CR LF
+    size_t name_size;
+    [[nodiscard]] std::string_view name() const { return text.substr(0, name_size); }
+  };
+  std::string bytes_;
+  std::vector<Line> lines_;
 };
 
 }  // namespace
@@ -37,7 +54,7 @@ std::unique_ptr<pipeline::Middleware> create_security_headers(const SecurityHead
       {"Content-Security-Policy", options.content_security_policy},
       {"Strict-Transport-Security", options.strict_transport_security}};
   std::erase_if(fields, [](const auto& field) { return field.second.empty(); });
-  return std::make_unique<SecurityHeaders>(std::move(fields));
+  return std::make_unique<SecurityHeaders>(fields);
 }
 
 }  // namespace leat::middleware

@@ -6,6 +6,8 @@
 namespace leat::pipeline {
 
 enum Code : int {
+  kLogOption = 140,  // options of an access log that do not go together
+  kCannotLog = 141,  // its target cannot be written
   kBadPattern = 200,
   kDuplicateRoute = 201,
   kUnknownMethod = 202,

@@ -19,7 +19,8 @@ namespace leat::pipeline {
 class Middleware : public http::AnswerFilter {
  public:
   // The hooks that an instance has. Of one that it has not, no call is made.
-  enum Hooks : uint8_t { kRequest = 1, kAnswer = 2, kDone = 4, kBody = 8 };
+  // kMoments is none: it asks for Exchange::handler_ns and answer_ns.
+  enum Hooks : uint8_t { kRequest = 1, kAnswer = 2, kDone = 4, kBody = 8, kMoments = 16 };
 
   [[nodiscard]] virtual uint8_t hooks() const = 0;
 

@@ -14,6 +14,10 @@
 #include "pipeline/kept_states.h"
 #include "pipeline/middleware.h"
 
+namespace leat::logging {
+class Sinks;
+}  // namespace leat::logging
+
 namespace leat::pipeline {
 
 // When a middleware runs, relative to those of other phases: forward on the request in this order, in reverse
@@ -35,6 +39,7 @@ struct Surroundings {
   uint32_t workers = 1;
   metrics::Registry* metrics = nullptr;  // null where nobody reads any
   KeptStates* states = nullptr;          // null where there are no reloads
+  logging::Sinks* logs = nullptr;        // null where there is no daemon
 };
 
 struct MiddlewareKind;

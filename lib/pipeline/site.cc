@@ -220,6 +220,7 @@ void SiteBuilder::compile_chain(Route& route, std::vector<Step> steps) {
       route.filters.insert(
           route.filters.begin(),
           {step.instance, hook.position, inside ? http::Origin::Handler : http::Origin::Middleware});
+    if ((hooks & Middleware::kMoments) != 0) route.moments = true;
     if ((hooks & Middleware::kDone) != 0) route.on_done.insert(route.on_done.begin(), hook);
   }
   for (const Step& step : steps)

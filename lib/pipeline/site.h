@@ -50,6 +50,7 @@ struct Route {
   std::vector<std::string> middleware_owners;  // likewise, of the plugins whose middleware is in its chain
   Handler* handler = nullptr;                  // nullptr for the route of requests that match none
   bool streams_body = false;
+  bool moments = false;  // one of its chain asks when its handlers were called and its answers began
   uint64_t body_limit = 0;
   std::vector<Step> chain;  // in forward order
   // Its requests are, in whole or in part, the business of one of those plugins.

@@ -12,6 +12,7 @@
 #include "cache/cached_handler.h"
 #include "cache/response_cache.h"
 #include "cache/store.h"
+#include "logging/sinks.h"
 #include "pipeline/kept_states.h"
 #include "plugin/options.h"
 #include "plugin/sdk/plugin.h"
@@ -21,6 +22,7 @@ namespace leat::plugin {
 struct SharedResources {
   metrics::Registry metrics;    // leat.metrics/1
   pipeline::KeptStates states;  // of middleware
+  logging::Sinks logs;          // access logs
   ThreadPool pool;              // leat.pool/1, and routes with executor = "pool"
   std::atomic<uint64_t> client_wait_ms = SharedOptions().client_wait_ms;
   cache::Store cache;  // leat.cache/1

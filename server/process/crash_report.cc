@@ -18,6 +18,7 @@
 
 #include "base/activity.h"
 #include "base/check.h"
+#include "base/crash_line.h"
 #include "base/log.h"
 #include "plugin/running.h"
 #include "server/process/signals.h"
@@ -81,7 +82,7 @@ class Line {
  public:
   Line& text(std::string_view piece) {
     for (const char c : piece.substr(0, std::min(piece.size(), kMostText)))
-      add(c == '\n' || (static_cast<unsigned char>(c) >= ' ' && c != 0x7f) ? c : '?');
+      add(static_cast<unsigned char>(c) >= ' ' && c != 0x7f ? c : '?');
     return *this;
   }
   Line& number(uint64_t value, unsigned radix = 10) {
@@ -94,8 +95,7 @@ class Line {
     return *this;
   }
   void write() {
-    add('\n');
-    [[maybe_unused]] const auto written = ::write(standard_error(), bytes_, size_);
+    write_crash_line(standard_error(), {bytes_, size_});
     size_ = 0;
   }
 

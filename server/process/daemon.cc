@@ -160,6 +160,7 @@ class Watch {
     switch (signal) {
       case SIGUSR1:
         log::reopen();
+        if (options_.reopen) options_.reopen();
         break;
       case SIGHUP:
         client_.on_reload();

@@ -3,7 +3,7 @@
 // Starts the workers on sockets that are open already, then waits for signals on the main thread:
 //   TERM, QUIT   drain: answer what was begun, accept nothing new, stop at the deadline at the latest
 //   INT          stop at once, as does a second TERM or QUIT
-//   USR1         reopen the log file
+//   USR1         reopen the log files
 //   HUP          its client is told to reload
 //   USR2         its client is told to have another daemon take over
 //
@@ -39,7 +39,8 @@ struct DaemonOptions {
   const std::atomic<bool>* replaced = nullptr;
   pid_t takes_over_as =
       0;  // it is one that takes over, and the manager's main process is this one from now on
-  HangWatch* hangs = nullptr;  // is told of that, and of the time to end; may be null
+  std::function<void()> reopen;  // USR1, beside the daemon's own log; may be empty
+  HangWatch* hangs = nullptr;    // is told of that, and of the time to end; may be null
 };
 
 // Who is told how far the daemon is. On the main thread; nothing may block.

@@ -98,7 +98,7 @@ TEST_CASE("listeners: a declared one has options of its own, and the log tells w
   Daemon daemon(demo_configuration({.listen = {"127.0.0.1:0"},
                                     .more = "[[listener]]\naddress = \"unix:" + path +
                                             "\"\nmode = 0o606\nbacklog = 16\nprotocols = [\"http/1.1\"]\n"
-                                            "[[middleware]]\nkind = \"access_log\"\nlistener = true\n"}),
+                                            "[[middleware]]\nkind = \"access_log\"\nfields = [\"listener\"]\n"}),
                 options);
   CHECK(daemon.address(1) == "unix:" + path);
   struct stat status{};

@@ -6,8 +6,9 @@
 #include <vector>
 
 #include "json/allocations.h"
-#include "json/valid.h"
 #include "middleware/kinds.h"
+#include "middleware/request_id.h"
+#include "middleware/support.h"
 #include "pipeline/codes.h"
 #include "pipeline/stage.h"
 
@@ -15,232 +16,11 @@ namespace leat::middleware {
 namespace {
 
 using namespace pipeline;
+using namespace test;
 using pipeline::test::entry;
-using pipeline::test::LogText;
-using pipeline::test::ScriptHandler;
 using pipeline::test::Stage;
-using pipeline::test::status_of;
-using pipeline::test::table;
-
-const MiddlewareKind& kind_named(std::string_view name) {
-  const auto found = std::ranges::find(kinds(), name, &MiddlewareKind::name);
-  REQUIRE(found != kinds().end());
-  return *found;
-}
-
-// The value of a field of the answer; "(none)" if there is none.
-std::string field(std::string_view answer, std::string_view name) {
-  const std::string start = "\r\n" + std::string(name) + ": ";
-  const size_t at = answer.find(start);
-  if (at == std::string_view::npos) return "(none)";
-  const size_t from = at + start.size();
-  return std::string(answer.substr(from, answer.find("\r\n", from) - from));
-}
-
-std::vector<std::string> lines(const std::string& text) {
-  std::vector<std::string> all;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    all.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return all;
-}
-
-// A member of a flat JSON object, as it stands.
-std::string member(std::string_view object, std::string_view name) {
-  const std::string start = "\"" + std::string(name) + "\":";
-  const size_t at = object.find(start);
-  if (at == std::string_view::npos) return "(none)";
-  const size_t from = at + start.size();
-  const size_t end = object[from] == '"' ? object.find('"', from + 1) + 1 : object.find_first_of(",}", from);
-  return std::string(object.substr(from, end - from));
-}
-
-Diagnostics mistakes(std::string_view name, Value::Table options) {
-  Diagnostics diagnostics;
-  const Value value = table(std::move(options));
-  const MiddlewareKind& kind = kind_named(name);
-  (void)kind.create({.kind = kind,
-                     .options = value,
-                     .place = value.place,
-                     .name = {},
-                     .diagnostics = diagnostics,
-                     .surroundings = {}});
-  return diagnostics;
-}
 
 }  // namespace
-
-TEST_CASE("access_log: a request is one JSON object with what is known of it") {
-  LogText log;
-  Stage stage(kinds());
-  stage.middleware("access_log");
-  stage.middleware("request_id");
-  stage.route("/users/{id}");
-  const std::string answer =
-      stage.get("/users/7?x=1", "Authorization: Basic c2VjcmV0\r\nCookie: session=secret\r\n");
-  const std::vector<std::string> all = lines(log.take());
-  REQUIRE(all.size() == 1);
-  const std::string& line = all[0];
-  CHECK(json::is_json_value(line));
-  CHECK(member(line, "ts").size() == std::string_view("\"2026-11-23T12:00:00.000Z\"").size());
-  CHECK(member(line, "request_id") == "\"" + field(answer, "X-Request-Id") + "\"");
-  CHECK(member(line, "peer") == "\"192.0.2.1\"");
-  CHECK(member(line, "method") == "\"GET\"");
-  CHECK(member(line, "target") == "\"/users/7?x=1\"");
-  CHECK(member(line, "route") == "\"GET /users/{id}\"");
-  CHECK(member(line, "status") == "200");
-  CHECK(member(line, "bytes") == "5");
-  CHECK(member(line, "duration_us") != "(none)");
-  CHECK_FALSE(line.contains("ecret"));
-  CHECK_FALSE(line.contains("c2Vj"));
-}
-
-TEST_CASE("access_log: what no route or nobody answers is logged too") {
-  LogText log;
-  Stage stage(kinds());
-  stage.middleware("access_log");
-  stage.route("/later").on_handle = [](http::Exchange& exchange) {
-    exchange.suspend();
-    return Verdict::Pending;
-  };
-  stage.get("/nowhere");
-  stage.get("/later");
-  stage.session().disconnect();
-  const std::vector<std::string> all = lines(log.take());
-  REQUIRE(all.size() == 2);
-  CHECK(member(all[0], "status") == "404");
-  CHECK(member(all[0], "route") == "\"(none)\"");
-  CHECK(member(all[1], "status") == "499");
-  CHECK(member(all[1], "bytes") == "0");
-}
-
-// Logs what becomes of an answer in pieces that `what` happens to, once for programs and once for people.
-template <class What>
-std::vector<std::string> logged_of_pieces(What what) {
-  LogText log;
-  Stage stage(kinds());
-  stage.middleware("access_log");
-  stage.middleware("access_log", {entry("format", std::string("text"))});
-  ScriptHandler& handler = stage.route("/pieces", {"POST"});
-  handler.streams = true;
-  handler.on_handle = [](http::Exchange& exchange) {
-    exchange.begin(std::nullopt);
-    exchange.write("piece");
-    return Verdict::Done;
-  };
-  handler.on_end = [](http::Exchange& exchange) {
-    exchange.abort();
-    return Verdict::Done;
-  };
-  const std::string answer =
-      stage.feed("POST /pieces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
-  CHECK(status_of(answer) == 200);
-  what(stage);
-  CHECK(stage.session().cut());
-  return lines(log.take());
-}
-
-TEST_CASE("access_log: an answer that was cut is no success, and why it was is told") {
-  struct Case {
-    void (*what)(Stage&);
-    std::string status, reason;
-  };
-  const Case cases[] = {
-      {[](Stage& stage) { stage.feed("nonsense\r\n"); }, "400", "A chunk of the body has a malformed size."},
-      {[](Stage& stage) {
-         stage.harness().worker.now_ms += 10'000;
-         stage.session().deadline_passed();
-       },
-       "408", "The request's body did not arrive in time."},
-      {[](Stage& stage) { stage.session().disconnect(); }, "499",
-       "The client left before the answer was complete."},
-      {[](Stage& stage) { stage.feed("0\r\n\r\n"); }, "500", "The server gave the answer up half-way."},
-  };
-  for (const Case& each : cases) {
-    INFO(each.reason);
-    std::vector<std::string> all = logged_of_pieces(each.what);
-    std::ranges::sort(all);  // the text begins with a digit
-    REQUIRE(all.size() == 2);
-    CHECK(all[0].contains(" " + each.status + " 5 "));
-    CHECK(all[0].ends_with(" cut: " + each.reason));
-    CHECK(json::is_json_value(all[1]));
-    CHECK(member(all[1], "status") == each.status);
-    CHECK(member(all[1], "bytes") == "5");
-    CHECK(member(all[1], "cut") == "\"" + each.reason + "\"");
-  }
-}
-
-TEST_CASE("access_log: a request that HTTP refuses is logged with what is known") {
-  LogText log;
-  Stage stage(kinds());
-  stage.middleware("access_log");
-  CHECK(status_of(stage.feed("nonsense\r\n\r\n")) == 400);
-  const std::vector<std::string> all = lines(log.take());
-  REQUIRE(all.size() == 1);
-  CHECK(json::is_json_value(all[0]));
-  CHECK(member(all[0], "status") == "400");
-  CHECK(member(all[0], "target") == "\"\"");
-}
-
-TEST_CASE("access_log: whatever a client sends stays one line and one object") {
-  LogText log;
-  Stage stage(kinds());
-  stage.middleware("access_log");
-  stage.middleware("request_id", {entry("trust", true)});
-  const std::string id(128, '"');  // longest of all it could be: a request's id, its target and its route
-  stage.route("/" + std::string(900, '"') + "/{rest...}").on_handle = [&](http::Exchange& exchange) {
-    exchange.request.set_id(id);
-    exchange.send("");
-    return Verdict::Done;
-  };
-  stage.get("/\"},{\"x\":\"\\", "X-Request-Id: \",\"\r\n");
-  stage.get("/" + std::string(5000, '"'));
-  stage.get("/" + std::string(900, '"') + "/" + std::string(1000, '"'));
-  const std::vector<std::string> all = lines(log.take());
-  REQUIRE(all.size() == 3);
-  for (const std::string& line : all) CHECK(json::is_json_value(line));
-  CHECK_FALSE(all[0].contains(R"({"x")"));
-}
-
-TEST_CASE("access_log: a line of text has the same for people") {
-  LogText log;
-  Stage stage(kinds());
-  stage.middleware("access_log", {entry("format", std::string("text"))});
-  stage.route("/");
-  stage.get("/");
-  const std::vector<std::string> all = lines(log.take());
-  REQUIRE(all.size() == 1);
-  CHECK(all[0].contains("Z 192.0.2.1 \"GET /\" 200 5 "));
-  CHECK(all[0].ends_with("us -"));
-}
-
-TEST_CASE("access_log: by which address a request came is told where that is asked for") {
-  for (const bool asked : {false, true}) {
-    LogText log;
-    Stage stage(kinds());
-    stage.middleware("access_log", {entry("listener", asked)});
-    stage.route("/");
-    stage.get("/");
-    const std::vector<std::string> all = lines(log.take());
-    REQUIRE(all.size() == 1);
-    CHECK(json::is_json_value(all[0]));
-    CHECK(all[0].contains("\"listener\":\"\"") == asked);  // a session alone has none
-  }
-}
-
-TEST_CASE("access_log: the format is one of two") {
-  const Diagnostics diagnostics =
-      mistakes("access_log", {entry("format", std::string("xml")), entry("fromat", true)});
-  REQUIRE(diagnostics.size() == 2);
-  CHECK(diagnostics[0].code == kBadOption);
-  CHECK(diagnostics[0].message == "`format` is \"json\" or \"text\"");
-  CHECK(diagnostics[1].message == "unknown option `fromat`");
-  CHECK(diagnostics[1].hint.contains("`format`"));
-  CHECK(mistakes("access_log", {entry("format", std::string(""))}).size() == 1);
-  CHECK(mistakes("access_log", {entry("format", int64_t{1})}).size() == 1);
-}
 
 TEST_CASE("request_id: every request has its own, in the answer and in errors") {
   Stage stage(kinds());
@@ -250,11 +30,13 @@ TEST_CASE("request_id: every request has its own, in the answer and in errors") 
     return Verdict::Done;
   };
   std::set<std::string> seen;
-  for (int i = 0; i < 1000; ++i) {
+  std::string last;
+  for (int i = 0; i < 10'000; ++i) {
     const std::string answer = stage.get("/", "X-Request-Id: mine\r\n");
     const std::string id = field(answer, "X-Request-Id");
-    REQUIRE(id.size() == 32);
-    REQUIRE(id.find_first_not_of("0123456789abcdef") == std::string::npos);
+    REQUIRE(is_uuid7(id));
+    REQUIRE(id > last);  // in order
+    last = id;
     REQUIRE(answer.ends_with("\r\n\r\n" + id));
     REQUIRE(seen.insert(id).second);
   }
@@ -275,9 +57,32 @@ TEST_CASE("request_id: a client's own is taken only where it is trusted and well
                                 std::string("a/b"), std::string("")}) {
     INFO(id);
     CHECK(given(id) != id);
-    CHECK(given(id).size() == 32);
+    CHECK(is_uuid7(given(id)));
   }
-  CHECK(field(stage.get("/"), "X-Request-Id").size() == 32);
+  CHECK(is_uuid7(field(stage.get("/"), "X-Request-Id")));
+}
+
+TEST_CASE(
+    "request_id: names tell the time, go on where the clock is set back a little, and follow it otherwise") {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const auto before =
+      static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
+  Stage stage(kinds());
+  stage.middleware("request_id");
+  stage.route("/");
+  const std::string id = field(stage.get("/"), "X-Request-Id");
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const auto after =
+      static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
+  const uint64_t told = std::stoull(id.substr(0, 8) + id.substr(9, 4), nullptr, 16);
+  CHECK(told >= before);
+  CHECK(told <= after);
+  CHECK(next_uuid_ms(0, 5) == 5);
+  CHECK(next_uuid_ms(100'000, 100'001) == 100'001);
+  CHECK(next_uuid_ms(100'000, 100'000) == 100'000);
+  CHECK(next_uuid_ms(100'000, 90'000) == 100'000);
+  CHECK(next_uuid_ms(100'000, 89'999) == 89'999);
 }
 
 TEST_CASE("request_id: an option of the wrong type is an error") {
@@ -332,11 +137,18 @@ TEST_CASE("middleware kinds: each has a name, a sentence, and options with their
     Value::Table options;
     for (const schema::Row& option : kind.options) {
       CHECK(option.sentence.ends_with('.'));
-      const std::string text = schema::default_text(option);
+      const schema::Content content = schema::default_of(option);
+      const std::string name(option.name);
+      const auto* const number = std::get_if<int64_t>(&content);
       if (option.type == schema::Type::Boolean)
-        options.push_back(entry(std::string(option.name), text == "true"));
-      else
-        options.push_back(entry(std::string(option.name), text.substr(1, text.size() - 2)));
+        options.push_back(entry(name, *number != 0));
+      else if (option.type == schema::Type::Choice && number != nullptr)
+        options.push_back(
+            entry(name, std::string(schema::words(option.choices)[static_cast<size_t>(*number)])));
+      else if (number != nullptr)
+        options.push_back(entry(name, *number));
+      else if (const auto* text = std::get_if<std::string>(&content))
+        options.push_back(entry(name, *text));
     }
     CHECK(mistakes(kind.name, {}).empty());
     CHECK(mistakes(kind.name, std::move(options)).empty());

@@ -45,7 +45,8 @@ class LogText {
 // A site under a session.
 class Stage {
  public:
-  explicit Stage(std::span<const MiddlewareKind> kinds = kKinds) : builder_(kinds) {}
+  explicit Stage(std::span<const MiddlewareKind> kinds = kKinds, const Surroundings& surroundings = {})
+      : builder_(kinds, surroundings) {}
   // Kind, and options as entries.
   void middleware(std::string kind, Value::Table options = {}) {
     builder_.add_middleware(

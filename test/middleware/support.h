@@ -1,0 +1,77 @@
+// What tests of middleware have in common.
+#pragma once
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "middleware/kinds.h"
+#include "pipeline/stage.h"
+
+namespace leat::middleware::test {
+
+using leat::Diagnostics;
+using pipeline::MiddlewareKind;
+
+inline const MiddlewareKind& kind_named(std::string_view name) {
+  const auto found = std::ranges::find(kinds(), name, &MiddlewareKind::name);
+  REQUIRE(found != kinds().end());
+  return *found;
+}
+
+// The value of a field of the answer; "(none)" if there is none.
+inline std::string field(std::string_view answer, std::string_view name) {
+  const std::string start = "\r\n" + std::string(name) + ": ";
+  const size_t at = answer.find(start);
+  if (at == std::string_view::npos) return "(none)";
+  const size_t from = at + start.size();
+  return std::string(answer.substr(from, answer.find("\r\n", from) - from));
+}
+
+inline std::vector<std::string> lines(const std::string& text) {
+  std::vector<std::string> all;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    all.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return all;
+}
+
+// A member of a flat JSON object, as it stands.
+inline std::string member(std::string_view object, std::string_view name) {
+  const std::string start = "\"" + std::string(name) + "\":";
+  const size_t at = object.find(start);
+  if (at == std::string_view::npos) return "(none)";
+  const size_t from = at + start.size();
+  const size_t end = object[from] == '"' ? object.find('"', from + 1) + 1 : object.find_first_of(",}", from);
+  return std::string(object.substr(from, end - from));
+}
+
+inline Diagnostics mistakes(std::string_view name, Value::Table options) {
+  Diagnostics diagnostics;
+  const Value value = pipeline::test::table(std::move(options));
+  const MiddlewareKind& kind = kind_named(name);
+  (void)kind.create({.kind = kind,
+                     .options = value,
+                     .place = value.place,
+                     .name = {},
+                     .diagnostics = diagnostics,
+                     .surroundings = {}});
+  return diagnostics;
+}
+
+// "019acf2e-7b1c-7a04-9c3e-5d1f0b7a2e64"
+inline bool is_uuid7(std::string_view text) {
+  if (text.size() != 36 || text[14] != '7' || !std::string_view("89ab").contains(text[19])) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash ? text[i] != '-' : !std::string_view("0123456789abcdef").contains(text[i])) return false;
+  }
+  return true;
+}
+
+}  // namespace leat::middleware::test
