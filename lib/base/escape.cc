@@ -80,25 +80,48 @@ char* put_character(char* at, std::string_view& text, Escapes how) {
 
 }  // namespace
 
+#if defined(__SSE2__)
+
+namespace {
+
+// A bit for each of 16 bytes that is not plain.
+unsigned odd_ones(__m128i bytes) {
+  // As signed numbers those beyond ASCII are less than a space.
+  const __m128i odd = _mm_or_si128(
+      _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f))),
+      _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
+  return static_cast<unsigned>(_mm_movemask_epi8(odd));
+}
+
+__m128i load(const char* at) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at)); }
+void store(char* at, __m128i bytes) { _mm_storeu_si128(reinterpret_cast<__m128i*>(at), bytes); }
+
+}  // namespace
+
+#endif
+
 char* put_escaped(char* at, std::string_view text, Escapes how) {
 #if defined(__SSE2__)
+  bool plain_so_far = text.size() >= 16;
   // What is copied too much is written over by what follows.
-  const __m128i space = _mm_set1_epi8(0x20);
-  const __m128i rubout = _mm_set1_epi8(0x7f);
-  const __m128i quote = _mm_set1_epi8('"');
-  const __m128i backslash = _mm_set1_epi8('\\');
   while (text.size() >= 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data()));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(at), bytes);
-    // As signed numbers those beyond ASCII are less than a space.
-    const __m128i odd =
-        _mm_or_si128(_mm_or_si128(_mm_cmplt_epi8(bytes, space), _mm_cmpeq_epi8(bytes, rubout)),
-                     _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)));
-    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(odd));
-    const auto plain = mask == 0 ? 16U : static_cast<unsigned>(std::countr_zero(mask));
+    const __m128i bytes = load(text.data());
+    store(at, bytes);
+    const unsigned odd = odd_ones(bytes);
+    const auto plain = odd == 0 ? 16U : static_cast<unsigned>(std::countr_zero(odd));
     at += plain;
     text.remove_prefix(plain);
-    if (mask != 0) at = put_character(at, text, how);
+    if (odd == 0) continue;
+    plain_so_far = false;
+    at = put_character(at, text, how);
+  }
+  if (plain_so_far && !text.empty()) {
+    // The rest with what lies before it, which is looked at and copied once more.
+    const __m128i bytes = load(text.data() + text.size() - 16);
+    if (odd_ones(bytes) == 0) {
+      store(at + text.size() - 16, bytes);
+      return at + text.size();
+    }
   }
 #endif
   while (!text.empty()) {

@@ -4,12 +4,13 @@
 
 #include <utility>
 
+#include "base/text.h"
+
 namespace leat::metrics {
 
 namespace {
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_metric_name(std::string_view name) {
   const auto starts = [](char c) { return is_letter(c) || c == ':'; };

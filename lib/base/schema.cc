@@ -26,7 +26,7 @@ std::string quantity_text(const Row& row, int64_t quantity) {
   }
 }
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string in_quotes(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
 // Reads one value.
 class Parser {
@@ -88,7 +88,7 @@ class Parser {
 
   Result whole_number() {
     if (value_.integer() == nullptr)
-      return wrong_type(row_.zero.empty() ? "a whole number" : quoted(row_.zero) + " or a whole number");
+      return wrong_type(row_.zero.empty() ? "a whole number" : in_quotes(row_.zero) + " or a whole number");
     if (in_range(*value_.integer())) return *value_.integer();
     return out_of_range(std::to_string(*value_.integer()));
   }
@@ -178,16 +178,16 @@ std::string default_text(const Row& row) {
   const Content content = default_of(row);
   if (const auto* number = std::get_if<int64_t>(&content)) {
     if (row.type == Type::Boolean) return *number != 0 ? "true" : "false";
-    if (row.type == Type::Choice) return quoted(words(row.choices)[static_cast<size_t>(*number)]);
-    if (*number == 0 && !row.zero.empty()) return quoted(row.zero);
+    if (row.type == Type::Choice) return in_quotes(words(row.choices)[static_cast<size_t>(*number)]);
+    if (*number == 0 && !row.zero.empty()) return in_quotes(row.zero);
     const std::string text = quantity_text(row, *number);
-    return row.type == Type::Size || row.type == Type::Duration ? quoted(text) : text;
+    return row.type == Type::Size || row.type == Type::Duration ? in_quotes(text) : text;
   }
   if (const auto* real = std::get_if<double>(&content)) return fmt::format("{}", *real);
-  if (const auto* text = std::get_if<std::string>(&content)) return quoted(*text);
+  if (const auto* text = std::get_if<std::string>(&content)) return in_quotes(*text);
   if (const auto* list = std::get_if<std::vector<std::string>>(&content)) {
     std::string text;
-    for (const std::string& each : *list) text += (text.empty() ? "" : ", ") + quoted(each);
+    for (const std::string& each : *list) text += (text.empty() ? "" : ", ") + in_quotes(each);
     return "[" + text + "]";
   }
   return {};
@@ -195,7 +195,7 @@ std::string default_text(const Row& row) {
 
 std::string range_text(const Row& row) {
   if (row.type == Type::Real) return fmt::format("{} to {}", row.least_real, row.most_real);
-  return fmt::format("{}{} to {}", row.zero.empty() ? "" : quoted(row.zero) + " or a number, ",
+  return fmt::format("{}{} to {}", row.zero.empty() ? "" : in_quotes(row.zero) + " or a number, ",
                      quantity_text(row, row.least), quantity_text(row, row.most));
 }
 
@@ -237,7 +237,7 @@ std::vector<std::string_view> words(std::string_view text) {
 
 std::string quoted_words(std::string_view text) {
   std::string list;
-  for (const std::string_view word : words(text)) list += (list.empty() ? "" : ", ") + quoted(word);
+  for (const std::string_view word : words(text)) list += (list.empty() ? "" : ", ") + in_quotes(word);
   return list;
 }
 

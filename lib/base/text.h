@@ -20,9 +20,11 @@ constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) {
 // A space or tab: the white space of RFC 9110, section 5.6.3.
 constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 // What a hexadecimal digit stands for; -1: it is none.
 constexpr int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
+  if (is_digit(c)) return c - '0';
   const char lower = ascii_lower(c);
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }

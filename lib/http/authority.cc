@@ -9,7 +9,6 @@ namespace leat::http {
 
 namespace {
 
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_hex(char c) { return hex_digit(c) >= 0; }
 
 bool is_port(std::string_view text) {

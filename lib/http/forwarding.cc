@@ -19,8 +19,6 @@ namespace {
 // The longest text of a node or scheme: an IPv6 address with brackets and port takes half of it.
 constexpr size_t kMostText = 128;
 
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 // "_" and letters, digits, '.', '_' and '-' (RFC 7239, section 6.3).
 bool is_obfuscated(std::string_view text) {
   return text.size() > 1 && text.size() <= kMostText && text.front() == '_' &&
@@ -30,7 +28,7 @@ bool is_obfuscated(std::string_view text) {
          });
 }
 
-bool is_port(std::string_view text) {
+bool is_node_port(std::string_view text) {
   return parse_number<uint16_t>(text).has_value() || is_obfuscated(text);
 }
 
@@ -50,13 +48,13 @@ std::optional<Node> parse_node(std::string_view text) {
     if (end == text.npos) return std::nullopt;
     host = text.substr(1, end - 1);
     const std::string_view rest = text.substr(end + 1);
-    if (!rest.empty() && (!rest.starts_with(':') || !is_port(rest.substr(1)))) return std::nullopt;
+    if (!rest.empty() && (!rest.starts_with(':') || !is_node_port(rest.substr(1)))) return std::nullopt;
     const auto address = HostAddress::parse(host);
     if (!address || !host.contains(':') || !address->is_ip()) return std::nullopt;
     return Node{.address = *address};
   }
   if (const size_t colon = text.find(':'); colon != text.npos) {
-    if (!is_port(text.substr(colon + 1))) return std::nullopt;
+    if (!is_node_port(text.substr(colon + 1))) return std::nullopt;
     host = text.substr(0, colon);
   }
   if (equal_ignoring_case(host, ClientIdentity::kUnknown)) return Node{.name = ClientIdentity::kUnknown};

@@ -5,7 +5,7 @@
 // so that what is left of a lap is skipped where it is too short; and the worker begins a lap anew where all was
 // read, so that light traffic touches a few pages and heavy traffic what lies in the cache.
 //
-// Positions only grow: the place of one in the ring is what is left when it is divided by the ring's size.
+// Positions only grow: the place of one in the ring are its lower bits.
 //
 // Thread: reserve(), commit() and drop() on the worker's alone, gather() and consume() on the writer's; the rest on
 // any.
@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -26,7 +27,9 @@ namespace leat::logging {
 
 class LineBuffer {
  public:
-  explicit LineBuffer(size_t bytes) : size_(bytes), bytes_(std::make_unique_for_overwrite<char[]>(bytes)) {}
+  // Of that size, or the next power of two.
+  explicit LineBuffer(size_t bytes)
+      : size_(std::bit_ceil(bytes)), bytes_(std::make_unique_for_overwrite<char[]>(size_)) {}
 
   // --- The worker's
 
@@ -34,18 +37,21 @@ class LineBuffer {
   // behind.
   [[nodiscard]] char* reserve(size_t most) {
     const uint64_t end = written_.load(std::memory_order_relaxed);
-    const uint64_t read = read_.load(std::memory_order_acquire);
-    const size_t place = end % size_;
+    const uint64_t gap = gap_.load(std::memory_order_relaxed);
+    uint64_t read = read_.load(std::memory_order_acquire);
+    const size_t place = place_of(end);
     begin_ = end;
-    if (place + most > size_ || (read == end && place >= most)) begin_ += size_ - place;
+    if (place + most > size_ || (read == end && place >= most)) begin_ = next_lap(end);
+    // What lies before a gap has been read, as soon as its beginning is reached.
+    if (read == gap || read == end) read = next_lap(read) <= begin_ ? next_lap(read) : read;
     if (begin_ + most - read > size_) return nullptr;
-    // The former gap has been read: what lies before it is a lap behind.
+    // The former gap was read: all before it is a lap behind.
     if (begin_ != end) gap_.store(end, std::memory_order_relaxed);
-    return &bytes_[begin_ % size_];
+    return &bytes_[place_of(begin_)];
   }
   // A line lies there from the beginning of what was reserved to `end`.
   void commit(const char* end) {
-    const auto line = static_cast<uint64_t>(end - &bytes_[begin_ % size_]);
+    const auto line = static_cast<uint64_t>(end - &bytes_[place_of(begin_)]);
     lines_ += 1;
     written_.store(begin_ + line, std::memory_order_release);
   }
@@ -61,11 +67,11 @@ class LineBuffer {
     uint64_t at = read_.load(std::memory_order_relaxed);
     size_t count = 0;
     while (at != written && count < 2) {
-      const uint64_t lap = at - at % size_ + size_;
+      const uint64_t lap = next_lap(at);
       // One at the very end is no gap yet: the worker is about to jump it.
       const bool jumps = gap >= at && gap < written && gap < lap;
       const uint64_t end = jumps ? gap : std::min(written, lap);
-      if (end != at) pieces[count++] = {&bytes_[at % size_], static_cast<size_t>(end - at)};
+      if (end != at) pieces[count++] = {&bytes_[place_of(at)], static_cast<size_t>(end - at)};
       at = jumps ? lap : end;
     }
     return count;
@@ -75,11 +81,11 @@ class LineBuffer {
     const uint64_t gap = gap_.load(std::memory_order_relaxed);
     uint64_t at = read_.load(std::memory_order_relaxed);
     const auto skip = [&] {
-      if (at == gap) at = at - at % size_ + size_;
+      if (at == gap) at = next_lap(at);
     };
     while (count != 0) {
       skip();
-      const uint64_t lap = at - at % size_ + size_;
+      const uint64_t lap = next_lap(at);
       const uint64_t end = gap >= at && gap < lap ? gap : lap;
       const size_t step = std::min<uint64_t>(count, end - at);
       at += step;
@@ -92,9 +98,12 @@ class LineBuffer {
 
   // --- Any
 
-  // Bytes that wait, with what is skipped.
+  // Bytes that wait.
   [[nodiscard]] uint64_t waiting() const {
-    return written_.load(std::memory_order_acquire) - read_.load(std::memory_order_relaxed);
+    const uint64_t written = written_.load(std::memory_order_acquire);
+    const uint64_t read = read_.load(std::memory_order_relaxed);
+    const uint64_t gap = gap_.load(std::memory_order_relaxed);
+    return written - read - (gap >= read && gap < written ? next_lap(gap) - gap : 0);
   }
   [[nodiscard]] uint64_t lines() const { return lines_; }
   [[nodiscard]] uint64_t dropped() const { return dropped_; }
@@ -103,7 +112,10 @@ class LineBuffer {
   [[nodiscard]] uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
 
  private:
-  const size_t size_;
+  [[nodiscard]] size_t place_of(uint64_t position) const { return position & (size_ - 1); }
+  [[nodiscard]] uint64_t next_lap(uint64_t position) const { return position - place_of(position) + size_; }
+
+  const size_t size_;  // a power of two
   const std::unique_ptr<char[]> bytes_;
 
   // The worker's.

@@ -144,7 +144,7 @@ constexpr AccessField kFields[] = {
                  [](Facts facts) { return between_us(handled_ns(facts), answered_ns(facts)); })),
     timed(number("answer_us", Scope::Request, "Of those, until it ended.",
                  [](Facts facts) { return between_us(answered_ns(facts), facts.ended_ns); })),
-    text("request_id", Scope::Request, Kind::Text, "The request's identifier, where there is `request_id`.",
+    text("request_id", Scope::Request, Kind::Word, "The request's identifier, where there is `request_id`.",
          [](Facts facts) { return facts.exchange.request.id(); }),
     text("trace_id", Scope::Request, Kind::Word,
          "The trace that it is part of, where there is `trace_context`.",

@@ -34,6 +34,8 @@ struct AccessField {
     Number,
     Boolean
   };
+  static constexpr size_t kMostWord = 128;
+
   std::string_view name;
   Scope scope;
   Kind kind;

@@ -22,8 +22,8 @@ using Scope = AccessField::Scope;
 
 constexpr std::string_view kHeader = "header:";
 constexpr std::string_view kHidden = "[redacted]";
-// Room for what is not a text: a number, a moment, an address.
-constexpr size_t kMostWord = 64;
+// Room for a number, or a moment.
+constexpr size_t kMostNumber = 32;
 
 // Two digits at a time.
 constexpr auto kPairs = [] {
@@ -35,21 +35,37 @@ constexpr auto kPairs = [] {
   return pairs;
 }();
 
+// Up to 32 bytes in one go, whatever they are fewer.
+char* put_word(char* at, std::string_view word) {
+  if (word.size() <= 32) [[likely]]
+    return http::put_bytes(at, word);
+  return static_cast<char*>(::mempcpy(at, word.data(), word.size()));
+}
+
 char* put_number(char* at, uint64_t number) {
-  char digits[20];
-  size_t first = sizeof digits;
-  while (number >= 100) {
-    first -= 2;
-    std::memcpy(digits + first, &kPairs[number % 100 * 2], 2);
-    number /= 100;
+  const auto pair = [](char* to, uint64_t value) { std::memcpy(to, &kPairs[value * 2], 2); };
+  if (number < 10) {
+    *at = static_cast<char>('0' + number);
+    return at + 1;
   }
-  if (number >= 10) {
-    first -= 2;
-    std::memcpy(digits + first, &kPairs[number * 2], 2);
-  } else {
-    digits[--first] = static_cast<char>('0' + number);
+  if (number < 100) {
+    pair(at, number);
+    return at + 2;
   }
-  return http::put_bytes(at, {digits + first, sizeof digits - first});
+  if (number < 1000) {
+    *at = static_cast<char>('0' + number / 100);
+    pair(at + 1, number % 100);
+    return at + 3;
+  }
+  if (number < 10'000) {
+    pair(at, number / 100);
+    pair(at + 2, number % 100);
+    return at + 4;
+  }
+  at = put_number(at, number / 10'000);
+  pair(at, number / 100 % 100);
+  pair(at + 2, number % 100);
+  return at + 4;
 }
 
 std::string key_of(std::string_view name, bool journal) {
@@ -175,7 +191,9 @@ AccessLine AccessLine::record(std::string_view pattern, std::span<const std::str
   AccessLine line(std::move(redaction), Escapes::Plain);
   line.tail_ = "PRIORITY=6\nSYSLOG_IDENTIFIER=leat\nMESSAGE=";
   line.add_words(pattern);
-  line.parts_.push_back({.before = std::exchange(line.tail_, {}) + '\n', .after = {}, .header = {}});
+  AccessLine::Part rest;
+  rest.before = std::exchange(line.tail_, {}) + '\n';
+  line.parts_.push_back(std::move(rest));
   line.add_members(fields, true);
   line.tail_ += '\0';
   line.compile();
@@ -187,7 +205,7 @@ bool AccessLine::timed() const {
                              [](const Part& part) { return part.field != nullptr && part.field->timed; });
 }
 
-void AccessLine::add(std::string before, std::string_view name, std::string_view after, bool optional) {
+void AccessLine::add(std::string before, std::string_view name, char after, bool optional) {
   Part part;
   part.before = std::exchange(tail_, {}) + std::move(before);
   part.after = after;
@@ -203,7 +221,7 @@ void AccessLine::add_words(std::string_view pattern) {
   // What is wrong with it was said before.
   (void)read_pattern(
       pattern, [this](std::string_view text) { tail_ += text; },
-      [this](std::string_view name) { add({}, name, {}, false); });
+      [this](std::string_view name) { add({}, name, '\0', false); });
 }
 
 void AccessLine::add_members(std::span<const std::string> fields, bool journal) {
@@ -211,17 +229,21 @@ void AccessLine::add_members(std::span<const std::string> fields, bool journal) 
     const bool quoted = !journal && is_quoted(find_access_field(name));
     const std::string key = key_of(name, journal);
     if (journal)
-      add(key + "=", name, "\n", true);
+      add(key + "=", name, '\n', true);
     else
-      add(fmt::format(",\"{}\":{}", key, quoted ? "\"" : ""), name, quoted ? "\"" : "", true);
+      add(fmt::format(",\"{}\":{}", key, quoted ? "\"" : ""), name, quoted ? '"' : '\0', true);
   }
 }
 
 void AccessLine::compile() {
   size_t behind = tail_.size() + 1;
   for (auto part = parts_.rbegin(); part != parts_.rend(); ++part) {
-    part->behind = behind + part->after.size();
-    behind = part->behind + kMostWord + part->before.size();
+    const bool word = part->field != nullptr && part->field->kind == Kind::Word;
+    part->behind = static_cast<uint32_t>(behind + 1);
+    part->size = static_cast<uint32_t>(part->before.size());
+    part->begin = {};
+    part->before.copy(part->begin.data(), Part::kCopied);
+    behind = part->behind + (word ? AccessField::kMostWord : kMostNumber) + part->before.size();
   }
   least_ = behind;
   for (uint32_t i = 0; i < parts_.size(); ++i) {
@@ -277,35 +299,49 @@ char* AccessLineWriter::write_parts(char* at, const AccessLine::Run& run, const 
   return at;
 }
 
+namespace {
+
+char* put_before(char* at, const AccessLine::Part& part) {
+  std::memcpy(at, part.begin.data(), AccessLine::Part::kCopied);
+  if (part.size > AccessLine::Part::kCopied) [[unlikely]]
+    return http::put_bytes(at, part.before);
+  return at + part.size;
+}
+
+char* put_after(char* at, const AccessLine::Part& part) {
+  *at = part.after;
+  return at + (part.after != '\0' ? 1 : 0);
+}
+
+}  // namespace
+
 char* AccessLineWriter::write_part(char* at, const AccessLine::Part& part, const AccessFacts& facts) {
-  if (part.field == nullptr)
-    return part.header.empty() ? http::put_bytes(at, part.before) : write_header(at, part, facts);
+  if (part.field == nullptr) [[unlikely]]
+    return part.header.empty() ? put_before(at, part) : write_header(at, part, facts);
   switch (part.field->kind) {
     case Kind::Text:
       return write_text(at, part, part.field->text(facts));
     case Kind::Word: {
       const std::string_view word = part.field->text(facts);
       if (word.empty()) return write_text(at, part, word);
-      at = http::put_bytes(at, part.before);
-      at = http::put_bytes(at, word.substr(0, kMostWord));
-      return http::put_bytes(at, part.after);
+      at = put_before(at, part);
+      return put_after(put_word(at, word.substr(0, AccessField::kMostWord)), part);
     }
     case Kind::Number:
-      at = http::put_bytes(at, part.before);
-      at = put_number(at, part.field->number(facts));
-      return http::put_bytes(at, part.after);
+      at = put_before(at, part);
+      return put_after(put_number(at, part.field->number(facts)), part);
     case Kind::Boolean:
-      at = http::put_bytes(at, part.before);
-      at = http::put_bytes(at, part.field->number(facts) != 0 ? std::string_view("true") : "false");
-      return http::put_bytes(at, part.after);
+      at = put_before(at, part);
+      return put_after(
+          http::put_bytes(at, part.field->number(facts) != 0 ? std::string_view("true") : "false"), part);
     case Kind::Moment:
-      at = http::put_bytes(at, part.before);
-      at = http::put_bytes(at, {moment_, sizeof moment_});
-      return http::put_bytes(at, part.after);
+      at = put_before(at, part);
+      std::memcpy(at, moment_, sizeof moment_);
+      return put_after(at + sizeof moment_, part);
     case Kind::Clock:
-      at = http::put_bytes(at, part.before);
-      at = http::put_bytes(at, {clock_, sizeof clock_});
-      return http::put_bytes(at, part.after);
+      at = put_before(at, part);
+      std::memcpy(at, clock_, sizeof clock_);
+      return put_after(at + sizeof clock_, part);
   }
   return at;
 }
@@ -319,7 +355,7 @@ size_t AccessLineWriter::room_at(const char* at, const AccessLine::Part& part) c
 
 char* AccessLineWriter::write_text(char* at, const AccessLine::Part& part, std::string_view text) {
   if (text.empty() && part.optional) return at;
-  at = http::put_bytes(at, part.before);
+  at = put_before(at, part);
   if (text.empty()) {
     *at++ = '-';
   } else if (part.hidden) {
@@ -330,7 +366,7 @@ char* AccessLineWriter::write_text(char* at, const AccessLine::Part& part, std::
     at = put_escaped(at, text_prefix(text, std::min(room_at(at, part), AccessLine::kMostText)),
                      line_.escapes_);
   }
-  return http::put_bytes(at, part.after);
+  return put_after(at, part);
 }
 
 // All fields of the name, as one (RFC 9110, section 5.3).
@@ -349,7 +385,7 @@ char* AccessLineWriter::write_header(char* at, const AccessLine::Part& part, con
     if (part.hidden || room_at(at, part) < 8) break;
   }
   if (!any) return write_text(at, part, {});
-  return http::put_bytes(at, part.after);
+  return put_after(at, part);
 }
 
 // The values of some parameters are hidden.
@@ -434,8 +470,8 @@ const AccessLineWriter::Kept* AccessLineWriter::kept_outcome(const AccessFacts& 
 // Where it is too much for the room nothing is kept.
 void AccessLineWriter::fill(Kept& kept, Scope scope, const AccessFacts& facts) {
   kept.whole = false;
-  char text[AccessLine::kMostBytes];
-  const char* const outer = std::exchange(end_, text + sizeof text);
+  char text[AccessLine::kMostBytes + AccessLine::kBeyond];
+  const char* const outer = std::exchange(end_, text + AccessLine::kMostBytes);
   char* at = text;
   std::array<uint32_t, kRuns> ends{};
   size_t count = 0;

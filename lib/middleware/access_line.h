@@ -36,19 +36,25 @@ class AccessLine {
  public:
   // No line is longer. What texts have more is cut, never within a character, and the line stays whole.
   static constexpr size_t kMostBytes = size_t{16} * 1024;
+  // Bytes behind its end that are written to as well.
+  static constexpr size_t kBeyond = 64;
   // Of one text.
   static constexpr size_t kMostText = 2048;
   // Of one line.
   static constexpr size_t kMostFields = 64;
 
   struct Part {
-    std::string before;
-    std::string_view after;              // a literal
+    // What stands before it, with as many bytes more as are copied at a time.
+    static constexpr size_t kCopied = 32;
+    std::array<char, kCopied> begin;     // of `before`
+    uint32_t size;                       // of `before`
+    char after = '\0';                   // '\0': nothing
+    bool optional = false;               // nothing of it is written where it is empty; else "-" is
+    bool hidden = false;                 // for the log it is always the same
     const AccessField* field = nullptr;  // null: that header, or, without one, nothing
+    uint32_t behind = 0;                 // bytes that the rest of the line has at least room for
+    std::string before;
     std::string header;
-    bool optional = false;  // nothing of it is written where it is empty; else "-" is
-    bool hidden = false;    // for the log it is always the same
-    size_t behind = 0;      // bytes that the rest of the line has at least room for
     [[nodiscard]] AccessField::Scope scope() const {
       if (field != nullptr) return field->scope;
       return header.empty() ? AccessField::Scope::Request : AccessField::Scope::Head;
@@ -79,7 +85,7 @@ class AccessLine {
   friend class AccessLineWriter;
   explicit AccessLine(Redaction redaction, Escapes escapes)
       : redaction_(std::move(redaction)), escapes_(escapes) {}
-  void add(std::string before, std::string_view name, std::string_view after, bool optional);
+  void add(std::string before, std::string_view name, char after, bool optional);
   void add_words(std::string_view pattern);
   void add_members(std::span<const std::string> fields, bool journal);
   void compile();
@@ -96,7 +102,7 @@ class AccessLine {
 class AccessLineWriter {
  public:
   explicit AccessLineWriter(const AccessLine& line);
-  // Writes the line to `at`, where there is room for AccessLine::kMostBytes. Returns its end, behind what ends it.
+  // Writes the line to `at`, where there is room for AccessLine::kMostBytes and kBeyond. Returns its end, behind what ends it.
   char* write(char* at, const AccessFacts& facts);
 
  private:

@@ -89,16 +89,18 @@ class AccessLog final : public pipeline::Middleware {
                             .refused = refused,
                             .ended_ns = now_ns};
     if (sink_ == nullptr) {
-      char line[AccessLine::kMostBytes];
+      char line[kRoom];
       const char* const end = worker.writer.write(line, facts);
       return log::write_raw({line, static_cast<size_t>(end - line) - 1});
     }
-    char* const at = sink_->begin(index, AccessLine::kMostBytes);
+    char* const at = sink_->begin(index, kRoom);
     if (at != nullptr) [[likely]]
       sink_->end(index, worker.writer.write(at, facts));
   }
 
  private:
+  static constexpr size_t kRoom = AccessLine::kMostBytes + AccessLine::kBeyond;
+
   struct alignas(64) Worker {
     explicit Worker(const AccessLine& line) : writer(line) {}
     AccessLineWriter writer;

@@ -29,15 +29,16 @@ class Uuids {
       look(now_ns);
     if (++count_ > kMostCount) [[unlikely]]
       begin(ms_ + 1);
-    std::memcpy(at, prefix_, sizeof prefix_);
-    at += sizeof prefix_;  // up to the version
-    *at++ = "0123456789abcdef"[count_ >> 8];
-    at = put_hex<1>(at, count_ & 0xff);
-    *at++ = '-';
-    const uint64_t random = random_.next();
-    at = put_hex<2>(at, (random >> 48 & 0x3fff) | 0x8000);
-    *at++ = '-';
-    return put_hex<6>(at, random);
+    // Digits without dashes: of the time and the count, then of what is random.
+    char digits[32];
+    put_hex(put_hex(digits, ms_ << 16 | 0x7000 | count_), (random_.next() >> 2) | uint64_t{1} << 63);
+    std::memcpy(at, digits, 8);
+    std::memcpy(at + 9, digits + 8, 4);
+    std::memcpy(at + 14, digits + 12, 4);
+    std::memcpy(at + 19, digits + 16, 4);
+    std::memcpy(at + 24, digits + 20, 12);
+    at[8] = at[13] = at[18] = at[23] = '-';
+    return at + kSize;
   }
 
  private:
@@ -55,17 +56,11 @@ class Uuids {
   void begin(uint64_t ms) {
     ms_ = ms;
     count_ = static_cast<uint32_t>(random_.next() >> 53);
-    char* at = put_hex<4>(prefix_, ms >> 16);
-    *at++ = '-';
-    at = put_hex<2>(at, ms);
-    *at++ = '-';
-    *at = '7';
   }
 
   uint64_t looked_ms_ = UINT64_MAX;
   uint64_t ms_ = 0;  // since 1970
   uint32_t count_ = 0;
-  char prefix_[15];  // "019acf2e-7b1c-7"
   Random random_;
 };
 

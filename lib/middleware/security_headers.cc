@@ -20,6 +20,7 @@ class SecurityHeaders final : public pipeline::Middleware {
     for (const auto& [name, value] : fields) {
       const size_t size = name.size() + value.size() + 4;
       lines_.push_back({std::string_view(bytes_).substr(at, size), name.size()});
+      sizes_ |= uint64_t{1} << (name.size() % 64);
       at += size;
     }
   }
@@ -27,9 +28,14 @@ class SecurityHeaders final : public pipeline::Middleware {
   [[nodiscard]] uint8_t hooks() const override { return kAnswer; }
 
   Wants on_answer(http::Exchange& exchange, http::AnswerBody&) override {
+    http::Response& response = exchange.response;
+    // Whether one of those that are there may have the name of one of ours.
+    bool alike = false;
+    for (const http::Response::Field& field : response.fields())
+      alike |= (sizes_ >> (field.name.size() % 64) & 1) != 0;
     for (const Line& line : lines_)
-      if (exchange.response.find(line.name()).data() == nullptr)
-        (void)exchange.response.add_ready(line.text, line.name_size);
+      if (!alike || response.find(line.name()).data() == nullptr)
+        (void)response.add_ready(line.text, line.name_size);
     return Wants::Nothing;
   }
 
@@ -41,6 +47,7 @@ class SecurityHeaders final : public pipeline::Middleware {
   };
   std::string bytes_;
   std::vector<Line> lines_;
+  uint64_t sizes_ = 0;  // of their names, a bit each
 };
 
 }  // namespace

@@ -57,14 +57,14 @@ class TraceContext final : public pipeline::Middleware {
       if (state.size() <= kMostState) trace.state = state;
     } else {
       // Not all zeros, which would be none.
-      put_hex<8>(text + 3, random.next());
-      put_hex<8>(text + 19, random.next() | 1);
+      put_hex(text + 3, random.next());
+      put_hex(text + 19, random.next() | 1);
       text[53] = '0';
       text[54] =
           static_cast<char>('0' + (TraceParent::kRandom | (options_.sampled ? TraceParent::kSampled : 0)));
     }
     text[35] = text[52] = '-';
-    put_hex<8>(text + 36, random.next() | 1);
+    put_hex(text + 36, random.next() | 1);
     exchange.request.set_trace(trace);
     return pipeline::Verdict::Next;
   }

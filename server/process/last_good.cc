@@ -12,7 +12,7 @@ namespace leat::server {
 
 namespace {
 
-constexpr size_t kMostText = size_t{1} << 30;
+constexpr size_t kMostKept = size_t{1} << 30;
 
 // It is the daemon's own that wrote it.
 std::string take_own(std::string_view& from) { return std::string(take_sized(from).value_or("")); }
@@ -66,7 +66,7 @@ std::optional<LastGood::Kept> LastGood::take() {
   std::vector<int> descriptors;
   for (const Fd& each : newest) descriptors.push_back(each.get());
   holds_ = send(descriptors).has_value();
-  const auto text = config::read_binary(fmt::format("/proc/self/fd/{}", newest[0].get()), kMostText);
+  const auto text = config::read_binary(fmt::format("/proc/self/fd/{}", newest[0].get()), kMostKept);
   if (!text) return std::nullopt;
   std::string_view rest = *text;
   Kept kept;

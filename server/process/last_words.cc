@@ -91,8 +91,8 @@ void blame_running(Ending& ending, std::string& route, const LastWords& words) {
     plugins.push_back(std::move(name));
     route = route_of(title);
   }
-  std::string loading = text_of(words.loading);
-  if (!loading.empty() && !std::ranges::contains(plugins, loading)) plugins.push_back(std::move(loading));
+  std::string loaded = text_of(words.loading);
+  if (!loaded.empty() && !std::ranges::contains(plugins, loaded)) plugins.push_back(std::move(loaded));
   if (plugins.size() == 1) {
     ending.plugin = std::move(plugins[0]);
   } else if (plugins.size() > 1) {

@@ -260,7 +260,7 @@ TEST_CASE("sinks: a file is rotated before it is larger than it may be") {
   sinks.start();
   const auto sink = open(sinks, target);
   int number = 0;
-  for (int batch = 0; batch < 6; ++batch) {
+  for (int batch = 0; batch < 9; ++batch) {
     for (int i = 0; i < 40; ++i) put(*sink, std::to_string(number++) + " " + std::string(95, 'r'));
     const std::string last = std::to_string(number - 1) + " ";
     REQUIRE(wait_until([&] { return read(folder.path("log")).contains("\n" + last); }));
