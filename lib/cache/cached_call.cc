@@ -235,7 +235,7 @@ bool LeadingCall::freshen(http::Exchange& exchange, std::optional<std::string_vi
   stale.for_each_field([&](std::string_view name, std::string_view value) {
     if (!is_replaced(name)) (void)response.add_checked(name, value, Origin::Handler);
   });
-  for (const auto& [name, value, origin] : fields) (void)response.add_checked(name, value, origin);
+  for (const auto& [name, value, origin, ready] : fields) (void)response.add_checked(name, value, origin);
   response.status = stale.header.status;
   response.content_type = stale.content_type;
   bytes = stale.body;

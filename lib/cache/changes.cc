@@ -63,7 +63,7 @@ void ResponseCache::on_change(http::Exchange& exchange) {
       invalidations_.purge(invalidations_.slot(Invalidations::Kind::Path, own), true, now_ms);
   };
   invalidate(exchange.request.path());
-  for (const auto& [name, value, origin] : exchange.response.fields())
+  for (const auto& [name, value, origin, ready] : exchange.response.fields())
     if (equal_ignoring_case(name, "Location") || equal_ignoring_case(name, "Content-Location"))
       invalidate(path_of(trim(value), exchange.request, exchange.arena()));
 }

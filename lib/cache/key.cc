@@ -68,7 +68,7 @@ RequestKey make_key(const Policy& policy, const http::Request& request, Arena& a
 
 std::string vary_names(std::span<const http::Response::Field> fields) {
   std::set<std::string> names;
-  for (const auto& [name, value, origin] : fields) {
+  for (const auto& [name, value, origin, ready] : fields) {
     if (!equal_ignoring_case(name, "Vary")) continue;
     for_each_item(value, [&](std::string_view item) {
       std::string lower(item);

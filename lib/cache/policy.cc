@@ -19,7 +19,7 @@ struct Fields {
   bool varies_by_all = false;  // or by what cannot be told
 
   Fields(const http::Response& response, int64_t now_s) {
-    for (const auto& [name, value, origin] : response.fields()) {
+    for (const auto& [name, value, origin, ready] : response.fields()) {
       switch (http::find_header(name)) {
         case http::HeaderId::CacheControl:
           control.add(value);

@@ -40,12 +40,12 @@ std::string pack(StoredResponse::Header header, std::span<const uint32_t> slots,
   header.body_size = body.size();
   std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
   bytes.append(reinterpret_cast<const char*>(slots.data()), slots.size_bytes());
-  for (const auto& [name, value, origin] : fields) {
+  for (const auto& [name, value, origin, ready] : fields) {
     const uint32_t sizes[] = {static_cast<uint32_t>(name.size()), static_cast<uint32_t>(value.size())};
     bytes.append(reinterpret_cast<const char*>(sizes), sizeof sizes);
   }
   bytes.append(content_type).append(variant);
-  for (const auto& [name, value, origin] : fields) bytes.append(name).append(value);
+  for (const auto& [name, value, origin, ready] : fields) bytes.append(name).append(value);
   bytes.append(body);
   return bytes;
 }

@@ -67,7 +67,7 @@ std::unique_ptr<DetachedCall> DetachedCall::make(http::Exchange& original, Plugi
 bool DetachedCall::take(http::Exchange& original) {
   if (!exchange_.take_request(original) || !copy_notes(original, exchange_)) return false;
   Arena& arena = exchange_.arena();
-  for (const auto& [name, value, origin] : original.response.fields())
+  for (const auto& [name, value, origin, ready] : original.response.fields())
     if (!add_copy(exchange_, name, value, origin)) return false;
   exchange_.response.status = original.response.status;
   exchange_.response.content_type = arena.copy(original.response.content_type);
@@ -205,7 +205,7 @@ bool DetachedCall::give_head(http::Exchange& original) {
   response.status = exchange_.response.status;
   response.content_type = arena.copy(exchange_.response.content_type);
   bool whole = response.content_type.data() != nullptr;
-  for (const auto& [name, value, origin] : exchange_.response.fields())
+  for (const auto& [name, value, origin, ready] : exchange_.response.fields())
     whole = add_copy(original, name, value, origin) && whole;
   if (whole) return true;
   response.reset();
