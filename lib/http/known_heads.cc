@@ -71,7 +71,7 @@ void KnownHeads::offer(const Head& head) {
   KnownHead& known = set[(offered_ / 8) % kWays];
   if (known.pins != 0) return;
   known.hash = hash;
-  known.number = offered_;
+  known.number = offered_ / 8;
   known.route_epoch = known.note_owner = 0;
   std::memcpy(known.bytes, head.bytes, head.size);
   std::copy_n(head.slots, head.slot_count, known.slots);

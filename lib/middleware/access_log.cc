@@ -128,6 +128,8 @@ class Maker {
   std::unique_ptr<pipeline::Middleware> make() {
     const Target target = read_target();
     AccessLine line = read_line(target);
+    if (!line.fits())
+      fail("fields", pipeline::kLogOption, "what is the same in each line takes more than 8 KiB");
     const AccessLog::Filter filter = read_filter();
     if (!good_) return nullptr;
     std::shared_ptr<logging::Sink> sink;
