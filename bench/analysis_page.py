@@ -261,6 +261,26 @@ a sketch that all workers share. Knowing the popular keys beforehand would find 
 """
 
 
+LOGS = {"json": "JSON, the fields that are there by default", "all": "JSON, all fields", "combined": "combined",
+        "marks": "no log; request id, trace and security headers", "all_and_marks": "JSON of all fields, and those"}
+
+
+def logs(figures):
+    rows = figures.part("logs")["rows"]
+    lines = [(said, *(f"{rows[f'{name}_d{depth}']['over_none']['median']:.0f} ns" for depth in (1, 16)))
+             for name, said in LOGS.items()]
+    return f"""## Access logs
+
+`./dev bench --full --only logs`
+
+What a request costs more than one without, of a browser's head, in CPU time of the whole process: the worker that formats
+the line, the thread that writes it, and the kernel, which copies it into a file. The servers take turns; the median of
+the rounds.
+
+{table(["", "depth 1", "depth 16"], lines)}
+"""
+
+
 def soak(figures):
     part = figures.part("soak")
     marks = part["rss_kib"].items()
@@ -276,7 +296,8 @@ def soak(figures):
 
 
 SECTIONS = [("encoding", encoding), ("reading", reading), ("requests", requests), ("waiting", waiting), ("pools", pools),
-            ("allocations", allocations), ("http", http), ("hit_rates", hit_rates), ("soak", soak)]
+            ("allocations", allocations), ("http", http), ("hit_rates", hit_rates), ("logs", logs),
+            ("soak", soak)]
 
 
 def page(results):

@@ -4,7 +4,8 @@
     ./dev bench --full [--quick] [--only PART]... [--page]
 
 The parts: encoding, reading, requests and pools (programs of Google Benchmark), allocations (of requests, on the heap),
-hit_rates (of the cache), waiting, http (beside the ceiling program that sends the same bytes) and soak (resident memory over millions of requests).
+hit_rates (of the cache), waiting, http (beside the ceiling program that sends the same bytes), logs (a request with an access
+log or marks, beside one without) and soak (resident memory over millions of requests).
 A row or part that fails is reported and left out; the others are kept. The results go to
 bench/results/final_benchmark_results.json, and docs/performance-analysis.md with its plots is made from that file
 alone: --page makes it again without measuring, --only measures these parts again and keeps the others. --quick
@@ -106,6 +107,7 @@ PARTS = {
     "hit_rates": measure_hit_rates,
     "waiting": http_suite.measure_waiting,
     "http": http_suite.measure,
+    "logs": http_suite.measure_logs,
     "soak": measure_soak,
 }
 

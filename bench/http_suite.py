@@ -4,6 +4,7 @@ One worker on one core and wrk on the other, as in http_bench.py. Rows of 64 con
 from and get most of the time; those of 1 and 256 complete the matrix.
 """
 
+import os
 import socket
 import sys
 import tempfile
@@ -158,3 +159,43 @@ def measure_waiting(options):
                         raise SystemExit(f"{target} is answered {answer.splitlines()[0].decode()}")
                 rows[name] = {"target": target, **spread(times)}
     return {"unit": "us", "rows": rows}
+
+
+# What a request costs more with a log, or with marks on it. `fields` of the log; a file in the suite's folder.
+MARKS = "".join(f'[[middleware]]\nkind = "{kind}"\n' for kind in ("request_id", "trace_context", "security_headers"))
+LOGGED = {"none": "", "json": "", "all": 'fields = ["all"]\n', "combined": 'format = "combined"\n', "marks": MARKS,
+          "all_and_marks": 'fields = ["all"]\n'}
+
+
+def logged_site(name, file):
+    """The smallest site, with that log."""
+    log = "" if name in ("none", "marks") else f'[[middleware]]\nkind = "access_log"\nfile = "{file}"\n{LOGGED[name]}'
+    return ('[server]\nworkers = 1\n\n[log]\nlevel = "warn"\n\n[[plugin]]\nname = "demo"\nfile = "demo.so"\n\n[[route]]\n'
+            f'path = "/json"\nhandler = "demo:json"\n\n{log}{MARKS if "marks" in name else ""}')
+
+
+def measure_logs(options):
+    """CPU time of a request with each log, all threads of the process, beside one without. The servers take turns."""
+    seconds, rounds = (1, 2) if options.quick else (3, 7)
+    rows = {}
+    with tempfile.TemporaryDirectory() as folder:
+        files = {}
+        for name in LOGGED:
+            files[name] = f"{folder}/{name}.toml"
+            with open(files[name], "w", encoding="utf-8") as file:
+                file.write(logged_site(name, f"{folder}/{name}.log"))
+        with servers.running(*(lambda name=name: servers.start_leat(files[name]) for name in LOGGED)) as started:
+            for depth in DEPTHS:
+                workload = workloads.Workload(f"logs_d{depth}", depth, tuple(workloads.BROWSER_HEADERS))
+                costs = {name: [] for name in LOGGED}
+                for number in range(rounds):
+                    turn = number % len(started)
+                    order = list(zip(LOGGED, started))
+                    for name, leat in order[turn:] + order[:turn]:
+                        costs[name].append(http_bench.measure(leat, workload, seconds)["cpu_us"] * 1000)
+                        if name not in ("none", "marks"):
+                            os.truncate(f"{folder}/{name}.log", 0)  # a disk has an end
+                for name, each in costs.items():
+                    more = [cost - none for cost, none in zip(each, costs["none"])]
+                    rows[f"{name}_d{depth}"] = {"cpu_ns": spread(each), "over_none": spread(more)}
+    return {"unit": "ns", "rows": rows}

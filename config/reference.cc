@@ -5,6 +5,7 @@
 #include "config/codes.h"
 #include "config/declarations.h"
 #include "config/settings.h"
+#include "middleware/access_fields.h"
 #include "middleware/kinds.h"
 
 namespace leat::config {
@@ -110,6 +111,21 @@ void describe_kind(std::string& page, const pipeline::MiddlewareKind& kind) {
   if (!kind.options.empty()) add_table(page, kind.options);
 }
 
+constexpr std::string_view kAccessFields = R"(
+Its fields, for `fields` and in braces for `format`. What [an access log](logging.md) is and what it costs is a page of its
+own.
+
+| field | |
+|---|---|
+)";
+
+void describe_access_fields(std::string& page) {
+  page += kAccessFields;
+  for (const middleware::AccessField& field : middleware::access_fields())
+    page += fmt::format("| `{}` | {} |\n", field.name, field.sentence);
+  page += "| `header:NAME` | A header field of the request; several of the name as one. |\n";
+}
+
 }  // namespace
 
 std::string reference_markdown() {
@@ -127,7 +143,10 @@ std::string reference_markdown() {
   page += kMiddleware;
   add_table(page, middleware_rows());
   page += kKinds;
-  for (const pipeline::MiddlewareKind& kind : middleware::kinds()) describe_kind(page, kind);
+  for (const pipeline::MiddlewareKind& kind : middleware::kinds()) {
+    describe_kind(page, kind);
+    if (kind.name == "access_log") describe_access_fields(page);
+  }
   page += "\n## Errors\n\n| code | |\n|---|---|\n";
   for (const Explanation& each : explanations())
     page += fmt::format("| {} | {} |\n", code_text(each.code), each.title);

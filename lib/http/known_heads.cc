@@ -77,7 +77,7 @@ void KnownHeads::offer(const Head& head) {
   if (known.pins != 0) return;
   known.hash = hash;
   known.size = head.size;
-  known.number = offered_;
+  known.number = offered_ / 8;
   known.route_epoch = known.note_owner = 0;
   std::memcpy(known.bytes, head.bytes, head.size);
   std::copy_n(head.slots, head.slot_count, known.slots);

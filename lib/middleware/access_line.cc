@@ -256,11 +256,10 @@ AccessLineWriter::AccessLineWriter(const AccessLine& line) : line_(line) {
   const auto has = [&](Scope scope) {
     return std::ranges::contains(line.runs_, scope, &AccessLine::Run::scope);
   };
-  keeps_heads_ = has(Scope::Head);
-  keeps_outcomes_ = has(Scope::Outcome);
-  // Zeros, and memory only where it is used.
-  if (keeps_heads_) heads_ = std::make_unique<KeptHead[]>(kHeads);
-  if (keeps_outcomes_) outcomes_ = std::make_unique<KeptOutcome[]>(kOutcomes);
+  // All zeros; it becomes memory only where it is used. Where there is none, nothing is kept.
+  if (has(Scope::Head)) heads_.reset(static_cast<KeptHead*>(std::calloc(kHeads, sizeof(KeptHead))));
+  if (has(Scope::Outcome))
+    outcomes_.reset(static_cast<KeptOutcome*>(std::calloc(kOutcomes, sizeof(KeptOutcome))));
 }
 
 char* AccessLineWriter::write(char* at, const AccessFacts& facts) {
@@ -268,8 +267,8 @@ char* AccessLineWriter::write(char* at, const AccessFacts& facts) {
   end_ = start + AccessLine::kMostBytes;
   if (facts.ended_ns / 1'000'000 != moment_ms_) [[unlikely]]
     see_moment(facts.ended_ns);
-  const Kept* const head = keeps_heads_ ? kept_head(facts) : nullptr;
-  const Kept* const outcome = keeps_outcomes_ ? kept_outcome(facts) : nullptr;
+  const Kept* const head = heads_ != nullptr ? kept_head(facts) : nullptr;
+  const Kept* const outcome = outcomes_ != nullptr ? kept_outcome(facts) : nullptr;
   size_t head_run = 0;
   size_t outcome_run = 0;
   // False: it has to be made, since nothing is kept of it, or the line is so long that it must be cut.

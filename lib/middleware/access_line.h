@@ -11,8 +11,8 @@
 #pragma once
 
 #include <array>
-#include <bitset>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <span>
 #include <string>
@@ -78,6 +78,8 @@ class AccessLine {
   // Likewise with a pattern.
   static std::string check_pattern(std::string_view pattern);
 
+  // What is the same in all lines leaves room for what is not.
+  [[nodiscard]] bool fits() const { return least_ <= kMostBytes / 2; }
   // It wants Exchange::handler_ns and answer_ns.
   [[nodiscard]] bool timed() const;
 
@@ -112,12 +114,12 @@ class AccessLineWriter {
   static constexpr size_t kOutcomes = 64;
   struct Kept {
     static constexpr size_t kRoom = 1536;
-    bool whole = false;  // it had room
-    std::array<uint32_t, kRuns> ends{};
+    bool whole;  // it had room
+    std::array<uint32_t, kRuns> ends;
     char text[kRoom];
   };
   struct KeptHead : Kept {
-    uint64_t number;  // of the KnownHead
+    uint64_t number;  // of the KnownHead; 0 for none
   };
   struct KeptOutcome : Kept {
     const void* route;
@@ -139,11 +141,12 @@ class AccessLineWriter {
   void fill(Kept& kept, AccessField::Scope scope, const AccessFacts& facts);
 
   const AccessLine& line_;
-  bool keeps_heads_ = false;
-  bool keeps_outcomes_ = false;
-  const char* end_ = nullptr;                // of the room that there is
-  std::unique_ptr<KeptHead[]> heads_;        // touched as they are used
-  std::unique_ptr<KeptOutcome[]> outcomes_;  // likewise
+  const char* end_ = nullptr;  // of the room that there is
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+  };
+  std::unique_ptr<KeptHead[], Free> heads_;        // null where none are kept
+  std::unique_ptr<KeptOutcome[], Free> outcomes_;  // likewise
   // When it is: the text of a millisecond, made when that begins.
   uint64_t moment_ms_ = 0;  // CLOCK_MONOTONIC
   int64_t second_ = -1;     // of CLOCK_REALTIME

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/log.h"
+#include "base/quick_clock.h"
 #include "base/text.h"
 #include "http/worker_context.h"
 #include "logging/sinks.h"
@@ -79,7 +79,7 @@ class AccessLog final : public pipeline::Middleware {
     ENSURE(index < workers_.size());
     Worker& worker = *workers_[index];
     // The worker's clock stands still during a turn; the time a handler took is told by a fresh one.
-    const uint64_t now_ns = monotonic_ns();
+    const uint64_t now_ns = quick_ns();
     if (!filter_.all && !wants(exchange, now_ns, worker)) return;
     const http::RefusedHead* refused = nullptr;
     if (exchange.route == nullptr) [[unlikely]]
@@ -128,6 +128,8 @@ class Maker {
   std::unique_ptr<pipeline::Middleware> make() {
     const Target target = read_target();
     AccessLine line = read_line(target);
+    if (!line.fits())
+      fail("fields", pipeline::kLogOption, "what is the same in each line takes more than 8 KiB");
     const AccessLog::Filter filter = read_filter();
     if (!good_) return nullptr;
     std::shared_ptr<logging::Sink> sink;

@@ -6,8 +6,8 @@
 #include <span>
 #include <utility>
 
-#include "base/clock.h"
 #include "base/log.h"
+#include "base/quick_clock.h"
 #include "http/problem.h"
 
 namespace leat::pipeline {
@@ -47,7 +47,7 @@ std::string_view blame_of(const Step& step) {
 // `body_follows`: the handler streams, and may answer once it has seen the body.
 void call_handler(http::Exchange& exchange, Handler& handler, bool body_follows) {
   exchange.chain_position |= kHandled;
-  if (exchange.route->moments) exchange.handler_ns = monotonic_ns();
+  if (exchange.route->moments) exchange.handler_ns = quick_ns();
   const Verdict verdict = handler.handle(exchange);
   if (verdict != Verdict::Done || !body_follows) apply_verdict(exchange, handler, verdict);
 }
@@ -349,7 +349,7 @@ void Pipeline::on_writable(http::Exchange& exchange) {
 
 void Pipeline::on_response(http::Exchange& exchange) {
   if (exchange.route == nullptr) return;  // refused before it came here
-  if (exchange.route->moments) exchange.answer_ns = monotonic_ns();
+  if (exchange.route->moments) exchange.answer_ns = quick_ns();
   if (!http::is_safe(exchange.request.method()) && exchange.response.status < 400) [[unlikely]]
     if (ChangeListener* listener = exchange.route->site->change_listener()) listener->on_change(exchange);
   exchange.filter_answer(position_of(exchange));

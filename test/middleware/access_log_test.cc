@@ -554,6 +554,12 @@ TEST_CASE("access_log: what an option is wrong about, and what does not go toget
   CHECK(said({entry("to", std::string("journald")), entry("format", std::string("json"))})
             .starts_with("140 the journal"));
   CHECK(said({entry("listner", true)}).contains("unknown option `listner`"));
+  CHECK(said({entry("format", "{status}" + std::string(9000, 'x'))})
+            .starts_with("140 what is the same in each line"));
+  CHECK(said({texts("fields", std::vector<std::string>(40, "header:x-" + std::string(300, 'n')))})
+            .starts_with("140 "));
+  CHECK(said({texts("fields", std::vector<std::string>(65, "ts"))})
+            .starts_with("140 a line has at most 64 fields"));
   CHECK(said({entry("to", std::string("syslog")), entry("socket", std::string("/tmp/a")),
               entry("format", std::string("combined"))})
             .empty());
