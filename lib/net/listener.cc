@@ -144,7 +144,8 @@ Expected<Fd> listen_unix(const Address& address, const ListenOptions& options) {
   // Nobody can connect before listen(): there is no moment in which it is somebody else's.
   if (options.unix_owner || options.unix_group) {
     constexpr auto kAsItIs = static_cast<uint32_t>(-1);
-    if (::lchown(address.host.c_str(), options.unix_owner.value_or(kAsItIs), options.unix_group.value_or(kAsItIs)) != 0)
+    if (::lchown(address.host.c_str(), options.unix_owner.value_or(kAsItIs),
+                 options.unix_group.value_or(kAsItIs)) != 0)
       return system_error("chown");
   }
   if (::chmod(address.host.c_str(), options.unix_mode) != 0) return system_error("chmod");

@@ -109,7 +109,8 @@ Connection::Connection(Connections& table, net::SocketId id, Fd fd, const HostAd
       protocol_(first_protocol()),
       direct_(undecided_ == nullptr) {
   if (listener.options->proxy_protocol)
-    channel_ = std::make_unique<transport::Channel>(std::make_unique<transport::ProxyProtocol>(), table.memory_);
+    channel_ =
+        std::make_unique<transport::Channel>(std::make_unique<transport::ProxyProtocol>(), table.memory_);
   else if (listener.options->transport)
     channel_ = std::make_unique<transport::Channel>(listener.options->transport(), table.memory_);
 }
@@ -205,7 +206,8 @@ http::ProtocolPeer Connection::peer_of_protocol() const {
 // Takes what a proxy has said of who is behind it: for whom requests are, and whose share of the connections this is
 // one of. It may be one too many; `asks`: what has come with it is a request.
 void Connection::learn_client(bool asks) {
-  const transport::ProxyHeader* const said = channel_ != nullptr ? channel_->transport().proxy_header() : nullptr;
+  const transport::ProxyHeader* const said =
+      channel_ != nullptr ? channel_->transport().proxy_header() : nullptr;
   if (said == nullptr || behind_ != nullptr) return;
   auto behind = std::make_unique<Behind>(peer_, std::string(), false);
   if (said->has_client) {
@@ -265,8 +267,8 @@ void Connection::look_at_channel() {
   if (channel_->state() == transport::Transport::State::Failed &&
       !(protocol_->finished() && protocol_->cut())) {
     if (const std::string_view why = channel_->transport().failure(); !why.empty())
-      log::limited(log::Level::Warn, {why}, "{}: a connection from {} is refused: {}", listener_.options->name,
-                   or_somebody(peer_.view()), why);
+      log::limited(log::Level::Warn, {why}, "{}: a connection from {} is refused: {}",
+                   listener_.options->name, or_somebody(peer_.view()), why);
     protocol_->disconnect();
   }
 }
@@ -319,9 +321,11 @@ void Connection::on_timer() {
     if (channel_ != nullptr && now >= deadline_ms() && now < protocol_->deadline_ms()) {
       // Its handshake takes too long.
       if (in_handshake())
-        log::limited(log::Level::Warn, {}, "{}: a connection from {} is closed: it was not ready after {} ms "
+        log::limited(log::Level::Warn, {},
+                     "{}: a connection from {} is closed: it was not ready after {} ms "
                      "(limits.handshake_timeout)",
-                     listener_.options->name, or_somebody(peer_.view()), listener_.options->handshake_timeout_ms);
+                     listener_.options->name, or_somebody(peer_.view()),
+                     listener_.options->handshake_timeout_ms);
       begin_close(false);
       return;
     }
@@ -535,10 +539,11 @@ void Connections::open(Fd fd, uint32_t number) {
   const Listener& listener = listeners_[std::min<size_t>(number, listeners_.size() - 1)];
   const bool trusted = listener.options->trust != nullptr && listener.options->trust->trusts(peer);
   if (listener.options->proxy_protocol && !trusted) {
-    log::limited(log::Level::Warn, {},
-                 "{}: a connection from {} is closed: it is not one of trusted_proxies, and only these may say by the "
-                 "PROXY protocol whose bytes they pass on",
-                 listener.options->name, or_somebody(peer.text().view()));
+    log::limited(
+        log::Level::Warn, {},
+        "{}: a connection from {} is closed: it is not one of trusted_proxies, and only these may say by the "
+        "PROXY protocol whose bytes they pass on",
+        listener.options->name, or_somebody(peer.text().view()));
     return;
   }
   const uint64_t group = trusted ? 0 : peer.group();

@@ -11,7 +11,8 @@ http::ProtocolPeer by(std::string_view scheme, std::string_view client = "192.0.
 }
 
 // Often enough that the head is a known one, and its note is used.
-void ask_often(Site& site, const http::ProtocolPeer& peer, std::string_view body, std::string_view fields = "") {
+void ask_often(Site& site, const http::ProtocolPeer& peer, std::string_view body,
+               std::string_view fields = "") {
   for (int i = 0; i < 20; ++i) {
     Site::Client client(site, peer);
     client.ask("/a", fields);
