@@ -40,16 +40,18 @@ std::optional<uint32_t> number_of(std::string_view name) {
 std::optional<uint32_t> find_user(std::string_view name) {
   if (const auto number = number_of(name)) return number;
   const std::string text(name);
-  const auto entry = look_up_with_room<passwd>(
-      [&](passwd* into, char* room, size_t size, passwd** found) { return ::getpwnam_r(text.c_str(), into, room, size, found); });
+  const auto entry = look_up_with_room<passwd>([&](passwd* into, char* room, size_t size, passwd** found) {
+    return ::getpwnam_r(text.c_str(), into, room, size, found);
+  });
   return entry ? std::optional<uint32_t>(entry->pw_uid) : std::nullopt;
 }
 
 std::optional<uint32_t> find_group(std::string_view name) {
   if (const auto number = number_of(name)) return number;
   const std::string text(name);
-  const auto entry = look_up_with_room<group>(
-      [&](group* into, char* room, size_t size, group** found) { return ::getgrnam_r(text.c_str(), into, room, size, found); });
+  const auto entry = look_up_with_room<group>([&](group* into, char* room, size_t size, group** found) {
+    return ::getgrnam_r(text.c_str(), into, room, size, found);
+  });
   return entry ? std::optional<uint32_t>(entry->gr_gid) : std::nullopt;
 }
 

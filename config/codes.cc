@@ -76,14 +76,18 @@ constexpr Explanation kExplanations[] = {
      "not have the "
      "port or the folder of the socket; the message says which. A reload changes nothing then."},
     {kBadRange, "a bad range of addresses",
-     "Who is trusted is named by addresses, 192.0.2.1 or 2001:db8::1, by the first bits that they have in common, "
+     "Who is trusted is named by addresses, 192.0.2.1 or 2001:db8::1, by the first bits that they have in "
+     "common, "
      "10.0.0.0/8, or, for whoever connects to a unix socket, by the word unix. Names are not looked up."},
     {kNobodyTrusted, "a listener for proxies without a proxy",
-     "With proxy_protocol a listener takes connections of those alone who are trusted to say for whom they connect, and "
+     "With proxy_protocol a listener takes connections of those alone who are trusted to say for whom they "
+     "connect, and "
      "there is nobody: name them in server.trusted_proxies, or in the listener's own trusted_proxies."},
     {kToldTwice, "two fields that tell of the same",
-     "server.proxy_fields names the fields that the proxies set. With Forwarded and X-Forwarded-For both, a proxy that "
-     "sets only the one passes on the other as its client has sent it, and nobody could tell whom to believe."},
+     "server.proxy_fields names the fields that the proxies set. With Forwarded and X-Forwarded-For both, a "
+     "proxy that "
+     "sets only the one passes on the other as its client has sent it, and nobody could tell whom to "
+     "believe."},
     {kNoAccount, "a user or group that does not exist",
      "The file of a unix socket is given to a user or group of the system, by name or number."},
     {pipeline::kLogOption, "options of an access log that do not go together",

@@ -35,8 +35,8 @@ class Files;
 struct ListenerDecl {
   net::Address address;
   std::optional<int> backlog;
-  std::optional<bool> defer_accept;  // TCP
-  std::optional<uint32_t> mode;      // of a unix socket's file
+  std::optional<bool> defer_accept;      // TCP
+  std::optional<uint32_t> mode;          // of a unix socket's file
   std::optional<uint32_t> owner, group;  // likewise, by number
   std::vector<std::string> protocols;
   bool proxy_protocol = false;

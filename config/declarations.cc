@@ -90,10 +90,12 @@ constexpr Row kListener[] = {
         "Likewise the group: one that the daemon's user is in, such as that of the proxy in front."),
     schema::boolean<&ListenerKeys::proxy_protocol>(
         "proxy_protocol",
-        "Each connection begins with a header of the PROXY protocol (version 1 or 2) that says for whom it is. Only who "
+        "Each connection begins with a header of the PROXY protocol (version 1 or 2) that says for whom it "
+        "is. Only who "
         "is trusted may connect."),
-    schema::list<&ListenerKeys::trusted_proxies>("trusted_proxies", "ranges of addresses", check_range, kBadRange,
-                                                 "In place of `server.trusted_proxies`; an empty list for nobody."),
+    schema::list<&ListenerKeys::trusted_proxies>(
+        "trusted_proxies", "ranges of addresses", check_range, kBadRange,
+        "In place of `server.trusted_proxies`; an empty list for nobody."),
     schema::list<&ListenerKeys::protocols>(
         "protocols", "names of protocols", check_protocol, kBadChoice,
         "What may be spoken, what goes first where several would do: `http/1.1`. With none, all that Leat "
@@ -309,7 +311,8 @@ bool read_listener(const Value& table, Config& config, Diagnostics& diagnostics)
     if (std::find(keys.protocols.begin(), each, *each) != each)
       reader.fail(kDefinedTwice, fmt::format("`{}` is named twice", *each), reader.place_of("protocols"));
   if (keys.proxy_protocol && reader.has("trusted_proxies") && keys.trusted_proxies.empty() && reader.good())
-    reader.fail(kNobodyTrusted, "`proxy_protocol` needs somebody who is trusted, and `trusted_proxies` is empty",
+    reader.fail(kNobodyTrusted,
+                "`proxy_protocol` needs somebody who is trusted, and `trusted_proxies` is empty",
                 reader.place_of("trusted_proxies"));
   if (!reader.good()) return false;
   ListenerDecl listener{.address = *address,

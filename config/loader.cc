@@ -287,8 +287,9 @@ class Loader {
     const bool wrong = std::ranges::contains(diagnostics_, kBadRange, &Diagnostic::code);
     if (trust.proxies.empty() && all_read_ && !wrong)
       for (const Place& place : need_trust_)
-        fail(kNobodyTrusted, "`proxy_protocol` needs somebody who is trusted, and `server.trusted_proxies` is empty",
-             place, "name the proxies there, or in `trusted_proxies` of this listener");
+        fail(kNobodyTrusted,
+             "`proxy_protocol` needs somebody who is trusted, and `server.trusted_proxies` is empty", place,
+             "name the proxies there, or in `trusted_proxies` of this listener");
     if (http::tell_twice(trust.fields))
       fail(kToldTwice, "`server.proxy_fields` names `forwarded` and fields that tell of the same",
            seen_["server.proxy_fields"], "leave those that your proxies set");

@@ -102,13 +102,16 @@ constexpr Row kSettings[] = {
                                 "Permission bits of unix sockets, as an octal number."),
     list<AT(trust.proxies)>(
         "server.trusted_proxies", "ranges of addresses", check_range, kBadRange,
-        "Who is believed for whom a request is: 192.0.2.1, 10.0.0.0/8, 2001:db8::/32, or unix for whoever connects "
+        "Who is believed for whom a request is: 192.0.2.1, 10.0.0.0/8, 2001:db8::/32, or unix for whoever "
+        "connects "
         "to a unix socket. Fields of all others that say such a thing are taken from their requests."),
     list<AT(trust.fields)>(
         "server.proxy_fields", "names of fields", check_proxy_field, kBadChoice,
-        "The fields that these proxies set, all of them: those that they do not set are the client's, and are taken "
+        "The fields that these proxies set, all of them: those that they do not set are the client's, and "
+        "are taken "
         "from requests. Either `forwarded` (RFC 7239), or some of `x-forwarded-for`, `x-forwarded-proto` and "
-        "`x-forwarded-host`; and what else is to be left for handlers of `x-forwarded-port`, `x-forwarded-prefix`, "
+        "`x-forwarded-host`; and what else is to be left for handlers of `x-forwarded-port`, "
+        "`x-forwarded-prefix`, "
         "`x-forwarded-server` and `x-real-ip`."),
     text<AT(admin_socket)>("server.admin_socket", 107,
                            "Path of the unix socket for admin commands, such as `leat reload`. Empty: "
@@ -127,7 +130,8 @@ constexpr Row kSettings[] = {
         "Open connections of one client address (of IPv6, the first 64 bits) on all workers; more are "
         "answered 503. "
         "0: three quarters of what all workers may have, and half of that once a worker has few places "
-        "left, so that others always find room. Connections of trusted proxies are not counted, but with the PROXY "
+        "left, so that others always find room. Connections of trusted proxies are not counted, but with the "
+        "PROXY "
         "protocol as those of their clients; nor are unix sockets."),
     count<AT(worker.exchanges)>("limits.requests_in_flight", 1, 1'000'000,
                                 "Requests of a worker that are being answered; more get a 503.")
@@ -148,12 +152,14 @@ constexpr Row kSettings[] = {
                                        "Largest request body; beyond it the answer is 413."),
     count<AT(worker.limits.requests_per_connection)>("limits.requests_per_connection", 1, 1'000'000'000'000,
                                                      "Requests after which a connection is closed."),
-    count<AT(trust.hops)>("limits.proxies", 1, http::ProxyTrust::kMostHops,
-                          "Proxies on the way of a request that are looked at; the client of one that says that there "
-                          "are more is unknown."),
-    duration<AT(handshake_timeout_ms)>("limits.handshake_timeout", 1, kHour,
-                                       "From the beginning of a connection to the end of what comes before its first "
-                                       "request: the header of the PROXY protocol. Then it is closed."),
+    count<AT(trust.hops)>(
+        "limits.proxies", 1, http::ProxyTrust::kMostHops,
+        "Proxies on the way of a request that are looked at; the client of one that says that there "
+        "are more is unknown."),
+    duration<AT(handshake_timeout_ms)>(
+        "limits.handshake_timeout", 1, kHour,
+        "From the beginning of a connection to the end of what comes before its first "
+        "request: the header of the PROXY protocol. Then it is closed."),
     duration<AT(worker.limits.head_timeout_ms)>(
         "limits.head_timeout", 1, kHour,
         "From the first byte of a request's head to its last; beyond it the answer is 408."),
@@ -283,10 +289,10 @@ constexpr Row kRouteCache[] = {
     boolean<&cache::Policy::cookies>(
         "cookies",
         "Requests with cookies are answered from the cache too: the handler looks at none, or says Vary."),
-    boolean<&cache::Policy::per_client>(
-        "per_client",
-        "Each client (its address, by what trusted proxies say) has responses of its own: for a handler that answers by "
-        "it."),
+    boolean<&cache::Policy::per_client>("per_client",
+                                        "Each client (its address, by what trusted proxies say) has "
+                                        "responses of its own: for a handler that answers by "
+                                        "it."),
     boolean<&cache::Policy::etag>("etag", "Make an ETag for whole responses that have none."),
     boolean<&cache::Policy::client_control>(
         "client_control",

@@ -91,7 +91,8 @@ bool HostAddress::is_near() const {
   }
   if (kind_ != Kind::Ipv6) return false;
   constexpr std::array<uint8_t, 16> kLoopback = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-  return bytes_ == kLoopback || (bytes_[0] & 0xfe) == 0xfc || (bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80);
+  return bytes_ == kLoopback || (bytes_[0] & 0xfe) == 0xfc ||
+         (bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80);
 }
 
 std::expected<AddressRange, std::string> AddressRange::parse(std::string_view text) {
@@ -104,8 +105,8 @@ std::expected<AddressRange, std::string> AddressRange::parse(std::string_view te
   const size_t slash = std::min(text.find('/'), text.size());
   const auto address = HostAddress::parse(text.substr(0, slash));
   if (!address || !address->is_ip())
-    return refuse(fmt::format("`{}` is no range of addresses: write 192.0.2.1, 10.0.0.0/8, 2001:db8::/32 or unix",
-                              text));
+    return refuse(fmt::format(
+        "`{}` is no range of addresses: write 192.0.2.1, 10.0.0.0/8, 2001:db8::/32 or unix", text));
   range.first_ = *address;
   if (slash == text.size()) return range;
   // One of IPv4 that is written as IPv6 counts all bits.
@@ -114,7 +115,8 @@ std::expected<AddressRange, std::string> AddressRange::parse(std::string_view te
   const std::string_view digits = text.substr(slash + 1);
   const auto bits = parse_number<uint8_t>(digits);
   if (!bits || *bits > most)
-    return refuse(fmt::format("`{}` has a prefix of `{}` bits: write a number from 0 to {}", text, digits, most));
+    return refuse(
+        fmt::format("`{}` has a prefix of `{}` bits: write a number from 0 to {}", text, digits, most));
   range.bits_ = static_cast<uint8_t>(*bits + 128 - most);
   if (wrapped && range.bits_ < kWrappedBits)
     return refuse(fmt::format("`{}` is of IPv4 and IPv6 at once: write the one of each", text));

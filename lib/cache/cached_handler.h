@@ -88,7 +88,8 @@ class CachedHandler final : public pipeline::WrappingHandler, public http::Answe
   const Policy policy_;
   ResponseCache& cache_;
   const Counters counters_;
-  const uint64_t number_ = next_number();  // of its notes on known heads; the one behind it is of those for https
+  const uint64_t number_ =
+      next_number();  // of its notes on known heads; the one behind it is of those for https
 };
 
 // What a plugin says about the response that is being made for `exchange`. False where it will not be stored

@@ -244,7 +244,8 @@ const Head* show_believed(const Head& head, const ProxyTrust* trust, std::string
   void* const place = arena.allocate(sizeof(Head), alignof(Head));
   if (slots == nullptr || place == nullptr) return nullptr;
   auto* const shown = new (place) Head(head);
-  if (!host.empty()) shown->host = {static_cast<uint32_t>(host.data() - head.bytes), static_cast<uint32_t>(host.size())};
+  if (!host.empty())
+    shown->host = {static_cast<uint32_t>(host.data() - head.bytes), static_cast<uint32_t>(host.size())};
   HeaderSlot* to = slots;
   for (const HeaderSlot& slot : head.headers()) {
     if (is_forwarding(slot) && (trust == nullptr || !trust->believes(slot.id))) continue;
@@ -271,10 +272,11 @@ void tell_of_stranger(const ClientIdentity& connection, const Head& head) {
 std::expected<ForwardingField, std::string> ForwardingField::parse(std::string_view name) {
   const HeaderId id = find_header(name);
   if (is_forwarding_field(id)) return ForwardingField(id);
-  return std::unexpected(fmt::format(
-      "`{}` is no field by which proxies tell of a request: there are forwarded, x-forwarded-for, x-forwarded-proto, "
-      "x-forwarded-host, x-forwarded-port, x-forwarded-prefix, x-forwarded-server and x-real-ip",
-      name));
+  return std::unexpected(
+      fmt::format("`{}` is no field by which proxies tell of a request: there are forwarded, "
+                  "x-forwarded-for, x-forwarded-proto, "
+                  "x-forwarded-host, x-forwarded-port, x-forwarded-prefix, x-forwarded-server and x-real-ip",
+                  name));
 }
 
 std::string ForwardingField::text() const {
@@ -293,7 +295,9 @@ bool ProxyTrust::trusts(std::string_view address) const {
   return parsed && trusts(*parsed);
 }
 
-bool ProxyTrust::believes(HeaderId field) const { return std::ranges::contains(fields, field, &ForwardingField::id); }
+bool ProxyTrust::believes(HeaderId field) const {
+  return std::ranges::contains(fields, field, &ForwardingField::id);
+}
 
 bool tell_twice(const std::vector<ForwardingField>& fields) {
   const auto has = [&](HeaderId id) { return std::ranges::contains(fields, id, &ForwardingField::id); };
@@ -335,9 +339,10 @@ bool identify(Request& request, Arena& arena, const ClientIdentity& connection, 
   }
   if (!said.scheme.empty()) identity->scheme = said.scheme;
   if (!said.host.empty() && !is_authority(said.host)) said.host = {};
-  const bool all_believed = trust != nullptr && std::ranges::all_of(head.headers(), [&](const HeaderSlot& slot) {
-    return !is_forwarding(slot) || trust->believes(slot.id);
-  });
+  const bool all_believed =
+      trust != nullptr && std::ranges::all_of(head.headers(), [&](const HeaderSlot& slot) {
+        return !is_forwarding(slot) || trust->believes(slot.id);
+      });
   if (all_believed && said.host.empty()) return true;
   const Head* const shown = show_believed(head, trust, said.host, arena);
   if (shown != nullptr) request.show_head(*shown);

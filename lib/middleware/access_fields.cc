@@ -89,7 +89,7 @@ constexpr AccessField kFields[] = {
      .kind = Kind::Clock,
      .sentence = "The same as other web servers write it, to the second."},
     text("client", Scope::Request, Kind::Word,
-         "The address of the client that asks: the peer's, as long as no proxy is trusted to name another.",
+         "The address of the client that asks: the peer's, or what a trusted proxy says.",
          client_of),
     text("peer", Scope::Request, Kind::Word,
          "The address of who is connected, without a port; `unix:` for a unix socket.",

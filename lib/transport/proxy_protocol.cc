@@ -28,7 +28,7 @@ constexpr std::string_view kBadChecksum = "the checksum in its header of the PRO
 // Types of what version 2 may say besides addresses (section 2.2).
 constexpr uint8_t kAlpn = 0x01, kAuthority = 0x02, kChecksum = 0x03, kUniqueId = 0x05, kTls = 0x20;
 constexpr size_t kMostUniqueId = 128;
-constexpr size_t kTlsFixed = 5;      // before what is said of it: how the client has come, and its certificate
+constexpr size_t kTlsFixed = 5;  // before what is said of it: how the client has come, and its certificate
 constexpr uint8_t kClientTls = 0x01;  // it has come by TLS
 
 uint8_t byte_at(std::string_view bytes, size_t at) { return static_cast<uint8_t>(bytes[at]); }

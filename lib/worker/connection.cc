@@ -203,7 +203,8 @@ http::ProtocolPeer Connection::peer_of_protocol() const {
 // Takes what a proxy has said of who is behind it: for whom requests are, and whose share of the connections this is
 // one of. It may be one too many; `asks`: what has come with it is a request.
 void Connection::learn_client(bool asks) {
-  const transport::ProxyHeader* const said = channel_ != nullptr ? channel_->transport().proxy_header() : nullptr;
+  const transport::ProxyHeader* const said =
+      channel_ != nullptr ? channel_->transport().proxy_header() : nullptr;
   if (said == nullptr || behind_ != nullptr) return;
   auto behind = std::make_unique<Behind>(peer_, std::string(), false);
   if (said->has_client) {
@@ -317,7 +318,8 @@ void Connection::on_timer() {
     if (channel_ != nullptr && now >= deadline_ms() && now < protocol_->deadline_ms()) {
       // Its handshake takes too long.
       if (in_handshake())
-        log::limited(log::Level::Warn, {}, "{}: a connection from {} is closed: it was not ready after {} ms "
+        log::limited(log::Level::Warn, {},
+                     "{}: a connection from {} is closed: it was not ready after {} ms "
                      "(limits.handshake_timeout)",
                      listener_->options->name, or_somebody(peer_.view()), listener_->options->handshake_timeout_ms);
       begin_close(false);

@@ -99,7 +99,9 @@ class Connection {
   bool enter(bool crowded = false);
   // The address whose share of the connections it is of (HostAddress::group), and for people.
   [[nodiscard]] uint64_t group() const { return group_; }
-  [[nodiscard]] std::string_view client() const { return behind_ != nullptr ? behind_->client.view() : peer_.view(); }
+  [[nodiscard]] std::string_view client() const {
+    return behind_ != nullptr ? behind_->client.view() : peer_.view();
+  }
   [[nodiscard]] http::Protocol& protocol() { return *protocol_; }
   [[nodiscard]] net::SocketId id() const { return {socket_.slot(), socket_.generation()}; }
   // The number of the listening socket that it came by.

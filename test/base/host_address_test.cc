@@ -32,8 +32,9 @@ TEST_CASE("host address: one address has one text, and IPv4 is IPv4 however it c
   CHECK(HostAddress::parse("::ffff:192.0.2.1") == HostAddress::parse("192.0.2.1"));
   CHECK(HostAddress().text().view().empty());
   for (const std::string_view none :
-       {"", "192.0.2", "192.0.2.256", "192.0.2.01", "192.0.2.1:80", "[::1]", "fe80::1%eth0", "::1::", "localhost",
-        "unix:/run/x", " 192.0.2.1", "0:0:0:0:0:0:0:0:0", "1111:2222:3333:4444:5555:6666:255.255.255.255:7777:8888"})
+       {"", "192.0.2", "192.0.2.256", "192.0.2.01", "192.0.2.1:80", "[::1]", "fe80::1%eth0",
+        "::1::", "localhost", "unix:/run/x", " 192.0.2.1", "0:0:0:0:0:0:0:0:0",
+        "1111:2222:3333:4444:5555:6666:255.255.255.255:7777:8888"})
     CHECK(text_of(none) == "none");
   CHECK(text_of(std::string_view("1.2.3.4\0x", 9)) == "none");
 }
@@ -48,8 +49,9 @@ TEST_CASE("host address: clients are told apart by what each has of its own") {
 }
 
 TEST_CASE("host address: what is near is this machine's or a private network's") {
-  for (const std::string_view near : {"127.0.0.1", "10.255.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1",
-                                      "169.254.0.1", "::1", "fd00::1", "fe80::1", "unix:", "::ffff:10.0.0.1"})
+  for (const std::string_view near :
+       {"127.0.0.1", "10.255.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.0.1", "::1",
+        "fd00::1", "fe80::1", "unix:", "::ffff:10.0.0.1"})
     CHECK(HostAddress::parse(near)->is_near());
   for (const std::string_view far : {"192.0.2.1", "172.32.0.1", "11.0.0.1", "2001:db8::1", "::2", "fec0::1"})
     CHECK_FALSE(HostAddress::parse(far)->is_near());
@@ -84,13 +86,17 @@ TEST_CASE("host address: a range is written in one way, and what is none is told
   CHECK(range_text("unix") == "unix");
   CHECK(range_text("unix:") == "unix");
   CHECK(range_text("10.1.2.3/8") == "`10.1.2.3/8` has bits set behind its prefix: write 10.0.0.0/8");
-  CHECK(range_text("2001:db8::1/32") == "`2001:db8::1/32` has bits set behind its prefix: write 2001:db8::/32");
+  CHECK(range_text("2001:db8::1/32") ==
+        "`2001:db8::1/32` has bits set behind its prefix: write 2001:db8::/32");
   CHECK(range_text("10.0.0.0/33") == "`10.0.0.0/33` has a prefix of `33` bits: write a number from 0 to 32");
   CHECK(range_text("::/129") == "`::/129` has a prefix of `129` bits: write a number from 0 to 128");
   CHECK(range_text("10.0.0.0/") == "`10.0.0.0/` has a prefix of `` bits: write a number from 0 to 32");
-  CHECK(range_text("::ffff:0.0.0.0/90") == "`::ffff:0.0.0.0/90` is of IPv4 and IPv6 at once: write the one of each");
-  for (const std::string_view none : {"", "localhost", "10.0.0.0-10.0.0.9", "unix:/run/leat.sock", "unix/8", "*"})
-    CHECK(range_text(none).contains("is no range of addresses: write 192.0.2.1, 10.0.0.0/8, 2001:db8::/32 or unix"));
+  CHECK(range_text("::ffff:0.0.0.0/90") ==
+        "`::ffff:0.0.0.0/90` is of IPv4 and IPv6 at once: write the one of each");
+  for (const std::string_view none :
+       {"", "localhost", "10.0.0.0-10.0.0.9", "unix:/run/leat.sock", "unix/8", "*"})
+    CHECK(range_text(none).contains(
+        "is no range of addresses: write 192.0.2.1, 10.0.0.0/8, 2001:db8::/32 or unix"));
 }
 
 }  // namespace leat

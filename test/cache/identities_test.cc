@@ -11,7 +11,8 @@ http::ProtocolPeer by(std::string_view scheme, std::string_view client = "192.0.
 }
 
 // Often enough that the head is a known one, and its note is used.
-void ask_often(Site& site, const http::ProtocolPeer& peer, std::string_view body, std::string_view fields = "") {
+void ask_often(Site& site, const http::ProtocolPeer& peer, std::string_view body,
+               std::string_view fields = "") {
   for (int i = 0; i < 20; ++i) {
     Site::Client client(site, peer);
     client.ask("/a", fields);
@@ -29,7 +30,7 @@ TEST_CASE("response cache: http and https are stored apart") {
   ask_often(site, by("https"), "run 2");
   CHECK(site.script->runs == 2);
   // What is purged by its path goes for both.
-  site.purge(PurgeBy::Path, "/a", true);
+  site.purge(PurgeBy::Target, "/a", true);
   ask_often(site, by("https"), "run 3");
   ask_often(site, by("http"), "run 4");
 }

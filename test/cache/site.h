@@ -142,8 +142,9 @@ class Site {
     asked.swap(harness->worker.asked);
     for (const std::string& head : asked) {
       const test::TestWorker& worker = harness->worker;
-      Client self(*this, {.identity = {.peer = "self", .client = worker.asked_client, .scheme = worker.asked_scheme},
-                          .internal = true});
+      Client self(*this,
+                  {.identity = {.peer = "self", .client = worker.asked_client, .scheme = worker.asked_scheme},
+                   .internal = true});
       self.session().feed(head);
       CHECK(self.session().finished());
     }

@@ -188,22 +188,24 @@ TEST_CASE("settings: a declared listener has what it says, and the settings' for
 
 TEST_CASE("settings: who is trusted, and what of him, for all listeners and for one") {
   const Folder folder;
-  folder.write("leat.toml",
-               "[server]\nlisten = [\"127.0.0.1:80\"]\ntrusted_proxies = [\"10.0.0.0/8\", \"unix\"]\n"
-               "proxy_fields = \"forwarded\"\n[limits]\nproxies = 3\nhandshake_timeout = \"2s\"\n"
-               "[[listener]]\naddress = \"*:81\"\nproxy_protocol = true\n"
-               "[[listener]]\naddress = \"*:82\"\nproxy_protocol = true\ntrusted_proxies = \"192.0.2.1\"\n"
-               "[[listener]]\naddress = \"unix:/run/x\"\ntrusted_proxies = []\nowner = \"root\"\ngroup = 12\n" +
-                   std::string(kRoute));
+  folder.write(
+      "leat.toml",
+      "[server]\nlisten = [\"127.0.0.1:80\"]\ntrusted_proxies = [\"10.0.0.0/8\", \"unix\"]\n"
+      "proxy_fields = \"forwarded\"\n[limits]\nproxies = 3\nhandshake_timeout = \"2s\"\n"
+      "[[listener]]\naddress = \"*:81\"\nproxy_protocol = true\n"
+      "[[listener]]\naddress = \"*:82\"\nproxy_protocol = true\ntrusted_proxies = \"192.0.2.1\"\n"
+      "[[listener]]\naddress = \"unix:/run/x\"\ntrusted_proxies = []\nowner = \"root\"\ngroup = 12\n" +
+          std::string(kRoute));
   config::LoadResult wrong = folder.load();
   CHECK(config::render(wrong.diagnostics).contains("`group` is text in quotes, not a number"));
-  folder.write("leat.toml",
-               "[server]\nlisten = [\"127.0.0.1:80\"]\ntrusted_proxies = [\"10.0.0.0/8\", \"unix\"]\n"
-               "proxy_fields = \"forwarded\"\n[limits]\nproxies = 3\nhandshake_timeout = \"2s\"\n"
-               "[[listener]]\naddress = \"*:81\"\nproxy_protocol = true\n"
-               "[[listener]]\naddress = \"*:82\"\nproxy_protocol = true\ntrusted_proxies = \"192.0.2.1\"\n"
-               "[[listener]]\naddress = \"unix:/run/x\"\ntrusted_proxies = []\nowner = \"root\"\ngroup = \"12\"\n" +
-                   std::string(kRoute));
+  folder.write(
+      "leat.toml",
+      "[server]\nlisten = [\"127.0.0.1:80\"]\ntrusted_proxies = [\"10.0.0.0/8\", \"unix\"]\n"
+      "proxy_fields = \"forwarded\"\n[limits]\nproxies = 3\nhandshake_timeout = \"2s\"\n"
+      "[[listener]]\naddress = \"*:81\"\nproxy_protocol = true\n"
+      "[[listener]]\naddress = \"*:82\"\nproxy_protocol = true\ntrusted_proxies = \"192.0.2.1\"\n"
+      "[[listener]]\naddress = \"unix:/run/x\"\ntrusted_proxies = []\nowner = \"root\"\ngroup = \"12\"\n" +
+          std::string(kRoute));
   const config::LoadResult result = folder.load();
   INFO(config::render(result.diagnostics));
   REQUIRE(result.config);

@@ -110,6 +110,24 @@ TEST_CASE("listeners: a declared one has options of its own, and the log tells w
   }
 }
 
+TEST_CASE("listeners: a unix socket belongs to whom it is given") {
+  const TempFolder folder;
+  const std::string path = folder.path("leat.sock");
+  const bool root = geteuid() == 0;
+  const auto owner = root ? 12345 : geteuid();
+  const auto group = root ? 23456 : getegid();
+  Daemon daemon(demo_configuration({.listen = {},
+                                    .more = "[[listener]]\naddress = \"unix:" + path + "\"\nowner = \"" +
+                                            std::to_string(owner) + "\"\ngroup = \"" + std::to_string(group) +
+                                            "\"\nmode = 0o660\n"}));
+  struct stat status{};
+  REQUIRE(stat(path.c_str(), &status) == 0);
+  CHECK(status.st_uid == owner);
+  CHECK(status.st_gid == group);
+  CHECK((status.st_mode & 0777) == 0660);
+  CHECK(json_status("unix:" + path) == 200);
+}
+
 TEST_CASE("listeners: --listen replaces the addresses of the configuration") {
   Daemon::Options options;
   options.arguments = {"--workers", "1", "--listen", "127.0.0.1:0"};

@@ -46,9 +46,10 @@ std::string describe(const http::Head& head) {
                      " 1." + std::to_string(head.minor_version) + " framing " +
                      std::to_string(static_cast<int>(head.framing)) + " " +
                      std::to_string(head.content_length) + (head.keep_alive ? " keep" : " close") +
-                     (head.expect_continue ? " expect" : "") + (head.has_query ? " query" : "") + " [" +
-                     std::string(head.view(head.target)) + "] [" + std::string(head.view(head.path)) + "] [" +
-                     std::string(head.view(head.query)) + "] [" + std::string(head.view(head.host)) + "]\n";
+                     (head.expect_continue ? " expect" : "") + (head.forwarded ? " forwarded" : "") +
+                     (head.has_query ? " query" : "") + " [" + std::string(head.view(head.target)) + "] [" +
+                     std::string(head.view(head.path)) + "] [" + std::string(head.view(head.query)) + "] [" +
+                     std::string(head.view(head.host)) + "]\n";
   for (const http::HeaderSlot& slot : head.headers())
     text += std::to_string(static_cast<int>(slot.id)) + " [" + std::string(head.view(slot.name)) + "] [" +
             std::string(head.view(slot.value)) + "]\n";

@@ -114,7 +114,8 @@ void check_fields(Choices& choices, bool by_rfc) {
     trust.fields = {http::ForwardingField(HeaderId::Forwarded)};
   else
     trust.fields.emplace_back(HeaderId::XForwardedHost);
-  constexpr std::string_view kNames[] = {"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "Accept"};
+  constexpr std::string_view kNames[] = {"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host",
+                                         "Forwarded", "Accept"};
   Asked asked;
   asked.add("Host", "site.example");
   std::string_view rest = choices.rest();

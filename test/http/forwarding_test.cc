@@ -18,7 +18,8 @@ constexpr std::string_view kProxy = "10.0.0.1";
 
 ProxyTrust trust_of(std::initializer_list<std::string_view> fields) {
   ProxyTrust trust;
-  for (const char* range : {"10.0.0.0/8", "2001:db8:1::/48", "unix"}) trust.proxies.push_back(*AddressRange::parse(range));
+  for (const char* range : {"10.0.0.0/8", "2001:db8:1::/48", "unix"})
+    trust.proxies.push_back(*AddressRange::parse(range));
   trust.fields.clear();
   for (const std::string_view field : fields) trust.fields.push_back(*ForwardingField::parse(field));
   return trust;
@@ -81,20 +82,24 @@ std::string client(const ProxyTrust& trust, const Fields& fields, std::string_vi
   CHECK(asked.request.peer() == peer);
   return std::string(asked.request.client()) + (asked.request.client_in_doubt() ? "?" : "");
 }
-std::string for_list(std::string_view list) { return client(kForProtoHost, {{"X-Forwarded-For", std::string(list)}}); }
-std::string forwarded(std::string_view list) { return client(kForwarded, {{"Forwarded", std::string(list)}}); }
+std::string for_list(std::string_view list) {
+  return client(kForProtoHost, {{"X-Forwarded-For", std::string(list)}});
+}
+std::string forwarded(std::string_view list) {
+  return client(kForwarded, {{"Forwarded", std::string(list)}});
+}
 
 }  // namespace
 
 TEST_CASE("forwarding: X-Forwarded-For is read from the right up to the first who is not trusted") {
   CHECK(for_list("192.0.2.1") == "192.0.2.1");
-  CHECK(for_list("198.51.100.1, 192.0.2.1") == "192.0.2.1");         // the left one may be the client's own
-  CHECK(for_list("192.0.2.1, 10.0.0.3,10.0.0.2") == "192.0.2.1");    // two more that are trusted
+  CHECK(for_list("198.51.100.1, 192.0.2.1") == "192.0.2.1");       // the left one may be the client's own
+  CHECK(for_list("192.0.2.1, 10.0.0.3,10.0.0.2") == "192.0.2.1");  // two more that are trusted
   CHECK(for_list("198.51.100.1, 192.0.2.1, 10.0.0.2") == "192.0.2.1");
-  CHECK(for_list("10.0.0.9, 10.0.0.2") == "10.0.0.9");               // all are: it came from inside
-  CHECK(for_list("10.0.0.9, 192.0.2.1") == "192.0.2.1");             // somebody who would like to be
+  CHECK(for_list("10.0.0.9, 10.0.0.2") == "10.0.0.9");    // all are: it came from inside
+  CHECK(for_list("10.0.0.9, 192.0.2.1") == "192.0.2.1");  // somebody who would like to be
   CHECK(for_list("192.0.2.1, unix:") == "192.0.2.1");
-  CHECK(for_list("garbage, 192.0.2.1") == "192.0.2.1");              // never looked at
+  CHECK(for_list("garbage, 192.0.2.1") == "192.0.2.1");  // never looked at
   CHECK(for_list(" \t192.0.2.1 , ,\t") == "192.0.2.1");
   CHECK(for_list("2001:DB8::1") == "2001:db8::1");
   CHECK(for_list("[2001:db8::1]") == "2001:db8::1");
@@ -112,9 +117,9 @@ TEST_CASE("forwarding: X-Forwarded-For is read from the right up to the first wh
 
 TEST_CASE("forwarding: an element of X-Forwarded-For that nobody understands leaves the client unknown") {
   for (const std::string_view item :
-       {"garbage", "192.0.2.300", "192.0.2.1:", "192.0.2.1:99999", "192.0.2.1:80:80", "[192.0.2.1]", "[2001:db8::1",
-        "2001:db8::1]", "[2001:db8::1]x", "[unix:]", "unix:/run/x", "fe80::1%eth0", "192.0.2.1/24", "\"192.0.2.1\"", "_",
-        "_a b", ":80", "192.0.2.1;10.0.0.2"}) {
+       {"garbage", "192.0.2.300", "192.0.2.1:", "192.0.2.1:99999", "192.0.2.1:80:80", "[192.0.2.1]",
+        "[2001:db8::1", "2001:db8::1]", "[2001:db8::1]x", "[unix:]", "unix:/run/x", "fe80::1%eth0",
+        "192.0.2.1/24", "\"192.0.2.1\"", "_", "_a b", ":80", "192.0.2.1;10.0.0.2"}) {
     CHECK(for_list(item) == "unknown?");
     CHECK(for_list(std::string("192.0.2.7, ") + std::string(item) + ", 10.0.0.2") == "unknown?");
   }
@@ -130,8 +135,9 @@ TEST_CASE("forwarding: several fields of a name are one list") {
   CHECK(lines({"198.51.100.1", "192.0.2.1"}) == "192.0.2.1");
   CHECK(lines({"192.0.2.1, 10.0.0.3", "", "10.0.0.2"}) == "192.0.2.1");
   CHECK(lines({"192.0.2.1", "bad"}) == "unknown?");
-  CHECK(client(kForwarded, {{"Forwarded", "for=192.0.2.1"}, {"Accept", "x"}, {"forwarded", "for=10.0.0.2"}}) ==
-        "192.0.2.1");
+  CHECK(
+      client(kForwarded, {{"Forwarded", "for=192.0.2.1"}, {"Accept", "x"}, {"forwarded", "for=10.0.0.2"}}) ==
+      "192.0.2.1");
 }
 
 TEST_CASE("forwarding: a list of many proxies is followed as far as it may be") {
@@ -181,9 +187,10 @@ TEST_CASE("forwarding: Forwarded in all its forms") {
 
 TEST_CASE("forwarding: a malformed Forwarded leaves the client unknown") {
   for (const std::string_view text :
-       {"for", "for=", "=192.0.2.1", "for=\"192.0.2.1", "for=192.0.2.1:80", "for=[2001:db8::1]", "for=\"2001:db8::1]\"",
-        "for=192.0.2.1;for=192.0.2.2", "for=a b", "for=\"\"", "for = 192.0.2.1", "192.0.2.1", "for=192.0.2.1;proto",
-        "for=192.0.2.1;proto=http;proto=https", "for=\"192.0.2.1\\\"", "for=\"192.0.2.1\"x", "f/or=192.0.2.1"}) {
+       {"for", "for=", "=192.0.2.1", "for=\"192.0.2.1", "for=192.0.2.1:80", "for=[2001:db8::1]",
+        "for=\"2001:db8::1]\"", "for=192.0.2.1;for=192.0.2.2", "for=a b", "for=\"\"", "for = 192.0.2.1",
+        "192.0.2.1", "for=192.0.2.1;proto", "for=192.0.2.1;proto=http;proto=https", "for=\"192.0.2.1\\\"",
+        "for=\"192.0.2.1\"x", "f/or=192.0.2.1"}) {
     CHECK(forwarded(text) == "unknown?");
   }
   // Quotes that a client leaves open swallow what the proxy says: that proxy is not who asks.
@@ -202,17 +209,22 @@ TEST_CASE("forwarding: scheme and host are those of the nearest proxy's word") {
   CHECK(said(kForProtoHost, {{"X-Forwarded-Proto", "https"}}) == "https://site.example");
   CHECK(said(kForProtoHost, {{"X-Forwarded-Proto", "HTTPS"}}) == "https://site.example");
   CHECK(said(kForProtoHost, {{"X-Forwarded-Proto", "https, http"}}) == "http://site.example");
-  CHECK(said(kForProtoHost, {{"X-Forwarded-Proto", "http"}, {"X-Forwarded-Proto", "https"}}) == "https://site.example");
+  CHECK(said(kForProtoHost, {{"X-Forwarded-Proto", "http"}, {"X-Forwarded-Proto", "https"}}) ==
+        "https://site.example");
   CHECK(said(kForProtoHost, {{"X-Forwarded-Proto", "gopher"}}) == "http://site.example");
   CHECK(said(kForProtoHost, {{"X-Forwarded-Host", "shop.example:8443"}}) == "http://shop.example:8443");
   CHECK(said(kForProtoHost, {{"X-Forwarded-Host", "forged.example, shop.example"}}) == "http://shop.example");
   CHECK(said(kForProtoHost, {{"X-Forwarded-Host", "user@shop.example"}}) == "http://site.example");
   CHECK(said(kForProtoHost, {{"X-Forwarded-Host", ""}}) == "http://site.example");
-  CHECK(said(kForwarded, {{"Forwarded", "for=192.0.2.1;proto=https;host=shop.example"}}) == "https://shop.example");
-  CHECK(said(kForwarded, {{"Forwarded", "for=192.0.2.1;host=\"shop.example:80\""}}) == "http://shop.example:80");
+  CHECK(said(kForwarded, {{"Forwarded", "for=192.0.2.1;proto=https;host=shop.example"}}) ==
+        "https://shop.example");
+  CHECK(said(kForwarded, {{"Forwarded", "for=192.0.2.1;host=\"shop.example:80\""}}) ==
+        "http://shop.example:80");
   // The client's way to the first proxy, not that between two of them.
-  CHECK(said(kForwarded, {{"Forwarded", "for=192.0.2.1;proto=https, for=10.0.0.2;proto=http"}}) == "https://site.example");
-  CHECK(said(kForwarded, {{"Forwarded", "for=198.51.100.1;proto=https, for=192.0.2.1"}}) == "http://site.example");
+  CHECK(said(kForwarded, {{"Forwarded", "for=192.0.2.1;proto=https, for=10.0.0.2;proto=http"}}) ==
+        "https://site.example");
+  CHECK(said(kForwarded, {{"Forwarded", "for=198.51.100.1;proto=https, for=192.0.2.1"}}) ==
+        "http://site.example");
   CHECK(said(kForwarded, {{"Forwarded", "for=192.0.2.1;host=\"sh\\op.example\""}}) == "http://site.example");
 }
 
@@ -242,7 +254,8 @@ TEST_CASE("forwarding: fields of who is not trusted are taken from the request")
 }
 
 TEST_CASE("forwarding: of a proxy that is trusted only the fields that it sets are left") {
-  const Fields both = {{"X-Forwarded-For", "192.0.2.1"}, {"Forwarded", "for=10.0.0.9;host=forged.example"},
+  const Fields both = {{"X-Forwarded-For", "192.0.2.1"},
+                       {"Forwarded", "for=10.0.0.9;host=forged.example"},
                        {"X-Forwarded-Host", "forged.example"}};
   Asked asked(both);
   REQUIRE(asked.identify(trust_of({"x-forwarded-for"})));
@@ -266,7 +279,9 @@ TEST_CASE("forwarding: of a proxy that is trusted only the fields that it sets a
 TEST_CASE("forwarding: without memory it says so, wherever that is out") {
   size_t refused = 0;
   for (size_t limit = 0; limit < 2000; limit += 16) {
-    Asked asked({{"X-Forwarded-For", "2001:db8::1, 2001:db8:1::1"}, {"X-Forwarded-Host", "a.example"}, {"X-Real-IP", "x"}});
+    Asked asked({{"X-Forwarded-For", "2001:db8::1, 2001:db8:1::1"},
+                 {"X-Forwarded-Host", "a.example"},
+                 {"X-Real-IP", "x"}});
     asked.limit_memory(limit);
     if (!asked.identify(kForProtoHost)) {
       ++refused;
@@ -290,15 +305,18 @@ TEST_CASE("forwarding: the log says once in a while who is not believed") {
   log::divert(nullptr);
   REQUIRE(lines.size() == 2);
   CHECK(lines[0] ==
-        "warn: 192.168.7.1 sends X-Forwarded-Prefix and is not one of server.trusted_proxies: the field is taken from "
+        "warn: 192.168.7.1 sends X-Forwarded-Prefix and is not one of server.trusted_proxies: the field is "
+        "taken from "
         "its requests");
-  CHECK(lines[1].starts_with("info: 203.0.113.9 sends X-Forwarded-Port and is not one of server.trusted_proxies"));
+  CHECK(lines[1].starts_with(
+      "info: 203.0.113.9 sends X-Forwarded-Port and is not one of server.trusted_proxies"));
 }
 
 TEST_CASE("forwarding: names of fields") {
   CHECK(ForwardingField::parse("X-Forwarded-For")->text() == "x-forwarded-for");
   CHECK(ForwardingField::parse("forwarded")->text() == "forwarded");
-  CHECK(ForwardingField::parse("host").error().starts_with("`host` is no field by which proxies tell of a request"));
+  CHECK(ForwardingField::parse("host").error().starts_with(
+      "`host` is no field by which proxies tell of a request"));
   CHECK(ForwardingField::parse("x-forwarded").error().contains("x-real-ip"));
   const auto list = [](std::initializer_list<std::string_view> names) { return trust_of(names).fields; };
   CHECK(tell_twice(list({"forwarded", "x-forwarded-for"})));

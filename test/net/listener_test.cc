@@ -189,13 +189,15 @@ TEST_CASE("listener: a unix socket's file is given to a user and a group") {
   const auto path = scratch.path / "http.sock";
   struct stat info;
   // The process's own can be had without any right.
-  const auto own = listen_on(unix_address(path), {.unix_mode = 0660, .unix_owner = ::geteuid(), .unix_group = ::getegid()});
+  const auto own = listen_on(unix_address(path),
+                             {.unix_mode = 0660, .unix_owner = ::geteuid(), .unix_group = ::getegid()});
   REQUIRE(own.has_value());
   REQUIRE(::stat(path.c_str(), &info) == 0);
   CHECK(info.st_uid == ::geteuid());
   if (::geteuid() != 0) SKIP("not root: files cannot be given away");
   const auto other = scratch.path / "other.sock";
-  REQUIRE(listen_on(unix_address(other), {.unix_mode = 0606, .unix_owner = 12345, .unix_group = 23456}).has_value());
+  REQUIRE(listen_on(unix_address(other), {.unix_mode = 0606, .unix_owner = 12345, .unix_group = 23456})
+              .has_value());
   REQUIRE(::stat(other.c_str(), &info) == 0);
   CHECK(info.st_uid == 12345);
   CHECK(info.st_gid == 23456);

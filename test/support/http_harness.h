@@ -46,7 +46,7 @@ class TestWorker final : public http::WorkerContext {
   };
   std::vector<Waiting> waiting;
   uint64_t now_ms = 1'000'000;
-  std::vector<std::string> asked;  // of ask_self()
+  std::vector<std::string> asked;          // of ask_self()
   std::string asked_client, asked_scheme;  // of the last
   bool asks_self = false;
 

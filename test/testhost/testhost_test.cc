@@ -70,6 +70,31 @@ TEST_CASE("test host: memory that is refused to a plugin is an exception, and a 
   CHECK(host.request("GET", "/allocate?how=nothrow").send().body == "null");
 }
 
+TEST_CASE("test host: a request comes from a peer, for a client, by a scheme") {
+  Host host(plugin("who"),
+            {.text = "[server]\ntrusted_proxies = [\"10.0.0.1\"]\n[[plugin]]\nname = \"who\"\n"
+                     "file = \"who.so\"\n[[route]]\npath = \"/who\"\nhandler = \"who:who\"\n"});
+  const auto who = [&](Request request) { return request.send().body; };
+  const auto begins = [](std::string_view peer, std::string_view client, std::string_view scheme,
+                         bool in_doubt) {
+    return Catch::Matchers::StartsWith(std::string(R"({"peer":")").append(peer) + R"(","client":")" +
+                                       std::string(client) + R"(","scheme":")" + std::string(scheme) +
+                                       R"(","host":"test","in_doubt":)" + (in_doubt ? "true" : "false"));
+  };
+  const Request plain = host.request("GET", "/who");
+  CHECK_THAT(who(plain), begins("192.0.2.7", "192.0.2.7", "http", false));
+  CHECK_THAT(who(host.request("GET", "/who").from("198.51.100.1").for_client("203.0.113.9", "https")),
+             begins("198.51.100.1", "203.0.113.9", "https", false));
+  Request forwarded = host.request("GET", "/who");
+  forwarded.header("X-Forwarded-For", "203.0.113.9").header("X-Forwarded-Proto", "https");
+  CHECK_THAT(who(forwarded), begins("192.0.2.7", "192.0.2.7", "http", true));
+  CHECK_THAT(who(forwarded), !Catch::Matchers::ContainsSubstring("203.0.113.9"));
+  CHECK_THAT(who(forwarded.from("10.0.0.1")), begins("10.0.0.1", "203.0.113.9", "https", false));
+  CHECK_THAT(who(forwarded), Catch::Matchers::ContainsSubstring("X-Forwarded-For"));
+  host.close();
+  CHECK(host.problems().empty());
+}
+
 TEST_CASE("test host: each handler has a route where none was given") {
   Host host(plugin("misuse"));
   CHECK(host.request("GET", "/keeps_request").send().body == "kept");

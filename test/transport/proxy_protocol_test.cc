@@ -26,7 +26,8 @@ std::string binary(int command, int family, std::string_view rest, std::optional
          std::string(rest);
 }
 std::string extra(int type, std::string_view value) {
-  return bytes({type, static_cast<int>(value.size() >> 8), static_cast<int>(value.size() & 255)}) + std::string(value);
+  return bytes({type, static_cast<int>(value.size() >> 8), static_cast<int>(value.size() & 255)}) +
+         std::string(value);
 }
 
 struct Result {
@@ -103,13 +104,26 @@ TEST_CASE("proxy protocol: version 1 of who cannot say it has no client") {
 
 TEST_CASE("proxy protocol: version 1 that is malformed") {
   const std::string malformed = "its header of the PROXY protocol is malformed";
-  for (const char* line :
-       {"TCP4 192.0.2.1 10.0.0.1 1", "TCP4 192.0.2.1 10.0.0.1 1 2 ", "TCP4 192.0.2.1 10.0.0.1 1 2 3",
-        "TCP4  192.0.2.1 10.0.0.1 1 2", "TCP4 192.0.2.1 10.0.0.1 1 65536", "TCP4 192.0.2.1 10.0.0.1 01 2",
-        "TCP4 192.0.2.1 10.0.0.1 -1 2", "TCP4 192.0.2.1 10.0.0.1 1 2\t", "TCP4 192.0.2 10.0.0.1 1 2",
-        "TCP4 ::1 10.0.0.1 1 2", "TCP4 ::ffff:192.0.2.1 10.0.0.1 1 2", "TCP6 192.0.2.1 ::1 1 2", "TCP6 ::1 10.0.0.1 1 2",
-        "TCP4 unix: unix: 1 2", "tcp4 192.0.2.1 10.0.0.1 1 2", "UDP4 192.0.2.1 10.0.0.1 1 2", "", "TCP4",
-        "TCP4 192.0.2.1 10.0.0.1 1 2\n", "UNKNOWNS"})
+  for (const char* line : {"TCP4 192.0.2.1 10.0.0.1 1",
+                           "TCP4 192.0.2.1 10.0.0.1 1 2 ",
+                           "TCP4 192.0.2.1 10.0.0.1 1 2 3",
+                           "TCP4  192.0.2.1 10.0.0.1 1 2",
+                           "TCP4 192.0.2.1 10.0.0.1 1 65536",
+                           "TCP4 192.0.2.1 10.0.0.1 01 2",
+                           "TCP4 192.0.2.1 10.0.0.1 -1 2",
+                           "TCP4 192.0.2.1 10.0.0.1 1 2\t",
+                           "TCP4 192.0.2 10.0.0.1 1 2",
+                           "TCP4 ::1 10.0.0.1 1 2",
+                           "TCP4 ::ffff:192.0.2.1 10.0.0.1 1 2",
+                           "TCP6 192.0.2.1 ::1 1 2",
+                           "TCP6 ::1 10.0.0.1 1 2",
+                           "TCP4 unix: unix: 1 2",
+                           "tcp4 192.0.2.1 10.0.0.1 1 2",
+                           "UDP4 192.0.2.1 10.0.0.1 1 2",
+                           "",
+                           "TCP4",
+                           "TCP4 192.0.2.1 10.0.0.1 1 2\n",
+                           "UNKNOWNS"})
     CHECK(bad("PROXY " + std::string(line) + "\r\n") == malformed);
   CHECK(bad("PROXY UNKNOWN " + std::string(108 - 16, 'x') + "\r\n") ==
         "its header of the PROXY protocol is too long");
@@ -119,9 +133,10 @@ TEST_CASE("proxy protocol: version 1 that is malformed") {
 
 TEST_CASE("proxy protocol: what is no header is told at the first byte that is none") {
   const std::string none = "it does not begin with a header of the PROXY protocol";
-  for (const std::string& text : {std::string("GET / HTTP/1.1\r\n"), std::string("PROXX"), std::string("PROXY\t"),
-                                  std::string("\r\n\r\nG"), std::string("\r\n\r\n\0\r\nQUIT\r", 12), std::string("\x16\x03\x01"),
-                                  std::string("proxy TCP4")}) {
+  for (const std::string& text :
+       {std::string("GET / HTTP/1.1\r\n"), std::string("PROXX"), std::string("PROXY\t"),
+        std::string("\r\n\r\nG"), std::string("\r\n\r\n\0\r\nQUIT\r", 12), std::string("\x16\x03\x01"),
+        std::string("proxy TCP4")}) {
     CHECK(bad(text) == none);
   }
   CHECK(read("PROXY").step == ProxyHeaderReader::Step::More);
@@ -147,18 +162,19 @@ TEST_CASE("proxy protocol: version 2 says the same in binary") {
 
 TEST_CASE("proxy protocol: version 2 without a client") {
   CHECK_FALSE(good(binary(0, 0x00, "")).has_client);
-  CHECK_FALSE(good(binary(0, 0x11, kFour)).has_client);     // LOCAL: what is said means nothing
-  CHECK_FALSE(good(binary(0, 0x11, "short")).has_client);   // ... whatever it is
-  CHECK_FALSE(good(binary(1, 0x00, "")).has_client);        // UNSPEC
-  CHECK_FALSE(good(binary(1, 0x12, kFour)).has_client);     // datagrams
+  CHECK_FALSE(good(binary(0, 0x11, kFour)).has_client);    // LOCAL: what is said means nothing
+  CHECK_FALSE(good(binary(0, 0x11, "short")).has_client);  // ... whatever it is
+  CHECK_FALSE(good(binary(1, 0x00, "")).has_client);       // UNSPEC
+  CHECK_FALSE(good(binary(1, 0x12, kFour)).has_client);    // datagrams
   CHECK_FALSE(good(binary(1, 0x01, extra(4, "xx"))).has_client);
 }
 
 TEST_CASE("proxy protocol: version 2 with more to say") {
   const std::string tls = extra(0x20, bytes({0x01, 0, 0, 0, 0}) + extra(0x21, "TLSv1.3"));
   const ProxyHeader header =
-      good(binary(1, 0x11, std::string(kFour) + extra(0x01, "h2") + extra(0x02, "shop.example") +
-                               extra(0x05, "id-1") + extra(0x04, "padding") + extra(0xea, "a network") + tls));
+      good(binary(1, 0x11,
+                  std::string(kFour) + extra(0x01, "h2") + extra(0x02, "shop.example") + extra(0x05, "id-1") +
+                      extra(0x04, "padding") + extra(0xea, "a network") + tls));
   CHECK(header.alpn == "h2");
   CHECK(header.authority == "shop.example");
   CHECK(header.unique_id == "id-1");
@@ -169,7 +185,8 @@ TEST_CASE("proxy protocol: version 2 with more to say") {
 
 TEST_CASE("proxy protocol: the checksum of version 2") {
   // Over the whole header, with zeros in its own place.
-  std::string header = binary(1, 0x11, std::string(kFour) + extra(0x03, std::string(4, '\0')) + extra(0x04, "x"));
+  std::string header =
+      binary(1, 0x11, std::string(kFour) + extra(0x03, std::string(4, '\0')) + extra(0x04, "x"));
   const size_t at = kSignature.size() + 4 + kFour.size() + 3;
   uint32_t crc = UINT32_MAX;
   for (const char c : header) {
@@ -193,11 +210,13 @@ TEST_CASE("proxy protocol: version 2 that is malformed") {
   const std::string malformed = "its header of the PROXY protocol is malformed";
   const std::string four(kFour);
   for (const std::string& header :
-       {binary(2, 0x11, kFour), binary(1, 0x41, kFour), binary(1, 0x13, kFour), binary(1, 0x11, kFour.substr(1)),
-        binary(1, 0x21, kFour), binary(1, 0x31, kFour), binary(1, 0x11, four + "x"),
-        binary(1, 0x11, four + bytes({4, 0})), binary(1, 0x11, four + bytes({4, 0, 2, 0})),
-        binary(1, 0x11, four + extra(0x20, "1234")), binary(1, 0x11, four + extra(0x20, bytes({1, 0, 0, 0, 0, 0x21}))),
-        binary(1, 0x11, four + extra(0x05, std::string(129, 'i'))), binary(1, 0x11, four + extra(0x03, "123")),
+       {binary(2, 0x11, kFour), binary(1, 0x41, kFour), binary(1, 0x13, kFour),
+        binary(1, 0x11, kFour.substr(1)), binary(1, 0x21, kFour), binary(1, 0x31, kFour),
+        binary(1, 0x11, four + "x"), binary(1, 0x11, four + bytes({4, 0})),
+        binary(1, 0x11, four + bytes({4, 0, 2, 0})), binary(1, 0x11, four + extra(0x20, "1234")),
+        binary(1, 0x11, four + extra(0x20, bytes({1, 0, 0, 0, 0, 0x21}))),
+        binary(1, 0x11, four + extra(0x05, std::string(129, 'i'))),
+        binary(1, 0x11, four + extra(0x03, "123")),
         std::string(kSignature) + bytes({0x11, 0x11, 0, 12}) + four})
     CHECK(bad(header) == malformed);
   CHECK(bad(binary(1, 0x11, four, 4081)) == "its header of the PROXY protocol is too long");

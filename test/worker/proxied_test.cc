@@ -32,7 +32,9 @@ Rig::Options proxied_options(worker::AddressCounts* addresses = nullptr) {
   return options;
 }
 
-std::string header(std::string_view client) { return "PROXY TCP4 " + std::string(client) + " 192.0.2.80 1234 80\r\n"; }
+std::string header(std::string_view client) {
+  return "PROXY TCP4 " + std::string(client) + " 192.0.2.80 1234 80\r\n";
+}
 
 std::string client_of(std::string_view received) {
   const auto answers = read_answers(received);
@@ -87,7 +89,8 @@ TEST_CASE("proxied: version 2 says that the client came by TLS, and a proxy may 
 
 TEST_CASE("proxied: fields count where the client that is named is trusted, too") {
   Rig rig(proxied_options());
-  const std::string request = "GET /client HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\n\r\n";
+  const std::string request =
+      "GET /client HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\n\r\n";
   FakePeer& through = rig.connect();
   through.sends(header("10.0.0.2") + request);
   rig.settle();
@@ -113,7 +116,8 @@ TEST_CASE("proxied: fields count where the client that is named is trusted, too"
 
 TEST_CASE("proxied: what is no header is closed without an answer") {
   Rig rig(proxied_options());
-  for (const std::string& begin : {get("/client"), std::string("PROXY TCP4 1 2\r\n"), std::string("\r\n\r\n\0\r\nQUIT\n\x31", 13)}) {
+  for (const std::string& begin :
+       {get("/client"), std::string("PROXY TCP4 1 2\r\n"), std::string("\r\n\r\n\0\r\nQUIT\n\x31", 13)}) {
     FakePeer& peer = rig.connect();
     peer.sends(begin + get("/client"));
     rig.settle();
@@ -173,7 +177,8 @@ TEST_CASE("proxied: connections are those of the clients, and not of the proxy")
     busy.back()->sends(header(client) + "GET /cli");
     rig.settle();
   };
-  for (const char* client : {"192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.2", "10.0.0.2", "10.0.0.2", "10.0.0.2"})
+  for (const char* client :
+       {"192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.2", "10.0.0.2", "10.0.0.2", "10.0.0.2"})
     begin(client);
   for (const FakePeer* peer : busy) CHECK_FALSE(peer->shut_down());
 

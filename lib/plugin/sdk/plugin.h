@@ -303,8 +303,8 @@ typedef struct leat_request_v1 {
   leat_str (*query)(const leat_request* request);  /* raw, without '?' */
   leat_str (*host)(const leat_request* request);   /* from the target or the Host field; may be empty */
   uint32_t (*minor_version)(const leat_request* request); /* of HTTP/1: 0 or 1 */
-  leat_str (*peer)(
-      const leat_request* request); /* who is connected: the address without port; "unix:" for a unix socket */
+  leat_str (*peer)(const leat_request*
+                       request); /* who is connected: the address without port; "unix:" for a unix socket */
   leat_str (*id)(const leat_request* request);       /* the request id, empty if nothing gave it one */
   leat_str (*route_id)(const leat_request* request); /* of the configuration: a label with few values */
 

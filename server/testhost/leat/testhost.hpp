@@ -166,7 +166,7 @@ class Request {
   std::string body_;
   std::string peer_ = "192.0.2.7";
   std::string client_, scheme_ = "http";  // of the client that is not the peer
-  size_t split_ = 0;  // 0: not at all
+  size_t split_ = 0;                      // 0: not at all
   size_t split_at_ = 0;
   size_t read_at_most_ = SIZE_MAX;
   bool has_body_ = false;
