@@ -47,6 +47,7 @@
 #include "server/process/hang_watch.h"
 #include "server/process/last_good.h"
 #include "server/process/last_words.h"
+#include "server/process/short_start.h"
 #include "server/process/signals.h"
 #include "server/process/socket_channel.h"
 #include "server/process/supervisor.h"
@@ -345,6 +346,7 @@ int serve(const Command& command, const Running* supervised, ListeningSockets& s
           const ServingStart& start, plugin::PluginLibraries& libraries, std::optional<HangWatch>& hangs,
           LastGood& last_good) {
   hear_signals();
+  watch_start(start.signs != nullptr ? &start.signs->ended : nullptr);
   report_crashes(start.signs != nullptr ? &start.signs->words : own_words());
   libraries.shared().title_made = note_title;
   libraries.shared().logs.start();

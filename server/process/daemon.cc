@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "server/process/cpus.h"
 #include "server/process/notify.h"
+#include "server/process/short_start.h"
 #include "server/process/signals.h"
 #include "server/process/stall_watchdog.h"
 
@@ -245,6 +246,7 @@ int run_daemon(const DaemonOptions& options, ListeningSockets& sockets,
   for (const ListeningAddress& each : sockets.addresses()) addresses.push_back(each.bound.text());
   WorkerThreads fleet(options, services, sockets.take(options.workers));
   if (!fleet.start()) return 1;
+  start_is_over();
   // At once: a request that comes now may be the one that ends the process.
   if (options.serving != nullptr) *options.serving = true;
   const StallWatchdog watchdog(fleet.workers(), options.worker.stall_warning_ms,

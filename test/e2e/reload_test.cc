@@ -96,11 +96,11 @@ TEST_CASE("reload: routes come and go with the configuration") {
 TEST_CASE("reload: a setting that cannot change while it serves is named") {
   Site site;
   std::string text = site.configuration("");
-  text.replace(text.find("[[plugin]]"), 0, "[limits]\nidle_timeout = \"20s\"\n");
+  text.replace(text.find("[[plugin]]"), 0, "[pool]\nthreads = 7\n");
   site.configure(text);
   const Outcome outcome = site.reload();
   CHECK(outcome.status == 0);
-  CHECK(outcome.output.contains("`limits.idle_timeout` has changed"));
+  CHECK(outcome.output.contains("`pool.threads` has changed"));
 }
 
 TEST_CASE("reload: a new build runs on all workers that there are, whatever the file says by now") {
