@@ -177,6 +177,7 @@ std::expected<std::shared_ptr<Sink>, std::string> Sinks::open(const Target& targ
     if (!outlet) return fail(outlet.error());
     sink->outlet_ = std::move(*outlet);
     sinks_.push_back(sink);
+    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   } else if (const auto possible = Outlet::examine(target); !possible) {
     return fail(possible.error());
   }
@@ -187,19 +188,26 @@ void Sinks::start() {
   const std::lock_guard lock(mutex_);
   ENSURE(!started_ && wake_);
   started_ = true;
-  thread_ = std::thread([this] { run(); });
 }
 
 void Sinks::stop() {
-  if (!thread_.joinable()) return;
+  std::thread ending;
+  {
+    const std::lock_guard lock(mutex_);
+    started_ = false;
+    ending = std::move(thread_);
+  }
+  if (!ending.joinable()) return;
   stopping_ = true;
   wake();
-  thread_.join();
+  ending.join();
 }
 
 void Sinks::reopen() {
+  const std::lock_guard lock(mutex_);
+  if (!thread_.joinable()) return;
   reopen_ = true;
-  if (thread_.joinable()) wake();
+  wake();
 }
 
 Sinks::Counts Sinks::counts() {
@@ -255,7 +263,6 @@ void Sinks::renew() {
 void Sinks::run() {
   ::pthread_setname_np(::pthread_self(), "leat-access");
   uint64_t next_ms = monotonic_ms() + kPeriodMs;
-  uint64_t look_ms = next_ms + kLookMs;
   uint32_t quiet = 0;
   while (!stopping_) {
     const uint64_t before = monotonic_ms();
@@ -264,7 +271,10 @@ void Sinks::run() {
     renew();
     if (asleep()) {
       const bool nothing = std::ranges::all_of(in_use_, [](const auto& sink) { return sink->empty(); });
-      if (nothing && !reopen_) continue;
+      if (nothing && !reopen_) {
+        look(now);
+        continue;
+      }
       asleep_ = false;
       quiet = 0;
       next_ms = now + kPeriodMs;
@@ -285,16 +295,19 @@ void Sinks::run() {
       sink->ready_ = false;
     }
     for (const auto& sink : in_use_) sink->tell(now, false);
-    if (now >= look_ms) {
-      for (const auto& sink : in_use_) sink->look();
-      look_ms = now + kLookMs;
-    }
+    look(now);
     if (!over) continue;
     next_ms = now + kPeriodMs;
     quiet = any ? 0 : quiet + 1;
     if (quiet >= kQuietPeriods) asleep_ = true;
   }
   end();
+}
+
+void Sinks::look(uint64_t now_ms) {
+  if (now_ms < look_at_ms_) return;
+  look_at_ms_ = now_ms + kLookMs;
+  for (const auto& sink : in_use_) sink->look();
 }
 
 void Sinks::end() {

@@ -101,7 +101,7 @@ class Sinks {
 
   // The sink for a target, for so many workers. Fails with a sentence for the operator where it cannot be opened.
   std::expected<std::shared_ptr<Sink>, std::string> open(const Target& target, uint32_t workers);
-  // From now on targets are opened, and written to by a thread that this starts. Once.
+  // From now on targets are opened, and written to by a thread, which the first of them starts. Once.
   void start();
   // Writes what was handed over, waits a moment for a reader that stalls, and ends the thread. No worker may log
   // from here on.
@@ -116,6 +116,7 @@ class Sinks {
   void run();
   void wait(uint64_t ms);
   void renew();
+  void look(uint64_t now_ms);
   void end();
   void wake();
   [[nodiscard]] bool asleep() const { return asleep_.load(std::memory_order_relaxed); }
@@ -126,6 +127,7 @@ class Sinks {
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> reopen_ = false;
   std::vector<std::shared_ptr<Sink>> in_use_;  // the writer's copy
+  uint64_t look_at_ms_ = 0;                    // the writer's
 
   std::mutex mutex_;  // of what follows
   std::vector<std::shared_ptr<Sink>> sinks_;
