@@ -70,6 +70,11 @@ class Eviction {
   // `replaced`, if any, is the entry in whose place this one comes; it is still in.
   void add(Entry& entry, const Entry* replaced);
   void remove(Entry& entry);
+  // How often it was asked for, of late more than before.
+  uint8_t frequency_of(Entry& entry) {
+    look_at(entry);
+    return entry.frequency;
+  }
   // One that another one has had, with its queue and what is known of how often it was asked for.
   void adopt(Entry& entry);
   // The entry that has to go next, removed; nullptr when all fit. Never the last one that was added, as long

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <new>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "cache/entry.h"
 #include "cache/eviction.h"
@@ -226,30 +228,35 @@ void Store::wait_for_readers() {
     for (uint64_t epoch; (epoch = lanes_[i].epoch.load()) != 0 && epoch < stamp;) std::this_thread::yield();
 }
 
-// Readers look at nothing while entries change their chains. Those come to the new shards in the order in which they
-// came to the old ones, with what is known of how often they were asked for.
+// Readers look at nothing while entries change their chains. Those that were asked for seldom come to the new shards
+// first, and go first where not all fit.
 bool Store::resize(const Limits& limits) {
   const std::unique_lock lock(resizing_);
   if (lanes_ == nullptr || (limits.bytes == bytes_ && limits.entry_bytes == entry_bytes_)) return true;
   std::unique_ptr<Shards> next = owned_ != nullptr ? make_shards(limits) : nullptr;
   if (owned_ != nullptr && next == nullptr) return false;
+  moving_ = true;
   bytes_ = limits.bytes;
   entry_bytes_ = limits.entry_bytes;
-  if (next == nullptr) return true;
+  if (next == nullptr) {
+    moving_ = false;
+    return true;
+  }
   shards_.store(nullptr);
   wait_for_readers();
+  std::vector<std::pair<uint8_t, Entry*>> entries;
   for (const auto& shard : owned_->all) {
     retire(*shard);
     former_puts_ += shard->puts;
     former_evictions_ += shard->evictions;
-    std::vector<Entry*> entries;
     shard->eviction.for_each([&](Entry& entry) {
-      if (entry.size <= next->room) entries.push_back(&entry);
+      if (entry.size <= next->room) entries.emplace_back(shard->eviction.frequency_of(entry), &entry);
     });
-    for (Entry* const entry : entries) {
-      shard->take_out(*entry);
-      next->of(entry->hash).take_in(*entry);
-    }
+  }
+  std::ranges::stable_sort(entries, {}, &std::pair<uint8_t, Entry*>::first);
+  for (const auto& [frequency, entry] : entries) {
+    owned_->of(entry->hash).take_out(*entry);
+    next->of(entry->hash).take_in(*entry);
   }
   for (const auto& shard : next->all) {
     shard->make_room(0);
@@ -257,6 +264,7 @@ bool Store::resize(const Limits& limits) {
   }
   owned_ = std::move(next);
   shards_.store(owned_.get());
+  moving_ = false;
   return true;
 }
 
@@ -314,7 +322,10 @@ Store::Result Store::put(std::string_view key, std::string_view value, uint64_t 
                          std::span<const std::string_view> tags) {
   const size_t size = size_of(key, value, tags);
   std::shared_lock shared(resizing_, std::try_to_lock);
-  if (!shared) return Result::Memory;  // nobody waits until all that is stored has moved
+  if (!shared) {
+    if (moving_) return Result::Memory;  // nobody waits until all that is stored has moved
+    shared.lock();
+  }
   if (owned_ == nullptr) {
     if (size - sizeof(Entry) > entry_bytes_.load(std::memory_order_relaxed)) return Result::TooLarge;
     shared.unlock();

@@ -155,6 +155,7 @@ class Store {
   std::unique_ptr<Lane[]> lanes_;
   // Who changes what is in the shards shares it; who changes the shards has it alone.
   mutable std::shared_mutex resizing_;
+  std::atomic<bool> moving_ = false;
   std::unique_ptr<Shards> owned_;
   // What readers go by; null before the first entry, and while entries move to others.
   std::atomic<Shards*> shards_ = nullptr;

@@ -278,7 +278,7 @@ TEST_CASE("forwarding: of a proxy that is trusted only the fields that it sets a
 
 TEST_CASE("forwarding: without memory it says so, wherever that is out") {
   size_t refused = 0;
-  for (size_t limit = 0; limit < 2000; limit += 16) {
+  for (size_t limit = 0; limit < 40'000; limit += 256) {
     Asked asked({{"X-Forwarded-For", "2001:db8::1, 2001:db8:1::1"},
                  {"X-Forwarded-Host", "a.example"},
                  {"X-Real-IP", "x"}});
@@ -291,7 +291,7 @@ TEST_CASE("forwarding: without memory it says so, wherever that is out") {
     CHECK(asked.header("x-real-ip") == "none");
   }
   CHECK(refused > 1);
-  CHECK(refused < 100);
+  CHECK(refused < 150);
 }
 
 TEST_CASE("forwarding: the log says once in a while who is not believed") {

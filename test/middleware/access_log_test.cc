@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "json/allocations.h"
 #include "json/valid.h"
 #include "logging/sinks.h"
@@ -437,6 +438,7 @@ TEST_CASE("access_log: some requests are logged, by their status and their time,
         exchange.send("");
         return Verdict::Done;
       };
+      stage.harness().worker.now_ms = monotonic_ms();
       for (int i = 0; i < 1000; ++i) stage.get(i % 10 == 0 ? "/503" : i % 10 == 1 ? "/404" : "/200");
     }
     const std::vector<std::string> all = lines(log.take());
