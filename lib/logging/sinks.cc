@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -100,7 +101,12 @@ void Sink::write(uint64_t now_ms) {
   }
   if (done.bytes == size_of(pieces)) torn_ = false;
   if (done.lost != 0) buffers_[first_]->count_lost(done.lost);
+  const bool new_reason = done.why.number != 0 && done.why.number != EAGAIN && done.why.number != why_.number;
   why_ = done.why;
+  if (new_reason)
+    log::limited(log::Level::Warn, {target_.path},
+                 "{} cannot be written at the moment: {}: its lines wait, as far as there is room",
+                 target_.text(), why_.text());
   wait_for_ = done.wait_for;
   again_at_ms_ = why_.number != 0 && wait_for_ < 0 ? now_ms + kAgainMs : 0;
   // Until it is taken again nobody needs to say that there is much.
