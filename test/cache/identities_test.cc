@@ -30,7 +30,7 @@ TEST_CASE("response cache: http and https are stored apart") {
   ask_often(site, by("https"), "run 2");
   CHECK(site.script->runs == 2);
   // What is purged by its path goes for both.
-  site.purge(PurgeBy::Path, "/a", true);
+  site.purge(PurgeBy::Target, "/a", true);
   ask_often(site, by("https"), "run 3");
   ask_often(site, by("http"), "run 4");
 }
