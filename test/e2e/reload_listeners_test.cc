@@ -277,7 +277,7 @@ void ask_until(const std::atomic<bool>& over, const std::string& address, Seen& 
     const int fd = Asking::connect_to(address);
     if (fd < 0) {
       ++seen.refused;
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
       continue;
     }
     for (bool again = true; again && !over;) {
@@ -289,6 +289,7 @@ void ask_until(const std::atomic<bool>& over, const std::string& address, Seen& 
       const bool good = text.starts_with("HTTP/1.1 200 ");
       ++(good ? seen.answered : seen.lost);
       again = good && !text.contains("Connection: close");
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
     ::close(fd);
   }
