@@ -145,7 +145,8 @@ void RunningSettings::take_up(Next next, worker::Workers workers, const std::sto
     remarks += "`cache.size` stays as it was: there is no memory for the tables of another one\n";
 
   const auto changes = std::make_shared<std::vector<worker::WorkerChange>>(workers.size());
-  for (worker::WorkerChange& each : *changes) each.options = worker_options();
+  const worker::WorkerOptions options = worker_options();
+  for (worker::WorkerChange& each : *changes) each.options = options;
   take_up_listening(next.listening, *changes, remarks);
   (void)worker::on_workers(workers, stopping, [workers, changes](uint32_t index) {
     workers[index]->take_up(std::move((*changes)[index]));

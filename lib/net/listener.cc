@@ -105,14 +105,13 @@ Expected<void> set_tcp_options(int fd, const Address& address, const ListenOptio
       });
 }
 
-Expected<Fd> listen_tcp(const Address& address, const ListenOptions& options) {
+Expected<Fd> bind_tcp(const Address& address, const ListenOptions& options) {
   const int family = address.kind == Address::Kind::Ipv6 ? AF_INET6 : AF_INET;
   Fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return system_error("socket");
   if (auto set = set_tcp_options(fd.get(), address, options); !set) return std::unexpected(set.error());
   SocketAddress where = to_system(address);
   if (::bind(fd.get(), where.get(), where.size) != 0) return system_error("bind");
-  if (::listen(fd.get(), options.backlog) != 0) return system_error("listen");
   return fd;
 }
 
@@ -213,10 +212,16 @@ std::string Address::text() const {
 
 Expected<Fd> listen_on(const Address& address, const ListenOptions& options) {
   if (address.kind == Address::Kind::Unix) return listen_unix(address, options);
-  auto fd = listen_tcp(address, options);
+  auto fd = bind_to(address, options);
+  if (fd && ::listen(fd->get(), options.backlog) != 0) return system_error("listen");
+  return fd;
+}
+
+Expected<Fd> bind_to(const Address& address, const ListenOptions& options) {
+  auto fd = bind_tcp(address, options);
   // Every address of a machine without IPv6 is every IPv4 address.
   if (!fd && fd.error().number == EAFNOSUPPORT && address.host.empty())
-    return listen_tcp({Address::Kind::Ipv4, "", address.port}, options);
+    return bind_tcp({Address::Kind::Ipv4, "", address.port}, options);
   return fd;
 }
 

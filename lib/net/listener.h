@@ -43,6 +43,9 @@ struct ListenOptions {
 // accepts. A unix path left over by a dead process is replaced, one that something still answers on is not.
 Expected<Fd> listen_on(const Address& address, const ListenOptions& options);
 
+// A TCP socket that has the address and does not listen: nobody connects to it.
+Expected<Fd> bind_to(const Address& address, const ListenOptions& options);
+
 // Changes of what it was made with what can be changed while it listens: the backlog and TCP_DEFER_ACCEPT.
 Expected<void> listen_anew(int fd, const ListenOptions& options);
 // The same for the permissions of a unix socket's file.

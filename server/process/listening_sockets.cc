@@ -75,7 +75,7 @@ class Opening {
   [[nodiscard]] Expected<void> can_be_had_alone() const {
     net::ListenOptions alone = options_;
     alone.reuse_port = false;
-    const auto free = net::listen_on(opened_.bound, alone);
+    const auto free = net::bind_to(opened_.bound, alone);  // a client must not come by it
     return free ? Expected<void>() : std::unexpected(free.error());
   }
 

@@ -277,7 +277,7 @@ void ask_until(const std::atomic<bool>& over, const std::string& address, Seen& 
     const int fd = Asking::connect_to(address);
     if (fd < 0) {
       ++seen.refused;
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
       continue;
     }
     for (bool again = true; again && !over;) {
@@ -289,6 +289,7 @@ void ask_until(const std::atomic<bool>& over, const std::string& address, Seen& 
       const bool good = text.starts_with("HTTP/1.1 200 ");
       ++(good ? seen.answered : seen.lost);
       again = good && !text.contains("Connection: close");
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
     ::close(fd);
   }
@@ -311,7 +312,8 @@ TEST_CASE(
     Wanted next{.listen = {"127.0.0.1:0"}};
     if (i % 2 == 0) next.listen.push_back(port);
     if (i % 3 != 0) next.listen.push_back(file);
-    next.server = "backlog = " + std::to_string(1000 + i) + "\nname = \"n" + std::to_string(i) + "\"\n";
+    next.server = "handover_timeout = \"20s\"\nbacklog = " + std::to_string(1000 + i) + "\nname = \"n" +
+                  std::to_string(i) + "\"\n";
     next.limits =
         "headers = " + std::to_string(4096 + i) + "\nmemory = \"" + std::to_string(64 + i % 5) + "MiB\"\n";
     next.more = "[cache]\nsize = \"" + std::to_string(8 + i % 4) + "MiB\"\n";
@@ -323,7 +325,16 @@ TEST_CASE(
   };
   std::atomic<bool> over = false;
   Seen steady, coming;
-  std::vector<std::thread> clients;
+  struct Clients : std::vector<std::thread> {  // they end with the test, however that does
+    explicit Clients(std::atomic<bool>& ends) : over(ends) {}
+    ~Clients() { end(); }
+    void end() {
+      over = true;
+      for (std::thread& each : *this) each.join();
+      clear();
+    }
+    std::atomic<bool>& over;
+  } clients(over);
   for (int i = 0; i < 64; ++i)
     clients.emplace_back([&, i] {
       ask_until(over,
@@ -341,8 +352,7 @@ TEST_CASE(
     CHECK(outcome.status == 0);
     if (i == reloads / 5) settled = site.daemon().resident_kib();
   }
-  over = true;
-  for (std::thread& each : clients) each.join();
+  clients.end();
   const uint64_t at_last = site.daemon().resident_kib();
   CHECK(failed == 0);
   CHECK(steady.answered > 0);
