@@ -75,7 +75,7 @@ std::string inline_text(std::string_view text) {
   return out;
 }
 
-std::string_view trimmed(std::string_view text) {
+std::string_view without_spaces(std::string_view text) {
   const size_t begin = text.find_first_not_of(' ');
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(' ') - begin + 1);
@@ -89,7 +89,7 @@ std::vector<std::string_view> cells(std::string_view row) {
   for (size_t at = 1; at < row.size(); ++at) {
     if (row[at] == '`') code = !code;
     if (row[at] != '|' || code || row[at - 1] == '\\') continue;
-    found.push_back(trimmed(row.substr(begin, at - begin)));
+    found.push_back(without_spaces(row.substr(begin, at - begin)));
     begin = at + 1;
   }
   return found;
