@@ -481,12 +481,13 @@ int version(const Command& command) {
     quoted_writers += (quoted_writers.empty() ? "\"" : ",\"") + name + "\"";
   }
   const std::string scan(encoding::scan.name);
-  print(command.json ? "{\"version\":\"" LEAT_VERSION "\",\"plugin_abi\":\"" + abi +
-                           "\",\"allocator\":\"" LEAT_ALLOCATOR "\",\"json_backends\":[" + quoted_writers +
-                           "],\"json_scan\":\"" + scan + "\",\"static_plugins\":[" + quoted + "]}\n"
-                     : "leat " LEAT_VERSION "\nplugin ABI " + abi +
-                           "\nallocator " LEAT_ALLOCATOR "\nJSON writers " + writers + "; strings by " +
-                           scan + "\nplugins in " + installed_plugins() + "\n" + names + (names.empty() ? "" : "\n"));
+  print(command.json
+            ? "{\"version\":\"" LEAT_VERSION "\",\"plugin_abi\":\"" + abi +
+                  "\",\"allocator\":\"" LEAT_ALLOCATOR "\",\"json_backends\":[" + quoted_writers +
+                  "],\"json_scan\":\"" + scan + "\",\"static_plugins\":[" + quoted + "]}\n"
+            : "leat " LEAT_VERSION "\nplugin ABI " + abi + "\nallocator " LEAT_ALLOCATOR "\nJSON writers " +
+                  writers + "; strings by " + scan + "\nplugins in " + installed_plugins() + "\n" + names +
+                  (names.empty() ? "" : "\n"));
   return kExitFine;
 }
 

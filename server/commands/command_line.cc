@@ -88,13 +88,13 @@ void add_plugin_new(CLI::App& plugin, Command& command) {
 // not in the file.
 void takes_overrides(CLI::App& run, Command& command, Words& words) {
   const auto instead = [&](const char* option, const char* type, auto& into, const char* path,
-                              const char* sentence) {
+                           const char* sentence) {
     const auto complain = [setting = config::find_setting(path)](const std::string& text) {
       return config::complaint(*setting, text);
     };
     run.add_option(option, into, sentence)->check(complain)->type_name(type)->allow_extra_args(false);
-    for (const std::string_view word : schema::words(config::find_setting(path)->choices))
-      words.choices[option].emplace_back(word);
+    const auto known = schema::words(config::find_setting(path)->choices);
+    if (!known.empty()) words.choices[option] = {known.begin(), known.end()};
   };
   config::Overrides& own = command.overrides;
   instead("--listen", "ADDRESS", own.listen, "server.listen", "Listen here instead; may be repeated");

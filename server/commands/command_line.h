@@ -34,7 +34,7 @@ struct Command {
     Manual
   } kind = Kind::Run;
   std::string file = LEAT_CONFIGURATION;  // of plugin run empty where none was given
-  std::string folder;                        // where the process began
+  std::string folder;                     // where the process began
   config::Overrides overrides;
   std::vector<std::string> plugin_path;  // searched before the configured folders
   std::string plugin_file;               // of plugin run and plugin check

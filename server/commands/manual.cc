@@ -178,17 +178,18 @@ The configuration is wrong.
 
 std::string roff_from_markdown(std::string_view markdown) {
   std::string page;
-  bool code = false, paragraph = true, table_begins = true;
+  // `paragraph`: text goes on, or begins just below a heading, where there is no space before it.
+  bool code = false, paragraph = true, below_heading = true, table_begins = true;
   for (const auto part : markdown | std::views::split('\n')) {
     const std::string_view line(part);
     if (line.starts_with("```")) {
       page += code ? ".EE\n.RE\n" : ".PP\n.RS\n.EX\n";
       code = !code;
-      paragraph = false;
+      paragraph = below_heading = false;
     } else if (code) {
       page += escape(line, true) + "\n";
     } else if (line.empty()) {
-      paragraph = false;
+      paragraph = below_heading;
       table_begins = true;
     } else if (line.starts_with('|')) {
       // The first row names the columns, the second is a rule.
@@ -196,16 +197,17 @@ std::string roff_from_markdown(std::string_view markdown) {
         table_begins = false;
       else
         page += row_text(line);
-      paragraph = false;
+      paragraph = below_heading = false;
     } else if (line.starts_with("## ")) {
       page += ".SH " + inline_text(line.substr(3)) + "\n";
-      paragraph = true;
+      paragraph = below_heading = true;
     } else if (line.starts_with("### ")) {
       page += ".SS " + inline_text(line.substr(4)) + "\n";
-      paragraph = true;
+      paragraph = below_heading = true;
     } else if (!line.starts_with("# ")) {
       if (!paragraph) page += ".PP\n";
       paragraph = true;
+      below_heading = false;
       page += inline_text(line) + "\n";
     }
   }
@@ -216,8 +218,10 @@ std::string program_page(const CommandTree& tree) {
   std::string page = head("leat", 8, tree.sentence);
   page +=
       ".SH SYNOPSIS\n\\fBleat\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR]...\n"
-      ".SH DESCRIPTION\nLeat answers HTTP requests with handlers that are shared objects, and with some of its own. "
-      "One file configures it: \\fBleat.toml\\fR(5). Without another command, \\fBleat run\\fR is what serves.\n"
+      ".SH DESCRIPTION\nLeat answers HTTP requests with handlers that are shared objects, and with some of "
+      "its own. "
+      "One file configures it: \\fBleat.toml\\fR(5). Without another command, \\fBleat run\\fR is what "
+      "serves.\n"
       ".SH OPTIONS\n";
   for (const CommandOption& option : tree.options) page += option_text(option);
   page += ".SH COMMANDS\n";
