@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <ranges>
 
@@ -46,7 +47,7 @@ class Assembler {
     options_.directories = std::move(folders);
     options_.directories.insert(options_.directories.end(), config.settings.plugin_path.begin(),
                                 config.settings.plugin_path.end());
-    options_.directories.emplace_back(LEAT_PLUGIN_DIR);
+    options_.directories.push_back(installed_plugins());
     options_.daemon_version = LEAT_VERSION;
     options_.worker_count = workers;
   }
@@ -307,6 +308,13 @@ std::optional<Assembly> assemble(config::Config& config, plugin::PluginLibraries
                                  std::vector<std::string> folders, uint32_t workers, Diagnostics& diagnostics,
                                  std::span<const std::string> quarantined) {
   return Assembler(config, libraries, std::move(folders), workers, diagnostics, quarantined).run();
+}
+
+std::string installed_plugins() {
+  std::error_code unreadable;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", unreadable);
+  const auto beside = (self.parent_path() / LEAT_LIBDIR / "leat" / "plugins").lexically_normal();
+  return std::filesystem::is_directory(beside, unreadable) ? beside.string() : LEAT_PLUGIN_DIR;
 }
 
 }  // namespace leat::server

@@ -53,4 +53,8 @@ std::optional<Assembly> assemble(config::Config& config, plugin::PluginLibraries
                                  std::vector<std::string> folders, uint32_t workers, Diagnostics& diagnostics,
                                  std::span<const std::string> quarantined = {});
 
+// Where installed plugins lie: as far from this program as it was built for, so that an installation can be moved
+// as a whole; where there is no such folder, the place that it was built for.
+std::string installed_plugins();
+
 }  // namespace leat::server

@@ -34,6 +34,8 @@
 #include "plugin/shared_resources.h"
 #include "server/assemble.h"
 #include "server/commands/command_line.h"
+#include "server/commands/completion.h"
+#include "server/commands/manual.h"
 #include "server/commands/plugin_check.h"
 #include "server/commands/plugin_new.h"
 #include "server/commands/plugin_run.h"
@@ -102,8 +104,8 @@ std::vector<worker::ListenerOptions> listener_options(const ListeningSockets& so
   return listeners;
 }
 
-// The folders named on the command line and, for a daemon that still lies in its build tree, that tree's
-// plugins.
+// The folders that are looked in before those of the configuration: the ones named on the command line and, for a
+// daemon that still lies in its build tree, that tree's plugins.
 std::vector<std::string> plugin_folders(const Command& command) {
   std::vector<std::string> folders = command.plugin_path;
   std::error_code unreadable;
@@ -562,12 +564,13 @@ int version(const Command& command) {
     quoted_writers += (quoted_writers.empty() ? "\"" : ",\"") + name + "\"";
   }
   const std::string scan(encoding::scan.name);
-  print(command.json ? "{\"version\":\"" LEAT_VERSION "\",\"plugin_abi\":\"" + abi +
-                           "\",\"allocator\":\"" LEAT_ALLOCATOR "\",\"json_backends\":[" + quoted_writers +
-                           "],\"json_scan\":\"" + scan + "\",\"static_plugins\":[" + quoted + "]}\n"
-                     : "leat " LEAT_VERSION "\nplugin ABI " + abi +
-                           "\nallocator " LEAT_ALLOCATOR "\nJSON writers " + writers + "; strings by " +
-                           scan + "\nplugins in " LEAT_PLUGIN_DIR "\n" + names + (names.empty() ? "" : "\n"));
+  print(command.json
+            ? "{\"version\":\"" LEAT_VERSION "\",\"plugin_abi\":\"" + abi +
+                  "\",\"allocator\":\"" LEAT_ALLOCATOR "\",\"json_backends\":[" + quoted_writers +
+                  "],\"json_scan\":\"" + scan + "\",\"static_plugins\":[" + quoted + "]}\n"
+            : "leat " LEAT_VERSION "\nplugin ABI " + abi + "\nallocator " LEAT_ALLOCATOR "\nJSON writers " +
+                  writers + "; strings by " + scan + "\nplugins in " + installed_plugins() + "\n" + names +
+                  (names.empty() ? "" : "\n"));
   return kExitFine;
 }
 
@@ -622,6 +625,12 @@ int execute(const Command& command) {
       return kExitFine;
     case Command::Kind::PluginNew:
       return make_plugin(command.new_plugin);
+    case Command::Kind::Completion:
+      print(completion_script(command_tree(), command.shell));
+      return kExitFine;
+    case Command::Kind::Manual:
+      print(command.page == "leat" ? program_page(command_tree()) : configuration_page());
+      return kExitFine;
   }
   return kExitUsage;
 }

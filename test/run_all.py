@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs every test that the given build directories registered, and counts test cases.
 
-    test/run_all.py [--fuzz DIR] [--seconds N] [--only NAME] [--tally FILE] DIR...
+    test/run_all.py [--fuzz DIR] [--seconds N] [--only NAME] [--script LINE] [--tally FILE] DIR...
 
 Meson knows the programs (`meson introspect --tests`); Catch2 knows its cases (the XML reporter). A program
 that crashes, hangs or leaves no whole report counts as one failed case, whatever it managed to print. A
@@ -23,6 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOWN_LINES = 200  # of a failed program: enough for some failures, not a flood
+SCRIPT_PATIENCE_S = 900  # for one that no build registers
 SANITIZER_SLOWDOWN = 4  # what the address sanitizer at -O1 may cost a test
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1",
@@ -158,6 +159,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("builds", nargs="*", metavar="DIR")
     parser.add_argument("--fuzz", metavar="DIR", help="a build directory with fuzz targets")
+    parser.add_argument("--script", metavar="LINE", help="a Python test that no build registers, and its arguments")
     parser.add_argument("--seconds", type=int, default=30, help="for each fuzz target (%(default)s)")
     parser.add_argument("--only", metavar="NAME", help="run only the test of this name")
     parser.add_argument("--tally", metavar="FILE", type=Path, help="counts of the runs before this one")
@@ -167,6 +169,10 @@ def main():
         tally.passed, tally.failed = json.loads(options.tally.read_text())
     for build in options.builds:
         run_build(tally, build, options.only)
+    if options.script:
+        name, *arguments = options.script.split()
+        test = {"cmd": [sys.executable, name, *arguments], "workdir": ROOT}
+        run_script(tally, name, test, None, {**os.environ}, SCRIPT_PATIENCE_S)
     if options.fuzz:
         fuzz(tally, options.fuzz, options.seconds)
     if options.tally:

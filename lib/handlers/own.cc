@@ -1,6 +1,7 @@
 #include "handlers/own.h"
 
 #include "handlers/metrics.h"
+#include "handlers/start.h"
 
 namespace leat::handlers {
 
@@ -8,6 +9,7 @@ namespace {
 
 constexpr OwnHandler kHandlers[] = {
     {"metrics", [](const OwnHandlerContext& context) { return make_metrics(context.metrics); }},
+    {"start", [](const OwnHandlerContext&) { return make_start(); }},
 };
 
 }  // namespace

@@ -2,13 +2,73 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <map>
+#include <ranges>
 
+#include "config/codes.h"
 #include "config/settings.h"
+#include "leat_version.h"
 #include "server/process/exit_code.h"
 
 namespace leat::server {
 
 namespace {
+
+// What options are read into that are no members of Command, and outlives the parsing.
+struct Words {
+  std::string plugin_run_file, target, folder, tag;
+  bool all = false, hard = false, test = false, version = false;
+  // By option: what it takes where the parser does not know (but the setting's row, or the table of errors).
+  std::map<std::string, std::vector<std::string>, std::less<>> choices;
+};
+
+// The words between the braces of a type such as TEXT:{c,c++}: CLI11 tells of the choices nowhere else.
+std::vector<std::string> choices_in(std::string_view type) {
+  std::vector<std::string> choices;
+  const size_t begin = type.find('{');
+  const size_t end = type.rfind('}');
+  if (begin == std::string_view::npos || end == std::string_view::npos || end < begin) return choices;
+  for (const auto word : type.substr(begin + 1, end - begin - 1) | std::views::split(','))
+    choices.emplace_back(std::string_view(word));
+  return choices;
+}
+
+CommandOption describe_option(const CLI::Option& option, const Words& words) {
+  CommandOption told;
+  told.positional = option.get_positional();
+  if (told.positional) {
+    told.names = {option.get_name()};
+  } else {
+    for (const std::string& name : option.get_snames()) told.names.push_back("-" + name);
+    for (const std::string& name : option.get_lnames()) told.names.push_back("--" + name);
+  }
+  told.sentence = option.get_description();
+  told.needed = option.get_required();
+  if (option.get_type_size() == 0 || option.get_expected_max() == 0) return told;
+  const std::string type = option.get_type_name();
+  const auto known = words.choices.find(option.get_name());
+  told.choices = known != words.choices.end() ? known->second : choices_in(type);
+  told.value = type.starts_with("TEXT") ? "WORD" : type.substr(0, type.find(':'));
+  told.fallback = option.get_default_str();
+  return told;
+}
+
+// `app` as plain data. Options that help does not show are not told of.
+CommandTree describe(const CLI::App& app, const Words& words) {
+  CommandTree tree{.name = app.get_name(), .sentence = app.get_description()};
+  const auto add = [&](const CLI::App& of) {
+    for (const CLI::Option* option : of.get_options())
+      if (!option->get_group().empty()) tree.options.push_back(describe_option(*option, words));
+  };
+  add(app);
+  for (const CLI::App* below : app.get_subcommands({})) {
+    if (below->get_name().empty())
+      add(*below);  // a group of options
+    else
+      tree.commands.push_back(describe(*below, words));
+  }
+  return tree;
+}
 
 void add_plugin_new(CLI::App& plugin, Command& command) {
   CLI::App* make =
@@ -26,13 +86,15 @@ void add_plugin_new(CLI::App& plugin, Command& command) {
 
 // What stands in place of a setting is judged as that setting, and here: a bad one is a mistake in the usage,
 // not in the file.
-void takes_overrides(CLI::App& run, Command& command) {
-  const auto instead = [&run](const char* option, const char* type, auto& into, const char* path,
-                              const char* sentence) {
+void takes_overrides(CLI::App& run, Command& command, Words& words) {
+  const auto instead = [&](const char* option, const char* type, auto& into, const char* path,
+                           const char* sentence) {
     const auto complain = [setting = config::find_setting(path)](const std::string& text) {
       return config::complaint(*setting, text);
     };
     run.add_option(option, into, sentence)->check(complain)->type_name(type)->allow_extra_args(false);
+    const auto known = schema::words(config::find_setting(path)->choices);
+    if (!known.empty()) words.choices[option] = {known.begin(), known.end()};
   };
   config::Overrides& own = command.overrides;
   instead("--listen", "ADDRESS", own.listen, "server.listen", "Listen here instead; may be repeated");
@@ -42,7 +104,8 @@ void takes_overrides(CLI::App& run, Command& command) {
           "Log level instead: debug, info, warn, error or off");
 }
 
-void add_plugin_run(CLI::App& plugin, Command& command, std::string& file) {
+void add_plugin_run(CLI::App& plugin, Command& command, Words& words) {
+  std::string& file = words.plugin_run_file;
   CLI::App* run = plugin.add_subcommand("run", "Serve a plugin at once, and again whenever its file changes");
   run->callback([&command, &file] {
     command.kind = Command::Kind::PluginRun;
@@ -53,16 +116,13 @@ void add_plugin_run(CLI::App& plugin, Command& command, std::string& file) {
          "-c,--config", file,
          "The configuration file, if not FILE.toml in this folder, beside the plugin or one above it")
       ->type_name("FILE");
-  takes_overrides(*run, command);
+  takes_overrides(*run, command, words);
 }
 
-}  // namespace
-
-std::expected<Command, int> parse_command_line(int count, char** arguments) {
-  Command command;
-  std::error_code removed;
-  command.folder = std::filesystem::current_path(removed).string();
-  CLI::App app("Leat, a web server whose handlers are plugins", "leat");
+// Everything that can be written. `command` and `words` outlive the parsing.
+void declare(CLI::App& app, Command& command, Words& words) {
+  std::string &target = words.target, &folder = words.folder, &tag = words.tag;
+  bool &all = words.all, &hard = words.hard, &test = words.test, &version = words.version;
   app.require_subcommand(0, 1);
   app.footer("Exit codes: 0 fine, 1 failure, 2 usage, 78 bad configuration.");
   const auto add = [&](const char* name, const char* sentence, Command::Kind kind) {
@@ -81,7 +141,7 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
   };
   CLI::App* run = add("run", "Serve", Command::Kind::Run);
   takes_file(run);
-  takes_overrides(*run, command);
+  takes_overrides(*run, command, words);
   run->add_flag("!--no-supervise", command.supervise,
                 "In one process, which is not restarted when it crashes");
   takes_file(add("check", "Check a configuration and its plugins; writes nothing", Command::Kind::Check));
@@ -116,8 +176,6 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
   stats->add_flag("--json", command.json, "As JSON");
   CLI::App* purge = app.add_subcommand("purge", "Make stored responses stale, so that they are made again");
   takes_socket(purge);
-  std::string target, folder, tag;
-  bool all = false, hard = false;
   CLI::Option_group* what = purge->add_option_group("what", "One of");
   what->add_option("target", target, "A path, with whatever query, or a path and its query")
       ->type_name("/PATH");
@@ -136,8 +194,7 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
   CLI::App* plugin = app.add_subcommand("plugin", "Work with plugins");
   plugin->require_subcommand(1);
   add_plugin_new(*plugin, command);
-  std::string run_file;
-  add_plugin_run(*plugin, command, run_file);
+  add_plugin_run(*plugin, command, words);
   CLI::App* examine =
       plugin->add_subcommand("check", "Say what is wrong with a plugin's file; status 1 if it is an error");
   examine->callback([&command] { command.kind = Command::Kind::PluginCheck; });
@@ -152,17 +209,39 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
   add("explain-error", "Say more about an error", Command::Kind::ExplainError)
       ->add_option("code", command.code, "The code, such as LT0107")
       ->required();
+  for (const config::Explanation& each : config::explanations())
+    words.choices["code"].push_back(config::code_text(each.code));
   CLI::App* settings = add("settings", "List all settings with their defaults", Command::Kind::Settings);
   CLI::Option* markdown = settings->add_flag("--markdown", command.markdown, "As the reference page");
   settings
       ->add_flag("--schema", command.schema,
                  "As a JSON Schema of the whole configuration, for editors and programs")
       ->excludes(markdown);
-  bool test = false;
+  CLI::App* completion = add("completion", "Print the script by which a shell completes commands and options",
+                             Command::Kind::Completion);
+  completion->add_option("shell", command.shell, "The shell")
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+      ->required();
+  CLI::App* manual = add("manual", "Print a page of the manual, for `man -l -`", Command::Kind::Manual);
+  manual->add_option("page", command.page, "leat is about the program, leat.toml about its configuration")
+      ->check(CLI::IsMember({"leat", "leat.toml"}))
+      ->capture_default_str();
   app.add_flag("-t", test, "The same as check, with -c");
-  bool version = false;
   app.add_flag("--version", version, "The same as version");
   app.add_option("-c,--config", command.file, "The configuration file")->type_name("FILE")->group("");
+}
+
+constexpr const char* kProgram = "Leat, a web server whose handlers are plugins";
+
+}  // namespace
+
+std::expected<Command, int> parse_command_line(int count, char** arguments) {
+  Command command;
+  Words words;
+  std::error_code removed;
+  command.folder = std::filesystem::current_path(removed).string();
+  CLI::App app(kProgram, "leat");
+  declare(app, command, words);
 
   // CLI11 reports by exceptions; they end here.
   try {
@@ -172,12 +251,20 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
     return std::unexpected(code == 0 ? kExitFine : kExitUsage);
   }
   if (!app.get_subcommands().empty()) return command;
-  if (!test && !version) {
+  if (!words.test && !words.version) {
     std::fputs(app.help().c_str(), stderr);
     return std::unexpected(kExitUsage);
   }
-  command.kind = test ? Command::Kind::Check : Command::Kind::Version;
+  command.kind = words.test ? Command::Kind::Check : Command::Kind::Version;
   return command;
+}
+
+CommandTree command_tree() {
+  Command command;
+  Words words;
+  CLI::App app(kProgram, "leat");
+  declare(app, command, words);
+  return describe(app, words);
 }
 
 }  // namespace leat::server

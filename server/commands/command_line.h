@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "config/config.h"
+#include "leat_version.h"
+#include "server/commands/command_tree.h"
 #include "server/commands/plugin_new.h"
 #include "server/process/upgrade.h"
 
@@ -27,10 +29,12 @@ struct Command {
     PluginNew,
     Version,
     ExplainError,
-    Settings
+    Settings,
+    Completion,
+    Manual
   } kind = Kind::Run;
-  std::string file = "/etc/leat/leat.toml";  // of plugin run empty where none was given
-  std::string folder;                        // where the process began
+  std::string file = LEAT_CONFIGURATION;  // of plugin run empty where none was given
+  std::string folder;                     // where the process began
   config::Overrides overrides;
   std::vector<std::string> plugin_path;  // searched before the configured folders
   std::string plugin_file;               // of plugin run and plugin check
@@ -42,11 +46,16 @@ struct Command {
   bool schema = false;
   std::string purge;  // the admin command's arguments
   std::string code;
+  std::string shell;          // of completion
+  std::string page = "leat";  // of manual
   NewPlugin new_plugin;
   Invocation invocation;  // of this process
 };
 
 // The command, or the exit code after help or a complaint was printed.
 std::expected<Command, int> parse_command_line(int count, char** arguments);
+
+// All that it can be.
+CommandTree command_tree();
 
 }  // namespace leat::server

@@ -80,6 +80,27 @@ class Pages(unittest.TestCase):
                     headings = re.findall(r"^#+ (.*)$", target.read_text(), re.M)
                     self.assertIn(place, [anchor(heading) for heading in headings], f"{page.relative_to(ROOT)}: {link}")
 
+    def test_the_troubleshooting_has_messages_of_the_daemon(self):
+        """Each, between its dots, is in the sources, where a long text may be written as several."""
+        sources = "".join(path.read_text() for folder in ("lib", "server") for path in (ROOT / folder).glob("**/*.cc"))
+        sources = re.sub(r'"\s*\n\s*"', "", sources)
+        part = (ROOT / "docs/operations.md").read_text().partition("## Troubleshooting")[2]
+        messages = re.findall(r"^\| `([^`]+)` \|", part, re.M)
+        self.assertGreater(len(messages), 10)
+        for message in messages:
+            pieces = [re.escape(piece.strip()) for piece in message.split("…") if piece.strip()]
+            self.assertTrue(re.search(r"[^\n]{0,60}".join(pieces), sources), f"docs/operations.md: {message}")
+
+    def test_settings_that_the_pages_name_are_there(self):
+        reference = (ROOT / "docs/configuration.md").read_text()
+        settings = {f"{group}.{key}" for group, rows in re.findall(r"^## `\[(\w+)\]`\n(.*?)(?=^## )", reference, re.M | re.S)
+                    for key in re.findall(r"^\| `(\w+)`", rows, re.M)}
+        groups = {each.partition(".")[0] for each in settings}
+        for name in ("operations.md", "security.md"):
+            for group, key in re.findall(r"`(\w+)\.(\w+)`", (ROOT / "docs" / name).read_text()):
+                if group in groups:
+                    self.assertIn(f"{group}.{key}", settings, name)
+
     def test_the_cookbook_shows_the_examples(self):
         blocks = re.findall(r"^```\w+ (\S+)\n(.*?)^```$", (PLUGINS / "cookbook.md").read_text(), re.M | re.S)
         self.assertGreater(len(blocks), 5)

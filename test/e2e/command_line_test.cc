@@ -10,7 +10,7 @@ namespace leat::e2e {
 TEST_CASE("command line: version and help print and succeed") {
   const Outcome version = run_leat({"version"});
   CHECK(version.status == 0);
-  CHECK(version.output.contains("0.1.0"));
+  CHECK(version.output.contains("0.2.0"));
   const Outcome help = run_leat({"--help"});
   CHECK(help.status == 0);
   for (const std::string_view command : {"run", "check", "routes", "version"})

@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""Debian's packages on a machine of their own, with a real systemd: checked by lintian, installed, upgraded under load,
+removed and purged.
+
+    package_test.py FOLDER_OF_PACKAGES
+
+`./dev package test` makes the packages first.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from machine import PATIENCE_S, Machine
+
+PACKAGES = Path(sys.argv.pop(1)).resolve()
+
+# Asks until its standard input ends, on connections that are kept and on new ones, one after the other; prints
+# how many requests were answered and what went wrong.
+LOAD = r"""
+import http.client, select, sys
+kept, answered, wrong = None, 0, []
+def ask(connection, last):
+    global answered
+    connection.request("GET", "/", headers={"Connection": "close"} if last else {})
+    answer = connection.getresponse()
+    body = answer.read()
+    if answer.status != 200 or b"Leat serves" not in body:
+        wrong.append(f"{answer.status} {body[:80]}")
+    answered += 1
+    return answer.will_close
+print("begins", flush=True)
+while not select.select([sys.stdin], [], [], 0)[0]:
+    for last in (False, True):
+        try:
+            if last or kept is None:
+                connection = http.client.HTTPConnection("127.0.0.1", 8080, timeout=60)
+            else:
+                connection = kept
+            closes = ask(connection, last)
+            if closes:
+                connection.close()
+            if not last:
+                kept = None if closes else connection
+        except Exception as error:
+            wrong.append(repr(error))
+            kept = None
+print(answered, len(wrong), wrong[:3])
+"""
+
+
+def package(name):
+    found = sorted(PACKAGES.glob(f"{name}_*.deb"))
+    assert len(found) == 1, f"{PACKAGES} has {len(found)} packages {name}"
+    return found[0]
+
+
+class Packages(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        holder = tempfile.TemporaryDirectory(prefix="leat-packages-")
+        cls.addClassCleanup(holder.cleanup)
+        cls.folder = Path(holder.name)
+        cls.version = subprocess.check_output(["dpkg-deb", "-f", package("leat"), "Version"], text=True).strip()
+
+    def boot(self):
+        """A machine with nothing of Leat on it, and the packages in its folder /packages."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        machine = Machine(folder)
+        self.addCleanup(machine.stop)
+        for path in PACKAGES.glob("*.deb"):
+            machine.put(f"/packages/{path.name.split('_')[0]}.deb", path.read_bytes())
+        return machine
+
+    def older(self, version, **changes):
+        """The package of an older version: its files changed by name, as (pattern, replacement)."""
+        tree = self.folder / version
+        subprocess.run(["dpkg-deb", "-R", package("leat"), tree], check=True)
+        control = tree / "DEBIAN/control"
+        control.write_text(re.sub(r"(?m)^Version: .*$", f"Version: {version}", control.read_text()))
+        for path, text in (("etc/leat/leat.toml", "# of an older version\n"), *changes.items()):
+            with (tree / path).open("a") as file:
+                file.write(text)
+        subprocess.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "-b", tree, f"{tree}.deb"], check=True,
+                       stdout=subprocess.DEVNULL)
+        return Path(f"{tree}.deb").read_bytes()
+
+    def property(self, name, unit="leat.service"):
+        return self.machine.run(f"systemctl show --property={name} --value {unit}").strip()
+
+    def wait_for(self, what, met):
+        deadline = time.monotonic() + PATIENCE_S
+        while not met():
+            if time.monotonic() > deadline:
+                self.fail(f"{what}: {self.machine.run('journalctl --no-pager -u leat | tail -n 40')}")
+            time.sleep(0.05)
+
+    def serves(self):
+        return "Leat serves" in self.machine.run("curl -sS --fail --max-time 60 http://127.0.0.1:8080/")
+
+    def test_lintian_finds_nothing(self):
+        done = subprocess.run(["lintian", "--allow-root", "--fail-on", "error,warning", "--display-info",
+                               "--suppress-tags", "hardening-no-fortify-functions", *sorted(PACKAGES.glob("*.deb"))],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE_S * 3)
+        self.assertEqual((done.returncode, [line for line in done.stdout.splitlines() if line[:2] in ("E:", "W:")]),
+                         (0, []), done.stdout)
+
+    def test_from_the_first_installation_to_the_purge(self):
+        self.machine = machine = self.boot()
+        # --- Installed: it serves at once, as nobody in particular.
+        machine.put("/packages/first.deb", self.older("0.0.1", **{
+            "usr/lib/systemd/system/leat.service": "# of an older version\n"}))
+        machine.put("/packages/second.deb", self.older("0.0.2"))
+        machine.run("dpkg -i /packages/first.deb")
+        self.assertEqual(machine.run("systemctl is-enabled leat.service").strip(), "enabled")
+        self.assertEqual(machine.run("systemctl is-active leat.service").strip(), "active")
+        self.assertEqual(self.property("UnitFileState", "leat.socket"), "disabled")
+        self.assertTrue(self.serves())
+        self.assertEqual(machine.run("ps -o user= -p " + self.property("MainPID")).strip(), "leat")
+        self.assertEqual(machine.run("stat -c '%U:%G %a' /var/log/leat").strip(), "leat:adm 2750")
+        machine.run("leat check && leat plugin list")
+        machine.run("systemd-analyze verify leat.service leat.socket")
+        exposure = machine.run("systemd-analyze security --no-pager leat.service").splitlines()[-1]
+        self.assertLess(float(re.search(r"([\d.]+) \w+", exposure)[1]), 2, exposure)
+        for page, word in (("leat", "upgrade"), ("leat.toml", "drain_timeout")):
+            self.assertIn(word, machine.run(f"MANWIDTH=200 man {page} | col -b"))
+
+        # --- Upgraded under load, without and with a changed unit; what an operator wrote stays.
+        machine.run("printf '\\n# an operator was here\\n' >> /etc/leat/leat.toml")
+        machine.put("/load.py", LOAD)
+        load = machine.start("python3 /load.py", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.addCleanup(load.kill)
+        self.assertEqual(load.stdout.readline(), "begins\n")
+        for file, restarts in (("second", True), ("leat", False)):
+            before = self.property("MainPID"), self.property("ActiveEnterTimestampMonotonic")
+            machine.run(f"dpkg --force-confold -i /packages/{file}.deb")
+            after = self.property("MainPID"), self.property("ActiveEnterTimestampMonotonic")
+            self.assertNotEqual(before[0], after[0])
+            self.assertEqual(before[1] != after[1], restarts, "a changed unit takes a restart, and nothing else does")
+            self.assertEqual(self.property("NeedDaemonReload"), "no")
+            self.assertTrue(self.serves())
+        told, _ = load.communicate("\n", timeout=PATIENCE_S)
+        self.assertRegex(told, r"^[1-9]\d* 0 \[\]\n$")
+        print("    answered, failed during two upgrades:", *told.split()[:2])
+        self.assertIn("an operator was here", machine.run("cat /etc/leat/leat.toml"))
+        self.assertIn(self.version, machine.run("dpkg-query -W leat"))
+
+        # --- A log file that is rotated.
+        machine.put("/etc/leat/conf.d/log.toml", '[log]\nfile = "/var/log/leat/leat.log"\n')
+        machine.run("sed -i '/^level = /d; /^\\[log\\]/d' /etc/leat/leat.toml && leat check && systemctl restart leat")
+        self.wait_for("the log", lambda: "listening" in machine.run("cat /var/log/leat/leat.log"))
+        self.assertEqual(machine.run("stat -c '%U:%G' /var/log/leat/leat.log").strip(), "leat:adm")
+        machine.run("logrotate -f /etc/logrotate.d/leat")
+        self.assertIn("listening", machine.run("cat /var/log/leat/leat.log.1"))
+        self.assertNotIn("listening", machine.run("cat /var/log/leat/leat.log"))
+        machine.run("systemctl reload leat")
+        self.wait_for("the new log", lambda: "generation" in machine.run("cat /var/log/leat/leat.log"))
+
+        # --- Its addresses opened by systemd.
+        machine.run("systemctl stop leat && systemctl start leat.socket")
+        self.assertEqual(machine.status("systemctl is-active leat.service"), 3)
+        self.assertTrue(self.serves())
+        self.assertEqual(machine.status("systemctl is-active leat.service"), 0)
+        machine.run("systemctl stop leat.socket leat.service && systemctl start leat.service")
+
+        # --- A plugin made with the SDK.
+        machine.run("dpkg -i /packages/leat-dev.deb")
+        machine.run("mkdir /srv/plugin && cd /srv/plugin && leat plugin new hello --lang c && cd hello && "
+                    "gcc-14 -shared hello.c -o hello.so $(pkg-config --cflags --libs leat-plugin) && leat plugin check hello.so")
+        machine.run("g++-14 -std=c++20 -x c++ - -o /srv/plugin/t $(pkg-config --cflags --libs leat-testhost) <<'END'\n"
+                    "#include <leat/testhost.hpp>\nint main() { return 0; }\nEND\n/srv/plugin/t")
+        machine.put("/etc/leat/conf.d/hello.toml", '[[plugin]]\nname = "hello"\nfile = "/srv/plugin/hello/hello.so"\n'
+                    '[[route]]\npath = "/hello/{name}"\nhandler = "hello:hello"\n')
+        machine.run("systemctl reload leat")
+        self.assertIn("Ada", machine.run("curl -sS --fail http://127.0.0.1:8080/hello/Ada"))
+        machine.run("dpkg -r leat-dev && rm /etc/leat/conf.d/hello.toml")
+        self.assertEqual(machine.status("test -e /usr/include/leat"), 1)
+
+        # --- Removed: what was configured and logged stays. Purged: nothing does but the user.
+        machine.run("dpkg -r leat")
+        self.assertEqual(machine.status("systemctl is-active leat.service"), 4)
+        self.assertEqual(machine.status("test -e /usr/sbin/leat"), 1)
+        machine.run("test -e /etc/leat/leat.toml && test -e /var/log/leat/leat.log")
+        machine.run("rm /etc/leat/conf.d/log.toml")
+        machine.run("dpkg -P leat")
+        left = machine.run("find / -xdev -path /packages -prune -o -path '*leat*' -newer /load.py -print | "
+                           "grep -v -e ^/tmp -e ^/root -e ^/var/lib/dpkg -e ^/srv || true")
+        for path in ("/etc/leat", "/etc/logrotate.d/leat", "/var/log/leat", "/run/leat",
+                     "/etc/systemd/system/multi-user.target.wants/leat.service"):
+            self.assertEqual(machine.status(f"test -e {path} -o -L {path}"), 1, f"{path} is left; so is\n{left}")
+        machine.run("getent passwd leat")
+
+
+if __name__ == "__main__":
+    unittest.main()
