@@ -15,7 +15,7 @@ namespace leat::server {
 namespace {
 
 // What options are read into that are no members of Command, and outlives the parsing.
-struct Words {
+struct ToldWords {
   std::string plugin_run_file, target, folder, tag;
   bool all = false, hard = false, test = false, version = false;
   // By option: what it takes where the parser does not know (but the setting's row, or the table of errors).
@@ -33,7 +33,7 @@ std::vector<std::string> choices_in(std::string_view type) {
   return choices;
 }
 
-CommandOption describe_option(const CLI::Option& option, const Words& words) {
+CommandOption describe_option(const CLI::Option& option, const ToldWords& words) {
   CommandOption told;
   told.positional = option.get_positional();
   if (told.positional) {
@@ -54,7 +54,7 @@ CommandOption describe_option(const CLI::Option& option, const Words& words) {
 }
 
 // `app` as plain data. Options that help does not show are not told of.
-CommandTree describe(const CLI::App& app, const Words& words) {
+CommandTree describe(const CLI::App& app, const ToldWords& words) {
   CommandTree tree{.name = app.get_name(), .sentence = app.get_description()};
   const auto add = [&](const CLI::App& of) {
     for (const CLI::Option* option : of.get_options())
@@ -86,7 +86,7 @@ void add_plugin_new(CLI::App& plugin, Command& command) {
 
 // What stands in place of a setting is judged as that setting, and here: a bad one is a mistake in the usage,
 // not in the file.
-void takes_overrides(CLI::App& run, Command& command, Words& words) {
+void takes_overrides(CLI::App& run, Command& command, ToldWords& words) {
   const auto instead = [&](const char* option, const char* type, auto& into, const char* path,
                            const char* sentence) {
     const auto complain = [setting = config::find_setting(path)](const std::string& text) {
@@ -104,7 +104,7 @@ void takes_overrides(CLI::App& run, Command& command, Words& words) {
           "Log level instead: debug, info, warn, error or off");
 }
 
-void add_plugin_run(CLI::App& plugin, Command& command, Words& words) {
+void add_plugin_run(CLI::App& plugin, Command& command, ToldWords& words) {
   std::string& file = words.plugin_run_file;
   CLI::App* run = plugin.add_subcommand("run", "Serve a plugin at once, and again whenever its file changes");
   run->callback([&command, &file] {
@@ -120,7 +120,7 @@ void add_plugin_run(CLI::App& plugin, Command& command, Words& words) {
 }
 
 // Everything that can be written. `command` and `words` outlive the parsing.
-void declare(CLI::App& app, Command& command, Words& words) {
+void declare(CLI::App& app, Command& command, ToldWords& words) {
   std::string &target = words.target, &folder = words.folder, &tag = words.tag;
   bool &all = words.all, &hard = words.hard, &test = words.test, &version = words.version;
   app.require_subcommand(0, 1);
@@ -237,7 +237,7 @@ constexpr const char* kProgram = "Leat, a web server whose handlers are plugins"
 
 std::expected<Command, int> parse_command_line(int count, char** arguments) {
   Command command;
-  Words words;
+  ToldWords words;
   std::error_code removed;
   command.folder = std::filesystem::current_path(removed).string();
   CLI::App app(kProgram, "leat");
@@ -261,7 +261,7 @@ std::expected<Command, int> parse_command_line(int count, char** arguments) {
 
 CommandTree command_tree() {
   Command command;
-  Words words;
+  ToldWords words;
   CLI::App app(kProgram, "leat");
   declare(app, command, words);
   return describe(app, words);
