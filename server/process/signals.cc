@@ -17,14 +17,14 @@ namespace {
 
 constexpr int kDaemonSignals[] = {SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
-std::atomic<int> in = -1, out = -1;  // of the pipe
+std::atomic<int> pipe_in = -1, pipe_out = -1;
 std::atomic<pid_t> owner = 0;
 
 void write_down(int signal) {
   const int before = errno;
   if (owner.load(std::memory_order_relaxed) == ::getpid()) {
     const auto number = static_cast<char>(signal);
-    [[maybe_unused]] const auto written = ::write(in.load(std::memory_order_relaxed), &number, 1);
+    [[maybe_unused]] const auto written = ::write(pipe_in.load(std::memory_order_relaxed), &number, 1);
   } else {
     // Of a plugin's child that has not called exec yet, and has the same pipe: what it gets is not for the daemon.
     ::signal(signal, SIG_DFL);
@@ -62,8 +62,8 @@ void hear_signals() {
     std::fprintf(stderr, "leat: signals cannot be heard: pipe: %s\n", std::strerror(errno));
     std::_Exit(kExitFailure);
   }
-  out = ends[0];
-  in = ends[1];
+  pipe_out = ends[0];
+  pipe_in = ends[1];
   owner = ::getpid();
   for (const int signal : kDaemonSignals) set_handler(signal, write_down);
   // Not ignored, which children would inherit: a client that leaves must end nothing but its connection.
@@ -71,11 +71,11 @@ void hear_signals() {
   let_signals_in();
 }
 
-int heard_signals_fd() { return out; }
+int heard_signals_fd() { return pipe_out; }
 
 int next_signal() {
   char number = 0;
-  return ::read(out, &number, 1) == 1 ? number : 0;
+  return ::read(pipe_out, &number, 1) == 1 ? number : 0;
 }
 
 void let_signals_in() {

@@ -89,7 +89,9 @@ void SocketChannel::take_up(ListeningSockets& sockets) const {
       const auto wanted = net::Address::parse(next(rest));
       const auto bound = net::Address::parse(next(rest));
       if (!wanted || !bound) continue;
-      ListeningAddress part{.number = number, .wanted = {}, .bound = *bound, .sockets = {}};
+      ListeningAddress part;
+      part.number = number;
+      part.bound = *bound;
       part.shared = !next(rest).empty();
       part.own = !next(rest).empty();
       part.wanted.address = *wanted;
