@@ -79,7 +79,7 @@ class Journal(unittest.TestCase):
         try:
             with socket.socket(socket.AF_UNIX) as peer:
                 peer.connect(f"{self.folder.name}/leat")
-                peer.sendall(b"GET /json?a=\xff HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n")
+                peer.sendall(b"GET /json HTTP/1.1\r\nHost: a.example\r\nX-Name: \xff\r\nConnection: close\r\n\r\n")
                 answer = b""
                 while piece := peer.recv(65536):
                     answer += piece
@@ -88,14 +88,15 @@ class Journal(unittest.TestCase):
         return dict(line.lower().split(": ", 1) for line in answer.decode().split("\r\n\r\n")[0].split("\r\n")[1:])
 
     def test_fields_are_the_journals(self):
-        answer = self.log_to('to = "journald"\nfields = ["method", "host", "status", "request_id", "cache", "header:x-none"]\n')
+        answer = self.log_to('to = "journald"\nfields = ["method", "host", "status", "request_id", "cache", "header:x-name"]\n')
         entry = wait_for(lambda: self.entries("LEAT_STATUS=200"))[0]
         self.assertEqual(entry["LEAT_METHOD"], "GET")
         self.assertEqual(entry["LEAT_HOST"], "a.example")
         self.assertEqual(entry["LEAT_REQUEST_ID"], answer["x-request-id"])
         self.assertEqual(entry["SYSLOG_IDENTIFIER"], "leat")
         self.assertEqual(entry["PRIORITY"], "6")
-        self.assertIn('unix: "GET /json?a=\ufffd" 200 27 ', entry["MESSAGE"])
+        self.assertEqual(entry["LEAT_HEADER_X_NAME"], "\ufffd")
+        self.assertIn('unix: "GET /json" 200 27 ', entry["MESSAGE"])
         self.assertNotIn("LEAT_CACHE", entry)
 
     def test_syslog_takes_messages(self):
