@@ -19,6 +19,9 @@ struct Command {
     Reload,
     Upgrade,
     Metrics,
+    Status,
+    Top,
+    ShowConfig,
     Purge,
     CacheStatistics,
     PluginList,
@@ -40,6 +43,7 @@ struct Command {
   bool json = false;
   bool markdown = false;
   bool schema = false;
+  bool once = false;  // top: one look, and the end
   std::string purge;  // the admin command's arguments
   std::string code;
   NewPlugin new_plugin;
