@@ -82,7 +82,8 @@ class Dashboard final : public pipeline::Handler {
     Watch* const watch = watch_.now;
     if (watch == nullptr || condition_.leaving || condition_.generation != viewer.generation)
       return exchange.end() ? pipeline::Verdict::Done : pipeline::Verdict::Error;
-    const std::string event = "data: " + watch->look() + "\n\n";
+    const std::string seen = watch->look();
+    const std::string event = seen.empty() ? ":\n\n" : "data: " + seen + "\n\n";  // nothing yet: a comment
     viewer.waits = !exchange.write(event);
     if (exchange.finished()) return pipeline::Verdict::Done;
     const http::Ticket ticket = exchange.suspend();
