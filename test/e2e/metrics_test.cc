@@ -113,7 +113,7 @@ TEST_CASE("metrics: the daemon tells of itself") {
     CHECK_FALSE(text.contains("\nleat_memory_peak_bytes 0\n"));
     CHECK(text.contains("\nleat_arena_largest_bytes 16384\n"));
     CHECK(text.contains("\nleat_arena_refused_total 0\n"));
-    CHECK(text.contains("\nleat_build_info{version=\""));
+    CHECK(text.contains("\nleat_build_info{plugin_abi=\""));
   }
   CHECK(wait_until([&] { return site.metrics().contains("\nleat_connections_closed_total" + listener + "1\n"); }));
   CHECK(site.reload(plugin("a")).status == 0);
