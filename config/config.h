@@ -59,6 +59,7 @@ struct Settings {
   uint32_t handshake_timeout_ms = 10'000;
   uint32_t handover_timeout_ms = 1'000;
   uint32_t load_timeout_ms = 30'000;
+  uint64_t drain_delay_ms = 0;
   uint64_t max_per_address = 0;  // connections, of all workers; 0: three quarters of all there may be
 
   struct Supervision {
@@ -68,7 +69,8 @@ struct Settings {
     uint64_t restart_delay_ms = 10'000;  // the longest
   } supervision;
 
-  worker::WorkerOptions worker;  // of each
+  std::vector<std::string> secret;  // names of settings that hold one
+  worker::WorkerOptions worker;     // of each
   plugin::SharedOptions shared;
   json::Backend json_backend = json::Backend::Auto;
   log::Options log;
@@ -96,6 +98,7 @@ struct RouteDecl {
   std::optional<cache::Policy> cache;  // its responses are stored
   uint32_t concurrency = 0;            // requests that its handler has at the same time; 0: any number
   plugin::Executor executor = plugin::Executor::Worker;
+  std::vector<std::string> allow;  // ranges of addresses, or "all": who may see what the daemon's own handler shows
 };
 
 struct Config {

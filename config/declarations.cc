@@ -52,6 +52,7 @@ struct RouteKeys {
   std::optional<uint64_t> body_limit;
   std::optional<uint32_t> concurrency;
   plugin::Executor executor = plugin::Executor::Worker;
+  std::vector<std::string> allow;
   const Value* cache = nullptr;
 };
 struct QueryKey {
@@ -65,6 +66,10 @@ constexpr std::string_view kServicesTable = R"(a table, like {"users/1" = "direc
 constexpr std::string_view kMiddlewareList = "a list of names and tables";
 constexpr std::string_view kCacheTable = "a table, written as [route.cache]";
 constexpr std::string_view kQueryWords = R"("all", "none" or a list of parameters)";
+
+std::string check_allowed(std::string_view called, std::string_view text) {
+  return text == "all" ? std::string() : check_range(called, text);
+}
 
 std::string check_protocol(std::string_view, std::string_view text) {
   if (std::ranges::contains(worker::kProtocolNames, text)) return {};
@@ -157,6 +162,10 @@ constexpr Row kRoute[] = {
         "Where the handler runs: on the worker, which it must not block, or, for one that does, on a thread "
         "of the pool (`pool.threads`, `pool.queue`); when the queue is full a request is answered 503 with "
         "`Retry-After`."),
+    schema::list<&RouteKeys::allow>(
+        "allow", "ranges of addresses", check_allowed, kBadRange,
+        "Who may see it, for the handler `leat:dashboard` only: ranges of addresses as in `server.trusted_proxies`, or "
+        "`all`. With none, clients on the same machine."),
     schema::any<&RouteKeys::cache>("cache", kCacheTable, "Its responses are stored; see below."),
 };
 
@@ -378,6 +387,9 @@ bool read_route(const Value& table, Config& config, Diagnostics& diagnostics) {
   if (keys.middleware != nullptr) take_middleware(reader, *keys.middleware, route.spec);
   if (route.plugin == kOwnHandlers && reader.has("executor"))
     reader.fail(kBadChoice, "`executor` is for handlers of plugins", reader.place_of("executor"));
+  if (reader.has("allow") && (route.plugin != kOwnHandlers || route.handler != "dashboard"))
+    reader.fail(kBadChoice, "`allow` is for the handler `leat:dashboard`", reader.place_of("allow"));
+  route.allow = std::move(keys.allow);
   if (keys.cache != nullptr) take_cache(reader, *keys.cache, route);
   if (reader.good()) config.routes.push_back(std::move(route));
   return reader.good();

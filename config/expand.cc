@@ -19,6 +19,7 @@ constexpr size_t kMostSecretBytes = size_t{64} << 10;
 
 class Expander {
  public:
+  [[nodiscard]] Value::Origin origin() const { return origin_; }
   Expander(const Place& where, Diagnostics& diagnostics) : where_(where), diagnostics_(diagnostics) {}
 
   std::string run(std::string_view text) {
@@ -81,7 +82,10 @@ class Expander {
       return {};
     }
     const char* value = std::getenv(name.c_str());
-    if (value != nullptr && (*value != '\0' || rest.empty())) return value;
+    if (value != nullptr && (*value != '\0' || rest.empty())) {
+      origin_ = std::max(origin_, Value::Origin::Environment);
+      return value;
+    }
     if (rest.starts_with(":-")) return std::string(rest.substr(2));
     if (rest.size() > 2) {
       fail(kVariable, std::string(rest.substr(2)), "set the variable `" + name + "`");
@@ -93,6 +97,7 @@ class Expander {
   }
 
   std::string secret(const std::string& path) {
+    origin_ = Value::Origin::Secret;
     auto text = read_file(path, kMostSecretBytes);
     if (!text) {
       fail(kSecret, text.error().reason, "");
@@ -118,12 +123,17 @@ class Expander {
 
   const Place& where_;
   Diagnostics& diagnostics_;
+  Value::Origin origin_ = Value::Origin::File;
 };
 
 }  // namespace
 
-std::string expand(const std::string& text, const Place& where, Diagnostics& diagnostics) {
-  return text.contains('$') ? Expander(where, diagnostics).run(text) : text;
+std::string expand(const std::string& text, const Place& where, Diagnostics& diagnostics, Value::Origin* origin) {
+  if (!text.contains('$')) return text;
+  Expander expander(where, diagnostics);
+  std::string expanded = expander.run(text);
+  if (origin != nullptr) *origin = expander.origin();
+  return expanded;
 }
 
 }  // namespace leat::config

@@ -21,6 +21,8 @@ namespace leat::config {
 
 // `text` with each ${...} replaced. What is wrong goes to `diagnostics`, which never quote a value. `where`
 // is the place of the string, in the file that relative paths start from.
-std::string expand(const std::string& text, const Place& where, Diagnostics& diagnostics);
+// `origin`, where there is one, learns what is in it that the file does not say.
+std::string expand(const std::string& text, const Place& where, Diagnostics& diagnostics,
+                   Value::Origin* origin = nullptr);
 
 }  // namespace leat::config

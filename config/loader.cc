@@ -14,6 +14,7 @@
 #include "config/declarations.h"
 #include "config/diagnostics.h"
 #include "config/file.h"
+#include "config/in_force.h"
 #include "config/settings.h"
 #include "config/toml.h"
 #include "middleware/kinds.h"
@@ -239,6 +240,7 @@ class Loader {
 
   void set(const schema::Row& setting, const Value& value) {
     apply(setting, value, config_.settings, diagnostics_);
+    if (holds_secret(value)) config_.settings.secret.emplace_back(setting.name);
     if (setting.name != "server.listen") return;
     listen_.clear();
     const auto note = [&](const Value& each) {

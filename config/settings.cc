@@ -63,6 +63,10 @@ constexpr Row kSettings[] = {
         "server.drain_idle", 0, kHour,
         "How long connections between two requests are kept when the daemon is told to stop. A request that "
         "comes meanwhile is answered with `Connection: close`."),
+    duration<AT(drain_delay_ms)>(
+        "server.drain_delay", 0, kHour,
+        "How long the daemon goes on as before when it is told to stop, while `leat:health` says that it is not ready, so "
+        "that who spreads requests sends it no more. A second TERM ends the delay."),
     duration<AT(handover_timeout_ms)>(
         "server.handover_timeout", 0, kHour,
         "How long new requests wait in a reload while their plugin hands over its state; 0: they do not "
@@ -221,6 +225,10 @@ constexpr Row kSettings[] = {
     count<AT(shared.metric_series)>("metrics.series", 1, 10'000'000,
                                     "Series that the metrics of all plugins together may have; a plugin that "
                                     "declares more is not loaded."),
+    count<AT(shared.metric_routes)>("metrics.routes", 0, 100'000,
+                                    "Routes whose requests are counted by themselves; those of all others are "
+                                    "counted together, as the route `(others)`. Each takes some 1.7 KiB of each worker.")
+        .at_start_only(),
 
     size<AT(shared.cache.bytes)>("cache.size", 0, 1024 * kGiB,
                                  "Memory for stored responses and for what plugins keep in the cache, all "
@@ -345,6 +353,7 @@ std::vector<std::string> keep_fixed(Settings& next, const Settings& running) {
   for (const Row& row : kSettings) {
     if (!row.restart || row.get(&running) == row.get(&next)) continue;
     row.set(&next, row.get(&running));
+    if (std::ranges::contains(running.secret, row.name)) next.secret.emplace_back(row.name);
     changed.emplace_back(row.name);
   }
   return changed;

@@ -65,7 +65,12 @@ class Converter {
       for (const toml::node& item : *array) items.push_back(convert(item, key));
       return {std::move(items), where, key};
     }
-    if (const auto* text = node.as_string()) return {expand(text->get(), where, diagnostics_), where, key};
+    if (const auto* text = node.as_string()) {
+      Value::Origin origin = Value::Origin::File;
+      Value value(expand(text->get(), where, diagnostics_, &origin), where, key);
+      value.origin = origin;
+      return value;
+    }
     if (const auto* number = node.as_integer()) return {number->get(), where, key};
     if (const auto* number = node.as_floating_point()) return {number->get(), where, key};
     if (const auto* truth = node.as_boolean()) return {truth->get(), where, key};

@@ -15,6 +15,7 @@
 #include "middleware/kinds.h"
 #include "plugin/codes.h"
 #include "plugin/shared_resources.h"
+#include "server/metric_table.h"
 #include "server/process/crash_report.h"
 #include "server/service_order.h"
 
@@ -183,7 +184,10 @@ class Assembler {
     std::string names;
     for (const handlers::OwnHandler& each : handlers::own_handlers()) {
       if (each.name == route.handler) {
-        route.spec.handler = each.create({libraries_.shared().metrics});
+        route.spec.handler = each.create({.metrics = libraries_.shared().metrics,
+                                           .condition = libraries_.shared().condition,
+                                           .watch = libraries_.shared().watch,
+                                           .allow = route.allow});
         return;
       }
       names += fmt::format("{}leat:{}", names.empty() ? "" : ", ", each.name);
@@ -226,11 +230,7 @@ class Assembler {
       limits.push_back(std::make_shared<handlers::ConcurrencyLimit>(route.concurrency));
     if (limits.empty()) return;
     auto refused = libraries_.shared().metrics.declare(
-        {.name = "leat_concurrency_refused_total",
-         .help =
-             "Requests answered 503 because their route or plugin had as many as its `concurrency` allows.",
-         .labels = {{"route", route_id(route)}},
-         .limited = false},
+        description_of(metric_row("leat_concurrency_refused_total"), {{"route", route_id(route)}}),
         options_.worker_count);
     route.spec.handler = std::make_unique<handlers::LimitedHandler>(
         std::move(route.spec.handler), std::move(limits), refused ? std::move(*refused) : nullptr);
@@ -243,10 +243,8 @@ class Assembler {
     cache::CachedHandler::Counters counters;
     for (size_t i = 0; i < counters.size(); ++i) {
       auto counter = shared.metrics.declare(
-          {.name = "leat_response_cache_requests_total",
-           .help = "Requests to routes with a cache, by how they were answered.",
-           .labels = {{"route", route_id(route)}, {"result", std::string(cache::CachedHandler::kResults[i])}},
-           .limited = false},
+          description_of(metric_row("leat_response_cache_requests_total"),
+                         {{"route", route_id(route)}, {"result", std::string(cache::CachedHandler::kResults[i])}}),
           options_.worker_count);
       if (counter) counters[i] = std::move(*counter);
     }

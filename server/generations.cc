@@ -28,9 +28,10 @@ std::string wall_clock() { return std::string(view(iso_date(std::time(nullptr)))
 }  // namespace
 
 Generations::Generations(Assembly first, uint32_t workers, const Times& times,
-                         const pipeline::RequestCounts* counts)
-    : worker_count_(workers), times_(times), left_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+                         pipeline::RequestCounts* counts)
+    : worker_count_(workers), counts_(counts), times_(times), left_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   Generation& generation = generations_.emplace_front(1, std::move(first), wall_clock(), workers);
+  if (counts_ != nullptr) counts_->enlist(*generation.assembly.site);
   for (uint32_t i = 0; i < workers; ++i)
     lanes_.push_back(std::make_unique<Lane>(*this, i, *generation.assembly.site, counts));
 }
@@ -103,6 +104,7 @@ std::string Generations::replace(Assembly next, worker::Workers workers, const s
     return wrong;
   }
 
+  if (counts_ != nullptr) counts_->enlist(*made->assembly.site);
   made->workers_in = worker_count_;
   old.deadline_ms = monotonic_ms() + times_.drain_timeout_ms;
   {
@@ -161,7 +163,10 @@ void Generations::tend(worker::Workers workers) {
       each = next;
     }
   }
-  for (const Generation& generation : ended) log::info("generation {} has ended", generation.number);
+  for (const Generation& generation : ended) {
+    log::info("generation {} has ended", generation.number);
+    if (counts_ != nullptr) counts_->release(*generation.assembly.site);
+  }
   ended.clear();  // destroy() of its plugins
   for (Generation& generation : generations_) {
     if (generation.given_up || monotonic_ms() < generation.deadline_ms) continue;

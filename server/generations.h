@@ -42,9 +42,9 @@ class Generations {
     uint64_t handover_timeout_ms;
   };
 
-  // `first` serves from the start. `counts`, of the requests, must outlive it; null where nobody counts.
+  // `first` serves from the start. `counts`, of the requests on its routes, must outlive it; null where nobody counts.
   Generations(Assembly first, uint32_t workers, const Times& times,
-              const pipeline::RequestCounts* counts = nullptr);
+              pipeline::RequestCounts* counts = nullptr);
   // The workers must have ended.
   ~Generations();
   Generations(const Generations&) = delete;
@@ -80,6 +80,8 @@ class Generations {
   [[nodiscard]] std::string describe_text(worker::Workers workers, const std::stop_token& stopping);
   [[nodiscard]] std::string describe_json(worker::Workers workers, const std::stop_token& stopping);
   [[nodiscard]] uint64_t number() const { return generations_.front().number; }
+  // What serves.
+  [[nodiscard]] const Assembly& serving() const { return generations_.front().assembly; }
 
  private:
   struct Generation {
@@ -93,8 +95,10 @@ class Generations {
   };
   // A worker's part: its pipeline, and who is told what it leaves.
   struct Lane final : pipeline::Pipeline::Owner {
-    Lane(Generations& all, uint32_t worker, const pipeline::Site& site, const pipeline::RequestCounts* counts)
-        : generations(all), index(worker), pipeline(site, this, counts) {}
+    Lane(Generations& all, uint32_t worker, const pipeline::Site& site, pipeline::RequestCounts* counts)
+        : generations(all),
+          index(worker),
+          pipeline(site, this, counts != nullptr ? &counts->lane(worker) : nullptr) {}
     void on_site_unused(const pipeline::Site& site) override { generations.on_left(index, site); }
     Generations& generations;
     uint32_t index;
@@ -106,6 +110,7 @@ class Generations {
   void count_requests(worker::Workers workers, const std::stop_token& stopping);
 
   uint32_t worker_count_;
+  pipeline::RequestCounts* counts_;
   Times times_;
   Fd left_;                            // an eventfd: a worker has left a generation
   std::mutex mutex_;                   // of the list, not of what is in it

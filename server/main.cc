@@ -17,16 +17,19 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/date.h"
 #include "base/log.h"
 #include "base/shared/plugin_text.hpp"
 #include "config/codes.h"
 #include "config/config.h"
 #include "config/diagnostics.h"
 #include "config/file.h"
+#include "config/in_force.h"
 #include "config/json_schema.h"
 #include "config/reference.h"
 #include "json/backend.h"
@@ -39,6 +42,9 @@
 #include "server/commands/plugin_check.h"
 #include "server/commands/plugin_new.h"
 #include "server/commands/plugin_run.h"
+#include "server/commands/top.h"
+#include "server/metric_table.h"
+#include "server/observer.h"
 #include "server/own_metrics.h"
 #include "server/process/admin_socket.h"
 #include "server/process/control.h"
@@ -54,6 +60,7 @@
 #include "server/process/socket_channel.h"
 #include "server/process/supervisor.h"
 #include "server/process/upgrade.h"
+#include "server/process/usage.h"
 #include "server/running_settings.h"
 #include "server/static_plugins.h"
 #include "worker/address_counts.h"
@@ -94,12 +101,13 @@ ThreadPool::Limits pool_limits(const config::Settings& settings) {
 }
 
 // What connections have of the socket that they came by, by its number; its name has the port that the kernel chose.
-std::vector<worker::ListenerOptions> listener_options(const ListeningSockets& sockets) {
+std::vector<worker::ListenerOptions> listener_options(const ListeningSockets& sockets, OwnMetrics& own) {
   std::vector<worker::ListenerOptions> listeners;
   for (const ListeningAddress& each : sockets.addresses()) {
     listeners.resize(std::max<size_t>(listeners.size(), each.number + 1));
     listeners[each.number] = each.wanted.connections;
     listeners[each.number].name = each.bound.text();
+    listeners[each.number].counts = own.listener(each.bound.text());
   }
   return listeners;
 }
@@ -117,12 +125,18 @@ std::vector<std::string> plugin_folders(const Command& command) {
 
 constexpr const char* kDoesNotLoad = "did not start serving within server.load_timeout";
 
+// What the configuration declares, for `leat config`: it is used up when it is assembled.
+struct Declared {
+  std::string text, json;
+};
+
 // What run, check, routes and every reload begin with.
 struct Loaded {
   config::Settings settings;
   uint32_t workers = 1;
   Assembly assembly;
   std::vector<std::string> waiting;  // settings that have changed and wait for a start
+  Declared declared;
 };
 
 // What a daemon keeps that serves already, or is started again.
@@ -147,10 +161,11 @@ std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libr
     if (running != nullptr) waiting = keep_fixed(settings, *running->settings);
     const uint32_t workers = running != nullptr ? running->workers : worker_count(settings);
     libraries.shared().metrics.set_limit(settings.shared.metric_series);
+    Declared declared{config::declared_in_force(*config, false), config::declared_in_force(*config, true)};
     libraries.shared().cache.configure(settings.shared.cache, workers + pool_limits(settings).threads);
     if (auto assembly =
             assemble(*config, libraries, plugin_folders(command), workers, diagnostics, quarantined))
-      loaded.emplace(std::move(settings), workers, std::move(*assembly), std::move(waiting));
+      loaded.emplace(std::move(settings), workers, std::move(*assembly), std::move(waiting), std::move(declared));
   }
   report += config::render(diagnostics, color);
   return loaded;
@@ -214,6 +229,7 @@ class Reloading {
   struct Served {
     Source source;
     size_t routes;
+    Declared declared;
   };
 
   Reloading(Command command, std::shared_ptr<Served> served, RunningSettings& running,
@@ -239,7 +255,7 @@ class Reloading {
           fmt::format("`{}` has changed: it takes effect at the next start, or with `leat upgrade`\n", path);
     note_loaded_objects();
     const auto taken_up = std::make_shared<RunningSettings::Next>(std::move(*next));
-    const auto served = std::make_shared<Served>(std::move(source), routes);
+    const auto served = std::make_shared<Served>(std::move(source), routes, std::move(loaded->declared));
     return Control::Options::Loaded{
         std::move(loaded->assembly),
         [this, series, taken_up, served](Generations::Workers workers, const std::stop_token& stopping,
@@ -271,9 +287,68 @@ class Reloading {
   plugin::PluginLibraries& libraries_;
 };
 
+// What serves, and what is declared and does not.
+std::vector<Observer::Plugin> plugins_of(const Assembly& assembly) {
+  std::vector<Observer::Plugin> plugins;
+  for (const auto& each : assembly.plugins)
+    plugins.push_back({std::string(each->name()), "serving", std::string(each->library().version()),
+                       std::string(each->library().path())});
+  for (const Assembly::OutOfService& each : assembly.out_of_service)
+    plugins.push_back({each.name, each.quarantined ? "quarantined" : "out of service", "", each.file});
+  return plugins;
+}
+
+std::string status_of(Observer& observer, OwnMetrics& own, const RunningSettings& running, bool json) {
+  const auto quoted = [](std::string_view text) { return config::json_text(text); };
+  const Usage usage = Usage::now();
+  const uint64_t up = observer.uptime_s();
+  const Observer::Reload reload = observer.last_reload();
+  const std::string when = std::string(view(iso_date(reload.time))) + "Z";
+  std::string listeners;
+  uint64_t open = 0;
+  for (const OwnMetrics::Wire& each : own.wires()) {
+    const uint64_t now = each.opened - std::min(each.opened, each.closed);
+    open += now;
+    listeners += json ? fmt::format("{}{{\"address\":{},\"connections\":{},\"accepted\":{}}}", listeners.empty() ? "" : ",",
+                                    quoted(each.listener), now, each.opened)
+                      : fmt::format("  {}  {} open, {} accepted\n", each.listener, now, each.opened);
+  }
+  if (json) {
+    const std::string last =
+        reload.time == 0 ? "null"
+                         : fmt::format("{{\"time\":\"{}\",\"good\":{},\"error\":{}}}", when, reload.good,
+                                       reload.good ? "null" : quoted(reload.error));
+    return fmt::format(
+        "\"version\":\"{}\",\"plugin_abi\":\"{}.{}\",\"pid\":{},\"uptime\":{},\"ready\":{},\"workers\":{},\"listeners\":[{}],"
+        "\"connections\":{},\"resident_bytes\":{},\"descriptors\":{},\"most_descriptors\":{},\"last_reload\":{}",
+        LEAT_VERSION, LEAT_ABI_MAJOR, LEAT_ABI_MINOR, ::getpid(), up, own.ready(), running.workers(), listeners, open,
+        usage.resident_bytes, usage.open_descriptors, usage.most_descriptors, last);
+  }
+  const std::string last = reload.time == 0 ? "none since the start"
+                           : reload.good    ? "good, " + when
+                                            : fmt::format("failed, {}: {}", when, reload.error);
+  return fmt::format(
+      "leat {}, plugin ABI {}.{}, process {}\nup {}d {:02}:{:02}:{:02}, {}\n{} worker{}, {} connection{} open, {} MiB resident, "
+      "{} of {} descriptors\nlistening on\n{}last reload: {}\n",
+      LEAT_VERSION, LEAT_ABI_MAJOR, LEAT_ABI_MINOR, ::getpid(), up / 86400, up / 3600 % 24, up / 60 % 60, up % 60,
+      own.ready() ? "ready" : "not ready", running.workers(), running.workers() == 1 ? "" : "s", open, open == 1 ? "" : "s",
+      usage.resident_bytes >> 20, usage.open_descriptors, usage.most_descriptors, listeners, last);
+}
+
+// Each line behind a `#`.
+std::string commented(std::string_view text) {
+  std::string lines;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    lines += fmt::format("# {}\n", line);
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+  }
+  return lines;
+}
+
 Control::Options control_options(const Command& command, RunningSettings& running,
-                                 plugin::PluginLibraries& libraries, OwnMetrics& own, LifeSigns* signs,
-                                 LastGood& last_good, Reloading::Served serves) {
+                                 plugin::PluginLibraries& libraries, Generations& generations, Observer& observer,
+                                 OwnMetrics& own, LifeSigns* signs, LastGood& last_good, Reloading::Served serves) {
   Control::Options options;
   options.socket = admin_socket_to_open(running.now().admin_socket, absolute_file(command));
   options.checker = {own_path(), "check", "-c", command.file};
@@ -303,11 +378,23 @@ Control::Options control_options(const Command& command, RunningSettings& runnin
   options.purge = [&libraries](cache::PurgeBy by, std::string_view what, bool hard) {
     return libraries.shared().responses.purge(by, what, hard, monotonic_ms());
   };
-  options.replaced = [&own, &libraries, signs](uint64_t generation) {
+  options.replaced = [&generations, &observer, &libraries, signs](uint64_t generation) {
     // What other code or settings would answer is not known: all is made anew while it is still served.
     libraries.shared().responses.purge(cache::PurgeBy::All, {}, false, monotonic_ms());
-    own.set_generation(generation);
+    observer.set_serving(generation, plugins_of(generations.serving()));
     if (signs != nullptr) signs->pardoned = true;
+  };
+  options.reloaded = [&observer](bool good, std::string_view text) { observer.note_reload(good, text); };
+  options.top = [&observer](bool json) { return json ? observer.look() : observer.look_text(); };
+  options.status = [&observer, &own, &running](bool json) { return status_of(observer, own, running, json); };
+  options.in_force = [&running, &generations, served](bool json) {
+    const config::Settings& settings = running.now();
+    const pipeline::Site& site = *generations.serving().site;
+    if (json)
+      return fmt::format("{{\"settings\":{{{}}},{},\"route\":{}}}\n", config::settings_in_force(settings, true),
+                         served->declared.json, pipeline::describe_json(site));
+    return config::settings_in_force(settings, false) + served->declared.text + "\n# Routes, and what each request passes:\n" +
+           commented(pipeline::describe_text(site));
   };
   options.tended = [&libraries] {
     for (auto& each : libraries.take_unused()) {
@@ -388,9 +475,8 @@ int serve(const Command& command, const Running* supervised, ListeningSockets& s
                         .pin = loaded->settings.pin_workers,
                         .worker = loaded->settings.worker,
                         .hooks = {}};
-  OwnMetrics own(libraries.shared(), loaded->workers);
-  options.worker.connections.opened = &own.connections_opened();
-  options.worker.connections.closed = &own.connections_closed();
+  OwnMetrics own(libraries.shared(), loaded->workers, loaded->settings.shared.metric_routes);
+  Observer observer(libraries.shared(), own, loaded->workers);
   options.worker.connections.given_up = &own.connections_given_up();
   options.worker.connections.turned_away = &own.connections_turned_away();
   worker::AddressCounts addresses(0, 0);
@@ -402,8 +488,10 @@ int serve(const Command& command, const Running* supervised, ListeningSockets& s
                           {.drain_timeout_ms = loaded->settings.worker.drain_timeout_ms,
                            .handover_timeout_ms = loaded->settings.handover_timeout_ms},
                           &own.requests());
+  observer.set_serving(generations.number(), plugins_of(generations.serving()));
   RunningSettings running(std::move(loaded->settings), {.shared = libraries.shared(),
                                                         .addresses = addresses,
+                                                        .own = own,
                                                         .generations = generations,
                                                         .sockets = sockets,
                                                         .channel = channel,
@@ -411,7 +499,8 @@ int serve(const Command& command, const Running* supervised, ListeningSockets& s
                                                         .workers = loaded->workers});
   if (start.signs != nullptr) start.signs->set(running.now());
   Control::Options controls =
-      control_options(command, running, libraries, own, start.signs, last_good, {std::move(source), routes});
+      control_options(command, running, libraries, generations, observer, own, start.signs, last_good,
+                      {std::move(source), routes, std::move(loaded->declared)});
   controls.takes_over = former.is_there();
   controls.serves = [&former] { former.tell_that_it_serves(); };
   Control control(std::move(controls), generations);
@@ -421,7 +510,7 @@ int serve(const Command& command, const Running* supervised, ListeningSockets& s
   } else if (supervised != nullptr
                  ? running.listen()
                  : sockets.open(config::listening_sockets(running.now()), running.workers(), inherited)) {
-    options.worker.connections.listeners = listener_options(sockets);
+    options.worker.connections.listeners = listener_options(sockets, own);
     options.hooks.thread = [](uint32_t worker) { give_crash_stack(static_cast<int>(worker)); };
     options.hooks.start = [&generations](uint32_t worker) { return generations.start_worker(worker); };
     options.hooks.stop = [&generations](uint32_t worker) { generations.stop_worker(worker); };
@@ -429,6 +518,8 @@ int serve(const Command& command, const Running* supervised, ListeningSockets& s
     options.replaced = start.signs != nullptr ? &start.signs->replaced : nullptr;
     if (former.is_there()) options.takes_over_as = start.signs != nullptr ? ::getppid() : ::getpid();
     options.hangs = &*hangs;
+    options.leaving = &libraries.shared().condition.leaving;
+    options.drain_delay_ms = [&running] { return running.drain_delay_ms(); };
     code = run_daemon(options, sockets, generations.services(), control);
   }
   libraries.shared().logs.stop();
@@ -482,14 +573,14 @@ int run_plugin(Command command) {
 }
 
 // Sends an admin command to the daemon that the configuration, or --socket, leads to.
-int tell_daemon(const Command& command, std::string_view words) {
+int tell_daemon(const Command& command, std::string_view words, const std::function<void(std::string_view)>& take = {}) {
   if (!command.socket.empty())
-    return run_admin_command({command.socket}, words) == kExitFine ? kExitFine : kExitFailure;
+    return run_admin_command({command.socket}, words, take) == kExitFine ? kExitFine : kExitFailure;
   auto [config, diagnostics] = config::load(command.file);
   // Relative to the file's folder, as the daemon has it.
   if (config) make_absolute(*config, command.folder);
   const int code = run_admin_command(
-      admin_sockets_to_try(config ? config->settings.admin_socket : "", absolute_file(command)), words);
+      admin_sockets_to_try(config ? config->settings.admin_socket : "", absolute_file(command)), words, take);
   if (code != kExitNoDaemon) return code;
   std::fputs(config::render(diagnostics, ::isatty(STDERR_FILENO) != 0).c_str(), stderr);
   std::fprintf(stderr,
@@ -603,7 +694,19 @@ int execute(const Command& command) {
     case Command::Kind::Upgrade:
       return tell_daemon(command, "upgrade");
     case Command::Kind::Metrics:
+      if (command.markdown) {
+        print(metrics_markdown());
+        return kExitFine;
+      }
       return tell_daemon(command, "metrics");
+    case Command::Kind::Status:
+      return tell_daemon(command, command.json ? "status json" : "status");
+    case Command::Kind::ShowConfig:
+      return tell_daemon(command, command.json ? "config json" : "config");
+    case Command::Kind::Top:
+      return run_top([&command](std::string_view words, const std::function<void(std::string_view)>& take) {
+        return tell_daemon(command, words, take);
+      }, command.json, command.once);
     case Command::Kind::CacheStatistics:
       return tell_daemon(command, command.json ? "cache stats json" : "cache stats");
     case Command::Kind::Purge:

@@ -9,123 +9,136 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "leat_version.h"
+#include "plugin/sdk/plugin.h"
+#include "server/process/usage.h"
 
 namespace leat::server {
 
-OwnMetrics::OwnMetrics(plugin::SharedResources& shared, uint32_t workers)
-    : registry_(shared.metrics), workers_(workers) {
-  for (size_t i = 0; i < requests_.by_class.size(); ++i)
-    requests_.by_class[i] =
-        declare({.name = "leat_requests_total",
-                 .help = "Requests that have ended, by the status of their answer; 499 where the client "
-                         "left before it was complete, and that of the fault where it was cut.",
-                 .labels = {{"status", fmt::format("{}xx", i + pipeline::RequestCounts::kFirst)}}});
-  opened_ = declare({.name = "leat_connections_opened_total", .help = "Connections that were accepted."});
-  closed_ = declare({.name = "leat_connections_closed_total", .help = "Those of them that have ended."});
-  given_up_ =
-      declare({.name = "leat_connections_given_up_total",
-               .help = "Idle connections that were closed to make room, at limits.connections or for want of "
-                       "descriptors."});
-  turned_away_ =
-      declare({.name = "leat_connections_turned_away_total",
-               .help = "Connections that were answered 503 for want of room: at limits.connections, at "
-                       "limits.connections_per_address, or for want of descriptors."});
-  generation_ = declare({.type = metrics::Type::Gauge,
-                         .name = "leat_generation",
-                         .help = "The number of the configuration that serves; each reload makes the next."});
-  set_generation(1);
-  others_.push_back(declare({.name = "leat_log_lines_dropped_total",
-                             .help = "Lines that found the log's queue full.",
-                             .read = [] { return static_cast<double>(log::dropped()); }}));
-  others_.push_back(declare({.name = "leat_log_lines_left_out_total",
-                             .help = "Lines beyond log.cause_lines or log.plugin_lines.",
-                             .read = [] { return static_cast<double>(log::left_out()); }}));
-  const auto access_log = [&shared, this](const char* name, const char* help, auto member) {
-    others_.push_back(
-        declare({.name = name, .help = help, .labels = {}, .bounds = {}, .read = [&shared, member] {
-                   return static_cast<double>(shared.logs.counts().*member);
-                 }}));
+namespace {
+
+// The bounds of histograms that are shown: 1, 2.5 and 5 in each power of ten, from 10 microseconds on.
+constexpr size_t kFirstShown = 10;
+constexpr bool is_shown(size_t bucket) {
+  const size_t step = bucket % 10;
+  return bucket >= kFirstShown && bucket + 1 < latency::kBuckets && (step == 0 || step == 4 || step == 7);
+}
+
+void begin_family(std::string& text, const MetricRow& row) {
+  metrics::append_family(text, row.name, row.help, row.type);
+}
+
+// name{label="value"} number
+void add_sample(std::string& text, std::string_view name, std::string_view label, std::string_view value,
+                uint64_t number) {
+  text += fmt::format("{}{{{}=\"", name, label);
+  metrics::append_label(text, value);
+  text += fmt::format("\"}} {}\n", number);
+}
+
+void add_histogram(std::string& text, std::string_view name, const std::string& route,
+                   std::span<const uint64_t, latency::kBuckets> buckets, uint64_t sum_ns) {
+  uint64_t count = 0;
+  for (size_t i = 0; i < buckets.size(); ++i) {
+    count += buckets[i];
+    if (is_shown(i))
+      text += fmt::format("{}_bucket{{route=\"{}\",le=\"{}\"}} {}\n", name, route,
+                          metrics::number_text(static_cast<double>(latency::kBounds[i]) / 1e9), count);
+  }
+  text += fmt::format(
+      "{0}_bucket{{route=\"{1}\",le=\"+Inf\"}} {2}\n{0}_sum{{route=\"{1}\"}} {3}\n{0}_count{{route=\"{1}\"}} "
+      "{2}\n",
+      name, route, count, metrics::number_text(static_cast<double>(sum_ns) / 1e9));
+}
+
+}  // namespace
+
+OwnMetrics::OwnMetrics(plugin::SharedResources& shared, uint32_t workers, uint32_t routes)
+    : shared_(shared), workers_(workers), requests_(workers, routes) {
+  given_up_ = declare(metric_row("leat_connections_given_up_total"));
+  turned_away_ = declare(metric_row("leat_connections_turned_away_total"));
+  reloads_ = declare(metric_row("leat_reloads_total"), {{"result", "good"}});
+  failed_reloads_ = declare(metric_row("leat_reloads_total"), {{"result", "failed"}});
+  handlers::Condition& condition = shared.condition;
+  keep(metric_row("leat_generation"), [&condition] { return static_cast<double>(condition.generation); });
+  keep(metric_row("leat_ready"), [&condition] { return condition.ready() ? 1.0 : 0.0; });
+  keep(metric_row("leat_plugins_out_of_service"),
+       [&condition] { return static_cast<double>(condition.out_of_service); });
+  keep(metric_row("leat_log_lines_dropped_total"), [] { return static_cast<double>(log::dropped()); });
+  keep(metric_row("leat_log_lines_left_out_total"), [] { return static_cast<double>(log::left_out()); });
+  const auto access_log = [&shared, this](const MetricRow& row, auto member) {
+    keep(row, [&shared, member] { return static_cast<double>(shared.logs.counts().*member); });
   };
   using logging::Sinks;
-  access_log("leat_access_log_lines_total", "Lines of access logs that were taken.", &Sinks::Counts::lines);
-  access_log("leat_access_log_lines_dropped_total",
-             "Those that found no room, or were taken and could not be written.", &Sinks::Counts::dropped);
-  access_log("leat_access_log_writes_total", "Calls of the kernel that wrote them.", &Sinks::Counts::writes);
-  gauge("leat_pool_threads", "Threads that have been started for work that blocks.",
-        [&shared] { return static_cast<double>(shared.pool.load().threads); });
-  gauge("leat_pool_busy_threads", "Those of them that do such work now.",
-        [&shared] { return static_cast<double>(shared.pool.load().busy); });
-  gauge("leat_pool_queued", "Pieces of such work that wait for a thread.",
-        [&shared] { return static_cast<double>(shared.pool.load().queued); });
-  gauge("leat_plugin_objects_idle", "Plugins' objects that stay mapped though a reload has left them behind.",
-        [&shared] { return static_cast<double>(shared.idle_objects.load()); });
-  const auto cache = [&shared, this](metrics::Type type, const char* name, const char* help, auto member) {
-    others_.push_back(declare(
-        {.type = type, .name = name, .help = help, .labels = {}, .bounds = {}, .read = [&shared, member] {
-           return static_cast<double>(shared.cache.statistics().*member);
-         }}));
+  access_log(metric_row("leat_access_log_lines_total"), &Sinks::Counts::lines);
+  access_log(metric_row("leat_access_log_lines_dropped_total"), &Sinks::Counts::dropped);
+  access_log(metric_row("leat_access_log_writes_total"), &Sinks::Counts::writes);
+  keep(metric_row("leat_pool_threads"),
+       [&shared] { return static_cast<double>(shared.pool.load().threads); });
+  keep(metric_row("leat_pool_busy_threads"),
+       [&shared] { return static_cast<double>(shared.pool.load().busy); });
+  keep(metric_row("leat_pool_queued"), [&shared] { return static_cast<double>(shared.pool.load().queued); });
+  keep(metric_row("leat_plugin_objects_idle"),
+       [&shared] { return static_cast<double>(shared.idle_objects.load()); });
+  const auto cache = [&shared, this](const MetricRow& row, auto member) {
+    keep(row, [&shared, member] { return static_cast<double>(shared.cache.statistics().*member); });
   };
-  declare_memory();
   using cache::Statistics;
-  cache(metrics::Type::Counter, "leat_cache_hits_total", "Values that were found in the cache.",
-        &Statistics::hits);
-  cache(metrics::Type::Counter, "leat_cache_misses_total",
-        "Values that were looked for in the cache and not found.", &Statistics::misses);
-  cache(metrics::Type::Counter, "leat_cache_puts_total", "Values that were stored.", &Statistics::puts);
-  cache(metrics::Type::Counter, "leat_cache_evictions_total",
-        "Entries that were removed to make room for others.", &Statistics::evictions);
-  cache(metrics::Type::Gauge, "leat_cache_entries", "Entries in the cache.", &Statistics::entries);
-  cache(metrics::Type::Gauge, "leat_cache_bytes", "Memory of the cache's entries.", &Statistics::bytes);
-  gauge("leat_workers", "Threads that serve.", [workers] { return static_cast<double>(workers); });
-  gauge("leat_start_time_seconds", "When this process began to serve, in seconds since 1970.",
-        [now = std::time(nullptr)] { return static_cast<double>(now); });
-  others_.push_back(declare({.type = metrics::Type::Gauge,
-                             .name = "leat_build_info",
-                             .help = "1, with the daemon's version as a label.",
-                             .labels = {{"version", LEAT_VERSION}},
-                             .read = [] { return 1.0; }}));
+  cache(metric_row("leat_cache_hits_total"), &Statistics::hits);
+  cache(metric_row("leat_cache_misses_total"), &Statistics::misses);
+  cache(metric_row("leat_cache_puts_total"), &Statistics::puts);
+  cache(metric_row("leat_cache_evictions_total"), &Statistics::evictions);
+  cache(metric_row("leat_cache_entries"), &Statistics::entries);
+  cache(metric_row("leat_cache_bytes"), &Statistics::bytes);
+  declare_memory();
+  keep(metric_row("leat_workers"), [workers] { return static_cast<double>(workers); });
+  keep(metric_row("leat_start_time_seconds"),
+       [now = std::time(nullptr)] { return static_cast<double>(now); });
+  others_.push_back(declare(
+      metric_row("leat_build_info"),
+      {{"version", LEAT_VERSION}, {"plugin_abi", fmt::format("{}.{}", LEAT_ABI_MAJOR, LEAT_ABI_MINOR)}},
+      [] { return 1.0; }));
+  shared_.metrics.add(*this);
 }
+
+OwnMetrics::~OwnMetrics() { shared_.metrics.remove(*this); }
 
 void OwnMetrics::declare_memory() {
   // The sum, or the largest, of what the workers' pools say.
-  const auto show = [this](metrics::Type type, const char* name, const char* help, auto read,
-                           bool largest = false) {
-    others_.push_back(declare(
-        {.type = type, .name = name, .help = help, .labels = {}, .bounds = {}, .read = [this, read, largest] {
-           const std::lock_guard lock(mutex_);
-           size_t all = 0;
-           for (const worker::WorkerMemory& memory : memories_)
-             all = largest ? std::max<size_t>(all, read(memory)) : all + read(memory);
-           return static_cast<double>(all);
-         }}));
+  const auto show = [this](const MetricRow& row, auto read, bool largest = false) {
+    keep(row, [this, read, largest] {
+      const std::lock_guard lock(mutex_);
+      size_t all = 0;
+      for (const worker::WorkerMemory& memory : memories_)
+        all = largest ? std::max<size_t>(all, read(memory)) : all + read(memory);
+      return static_cast<double>(all);
+    });
   };
-  using metrics::Type;
-  show(Type::Gauge, "leat_memory_used_bytes",
-       "Memory that requests and answers have now, against limits.memory of each worker.",
-       [](const worker::WorkerMemory& memory) {
-         return memory.blocks->used() - memory.exchanges->idle_bytes();
-       });
-  show(Type::Gauge, "leat_memory_kept_bytes", "Memory that is kept for the next ones.",
-       [](const worker::WorkerMemory& memory) {
-         return memory.blocks->idle() * Block::kSize + memory.exchanges->idle_bytes();
-       });
-  show(Type::Gauge, "leat_memory_peak_bytes", "The most that each worker has had in use at a time, added up.",
-       [](const worker::WorkerMemory& memory) -> size_t { return memory.blocks->peak(); });
-  show(Type::Counter, "leat_memory_refused_total",
-       "How often memory was refused because all of limits.memory was used.",
-       [](const worker::WorkerMemory& memory) -> size_t { return memory.blocks->refusals(); });
-  show(Type::Counter, "leat_arena_blocks_total",
-       "Blocks of 16 KiB that requests have taken for what is made for them.",
-       [](const worker::WorkerMemory& memory) -> size_t { return memory.blocks->arenas().blocks; });
-  show(Type::Counter, "leat_arena_large_total", "Allocations of requests that were larger than a block.",
-       [](const worker::WorkerMemory& memory) -> size_t { return memory.blocks->arenas().large; });
-  show(Type::Counter, "leat_arena_refused_total",
-       "Allocations of requests that were refused, at limits.request_memory or for want of memory.",
-       [](const worker::WorkerMemory& memory) -> size_t { return memory.blocks->arenas().refused; });
+  using worker::WorkerMemory;
+  keep(metric_row("leat_memory_used_bytes"), [this] { return static_cast<double>(memory_used()); });
+  show(metric_row("leat_memory_kept_bytes"), [](const WorkerMemory& memory) {
+    return memory.blocks->idle() * Block::kSize + memory.exchanges->idle_bytes();
+  });
+  show(metric_row("leat_memory_peak_bytes"),
+       [](const WorkerMemory& memory) -> size_t { return memory.blocks->peak(); });
+  show(metric_row("leat_memory_refused_total"),
+       [](const WorkerMemory& memory) -> size_t { return memory.blocks->refusals(); });
+  show(metric_row("leat_arena_blocks_total"),
+       [](const WorkerMemory& memory) -> size_t { return memory.blocks->arenas().blocks; });
+  show(metric_row("leat_arena_large_total"),
+       [](const WorkerMemory& memory) -> size_t { return memory.blocks->arenas().large; });
+  show(metric_row("leat_arena_refused_total"),
+       [](const WorkerMemory& memory) -> size_t { return memory.blocks->arenas().refused; });
   show(
-      Type::Gauge, "leat_arena_largest_bytes",
-      "The most memory that one request has had, against limits.request_memory.",
-      [](const worker::WorkerMemory& memory) -> size_t { return memory.blocks->arenas().largest; }, true);
+      metric_row("leat_arena_largest_bytes"),
+      [](const WorkerMemory& memory) -> size_t { return memory.blocks->arenas().largest; }, true);
+}
+
+uint64_t OwnMetrics::memory_used() {
+  const std::lock_guard lock(mutex_);
+  uint64_t all = 0;
+  for (const worker::WorkerMemory& memory : memories_)
+    all += memory.blocks->used() - memory.exchanges->idle_bytes();
+  return all;
 }
 
 void OwnMetrics::watch(const worker::WorkerMemory& memory) {
@@ -138,20 +151,86 @@ void OwnMetrics::forget(const worker::WorkerMemory& memory) {
   std::erase(memories_, memory);
 }
 
-std::shared_ptr<metrics::Metric> OwnMetrics::declare(metrics::Description description) {
-  description.limited = false;
-  auto metric = registry_.declare(std::move(description), workers_);
+std::shared_ptr<const worker::ListenerCounts> OwnMetrics::listener(const std::string& name) {
+  const std::lock_guard lock(listeners_mutex_);
+  auto& known = listeners_[name];
+  if (auto counts = known.lock()) return counts;
+  const auto one = [&](const MetricRow& row) { return declare(row, {{"listener", name}}); };
+  auto counts = std::make_shared<const worker::ListenerCounts>(
+      worker::ListenerCounts{.opened = one(metric_row("leat_connections_opened_total")),
+                             .closed = one(metric_row("leat_connections_closed_total")),
+                             .received = one(metric_row("leat_received_bytes_total")),
+                             .sent = one(metric_row("leat_sent_bytes_total"))});
+  known = counts;
+  return counts;
+}
+
+std::vector<OwnMetrics::Wire> OwnMetrics::wires() {
+  const std::lock_guard lock(listeners_mutex_);
+  std::vector<Wire> wires;
+  for (const auto& [name, known] : listeners_)
+    if (const auto counts = known.lock())
+      wires.push_back({name, counts->opened->count(), counts->closed->count(), counts->received->count(),
+                       counts->sent->count()});
+  return wires;
+}
+
+std::shared_ptr<metrics::Metric> OwnMetrics::declare(const MetricRow& row, std::vector<metrics::Label> labels,
+                                                     std::function<double()> read) {
+  metrics::Description description = description_of(row, std::move(labels));
+  description.read = std::move(read);
+  auto metric = shared_.metrics.declare(std::move(description), workers_);
   ENSURE(metric);  // a good name, and no limit
   return std::move(*metric);
 }
 
-void OwnMetrics::gauge(const char* name, const char* help, std::function<double()> read) {
-  others_.push_back(declare({.type = metrics::Type::Gauge,
-                             .name = name,
-                             .help = help,
-                             .labels = {},
-                             .bounds = {},
-                             .read = std::move(read)}));
+void OwnMetrics::keep(const MetricRow& row, std::function<double()> read) {
+  others_.push_back(declare(row, {}, std::move(read)));
+}
+
+void OwnMetrics::write_requests(std::string& text) const {
+  std::string durations, first_bytes, received, sent;
+  begin_family(text, metric_row("leat_requests_total"));
+  begin_family(durations, metric_row("leat_request_duration_seconds"));
+  begin_family(first_bytes, metric_row("leat_first_byte_seconds"));
+  begin_family(received, metric_row("leat_request_body_bytes_total"));
+  begin_family(sent, metric_row("leat_response_body_bytes_total"));
+  requests_.for_each([&](std::string_view name, const pipeline::RequestCounts::Totals& totals) {
+    std::string route;
+    metrics::append_label(route, name);
+    for (const auto& kind : totals.kinds)
+      text += fmt::format("leat_requests_total{{route=\"{}\",method=\"{}\",status=\"{}\"}} {}\n", route,
+                          kind.method, kind.status == 0 ? std::string("other") : std::to_string(kind.status),
+                          kind.count);
+    add_histogram(durations, metric_row("leat_request_duration_seconds").name, route, totals.whole,
+                  totals.whole_ns);
+    add_histogram(first_bytes, metric_row("leat_first_byte_seconds").name, route, totals.first_byte,
+                  totals.first_byte_ns);
+    add_sample(received, metric_row("leat_request_body_bytes_total").name, "route", name, totals.received);
+    add_sample(sent, metric_row("leat_response_body_bytes_total").name, "route", name, totals.sent);
+  });
+  text += durations + first_bytes + received + sent;
+}
+
+void OwnMetrics::write(std::string& text) const {
+  write_requests(text);
+  begin_family(text, metric_row("leat_protocol_errors_total"));
+  const auto errors = requests_.errors();
+  for (size_t i = 0; i < errors.size(); ++i)
+    add_sample(text, metric_row("leat_protocol_errors_total").name, "kind",
+               pipeline::RequestCounts::kErrors[i], errors[i]);
+  const Usage usage = Usage::now();
+  const auto process = [&text](const MetricRow& row, double value) {
+    begin_family(text, row);
+    text += fmt::format("{} {}\n", row.name, metrics::number_text(value));
+  };
+  process(metric_row("process_cpu_seconds_total"), usage.cpu_seconds);
+  process(metric_row("process_resident_memory_bytes"), static_cast<double>(usage.resident_bytes));
+  process(metric_row("process_virtual_memory_bytes"), static_cast<double>(usage.virtual_bytes));
+  process(metric_row("process_open_fds"), static_cast<double>(usage.open_descriptors));
+  process(metric_row("process_max_fds"), static_cast<double>(usage.most_descriptors));
+  process(metric_row("process_threads"), static_cast<double>(usage.threads));
+  process(metric_row("process_start_time_seconds"), usage.started);
 }
 
 }  // namespace leat::server

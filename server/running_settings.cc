@@ -11,6 +11,7 @@
 #include "json/backend.h"
 #include "plugin/shared_resources.h"
 #include "server/generations.h"
+#include "server/own_metrics.h"
 #include "server/process/cpus.h"
 #include "server/process/daemon.h"
 #include "server/process/socket_channel.h"
@@ -22,9 +23,10 @@ namespace {
 
 // What connections have of the socket that they came by; its name has the port that the kernel chose.
 std::shared_ptr<const worker::ListenerOptions> options_of(const config::ListeningSocket& wanted,
-                                                          const net::Address& bound) {
+                                                          const net::Address& bound, OwnMetrics& own) {
   auto options = std::make_shared<worker::ListenerOptions>(wanted.connections);
   options->name = bound.text();
+  options->counts = own.listener(options->name);
   return options;
 }
 
@@ -45,7 +47,7 @@ void set_limits(worker::AddressCounts& addresses, const config::Settings& settin
 }
 
 RunningSettings::RunningSettings(config::Settings settings, const Parts& parts)
-    : settings_(std::move(settings)), parts_(parts), drain_timeout_ms_(settings_.worker.drain_timeout_ms) {}
+    : settings_(std::move(settings)), parts_(parts), drain_timeout_ms_(settings_.worker.drain_timeout_ms), drain_delay_ms_(settings_.drain_delay_ms) {}
 
 bool RunningSettings::listen() {
   auto change = parts_.sockets.prepare(config::listening_sockets(settings_), parts_.workers);
@@ -96,7 +98,7 @@ void RunningSettings::take_up_listening(ListeningChange& change, std::vector<wor
   for (const ListeningChange::Kept& each : change.kept) {
     const auto& all = parts_.sockets.addresses();
     const net::Address bound = std::ranges::find(all, each.number, &ListeningAddress::number)->bound;
-    listeners.emplace_back(each.number, options_of(each.wanted, bound));
+    listeners.emplace_back(each.number, options_of(each.wanted, bound, parts_.own));
     if (!each.listens_anew) continue;
     listen_anew.emplace_back(each.number, each.wanted.options);
     if (bound.kind != net::Address::Kind::Unix) continue;
@@ -115,7 +117,7 @@ void RunningSettings::take_up_listening(ListeningChange& change, std::vector<wor
   for (ListeningAddress& each : change.added) {
     parts_.channel.pass(each);
     have_kept(each);
-    listeners.emplace_back(each.number, options_of(each.wanted, each.bound));
+    listeners.emplace_back(each.number, options_of(each.wanted, each.bound, parts_.own));
     log::info("listening on {}", each.bound.text());
     ListeningSockets::deal(each, sockets);
   }
@@ -132,6 +134,7 @@ void RunningSettings::take_up(Next next, worker::Workers workers, const std::sto
                               std::string& remarks) {
   settings_ = std::move(next.settings);
   drain_timeout_ms_ = settings_.worker.drain_timeout_ms;
+  drain_delay_ms_ = settings_.drain_delay_ms;
   log::take_up(std::move(next.log));
   set_limits(parts_.addresses, settings_, parts_.workers);
   parts_.generations.set_times({.drain_timeout_ms = settings_.worker.drain_timeout_ms,

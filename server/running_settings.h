@@ -7,7 +7,7 @@
 // A worker takes its part as a task on its loop: so requests are met between two steps of theirs, and what was decided
 // for one by then (how large its body may be, which parser reads its head) holds for it.
 //
-// Thread: the control thread, but for drain_timeout_ms().
+// Thread: the control thread, but for drain_timeout_ms() and drain_delay_ms().
 #pragma once
 
 #include <atomic>
@@ -33,6 +33,7 @@ struct SharedResources;
 namespace leat::server {
 
 class Generations;
+class OwnMetrics;
 class SocketChannel;
 struct LifeSigns;
 
@@ -45,6 +46,7 @@ class RunningSettings {
   struct Parts {
     plugin::SharedResources& shared;
     worker::AddressCounts& addresses;
+    OwnMetrics& own;
     Generations& generations;
     ListeningSockets& sockets;
     const SocketChannel& channel;
@@ -59,6 +61,7 @@ class RunningSettings {
   [[nodiscard]] const config::Settings& now() const { return settings_; }
   [[nodiscard]] uint32_t workers() const { return parts_.workers; }
   [[nodiscard]] uint64_t drain_timeout_ms() const { return drain_timeout_ms_; }
+  [[nodiscard]] uint64_t drain_delay_ms() const { return drain_delay_ms_; }
 
   // What the start did: has the sockets listen that `settings` wants, tells the supervisor, and has what listens where.
   // False where an address cannot be had, which is in the log.
@@ -81,7 +84,7 @@ class RunningSettings {
 
   config::Settings settings_;
   Parts parts_;
-  std::atomic<uint64_t> drain_timeout_ms_;
+  std::atomic<uint64_t> drain_timeout_ms_, drain_delay_ms_;
 };
 
 }  // namespace leat::server

@@ -14,6 +14,8 @@
 #include <chrono>
 #include <climits>
 #include <cstring>
+#include <ctime>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -212,6 +214,27 @@ void emit(spdlog::level::level_enum level, std::string_view line) {
   to_standard_error.write({object.data(), object.size()});
 }
 
+// What log::recent() shows.
+class Recent {
+ public:
+  void note(Level level, std::string_view line) {
+    constexpr size_t kMostBytes = 500;
+    const std::lock_guard lock(mutex_);
+    lines_.push_front({std::time(nullptr), level, std::string(text_prefix(line, kMostBytes))});
+    if (lines_.size() > kRecentLines) lines_.pop_back();
+  }
+  [[nodiscard]] std::vector<RecentLine> lines() {
+    const std::lock_guard lock(mutex_);
+    return {lines_.begin(), lines_.end()};
+  }
+
+ private:
+  std::mutex mutex_;
+  std::deque<RecentLine> lines_;
+};
+// For as long as anybody may log.
+Recent& recent_lines = *new Recent;
+
 constinit Causes causes(write);
 
 // What admit() answers beside 0 and a cause whose line is to be noted.
@@ -344,6 +367,7 @@ bool enabled(Level level) { return level >= threshold.load(std::memory_order_rel
 
 void write(Level level, std::string_view line) {
   if (const auto to = diverted.load(std::memory_order_acquire)) return to(level, line);
+  if (level >= Level::Warn) recent_lines.note(level, line);
   emit(to_spdlog(level), text_prefix(line, line_bytes.load(std::memory_order_relaxed)));
 }
 
@@ -373,6 +397,8 @@ void divert(void (*to)(Level, std::string_view), Level least) {
 }
 
 void write_raw(std::string_view line) { emit(spdlog::level::off, line); }
+
+std::vector<RecentLine> recent() { return recent_lines.lines(); }
 
 uint64_t left_out() { return causes.left_out(); }
 

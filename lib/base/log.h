@@ -16,6 +16,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace leat::log {
 
@@ -76,6 +77,14 @@ void write_raw(std::string_view line);
 // Has every line from `least` on go to `to`, on the thread that logs it, in place of the log; nullptr: back
 // to the log. For tests.
 void divert(void (*to)(Level level, std::string_view line), Level least = Level::Info);
+// What was logged lately as a warning or an error, for who looks at the daemon: the last of them, the newest first.
+struct RecentLine {
+  int64_t time;  // seconds since 1970
+  Level level;
+  std::string text;  // its beginning
+};
+inline constexpr size_t kRecentLines = 20;
+[[nodiscard]] std::vector<RecentLine> recent();
 // Lines dropped since open(), for want of room.
 [[nodiscard]] uint64_t dropped();
 // Lines left out, as too many of one cause; counted when their period is over.

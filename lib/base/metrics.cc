@@ -34,12 +34,6 @@ void append_escaped(std::string& text, std::string_view raw, bool quotes) {
   }
 }
 
-std::string number(double value) {
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
-  return fmt::format("{}", value);
-}
-
 // What is wrong with it; empty for nothing.
 std::string judge(const Description& wanted) {
   if (!is_metric_name(wanted.name))
@@ -84,6 +78,20 @@ size_t slots_of(const Description& description) {
 }
 
 }  // namespace
+
+std::string number_text(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
+  return fmt::format("{}", value);
+}
+
+void append_label(std::string& text, std::string_view value) { append_escaped(text, value, true); }
+
+void append_family(std::string& text, std::string_view name, std::string_view help, Type type) {
+  text += fmt::format("# HELP {} ", name);
+  append_escaped(text, help, false);
+  text += fmt::format("\n# TYPE {} {}\n", name, type_name(type));
+}
 
 std::string_view type_name(Type type) {
   switch (type) {
@@ -136,16 +144,16 @@ void Metric::write(std::string& text) const {
   const auto line = [&](std::string_view suffix, std::string_view bound, const std::string& value) {
     text += sample(suffix, bound) + value + '\n';
   };
-  if (description_.read) return line("", "", number(description_.read()));
+  if (description_.read) return line("", "", number_text(description_.read()));
   if (type() == Type::Counter) return line("", "", std::to_string(count_in(0)));
-  if (type() == Type::Gauge) return line("", "", number(sum_in(0)));
+  if (type() == Type::Gauge) return line("", "", number_text(sum_in(0)));
   const auto& bounds = description_.bounds;
   uint64_t count = 0;
   for (size_t i = 0; i <= bounds.size(); ++i) {
     count += count_in(i);
-    line("_bucket", i < bounds.size() ? number(bounds[i]) : "+Inf", std::to_string(count));
+    line("_bucket", i < bounds.size() ? number_text(bounds[i]) : "+Inf", std::to_string(count));
   }
-  line("_sum", "", number(sum_in(bounds.size() + 1)));
+  line("_sum", "", number_text(sum_in(bounds.size() + 1)));
   line("_count", "", std::to_string(count));
 }
 
@@ -207,6 +215,16 @@ std::expected<std::shared_ptr<Metric>, std::string> Registry::declare(Descriptio
   return made;
 }
 
+void Registry::add(const Source& source) {
+  const std::lock_guard lock(mutex_);
+  sources_.push_back(&source);
+}
+
+void Registry::remove(const Source& source) {
+  const std::lock_guard lock(mutex_);
+  std::erase(sources_, &source);
+}
+
 void Registry::forget_gone() {
   std::erase_if(metrics_, [](const auto& each) { return each.second.expired(); });
   series_ = 0;
@@ -233,13 +251,11 @@ std::string Registry::text() {
   const auto all = shown();
   for (const auto& metric : all) {
     const Description& description = metric->description();
-    if (std::exchange(family, description.name) != description.name) {
-      text += fmt::format("# HELP {} ", description.name);
-      append_escaped(text, description.help, false);
-      text += fmt::format("\n# TYPE {} {}\n", description.name, type_name(description.type));
-    }
+    if (std::exchange(family, description.name) != description.name)
+      append_family(text, description.name, description.help, description.type);
     metric->write(text);
   }
+  for (const Source* source : sources_) source->write(text);
   return text;
 }
 

@@ -69,6 +69,12 @@ class Metric {
     increase(0, count);
     return true;
   }
+  // Where this thread counts, for who counts often: adding there is a load and a store. Null for a thread that is no
+  // lane, and for what is no counter.
+  [[nodiscard]] std::atomic<uint64_t>* own_cell() const {
+    return type() == Type::Counter && thread_lane < lanes_ ? &cell(thread_lane, 0) : nullptr;
+  }
+  [[nodiscard]] uint64_t count() const { return count_in(0); }  // a counter's
   // A gauge's.
   bool set(double value) {
     if (type() != Type::Gauge) return false;
@@ -159,6 +165,19 @@ class Names {
 // A sentence for the author of `metric`, in whose way `other` is.
 std::string contradiction(const Metric& metric, const Metric& other);
 
+// Numbers that somebody keeps who knows better how, whole families of them.
+class Source {
+ public:
+  virtual ~Source() = default;
+  // Adds their text, each family at once; no other metric has a name of theirs.
+  virtual void write(std::string& text) const = 0;
+};
+
+// What a Source writes: the lines that a family begins with, a label's value, and a number.
+void append_family(std::string& text, std::string_view name, std::string_view help, Type type);
+void append_label(std::string& text, std::string_view value);
+[[nodiscard]] std::string number_text(double value);
+
 class Registry {
  public:
   // Limited metrics may be shown as so many numbers, all together. Ten thousand are some 100 lines for each
@@ -171,7 +190,11 @@ class Registry {
   // bounds. Labels may be in any order. An error is a sentence for the author of the declaration.
   std::expected<std::shared_ptr<Metric>, std::string> declare(Description description, uint32_t lanes);
 
-  // All metrics that somebody holds, in the text exposition format 0.0.4 of Prometheus. Of those that cannot
+  // `source` is asked, under the registry's mutex, whenever all is shown, until it is removed.
+  void add(const Source& source);
+  void remove(const Source& source);
+
+  // All metrics that somebody holds, and what sources have, in the text exposition format 0.0.4 of Prometheus. Of those that cannot
   // be shown side by side the oldest is: where a reload changes a histogram's bounds or a type, the new
   // metric follows when the last that had declared the old one is gone.
   [[nodiscard]] std::string text();
@@ -182,6 +205,7 @@ class Registry {
 
   std::mutex mutex_;                                                        // of all below
   std::multimap<std::string, std::weak_ptr<Metric>, std::less<>> metrics_;  // by key, and then by age
+  std::vector<const Source*> sources_;
   size_t limit_ = kLimit;
   size_t series_ = 0;  // of metrics_, gone ones too
   uint64_t made_ = 0;

@@ -174,8 +174,9 @@ Content default_of(const Row& row) {
   return row.get != nullptr && !row.needed ? row.get(row.defaults()) : Content();
 }
 
-std::string default_text(const Row& row) {
-  const Content content = default_of(row);
+std::string default_text(const Row& row) { return content_text(row, default_of(row)); }
+
+std::string content_text(const Row& row, const Content& content) {
   if (const auto* number = std::get_if<int64_t>(&content)) {
     if (row.type == Type::Boolean) return *number != 0 ? "true" : "false";
     if (row.type == Type::Choice) return in_quotes(words(row.choices)[static_cast<size_t>(*number)]);

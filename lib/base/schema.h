@@ -112,6 +112,8 @@ struct Codes {
 [[nodiscard]] Content default_of(const Row& row);
 // As it would be written, in TOML and in JSON but for a Mode; empty where there is none.
 [[nodiscard]] std::string default_text(const Row& row);
+// The same of what is not the default. Texts stand in quotes as they are.
+[[nodiscard]] std::string content_text(const Row& row, const Content& content);
 // "1ms to 1d"
 [[nodiscard]] std::string range_text(const Row& row);
 // "time, 1ms to 1d"

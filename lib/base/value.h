@@ -67,6 +67,8 @@ class Value {
   std::variant<Table, bool, int64_t, double, std::string, Array> data_;
 
  public:
+  // Where a text comes from that does not stand in the file: what is shown to people must not tell a secret.
+  enum class Origin : uint8_t { File, Environment, Secret } origin = Origin::File;
   Place place;      // of the value
   Place key_place;  // of its key, where it has one
 };

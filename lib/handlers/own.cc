@@ -1,5 +1,7 @@
 #include "handlers/own.h"
 
+#include "handlers/dashboard.h"
+#include "handlers/health.h"
 #include "handlers/metrics.h"
 #include "handlers/start.h"
 
@@ -8,6 +10,11 @@ namespace leat::handlers {
 namespace {
 
 constexpr OwnHandler kHandlers[] = {
+    {"dashboard",
+     [](const OwnHandlerContext& context) {
+       return make_dashboard(context.condition, context.watch, context.allow);
+     }},
+    {"health", [](const OwnHandlerContext& context) { return make_health(context.condition); }},
     {"metrics", [](const OwnHandlerContext& context) { return make_metrics(context.metrics); }},
     {"start", [](const OwnHandlerContext&) { return make_start(); }},
 };

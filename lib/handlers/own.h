@@ -5,9 +5,11 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/metrics.h"
+#include "handlers/condition.h"
 #include "pipeline/handler.h"
 
 namespace leat::handlers {
@@ -15,6 +17,10 @@ namespace leat::handlers {
 // What they are made of. All of it outlives them.
 struct OwnHandlerContext {
   metrics::Registry& metrics;
+  const Condition& condition;
+  const WatchPlace& watch;
+  // Who may see what it shows, as its route says. Not kept.
+  std::span<const std::string> allow;
 };
 
 struct OwnHandler {

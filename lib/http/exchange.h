@@ -90,6 +90,8 @@ class Exchange {
 
   [[nodiscard]] bool started() const { return state_ != State::Open; }  // something was answered
   [[nodiscard]] bool finished() const { return state_ == State::Finished; }
+  // In Service::on_response: the answer is one in one piece.
+  [[nodiscard]] bool answers_whole() const { return answering_ == nullptr || answering_->whole.has_value(); }
   // Why its answer was cut, or will never be: what its client would be told if it still could be, and 499 for
   // a client that left. No status for one that is whole or under way.
   [[nodiscard]] const Refusal& cut() const { return cut_; }

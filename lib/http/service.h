@@ -46,6 +46,8 @@ class Service {
   // The exchange has ended and will be recycled: for observers such as the access log. Exactly once for each
   // exchange, also for one that was refused before on_request; such a one has no route and an empty head.
   virtual void on_done(Exchange& exchange) = 0;
+  // What was answered in this turn of the worker's loop has been given to the kernel.
+  virtual void on_turn_end() {}
 };
 
 }  // namespace leat::http

@@ -16,12 +16,14 @@ namespace {
 
 // Exchange::chain_position while a request is under way: how far its chain was run forward, and above that
 // whether it was run to its end; whether handle() was called, after which on_cancel and on_done are owed; that
-// the step which it has reached has suspended it, and that its body came to its end meanwhile.
+// the step which it has reached has suspended it, and that its body came to its end meanwhile; that its protocol has
+// ended it.
 constexpr uint32_t kHandled = 1U << 31;
 constexpr uint32_t kForwarded = 1U << 30;
 constexpr uint32_t kSuspended = 1U << 29;
 constexpr uint32_t kBodyEnded = 1U << 28;
-constexpr uint32_t kPosition = kBodyEnded - 1;
+constexpr uint32_t kCancelled = 1U << 27;
+constexpr uint32_t kPosition = kCancelled - 1;
 
 bool was_handled(const http::Exchange& exchange) { return (exchange.chain_position & kHandled) != 0; }
 // The request is the handler's: no middleware has answered it.
@@ -180,7 +182,7 @@ void answer_unmatched(http::Exchange& exchange, Router::Match::Kind kind, std::s
 
 }  // namespace
 
-Pipeline::Pipeline(const Site& site, Owner* owner, const RequestCounts* counts)
+Pipeline::Pipeline(const Site& site, Owner* owner, RequestCounts::Lane* counts)
     : owner_(owner), counts_(counts) {
   uses_.push_back({.site = &site});
 }
@@ -349,7 +351,9 @@ void Pipeline::on_writable(http::Exchange& exchange) {
 
 void Pipeline::on_response(http::Exchange& exchange) {
   if (exchange.route == nullptr) return;  // refused before it came here
-  if (exchange.route->moments) exchange.answer_ns = quick_ns();
+  // Of one that is whole it is counted when it ends, which is at once.
+  if (exchange.route->moments || !exchange.answers_whole()) [[unlikely]]
+    exchange.answer_ns = quick_ns();
   if (!http::is_safe(exchange.request.method()) && exchange.response.status < 400) [[unlikely]]
     if (ChangeListener* listener = exchange.route->site->change_listener()) listener->on_change(exchange);
   exchange.filter_answer(position_of(exchange));
@@ -386,17 +390,20 @@ void Pipeline::on_late(http::Exchange& exchange) {
 }
 
 void Pipeline::on_cancel(http::Exchange& exchange) {
+  exchange.chain_position |= kCancelled;
   if (const Step* step = holder_of(exchange)) step->instance->on_cancel(exchange);
   if (was_handled(exchange)) exchange.route->handler->on_cancel(exchange);
 }
 
 void Pipeline::on_done(http::Exchange& exchange) {
-  if (counts_ != nullptr) counts_->add(exchange);
   if (exchange.route == nullptr) {
+    if (counts_ != nullptr) counts_->add(exchange, RequestCounts::kNone, true);
     // Refused by the HTTP layer: observers see it all the same.
     for (const Route::Hook& hook : site().unmatched().on_done) hook.instance->on_done(exchange);
     return;
   }
+  if (counts_ != nullptr)
+    counts_->add(exchange, exchange.route->number, (exchange.chain_position & kCancelled) != 0);
   if (was_handled(exchange)) exchange.route->handler->on_done(exchange);
   const uint32_t reached = position_of(exchange);
   for (const Route::Hook& hook : exchange.route->on_done)
@@ -415,6 +422,7 @@ void Pipeline::leave_former(const Site& left) {
   const auto use = std::ranges::find(uses_, &left, &Use::site);
   if (--use->requests != 0) return;
   uses_.erase(use);
+  on_turn_end();  // what of its routes is not counted yet
   if (owner_ != nullptr) owner_->on_site_unused(left);
 }
 

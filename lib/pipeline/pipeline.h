@@ -31,8 +31,8 @@ class Pipeline final : public http::Service {
   };
 
   // `site` must outlive the pipeline, or its replacement's on_site_unused(); `owner` and `counts` the
-  // pipeline. Without `counts` nothing is counted.
-  explicit Pipeline(const Site& site, Owner* owner = nullptr, const RequestCounts* counts = nullptr);
+  // pipeline. Without `counts`, its worker's, nothing is counted.
+  explicit Pipeline(const Site& site, Owner* owner = nullptr, RequestCounts::Lane* counts = nullptr);
 
   BodyMode on_request(http::Exchange& exchange) override;
   void on_body(http::Exchange& exchange, std::string_view piece) override;
@@ -44,6 +44,9 @@ class Pipeline final : public http::Service {
   void on_late(http::Exchange& exchange) override;
   void on_cancel(http::Exchange& exchange) override;
   void on_done(http::Exchange& exchange) override;
+  void on_turn_end() override {
+    if (counts_ != nullptr) counts_->on_turn_end();
+  }
 
   // Answers requests by `site` from now on; those under way stay with theirs. The owner is told when the last
   // of them has ended, before this returns if there are none. Worker's thread.
@@ -76,7 +79,7 @@ class Pipeline final : public http::Service {
   std::vector<Use> uses_;  // the site of new requests, then those that are being left
   std::vector<std::string> held_;
   Owner* owner_;
-  const RequestCounts* counts_;
+  RequestCounts::Lane* counts_;
   uint64_t epoch_ = next_epoch();  // of the site of new requests, for what is remembered with known heads
 };
 

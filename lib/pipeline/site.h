@@ -42,6 +42,7 @@ class Site;
 struct Route {
   const Site* site = nullptr;  // that it is part of
   std::string id;              // "GET /users/{id}": the label in logs and metrics
+  uint32_t number = 0;         // by which its requests are counted (RequestCounts)
   Pattern pattern;
   http::MethodSet methods = 0;
   std::string path;

@@ -12,6 +12,7 @@
 #include "cache/cached_handler.h"
 #include "cache/response_cache.h"
 #include "cache/store.h"
+#include "handlers/condition.h"
 #include "logging/sinks.h"
 #include "pipeline/kept_states.h"
 #include "plugin/options.h"
@@ -26,6 +27,9 @@ struct SharedResources {
   ThreadPool pool;              // leat.pool/1, and routes with executor = "pool"
   std::atomic<uint64_t> client_wait_ms = SharedOptions().client_wait_ms;
   cache::Store cache;  // leat.cache/1
+  // What the daemon's own handlers tell of.
+  handlers::Condition condition;
+  handlers::WatchPlace watch;
   // Titles of callbacks, for the log: who reads them may be later than their plugin's end.
   std::set<std::string> titles;
   // Plugins' objects that are mapped though no instance has them: of former builds.

@@ -64,6 +64,10 @@ std::shared_ptr<const Listener> make_listener(uint32_t number, std::shared_ptr<c
     listener->protocols.push_back(*found);
   }
   if (listener->protocols.empty()) listener->protocols.assign(all.begin(), all.end());
+  if (const auto& counts = listener->options->counts) {
+    listener->received = counts->received->own_cell();
+    listener->sent = counts->sent->own_cell();
+  }
   return listener;
 }
 
@@ -75,6 +79,11 @@ std::string text_of(const HostAddress& address, uint16_t port) {
 }
 
 std::string_view or_somebody(std::string_view peer) { return peer.empty() ? "somebody who has left" : peer; }
+
+void count(std::atomic<uint64_t>* bytes, int32_t more) {
+  if (bytes != nullptr)
+    bytes->store(bytes->load(std::memory_order_relaxed) + static_cast<uint64_t>(more), std::memory_order_relaxed);
+}
 
 }  // namespace
 
@@ -134,6 +143,7 @@ void Connection::on_completion(const net::Completion& completion) {
 void Connection::on_received(const net::Completion& completion) {
   const int32_t result = completion.result;
   if (result > 0) {
+    count(listener_->received, result);
     on_bytes({completion.buffer.data, completion.buffer.size});
   } else if (result == 0) {
     peer_ended_ = true;
@@ -281,6 +291,7 @@ void Connection::take_turn() {
 
 void Connection::on_sent(int32_t result) {
   if (result >= 0) {
+    count(listener_->sent, result);
     if (state_ != State::Open) return;
     size_t size = static_cast<size_t>(result);
     if (channel_ != nullptr) size = channel_->sent(size);
@@ -632,7 +643,7 @@ void Connections::open(Fd fd, uint32_t number) {
     return std::make_unique<Connection>(*this, id, std::move(fd), peer, trusted, may_enter, known->listener);
   });
   ++opened_;
-  if (options_.opened != nullptr) options_.opened->add(1);
+  if (listener.counts != nullptr) listener.counts->opened->add(1);
   touch(connection);
   if (may_enter) ++places_;
   if (!may_enter || places_ > options_.most || turning_all_away_) newcomers_.push_back(connection.id().slot);
@@ -952,9 +963,9 @@ void Connections::free(uint32_t slot) {
   const Connection& ended = *sockets_.at(slot);
   ENSURE(!ended.counted());
   if (ended.turned_away) --turned_away_;
+  if (const auto& counts = ended.listener_counts()) counts->closed->add(1);
   sockets_.free(slot);
   if (sockets_.count() == 0) loop_.timers().stop(look_);
-  if (options_.closed != nullptr) options_.closed->add(1);
 }
 
 }  // namespace leat::worker

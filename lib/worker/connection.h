@@ -23,6 +23,7 @@
 // Thread: its worker's.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -54,6 +55,9 @@ struct Listener {
   uint32_t number;
   std::shared_ptr<const ListenerOptions> options;
   std::vector<http::ProtocolFactory*> protocols;  // at least one
+  // Where this worker counts its bytes; null where nobody does.
+  std::atomic<uint64_t>* received = nullptr;
+  std::atomic<uint64_t>* sent = nullptr;
 };
 
 class Connection {
@@ -106,6 +110,9 @@ class Connection {
   [[nodiscard]] net::SocketId id() const { return {socket_.slot(), socket_.generation()}; }
   // The number of the listening socket that it came by.
   [[nodiscard]] uint32_t listener() const { return listener_->number; }
+  [[nodiscard]] const std::shared_ptr<const ListenerCounts>& listener_counts() const {
+    return listener_->options->counts;
+  }
   bool dirty = false;         // in the table's list for this turn's end
   bool waiting_turn = false;  // in the table's list for the next turn
   bool turned_away = false;   // one of those that the table counts as such

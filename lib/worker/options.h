@@ -28,6 +28,11 @@ class MemoryWatch;
 // What a worker speaks with its clients, by the names that listeners have for it.
 inline constexpr std::string_view kProtocolNames[] = {"http/1.1"};
 
+// What is counted of the connections of a listening socket: bytes as they are on the wire.
+struct ListenerCounts {
+  std::shared_ptr<metrics::Metric> opened, closed, received, sent;
+};
+
 // What the connections of one listening socket have of their own.
 struct ListenerOptions {
   std::string name;  // for people: its address, as bound
@@ -41,6 +46,7 @@ struct ListenerOptions {
   // Each connection begins with a header of the PROXY protocol, and only who is trusted may connect. In place of
   // `transport`.
   bool proxy_protocol = false;
+  std::shared_ptr<const ListenerCounts> counts = {};  // null where nobody counts
 };
 
 // A socket that a worker accepts on.
@@ -64,8 +70,6 @@ struct ConnectionOptions {
   // Of all workers; null: a client may have all connections.
   AddressCounts* addresses = nullptr;
   // Counters, which must outlive the connections; null where nobody counts.
-  metrics::Metric* opened = nullptr;
-  metrics::Metric* closed = nullptr;
   metrics::Metric* given_up = nullptr;
   metrics::Metric* turned_away = nullptr;
   // By the number of the listening socket; those that are not there have nothing of their own.

@@ -466,6 +466,7 @@ void Worker::on_turn_end() {
     give_back();
   connections_->on_turn_end();
   client_->on_turn_end();
+  service_.on_turn_end();
   if (!draining_) {
     for (const auto& acceptor : acceptors_)
       if (acceptor != nullptr) acceptor->on_turn_end();

@@ -163,9 +163,23 @@ void declare(CLI::App& app, Command& command, ToldWords& words) {
           "Have a new process, of what is installed by now, take over from the daemon without losing a "
           "request; status 1 if it cannot, and the daemon goes on",
           Command::Kind::Upgrade));
-  takes_socket(add("metrics",
-                   "Show the metrics of the daemon and its plugins, in the text format of Prometheus",
-                   Command::Kind::Metrics));
+  CLI::App* metrics =
+      add("metrics", "Show the metrics of the daemon and its plugins, in the text format of Prometheus",
+          Command::Kind::Metrics);
+  takes_socket(metrics);
+  metrics->add_flag("--markdown", command.markdown, "Without a daemon: the page that says what there is");
+  const auto shows = [&](const char* name, const char* sentence, Command::Kind kind) {
+    CLI::App* sub = add(name, sentence, kind);
+    takes_socket(sub);
+    sub->add_flag("--json", command.json, "As JSON");
+    return sub;
+  };
+  shows("status", "Show how the daemon is: since when, what listens, its plugins, how the last reload went",
+        Command::Kind::Status);
+  shows("top", "Show what goes on now, once a second: rates, latency, the slowest routes", Command::Kind::Top)
+      ->add_flag("--once", command.once, "Once, and end");
+  shows("config", "Show what is in force: all settings and what is declared, without secrets",
+        Command::Kind::ShowConfig);
   CLI::App* cache = app.add_subcommand("cache", "Look at the cache");
   cache->require_subcommand(1);
   takes_socket(cache);

@@ -21,6 +21,9 @@ struct Command {
     Reload,
     Upgrade,
     Metrics,
+    Status,
+    Top,
+    ShowConfig,
     Purge,
     CacheStatistics,
     PluginList,
@@ -44,6 +47,7 @@ struct Command {
   bool json = false;
   bool markdown = false;
   bool schema = false;
+  bool once = false;  // top: one look, and the end
   std::string purge;  // the admin command's arguments
   std::string code;
   std::string shell;          // of completion

@@ -289,6 +289,15 @@ Control::Answer Control::execute(std::string_view command, const std::stop_token
   if (command == "cache stats") return {true, describe_cache(options_.metrics(), false)};
   if (command == "cache stats json") return {true, describe_cache(options_.metrics(), true)};
   if (command == "metrics") return {true, options_.metrics()};
+  if (command == "status")
+    return {true, options_.status(false) + generations_.describe_text(workers_, stopping) + options_.plugin_remarks()};
+  if (command == "status json")
+    return {true, fmt::format("{{{},\"generations\":{}}}\n", options_.status(true),
+                              trimmed(generations_.describe_json(workers_, stopping)))};
+  if (command == "top") return {true, options_.top(false)};
+  if (command == "top json") return {true, options_.top(true)};
+  if (command == "config") return {true, options_.in_force(false)};
+  if (command == "config json") return {true, options_.in_force(true)};
   if (command.starts_with("purge ")) return purge(command.substr(6));
   return {false, fmt::format("there is no command `{}`\n", command)};
 }
@@ -338,6 +347,7 @@ Control::Answer Control::reload(std::string_view why, const std::stop_token& sto
         "READY=1\nSTATUS={}",
         good ? fmt::format("generation {} serves", generations_.number())
              : fmt::format("the reload failed, generation {} goes on: {}", generations_.number(), first)));
+    options_.reloaded(good, first);
     if (!text.ends_with('\n')) text += '\n';
     if (good) {
       log::info("generation {} serves", generations_.number());
@@ -443,7 +453,8 @@ Fd connect_to(const std::string& path) {
 
 }  // namespace
 
-int run_admin_command(const std::vector<std::string>& sockets, std::string_view command) {
+int run_admin_command(const std::vector<std::string>& sockets, std::string_view command,
+                      const std::function<void(std::string_view)>& take) {
   Fd socket;
   std::string tried;
   for (const std::string& path : sockets) {
@@ -475,7 +486,10 @@ int run_admin_command(const std::vector<std::string>& sockets, std::string_view 
     return kExitFailure;
   }
   const std::string_view text = std::string_view(answer).substr(answer.find('\n') + 1);
-  std::fwrite(text.data(), 1, text.size(), good ? stdout : stderr);
+  if (take && good)
+    take(text);
+  else
+    std::fwrite(text.data(), 1, text.size(), good ? stdout : stderr);
   return good ? kExitFine : kExitFailure;
 }
 

@@ -12,6 +12,9 @@
 //                       the response cache: see cache::ResponseCache::purge
 //     cache stats [json] the store, and the requests of each route with a cache
 //     metrics            what is counted and measured, in the text format of Prometheus
+//     status [json]      how the daemon is: since when, what listens, generations, plugins, the last reload
+//     top [json]         what goes on now; nothing where that is not known yet: ask again in a moment
+//     config [json]      what is in force
 //
 // Many may be connected; whoever says nothing keeps nobody waiting.
 //
@@ -62,6 +65,14 @@ class Control final : public DaemonClient {
     std::function<std::expected<Loaded, std::string>(std::string& remarks)> load;
     // What is counted and measured.
     std::function<std::string()> metrics;
+    // What is to be said of the daemon beside its generations: lines, or members of an object in JSON without its braces.
+    std::function<std::string(bool json)> status = [](bool) { return std::string(); };
+    // Observer's; empty where there is nothing yet.
+    std::function<std::string(bool json)> top = [](bool) { return std::string(); };
+    // What is in force.
+    std::function<std::string(bool json)> in_force = [](bool) { return std::string(); };
+    // A reload has come to its end; what was wrong, if it failed.
+    std::function<void(bool good, std::string_view text)> reloaded = [](bool, std::string_view) {};
     // cache::ResponseCache::purge.
     std::function<std::string_view(cache::PurgeBy by, std::string_view what, bool hard)> purge;
     // Has another daemon take over: asks for it, and tells whether it has failed.
@@ -150,7 +161,9 @@ class Control final : public DaemonClient {
 };
 
 // The other end: sends `command` to the daemon behind the first of `sockets` that one answers at. The exit
-// code, after its answer was printed; kExitNoDaemon, and what was tried on stderr, where there is none.
-int run_admin_command(const std::vector<std::string>& sockets, std::string_view command);
+// code, after its answer was printed, or was given to `take`, where there is one; kExitNoDaemon, and what was tried on
+// stderr, where there is none.
+int run_admin_command(const std::vector<std::string>& sockets, std::string_view command,
+                      const std::function<void(std::string_view answer)>& take = {});
 
 }  // namespace leat::server

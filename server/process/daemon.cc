@@ -173,11 +173,14 @@ class Watch {
         stop();
         break;
       default:
-        if (stopping_) {
+        if (leave_at_ms_ != UINT64_MAX) {
+          leave_at_ms_ = UINT64_MAX;
+          drain();
+        } else if (stopping_) {
           log::warn("stopping at once");
           stop();
         } else {
-          drain();
+          leave();
         }
     }
   }
@@ -188,11 +191,17 @@ class Watch {
   // Does what is due, and returns how long to wait until more is; -1: for ever.
   int tick() {
     uint64_t next = UINT64_MAX;
+    if (leave_at_ms_ != UINT64_MAX && monotonic_ms() >= leave_at_ms_) {
+      leave_at_ms_ = UINT64_MAX;
+      drain();
+    } else if (leave_at_ms_ != UINT64_MAX) {
+      next = leave_at_ms_ - monotonic_ms();
+    }
     if (const uint64_t now = monotonic_ms(); now >= drain_at_ms_) {
       drain_at_ms_ = UINT64_MAX;
       fleet_.drain();
     } else if (drain_at_ms_ != UINT64_MAX) {
-      next = drain_at_ms_ - now;
+      next = std::min(next, drain_at_ms_ - now);
     }
     if (stopping_ && speaks_) {
       next = std::min(next, kTellMs);
@@ -209,17 +218,26 @@ class Watch {
   void announce() {
     if (stopping_) return;
     stopping_ = true;
+    if (options_.leaving != nullptr) *options_.leaving = true;
     speaks_ = options_.replaced == nullptr || !*options_.replaced;
     if (speaks_) notify_manager("STOPPING=1");
   }
   void stop() {
     announce();
+    leave_at_ms_ = UINT64_MAX;
     client_.on_stopping();
     must_end_within(kWorkersEndMs);
     fleet_.stop();
   }
-  void drain() {
+  void leave() {
     announce();
+    const uint64_t delay_ms = speaks_ ? options_.drain_delay_ms() : 0;
+    if (delay_ms == 0) return drain();
+    log::info("not ready any more, and going on for {} ms before draining", delay_ms);
+    notify_manager(fmt::format("STATUS=going on for {} ms before draining", delay_ms));
+    leave_at_ms_ = monotonic_ms() + delay_ms;
+  }
+  void drain() {
     log::info("draining: requests in flight are finished, new connections refused");
     const uint64_t timeout_ms = client_.drain_timeout_ms();
     if (speaks_) notify_manager(fmt::format("STATUS=draining for {} s at most", (timeout_ms + 999) / 1000));
@@ -234,6 +252,7 @@ class Watch {
   const uint64_t watchdog_ms_;
   bool stopping_ = false;
   bool speaks_ = true;  // with the service manager
+  uint64_t leave_at_ms_ = UINT64_MAX;
   uint64_t drain_at_ms_ = UINT64_MAX;
 };
 

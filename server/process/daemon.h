@@ -1,8 +1,9 @@
 // Daemon: the workers' threads and the signals.
 //
 // Starts the workers on sockets that are open already, then waits for signals on the main thread:
-//   TERM, QUIT   drain: answer what was begun, accept nothing new, stop at the deadline at the latest
-//   INT          stop at once, as does a second TERM or QUIT
+//   TERM, QUIT   drain, at once or after server.drain_delay: answer what was begun, accept nothing new, stop at the
+//                deadline at the latest
+//   INT          stop at once, as does a second TERM or QUIT while it drains
 //   USR1         reopen the log files
 //   HUP          its client is told to reload
 //   USR2         its client is told to have another daemon take over
@@ -39,6 +40,9 @@ struct DaemonOptions {
   const std::atomic<bool>* replaced = nullptr;
   pid_t takes_over_as =
       0;  // it is one that takes over, and the manager's main process is this one from now on
+  std::atomic<bool>* leaving = nullptr;  // set as soon as it is told to drain; may be null
+  // How long it then goes on as before, so that others have seen that; not where another daemon serves already.
+  std::function<uint64_t()> drain_delay_ms = [] { return 0; };
   std::function<void()> reopen;  // USR1, beside the daemon's own log; may be empty
   HangWatch* hangs = nullptr;    // is told of that, and of the time to end; may be null
 };

@@ -49,8 +49,9 @@ int64_t here(const Daemon& daemon) {
 bool all_given_back(const Daemon& daemon) {
   Client asking(daemon.address());
   const std::string text = asking.ask(get("/metrics")).body;
-  return number_after(text, "\nleat_connections_opened_total ") ==
-             number_after(text, "\nleat_connections_closed_total ") + 1 &&
+  const std::string listener = "{listener=\"" + daemon.address() + "\"} ";
+  return number_after(text, "\nleat_connections_opened_total" + listener) ==
+             number_after(text, "\nleat_connections_closed_total" + listener) + 1 &&
          number_after(text, "\nleat_pool_queued ") == 0 &&
          number_after(text, "\nleat_pool_busy_threads ") == 0 && here(daemon) == 0;
 }

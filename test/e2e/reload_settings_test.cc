@@ -258,6 +258,16 @@ const std::map<std::string, Case> kCases = {
        pause(2500);  // the default is 2 s
        CHECK(idle.ask(get("/json")).field("connection") == "close");
      }},
+    {"server.drain_delay",
+     [] {
+       Trial trial;
+       trial.takes_up("server.drain_delay", "\"1h\"");
+       trial.daemon().signal(SIGTERM);
+       REQUIRE(trial.daemon().logs("not ready any more"));
+       CHECK(trial.status(get("/json")) == 200);
+       trial.daemon().signal(SIGTERM);
+       CHECK(trial.daemon().wait() == 0);
+     }},
     {"server.handover_timeout",
      [] {
        Trial trial(plugin("g", "generation_1") + route("/count", "g:count"));
@@ -380,7 +390,7 @@ const std::map<std::string, Case> kCases = {
        Client busy(trial.address());
        trial.takes_up("limits.connections_per_address", "1");
        busy.send(get("/sleep/1500"));
-       CHECK(trial.metric("leat_connections_opened_total") == 1);
+       CHECK(trial.metric("leat_connections_opened_total{listener=\"" + trial.address() + "\"}") == 1);
        CHECK(trial.status(get("/json")) == 503);
        CHECK(busy.read_response().status == 200);
      }},
@@ -444,7 +454,7 @@ const std::map<std::string, Case> kCases = {
        trial.takes_up("limits.send_timeout", "\"200ms\"");
        Client deaf(trial.address(), 4096);
        deaf.send(get("/bytes/10000000"));
-       CHECK(wait_until([&] { return trial.metric("leat_connections_closed_total") == 1; }));
+       CHECK(wait_until([&] { return trial.metric("leat_connections_closed_total{listener=\"" + trial.address() + "\"}") == 1; }));
      }},
     {"limits.half_closed_timeout",
      [] {
@@ -619,6 +629,7 @@ const std::map<std::string, std::string> kForRestart = {
     {"limits.receive_buffers", "7"},
     {"limits.receive_buffer_size", "\"4KiB\""},
     {"pool.threads", "3"},
+    {"metrics.routes", "7"},
     {"log.queue", "99"},
 };
 
@@ -651,7 +662,7 @@ TEST_CASE(
       groups[name.substr(0, name.find('.'))] += name.substr(name.find('.') + 1) + " = " + value + "\n";
   wanted.server = groups["server"];
   wanted.limits = groups["limits"];
-  wanted.more = "[pool]\n" + groups["pool"] + "[log]\n" + groups["log"];
+  wanted.more = "[pool]\n" + groups["pool"] + "[metrics]\n" + groups["metrics"] + "[log]\n" + groups["log"];
   for (int i = 0; i < 2; ++i) {  // as long as it is so
     const Outcome outcome = site.change(wanted);
     INFO(outcome.output << outcome.errors);

@@ -47,8 +47,8 @@ bool is_whole(const leat_metric_options& options) {
 std::string judge(const leat_metric_options& options) {
   const std::string_view name = view(options.name);
   if (options.type > LEAT_METRIC_HISTOGRAM) return fmt::format("there is no metric type {}", options.type);
-  if (name.starts_with("leat_"))
-    return fmt::format("metric `{}`: names that begin with leat_ are the daemon's", name);
+  for (const std::string_view own : {"leat_", "process_"})
+    if (name.starts_with(own)) return fmt::format("metric `{}`: names that begin with {} are the daemon's", name, own);
   if (!is_utf8(view(options.help))) return fmt::format("metric `{}`: its help is not UTF-8", name);
   for (uint32_t i = 0; i < options.label_count; ++i) {
     const std::string_view label = view(options.labels[i].name);

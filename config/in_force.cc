@@ -1,0 +1,145 @@
+#include "config/in_force.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/escape.h"
+#include "config/settings.h"
+
+namespace leat::config {
+
+std::string json_text(std::string_view text) {
+  constexpr size_t kMore = 16;  // see put_escaped()
+  std::string out(text.size() * kMostEscaped + kMore, '\0');
+  out.resize(static_cast<size_t>(put_escaped(out.data(), text, Escapes::Json) - out.data()));
+  return '"' + out + '"';
+}
+
+namespace {
+
+constexpr std::string_view kHidden = "(secret)";
+constexpr std::string_view kOfEnvironment = "(from the environment)";
+
+bool is_bare(std::string_view key) {
+  return !key.empty() && std::ranges::all_of(key, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
+}
+
+std::string value_text(const Value& value, bool json) {
+  if (value.origin == Value::Origin::Secret) return json_text(kHidden);
+  if (value.origin == Value::Origin::Environment) return json_text(kOfEnvironment);
+  if (const auto* text = value.string()) return json_text(*text);
+  if (const auto* truth = value.boolean()) return *truth ? "true" : "false";
+  if (const auto* number = value.integer()) return std::to_string(*number);
+  if (const auto* real = value.real()) return fmt::format("{}", *real);
+  std::string inside;
+  if (const auto* array = value.array()) {
+    for (const Value& each : *array) inside += (inside.empty() ? "" : ", ") + value_text(each, json);
+    return "[" + inside + "]";
+  }
+  for (const auto& [key, each] : *value.table())
+    inside +=
+        fmt::format("{}{}{}{}", inside.empty() ? "" : ", ", json || !is_bare(key) ? json_text(key) : key,
+                    json ? ":" : " = ", value_text(each, json));
+  return "{" + inside + "}";
+}
+
+std::string setting_text(const schema::Row& row, const schema::Content& content) {
+  if (const auto* text = std::get_if<std::string>(&content)) return json_text(*text);
+  if (const auto* list = std::get_if<std::vector<std::string>>(&content)) {
+    std::string inside;
+    for (const std::string& each : *list) inside += (inside.empty() ? "" : ", ") + json_text(each);
+    return "[" + inside + "]";
+  }
+  return schema::content_text(row, content);
+}
+
+// A declaration, member by member.
+class Declaration {
+ public:
+  explicit Declaration(bool json) : json_(json) {}
+  void add(std::string_view key, const std::string& text) {
+    text_ += json_ ? fmt::format("{}\"{}\":{}", text_.empty() ? "" : ",", key, text)
+                   : fmt::format("{} = {}\n", key, text);
+  }
+  void add_value(std::string_view key, const Value& value) { add(key, value_text(value, json_)); }
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  bool json_;
+  std::string text_;
+};
+
+}  // namespace
+
+bool holds_secret(const Value& value) {
+  if (value.origin == Value::Origin::Secret) return true;
+  if (const auto* array = value.array()) return std::ranges::any_of(*array, holds_secret);
+  return false;
+}
+
+std::string settings_in_force(const Settings& settings, bool json) {
+  std::string text;
+  for (const SettingGroup& group : setting_groups()) {
+    text += json ? fmt::format("{}\"{}\":{{", text.empty() ? "" : ",", group.name)
+                 : fmt::format("{}[{}]\n", text.empty() ? "" : "\n", group.name);
+    bool first = true;
+    for (const schema::Row& row : group.rows) {
+      const std::string_view name = row.name.substr(group.name.size() + 1);
+      const bool secret = std::ranges::contains(settings.secret, row.name);
+      std::string value = secret ? json_text(kHidden) : setting_text(row, row.get(&settings));
+      if (json && row.type == schema::Type::Mode && !secret) value = json_text(value);
+      if (json)
+        text += fmt::format("{}\"{}\":{}", std::exchange(first, false) ? "" : ",", name, value);
+      else
+        text += fmt::format("{} = {}{}\n", name, value,
+                            row.get(&settings) == schema::default_of(row) ? "  # the default" : "");
+    }
+    if (json) text += "}";
+  }
+  return text;
+}
+
+std::string declared_in_force(const Config& config, bool json) {
+  std::string listeners, plugins, middleware;
+  const auto close = [json](std::string& all, std::string_view kind, const std::string& one) {
+    all +=
+        json ? fmt::format("{}{{{}}}", all.empty() ? "" : ",", one) : fmt::format("\n[[{}]]\n{}", kind, one);
+  };
+  for (const ListenerDecl& each : config.settings.listeners) {
+    Declaration one(json);
+    one.add("address", json_text(each.address.text()));
+    if (each.proxy_protocol) one.add("proxy_protocol", "true");
+    if (each.trusted_proxies) {
+      std::string ranges;
+      for (const AddressRange& range : *each.trusted_proxies)
+        ranges += (ranges.empty() ? "" : ", ") + json_text(range.text());
+      one.add("trusted_proxies", "[" + ranges + "]");
+    }
+    close(listeners, "listener", one.text());
+  }
+  for (const PluginDecl& each : config.plugins) {
+    Declaration one(json);
+    one.add("name", json_text(each.name));
+    one.add("file", json_text(each.file));
+    if (each.concurrency != 0) one.add("concurrency", std::to_string(each.concurrency));
+    one.add_value("config", each.config);
+    close(plugins, "plugin", one.text());
+  }
+  for (const pipeline::MiddlewareSpec& each : config.middleware) {
+    Declaration one(json);
+    one.add("kind", json_text(each.kind));
+    if (!each.name.empty()) one.add("name", json_text(each.name));
+    if (!each.global) one.add("global", "false");
+    for (const auto& [key, value] : *each.options.table()) one.add_value(key, value);
+    close(middleware, "middleware", one.text());
+  }
+  return json ? fmt::format("\"listener\":[{}],\"plugin\":[{}],\"middleware\":[{}]", listeners, plugins,
+                            middleware)
+              : listeners + plugins + middleware;
+}
+
+}  // namespace leat::config
