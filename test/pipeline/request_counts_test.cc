@@ -38,7 +38,7 @@ class Ended {
   explicit Ended(RequestCounts& counts) : counts_(counts) {}
   void operator()(uint32_t number, uint16_t status, uint64_t started_ns = 1, uint64_t answered_ns = 0,
                   bool refused = false) {
-    http::Exchange exchange(harness_.worker, stream_);
+    http::Exchange exchange(worker_, stream_);
     exchange.response.status = status;
     exchange.started_ns = started_ns;
     exchange.answer_ns = answered_ns;
@@ -47,8 +47,8 @@ class Ended {
 
  private:
   RequestCounts& counts_;
-  test::HttpHarness harness_;
-  test::RecordingStream stream_;
+  leat::test::TestWorker worker_{64};
+  leat::test::RecordingStream stream_;
 };
 
 std::map<std::string, RequestCounts::Totals> all_of(const RequestCounts& counts) {
