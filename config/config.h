@@ -98,7 +98,8 @@ struct RouteDecl {
   std::optional<cache::Policy> cache;  // its responses are stored
   uint32_t concurrency = 0;            // requests that its handler has at the same time; 0: any number
   plugin::Executor executor = plugin::Executor::Worker;
-  std::vector<std::string> allow;  // ranges of addresses, or "all": who may see what the daemon's own handler shows
+  std::vector<std::string>
+      allow;  // ranges of addresses, or "all": who may see what the daemon's own handler shows
 };
 
 struct Config {

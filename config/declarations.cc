@@ -162,10 +162,10 @@ constexpr Row kRoute[] = {
         "Where the handler runs: on the worker, which it must not block, or, for one that does, on a thread "
         "of the pool (`pool.threads`, `pool.queue`); when the queue is full a request is answered 503 with "
         "`Retry-After`."),
-    schema::list<&RouteKeys::allow>(
-        "allow", "ranges of addresses", check_allowed, kBadRange,
-        "Who may see it, for the handler `leat:dashboard` only: ranges of addresses as in `server.trusted_proxies`, or "
-        "`all`. With none, clients on the same machine."),
+    schema::list<&RouteKeys::allow>("allow", "ranges of addresses", check_allowed, kBadRange,
+                                    "Who may see it, for the handler `leat:dashboard` only: ranges of "
+                                    "addresses as in `server.trusted_proxies`, or "
+                                    "`all`. With none, clients on the same machine."),
     schema::any<&RouteKeys::cache>("cache", kCacheTable, "Its responses are stored; see below."),
 };
 

@@ -128,7 +128,8 @@ class Expander {
 
 }  // namespace
 
-std::string expand(const std::string& text, const Place& where, Diagnostics& diagnostics, Value::Origin* origin) {
+std::string expand(const std::string& text, const Place& where, Diagnostics& diagnostics,
+                   Value::Origin* origin) {
   if (!text.contains('$')) return text;
   Expander expander(where, diagnostics);
   std::string expanded = expander.run(text);

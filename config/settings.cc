@@ -63,10 +63,10 @@ constexpr Row kSettings[] = {
         "server.drain_idle", 0, kHour,
         "How long connections between two requests are kept when the daemon is told to stop. A request that "
         "comes meanwhile is answered with `Connection: close`."),
-    duration<AT(drain_delay_ms)>(
-        "server.drain_delay", 0, kHour,
-        "How long the daemon goes on as before when it is told to stop, while `leat:health` says that it is not ready, so "
-        "that who spreads requests sends it no more. A second TERM ends the delay."),
+    duration<AT(drain_delay_ms)>("server.drain_delay", 0, kHour,
+                                 "How long the daemon goes on as before when it is told to stop, while "
+                                 "`leat:health` says that it is not ready, so "
+                                 "that who spreads requests sends it no more. A second TERM ends the delay."),
     duration<AT(handover_timeout_ms)>(
         "server.handover_timeout", 0, kHour,
         "How long new requests wait in a reload while their plugin hands over its state; 0: they do not "
@@ -225,9 +225,10 @@ constexpr Row kSettings[] = {
     count<AT(shared.metric_series)>("metrics.series", 1, 10'000'000,
                                     "Series that the metrics of all plugins together may have; a plugin that "
                                     "declares more is not loaded."),
-    count<AT(shared.metric_routes)>("metrics.routes", 0, 100'000,
-                                    "Routes whose requests are counted by themselves; those of all others are "
-                                    "counted together, as the route `(others)`. Each takes some 1.7 KiB of each worker.")
+    count<AT(shared.metric_routes)>(
+        "metrics.routes", 0, 100'000,
+        "Routes whose requests are counted by themselves; those of all others are "
+        "counted together, as the route `(others)`. Each takes some 1.7 KiB of each worker.")
         .at_start_only(),
 
     size<AT(shared.cache.bytes)>("cache.size", 0, 1024 * kGiB,
@@ -368,7 +369,8 @@ std::vector<ListeningSocket> listening_sockets(const Settings& settings) {
     return made;
   };
   const std::shared_ptr<const http::ProxyTrust> of_all = trust(settings.trust.proxies);
-  const worker::ListenerOptions connections{.handshake_timeout_ms = settings.handshake_timeout_ms, .trust = of_all};
+  const worker::ListenerOptions connections{.handshake_timeout_ms = settings.handshake_timeout_ms,
+                                            .trust = of_all};
   for (size_t i = 0; i < settings.listen.size(); ++i)
     sockets.push_back({settings.listen[i], settings.sockets, connections,
                        i < settings.listen_places.size() ? settings.listen_places[i] : Place()});

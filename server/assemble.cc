@@ -185,9 +185,9 @@ class Assembler {
     for (const handlers::OwnHandler& each : handlers::own_handlers()) {
       if (each.name == route.handler) {
         route.spec.handler = each.create({.metrics = libraries_.shared().metrics,
-                                           .condition = libraries_.shared().condition,
-                                           .watch = libraries_.shared().watch,
-                                           .allow = route.allow});
+                                          .condition = libraries_.shared().condition,
+                                          .watch = libraries_.shared().watch,
+                                          .allow = route.allow});
         return;
       }
       names += fmt::format("{}leat:{}", names.empty() ? "" : ", ", each.name);
@@ -243,8 +243,9 @@ class Assembler {
     cache::CachedHandler::Counters counters;
     for (size_t i = 0; i < counters.size(); ++i) {
       auto counter = shared.metrics.declare(
-          description_of(metric_row("leat_response_cache_requests_total"),
-                         {{"route", route_id(route)}, {"result", std::string(cache::CachedHandler::kResults[i])}}),
+          description_of(
+              metric_row("leat_response_cache_requests_total"),
+              {{"route", route_id(route)}, {"result", std::string(cache::CachedHandler::kResults[i])}}),
           options_.worker_count);
       if (counter) counters[i] = std::move(*counter);
     }

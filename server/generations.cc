@@ -29,7 +29,10 @@ std::string wall_clock() { return std::string(view(iso_date(std::time(nullptr)))
 
 Generations::Generations(Assembly first, uint32_t workers, const Times& times,
                          pipeline::RequestCounts* counts)
-    : worker_count_(workers), counts_(counts), times_(times), left_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : worker_count_(workers),
+      counts_(counts),
+      times_(times),
+      left_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   Generation& generation = generations_.emplace_front(1, std::move(first), wall_clock(), workers);
   if (counts_ != nullptr) counts_->enlist(*generation.assembly.site);
   for (uint32_t i = 0; i < workers; ++i)

@@ -165,7 +165,8 @@ std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libr
     libraries.shared().cache.configure(settings.shared.cache, workers + pool_limits(settings).threads);
     if (auto assembly =
             assemble(*config, libraries, plugin_folders(command), workers, diagnostics, quarantined))
-      loaded.emplace(std::move(settings), workers, std::move(*assembly), std::move(waiting), std::move(declared));
+      loaded.emplace(std::move(settings), workers, std::move(*assembly), std::move(waiting),
+                     std::move(declared));
   }
   report += config::render(diagnostics, color);
   return loaded;
@@ -309,30 +310,34 @@ std::string status_of(Observer& observer, OwnMetrics& own, const RunningSettings
   for (const OwnMetrics::Wire& each : own.wires()) {
     const uint64_t now = each.opened - std::min(each.opened, each.closed);
     open += now;
-    listeners += json ? fmt::format("{}{{\"address\":{},\"connections\":{},\"accepted\":{}}}", listeners.empty() ? "" : ",",
-                                    quoted(each.listener), now, each.opened)
+    listeners += json ? fmt::format("{}{{\"address\":{},\"connections\":{},\"accepted\":{}}}",
+                                    listeners.empty() ? "" : ",", quoted(each.listener), now, each.opened)
                       : fmt::format("  {}  {} open, {} accepted\n", each.listener, now, each.opened);
   }
   if (json) {
-    const std::string last =
-        reload.time == 0 ? "null"
-                         : fmt::format("{{\"time\":\"{}\",\"good\":{},\"error\":{}}}", when, reload.good,
-                                       reload.good ? "null" : quoted(reload.error));
+    const std::string last = reload.time == 0
+                                 ? "null"
+                                 : fmt::format("{{\"time\":\"{}\",\"good\":{},\"error\":{}}}", when,
+                                               reload.good, reload.good ? "null" : quoted(reload.error));
     return fmt::format(
-        "\"version\":\"{}\",\"plugin_abi\":\"{}.{}\",\"pid\":{},\"uptime\":{},\"ready\":{},\"workers\":{},\"listeners\":[{}],"
-        "\"connections\":{},\"resident_bytes\":{},\"descriptors\":{},\"most_descriptors\":{},\"last_reload\":{}",
-        LEAT_VERSION, LEAT_ABI_MAJOR, LEAT_ABI_MINOR, ::getpid(), up, own.ready(), running.workers(), listeners, open,
-        usage.resident_bytes, usage.open_descriptors, usage.most_descriptors, last);
+        "\"version\":\"{}\",\"plugin_abi\":\"{}.{}\",\"pid\":{},\"uptime\":{},\"ready\":{},\"workers\":{},"
+        "\"listeners\":[{}],"
+        "\"connections\":{},\"resident_bytes\":{},\"descriptors\":{},\"most_descriptors\":{},\"last_reload\":"
+        "{}",
+        LEAT_VERSION, LEAT_ABI_MAJOR, LEAT_ABI_MINOR, ::getpid(), up, own.ready(), running.workers(),
+        listeners, open, usage.resident_bytes, usage.open_descriptors, usage.most_descriptors, last);
   }
   const std::string last = reload.time == 0 ? "none since the start"
                            : reload.good    ? "good, " + when
                                             : fmt::format("failed, {}: {}", when, reload.error);
   return fmt::format(
-      "leat {}, plugin ABI {}.{}, process {}\nup {}d {:02}:{:02}:{:02}, {}\n{} worker{}, {} connection{} open, {} MiB resident, "
+      "leat {}, plugin ABI {}.{}, process {}\nup {}d {:02}:{:02}:{:02}, {}\n{} worker{}, {} connection{} "
+      "open, {} MiB resident, "
       "{} of {} descriptors\nlistening on\n{}last reload: {}\n",
-      LEAT_VERSION, LEAT_ABI_MAJOR, LEAT_ABI_MINOR, ::getpid(), up / 86400, up / 3600 % 24, up / 60 % 60, up % 60,
-      own.ready() ? "ready" : "not ready", running.workers(), running.workers() == 1 ? "" : "s", open, open == 1 ? "" : "s",
-      usage.resident_bytes >> 20, usage.open_descriptors, usage.most_descriptors, listeners, last);
+      LEAT_VERSION, LEAT_ABI_MAJOR, LEAT_ABI_MINOR, ::getpid(), up / 86400, up / 3600 % 24, up / 60 % 60,
+      up % 60, own.ready() ? "ready" : "not ready", running.workers(), running.workers() == 1 ? "" : "s",
+      open, open == 1 ? "" : "s", usage.resident_bytes >> 20, usage.open_descriptors, usage.most_descriptors,
+      listeners, last);
 }
 
 // Each line behind a `#`.
@@ -347,8 +352,9 @@ std::string commented(std::string_view text) {
 }
 
 Control::Options control_options(const Command& command, RunningSettings& running,
-                                 plugin::PluginLibraries& libraries, Generations& generations, Observer& observer,
-                                 OwnMetrics& own, LifeSigns* signs, LastGood& last_good, Reloading::Served serves) {
+                                 plugin::PluginLibraries& libraries, Generations& generations,
+                                 Observer& observer, OwnMetrics& own, LifeSigns* signs, LastGood& last_good,
+                                 Reloading::Served serves) {
   Control::Options options;
   options.socket = admin_socket_to_open(running.now().admin_socket, absolute_file(command));
   options.checker = {own_path(), "check", "-c", command.file};
@@ -391,10 +397,11 @@ Control::Options control_options(const Command& command, RunningSettings& runnin
     const config::Settings& settings = running.now();
     const pipeline::Site& site = *generations.serving().site;
     if (json)
-      return fmt::format("{{\"settings\":{{{}}},{},\"route\":{}}}\n", config::settings_in_force(settings, true),
-                         served->declared.json, pipeline::describe_json(site));
-    return config::settings_in_force(settings, false) + served->declared.text + "\n# Routes, and what each request passes:\n" +
-           commented(pipeline::describe_text(site));
+      return fmt::format("{{\"settings\":{{{}}},{},\"route\":{}}}\n",
+                         config::settings_in_force(settings, true), served->declared.json,
+                         pipeline::describe_json(site));
+    return config::settings_in_force(settings, false) + served->declared.text +
+           "\n# Routes, and what each request passes:\n" + commented(pipeline::describe_text(site));
   };
   options.tended = [&libraries] {
     for (auto& each : libraries.take_unused()) {
@@ -573,7 +580,8 @@ int run_plugin(Command command) {
 }
 
 // Sends an admin command to the daemon that the configuration, or --socket, leads to.
-int tell_daemon(const Command& command, std::string_view words, const std::function<void(std::string_view)>& take = {}) {
+int tell_daemon(const Command& command, std::string_view words,
+                const std::function<void(std::string_view)>& take = {}) {
   if (!command.socket.empty())
     return run_admin_command({command.socket}, words, take) == kExitFine ? kExitFine : kExitFailure;
   auto [config, diagnostics] = config::load(command.file);
@@ -704,9 +712,11 @@ int execute(const Command& command) {
     case Command::Kind::ShowConfig:
       return tell_daemon(command, command.json ? "config json" : "config");
     case Command::Kind::Top:
-      return run_top([&command](std::string_view words, const std::function<void(std::string_view)>& take) {
-        return tell_daemon(command, words, take);
-      }, command.json, command.once);
+      return run_top(
+          [&command](std::string_view words, const std::function<void(std::string_view)>& take) {
+            return tell_daemon(command, words, take);
+          },
+          command.json, command.once);
     case Command::Kind::CacheStatistics:
       return tell_daemon(command, command.json ? "cache stats json" : "cache stats");
     case Command::Kind::Purge:

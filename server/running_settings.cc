@@ -47,7 +47,10 @@ void set_limits(worker::AddressCounts& addresses, const config::Settings& settin
 }
 
 RunningSettings::RunningSettings(config::Settings settings, const Parts& parts)
-    : settings_(std::move(settings)), parts_(parts), drain_timeout_ms_(settings_.worker.drain_timeout_ms), drain_delay_ms_(settings_.drain_delay_ms) {}
+    : settings_(std::move(settings)),
+      parts_(parts),
+      drain_timeout_ms_(settings_.worker.drain_timeout_ms),
+      drain_delay_ms_(settings_.drain_delay_ms) {}
 
 bool RunningSettings::listen() {
   auto change = parts_.sockets.prepare(config::listening_sockets(settings_), parts_.workers);

@@ -120,7 +120,8 @@ Expected<Fd> bind_tcp(const Address& address, const ListenOptions& options) {
 Expected<void> set_unix_access(const Address& address, const ListenOptions& options) {
   if (options.unix_owner || options.unix_group) {
     constexpr auto kAsItIs = static_cast<uint32_t>(-1);
-    if (::lchown(address.host.c_str(), options.unix_owner.value_or(kAsItIs), options.unix_group.value_or(kAsItIs)) != 0)
+    if (::lchown(address.host.c_str(), options.unix_owner.value_or(kAsItIs),
+                 options.unix_group.value_or(kAsItIs)) != 0)
       return system_error("chown");
   }
   if (::chmod(address.host.c_str(), options.unix_mode) != 0) return system_error("chmod");

@@ -15,7 +15,7 @@ struct SharedOptions {
   // How long a thread of the pool waits for a client to read one answer, all in all.
   uint64_t client_wait_ms = 60'000;
   size_t metric_series = metrics::Registry::kLimit;  // that metrics may be shown as, all together
-  uint32_t metric_routes = 1'000;  // whose requests are counted by themselves
+  uint32_t metric_routes = 1'000;                    // whose requests are counted by themselves
   cache::Limits cache;
 };
 

@@ -82,7 +82,8 @@ std::string_view or_somebody(std::string_view peer) { return peer.empty() ? "som
 
 void count(std::atomic<uint64_t>* bytes, int32_t more) {
   if (bytes != nullptr)
-    bytes->store(bytes->load(std::memory_order_relaxed) + static_cast<uint64_t>(more), std::memory_order_relaxed);
+    bytes->store(bytes->load(std::memory_order_relaxed) + static_cast<uint64_t>(more),
+                 std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -116,7 +117,8 @@ Connection::Connection(Connections& table, net::SocketId id, Fd fd, const HostAd
       protocol_(first_protocol()),
       direct_(undecided_ == nullptr) {
   if (listener_->options->proxy_protocol)
-    channel_ = std::make_unique<transport::Channel>(std::make_unique<transport::ProxyProtocol>(), table.memory_);
+    channel_ =
+        std::make_unique<transport::Channel>(std::make_unique<transport::ProxyProtocol>(), table.memory_);
   else if (listener_->options->transport)
     channel_ = std::make_unique<transport::Channel>(listener_->options->transport(), table.memory_);
 }
@@ -237,8 +239,8 @@ void Connection::learn_client(bool asks) {
 }
 
 std::unique_ptr<http::Protocol> Connection::first_protocol() {
-  const bool known =
-      listener_->protocols.size() == 1 && !listener_->options->transport && !listener_->options->proxy_protocol;
+  const bool known = listener_->protocols.size() == 1 && !listener_->options->transport &&
+                     !listener_->options->proxy_protocol;
   if (known) [[likely]]
     return listener_->protocols.front()->make(peer_of_protocol());
   auto undecided =
@@ -274,8 +276,8 @@ void Connection::look_at_channel() {
   if (channel_->state() == transport::Transport::State::Failed &&
       !(protocol_->finished() && protocol_->cut())) {
     if (const std::string_view why = channel_->transport().failure(); !why.empty())
-      log::limited(log::Level::Warn, {why}, "{}: a connection from {} is refused: {}", listener_->options->name,
-                   or_somebody(peer_.view()), why);
+      log::limited(log::Level::Warn, {why}, "{}: a connection from {} is refused: {}",
+                   listener_->options->name, or_somebody(peer_.view()), why);
     protocol_->disconnect();
   }
 }
@@ -332,7 +334,8 @@ void Connection::on_timer() {
         log::limited(log::Level::Warn, {},
                      "{}: a connection from {} is closed: it was not ready after {} ms "
                      "(limits.handshake_timeout)",
-                     listener_->options->name, or_somebody(peer_.view()), listener_->options->handshake_timeout_ms);
+                     listener_->options->name, or_somebody(peer_.view()),
+                     listener_->options->handshake_timeout_ms);
       begin_close(false);
       return;
     }
@@ -631,10 +634,11 @@ void Connections::open(Fd fd, uint32_t number) {
   const ListenerOptions& listener = *known->listener->options;
   const bool trusted = listener.trust != nullptr && listener.trust->trusts(peer);
   if (listener.proxy_protocol && !trusted) {
-    log::limited(log::Level::Warn, {},
-                 "{}: a connection from {} is closed: it is not one of trusted_proxies, and only these may say by the "
-                 "PROXY protocol whose bytes they pass on",
-                 listener.name, or_somebody(peer.text().view()));
+    log::limited(
+        log::Level::Warn, {},
+        "{}: a connection from {} is closed: it is not one of trusted_proxies, and only these may say by the "
+        "PROXY protocol whose bytes they pass on",
+        listener.name, or_somebody(peer.text().view()));
     return;
   }
   const uint64_t group = trusted ? 0 : peer.group();

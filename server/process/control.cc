@@ -290,7 +290,8 @@ Control::Answer Control::execute(std::string_view command, const std::stop_token
   if (command == "cache stats json") return {true, describe_cache(options_.metrics(), true)};
   if (command == "metrics") return {true, options_.metrics()};
   if (command == "status")
-    return {true, options_.status(false) + generations_.describe_text(workers_, stopping) + options_.plugin_remarks()};
+    return {true, options_.status(false) + generations_.describe_text(workers_, stopping) +
+                      options_.plugin_remarks()};
   if (command == "status json")
     return {true, fmt::format("{{{},\"generations\":{}}}\n", options_.status(true),
                               trimmed(generations_.describe_json(workers_, stopping)))};

@@ -95,11 +95,12 @@ TEST_CASE("listeners: a declared one has options of its own, and the log tells w
   Daemon::Options options;
   options.arguments = {"--workers", "2"};
   options.listeners = 2;
-  Daemon daemon(demo_configuration({.listen = {"127.0.0.1:0"},
-                                    .more = "[[listener]]\naddress = \"unix:" + path +
-                                            "\"\nmode = 0o606\nbacklog = 16\nprotocols = [\"http/1.1\"]\n"
-                                            "[[middleware]]\nkind = \"access_log\"\nfields = [\"listener\"]\n"}),
-                options);
+  Daemon daemon(
+      demo_configuration({.listen = {"127.0.0.1:0"},
+                          .more = "[[listener]]\naddress = \"unix:" + path +
+                                  "\"\nmode = 0o606\nbacklog = 16\nprotocols = [\"http/1.1\"]\n"
+                                  "[[middleware]]\nkind = \"access_log\"\nfields = [\"listener\"]\n"}),
+      options);
   CHECK(daemon.address(1) == "unix:" + path);
   struct stat status{};
   REQUIRE(stat(path.c_str(), &status) == 0);

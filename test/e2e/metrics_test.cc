@@ -115,10 +115,12 @@ TEST_CASE("metrics: the daemon tells of itself") {
     CHECK(text.contains("\nleat_arena_refused_total 0\n"));
     CHECK(text.contains("\nleat_build_info{plugin_abi=\""));
   }
-  CHECK(wait_until([&] { return site.metrics().contains("\nleat_connections_closed_total" + listener + "1\n"); }));
+  CHECK(wait_until(
+      [&] { return site.metrics().contains("\nleat_connections_closed_total" + listener + "1\n"); }));
   CHECK(site.reload(plugin("a")).status == 0);
   CHECK(site.metrics().contains("\nleat_generation 2\n"));
-  CHECK(site.metrics().contains("\nleat_requests_total{route=\"GET /a/{n}\",method=\"GET\",status=\"200\"} 3\n"));
+  CHECK(site.metrics().contains(
+      "\nleat_requests_total{route=\"GET /a/{n}\",method=\"GET\",status=\"200\"} 3\n"));
 }
 
 TEST_CASE("metrics: what cannot be shown is refused before it serves") {

@@ -454,7 +454,9 @@ const std::map<std::string, Case> kCases = {
        trial.takes_up("limits.send_timeout", "\"200ms\"");
        Client deaf(trial.address(), 4096);
        deaf.send(get("/bytes/10000000"));
-       CHECK(wait_until([&] { return trial.metric("leat_connections_closed_total{listener=\"" + trial.address() + "\"}") == 1; }));
+       CHECK(wait_until([&] {
+         return trial.metric("leat_connections_closed_total{listener=\"" + trial.address() + "\"}") == 1;
+       }));
      }},
     {"limits.half_closed_timeout",
      [] {

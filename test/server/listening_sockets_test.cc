@@ -46,7 +46,8 @@ TEST_CASE("listening: what stays keeps its socket and number, also where the por
 
   auto change = sockets.prepare(wanted({first, "127.0.0.1:0"}), 2);
   REQUIRE(change);
-  CHECK(change->kept.size() == 2);  // the first is taken for the one that is spelt out, the second for that of port 0
+  CHECK(change->kept.size() ==
+        2);  // the first is taken for the one that is spelt out, the second for that of port 0
   CHECK(change->added.empty());
   CHECK(change->ended.empty());
   become(sockets, {first});

@@ -48,7 +48,8 @@ std::string judge(const leat_metric_options& options) {
   const std::string_view name = view(options.name);
   if (options.type > LEAT_METRIC_HISTOGRAM) return fmt::format("there is no metric type {}", options.type);
   for (const std::string_view own : {"leat_", "process_"})
-    if (name.starts_with(own)) return fmt::format("metric `{}`: names that begin with {} are the daemon's", name, own);
+    if (name.starts_with(own))
+      return fmt::format("metric `{}`: names that begin with {} are the daemon's", name, own);
   if (!is_utf8(view(options.help))) return fmt::format("metric `{}`: its help is not UTF-8", name);
   for (uint32_t i = 0; i < options.label_count; ++i) {
     const std::string_view label = view(options.labels[i].name);
