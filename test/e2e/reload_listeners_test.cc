@@ -327,8 +327,8 @@ TEST_CASE(
   Seen steady, coming;
   struct Clients : std::vector<std::thread> {  // they end with the test, however that does
     explicit Clients(std::atomic<bool>& ends) : over(ends) {}
-    ~Clients() { end(); }
-    void end() {
+    ~Clients() { stop(); }
+    void stop() {
       over = true;
       for (std::thread& each : *this) each.join();
       clear();
@@ -352,7 +352,7 @@ TEST_CASE(
     CHECK(outcome.status == 0);
     if (i == reloads / 5) settled = site.daemon().resident_kib();
   }
-  clients.end();
+  clients.stop();
   const uint64_t at_last = site.daemon().resident_kib();
   CHECK(failed == 0);
   CHECK(steady.answered > 0);
