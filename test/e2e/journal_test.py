@@ -20,8 +20,9 @@ from pathlib import Path
 JOURNALD = "/lib/systemd/systemd-journald"
 PATIENCE = 30
 
-INSIDE = """
-mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journal /run/log/journal && exec "$@"
+INSIDE = r"""
+mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journal /run/systemd/journald.conf.d /run/log/journal &&
+printf '[Journal]\nAudit=no\nReadKMsg=no\n' > /run/systemd/journald.conf.d/test.conf && exec "$@"
 """
 
 
