@@ -45,7 +45,7 @@ def possible():
 @unittest.skipUnless(possible(), "needs root, namespaces and systemd-journald")
 class Journal(unittest.TestCase):
     def setUp(self):
-        self.leat, self.demo = ARGUMENTS
+        self.leat, self.demo = (os.path.abspath(path) for path in ARGUMENTS)
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
 
