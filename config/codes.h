@@ -33,6 +33,10 @@ enum Code : int {
   kSecret = 118,
   kBadName = 119,
   kDate = 120,
+  kTooDeep = 122,
+  kCannotListen = 123,
+  kLogFile = 124,
+  kPluginFolder = 125,
 };
 
 // Of what a row finds wrong.

@@ -8,6 +8,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +20,7 @@
 #include "base/log.h"
 #include "base/value.h"
 #include "cache/policy.h"
+#include "config/secrets.h"
 #include "json/backend.h"
 #include "net/listener.h"
 #include "pipeline/site.h"
@@ -30,6 +35,11 @@ inline constexpr std::string_view kOwnHandlers = "leat";
 
 class Files;
 
+// Where something is said, which makes no difference to what is said.
+struct SaidAt : Place {
+  bool operator==(const SaidAt&) const { return true; }
+};
+
 // A listening socket that is declared by itself, with what it has in place of what the settings say.
 struct ListenerDecl {
   net::Address address;
@@ -37,6 +47,7 @@ struct ListenerDecl {
   std::optional<bool> defer_accept;  // TCP
   std::optional<uint32_t> mode;      // of a unix socket's file
   std::vector<std::string> protocols;
+  SaidAt place;  // of the address
   bool operator==(const ListenerDecl&) const = default;
 };
 
@@ -44,6 +55,7 @@ struct ListenerDecl {
 // in milliseconds, sizes in bytes.
 struct Settings {
   std::vector<net::Address> listen = {{.kind = net::Address::Kind::Ipv4, .host = "127.0.0.1", .port = 8080}};
+  std::vector<Place> listen_places;     // of those, where they are in a file
   std::vector<ListenerDecl> listeners;  // besides those
   net::ListenOptions sockets;
   uint32_t workers = 0;  // 0: one for each usable CPU
@@ -86,8 +98,8 @@ struct RouteDecl {
   std::string plugin;        // "demo" of "demo:json"
   std::string handler;       // "json"
   Place handler_place;
-  std::optional<cache::Policy> cache;  // its responses are stored
-  uint32_t concurrency = 0;            // requests that its handler has at the same time; 0: any number
+  std::unique_ptr<cache::Policy> cache;  // its responses are stored
+  uint32_t concurrency = 0;              // requests that its handler has at the same time; 0: any number
   plugin::Executor executor = plugin::Executor::Worker;
 };
 
@@ -95,7 +107,13 @@ struct Config {
   Settings settings;
   std::vector<PluginDecl> plugins;
   std::vector<pipeline::MiddlewareSpec> middleware;
-  std::vector<RouteDecl> routes;
+  // Of which there may be a great many: who takes them lets go of each as it takes it.
+  std::list<RouteDecl> routes;
+
+  std::vector<std::string> files;                     // in the order of reading
+  std::map<std::string, Place, std::less<>> said_at;  // values of settings, by path, where they are set
+  Secrets secrets;
+  bool incomplete = false;  // a draft of which not all could be read: what seems to be missing may be there
 };
 
 // What the command line says against the file; as typed, each as a setting's value.
@@ -112,8 +130,14 @@ struct LoadResult {
 };
 
 // Reads `path` and what it includes. Writes nothing anywhere. `files` (file.h; may be null) are filled with
-// what was read, or, where they were filled before, are read in its place.
-LoadResult load(const std::string& path, const Overrides& overrides = {}, Files* files = nullptr);
+// what was read, or, where they were filled before, are read in its place. `draft` (may be null) gets what
+// could be read of a configuration that is wrong: for others to find more mistakes in, and for nothing else.
+LoadResult load(const std::string& path, const Overrides& overrides = {}, Files* files = nullptr,
+                Config* draft = nullptr);
+
+// What is said of a configuration as people are to see it: in the order of its files and lines, once, without
+// what follows from another mistake, and without secrets.
+void tidy(Diagnostics& diagnostics, const Config& config);
 
 // Makes the paths in `config` that are not absolute ones below `folder`, where the process began.
 void make_absolute(Config& config, const std::string& folder);
@@ -123,6 +147,7 @@ struct ListeningSocket {
   net::Address address;
   net::ListenOptions options;
   worker::ListenerOptions connections;
+  Place place;
 };
 std::vector<ListeningSocket> listening_sockets(const Settings& settings);
 

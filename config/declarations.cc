@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "config/codes.h"
+#include "config/foreign_keys.h"
 #include "config/settings.h"
 
 namespace leat::config {
@@ -246,7 +247,8 @@ void take_cache(Reader& reader, const Value& value, RouteDecl& route) {
   if (!std::ranges::contains(route.spec.methods, "GET"))
     reader.fail(kBadChoice, "`cache` is for routes with the method GET", value.place);
   Reader own = reader_of(value, "[route.cache]", reader.diagnostics());
-  cache::Policy& policy = route.cache.emplace();
+  route.cache = std::make_unique<cache::Policy>();
+  cache::Policy& policy = *route.cache;
   QueryKey key;
   own.read(route_cache_settings(), policy);
   own.read(kQuery, key);
@@ -276,7 +278,7 @@ bool read_listener(const Value& table, Config& config, Diagnostics& diagnostics)
   Reader reader = reader_of(table, "[[listener]]", diagnostics);
   ListenerKeys keys;
   reader.read(kListener, keys);
-  reader.refuse_others();
+  reader.refuse_others(hint_for_listener_key);
   const auto address = net::Address::parse(keys.address);
   if (address) {
     const bool file = address->kind == net::Address::Kind::Unix;
@@ -292,8 +294,12 @@ bool read_listener(const Value& table, Config& config, Diagnostics& diagnostics)
     if (std::find(keys.protocols.begin(), each, *each) != each)
       reader.fail(kDefinedTwice, fmt::format("`{}` is named twice", *each), reader.place_of("protocols"));
   if (reader.good())
-    config.settings.listeners.push_back(
-        {*address, keys.backlog, keys.defer_accept, keys.mode, std::move(keys.protocols)});
+    config.settings.listeners.push_back({*address,
+                                         keys.backlog,
+                                         keys.defer_accept,
+                                         keys.mode,
+                                         std::move(keys.protocols),
+                                         {reader.place_of("address")}});
   return reader.good();
 }
 
@@ -325,8 +331,8 @@ bool read_plugin(const Value& table, Config& config, Diagnostics& diagnostics) {
 
 bool read_middleware(const Value& table, Config& config, Diagnostics& diagnostics) {
   Reader reader = reader_of(table, "[[middleware]]", diagnostics);
-  pipeline::MiddlewareSpec spec = middleware_spec(table, reader);
-  if (reader.good()) config.middleware.push_back(std::move(spec));
+  // Also one that is wrong, so that who names it is not told that it is missing.
+  config.middleware.push_back(middleware_spec(table, reader));
   return reader.good();
 }
 
@@ -334,7 +340,7 @@ bool read_route(const Value& table, Config& config, Diagnostics& diagnostics) {
   Reader reader = reader_of(table, "[[route]]", diagnostics);
   RouteKeys keys;
   reader.read(kRoute, keys);
-  reader.refuse_others();
+  reader.refuse_others(hint_for_route_key);
   RouteDecl route;
   route.spec.path = std::move(keys.path);
   route.spec.path_place = reader.place_of("path");
@@ -347,7 +353,8 @@ bool read_route(const Value& table, Config& config, Diagnostics& diagnostics) {
   if (route.plugin == kOwnHandlers && reader.has("executor"))
     reader.fail(kBadChoice, "`executor` is for handlers of plugins", reader.place_of("executor"));
   if (keys.cache != nullptr) take_cache(reader, *keys.cache, route);
-  if (reader.good()) config.routes.push_back(std::move(route));
+  // Also one that is wrong: there may be more to be said of it, and of others that it is like.
+  config.routes.push_back(std::move(route));
   return reader.good();
 }
 

@@ -19,10 +19,12 @@ constexpr size_t kMostSecretBytes = size_t{64} << 10;
 
 class Expander {
  public:
-  Expander(const Place& where, Diagnostics& diagnostics) : where_(where), diagnostics_(diagnostics) {}
+  Expander(const Place& where, Diagnostics& diagnostics, Secrets& secrets)
+      : where_(where), diagnostics_(diagnostics), secrets_(secrets) {}
 
-  std::string run(std::string_view text) {
-    std::string out;
+  Expansion run(std::string_view text) {
+    Expansion expansion;
+    std::string& out = expansion.text;
     while (!text.empty()) {
       const size_t dollar = std::min(text.find('$'), text.size());
       out += text.substr(0, dollar);
@@ -34,8 +36,9 @@ class Expander {
         const size_t end = text.find('}');
         if (end == std::string_view::npos) {
           fail(kVariable, "`${` without its `}`", "write `$$` for a dollar sign");
-          return out;
+          return expansion;
         }
+        expansion.replaced = true;
         out += replacement(text.substr(2, end - 2));
         text.remove_prefix(end + 1);
       } else if (!text.empty()) {
@@ -43,7 +46,7 @@ class Expander {
         text.remove_prefix(1);
       }
     }
-    return out;
+    return expansion;
   }
 
  private:
@@ -100,6 +103,7 @@ class Expander {
     }
     if (text->ends_with('\n')) text->pop_back();
     if (text->ends_with('\r')) text->pop_back();
+    secrets_.add(*text, where_);
     return std::move(*text);
   }
 
@@ -118,12 +122,14 @@ class Expander {
 
   const Place& where_;
   Diagnostics& diagnostics_;
+  Secrets& secrets_;
 };
 
 }  // namespace
 
-std::string expand(const std::string& text, const Place& where, Diagnostics& diagnostics) {
-  return text.contains('$') ? Expander(where, diagnostics).run(text) : text;
+Expansion expand(std::string text, const Place& where, Diagnostics& diagnostics, Secrets& secrets) {
+  if (!text.contains('$')) return {std::move(text)};
+  return Expander(where, diagnostics, secrets).run(text);
 }
 
 }  // namespace leat::config

@@ -16,11 +16,17 @@
 #include <string>
 
 #include "base/value.h"
+#include "config/secrets.h"
 
 namespace leat::config {
 
-// `text` with each ${...} replaced. What is wrong goes to `diagnostics`, which never quote a value. `where`
-// is the place of the string, in the file that relative paths start from.
-std::string expand(const std::string& text, const Place& where, Diagnostics& diagnostics);
+struct Expansion {
+  std::string text;
+  bool replaced = false;  // there was a ${...}
+};
+
+// `text` with each ${...} replaced. What is wrong goes to `diagnostics`, which never quote a value; secrets
+// are noted in `secrets`. `where` is the place of the string, in the file that relative paths start from.
+Expansion expand(std::string text, const Place& where, Diagnostics& diagnostics, Secrets& secrets);
 
 }  // namespace leat::config

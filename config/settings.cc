@@ -302,13 +302,17 @@ std::vector<std::string> changed_settings(const Settings& before, const Settings
 
 std::vector<ListeningSocket> listening_sockets(const Settings& settings) {
   std::vector<ListeningSocket> sockets;
-  for (const net::Address& address : settings.listen) sockets.push_back({address, settings.sockets, {}});
+  for (size_t i = 0; i < settings.listen.size(); ++i)
+    sockets.push_back({settings.listen[i],
+                       settings.sockets,
+                       {},
+                       i < settings.listen_places.size() ? settings.listen_places[i] : Place()});
   for (const ListenerDecl& own : settings.listeners) {
     net::ListenOptions options = settings.sockets;
     options.backlog = own.backlog.value_or(options.backlog);
     options.defer_accept = own.defer_accept.value_or(options.defer_accept);
     options.unix_mode = own.mode.value_or(options.unix_mode);
-    sockets.push_back({own.address, options, {.protocols = own.protocols}});
+    sockets.push_back({own.address, options, {.protocols = own.protocols}, own.place});
   }
   return sockets;
 }

@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <string>
 
+#include "base/allocator.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -32,6 +33,7 @@
 #include "leat_version.h"
 #include "plugin/shared_resources.h"
 #include "server/assemble.h"
+#include "server/commands/check_surroundings.h"
 #include "server/commands/command_line.h"
 #include "server/commands/plugin_check.h"
 #include "server/commands/plugin_new.h"
@@ -122,6 +124,11 @@ std::vector<std::string> plugin_folders(const Command& command) {
   return folders;
 }
 
+// The configuration's path, by which its daemon is known.
+std::string absolute_file(const Command& command) {
+  return (std::filesystem::path(command.folder) / command.file).lexically_normal().string();
+}
+
 constexpr const char* kDoesNotLoad = "did not start serving within server.load_timeout";
 
 // What run, check, routes and every reload begin with. What is wrong, or remarkable, goes to `report`, for
@@ -131,6 +138,7 @@ struct Loaded {
   config::Settings settings;
   uint32_t workers = 1;
   Assembly assembly;
+  config::Secrets secrets;
 };
 
 // `hangs` learns how long it may take; null where nobody waits.
@@ -138,10 +146,19 @@ std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libr
                            std::string& report, const config::Settings* running = nullptr,
                            std::span<const std::string> quarantined = {}, HangWatch* hangs = nullptr,
                            config::Files* files = nullptr) {
-  auto [config, diagnostics] = config::load(command.file, command.overrides, files);
+  // What is wrong with plugins, routes and middleware is told together with what is wrong in the files; but a
+  // daemon that serves loads no plugin for that.
+  config::Config draft;
+  auto [config, diagnostics] =
+      config::load(command.file, command.overrides, files, running == nullptr ? &draft : nullptr);
+  const bool only_draft = !config && !draft.files.empty();
+  if (only_draft) config.emplace(std::move(draft));
   std::optional<Loaded> loaded;
   if (config) {
     make_absolute(*config, command.folder);
+    if (command.kind == Command::Kind::Check && !only_draft)
+      check_surroundings(*config, admin_sockets_to_try(config->settings.admin_socket, absolute_file(command)),
+                         diagnostics);
     if (hangs != nullptr) hangs->expect(config->settings.load_timeout_ms, kDoesNotLoad);
     const config::Settings& kept = running != nullptr ? *running : config->settings;
     const uint32_t workers = worker_count(kept);
@@ -150,7 +167,7 @@ std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libr
     libraries.shared().cache.configure(kept.shared.cache, workers + threads);
     if (auto assembly =
             assemble(*config, libraries, plugin_folders(command), workers, diagnostics, quarantined))
-      loaded.emplace(std::move(config->settings), workers, std::move(*assembly));
+      loaded.emplace(std::move(config->settings), workers, std::move(*assembly), std::move(config->secrets));
   }
   report += config::render(diagnostics, color);
   return loaded;
@@ -170,11 +187,6 @@ std::optional<Loaded> load_at_start(const Command& command, plugin::PluginLibrar
 std::string own_path() {
   std::error_code unreadable;
   return std::filesystem::read_symlink("/proc/self/exe", unreadable).string();
-}
-
-// The configuration's path, by which its daemon is known.
-std::string absolute_file(const Command& command) {
-  return (std::filesystem::path(command.folder) / command.file).lexically_normal().string();
 }
 
 // What serves, or is about to: who named it, and what its files said.
@@ -214,6 +226,9 @@ Control::Options control_options(const Command& command, const config::Settings&
     if (const auto kept = last_good.keep(served->file, served->files, libraries.copies()); !kept)
       log::warn("what is served now cannot be kept: after a crash the files are read again: {}",
                 kept.error().text());
+    // What another process may need is kept outside of this one.
+    served->files = {};
+    give_memory_back();
   };
   options.load = [command = std::move(again), served, &running,
                   &libraries](std::string& remarks) -> std::expected<Assembly, std::string> {
@@ -299,6 +314,7 @@ int serve(const Command& command, const config::Settings* settings, ListeningSoc
     return kExitFailure;
   }
   note_loaded_objects();
+  give_memory_back();
   const size_t routes = loaded->assembly.site->routes().size();
   log::info("leat {} with {} worker{} and {} route{}", LEAT_VERSION, loaded->workers,
             loaded->workers == 1 ? "" : "s", routes, routes == 1 ? "" : "s");
@@ -367,13 +383,18 @@ int run(const Command& command) {
   }
   ListeningSockets sockets;
   LastGood last_good;
-  auto [config, diagnostics] = config::load(command.file, command.overrides);
+  // Of all else the supervisor keeps nothing.
+  const auto [good, loaded_settings] = [&command] {
+    auto [config, diagnostics] = config::load(command.file, command.overrides);
+    if (config) make_absolute(*config, command.folder);
+    return std::pair(config.has_value(), config ? std::move(config->settings) : config::Settings());
+  }();
+  give_memory_back();
   // What is wrong with the configuration is said where it is loaded with all its plugins.
-  if (!config || !command.supervise || !config->settings.supervision.on)
+  if (!good || !command.supervise || !loaded_settings.supervision.on)
     return serve(command, nullptr, sockets, inherited, former, {}, libraries, hangs, last_good);
-  make_absolute(*config, command.folder);
   // A restart and a reload read a file that may have changed; there are sockets for this many workers.
-  config::Settings settings = config->settings;
+  config::Settings settings = loaded_settings;
   settings.workers = worker_count(settings);
   Command own = command;
   own.overrides.workers = std::to_string(settings.workers);
@@ -419,8 +440,12 @@ int check_here(const Command& command) {
   plugin::PluginLibraries libraries(static_plugins());
   const auto loaded = load_at_start(command, libraries, hangs);
   if (!loaded) return kExitConfiguration;
-  print(command.file + ": " + std::to_string(loaded->assembly.site->routes().size()) + " routes, " +
-        std::to_string(loaded->assembly.plugins.size()) + " plugins, no errors\n");
+  const auto counted = [](size_t count, std::string_view what) {
+    return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+  };
+  print(fmt::format("{}: {}, {}, no errors\n", command.file,
+                    counted(loaded->assembly.site->routes().size(), "route"),
+                    counted(loaded->assembly.plugins.size(), "plugin")));
   return kExitFine;
 }
 
@@ -460,7 +485,8 @@ int routes(const Command& command) {
   const auto loaded = load_at_start(command, libraries, hangs);
   if (!loaded) return kExitConfiguration;
   const pipeline::Site& site = *loaded->assembly.site;
-  print(command.json ? pipeline::describe_json(site) + "\n" : pipeline::describe_text(site));
+  print(loaded->secrets.hide(command.json ? pipeline::describe_json(site) + "\n"
+                                          : pipeline::describe_text(site)));
   return kExitFine;
 }
 

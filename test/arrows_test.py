@@ -40,7 +40,6 @@ ARROWS = {
 LIBRARIES = {
     "liburing": "lib/net/uring_engine",
     "llhttp": ("lib/http1/parser", "lib/client/response_parser"),
-    "toml++": "config/",
     "spdlog": "lib/base/log",
     "rapidjson": ("lib/json/", "lib/plugin/demo/", "lib/plugin/sdk/plugin_rapidjson.hpp"),
     "yyjson": "lib/json/yyjson_backend",

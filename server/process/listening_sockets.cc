@@ -1,6 +1,7 @@
 #include "server/process/listening_sockets.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -92,7 +93,9 @@ bool ListeningSockets::open(std::span<const config::ListeningSocket> wanted, uin
   for (uint32_t number = 0; number < wanted.size(); ++number) {
     Opening opening(wanted[number], number, sockets_);
     if (const auto opened = opening.open(inherited.take(wanted[number].address)); !opened) {
-      log::error("cannot listen on {}: {}", wanted[number].address.text(), opened.error().text());
+      const Place& place = wanted[number].place;
+      log::error("cannot listen on {}: {}{}", wanted[number].address.text(), opened.error().text(),
+                 place.line == 0 ? std::string() : fmt::format(" ({}:{})", *place.file, place.line));
       return false;
     }
     const net::Address& address = opening.address();
