@@ -41,6 +41,8 @@ const std::map<std::string, std::string> kUnseen = {
     {"limits.doze_after",
      "which operation an idle connection has in the kernel: test/server/take_up_test.cc"},
     {"limits.known_heads", "how a head is parsed: test/server/take_up_test.cc"},
+    {"limits.handshake_timeout",
+     "how late what comes before a first request may be: test/worker/transport_test.cc"},
     {"json.backend", "all write the same bytes"},
 };
 
@@ -206,6 +208,12 @@ Case tells_off(const std::string& setting, const std::string& value, const std::
     after.send(begun);
     CHECK(after.read_response().status == status);
   };
+}
+
+constexpr const char* kLogsClients = "[[middleware]]\nkind = \"access_log\"\nformat = \"for {client}\"\n";
+// A request that somebody else is said to be behind.
+std::string asked_for(std::string_view field) {
+  return "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + std::string(field) + "\r\n\r\n";
 }
 
 const std::map<std::string, Case> kCases = {
@@ -550,6 +558,31 @@ const std::map<std::string, Case> kCases = {
        pause(100);
        // What is stale is not sent, since nobody would renew it.
        CHECK(trial.ask(get("/count")).body == "{\"count\":2}");
+     }},
+    {"server.trusted_proxies",
+     [] {
+       Trial trial(kLogsClients);
+       CHECK(trial.status(asked_for("X-Forwarded-For: 192.0.2.7")) == 200);
+       trial.takes_up("server.trusted_proxies", "\"127.0.0.0/8\"");
+       CHECK(trial.status(asked_for("X-Forwarded-For: 192.0.2.7")) == 200);
+       CHECK(trial.daemon().logs("for 192.0.2.7"));
+       CHECK(times(trial.daemon().log(), "for 192.0.2.7") == 1);
+     }},
+    {"server.proxy_fields",
+     [] {
+       Trial trial(kLogsClients);
+       trial.takes_up("server.trusted_proxies", "\"127.0.0.0/8\"");
+       trial.takes_up("server.proxy_fields", "\"forwarded\"");
+       CHECK(trial.status(asked_for("Forwarded: for=192.0.2.8")) == 200);
+       CHECK(trial.daemon().logs("for 192.0.2.8"));
+     }},
+    {"limits.proxies",
+     [] {
+       Trial trial(kLogsClients);
+       trial.takes_up("server.trusted_proxies", "\"127.0.0.0/8\"");
+       trial.takes_up("limits.proxies", "1");
+       CHECK(trial.status(asked_for("X-Forwarded-For: 192.0.2.9, 127.0.0.2, 127.0.0.3")) == 200);
+       CHECK(trial.daemon().logs("longer than limits.proxies"));
      }},
     {"log.level",
      [] {
