@@ -312,8 +312,7 @@ TEST_CASE(
     Wanted next{.listen = {"127.0.0.1:0"}};
     if (i % 2 == 0) next.listen.push_back(port);
     if (i % 3 != 0) next.listen.push_back(file);
-    next.server = "handover_timeout = \"20s\"\nbacklog = " + std::to_string(1000 + i) + "\nname = \"n" +
-                  std::to_string(i) + "\"\n";
+    next.server = "backlog = " + std::to_string(1000 + i) + "\nname = \"n" + std::to_string(i) + "\"\n";
     next.limits =
         "headers = " + std::to_string(4096 + i) + "\nmemory = \"" + std::to_string(64 + i % 5) + "MiB\"\n";
     next.more = "[cache]\nsize = \"" + std::to_string(8 + i % 4) + "MiB\"\n";
