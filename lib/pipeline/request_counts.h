@@ -76,7 +76,7 @@ class RequestCounts {
  public:
   class Lane {
    public:
-    explicit Lane(uint32_t places) : places_(std::make_unique<Place[]>(places)), count_(places) {}
+    explicit Lane(uint32_t places) : places_(std::make_unique<Place[]>(places)) {}
 
     // A request has ended. `refused`: its protocol ended it.
     void add(const http::Exchange& exchange, uint32_t number, bool refused) {
@@ -115,7 +115,6 @@ class RequestCounts {
     static void add_kind(Place& place, size_t at, uint32_t kind);
 
     const std::unique_ptr<Place[]> places_;
-    const uint32_t count_;
     uint32_t waits_ = 0;
     std::array<Waiting, 64> waiting_;
     std::array<Count, kErrors.size()> errors_ = {};
