@@ -603,10 +603,17 @@ void Session::answer_in_its_place(ResponseFraming framing) {
     answer_without_memory();
 }
 
-// More of the request's body is still to come than is read over for an answer's sake.
-bool Session::much_body_left() const {
+// How much of the request's body is still to be read. One in chunks does not say, so it may be endless.
+uint64_t Session::body_left() const {
   const http::Head& head = exchange_->request.head();
-  return head.framing == http::Framing::Length && head.content_length - body_bytes_ > kMostDiscarded;
+  const bool being_read = step_ == Step::Head || step_ == Step::Held || step_ == Step::Body;
+  if (!being_read || head.framing == http::Framing::None) return 0;
+  return head.framing == http::Framing::Length ? head.content_length - body_bytes_ : UINT64_MAX;
+}
+
+// It is more than is read over for an answer's sake.
+bool Session::much_body_left() const {
+  return exchange_->request.head().framing == http::Framing::Length && body_left() > kMostDiscarded;
 }
 
 // Whether the answer under way has to be the connection's last.
@@ -728,9 +735,12 @@ bool Session::last_request() const {
          (draining_ && (deaf_ || !more_is_there()));
 }
 
-// Input behind the request that is answered. A client that pipelines is told of the end with the last answer
-// to what has come.
-bool Session::more_is_there() const { return running_ ? *used_ < given_ : !input_.empty(); }
+// Input behind the request that is answered, its body included. A client that pipelines is told of the end with the
+// last answer to what has come.
+bool Session::more_is_there() const {
+  const uint64_t come = running_ ? given_ - *used_ : input_.view().size();
+  return come > body_left();
+}
 
 // Ends what has come to its end and says when to look again. The last act of every event.
 void Session::settle() {

@@ -129,6 +129,7 @@ class Session final : public http::Protocol, public http::Stream {
   bool append_piece(std::string_view bytes);
   void answer_without_memory();
   [[nodiscard]] bool must_close(Extent extent) const;
+  [[nodiscard]] uint64_t body_left() const;
   [[nodiscard]] bool much_body_left() const;
   void end_exchange();
   void give_up();

@@ -690,6 +690,60 @@ TEST_CASE("session: draining between requests closes, and within one lets it fin
     CHECK(answers.find("Connection: close") != std::string::npos);
     CHECK(stage.session.finished());
   }
+  SECTION("a body that came with its head is no further request") {
+    const auto at_once = [](Exchange& exchange) {
+      exchange.send("at once");
+      return http::Service::BodyMode::Discard;
+    };
+    stage.session.drain(stage.now_ms() + 500);
+    SECTION("where the answer does not wait for it") {
+      stage.script.request = at_once;
+      CHECK(stage.feed(head_of("/", "Content-Length: 4\r\n") + "body").contains("Connection: close"));
+    }
+    SECTION("nor a part of it") {
+      stage.script.request = at_once;
+      CHECK(stage.feed(head_of("/", "Content-Length: 4\r\n") + "bo").contains("Connection: close"));
+    }
+    SECTION("nor one in chunks") {
+      stage.script.request = at_once;
+      CHECK(stage.feed(head_of("/", "Transfer-Encoding: chunked\r\n") + "4\r\nbody\r\n0\r\n\r\n")
+                .contains("Connection: close"));
+    }
+    SECTION("where a piece of it brings the answer") {
+      stage.script.request = [](Exchange&) { return http::Service::BodyMode::Stream; };
+      stage.script.body = [](Exchange& exchange, std::string_view) {
+        if (!exchange.finished()) exchange.send("enough");
+      };
+      CHECK(stage.feed(head_of("/", "Transfer-Encoding: chunked\r\n") + "2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n")
+                .contains("Connection: close"));
+    }
+    SECTION("where it waits for its handler") {
+      Exchange* waits = nullptr;
+      stage.script.request = [&](Exchange& exchange) {
+        waits = &exchange;
+        exchange.pause_body();
+        exchange.suspend();
+        return http::Service::BodyMode::Stream;
+      };
+      CHECK(stage.feed(head_of("/", "Content-Length: 4\r\n") + "body").empty());
+      stage.session.resume(*waits, [](Exchange& exchange, void*) { exchange.send("later"); }, nullptr);
+      CHECK(HttpHarness::take(stage.session).contains("Connection: close"));
+    }
+    CHECK(stage.session.finished());
+  }
+  SECTION("but what follows the body is one") {
+    stage.session.drain(stage.now_ms() + 500);
+    stage.script.request = [](Exchange& exchange) {
+      exchange.send("at once");
+      return http::Service::BodyMode::Discard;
+    };
+    const std::string answers = stage.feed(head_of("/", "Content-Length: 4\r\n") + "body" + std::string(kGet));
+    const size_t second = answers.rfind("HTTP/1.1 200");
+    CHECK(second != 0);
+    CHECK(answers.find("Connection: close") > second);
+    CHECK(answers.contains("Connection: close"));
+    CHECK(stage.session.finished());
+  }
   SECTION("within") {
     stage.feed("GET / HTTP/1.1\r\nHo");
     stage.session.drain(stage.now_ms());
