@@ -86,13 +86,14 @@ class Kept {
 };
 
 void connection_rows(worker::Connections& table, http::ProtocolFactory& sessions) {
-  static const worker::ListenerOptions options;  // the rows run later
-  static const worker::Listener listener{&options, {&sessions}};
+  const auto listener = std::make_shared<const worker::Listener>(
+      worker::Listener{0, std::make_shared<const worker::ListenerOptions>(), {&sessions}});
+  static const HostAddress peer;  // the rows run later
   static Kept kept;
   row(
       "connection/pooled",
-      [&] {
-        return new (kept.take()) worker::Connection(table, {}, Fd(), net::PeerAddress(), false, listener);
+      [&table, listener] {
+        return new (kept.take()) worker::Connection(table, {}, Fd(), peer, false, false, listener);
       },
       [](worker::Connection* connection) {
         connection->~Connection();
@@ -100,7 +101,7 @@ void connection_rows(worker::Connections& table, http::ProtocolFactory& sessions
       });
   row(
       "connection/direct",
-      [&] { return new worker::Connection(table, {}, Fd(), net::PeerAddress(), false, listener); },
+      [&table, listener] { return new worker::Connection(table, {}, Fd(), peer, false, false, listener); },
       [](worker::Connection* connection) { delete connection; });
 }
 
