@@ -549,8 +549,7 @@ Connections::Connections(net::Loop& loop, std::span<http::ProtocolFactory* const
     set_listener(static_cast<uint32_t>(listeners_.size()),
                  std::make_shared<ListenerOptions>(std::move(each)));
   options_.listeners.clear();
-  // Of those that have nothing of their own.
-  set_listener(static_cast<uint32_t>(listeners_.size()), std::make_shared<ListenerOptions>());
+  if (listeners_.empty()) set_listener(0, std::make_shared<ListenerOptions>());
   turning_all_away_ = !restore_reserve();
 }
 
@@ -580,7 +579,17 @@ void Connections::set_listener(uint32_t number, std::shared_ptr<const ListenerOp
     *known = {.listener = std::move(listener)};
   } else {
     listeners_.push_back({.listener = std::move(listener)});
+    heard_of_ = std::max(heard_of_, number + 1);
   }
+}
+
+void Connections::hear_of(uint32_t number, std::shared_ptr<const ListenerOptions> options) {
+  if (number >= heard_of_ && options != nullptr) set_listener(number, std::move(options));
+}
+
+std::shared_ptr<const ListenerOptions> Connections::listener_options(uint32_t number) {
+  const Known* const known = find_listener(number);
+  return known == nullptr ? nullptr : known->listener->options;
 }
 
 void Connections::end_listener(uint32_t number, uint64_t idle_until_ms, uint64_t until_ms) {

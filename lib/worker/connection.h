@@ -217,6 +217,9 @@ class Connections {
   [[nodiscard]] const ConnectionOptions& options() const { return options_; }
   // ... a listening socket that is new, or that has other options for those who come from now on ...
   void set_listener(uint32_t number, std::shared_ptr<const ListenerOptions> options);
+  // ... or of which a worker that hands on its clients was told earlier than this one ...
+  void hear_of(uint32_t number, std::shared_ptr<const ListenerOptions> options);
+  [[nodiscard]] std::shared_ptr<const ListenerOptions> listener_options(uint32_t number);
   // ... and one that is no more. Its connections, and those of it that others still hand on, end in order, as with
   // drain_all(), and are closed at `until_ms`.
   void end_listener(uint32_t number, uint64_t idle_until_ms, uint64_t until_ms);
@@ -294,6 +297,7 @@ class Connections {
   void drain_if_due(Connection& connection);
   void close_ended();
   std::vector<Known> listeners_;
+  uint32_t heard_of_ = 0;  // no number below it is new
   net::SocketTable<Connection> sockets_;
   std::vector<uint32_t> dirty_;     // settled at this turn's end
   std::vector<uint32_t> settling_;  // the same, while it is walked

@@ -64,6 +64,7 @@ struct Worker::HandedOn : net::Task {
   Worker* worker = nullptr;
   Fd fd;
   uint32_t listener = 0;
+  std::shared_ptr<const ListenerOptions> options;  // of the listening socket
 };
 
 struct Worker::SoonTask : net::Task {
@@ -320,12 +321,15 @@ void Worker::hand_on(Fd fd, uint32_t listener) {
   task->worker = taker;
   task->fd = std::move(fd);
   task->listener = listener;
+  task->options = connections_->listener_options(listener);
   task->run = [](net::Task& base) {
     auto& self = static_cast<HandedOn&>(base);
     Worker& worker = *self.worker;
     // One that has been told to stop in the meantime refuses it, as a closed listener would.
-    if (worker.connections_ != nullptr && !worker.ending_)
+    if (worker.connections_ != nullptr && !worker.ending_) {
+      worker.connections_->hear_of(self.listener, std::move(self.options));
       worker.connections_->open(std::move(self.fd), self.listener);
+    }
     delete &self;
   };
   taker->loop_->post(*task);

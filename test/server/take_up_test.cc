@@ -1,5 +1,7 @@
 // What a reload changes of a worker that serves: each of its settings, and where it listens.
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <future>
@@ -29,32 +31,38 @@ worker::AcceptingSocket listening(uint32_t number, std::string& address) {
   return {.fd = std::move(*socket), .number = number};
 }
 
-// One worker on a thread of its own.
+// Workers, each on a thread of its own; the first listens at `address`.
 class Serving {
  public:
-  Serving() {
+  explicit Serving(uint32_t workers = 1) {
     std::vector<worker::AcceptingSocket> sockets;
     sockets.push_back(listening(0, address));
-    worker::WorkerOptions options;
-    options.connections.listeners.push_back({.name = "first"});
-    fleet_.push_back(std::make_unique<worker::Worker>(options, std::move(sockets), site_, fleet_,
-                                                      worker::Worker::Hooks{}));
-    std::promise<bool> ready;
-    thread_ = std::thread([&] {
-      fleet_[0]->run([&](const Expected<std::string>& result) { ready.set_value(result.has_value()); });
-    });
-    REQUIRE(ready.get_future().get());
+    for (uint32_t i = 0; i < workers; ++i) {
+      worker::WorkerOptions options;
+      options.index = i;
+      options.connections.listeners.push_back({.name = "first"});
+      fleet_.push_back(std::make_unique<worker::Worker>(options, std::exchange(sockets, {}), site_, fleet_,
+                                                        worker::Worker::Hooks{}));
+    }
+    for (const auto& each : fleet_) {
+      std::promise<bool> ready;
+      threads_.emplace_back([&] {
+        each->run([&](const Expected<std::string>& result) { ready.set_value(result.has_value()); });
+      });
+      REQUIRE(ready.get_future().get());
+    }
   }
   ~Serving() {
-    fleet_[0]->stop();
-    thread_.join();
+    for (const auto& each : fleet_) each->stop();
+    for (std::thread& each : threads_) each.join();
   }
   Serving(const Serving&) = delete;
   Serving& operator=(const Serving&) = delete;
 
-  // On its thread.
+  // On the first one's thread.
   void does(std::function<void(worker::Worker&)> work) {
-    REQUIRE(worker::on_workers(fleet_, {}, [this, work = std::move(work)](uint32_t) { work(*fleet_[0]); }));
+    REQUIRE(worker::on_workers({fleet_.data(), 1}, {},
+                               [this, work = std::move(work)](uint32_t) { work(*fleet_[0]); }));
   }
   void take_up(worker::WorkerChange change) {
     const auto shared = std::make_shared<worker::WorkerChange>(std::move(change));
@@ -70,7 +78,7 @@ class Serving {
  private:
   Site site_;
   std::vector<std::unique_ptr<worker::Worker>> fleet_;
-  std::thread thread_;
+  std::vector<std::thread> threads_;
 };
 
 bool is_number(const Row& row) {
@@ -143,6 +151,32 @@ TEST_CASE("take up: a request that has begun is judged by the limits that there 
   CHECK(status(begun) == "HTTP/1.1 431");
   send(known, head);
   CHECK(status(known) == "HTTP/1.1 431");
+}
+
+TEST_CASE("take up: who came by a new listening socket is served by workers that have not heard of it yet") {
+  Serving serving(2);
+  const std::string path = "/tmp/leat-take-up-" + std::to_string(::getpid()) + ".sock";
+  auto socket = net::listen_on(*net::Address::parse("unix:" + path), {});
+  REQUIRE(socket);
+  const auto remove = std::unique_ptr<const std::string, void (*)(const std::string*)>(
+      &path, [](const std::string* file) { ::unlink(file->c_str()); });
+  worker::WorkerChange change;
+  change.options = serving.in_force();
+  change.listeners.emplace_back(1, std::make_shared<worker::ListenerOptions>());
+  change.sockets.push_back({.fd = std::move(*socket), .number = 1, .shared = true});
+  serving.take_up(std::move(change));  // the first worker accepts, and the second has half of the clients
+  sockaddr_un to{.sun_family = AF_UNIX, .sun_path = {}};
+  path.copy(to.sun_path, sizeof to.sun_path - 1);
+  constexpr std::string_view kRequest = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  for (int i = 0; i < 8; ++i) {
+    const Fd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::connect(client.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
+    REQUIRE(::send(client.get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL) == ssize_t(kRequest.size()));
+    char answer[4096];
+    const ssize_t size = ::recv(client.get(), answer, sizeof answer, 0);
+    REQUIRE(size > 12);
+    CHECK(std::string_view(answer, 12) == "HTTP/1.1 200");
+  }
 }
 
 }  // namespace leat::test
