@@ -4,98 +4,27 @@ say and by what clients would like Leat to believe.
 
     proxy_test.py LEAT FOLDER_OF_TEST_PLUGINS
 
-A client has an address of its own, 127.0.0.2; the proxies come from 127.0.0.1, which is what the snippets trust. Only
-addresses are put in the place of those in a snippet. What is started is ended by its pid.
+A client has an address of its own, 127.0.0.2; the proxies come from 127.0.0.1, which is what the snippets trust.
 """
 
 import contextlib
-import glob
 import json
-import os
 import re
-import shutil
-import signal
 import socket
 import ssl
 import struct
 import subprocess
 import sys
-import tempfile
-import time
 import unittest
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-SNIPPETS = ROOT / "packaging/proxy"
+from proxies import PATIENCE, ROOT, SNIPPETS, ProxyCase, free_port, main, snippet, wait_for
+
 LEAT, PLUGINS = sys.argv[1:3]
 CLIENT = "127.0.0.2"
-PATIENCE = 30
 # What a client sends who would like to be somebody else.
 FORGED = ("X-Forwarded-For: 10.9.9.9, 127.0.0.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: forged.example\r\n"
           "Forwarded: for=10.9.9.9;proto=https;host=forged.example\r\nX-Real-IP: 10.9.9.9\r\nX-Forwarded-Port: 99\r\n")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(condition, what):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited in vain: {what()}")
-        time.sleep(0.01)
-
-
-class Program:
-    """Something that was started, with its output in a file."""
-
-    def __init__(self, folder, command, **more):
-        self.log_file = Path(tempfile.mkstemp(dir=folder, suffix=".log")[1])
-        with self.log_file.open("wb") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, **more)
-
-    def log(self):
-        return self.log_file.read_text(errors="replace")
-
-    def wait_for_log(self, text):
-        def come():
-            assert self.process.poll() is None, self.log()
-            return text in self.log()
-        wait_for(come, lambda: f"`{text}` in\n{self.log()}")
-
-    def wait_for_port(self, port):
-        def answers():
-            assert self.process.poll() is None, self.log()
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", port)) == 0
-        wait_for(answers, lambda: f"port {port}\n{self.log()}")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            raise
-
-
-def snippet(name, **places):
-    """A file of packaging/proxy with other addresses, of `leat` and of the `web` side; each must be in it."""
-    text = (SNIPPETS / name).read_text()
-    for place, new in places.items():
-        old = "127.0.0.1:8080" if place == "leat" else "listen 80" if name.startswith("nginx") else ":80"
-        if place == "web" and name.startswith("nginx"):
-            new = f"listen {new}"
-        assert re.search(rf"{old}\b", text), f"{name} has no {old}"
-        text = re.sub(rf"{old}\b", new, text)
-    return text
 
 
 class Answer:
@@ -142,21 +71,7 @@ def version_2(source, command=1, extras=b""):
     return b"\r\n\r\n\0\r\nQUIT\n" + struct.pack("!BBH", 0x20 | command, 0x11, len(body)) + body
 
 
-class Case(unittest.TestCase):
-    def setUp(self):
-        self.programs = contextlib.ExitStack()
-        self.addCleanup(self.programs.close)
-        self.folder = self.programs.enter_context(tempfile.TemporaryDirectory())
-        os.chmod(self.folder, 0o755)
-
-    def file(self, name, text):
-        path = Path(self.folder, name)
-        path.write_text(text)
-        return str(path)
-
-    def start(self, command, **more):
-        return self.programs.enter_context(Program(self.folder, command, **more))
-
+class Case(ProxyCase):
     def leat(self, configuration, addresses=1):
         """Starts it and returns it with its ports."""
         configuration += f"""
@@ -174,32 +89,6 @@ handler = "who:who"
         wait_for(lambda: leat.process.poll() is not None or len(re.findall(listens, leat.log())) == addresses, leat.log)
         self.assertIsNone(leat.process.poll(), leat.log())
         return leat, [int(port) for port in re.findall(listens, leat.log())]
-
-    def nginx(self, blocks, port):
-        module = "".join(f"load_module {path};\n" for path in glob.glob("/usr/lib/nginx/modules/ngx_stream_module.so"))
-        configuration = f"""{module}daemon off; worker_processes 1; pid {self.folder}/nginx.pid; error_log stderr;
-events {{ worker_connections 64; }}
-{blocks}"""
-        program = self.start(["nginx", "-p", self.folder, "-c", self.file("nginx.conf", configuration), "-e", "stderr"])
-        program.wait_for_port(port)
-        return program
-
-    def nginx_http(self, text, port):
-        temporary = "".join(f"{name}_temp_path {self.folder}/{name};" for name in
-                            ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        return self.nginx(f"http {{ access_log off; {temporary}\n{text} }}", port)
-
-    def haproxy(self, text, port):
-        program = self.start(["haproxy", "-db", "-f", self.file("haproxy.cfg", text)])
-        program.wait_for_port(port)
-        return program
-
-    def caddy(self, text, port):
-        options = "{\n\tadmin off\n\tauto_https off\n}\n"
-        program = self.start(["caddy", "run", "--adapter", "caddyfile", "--config", self.file("Caddyfile", options + text)],
-                             env={**os.environ, "HOME": self.folder, "XDG_DATA_HOME": self.folder, "XDG_CONFIG_HOME": self.folder})
-        program.wait_for_port(port)
-        return program
 
     def certificate(self):
         path = Path(self.folder, "site.pem")
@@ -434,8 +323,4 @@ class Page(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    for program in ("nginx", "haproxy", "caddy", "openssl"):
-        if not shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin"):
-            sys.exit(f"{program} is missing: `./dev test` installs it")
-    os.environ["PATH"] += ":/usr/sbin"
-    unittest.main(argv=sys.argv[:1])
+    main(sys.argv[:1])
