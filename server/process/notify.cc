@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <atomic>
+#include <cerrno>
 #include <charconv>
 #include <cstddef>
 #include <cstdlib>
@@ -11,9 +13,18 @@
 #include <string>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "server/process/descriptor_message.h"
 
 namespace leat::server {
+
+namespace {
+
+// A manager takes a message within moments. One that does not in this time is waited for no more, until it takes one.
+constexpr timeval kPatience{.tv_sec = 2, .tv_usec = 0};
+std::atomic<bool> stalls = false;
+
+}  // namespace
 
 bool notify_manager(std::string_view state, std::span<const int> descriptors) {
   const char* path = std::getenv("NOTIFY_SOCKET");
@@ -24,10 +35,16 @@ bool notify_manager(std::string_view state, std::span<const int> descriptors) {
   const size_t size = std::strlen(path);
   std::memcpy(address.sun_path, path, size);
   if (path[0] == '@') address.sun_path[0] = '\0';  // the abstract namespace
-  const Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | (stalls ? SOCK_NONBLOCK : 0), 0));
+  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
   // A manager that does not listen is no reason to stop serving.
-  return send_message(socket.get(), state, descriptors, reinterpret_cast<const sockaddr*>(&address), length);
+  const bool taken =
+      send_message(socket.get(), state, descriptors, reinterpret_cast<const sockaddr*>(&address), length);
+  const bool full = !taken && errno == EAGAIN;
+  if (!stalls.exchange(full) && full)
+    log::warn("the service manager does not take what it is told by {}: it is waited for no more", path);
+  return taken;
 }
 
 void notify_manager(std::string_view state) { (void)notify_manager(state, {}); }

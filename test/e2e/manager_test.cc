@@ -8,6 +8,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -145,6 +146,25 @@ TEST_CASE("manager: the sockets that it keeps are those that serve the next star
   REQUIRE_FALSE(manager.stored().empty());
   // Nobody serves, and a client waits in the backlog of what was kept.
   CHECK_FALSE(Client::refused(address));
+}
+
+TEST_CASE(
+    "manager: one that hears nothing any more keeps nobody waiting for it, and hears of what comes after") {
+  Manager manager;
+  Daemon daemon(demo_configuration({.server = "drain_timeout = \"5s\"\n"}));
+  manager.waits_for("READY=1");
+  // It is told twice of each; its queue has as much room as net.unix.max_dgram_qlen says.
+  int room = 0;
+  std::ifstream("/proc/sys/net/unix/max_dgram_qlen") >> room;
+  REQUIRE(room > 0);
+  int generation = 1;
+  for (; generation <= room / 2 + 1; ++generation)
+    REQUIRE(run_leat({"reload", "-c", daemon.path("leat.toml")}).status == 0);
+  CHECK(daemon.logs("the service manager does not take what it is told"));
+  CHECK(Client(daemon.address()).ask(get("/json")).status == 200);
+  while (manager.count_of("") != 0) continue;
+  CHECK(run_leat({"reload", "-c", daemon.path("leat.toml")}).status == 0);
+  manager.waits_for("STATUS=generation " + std::to_string(generation + 1) + " serves");
 }
 
 }  // namespace leat::e2e
