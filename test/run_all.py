@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Runs every test that the given build directories registered, and counts test cases.
 
-    test/run_all.py [--fuzz DIR] [--seconds N] [--only NAME] [--script LINE] [--tally FILE] DIR...
+    test/run_all.py [--fuzz DIR] [--seconds N] [--only NAME] [--script LINE] [--tally FILE] [--jobs N] DIR...
 
-Meson knows the programs (`meson introspect --tests`); Catch2 knows its cases (the XML reporter). A program
+As many at a time as there are CPUs: most of them wait for something most of the time. Meson knows the programs (`meson introspect --tests`); Catch2 knows its cases (the XML reporter). A program
 that crashes, hangs or leaves no whole report counts as one failed case, whatever it managed to print. A
 Python test counts as one case, and so does each fuzz target, run for N seconds over its kept inputs.
 The last line is `N passed, N failed`; the exit status is 0 only if nothing failed and something passed. With --tally
@@ -11,12 +11,14 @@ the counts begin with those that an earlier run left in FILE.
 """
 
 import argparse
+import concurrent.futures
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as xml
 from pathlib import Path
@@ -36,8 +38,13 @@ class Tally:
     def __init__(self):
         self.passed = 0
         self.failed = 0
+        self.telling = threading.Lock()
 
     def add(self, label, passed, failed, seconds, output="", note=""):
+        with self.telling:
+            self.tell(label, passed, failed, seconds, output, note)
+
+    def tell(self, label, passed, failed, seconds, output, note):
         self.passed += passed
         self.failed += failed
         verdict = "FAILED" if failed else "ok"
@@ -127,22 +134,33 @@ def sanitized(build):
     return value not in ("none", [], "")
 
 
-def run_build(tally, build, only):
+def run_build(tally, build, only, jobs):
+    """Those of a high priority begin first: what takes long must not be what is waited for at the end."""
     slowdown = SANITIZER_SLOWDOWN if sanitized(build) else 1
-    for test in introspect("tests", build):
-        if only and only != test["name"]:
-            continue
+    tests = [test for test in introspect("tests", build) if not only or only == test["name"].split()[0]]
+    tests.sort(key=lambda test: -test["priority"])
+
+    def run_one(test):
         env = {**SANITIZER_OPTIONS, **os.environ, **test["env"]}
         is_script = any(word.endswith(".py") for word in test["cmd"])
         runner = run_script if is_script else run_catch2
         runner(tally, f"{build}: {test['name']}", test, build, env, test["timeout"] * slowdown)
 
+    side_by_side(run_one, tests, jobs)
 
-def fuzz(tally, build, seconds):
+
+def side_by_side(run_one, what, jobs):
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(run_one, each) for each in what]):
+            done.result()
+
+
+def fuzz(tally, build, seconds, jobs):
     """New inputs go to a temporary folder; the inputs kept in test/fuzz/corpus/<target> are only read."""
     targets = [target for target in introspect("targets", build)
                if target["type"] == "executable" and "test/fuzz/" in target["defined_in"]]
-    for target in targets:
+
+    def run_one(target):
         kept = ROOT / "test/fuzz/corpus" / target["name"]
         with tempfile.TemporaryDirectory() as found:
             command = [target["filename"][0], f"-max_total_time={seconds}", f"-artifact_prefix={found}/",
@@ -154,6 +172,8 @@ def fuzz(tally, build, seconds):
         failed = int(status != 0)
         tally.add(f"{build}: {target['name']}", 1 - failed, failed, spent, output)
 
+    side_by_side(run_one, targets, jobs)
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -162,19 +182,20 @@ def main():
     parser.add_argument("--script", metavar="LINE", help="a Python test that no build registers, and its arguments")
     parser.add_argument("--seconds", type=int, default=30, help="for each fuzz target (%(default)s)")
     parser.add_argument("--only", metavar="NAME", help="run only the test of this name")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="tests at a time (%(default)s)")
     parser.add_argument("--tally", metavar="FILE", type=Path, help="counts of the runs before this one")
     options = parser.parse_args()
     tally = Tally()
     if options.tally and options.tally.is_file() and options.tally.stat().st_size:
         tally.passed, tally.failed = json.loads(options.tally.read_text())
     for build in options.builds:
-        run_build(tally, build, options.only)
+        run_build(tally, build, options.only, options.jobs)
     if options.script:
         name, *arguments = options.script.split()
         test = {"cmd": [sys.executable, name, *arguments], "workdir": ROOT}
         run_script(tally, name, test, None, {**os.environ}, SCRIPT_PATIENCE_S)
     if options.fuzz:
-        fuzz(tally, options.fuzz, options.seconds)
+        fuzz(tally, options.fuzz, options.seconds, options.jobs)
     if options.tally:
         options.tally.write_text(json.dumps([tally.passed, tally.failed]))
     print(f"{tally.passed} passed, {tally.failed} failed")

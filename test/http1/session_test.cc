@@ -737,7 +737,8 @@ TEST_CASE("session: draining between requests closes, and within one lets it fin
       exchange.send("at once");
       return http::Service::BodyMode::Discard;
     };
-    const std::string answers = stage.feed(head_of("/", "Content-Length: 4\r\n") + "body" + std::string(kGet));
+    const std::string answers =
+        stage.feed(head_of("/", "Content-Length: 4\r\n") + "body" + std::string(kGet));
     const size_t second = answers.rfind("HTTP/1.1 200");
     CHECK(second != 0);
     CHECK(answers.find("Connection: close") > second);
