@@ -35,6 +35,7 @@ def ask(port):
 
 def kill(service, victims):
     """(milliseconds, connections lost) until there was an answer."""
+    service.hear()
     processes = {"main": service.main, "serving": service.serving()}
     begun = time.monotonic()
     for victim in victims:
