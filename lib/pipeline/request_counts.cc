@@ -44,15 +44,15 @@ void RequestCounts::Lane::settle() {
     const uint64_t whole = now > each.started_ns ? now - each.started_ns : 0;
     Place& place = *each.place;
     Place::Both& time = place.times[latency::bucket_of(whole)];
-    increase(time.whole);
-    increase(place.whole_ns, whole);
+    increase(time.whole, each.requests);
+    increase(place.whole_ns, whole * each.requests);
     if (each.answered_ns == 0) [[likely]] {
-      increase(time.first_byte);
-      increase(place.first_byte_ns, whole);
+      increase(time.first_byte, each.requests);
+      increase(place.first_byte_ns, whole * each.requests);
     } else {
       const uint64_t first = each.answered_ns > each.started_ns ? each.answered_ns - each.started_ns : 0;
-      increase(place.times[latency::bucket_of(first)].first_byte);
-      increase(place.first_byte_ns, first);
+      increase(place.times[latency::bucket_of(first)].first_byte, each.requests);
+      increase(place.first_byte_ns, first * each.requests);
     }
   }
   waits_ = 0;

@@ -95,7 +95,12 @@ class RequestCounts {
       if (refused) [[unlikely]]
         increase(errors_[error_of(status)]);
       if (exchange.started_ns == 0) return;  // its head never was complete
-      waiting_[waits_] = {&place, exchange.started_ns, exchange.answer_ns};
+      const Waiting one{&place, exchange.started_ns, exchange.answer_ns, 1};
+      if (waits_ != 0 && waiting_[waits_ - 1].is_like(one)) {
+        ++waiting_[waits_ - 1].requests;
+        return;
+      }
+      waiting_[waits_] = one;
       if (++waits_ == waiting_.size()) [[unlikely]]
         settle();
     }
@@ -106,10 +111,15 @@ class RequestCounts {
 
    private:
     friend class RequestCounts;
+    // Of a turn's requests those that came together: where a client pipelines, most of them.
     struct Waiting {
       Place* place;
       uint64_t started_ns;
       uint64_t answered_ns;  // its first byte left before; 0: with the last
+      uint64_t requests;
+      [[nodiscard]] bool is_like(const Waiting& other) const {
+        return place == other.place && started_ns == other.started_ns && answered_ns == other.answered_ns;
+      }
     };
     void settle();
     static void add_kind(Place& place, size_t at, uint32_t kind);
