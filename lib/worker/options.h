@@ -72,7 +72,7 @@ struct ConnectionOptions {
   // Counters, which must outlive the connections; null where nobody counts.
   metrics::Metric* given_up = nullptr;
   metrics::Metric* turned_away = nullptr;
-  // By the number of the listening socket; those that are not there have nothing of their own.
+  // By the number of the listening socket. Where none is given there is one, which has nothing of its own.
   std::vector<ListenerOptions> listeners;
 };
 

@@ -124,9 +124,15 @@ TEST_CASE("stop: a client that goes on asking while the daemon drains loses noth
     daemon.signal(SIGTERM);
     CHECK(daemon.logs("draining"));
     for (Client& client : clients) {
-      const Response response = client.ask(get("/json"));
-      CHECK(response.status == 200);
-      CHECK(response.field("connection") == "close");
+      // Plugins are told before the workers are: until then all goes on as before.
+      std::string connection;
+      CHECK(wait_until([&] {
+        const Response response = client.ask(get("/json"));
+        REQUIRE(response.status == 200);
+        connection = response.field("connection").value_or("");
+        return !connection.empty();
+      }));
+      CHECK(connection == "close");
       CHECK(client.hung_up());
     }
     CHECK(daemon.wait() == 0);

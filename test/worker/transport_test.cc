@@ -241,7 +241,9 @@ TEST_CASE("transport: one that is turned away is told so behind its handshake") 
 }
 
 TEST_CASE("transport: each listening socket has its own, or none") {
-  Rig rig(odd_options());
+  Rig::Options options = odd_options();
+  options.connections.listeners.emplace_back();
+  Rig rig(options);
   worker::Acceptor plain(*rig.loop, *rig.connections, rig.engine.listener(), 1, {}, 1);
   rig.shared = &plain;
   plain.start();
