@@ -11,9 +11,18 @@
 #include <string>
 
 #include "base/fd.h"
+#include "base/text.h"
 #include "server/process/descriptor_message.h"
 
 namespace leat::server {
+
+namespace {
+
+// systemd drops a message of more than 4096 bytes as a whole, and READY=1 with it: a reload that fails for a reason with
+// many words would not end for it. A status of more than this nobody reads.
+constexpr size_t kMostState = 1024;
+
+}  // namespace
 
 bool notify_manager(std::string_view state, std::span<const int> descriptors) {
   const char* path = std::getenv("NOTIFY_SOCKET");
@@ -27,7 +36,8 @@ bool notify_manager(std::string_view state, std::span<const int> descriptors) {
   const Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
   // A manager that does not listen is no reason to stop serving.
-  return send_message(socket.get(), state, descriptors, reinterpret_cast<const sockaddr*>(&address), length);
+  return send_message(socket.get(), text_prefix(state, kMostState), descriptors,
+                      reinterpret_cast<const sockaddr*>(&address), length);
 }
 
 void notify_manager(std::string_view state) { (void)notify_manager(state, {}); }
