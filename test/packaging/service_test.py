@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The service under a real systemd, for longer than the test of the packages has time for: a hundred reloads that are good and a
-hundred that are not, by turns and under load, and a process that hangs.
+hundred that are not, by turns and under load, restarts, and a process that hangs.
 
     service_test.py FOLDER_OF_PACKAGES [ROOT]
 
@@ -74,6 +74,18 @@ class Service(unittest.TestCase):
         self.assertGreater(answered, ROUNDS)
         self.assertEqual(wrong, [])
         self.assertEqual(self.properties("MainPID", "NRestarts"), before)
+
+    def test_restarts_lose_no_request(self):
+        load = Load(self.machine)
+        self.addCleanup(load.kill)
+        for _ in range(10):
+            before = self.properties("MainPID")
+            self.machine.run("systemctl restart leat")
+            self.assertNotEqual(self.properties("MainPID"), before)
+        answered, wrong = load.end()
+        print(f"    answered during 10 restarts: {answered}")
+        self.assertGreater(answered, 10)
+        self.assertEqual(wrong, [])
 
     def test_a_process_that_hangs_is_ended_and_another_serves(self):
         machine, watched_s = self.machine, 4
