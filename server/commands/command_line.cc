@@ -58,7 +58,9 @@ CommandTree describe(const CLI::App& app, const ToldWords& words) {
   CommandTree tree{.name = app.get_name(), .sentence = app.get_description()};
   const auto add = [&](const CLI::App& of) {
     for (const CLI::Option* option : of.get_options())
-      if (!option->get_group().empty()) tree.options.push_back(describe_option(*option, words));
+      // A group of options has the help of its own that is the command's as well.
+      if (!option->get_group().empty() && (&of == &app || option != of.get_help_ptr()))
+        tree.options.push_back(describe_option(*option, words));
   };
   add(app);
   for (const CLI::App* below : app.get_subcommands({})) {

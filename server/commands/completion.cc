@@ -178,9 +178,12 @@ std::string zsh_list(const CommandOption& option) {
 
 std::string zsh_specification(const CommandOption& option) {
   const std::string sentence = zsh_text(option.sentence);
-  if (option.positional)
-    return fmt::format("':{}:{}'", zsh_text(option.value.empty() ? option.names.front() : option.value),
-                       zsh_list(option));
+  if (option.positional) {
+    const std::string place = zsh_text(option.value.empty() ? option.names.front() : option.value);
+    // Where nothing can be listed, what begins with a dash is completed as an option, and not taken for this.
+    return takes(option) == Takes::Other ? fmt::format("':{0}:_guard \"^-*\" \"{0}\"'", place)
+                                         : fmt::format("':{}:{}'", place, zsh_list(option));
+  }
   const std::string value =
       takes(option) == Takes::Nothing ? "" : fmt::format(":{}:{}", zsh_text(option.value), zsh_list(option));
   std::string text;
@@ -238,7 +241,7 @@ std::string fish_text(std::string_view text) {
   return out + "'";
 }
 
-// What `complete` is told of what follows: -r, something has to; -F, files; -a, these words.
+// What `complete` is told of what follows: -F, files; -a, these words.
 std::string fish_list(const CommandOption& option) {
   switch (takes(option)) {
     case Takes::Words:
@@ -272,8 +275,9 @@ std::string fish(const CommandTree& tree) {
       const bool valued = !option.positional && takes(option) != Takes::Nothing;
       const std::string list = fish_list(option);
       if (option.positional && list.empty()) continue;
-      lines += fmt::format("{}{}{}{} -d {}\n", where, names, valued ? " -r" : "", list,
-                           fish_text(option.sentence));
+      // Something has to follow: -r, anything, to which fish adds all files by itself; -x, only what the list has.
+      const std::string_view follows = !valued ? "" : takes(option) == Takes::Files ? " -r" : " -x";
+      lines += fmt::format("{}{}{}{} -d {}\n", where, names, follows, list, fish_text(option.sentence));
     }
   });
   return fmt::format(R"(# Completion of leat for fish, made by `leat completion fish`.

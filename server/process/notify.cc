@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "server/process/descriptor_message.h"
 
 namespace leat::server {
@@ -23,6 +24,10 @@ namespace {
 // A manager takes a message within moments. One that does not in this time is waited for no more, until it takes one.
 constexpr timeval kPatience{.tv_sec = 2, .tv_usec = 0};
 std::atomic<bool> stalls = false;
+
+// systemd drops a message of more than 4096 bytes as a whole, and READY=1 with it: a reload that fails for a reason with
+// many words would not end for it. A status of more than this nobody reads.
+constexpr size_t kMostState = 1024;
 
 }  // namespace
 
@@ -39,8 +44,8 @@ bool notify_manager(std::string_view state, std::span<const int> descriptors) {
   (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
   // A manager that does not listen is no reason to stop serving.
-  const bool taken =
-      send_message(socket.get(), state, descriptors, reinterpret_cast<const sockaddr*>(&address), length);
+  const bool taken = send_message(socket.get(), text_prefix(state, kMostState), descriptors,
+                                  reinterpret_cast<const sockaddr*>(&address), length);
   const bool full = !taken && errno == EAGAIN;
   if (!stalls.exchange(full) && full)
     log::warn("the service manager does not take what it is told by {}: it is waited for no more", path);

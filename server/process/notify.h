@@ -8,8 +8,8 @@
 
 namespace leat::server {
 
-// `state` is "READY=1", "STOPPING=1" and the like. Does nothing where no manager asked to be told. Any thread; one whose
-// queue is full is waited for, for two seconds at most.
+// `state` is "READY=1", "STOPPING=1" and the like, STATUS= last: of a long one the end is cut off. Does nothing where no manager
+// asked to be told. Any thread; one whose queue is full is waited for, for two seconds at most.
 void notify_manager(std::string_view state);
 // The same with descriptors, of which the manager keeps a copy (FDSTORE=1). False: there is none, or it does not listen.
 bool notify_manager(std::string_view state, std::span<const int> descriptors);

@@ -44,7 +44,9 @@ def anchor(heading):
 
 def members(name):
     """The data members of a class of the daemon, as its header has them."""
-    headers = [path for path in ROOT.glob("**/*.h") if re.search(rf"^class {name} [^;]*\{{$", path.read_text(), re.M)]
+    # Not of all folders: the sources lie once more where packages are being made of them.
+    headers = [path for folder in ("lib", "config", "server") for path in (ROOT / folder).glob("**/*.h")
+               if re.search(rf"^class {name} [^;]*\{{$", path.read_text(), re.M)]
     assert len(headers) == 1, f"{name} is defined in {headers}"
     text = re.sub(r"//[^\n]*", "", headers[0].read_text())
     body = re.search(rf"^class {name} [^;]*\{{\n(.*?)^\}};", text, re.M | re.S)[1]

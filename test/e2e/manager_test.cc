@@ -69,6 +69,8 @@ class Manager {
     message.msg_control = control;
     message.msg_controllen = sizeof control;
     const ssize_t got = ::recvmsg(fd_, &message, MSG_CMSG_CLOEXEC);
+    // As systemd has it: what is longer than this is dropped.
+    if (got >= 0 && (message.msg_flags & MSG_TRUNC) != 0) return {};
     if (const cmsghdr* header = CMSG_FIRSTHDR(&message); got >= 0 && header != nullptr) {
       int fd = -1;
       std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
@@ -117,6 +119,26 @@ TEST_CASE(
   manager.waits_for("EXTEND_TIMEOUT_USEC=");
   CHECK(sleeping.read_response().status == 200);
   CHECK(daemon.wait() == 0);
+}
+
+TEST_CASE("manager: a reload that fails with many words comes to its end for it") {
+  // In two bytes each, so that a cut by bytes would go through the middle of one, with the one or the other before them.
+  std::string key;
+  for (int i = 0; i < 4000; ++i) key += "\u00fc";
+  for (const std::string_view before : {"", "x"}) {
+    Manager manager;
+    Daemon daemon(demo_configuration());
+    manager.waits_for("READY=1");
+    FILE* file = std::fopen(daemon.path("leat.toml").c_str(), "a");
+    REQUIRE(file != nullptr);
+    std::fputs(("\n[\"" + std::string(before) + key + "\"]\n").c_str(), file);
+    std::fclose(file);
+    daemon.signal(SIGHUP);
+    const std::string told = manager.waits_for("READY=1");
+    CHECK(told.contains("STATUS=the reload failed, generation 1 goes on: "));
+    CHECK(told.contains("\u00fc\u00fc"));
+    CHECK(told.ends_with("\u00fc"));
+  }
 }
 
 TEST_CASE("manager: its watchdog is fed as long as every worker turns, and no longer") {

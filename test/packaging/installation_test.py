@@ -83,7 +83,9 @@ class Installed(unittest.TestCase):
             self.assertTrue(path.exists(), path)
         unit = (prefix / "lib/systemd/system/leat.service").read_text()
         self.assertIn(f"ExecStart={option('prefix')}/sbin/leat run -c /etc/leat/leat.toml\n", unit)
-        self.assertNotIn("/usr/sbin" if option("prefix") != "/usr" else "@", unit)
+        self.assertNotIn("@TEXT@", unit)
+        if option("prefix") != "/usr":
+            self.assertNotIn("/usr/sbin", unit)
 
     def test_a_configuration_that_is_there_is_kept(self):
         root = self.install("kept")
@@ -133,18 +135,25 @@ class Installed(unittest.TestCase):
 
 
 class Manual(unittest.TestCase):
-    def mandoc(self, page, *arguments):
-        return subprocess.run(["mandoc", *arguments], input=run(LEAT, "manual", page), text=True, stdout=subprocess.PIPE,
-                              timeout=PATIENCE_S).stdout
+    def mandoc(self, text, *arguments):
+        return subprocess.run(["mandoc", *arguments], input=text, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=PATIENCE_S)
 
     def shown(self, page):
-        return re.sub(r".\x08", "", self.mandoc(page, "-T", "utf8", "-O", "width=10000"))
+        # Wider than any line but not than mandoc can: no sentence is broken.
+        done = self.mandoc(run(LEAT, "manual", page), "-T", "utf8", "-O", "width=1000")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        return re.sub(r".\x08", "", done.stdout)
 
     def test_the_pages_are_well_formed(self):
         for page in ("leat", "leat.toml"):
-            said = self.mandoc(page, "-T", "lint", "-W", "warning").splitlines()
+            text = run(LEAT, "manual", page)
+            lint = ("-T", "lint", "-W", "warning")
             # A page that is made has no date of its own.
-            self.assertEqual([line for line in said if "missing date" not in line], [], page)
+            said = self.mandoc(text, *lint).stdout.splitlines()
+            self.assertEqual([re.sub(r".*: WARNING: ", "", line) for line in said], ['missing date, using "": TH'], page)
+            # It would say more if there were more to say.
+            self.assertIn("unknown macro", self.mandoc(text + ".Leat\n", *lint).stdout)
 
     def test_the_program_s_page_has_every_command_and_option(self):
         page = self.shown("leat")
@@ -205,6 +214,17 @@ class Completion(unittest.TestCase):
                 missing = options - set(shell(*words, "--"))
                 self.assertEqual(missing, set(), f"{shell.__name__}: leat {path}")
 
+    def test_nothing_is_listed_twice(self):
+        for path, names in commands().items():
+            words = path.split()
+            # Of each option its line: "-c,--config FILE".
+            lines = re.findall(r"(?m)^ +((?:-\w,)?--[\w-]+)", run(LEAT, *words, "--help"))
+            said = run(LEAT, "completion", "fish")
+            for line in set(lines):
+                name = line.rpartition("--")[2]
+                marks = re.findall(rf"(?m)^complete -c leat -n '__leat_at \"{path}\"' (?:-s \w )?-l {name} ", said)
+                self.assertEqual(len(marks), 1, f"leat {path}: {name}")
+
     def test_bash_and_fish_offer_what_options_take(self):
         for shell in (self.bash, self.fish):
             self.assertEqual(shell("run", "--engine", ""), ["auto", "epoll", "io_uring"], shell.__name__)
@@ -216,6 +236,9 @@ class Completion(unittest.TestCase):
             self.assertNotIn("stats", shell("check", "-c", "cache", ""), shell.__name__)
             # A path and nothing else.
             self.assertEqual([each.rstrip("/") for each in shell("run", "--plugin-path", "b")], ["below"], shell.__name__)
+            # What nobody can list is not taken for a file.
+            self.assertEqual(shell("run", "--workers", ""), [], shell.__name__)
+            self.assertEqual(shell("purge", "--tag", "o"), [], shell.__name__)
         self.assertIn("my plugin.so", self.bash("plugin", "check", "my"))
         self.assertNotIn("other.txt", self.bash("plugin", "check", "o"))
         self.assertEqual(self.bash("run", "--engine", "=", "e"), ["epoll"])
@@ -224,6 +247,7 @@ class Completion(unittest.TestCase):
         for typed, wanted in (("leat upg\t", "leat upgrade "), ("leat plugin li\t", "leat plugin list "),
                               ("leat run --engine ep\t", "leat run --engine epoll "),
                               ("leat run --work\t", "leat run --workers="), ("leat purge --fol\t", "leat purge --folder="),
+                              ("leat plugin new --mid\t", "leat plugin new --middleware "),
                               ("leat check -c one\t", "leat check -c one.toml "),
                               ("leat explain-error LT0107\t", "leat explain-error LT0107 "),
                               ("leat plugin new --lang ru\t", "leat plugin new --lang rust ")):
@@ -233,8 +257,9 @@ class Completion(unittest.TestCase):
         """What stands in the line after `typed`, in a shell that people type into."""
         seen = self.folder / "seen"
         seen.unlink(missing_ok=True)
-        begin = ("fpath=(. $fpath); autoload -Uz compinit; compinit -u -D; "
-                 "show() { print -rn -- $BUFFER > seen.new; mv seen.new seen; }; zle -N show; bindkey '^X' show; print ready:$((1 + 1))\n")
+        # compinit looks into no folder that is called "." only.
+        begin = ("fpath=($PWD $fpath); autoload -Uz compinit; compinit -u -D; "
+                 "show() { print -rn -- $BUFFER > seen.new; mv seen.new seen; }; zle -N show; bindkey '^T' show; print ready:$((1 + 1))\n")
         child, terminal = pty.fork()
         if child == 0:
             os.chdir(self.folder)
@@ -244,8 +269,8 @@ class Completion(unittest.TestCase):
             deadline = time.monotonic() + PATIENCE_S
             os.write(terminal, typed.encode())
             while not seen.exists() or seen.read_text() == typed.rstrip("\t"):
-                self.assertLess(time.monotonic(), deadline, typed)
-                os.write(terminal, b"\x18")
+                self.assertLess(time.monotonic(), deadline, f"{typed!r} stays as it is")
+                os.write(terminal, b"\x14")  # ^T, with which no longer key begins
                 self.drain(terminal, 0.1)
             return seen.read_text()
         finally:

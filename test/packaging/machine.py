@@ -1,10 +1,12 @@
-"""A machine to install packages on: this one's file system below a layer that is thrown away, with namespaces and a real
-systemd of its own. Whatever is done in it is seen nowhere else. Needs root.
+"""A machine to install packages on: this one's file system, or that of another release in a folder, below a layer that is
+thrown away, with namespaces and a real systemd of its own. Whatever is done in it is seen nowhere else. Needs root.
 """
 
+import json
 import os
 import shlex
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -16,9 +18,10 @@ BOOT = r"""
 set -e
 cd "$1"
 mount --make-rprivate /
+lower=$2
 mount -t tmpfs tmpfs .
 mkdir up work root
-mount -t overlay overlay -o lowerdir=/,upperdir=up,workdir=work root
+mount -t overlay overlay -o lowerdir="$lower",upperdir=up,workdir=work root
 mount -t proc proc root/proc
 mount --bind root/proc/sys root/proc/sys
 mount -o remount,bind,ro root/proc/sys
@@ -51,14 +54,15 @@ exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin container=test /lib/systemd/syste
 
 
 class Machine:
-    def __init__(self, folder):
-        """Boots; `folder` is an empty one of the caller's."""
+    def __init__(self, folder, root="/"):
+        """Boots what is installed in `root`, which is only read; `folder` is an empty one of the caller's."""
         self.log = Path(folder, "boot.log")
         place = Path(folder, "machine")
         place.mkdir()
         with self.log.open("w") as log:
             self.holder = subprocess.Popen(
-                ["unshare", "-fmpiun", "--cgroup", "--kill-child=KILL", "bash", "-c", BOOT, "boot", place],
+                ["unshare", "-fmpiun", "--cgroup", "--kill-child=KILL", "bash", "-c", BOOT, "boot", place,
+                 Path(root).resolve()],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.init = None
         deadline = time.monotonic() + PATIENCE_S
@@ -108,3 +112,25 @@ class Machine:
                               input=content if isinstance(content, bytes) else content.encode(), capture_output=True,
                               timeout=PATIENCE_S)
         assert done.returncode == 0, done.stderr
+
+
+class Load:
+    """load.py, asking what serves on a machine from its construction to end()."""
+
+    def __init__(self, machine):
+        # A program of this machine's, in that one's network.
+        self.process = subprocess.Popen(["nsenter", "-t", machine.init, "-n", sys.executable,
+                                         Path(__file__).with_name("load.py")], text=True, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        said = self.process.stdout.readline()
+        assert said == "begins\n", said + self.process.communicate()[0]
+
+    def end(self):
+        """How many requests were answered, and what went wrong."""
+        told, _ = self.process.communicate("\n", timeout=PATIENCE_S)
+        return json.loads(told)
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()

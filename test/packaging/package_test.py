@@ -15,43 +15,9 @@ import time
 import unittest
 from pathlib import Path
 
-from machine import PATIENCE_S, Machine
+from machine import PATIENCE_S, Load, Machine
 
 PACKAGES = Path(sys.argv.pop(1)).resolve()
-
-# Asks until its standard input ends, on connections that are kept and on new ones, one after the other; prints
-# how many requests were answered and what went wrong.
-LOAD = r"""
-import http.client, select, sys
-kept, answered, wrong = None, 0, []
-def ask(connection, last):
-    global answered
-    connection.request("GET", "/", headers={"Connection": "close"} if last else {})
-    answer = connection.getresponse()
-    body = answer.read()
-    if answer.status != 200 or b"Leat serves" not in body:
-        wrong.append(f"{answer.status} {body[:80]}")
-    answered += 1
-    return answer.will_close
-print("begins", flush=True)
-while not select.select([sys.stdin], [], [], 0)[0]:
-    for last in (False, True):
-        try:
-            if last or kept is None:
-                connection = http.client.HTTPConnection("127.0.0.1", 8080, timeout=60)
-            else:
-                connection = kept
-            closes = ask(connection, last)
-            if closes:
-                connection.close()
-            if not last:
-                kept = None if closes else connection
-        except Exception as error:
-            wrong.append(repr(error))
-            kept = None
-print(answered, len(wrong), wrong[:3])
-"""
-
 
 def package(name):
     found = sorted(PACKAGES.glob(f"{name}_*.deb"))
@@ -99,6 +65,12 @@ class Packages(unittest.TestCase):
                 self.fail(f"{what}: {self.machine.run('journalctl --no-pager -u leat | tail -n 40')}")
             time.sleep(0.05)
 
+    def what_is_called_leat(self):
+        """Every path of the machine that a trace of the package would have: those with its name in them. What man keeps of a
+        page that was read is man's."""
+        found = self.machine.run("find /etc /opt /run /srv /usr /var -xdev -path /var/cache/man -prune -o -name '*leat*' -print")
+        return set(found.splitlines())
+
     def serves(self):
         return "Leat serves" in self.machine.run("curl -sS --fail --max-time 60 http://127.0.0.1:8080/")
 
@@ -111,6 +83,7 @@ class Packages(unittest.TestCase):
 
     def test_from_the_first_installation_to_the_purge(self):
         self.machine = machine = self.boot()
+        before_all = self.what_is_called_leat()
         # --- Installed: it serves at once, as nobody in particular.
         machine.put("/packages/first.deb", self.older("0.0.1", **{
             "usr/lib/systemd/system/leat.service": "# of an older version\n"}))
@@ -123,18 +96,32 @@ class Packages(unittest.TestCase):
         self.assertEqual(machine.run("ps -o user= -p " + self.property("MainPID")).strip(), "leat")
         self.assertEqual(machine.run("stat -c '%U:%G %a' /var/log/leat").strip(), "leat:adm 2750")
         machine.run("leat check && leat plugin list")
-        machine.run("systemd-analyze verify leat.service leat.socket")
+        self.assertEqual(machine.run("systemd-analyze verify --man=yes leat.service leat.socket"), "")
         exposure = machine.run("systemd-analyze security --no-pager leat.service").splitlines()[-1]
         self.assertLess(float(re.search(r"([\d.]+) \w+", exposure)[1]), 2, exposure)
         for page, word in (("leat", "upgrade"), ("leat.toml", "drain_timeout")):
             self.assertIn(word, machine.run(f"MANWIDTH=200 man {page} | col -b"))
 
+        # --- A reload that is good, and one that is not: the operator is told why, by the command, the status and the log.
+        machine.put("/etc/leat/conf.d/more.toml", '[[route]]\npath = "/more"\nhandler = "leat:start"\n')
+        machine.run("systemctl reload leat")
+        self.assertIn("Leat serves", machine.run("curl -sS --fail http://127.0.0.1:8080/more"))
+        self.assertEqual(self.property("StatusText"), "generation 2 serves")
+        machine.put("/etc/leat/conf.d/more.toml", '[[route]]\npath = "/more"\nhandler = "leat:start"\nmethodes = ["GET"]\n')
+        self.assertEqual(machine.status("systemctl reload leat"), 1)
+        self.assertRegex(self.property("StatusText"), r"^the reload failed, generation 2 goes on: error\[LT\d+\]: .*`methodes`")
+        self.assertEqual(self.property("ActiveState"), "active")
+        told = machine.run("journalctl --no-pager -o cat -u leat")
+        self.assertIn("conf.d/more.toml:4:1", told)
+        self.assertIn("did you mean `methods`?", told)
+        self.assertIn("Leat serves", machine.run("curl -sS --fail http://127.0.0.1:8080/more"))
+        machine.run("rm /etc/leat/conf.d/more.toml && systemctl reload leat")
+        self.assertEqual(self.property("StatusText"), "generation 3 serves")
+
         # --- Upgraded under load, without and with a changed unit; what an operator wrote stays.
         machine.run("printf '\\n# an operator was here\\n' >> /etc/leat/leat.toml")
-        machine.put("/load.py", LOAD)
-        load = machine.start("python3 /load.py", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        load = Load(machine)
         self.addCleanup(load.kill)
-        self.assertEqual(load.stdout.readline(), "begins\n")
         for file, restarts in (("second", True), ("leat", False)):
             before = self.property("MainPID"), self.property("ActiveEnterTimestampMonotonic")
             machine.run(f"dpkg --force-confold -i /packages/{file}.deb")
@@ -143,9 +130,21 @@ class Packages(unittest.TestCase):
             self.assertEqual(before[1] != after[1], restarts, "a changed unit takes a restart, and nothing else does")
             self.assertEqual(self.property("NeedDaemonReload"), "no")
             self.assertTrue(self.serves())
-        told, _ = load.communicate("\n", timeout=PATIENCE_S)
-        self.assertRegex(told, r"^[1-9]\d* 0 \[\]\n$")
-        print("    answered, failed during two upgrades:", *told.split()[:2])
+        # With a configuration that the other version does not load, be its unit the same or not, the old process goes on.
+        machine.put("/etc/leat/conf.d/bad.toml", "[nonsense]\n")
+        before = self.property("MainPID")
+        for file in ("second", "first"):
+            told = machine.run(f"dpkg --force-confold -i /packages/{file}.deb")
+            self.assertIn("conf.d/bad.toml:1:", told)
+            self.assertIn("this version does not load the configuration", told)
+            self.assertEqual(self.property("MainPID"), before)
+            self.assertTrue(self.serves())
+        machine.run("rm /etc/leat/conf.d/bad.toml && dpkg --force-confold -i /packages/leat.deb")
+        self.assertNotEqual(self.property("MainPID"), before)
+        answered, wrong = load.end()
+        print(f"    answered during upgrades, also to older versions: {answered}")
+        self.assertGreater(answered, 0)
+        self.assertEqual(wrong, [])
         self.assertIn("an operator was here", machine.run("cat /etc/leat/leat.toml"))
         self.assertIn(self.version, machine.run("dpkg-query -W leat"))
 
@@ -183,15 +182,13 @@ class Packages(unittest.TestCase):
         # --- Removed: what was configured and logged stays. Purged: nothing does but the user.
         machine.run("dpkg -r leat")
         self.assertEqual(machine.status("systemctl is-active leat.service"), 4)
+        self.assertEqual(machine.status("pgrep -x leat"), 1)
         self.assertEqual(machine.status("test -e /usr/sbin/leat"), 1)
         machine.run("test -e /etc/leat/leat.toml && test -e /var/log/leat/leat.log")
-        machine.run("rm /etc/leat/conf.d/log.toml")
+        machine.run("rm -r /etc/leat/conf.d/log.toml /srv/plugin")
         machine.run("dpkg -P leat")
-        left = machine.run("find / -xdev -path /packages -prune -o -path '*leat*' -newer /load.py -print | "
-                           "grep -v -e ^/tmp -e ^/root -e ^/var/lib/dpkg -e ^/srv || true")
-        for path in ("/etc/leat", "/etc/logrotate.d/leat", "/var/log/leat", "/run/leat",
-                     "/etc/systemd/system/multi-user.target.wants/leat.service"):
-            self.assertEqual(machine.status(f"test -e {path} -o -L {path}"), 1, f"{path} is left; so is\n{left}")
+        self.assertEqual(self.what_is_called_leat() - before_all, set())
+        self.assertEqual(machine.run("systemctl --all --no-legend --plain list-units 'leat*'"), "")
         machine.run("getent passwd leat")
 
 
