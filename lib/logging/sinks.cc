@@ -173,7 +173,7 @@ Sinks::~Sinks() { stop(); }
 std::expected<std::shared_ptr<Sink>, std::string> Sinks::open(const Target& target, uint32_t workers) {
   const std::lock_guard lock(mutex_);
   const auto same = [&](const auto& sink) { return sink->target_ == target && sink->workers() >= workers; };
-  if (const auto found = std::ranges::find_if(sinks_, same); found != sinks_.end()) return *found;
+  if (const auto found = std::ranges::find_if(sinks_, same); found != sinks_.end()) return give_out(*found);
   const auto fail = [&](const Error& why) {
     return std::unexpected(target.text() + " cannot be written: " + why.text());
   };
@@ -187,7 +187,13 @@ std::expected<std::shared_ptr<Sink>, std::string> Sinks::open(const Target& targ
   } else if (const auto possible = Outlet::examine(target); !possible) {
     return fail(possible.error());
   }
-  return sink;
+  return give_out(sink);
+}
+
+// With the last of these whoever uses it has written its last line, which the writer sees then.
+std::shared_ptr<Sink> Sinks::give_out(const std::shared_ptr<Sink>& sink) {
+  sink->users_.fetch_add(1, std::memory_order_relaxed);
+  return {sink.get(), [sink](Sink* used) { used->users_.fetch_sub(1, std::memory_order_release); }};
 }
 
 void Sinks::start() {
@@ -256,9 +262,7 @@ void Sinks::renew() {
   const std::lock_guard lock(mutex_);
   in_use_.clear();
   std::erase_if(sinks_, [this](const std::shared_ptr<Sink>& sink) {
-    if (sink.use_count() != 1) return false;
-    std::atomic_thread_fence(std::memory_order_acquire);
-    if (!sink->empty()) return false;
+    if (sink->users_.load(std::memory_order_acquire) != 0 || !sink->empty()) return false;
     sink->tell(monotonic_ms(), true);
     gone_.add(*sink);
     return true;

@@ -69,6 +69,7 @@ class Sink {
   const Target target_;
   std::vector<std::unique_ptr<LineBuffer>> buffers_;  // of the workers
   std::atomic<size_t> hand_over_;                     // a worker with so many bytes wakes the writer
+  std::atomic<uint32_t> users_ = 0;                   // that open() gave it to
 
   // The writer's.
   std::unique_ptr<Outlet> outlet_;  // null where nothing is opened
@@ -119,6 +120,7 @@ class Sinks {
   void look(uint64_t now_ms);
   void end();
   void wake();
+  static std::shared_ptr<Sink> give_out(const std::shared_ptr<Sink>& sink);
   [[nodiscard]] bool asleep() const { return asleep_.load(std::memory_order_relaxed); }
 
   Fd wake_;
