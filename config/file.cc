@@ -78,7 +78,11 @@ Files Files::from_text(std::string_view text) {
 }
 
 std::string Files::text() const {
+  constexpr size_t kMostForSize = 24;
+  size_t size = 0;
+  for (const auto& [question, answer] : answers_) size += question.size() + answer.size() + 2 * kMostForSize;
   std::string text;
+  text.reserve(size);
   for (const auto& [question, answer] : answers_)
     for (const std::string* each : {&question, &answer}) put_sized(text, *each);
   return text;

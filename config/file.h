@@ -16,8 +16,8 @@
 
 namespace leat::config {
 
-// Larger than any configuration by a factor of a thousand; a log named by mistake should not be parsed.
-inline constexpr size_t kMostFileBytes = size_t{4} << 20;
+// Some 200,000 routes; a log named by mistake should not be parsed.
+inline constexpr size_t kMostFileBytes = size_t{16} << 20;
 
 struct FileError {
   Code code;

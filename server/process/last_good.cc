@@ -41,8 +41,12 @@ Expected<void> LastGood::keep(const std::string& file, const config::Files& file
   if (plugins.size() + 1 > kMostDescriptors)
     return std::unexpected(Error{"there are more plugins than a message takes"});
   std::string text;
-  put_sized(text, file);
-  put_sized(text, files.text());
+  {
+    const std::string said = files.text();
+    text.reserve(said.size() + 4096);
+    put_sized(text, file);
+    put_sized(text, said);
+  }
   for (const auto& each : plugins) {
     put_sized(text, each.file);
     put_sized(text, each.path);

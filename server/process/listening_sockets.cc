@@ -166,7 +166,9 @@ bool ListeningSockets::open(std::span<const config::ListeningSocket> wanted, uin
                             InheritedSockets& inherited) {
   auto change = prepare(wanted, workers, &inherited);
   if (!change) {
-    log::error("{}", change.error().message);
+    const Place& place = change.error().place;
+    log::error("{}{}", change.error().message,
+               place.line == 0 ? std::string() : fmt::format(" ({}:{})", *place.file, place.line));
     return false;
   }
   take_up(*change);
