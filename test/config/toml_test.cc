@@ -18,51 +18,11 @@
 
 #include "config/codes.h"
 #include "config/folder.h"
+#include "config/told.h"
 #include "config/toml_lines.h"
 
 namespace leat::test {
 namespace {
-
-// Short, for tests: texts as <text>.
-std::string written(const Value& value) {
-  std::string out;
-  if (const auto* table = value.table()) {
-    for (const auto& [key, entry] : *table) out += (out.empty() ? "" : " ") + key + ":" + written(entry);
-    return "{" + out + "}";
-  }
-  if (const auto* list = value.array()) {
-    for (const Value& each : *list) out += (out.empty() ? "" : " ") + written(each);
-    return "[" + out + "]";
-  }
-  if (value.string() != nullptr) return "<" + *value.string() + ">";
-  if (value.integer() != nullptr) return std::to_string(*value.integer());
-  if (value.real() != nullptr) return fmt::format("{}f", *value.real());
-  return *value.boolean() ? "true" : "false";
-}
-
-// What a text says, in the order in which it is told; a table of a list as "key+".
-struct Told final : config::TomlClient {
-  explicit Told(std::string_view text, size_t part_bytes = config::kTomlPartBytes) {
-    whole = config::read_toml_text(text, std::make_shared<const std::string>("x.toml"), *this, diagnostics,
-                                   secrets, part_bytes);
-    for (const Diagnostic& each : diagnostics)
-      complaints += fmt::format("{}{}:{}:{}", complaints.empty() ? "" : " ", each.code, each.place.line,
-                                each.place.column);
-  }
-  void on_entry(const std::string& key, Value&& value) override { tell(key, std::move(value)); }
-  void on_element(const std::string& key, Value&& table) override { tell(key + "+", std::move(table)); }
-  void tell(const std::string& key, Value&& value) {
-    said += (said.empty() ? "" : " ") + key + "=" + written(value);
-    values.push_back(std::move(value));
-  }
-
-  bool whole = false;
-  std::string said;
-  std::vector<Value> values;
-  std::string complaints;  // "CODE:LINE:COLUMN"
-  Diagnostics diagnostics;
-  config::Secrets secrets;
-};
 
 struct Case {
   std::string_view text;
@@ -292,43 +252,15 @@ TEST_CASE("toml: columns count characters, and places are as wide as what they a
 
 // --- In parts
 
-// All that is told of a text, to the last place.
-std::string all_of(std::string_view text, size_t part_bytes) {
-  const Told told(text, part_bytes);
-  // Of what is given up nobody is to know how far it was read.
-  if (std::ranges::any_of(told.diagnostics, [](const Diagnostic& each) {
-        return each.message.contains("the rest of the file is not read");
-      }))
-    return "given up";
-  std::string out = told.said + "\n";
-  const auto put = [&](const auto& self, const Value& value) -> void {
-    out += fmt::format("{}:{}+{} {}:{}+{} {}\n", value.place.line, value.place.column, value.place.length,
-                       value.key_place.line, value.key_place.column, value.key_place.length, value.expanded);
-    if (value.array() != nullptr)
-      for (const Value& each : *value.array()) self(self, each);
-    if (value.table() != nullptr)
-      for (const auto& [key, each] : *value.table()) self(self, each);
-  };
-  for (const Value& each : told.values) put(put, each);
-  std::vector<std::string> said;
-  for (const Diagnostic& each : told.diagnostics)
-    said.push_back(fmt::format("{} {}:{}+{} {} {}\n", each.code, each.place.line, each.place.column,
-                               each.place.length, each.message, each.hint));
-  // The loader sorts them.
-  std::ranges::sort(said);
-  for (const std::string& each : said) out += each;
-  return out + (told.whole ? "whole" : "not whole");
-}
-
 // How many parts a text has at most.
 size_t parts_of(std::string_view text) { return config::cut_toml(text, 1).size(); }
 
 void check_parts(std::string_view text) {
   INFO(text);
-  const std::string whole = all_of(text, size_t{1} << 30);
+  const std::string whole = all_of(Told(text, size_t{1} << 30));
   for (const size_t part_bytes : {1, 20, 100}) {
     INFO(part_bytes);
-    CHECK(all_of(text, part_bytes) == whole);
+    CHECK(all_of(Told(text, part_bytes)) == whole);
   }
   // They are all of it, and know where they begin.
   size_t at = 0;
