@@ -261,7 +261,11 @@ class Reloading {
     const size_t routes = loaded->assembly.site->routes().size();
     if (std::string lost = lost_since(source, routes); !lost.empty()) return std::unexpected(std::move(lost));
     auto next = running_.prepare(std::move(loaded->settings));
-    if (!next) return std::unexpected(config::render(Diagnostics(1, next.error()), false));
+    if (!next) {
+      Diagnostics all(1, next.error());
+      loaded->secrets.hide(all);
+      return std::unexpected(config::render(all, false));
+    }
     remarks += report;
     for (const std::string& path : loaded->waiting)
       remarks +=
@@ -475,7 +479,7 @@ int serve(const Command& command, const Running* supervised, ListeningSockets& s
   auto loaded = load_at_start(own_command, libraries, *hangs, supervised, start.quarantined, &source.files);
   if (!loaded) return kExitConfiguration;
   if (const auto opened = log::open(loaded->settings.log); !opened) {
-    std::fprintf(stderr, "leat: %s\n", opened.error().c_str());
+    std::fprintf(stderr, "leat: %s\n", loaded->secrets.hide(opened.error()).c_str());
     return kExitFailure;
   }
   note_loaded_objects();
@@ -525,12 +529,17 @@ int serve(const Command& command, const Running* supervised, ListeningSockets& s
   controls.takes_over = former.is_there();
   controls.serves = [&former] { former.tell_that_it_serves(); };
   Control control(std::move(controls), generations);
+  const auto listen = [&]() -> bool {
+    if (supervised != nullptr) return running.listen();
+    const auto opened = sockets.open(config::listening_sockets(running.now()), running.workers(), inherited);
+    if (!opened) log::error("{}", loaded->secrets.hide(opened.error()));
+    return opened.has_value();
+  };
   int code = kExitFailure;
   if (const auto opened = control.open(); !opened) {
-    log::error("cannot listen for admin commands on {}: {}", control.socket(), opened.error().text());
-  } else if (supervised != nullptr
-                 ? running.listen()
-                 : sockets.open(config::listening_sockets(running.now()), running.workers(), inherited)) {
+    log::error("cannot listen for admin commands on {}: {}", loaded->secrets.hide(control.socket()),
+               opened.error().text());
+  } else if (listen()) {
     options.worker.connections.listeners = listener_options(sockets, own);
     options.hooks.thread = [](uint32_t worker) { give_crash_stack(static_cast<int>(worker)); };
     options.hooks.start = [&generations](uint32_t worker) { return generations.start_worker(worker); };
@@ -563,20 +572,29 @@ int run(const Command& command) {
   SocketChannel channel;
   LastGood last_good;
   // Of all that is declared the supervisor needs the settings alone.
-  const std::optional<config::Settings> settings = [&command]() -> std::optional<config::Settings> {
+  struct Known {
+    config::Settings settings;
+    config::Secrets secrets;
+  };
+  const std::optional<Known> known = [&command]() -> std::optional<Known> {
     auto [config, diagnostics] = config::load(command.file, command.overrides);
     if (!config) return std::nullopt;
     make_absolute(*config, command.folder);
-    return std::move(config->settings);
+    return Known{std::move(config->settings), std::move(config->secrets)};
   }();
   give_memory_back();
-  if (settings) log::set_format(settings->log.format);
+  if (known) log::set_format(known->settings.log.format);
   // What is wrong with the configuration is said where it is loaded with all its plugins.
-  if (!settings || !command.supervise || !settings->supervision.on)
+  if (!known || !command.supervise || !known->settings.supervision.on)
     return serve(command, nullptr, sockets, channel, inherited, former, {}, libraries, hangs, last_good);
   // A restart and a reload read a file that may have changed; there are sockets for this many workers.
-  const Running running{&*settings, worker_count(*settings)};
-  if (!sockets.open(config::listening_sockets(*settings), running.workers, inherited)) return kExitFailure;
+  const config::Settings& settings = known->settings;
+  const Running running{&settings, worker_count(settings)};
+  if (const auto opened = sockets.open(config::listening_sockets(settings), running.workers, inherited);
+      !opened) {
+    log::error("{}", known->secrets.hide(opened.error()));
+    return kExitFailure;
+  }
   if (const auto opened = channel.open(); !opened) {
     log::error("the process that serves cannot tell what it listens on: {}", opened.error().text());
     return kExitFailure;
@@ -586,7 +604,7 @@ int run(const Command& command) {
     return kExitFailure;
   }
   UpgradeOptions upgrades{.invocation = command.invocation, .takes_over = takes_over};
-  return supervise(*settings, sockets, channel, std::move(upgrades), [&](const ServingStart& start) {
+  return supervise(settings, sockets, channel, std::move(upgrades), [&](const ServingStart& start) {
     channel.begin();
     return serve(command, &running, sockets, channel, inherited, former, start, libraries, hangs, last_good);
   });
