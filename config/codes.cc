@@ -85,8 +85,11 @@ constexpr Explanation kExplanations[] = {
      "keys with dots. No configuration needs more; a deeper file was made to do harm, or by a program that "
      "went wrong."},
     {kLogFile, "the log file cannot be written",
-     "The folder of `log.file` does not exist, the path is a folder, or the user may not write there. `leat "
-     "check` writes nothing, and tells what would be wrong for the user that runs it."},
+     "The path of `log.file` is a folder, something on the way to it is none, or the user may not write "
+     "there. "
+     "Folders that are not there are made by the daemon. `leat check` writes nothing, and tells what would "
+     "be "
+     "wrong for the user that runs it."},
     {kPluginFolder, "a folder of plugins cannot be looked into",
      "A folder of `server.plugin_path` does not exist, is none, or may not be read by the user. Plugins that "
      "are named without a slash are looked for in the others."},

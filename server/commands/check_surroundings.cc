@@ -177,12 +177,14 @@ class Surroundings {
         cannot(Severity::Warning, reason(errno), "this user may not; the daemon's may, if it is another");
       return;
     }
-    if (errno == ENOTDIR) return cannot(Severity::Error, reason(ENOTDIR));
-    if (errno != ENOENT) return cannot(Severity::Warning, reason(errno));
-    const std::string folder = fs::path(file).parent_path().string();
-    if (::stat(folder.c_str(), &info) != 0)
-      return cannot(Severity::Warning, reason(errno),
-                    "its folder is not there; LogsDirectory= of a systemd unit makes one");
+    // The daemon makes the folders that are not there (base/log.cc), in the nearest that is.
+    fs::path folder = fs::path(file).parent_path();
+    while (::stat(folder.c_str(), &info) != 0) {
+      if (errno == ENOTDIR) return cannot(Severity::Error, reason(errno));
+      if (errno != ENOENT || folder == folder.parent_path()) return cannot(Severity::Warning, reason(errno));
+      folder = folder.parent_path();
+    }
+    if (!S_ISDIR(info.st_mode)) return cannot(Severity::Error, reason(ENOTDIR));
     if (::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) != 0)
       cannot(Severity::Warning, reason(errno), "this user may not; the daemon's may, if it is another");
   }
