@@ -63,8 +63,8 @@ class Converter {
             const std::vector<Unread>& unread, Diagnostics& diagnostics, Secrets& secrets)
       : file_(file), before_(first_line - 1), unread_(unread), diagnostics_(diagnostics), secrets_(secrets) {}
 
-  // Tells the entries in the order of the file.
-  void tell(const toml::table& top, TomlClient& client) {
+  // Tells the entries in the order of the file. `damaged`: headers may have been replaced.
+  void tell(const toml::table& top, bool damaged, TomlClient& client) {
     struct Entry {
       toml::source_position at;
       std::string_view key;
@@ -80,7 +80,7 @@ class Converter {
         entries.push_back({key.source().begin, key.str(), &node, place(key.source()), false});
         continue;
       }
-      if (key.str() == kNowhere) continue;
+      if (damaged && key.str() == kNowhere) continue;
       for (const toml::node& table : *list) {
         // toml++ knows the place of the first header's key alone.
         Place key_place = place(table.source());
@@ -462,7 +462,7 @@ bool read_toml_text(std::string_view text, const std::shared_ptr<const std::stri
     const auto top = part.read(kMostMalformed - malformed);
     if (!top) return false;
     malformed += part.malformed();
-    Converter(file, each.line, part.unread(), diagnostics, secrets).tell(*top, client);
+    Converter(file, each.line, part.unread(), diagnostics, secrets).tell(*top, part.malformed() != 0, client);
   }
   return malformed == 0;
 }

@@ -113,6 +113,8 @@ TEST_CASE("toml: what is defined is not defined again") {
   CHECK(named.diagnostics[0].hint == "the other is at x.toml:4");
   // The first counts.
   CHECK(named.said == "a={b:1} c={b:1}");
+  // Whatever stands in place of a header that is none may be the name of a table.
+  CHECK(Told("[[\"no table\"]]\n").said == "no table+={}");
 }
 
 TEST_CASE("toml: what is malformed is refused at its place, and the rest is read") {
