@@ -27,6 +27,7 @@ struct TomlAssertion {};
 #define TOML_UNREACHABLE __builtin_unreachable()
 #include <toml++/toml.hpp>
 
+#include "base/check.h"
 #include "base/shared/plugin_text.hpp"
 #include "config/codes.h"
 #include "config/expand.h"
@@ -326,21 +327,34 @@ class Part {
   }
 
   Place report_syntax(const TomlThing& thing, const Mistake& mistake, size_t at) {
-    if (thing.unended != TomlThing::kNone && mistake.said.contains("end-of-file")) {
-      const std::string_view open = text_.substr(thing.unended);
-      const auto [what, missing] = open.starts_with('[')   ? std::pair("a list", "]")
-                                   : open.starts_with('{') ? std::pair("a table in braces", "}")
-                                   : open.starts_with('"') ? std::pair("a text", R"(""")")
-                                                           : std::pair("a text", "'''");
-      return report(kSyntax, fmt::format("not TOML: {} that does not end: `{}` is missing", what, missing),
-                    place_of(thing.unended, text_.size()));
-    }
+    const bool at_end = mistake.said.contains("end-of-file");
+    if (thing.unended != TomlThing::kNone && at_end) return report_unended(thing.unended);
+    // toml++ says so of the line's end, or of the file's where that comes next.
+    const bool in_text = mistake.said.contains("string") && at >= thing.cut_text;
+    if (in_text && (at_end || mistake.said.contains("control characters")))
+      return report_unended(thing.cut_text);
     constexpr std::string_view kPrefix = "Error while parsing ";
     std::string_view said = mistake.said;
     if (said.starts_with(kPrefix)) said.remove_prefix(kPrefix.size());
     const size_t value = thing.value != TomlThing::kNone && at >= thing.value ? word_at(thing, at) : at;
     return report(kSyntax, fmt::format("not TOML: {}", said), place_of(at, at),
                   hint_for(said, text_.substr(value)));
+  }
+
+  // `open`: where what begins lacks its end.
+  Place report_unended(size_t open) {
+    struct Open {
+      std::string_view begin, what, end;
+    };
+    constexpr Open kOpenings[] = {{"[", "a list", "]"},           {"{", "a table in braces", "}"},
+                                  {R"(""")", "a text", R"(""")"}, {"'''", "a text", "'''"},
+                                  {"\"", "a text", "\""},         {"'", "a text", "'"}};
+    const auto* const kind = std::ranges::find_if(
+        kOpenings, [&](const Open& each) { return text_.substr(open).starts_with(each.begin); });
+    ENSURE(kind != std::end(kOpenings));
+    return report(kSyntax,
+                  fmt::format("not TOML: {} that does not end: `{}` is missing", kind->what, kind->end),
+                  place_of(open, text_.size()));
   }
 
   // Where the word begins in which `at` is.

@@ -19,6 +19,15 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(" \t\r") + 1 - begin);
 }
 
+// Whether nothing stands on a line, or a comment that TOML allows.
+bool is_comment(std::string_view line) {
+  line = line.substr(0, line.find('\n'));
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  const auto is_control = [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; };
+  const std::string_view said = trim(line);
+  return (said.empty() || said.starts_with('#')) && std::ranges::none_of(line, is_control);
+}
+
 // The brackets that are open, innermost last, as far as they may be.
 class Nesting {
  public:
@@ -118,7 +127,7 @@ void TomlLines::read_key(TomlThing& thing, std::string_view stops) {
       const std::string_view long_quotes = long_quotes_at(at_);
       const size_t begin = at_;
       if (long_quotes.empty())
-        read_text();
+        read_text(thing);
       else if (!read_long_text(long_quotes))
         thing.unended = begin;
       continue;
@@ -135,7 +144,8 @@ void TomlLines::read_key(TomlThing& thing, std::string_view stops) {
 }
 
 // A text on one line; it ends with the line where its quote is missing.
-void TomlLines::read_text() {
+void TomlLines::read_text(TomlThing& thing) {
+  const size_t begin = at_;
   const char quote = text_[at_++];
   for (; !at_line_end(); ++at_) {
     if (text_[at_] == quote) {
@@ -144,6 +154,7 @@ void TomlLines::read_text() {
     }
     if (quote == '"' && text_[at_] == '\\' && at_ + 1 < text_.size() && text_[at_ + 1] != '\n') ++at_;
   }
+  if (thing.cut_text == TomlThing::kNone) thing.cut_text = begin;
 }
 
 // Those of a text of several lines, where it begins; empty elsewhere.
@@ -191,7 +202,7 @@ void TomlLines::read_value(TomlThing& thing) {
       const std::string_view long_quotes = long_quotes_at(at_);
       const size_t begin = at_;
       if (long_quotes.empty())
-        read_text();
+        read_text(thing);
       else if (!read_long_text(long_quotes))
         thing.unended = begin;
     } else {
@@ -263,7 +274,9 @@ std::vector<TomlPart> cut_toml(std::string_view text, size_t least) {
     }
     const bool list = thing.kind == TomlThing::Kind::List;
     const std::string_view closing = list ? "]]" : "]";
-    if (!thing.plain_key || !text.substr(thing.key_end).starts_with(closing)) return parts;
+    const std::string_view behind = text.substr(thing.key_end, thing.end - thing.key_end);
+    if (!thing.plain_key || !behind.starts_with(closing) || !is_comment(behind.substr(closing.size())))
+      return parts;
     if (thing.key_parts != 1) {
       if (key.substr(0, key.find('.')) != group) return parts;
       continue;

@@ -33,6 +33,7 @@ struct TomlThing {
   size_t key = 0, key_end = 0;   // without the blanks around it
   size_t value = kNone;          // of a Pair: where its value begins; none where there is no `=`
   size_t unended = kNone;        // the bracket or the quotes of several lines that lack their end
+  size_t cut_text = kNone;       // the quote of a text that ends with its line, without another
   size_t deeper = kNone;         // where it gets deeper than kDeepestToml
   bool plain_key = false;        // of bare parts with nothing but dots between: a.b-c.d
   uint32_t key_parts = 1;
@@ -54,7 +55,7 @@ class TomlLines {
   void read_value(TomlThing& thing);
   [[nodiscard]] std::string_view long_quotes_at(size_t at) const;
   bool read_long_text(std::string_view quotes);
-  void read_text();
+  void read_text(TomlThing& thing);
   void skip_line();
   void skip_blanks();
   [[nodiscard]] bool at_line_end() const { return at_end() || text_[at_] == '\n'; }

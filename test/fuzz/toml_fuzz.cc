@@ -30,7 +30,7 @@ void check_lines(std::string_view text) {
     if (thing.kind == config::TomlThing::Kind::Blank) continue;
     ENSURE(thing.key >= thing.begin && thing.key <= thing.key_end && thing.key_end <= thing.end);
     if (thing.value != config::TomlThing::kNone)
-      ENSURE(thing.value > thing.key_end - 1 && thing.value <= thing.end);
+      ENSURE(thing.value > thing.key_end && thing.value <= thing.end);
   }
   ENSURE(at == text.size());
 }
