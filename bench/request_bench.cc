@@ -70,7 +70,7 @@ std::unique_ptr<pipeline::Site> site_with_chain(const Application& application, 
   builder.add_route({.path = "/json", .methods = {"GET"}, .handler = application.handler("demo", "json")});
   Diagnostics diagnostics;
   auto site = builder.build(diagnostics);
-  if (!site || site->routes()[0]->on_request.size() != static_cast<size_t>(length))
+  if (!site || site->routes()[0]->chain->on_request.size() != static_cast<size_t>(length))
     fail("the chain is not what it should be");
   return site;
 }

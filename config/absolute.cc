@@ -26,8 +26,12 @@ void make_absolute_log(pipeline::MiddlewareSpec& spec, const std::string& folder
   const Value* const file = spec.kind == "access_log" ? spec.options.find("file") : nullptr;
   if (file == nullptr || file->string() == nullptr) return;
   Value::Table options = *spec.options.table();
-  for (auto& [name, value] : options)
-    if (name == "file") value = Value(absolute(*value.string(), folder), value.place, value.key_place);
+  for (auto& [name, value] : options) {
+    if (name != "file") continue;
+    Value whole(absolute(*value.string(), folder), value.place, value.key_place);
+    whole.origin = value.origin;
+    value = std::move(whole);
+  }
   spec.options = Value(std::move(options), spec.options.place, spec.options.key_place);
 }
 

@@ -18,16 +18,17 @@ constexpr Explanation kExplanations[] = {
      "the unit's user needs read permission for the file and search permission for every folder above it."},
     {kNotText, "a file is not text", "The file has a NUL byte or is not UTF-8."},
     {kTooLarge, "a file is too large",
-     "Configuration files of more than 4 MiB are refused: a log or an image was probably named by mistake."},
+     "Configuration files of more than 16 MiB are refused: a log or an image was probably named by mistake."},
     {kSyntax, "the file is not TOML",
      "The text does not follow the grammar of TOML 1.0. Strings stand in quotes, tables in [brackets], and "
-     "each key has one value on its line."},
+     "each key has one value on its line. Reading goes on at the next line that begins something, so that "
+     "other mistakes are told as well."},
     {kIncludeCycle, "files include each other",
      "A file includes itself, directly or through others, or includes nest more than 16 deep. A file that is "
      "named twice without a cycle is read once."},
     {kNoInclude, "an include matches nothing",
-     "An include without wildcards names a file that does not exist. A pattern with * or ? may match "
-     "nothing."},
+     "An include without wildcards names a file that does not exist, which is an error. A pattern with * or "
+     "? may match nothing, which is a warning."},
     {kDefinedTwice, "something is defined twice",
      "A key stands twice in a file, two files set the same setting, or two plugins have one name. Which one "
      "should count would depend on the order, so neither does."},
@@ -44,7 +45,8 @@ constexpr Explanation kExplanations[] = {
     {kBadChoice, "a value that is not one of the choices",
      "The setting is one of a few words; the message lists them."},
     {kBadAddress, "a bad address",
-     "An address is IPV4:PORT, [IPV6]:PORT, *:PORT for all addresses, or unix:/path/to/socket."},
+     "An address is IPV4:PORT, [IPV6]:PORT, *:PORT for all addresses, or unix:/path/to/socket. One of IPv6 "
+     "that begins with fe80 needs its interface as well: [fe80::1%eth0]:8080."},
     {kMissingKey, "a key is missing", "The declaration needs this key; see the reference for what it holds."},
     {kVariable, "a variable is not set",
      "${NAME} in a string stands for an environment variable and is an error when that is not set. "
@@ -72,9 +74,25 @@ constexpr Explanation kExplanations[] = {
     {kDate, "a date or a time of day",
      "TOML has dates and times, but no setting is one. Text stands in quotes."},
     {kCannotListen, "an address cannot be listened on",
-     "Somebody else listens there already, the address is none of this machine's, or the daemon's user may "
-     "not have the "
-     "port or the folder of the socket; the message says which. A reload changes nothing then."},
+     "Somebody else listens there already, the address is none of this machine's, or the user may not have "
+     "the "
+     "port or the folder of the socket; the message says which. A reload changes nothing then. `leat check` "
+     "says "
+     "so of the user that runs it and of the moment; an address that the configuration's own daemon has is "
+     "fine."},
+    {kTooDeep, "tables and lists too deep in each other",
+     "Tables and lists lie at most 64 deep in each other, whether they are written with brackets, braces or "
+     "keys with dots. No configuration needs more; a deeper file was made to do harm, or by a program that "
+     "went wrong."},
+    {kLogFile, "the log file cannot be written",
+     "The path of `log.file` is a folder, something on the way to it is none, or the user may not write "
+     "there. "
+     "Folders that are not there are made by the daemon. `leat check` writes nothing, and tells what would "
+     "be "
+     "wrong for the user that runs it."},
+    {kPluginFolder, "a folder of plugins cannot be looked into",
+     "A folder of `server.plugin_path` does not exist, is none, or may not be read by the user. Plugins that "
+     "are named without a slash are looked for in the others."},
     {kBadRange, "a bad range of addresses",
      "Who is trusted is named by addresses, 192.0.2.1 or 2001:db8::1, by the first bits that they have in "
      "common, "
@@ -102,7 +120,7 @@ constexpr Explanation kExplanations[] = {
      "makes /var/log/leat, and with `ProtectSystem=strict` other places need `ReadWritePaths=`."},
     {pipeline::kBadPattern, "a bad path in a route",
      "A route's path begins with a slash. Its segments are text, {name} for one segment, or, at the end, "
-     "{name...} for the rest."},
+     "{name...} for the rest. * and ? mean nothing in it; for the characters themselves write %2A and %3F."},
     {pipeline::kDuplicateRoute, "two routes for the same requests",
      "Two routes take the same method for paths of the same shape; /users/{id} and /users/{name} are the "
      "same shape."},

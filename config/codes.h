@@ -34,6 +34,9 @@ enum Code : int {
   kBadName = 119,
   kDate = 120,
   kCannotListen = 121,
+  kTooDeep = 122,
+  kLogFile = 123,
+  kPluginFolder = 124,
   // Of the client's address.
   kBadRange = 130,
   kNobodyTrusted = 131,

@@ -8,6 +8,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +20,7 @@
 #include "base/log.h"
 #include "base/value.h"
 #include "cache/policy.h"
+#include "config/secrets.h"
 #include "http/forwarding.h"
 #include "json/backend.h"
 #include "net/listener.h"
@@ -95,8 +100,8 @@ struct RouteDecl {
   std::string plugin;        // "demo" of "demo:json"
   std::string handler;       // "json"
   Place handler_place;
-  std::optional<cache::Policy> cache;  // its responses are stored
-  uint32_t concurrency = 0;            // requests that its handler has at the same time; 0: any number
+  std::unique_ptr<cache::Policy> cache;  // its responses are stored
+  uint32_t concurrency = 0;              // requests that its handler has at the same time; 0: any number
   plugin::Executor executor = plugin::Executor::Worker;
   std::vector<std::string>
       allow;  // ranges of addresses, or "all": who may see what the daemon's own handler shows
@@ -106,7 +111,13 @@ struct Config {
   Settings settings;
   std::vector<PluginDecl> plugins;
   std::vector<pipeline::MiddlewareSpec> middleware;
-  std::vector<RouteDecl> routes;
+  // Of which there may be a great many: who takes them lets go of each as it takes it.
+  std::list<RouteDecl> routes;
+
+  std::vector<std::string> files;                     // in the order of reading
+  std::map<std::string, Place, std::less<>> said_at;  // values of settings, by path, where they are set
+  Secrets secrets;
+  bool incomplete = false;  // a draft of which not all could be read: what seems to be missing may be there
 };
 
 // What the command line says against the file; as typed, each as a setting's value.
@@ -123,8 +134,14 @@ struct LoadResult {
 };
 
 // Reads `path` and what it includes. Writes nothing anywhere. `files` (file.h; may be null) are filled with
-// what was read, or, where they were filled before, are read in its place.
-LoadResult load(const std::string& path, const Overrides& overrides = {}, Files* files = nullptr);
+// what was read, or, where they were filled before, are read in its place. `draft` (may be null) gets what
+// could be read of a configuration that is wrong: for others to find more mistakes in, and for nothing else.
+LoadResult load(const std::string& path, const Overrides& overrides = {}, Files* files = nullptr,
+                Config* draft = nullptr);
+
+// What is said of a configuration as people are to see it: in the order of its files and lines, once, without
+// what follows from another mistake, and without secrets.
+void tidy(Diagnostics& diagnostics, const Config& config);
 
 // Makes the paths in `config` that are not absolute ones below `folder`, where the process began.
 void make_absolute(Config& config, const std::string& folder);

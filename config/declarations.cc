@@ -6,6 +6,7 @@
 
 #include "config/accounts.h"
 #include "config/codes.h"
+#include "config/foreign_keys.h"
 #include "config/settings.h"
 
 namespace leat::config {
@@ -274,7 +275,8 @@ void take_cache(Reader& reader, const Value& value, RouteDecl& route) {
   if (!std::ranges::contains(route.spec.methods, "GET"))
     reader.fail(kBadChoice, "`cache` is for routes with the method GET", value.place);
   Reader own = reader_of(value, "[route.cache]", reader.diagnostics());
-  cache::Policy& policy = route.cache.emplace();
+  route.cache = std::make_unique<cache::Policy>();
+  cache::Policy& policy = *route.cache;
   QueryKey key;
   own.read(route_cache_settings(), policy);
   own.read(kQuery, key);
@@ -304,7 +306,7 @@ bool read_listener(const Value& table, Config& config, Diagnostics& diagnostics)
   Reader reader = reader_of(table, "[[listener]]", diagnostics);
   ListenerKeys keys;
   reader.read(kListener, keys);
-  reader.refuse_others();
+  reader.refuse_others(hint_for_listener_key);
   const auto address = net::Address::parse(keys.address);
   if (address) {
     const bool file = address->kind == net::Address::Kind::Unix;
@@ -366,8 +368,8 @@ bool read_plugin(const Value& table, Config& config, Diagnostics& diagnostics) {
 
 bool read_middleware(const Value& table, Config& config, Diagnostics& diagnostics) {
   Reader reader = reader_of(table, "[[middleware]]", diagnostics);
-  pipeline::MiddlewareSpec spec = middleware_spec(table, reader);
-  if (reader.good()) config.middleware.push_back(std::move(spec));
+  // Also one that is wrong, so that who names it is not told that it is missing.
+  config.middleware.push_back(middleware_spec(table, reader));
   return reader.good();
 }
 
@@ -375,7 +377,7 @@ bool read_route(const Value& table, Config& config, Diagnostics& diagnostics) {
   Reader reader = reader_of(table, "[[route]]", diagnostics);
   RouteKeys keys;
   reader.read(kRoute, keys);
-  reader.refuse_others();
+  reader.refuse_others(hint_for_route_key);
   RouteDecl route;
   route.spec.path = std::move(keys.path);
   route.spec.path_place = reader.place_of("path");
@@ -391,7 +393,8 @@ bool read_route(const Value& table, Config& config, Diagnostics& diagnostics) {
     reader.fail(kBadChoice, "`allow` is for the handler `leat:dashboard`", reader.place_of("allow"));
   route.allow = std::move(keys.allow);
   if (keys.cache != nullptr) take_cache(reader, *keys.cache, route);
-  if (reader.good()) config.routes.push_back(std::move(route));
+  // Also one that is wrong: there may be more to be said of it, and of others that it is like.
+  config.routes.push_back(std::move(route));
   return reader.good();
 }
 

@@ -1,8 +1,8 @@
 // [[listener]], [[plugin]], [[middleware]] and [[route]] tables into declarations.
 //
-// Each reader reports all that is wrong with its table. A listener, middleware or route that is wrong is not
-// added to the configuration, so that nothing is said twice by those who look at it later; a plugin is, by
-// name.
+// Each reader reports all that is wrong with its table. What is wrong is added to the configuration all the
+// same, but for a listener: who looks at it later finds more. What could not be read is empty there, and has
+// been said.
 #pragma once
 
 #include <span>

@@ -19,11 +19,12 @@ constexpr size_t kMostSecretBytes = size_t{64} << 10;
 
 class Expander {
  public:
-  [[nodiscard]] Value::Origin origin() const { return origin_; }
-  Expander(const Place& where, Diagnostics& diagnostics) : where_(where), diagnostics_(diagnostics) {}
+  Expander(const Place& where, Diagnostics& diagnostics, Secrets& secrets)
+      : where_(where), diagnostics_(diagnostics), secrets_(secrets) {}
 
-  std::string run(std::string_view text) {
-    std::string out;
+  Expansion run(std::string_view text) {
+    Expansion expansion;
+    std::string& out = expansion.text;
     while (!text.empty()) {
       const size_t dollar = std::min(text.find('$'), text.size());
       out += text.substr(0, dollar);
@@ -35,16 +36,18 @@ class Expander {
         const size_t end = text.find('}');
         if (end == std::string_view::npos) {
           fail(kVariable, "`${` without its `}`", "write `$$` for a dollar sign");
-          return out;
+          return expansion;
         }
+        expansion.replaced = true;
         out += replacement(text.substr(2, end - 2));
+        expansion.origin = origin_;
         text.remove_prefix(end + 1);
       } else if (!text.empty()) {
         out += '$';
         text.remove_prefix(1);
       }
     }
-    return out;
+    return expansion;
   }
 
  private:
@@ -105,6 +108,7 @@ class Expander {
     }
     if (text->ends_with('\n')) text->pop_back();
     if (text->ends_with('\r')) text->pop_back();
+    secrets_.add(*text, where_);
     return std::move(*text);
   }
 
@@ -124,17 +128,14 @@ class Expander {
   const Place& where_;
   Diagnostics& diagnostics_;
   Value::Origin origin_ = Value::Origin::File;
+  Secrets& secrets_;
 };
 
 }  // namespace
 
-std::string expand(const std::string& text, const Place& where, Diagnostics& diagnostics,
-                   Value::Origin* origin) {
-  if (!text.contains('$')) return text;
-  Expander expander(where, diagnostics);
-  std::string expanded = expander.run(text);
-  if (origin != nullptr) *origin = expander.origin();
-  return expanded;
+Expansion expand(std::string text, const Place& where, Diagnostics& diagnostics, Secrets& secrets) {
+  if (!text.contains('$')) return {.text = std::move(text)};
+  return Expander(where, diagnostics, secrets).run(text);
 }
 
 }  // namespace leat::config

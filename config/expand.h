@@ -16,13 +16,18 @@
 #include <string>
 
 #include "base/value.h"
+#include "config/secrets.h"
 
 namespace leat::config {
 
-// `text` with each ${...} replaced. What is wrong goes to `diagnostics`, which never quote a value. `where`
-// is the place of the string, in the file that relative paths start from.
-// `origin`, where there is one, learns what is in it that the file does not say.
-std::string expand(const std::string& text, const Place& where, Diagnostics& diagnostics,
-                   Value::Origin* origin = nullptr);
+struct Expansion {
+  std::string text;
+  bool replaced = false;                       // there was a ${...}
+  Value::Origin origin = Value::Origin::File;  // what is in it that the file does not say
+};
+
+// `text` with each ${...} replaced. What is wrong goes to `diagnostics`, which never quote a value; secrets
+// are noted in `secrets`. `where` is the place of the string, in the file that relative paths start from.
+Expansion expand(std::string text, const Place& where, Diagnostics& diagnostics, Secrets& secrets);
 
 }  // namespace leat::config

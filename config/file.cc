@@ -77,10 +77,18 @@ Files Files::from_text(std::string_view text) {
   return files;
 }
 
-std::string Files::text() const {
-  std::string text;
+void Files::append_text(std::string& text) const {
+  constexpr size_t kMostForSize = 24;
+  size_t size = text.size();
+  for (const auto& [question, answer] : answers_) size += question.size() + answer.size() + 2 * kMostForSize;
+  text.reserve(size);
   for (const auto& [question, answer] : answers_)
     for (const std::string* each : {&question, &answer}) put_sized(text, *each);
+}
+
+std::string Files::text() const {
+  std::string text;
+  append_text(text);
   return text;
 }
 

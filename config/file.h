@@ -16,8 +16,8 @@
 
 namespace leat::config {
 
-// Larger than any configuration by a factor of a thousand; a log named by mistake should not be parsed.
-inline constexpr size_t kMostFileBytes = size_t{4} << 20;
+// Some 200,000 routes; a log named by mistake should not be parsed.
+inline constexpr size_t kMostFileBytes = size_t{16} << 20;
 
 struct FileError {
   Code code;
@@ -32,6 +32,7 @@ class Files {
   // What text() made.
   static Files from_text(std::string_view text);
   [[nodiscard]] std::string text() const;
+  void append_text(std::string& text) const;  // the same, behind what `text` has
   // What is not all there, going by `before`: a file that has become empty, or ends in the middle of a line of what it said
   // then. What is wrong, as a sentence about its path; empty where nothing is.
   [[nodiscard]] std::string cut_since(const Files& before) const;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/escape.h"
+#include "config/secrets.h"
 #include "config/settings.h"
 
 namespace leat::config {
@@ -19,7 +20,6 @@ std::string json_text(std::string_view text) {
 
 namespace {
 
-constexpr std::string_view kHidden = "(secret)";
 constexpr std::string_view kOfEnvironment = "(from the environment)";
 
 bool is_bare(std::string_view key) {

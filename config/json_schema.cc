@@ -161,11 +161,11 @@ class SchemaWriter {
   void put_type(const Row& row) {
     switch (row.type) {
       case Type::Count:
-        if (row.zero.empty()) return whole_number(row);
+        if (row.zero.empty()) return or_expanded([&] { whole_number(row); });
         return any_of([&] { member("const", row.zero); }, [&] { whole_number(row); },
                       [&] { pattern(kExpanded); });
       case Type::Mode:
-        return whole_number(row);
+        return or_expanded([&] { whole_number(row); });
       case Type::Size:
         return any_of([&] { whole_number(row); }, [&] { pattern(R"(^[0-9]+([KMG]i?B|B)?$|\$)"); });
       case Type::Duration:
@@ -176,13 +176,15 @@ class SchemaWriter {
                         json_.integer(0);
                       });
       case Type::Real:
-        member("type", "number");
-        json_.key("minimum");
-        json_.real(row.least_real);
-        json_.key("maximum");
-        return json_.real(row.most_real);
+        return or_expanded([&] {
+          member("type", "number");
+          json_.key("minimum");
+          json_.real(row.least_real);
+          json_.key("maximum");
+          json_.real(row.most_real);
+        });
       case Type::Boolean:
-        return member("type", "boolean");
+        return or_expanded([&] { member("type", "boolean"); });
       case Type::Choice:
         return or_expanded([&] {
           json_.key("enum");

@@ -1,12 +1,15 @@
 // Files into a Config: reads the main file, what it includes and conf.d, puts settings where they belong, and
 // has declarations read. Goes on after every mistake, so that all are reported at once.
+//
+// What is wrong with routes, middleware and plugins beyond their tables is found where they are put together
+// (server/assemble.h); a draft is for that.
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <set>
 #include <tuple>
+#include <unordered_map>
 
 #include "base/suggest.h"
 #include "config/codes.h"
@@ -14,10 +17,13 @@
 #include "config/declarations.h"
 #include "config/diagnostics.h"
 #include "config/file.h"
+#include "config/foreign_keys.h"
 #include "config/in_force.h"
 #include "config/settings.h"
 #include "config/toml.h"
-#include "middleware/kinds.h"
+#include "json/backend.h"
+#include "pipeline/codes.h"
+#include "plugin/codes.h"
 
 namespace leat::config {
 
@@ -48,7 +54,7 @@ class Loader {
  public:
   explicit Loader(const std::string& path) : path_(path) {}
 
-  LoadResult run(const Overrides& overrides) {
+  LoadResult run(const Overrides& overrides, Config* draft) {
     read(path_, {.file = std::make_shared<const std::string>(path_)});
     read_conf_d();
     override_settings(overrides);
@@ -61,13 +67,14 @@ class Loader {
     check_backend();
     check_trust();
     if (all_read_) check_plugin_names();
+    config_.incomplete = !all_read_;
+    tidy(diagnostics_, config_);
     LoadResult result;
     if (!any_error(diagnostics_)) {
       result.config = std::move(config_);
-    } else if (all_read_ && middleware_good_) {
-      check_pipeline();
+    } else if (draft != nullptr) {
+      *draft = std::move(config_);
     }
-    tidy();
     result.diagnostics = std::move(diagnostics_);
     return result;
   }
@@ -91,12 +98,10 @@ class Loader {
     }
     if (std::ranges::contains(files_, real, &File::real)) return;
     files_.push_back({real, path});
+    config_.files.push_back(path);
     open_.push_back(real);
-    if (const auto top = read_toml(path, from, diagnostics_)) {
-      for (const auto& [key, value] : *top->table()) read_top(key, value, path);
-    } else {
+    if (Reading reading(*this, path); !read_toml(path, from, reading, diagnostics_, config_.secrets))
       all_read_ = false;
-    }
     open_.pop_back();
   }
 
@@ -139,69 +144,81 @@ class Loader {
   void read_pattern(const std::string& pattern, const std::string& folder, const Place& place) {
     const bool relative = fs::path(pattern).is_relative() && !folder.empty();
     const auto found = list_matches((relative ? escape_glob(folder) + "/" : "") + pattern);
-    if (found) {
-      for (const std::string& each : *found) read(each, place);
-      return;
+    if (!found) {
+      all_read_ = false;
+      return fail(kUnreadable, "cannot look for `" + pattern + "`: a folder cannot be read", place);
     }
-    all_read_ = false;
-    fail(kUnreadable, "cannot look for `" + pattern + "`: a folder cannot be read", place);
+    for (const std::string& each : *found) read(each, place);
+    if (found->empty())
+      diagnostics_.push_back({.severity = Diagnostic::Severity::Warning,
+                              .code = kNoInclude,
+                              .message = "no file matches `" + pattern + "`",
+                              .place = place,
+                              .hint = {}});
+  }
+
+  using ReadOne = bool (*)(const Value&, Config&, Diagnostics&);
+
+  // Of the lists of tables; nullptr for another key.
+  static ReadOne reader_of(std::string_view key) {
+    if (key == "listener") return read_listener;
+    if (key == "plugin") return read_plugin;
+    if (key == "middleware") return read_middleware;
+    if (key == "route") return read_route;
+    return nullptr;
   }
 
   void read_top(const std::string& key, const Value& value, const std::string& path) {
     if (key == "include") return read_includes(value, path);
-    if (key == "listener") return read_listeners(value);
-    if (key == "plugin") return read_tables(value, key, read_plugin);
-    if (key == "middleware") {
-      const size_t before = diagnostics_.size();
-      read_tables(value, key, read_middleware);
-      middleware_good_ = middleware_good_ && diagnostics_.size() == before;
+    if (const ReadOne read_one = reader_of(key)) {
+      if (value.array() == nullptr) return wrong_type(value, key, wanted_list(key));
+      for (const Value& item : *value.array()) read_table(key, item, read_one);
       return;
     }
-    if (key == "route") return read_tables(value, key, read_route);
     if (!std::ranges::contains(setting_groups(), key, &SettingGroup::name)) return unknown("", key, value);
-    if (value.table() == nullptr) {
-      wrong_type(value, key, "a table, written as [" + key + "]");
-      return;
-    }
+    if (value.table() == nullptr) return wrong_type(value, key, wanted_table(key));
     for (const auto& [name, entry] : *value.table()) read_setting(key, name, entry);
   }
 
-  void read_listeners(const Value& value) {
-    read_tables(value, "listener", read_listener);
-    if (value.array() == nullptr) return;
-    for (const Value& table : *value.array())
-      if (const Value* address = table.table() != nullptr ? table.find("address") : nullptr;
-          address != nullptr && address->string() != nullptr)
-        declared_.push_back({*address->string(), address->place});
-    for (const Value& table : *value.array()) {
-      const Value* const protocol = table.table() != nullptr ? table.find("proxy_protocol") : nullptr;
-      if (protocol != nullptr && protocol->boolean() != nullptr && *protocol->boolean() &&
-          table.find("trusted_proxies") == nullptr)
-        need_trust_.push_back(protocol->place);
-    }
+  // One of the tables that are each written as [[key]].
+  void read_element(const std::string& key, const Value& table) {
+    if (const ReadOne read_one = reader_of(key)) return read_table(key, table, read_one);
+    const bool setting = std::ranges::contains(setting_groups(), key, &SettingGroup::name);
+    if (!setting && key != "include") return unknown("", key, table);
+    diagnostics_.push_back({.code = kWrongType,
+                            .message = fmt::format("`{}` is {}, not a list of tables", key,
+                                                   setting ? wanted_table(key) : "a list of file names"),
+                            .place = table.place,
+                            .hint = {}});
   }
 
-  void read_tables(const Value& value, const std::string& key,
-                   bool (*read_one)(const Value&, Config&, Diagnostics&)) {
-    const std::string wanted = "a list of tables, each written as [[" + key + "]]";
-    if (value.array() == nullptr) {
-      wrong_type(value, key, wanted);
-      return;
-    }
-    for (const Value& item : *value.array()) {
-      if (item.table() != nullptr) {
-        read_one(item, config_, diagnostics_);
-      } else {
-        wrong_type(item, key, wanted);
-      }
-    }
+  void read_table(const std::string& key, const Value& item, ReadOne read_one) {
+    if (item.table() == nullptr) return wrong_type(item, key, wanted_list(key));
+    if (const Value* address = key == "listener" ? item.find("address") : nullptr;
+        address != nullptr && address->string() != nullptr)
+      declared_.push_back({*address->string(), address->place});
+    if (const Value* protocol = key == "listener" ? item.find("proxy_protocol") : nullptr;
+        protocol != nullptr && is_true(*protocol) && item.find("trusted_proxies") == nullptr)
+      need_trust_.push_back(protocol->place);
+    read_one(item, config_, diagnostics_);
   }
+
+  static bool is_true(const Value& value) {
+    if (value.boolean() != nullptr) return *value.boolean();
+    return value.expanded && *value.string() == "true";
+  }
+
+  static std::string wanted_list(const std::string& key) {
+    return "a list of tables, each written as [[" + key + "]]";
+  }
+  static std::string wanted_table(const std::string& key) { return "a table, written as [" + key + "]"; }
 
   void read_setting(const std::string& group, const std::string& name, const Value& value) {
     const std::string path = group + "." + name;
     const schema::Row* setting = find_setting(path);
     if (setting == nullptr) return unknown(group, name, value);
     const auto [first, fresh] = seen_.try_emplace(path, value.key_place);
+    config_.said_at.try_emplace(path, value.place);
     if (!fresh)
       return fail(kDefinedTwice, "`" + path + "` is defined twice", value.key_place,
                   fmt::format("the other is at {}:{}", *first->second.file, first->second.line));
@@ -219,8 +236,10 @@ class Loader {
       if (group.empty() || owner == group) known.push_back(group.empty() ? owner : leaf);
       if (leaf == name) elsewhere = fmt::format("`{}` belongs under [{}]", name, owner);
     }
+    std::string hint = std::move(elsewhere);
+    if (hint.empty() && (group.empty() || group == "server")) hint = hint_for_server_key(name);
     fail(kUnknownKey, "unknown key `" + name + "`", value.key_place,
-         elsewhere.empty() ? did_you_mean(name, known) : elsewhere);
+         hint.empty() ? did_you_mean(name, known) : std::move(hint));
   }
 
   void override_settings(const Overrides& overrides) {
@@ -231,6 +250,7 @@ class Loader {
       declared_.clear();
       need_trust_.clear();
       config_.settings.listeners.clear();
+      config_.said_at.erase("server.listen");
       set(*find_setting("server.listen"), Value(std::move(list), nowhere));
     }
     if (overrides.workers) set(*find_setting("server.workers"), value_of(*overrides.workers, nowhere));
@@ -250,14 +270,30 @@ class Loader {
     for (const Value& each : *value.array()) note(each);
   }
 
-  // An address twice; but port 0 is another port each time.
+  // An address twice, alone or as one of many; but port 0 is another port each time.
   void check_addresses() {
+    // Each is compared with all before it, and takes a socket of every worker.
+    constexpr size_t kMost = 4096;
     std::vector<net::Address> known;
     const auto check = [&](const Written& each) {
+      if (known.size() == kMost) {
+        known.emplace_back();  // once
+        return fail(kOutOfRange, fmt::format("more than {} addresses to listen on", kMost), each.place);
+      }
+      if (known.size() > kMost) return;
       const auto address = net::Address::parse(each.text);
       if (!address || (address->kind != net::Address::Kind::Unix && address->port == 0)) return;
-      if (std::ranges::contains(known, *address))
+      if (std::ranges::contains(known, *address)) {
         fail(kDefinedTwice, "`" + address->text() + "` is listened on already", each.place);
+      } else if (!config_.settings.sockets.share_port) {
+        const auto overlap =
+            std::ranges::find_if(known, [&](const net::Address& other) { return address->overlaps(other); });
+        if (overlap != known.end())
+          fail(kDefinedTwice,
+               fmt::format("`{}` and `{}` cannot both be listened on: one is part of the other",
+                           overlap->text(), address->text()),
+               each.place);
+      }
       known.push_back(*address);
     };
     for (const Written& each : listen_) check(each);
@@ -301,7 +337,7 @@ class Loader {
     std::vector<std::string_view> plugins = {kOwnHandlers};
     for (const PluginDecl& plugin : config_.plugins) plugins.push_back(plugin.name);
     for (const RouteDecl& route : config_.routes)
-      if (!std::ranges::contains(plugins, route.plugin))
+      if (!route.plugin.empty() && !std::ranges::contains(plugins, route.plugin))
         fail(kUnknownPlugin, "no [[plugin]] is named `" + route.plugin + "`", route.handler_place,
              did_you_mean(route.plugin, plugins));
     const auto check = [&](const pipeline::MiddlewareSpec& spec) {
@@ -322,48 +358,17 @@ class Loader {
                               .place = {.file = std::make_shared<const std::string>(path_)}});
   }
 
-  // A configuration that is wrong already gets no further, and plugins are not loaded for it; but what is
-  // wrong with paths, methods and middleware can be told without them, together with the rest.
-  void check_pipeline() {
-    std::set<std::string> names;  // of plugins' kinds, of which no more is known
-    std::vector<pipeline::MiddlewareKind> kinds(middleware::kinds().begin(), middleware::kinds().end());
-    const auto know = [&](const pipeline::MiddlewareSpec& spec) {
-      if (spec.kind.contains(':') &&
-          !std::ranges::contains(kinds, spec.kind, &pipeline::MiddlewareKind::name))
-        kinds.push_back(
-            {.name = *names.insert(spec.kind).first,
-             .phase = pipeline::Phase::Transform,
-             .sentence = {},
-             .options = {},
-             .create = [](const pipeline::BuildContext&) -> std::unique_ptr<pipeline::Middleware> {
-               return nullptr;
-             }});
-    };
-    for (const pipeline::MiddlewareSpec& spec : config_.middleware) know(spec);
-    for (const RouteDecl& route : config_.routes)
-      for (const pipeline::MiddlewareSpec& spec : route.spec.middleware) know(spec);
-    pipeline::SiteBuilder builder(kinds);
-    for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
-    for (RouteDecl& route : config_.routes) builder.add_route(std::move(route.spec));
-    builder.build(diagnostics_);
-  }
+  // What one file says, to the loader.
+  class Reading final : public TomlClient {
+   public:
+    Reading(Loader& loader, const std::string& path) : loader_(loader), path_(path) {}
+    void on_entry(const std::string& key, Value&& value) override { loader_.read_top(key, value, path_); }
+    void on_element(const std::string& key, Value&& table) override { loader_.read_element(key, table); }
 
-  // In the order in which files were read, and of lines within each; what has no file comes last. Where a
-  // value could not be had, nothing else is said of it.
-  void tidy() {
-    const auto key = [&](const Diagnostic& each) {
-      const auto file = std::ranges::find_if(
-          files_, [&](const File& read) { return each.place.file && read.path == *each.place.file; });
-      return std::tuple(file - files_.begin(), each.place.line, each.place.column);
-    };
-    std::ranges::stable_sort(diagnostics_, {}, key);
-    const auto follows = [&](const Diagnostic& first, const Diagnostic& second) {
-      const bool no_value = first.code == kVariable || first.code == kSecret || first.code == kDate;
-      return no_value && second.code != first.code && key(first) == key(second);
-    };
-    const auto [end, last] = std::ranges::unique(diagnostics_, follows);
-    diagnostics_.erase(end, last);
-  }
+   private:
+    Loader& loader_;
+    const std::string& path_;
+  };
 
   // An address to listen on.
   struct Written {
@@ -385,14 +390,41 @@ class Loader {
   std::vector<File> files_;            // in the order of reading
   std::vector<std::string> open_;      // files being read, outermost first
   bool all_read_ = true;               // otherwise what seems to be missing may stand in the unread part
-  bool middleware_good_ = true;
 };
 
 }  // namespace
 
-LoadResult load(const std::string& path, const Overrides& overrides, Files* files) {
+LoadResult load(const std::string& path, const Overrides& overrides, Files* files, Config* draft) {
   const FilesScope scope(files);
-  return Loader(path).run(overrides);
+  return Loader(path).run(overrides, draft);
+}
+
+void tidy(Diagnostics& diagnostics, const Config& config) {
+  config.secrets.hide(diagnostics);
+  std::unordered_map<std::string_view, size_t> numbers;
+  for (const std::string& file : config.files) numbers.emplace(file, numbers.size());
+  // What has no file comes last.
+  const auto key = [&](const Diagnostic& each) {
+    const auto file = each.place.file ? numbers.find(*each.place.file) : numbers.end();
+    return std::tuple(file == numbers.end() ? numbers.size() : file->second, each.place.line,
+                      each.place.column);
+  };
+  std::ranges::stable_sort(diagnostics, {}, key);
+  // What is missing may stand in what could not be read.
+  const auto may_be_there = [](const Diagnostic& each) {
+    return each.code == kUnknownPlugin || each.code == pipeline::kUnknownMiddleware ||
+           each.code == plugin::kNoService;
+  };
+  if (config.incomplete) std::erase_if(diagnostics, may_be_there);
+  // Where a value could not be had, nothing else is said of it.
+  const auto follows = [&](const Diagnostic& first, const Diagnostic& second) {
+    constexpr int kNoValue[] = {kVariable, kSecret,       kDate,          kSyntax,
+                                kTooDeep,  kDefinedTwice, kUnknownPlugin, kBadHandler};
+    return std::ranges::contains(kNoValue, first.code) && second.code != first.code &&
+           key(first) == key(second);
+  };
+  const auto [end, last] = std::ranges::unique(diagnostics, follows);
+  diagnostics.erase(end, last);
 }
 
 }  // namespace leat::config

@@ -42,6 +42,9 @@ In every string, those of plugins and middleware included:
 | `${credential:NAME}` | a secret: the file `NAME` in `$CREDENTIALS_DIRECTORY`, from systemd's `LoadCredential=` |
 | `$$` | a dollar sign |
 
+What such a text stands for may be meant for a number, or for `true` or `false`: `workers = "${WORKERS:-4}"`. What a
+secret holds is shown in no message.
+
 Editors complete a file and mark what is wrong with it when they know its JSON Schema, which `leat settings --schema`
 prints. Write that into `leat.schema.json` beside the file, and say so in the file's first line: Taplo and the editors that
 use it (the extension "Even Better TOML", Helix, Neovim) read it there.
@@ -50,8 +53,11 @@ use it (the extension "Even Better TOML", Helix, Neovim) read it there.
 #:schema ./leat.schema.json
 ```
 
-`leat check -c FILE` reports every mistake at once, with its place; the daemon's exit code for a bad configuration
-is 78. `leat explain-error CODE` says more about one.
+`leat check -c FILE` reports every mistake at once, with its place, and loads the plugins for that; the daemon's exit
+code for a bad configuration is 78. It also looks at what a start would find here and now: whether the addresses can be
+had, the log file written and the folders of plugins read. Nothing is changed by it. What depends on the user and the
+moment is a warning, and what the configuration's own daemon listens on is in use as it should be. `leat explain-error
+CODE` says more about a code.
 )";
 
 constexpr std::string_view kListener = R"(

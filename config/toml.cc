@@ -1,7 +1,11 @@
 #include "config/toml.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
-#include <iterator>
+#include <optional>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 // toml++ 3.4 takes some malformed files ("[[[", "[&") past its own assertions. They are made to end the
@@ -23,66 +27,141 @@ struct TomlAssertion {};
 #define TOML_UNREACHABLE __builtin_unreachable()
 #include <toml++/toml.hpp>
 
+#include "base/check.h"
+#include "base/shared/plugin_text.hpp"
 #include "config/codes.h"
 #include "config/expand.h"
 #include "config/file.h"
+#include "config/toml_lines.h"
 
 namespace leat::config {
 
 namespace {
 
-// Turns toml++'s tree into Values. Its parser bounds the depth of the tree, and so this recursion.
+using Kind = TomlThing::Kind;
+
+// With more that is malformed than this, it is not a configuration that somebody has mistyped.
+constexpr size_t kMostMalformed = 20;
+
+// What stands in place of a header that could not be read, for the lines below it, which belong nowhere.
+constexpr std::string_view kNowhere = "no table";
+
+uint32_t characters(std::string_view text) {
+  return static_cast<uint32_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+// A value that could not be read: where another stands in its place, and where what is wrong has been said.
+struct Unread {
+  uint32_t line, column;
+  Place mistake;
+};
+
+// Turns toml++'s tree into Values. Nothing in it is deeper than kDeepestToml, nor is this recursion.
 class Converter {
  public:
-  Converter(std::shared_ptr<const std::string> file, Diagnostics& diagnostics)
-      : file_(std::move(file)), diagnostics_(diagnostics) {}
+  // `first_line`: in the file, of what toml++ was given.
+  Converter(const std::shared_ptr<const std::string>& file, uint32_t first_line,
+            const std::vector<Unread>& unread, Diagnostics& diagnostics, Secrets& secrets)
+      : file_(file), before_(first_line - 1), unread_(unread), diagnostics_(diagnostics), secrets_(secrets) {}
 
-  Value::Table convert_table(const toml::table& table) {
-    Value::Table entries;
-    for (const auto& [key, node] : table)
-      entries.emplace_back(std::string(key.str()), convert(node, place(key.source())));
-    // toml++ keeps keys by name; people, and diagnostics, want them in the order of the file.
-    std::ranges::stable_sort(entries, [](const Value::Entry& a, const Value::Entry& b) {
-      return std::pair(a.second.key_place.line, a.second.key_place.column) <
-             std::pair(b.second.key_place.line, b.second.key_place.column);
+  // Tells the entries in the order of the file. `damaged`: headers may have been replaced.
+  void tell(const toml::table& top, bool damaged, TomlClient& client) {
+    struct Entry {
+      toml::source_position at;
+      std::string_view key;
+      const toml::node* node;
+      Place key_place;
+      bool element;
+    };
+    std::vector<Entry> entries;
+    for (const auto& [key, node] : top) {
+      const toml::array* list = node.as_array();
+      const toml::table* first = list != nullptr && !list->empty() ? (*list)[0].as_table() : nullptr;
+      if (first == nullptr || first->is_inline()) {
+        entries.push_back({key.source().begin, key.str(), &node, place(key.source()), false});
+        continue;
+      }
+      if (damaged && key.str() == kNowhere) continue;
+      for (const toml::node& table : *list) {
+        // toml++ knows the place of the first header's key alone.
+        Place key_place = place(table.source());
+        key_place.column += 2;
+        key_place.length = characters(key.str());
+        entries.push_back({table.source().begin, key.str(), &table, std::move(key_place), true});
+      }
+    }
+    std::ranges::sort(entries, {}, [](const Entry& each) { return std::pair(each.at.line, each.at.column); });
+    for (const Entry& each : entries) {
+      Value value = convert(*each.node, each.key_place);
+      if (each.element)
+        client.on_element(std::string(each.key), std::move(value));
+      else
+        client.on_entry(std::string(each.key), std::move(value));
+    }
+  }
+
+ private:
+  // toml++ keeps keys by name; people, and diagnostics, want them in the order of the file.
+  static std::vector<std::pair<const toml::key*, const toml::node*>> in_order(const toml::table& table) {
+    std::vector<std::pair<const toml::key*, const toml::node*>> entries;
+    entries.reserve(table.size());
+    for (const auto& [key, node] : table) entries.emplace_back(&key, &node);
+    std::ranges::sort(entries, {}, [](const auto& entry) {
+      const toml::source_position& at = entry.first->source().begin;
+      return std::pair(at.line, at.column);
     });
     return entries;
   }
 
- private:
   [[nodiscard]] Place place(const toml::source_region& region) const {
-    Place place{.file = file_, .line = region.begin.line, .column = region.begin.column, .length = 1};
+    Place place{
+        .file = file_, .line = before_ + region.begin.line, .column = region.begin.column, .length = 1};
     if (region.end.line == region.begin.line && region.end.column > region.begin.column)
       place.length = region.end.column - region.begin.column;
     return place;
   }
 
   Value convert(const toml::node& node, const Place& key) {
-    const Place where = place(node.source());
-    if (const auto* table = node.as_table()) return {convert_table(*table), where, key};
+    Place where = place(node.source());
+    if (const auto* table = node.as_table()) {
+      Value::Table entries;
+      entries.reserve(table->size());
+      for (const auto& [name, entry] : in_order(*table))
+        entries.emplace_back(std::string(name->str()), convert(*entry, place(name->source())));
+      return {std::move(entries), std::move(where), key};
+    }
     if (const auto* array = node.as_array()) {
       Value::Array items;
+      items.reserve(array->size());
       for (const toml::node& item : *array) items.push_back(convert(item, key));
-      return {std::move(items), where, key};
+      return {std::move(items), std::move(where), key};
     }
-    if (const auto* text = node.as_string()) {
-      Value::Origin origin = Value::Origin::File;
-      Value value(expand(text->get(), where, diagnostics_, &origin), where, key);
-      value.origin = origin;
-      return value;
-    }
-    if (const auto* number = node.as_integer()) return {number->get(), where, key};
-    if (const auto* number = node.as_floating_point()) return {number->get(), where, key};
-    if (const auto* truth = node.as_boolean()) return {truth->get(), where, key};
+    if (const auto* text = node.as_string()) return convert_text(text->get(), std::move(where), key);
+    if (const auto* number = node.as_integer()) return {number->get(), std::move(where), key};
+    if (const auto* number = node.as_floating_point()) return {number->get(), std::move(where), key};
+    if (const auto* truth = node.as_boolean()) return {truth->get(), std::move(where), key};
     diagnostics_.push_back({.code = kDate,
                             .message = "dates and times are not used in a configuration",
                             .place = where,
                             .hint = "put it in quotes if it is text"});
-    return {std::string(), where, key};
+    return {std::string(), std::move(where), key};
   }
 
-  std::shared_ptr<const std::string> file_;
+  Value convert_text(const std::string& text, Place&& where, const Place& key) {
+    for (const Unread& each : unread_)
+      if (each.line == where.line && each.column == where.column) return {std::string(), each.mistake, key};
+    Expansion expansion = expand(text, where, diagnostics_, secrets_);
+    Value value(std::move(expansion.text), std::move(where), key);
+    value.expanded = expansion.replaced;
+    value.origin = expansion.origin;
+    return value;
+  }
+
+  const std::shared_ptr<const std::string>& file_;
+  const uint32_t before_;
+  const std::vector<Unread>& unread_;
   Diagnostics& diagnostics_;
+  Secrets& secrets_;
 };
 
 // What the parser says of a frequent mistake, and what helps.
@@ -97,96 +176,319 @@ constexpr SyntaxHint kSyntaxHints[] = {
     {"expected '=', saw", "a key with other characters than letters, digits, - and _ stands in quotes"},
 };
 
-// The key that stands before the value at `where` on its line; `where` itself for anything else.
-Place key_before(std::string_view text, Place where) {
-  for (uint32_t line = 1; line < where.line && text.contains('\n'); ++line)
-    text.remove_prefix(text.find('\n') + 1);
-  text = text.substr(0, text.find('\n'));
-  // The column counts characters, not bytes.
-  size_t end = 0;
-  for (uint32_t column = 1; end < text.size(); ++end) {
-    if ((text[end] & 0xc0) == 0x80) continue;
-    if (column++ == where.column) break;
-  }
-  const size_t last = text.substr(0, end).find_last_not_of(" \t=");
-  if (last == std::string_view::npos) return where;
-  const size_t before = text.substr(0, last + 1).find_last_of(" \t{,");
-  const size_t first = before == std::string_view::npos ? 0 : before + 1;
-  const auto characters = [](std::string_view part) {
-    return static_cast<uint32_t>(std::ranges::count_if(part, [](char c) { return (c & 0xc0) != 0x80; }));
-  };
-  where.column = characters(text.substr(0, first)) + 1;
-  where.length = characters(text.substr(first, last + 1 - first));
-  return where;
-}
-
-Diagnostic syntax_error(const toml::parse_error& error, const std::string& text,
-                        std::shared_ptr<const std::string> file) {
-  Diagnostic found{.code = kSyntax, .message = std::string(error.description())};
-  found.place = {
-      .file = std::move(file), .line = error.source().begin.line, .column = error.source().begin.column};
-  // "Error while parsing key-value pair: cannot redefine existing integer 'a.b'"
-  constexpr std::string_view kRedefined = "cannot redefine existing ";
-  if (const size_t at = found.message.find(kRedefined); at != std::string::npos) {
-    const size_t open = found.message.find('\'', at);
-    const size_t close = found.message.rfind('\'');
-    if (open < close)
-      found.message = "`" + found.message.substr(open + 1, close - open - 1) + "` is defined twice";
-    found.code = kDefinedTwice;
-    found.place = key_before(text, found.place);
-    return found;
-  }
-  if (found.message.contains("utf-8")) found.code = kNotText;
+// `value`: what the parser could not read, and all behind it.
+std::string hint_for(std::string_view said, std::string_view value) {
+  if (const size_t end = value.find('}'); value.starts_with("${") && end != std::string_view::npos)
+    return fmt::format("put it in quotes: \"{}\"", value.substr(0, end + 1));
+  const std::string_view word = value.substr(0, value.find_first_of(" \t\r\n#,]}"));
+  for (const std::string_view truth :
+       {"True", "TRUE", "yes", "Yes", "on", "False", "FALSE", "no", "No", "off"})
+    if (word == truth) return "write `true` or `false`, or put text in quotes";
   for (const SyntaxHint& each : kSyntaxHints)
-    if (found.message.contains(each.said)) found.hint = each.hint;
-  constexpr std::string_view kPrefix = "Error while parsing ";
-  found.message = "not TOML: " +
-                  (found.message.starts_with(kPrefix) ? found.message.substr(kPrefix.size()) : found.message);
-  return found;
+    if (said.contains(each.said)) return std::string(each.hint);
+  return {};
 }
 
-// The line at which the parser of toml++ fails an assertion: the last of the shortest run of lines that make
-// it.
-Diagnostic assertion_error(std::string_view text, std::shared_ptr<const std::string> file) {
-  std::vector<size_t> ends;
-  for (size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n', end + 1))
-    ends.push_back(end + 1);
-  ends.push_back(text.size());
-  const auto passes = [&](size_t end) {
-    try {
-      (void)toml::parse(text.substr(0, end));
-    } catch (const toml::parse_error&) {
-    } catch (const TomlAssertion&) {
+// A part of a file. What toml++ cannot read of it is said and replaced, until it reads the rest.
+class Part {
+ public:
+  // `file` and `diagnostics` must outlive it, as must the part's text.
+  Part(const TomlPart& part, const std::shared_ptr<const std::string>& file, Diagnostics& diagnostics)
+      : text_(part.text), first_line_(part.line), file_(file), diagnostics_(diagnostics) {}
+
+  // What can be read; nothing where more than `most` is malformed, or where there is no telling what to leave out.
+  std::optional<toml::table> read(size_t most) {
+    refuse_depth(most);
+    while (malformed_ <= most) {
+      Mistake mistake;
+      try {
+        return toml::parse(text_);
+      } catch (const toml::parse_error& error) {
+        const toml::source_position& at = error.source().begin;
+        mistake = {std::string(error.description()), at.line, at.column};
+      } catch (const TomlAssertion&) {
+        mistake = {"this line is malformed", line_of_assertion(), 1};
+      }
+      if (!leave_out(mistake)) break;
+    }
+    Diagnostic& last = diagnostics_.back();
+    last.code = kSyntax;
+    last.message = "not TOML: there are more such lines, and the rest of the file is not read";
+    last.hint.clear();
+    return std::nullopt;
+  }
+
+  [[nodiscard]] size_t malformed() const { return malformed_; }
+  [[nodiscard]] const std::vector<Unread>& unread() const { return unread_; }
+
+ private:
+  // In the words of toml++, and where: within this part.
+  struct Mistake {
+    std::string said;
+    uint32_t line = 1, column = 1;
+  };
+
+  Place report(Code code, std::string message, Place place, std::string hint = {}) {
+    ++malformed_;
+    diagnostics_.push_back(
+        {.code = code, .message = std::move(message), .place = place, .hint = std::move(hint)});
+    return place;
+  }
+
+  [[nodiscard]] std::string_view key_of(const TomlThing& thing) const {
+    return text_.substr(thing.key, thing.key_end - thing.key);
+  }
+
+  // Of the text between two offsets, as much of it as is on its first line.
+  [[nodiscard]] Place place_of(size_t begin, size_t end) const {
+    const std::string_view before = text_.substr(0, begin);
+    const size_t line = before.rfind('\n') + 1;  // npos + 1 is 0
+    const std::string_view here = text_.substr(begin, end - begin);
+    return {.file = file_,
+            .line = first_line_ + static_cast<uint32_t>(std::ranges::count(before, '\n')),
+            .column = characters(before.substr(line)) + 1,
+            .length = std::max<uint32_t>(1, characters(here.substr(0, here.find('\n'))))};
+  }
+
+  // The byte at a line and column as toml++ counts them, or the end of that line.
+  [[nodiscard]] size_t offset_of(const Mistake& mistake) const {
+    size_t at = 0;
+    for (uint32_t line = 1; line < mistake.line; ++line) {
+      const size_t end = text_.find('\n', at);
+      if (end == std::string_view::npos) return text_.size();
+      at = end + 1;
+    }
+    for (uint32_t column = 1; at < text_.size() && text_[at] != '\n'; ++at) {
+      if ((text_[at] & 0xc0) == 0x80) continue;
+      if (column++ == mistake.column) break;
+    }
+    return at;
+  }
+
+  // Before toml++ sees it, since that recurs, and so does what destroys its tree.
+  void refuse_depth(size_t most) {
+    TomlLines lines(text_);
+    while (!lines.at_end() && malformed_ <= most) {
+      const TomlThing thing = lines.next();
+      if (thing.deeper == TomlThing::kNone) continue;
+      const bool in_value = thing.value != TomlThing::kNone && thing.deeper >= thing.value;
+      const size_t begin = in_value ? thing.value : thing.key;
+      const Place place =
+          report(kTooDeep, fmt::format("tables and lists lie more than {} deep in each other", kDeepestToml),
+                 place_of(begin, thing.deeper + 1));
+      if (!replace(thing, in_value ? std::optional(place) : std::nullopt)) return;
+      lines = TomlLines(text_);
+    }
+  }
+
+  // The line at which the parser of toml++ fails an assertion: the last of the shortest run of lines that make
+  // it.
+  [[nodiscard]] uint32_t line_of_assertion() const {
+    std::vector<size_t> ends;
+    for (size_t end = text_.find('\n'); end != std::string_view::npos; end = text_.find('\n', end + 1))
+      ends.push_back(end + 1);
+    ends.push_back(text_.size());
+    const auto passes = [&](size_t end) {
+      try {
+        (void)toml::parse(text_.substr(0, end));
+      } catch (const toml::parse_error&) {
+      } catch (const TomlAssertion&) {
+        return false;
+      }
+      return true;
+    };
+    // Whatever comes before that line, the parser gets as far.
+    return static_cast<uint32_t>(std::ranges::partition_point(ends, passes) - ends.begin()) + 1;
+  }
+
+  // Says what is wrong and leaves out what it is in. False where that changes nothing.
+  bool leave_out(const Mistake& mistake) {
+    TomlThing found;
+    for (TomlLines lines(text_); !lines.at_end();) {
+      const TomlThing thing = lines.next();
+      if (thing.line > mistake.line) break;
+      const std::string_view here = text_.substr(thing.begin, thing.end - thing.begin);
+      if (here.find_first_not_of(" \t\r\n") != std::string_view::npos) found = thing;
+    }
+    const size_t at = offset_of(mistake);
+    if (found.end == 0) {
+      report(kSyntax, "not TOML: " + mistake.said, place_of(at, at));
       return false;
     }
-    return true;
-  };
-  // Whatever comes before that line, the parser gets as far.
-  const auto line = std::ranges::partition_point(ends, passes) - ends.begin();
-  return {.code = kSyntax,
-          .message = "not TOML: this line is malformed",
-          .place = {.file = std::move(file), .line = static_cast<uint32_t>(line + 1), .column = 1}};
+    const bool defined_twice =
+        mistake.said.contains("cannot redefine existing ") || mistake.said.contains("cannot insert '");
+    const Place place =
+        defined_twice ? report_defined_twice(found, mistake, at) : report_syntax(found, mistake, at);
+    // Below a key that came twice, or is none, there is nothing to keep.
+    const bool in_value =
+        found.value != TomlThing::kNone && at >= found.value && !(defined_twice && at == found.value);
+    const bool again = std::ranges::contains(unread_, first_line_ - 1 + found.line, &Unread::line);
+    return replace(found, in_value && !again ? std::optional(place) : std::nullopt);
+  }
+
+  Place report_syntax(const TomlThing& thing, const Mistake& mistake, size_t at) {
+    const bool at_end = mistake.said.contains("end-of-file");
+    if (thing.unended != TomlThing::kNone && at_end) return report_unended(thing.unended);
+    // toml++ says so of the line's end, or of the file's where that comes next.
+    const bool in_text = mistake.said.contains("string") && at >= thing.cut_text;
+    if (in_text && (at_end || mistake.said.contains("control characters")))
+      return report_unended(thing.cut_text);
+    constexpr std::string_view kPrefix = "Error while parsing ";
+    std::string_view said = mistake.said;
+    if (said.starts_with(kPrefix)) said.remove_prefix(kPrefix.size());
+    const size_t value = thing.value != TomlThing::kNone && at >= thing.value ? word_at(thing, at) : at;
+    return report(kSyntax, fmt::format("not TOML: {}", said), place_of(at, at),
+                  hint_for(said, text_.substr(value)));
+  }
+
+  // `open`: where what begins lacks its end.
+  Place report_unended(size_t open) {
+    struct Open {
+      std::string_view begin, what, end;
+    };
+    constexpr Open kOpenings[] = {{"[", "a list", "]"},           {"{", "a table in braces", "}"},
+                                  {R"(""")", "a text", R"(""")"}, {"'''", "a text", "'''"},
+                                  {"\"", "a text", "\""},         {"'", "a text", "'"}};
+    const auto* const kind = std::ranges::find_if(
+        kOpenings, [&](const Open& each) { return text_.substr(open).starts_with(each.begin); });
+    ENSURE(kind != std::end(kOpenings));
+    return report(kSyntax,
+                  fmt::format("not TOML: {} that does not end: `{}` is missing", kind->what, kind->end),
+                  place_of(open, text_.size()));
+  }
+
+  // Where the word begins in which `at` is.
+  [[nodiscard]] size_t word_at(const TomlThing& thing, size_t at) const {
+    const size_t before = text_.substr(0, at).find_last_of(" \t\n=,[{");
+    return std::max(thing.value, before == std::string_view::npos ? 0 : before + 1);
+  }
+
+  Place report_defined_twice(const TomlThing& thing, const Mistake& mistake, size_t at) {
+    std::string_view name = key_of(thing);
+    std::string hint;
+    if (thing.kind == Kind::Pair && (at > thing.value || mistake.said.contains("as dotted"))) {
+      // A part of the key, of which toml++ tells the beginning; or a key in braces, where it tells the value's.
+      size_t begin = at;
+      if (!mistake.said.contains("as dotted")) {
+        const size_t last = text_.substr(0, at).find_last_not_of(" \t=");
+        begin = text_.substr(0, last + 1).find_last_of(" \t{,") + 1;
+        at = last + 1;
+      } else {
+        at = std::min(text_.find_first_of(". \t=", begin), text_.size());
+      }
+      name = text_.substr(begin, at - begin);
+    } else if (const Place first = first_of(thing); first.line != 0) {
+      hint = fmt::format("the other is at {}:{}", *file_, first.line);
+    }
+    const auto begin = static_cast<size_t>(name.data() - text_.data());
+    return report(kDefinedTwice, fmt::format("`{}` is defined twice", name),
+                  place_of(begin, begin + name.size()), std::move(hint));
+  }
+
+  // Where the same stands that comes once more with `second`; without a line where that is not written alike.
+  [[nodiscard]] Place first_of(const TomlThing& second) const {
+    std::optional<TomlThing> found;
+    for (TomlLines lines(text_); !lines.at_end();) {
+      const TomlThing thing = lines.next();
+      if (thing.begin >= second.begin) break;
+      if (thing.kind == Kind::Blank) continue;
+      const bool pair = thing.kind == Kind::Pair;
+      // Pairs before another header are another table's.
+      if (second.kind == Kind::Pair && !pair) found.reset();
+      if (pair == (second.kind == Kind::Pair) && key_of(thing) == key_of(second) && !found) found = thing;
+    }
+    return found ? place_of(found->key, found->key_end) : Place();
+  }
+
+  // Puts something that can be read in place of `thing`: for a header that of a table that is told nobody, for a value
+  // with `mistake` an empty text, for all else nothing. Lines keep their numbers. False where that is what it was.
+  bool replace(const TomlThing& thing, const std::optional<Place>& mistake) {
+    size_t end = thing.end;
+    // What lacks its end seems to hold all that follows.
+    if (thing.unended != TomlThing::kNone) {
+      for (size_t line = text_.find('\n', thing.begin); line < end; line = text_.find('\n', line + 1))
+        if (begins_something(text_.substr(line + 1))) {
+          end = line + 1;
+          break;
+        }
+    }
+    const std::string_view old = text_.substr(thing.begin, end - thing.begin);
+    std::string fresh;
+    if (thing.kind == Kind::Header || thing.kind == Kind::List) {
+      fresh = fmt::format("[[\"{}\"]]", kNowhere);
+    } else if (mistake) {
+      const Place place = place_of(thing.value, thing.value);
+      unread_.push_back({place.line, place.column, *mistake});
+      fresh = std::string(text_.substr(thing.begin, thing.value - thing.begin)) + "''";
+    }
+    fresh.append(static_cast<size_t>(std::ranges::count(old, '\n')), '\n');
+    std::string whole;
+    whole.reserve(text_.size() + fresh.size());
+    whole.append(text_.substr(0, thing.begin)).append(fresh).append(text_.substr(end));
+    const bool changed = whole != text_;
+    own_ = std::move(whole);
+    text_ = own_;
+    return changed;
+  }
+
+  std::string_view text_;  // in own_ as soon as something of it was replaced
+  std::string own_;
+  const uint32_t first_line_;
+  const std::shared_ptr<const std::string>& file_;
+  Diagnostics& diagnostics_;
+  std::vector<Unread> unread_;
+  size_t malformed_ = 0;
+};
+
+// The first byte that no character begins with; the size of the text where all of it is UTF-8.
+size_t find_no_utf8(std::string_view text) {
+  size_t at = 0;
+  while (at < text.size()) {
+    if ((text[at] & 0x80) == 0) {
+      ++at;
+      continue;
+    }
+    const size_t size = encoding::utf8_sequence(text.substr(at));
+    if (size == 0) break;
+    at += size;
+  }
+  return at;
 }
 
 }  // namespace
 
-std::optional<Value> read_toml(const std::string& path, const Place& from, Diagnostics& diagnostics) {
+bool read_toml_text(std::string_view text, const std::shared_ptr<const std::string>& file, TomlClient& client,
+                    Diagnostics& diagnostics, Secrets& secrets, size_t part_bytes) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  if (const size_t bad = find_no_utf8(text); bad != text.size()) {
+    const std::string_view before = text.substr(0, bad);
+    diagnostics.push_back({.code = kNotText,
+                           .message = "the text is not UTF-8",
+                           .place = {.file = file,
+                                     .line = static_cast<uint32_t>(std::ranges::count(before, '\n')) + 1,
+                                     .column = characters(before.substr(before.rfind('\n') + 1)) + 1}});
+    return false;
+  }
+  size_t malformed = 0;
+  for (const TomlPart& each : cut_toml(text, part_bytes)) {
+    Part part(each, file, diagnostics);
+    const auto top = part.read(kMostMalformed - malformed);
+    if (!top) return false;
+    malformed += part.malformed();
+    Converter(file, each.line, part.unread(), diagnostics, secrets).tell(*top, part.malformed() != 0, client);
+  }
+  return malformed == 0;
+}
+
+bool read_toml(const std::string& path, const Place& from, TomlClient& client, Diagnostics& diagnostics,
+               Secrets& secrets) {
   const auto text = read_file(path);
   if (!text) {
     diagnostics.push_back({.code = text.error().code, .message = text.error().reason, .place = from});
-    return std::nullopt;
+    return false;
   }
-  const auto file = std::make_shared<const std::string>(path);
-  try {
-    const toml::table top = toml::parse(std::string_view(*text), std::string_view(path));
-    return Value(Converter(file, diagnostics).convert_table(top),
-                 Place{.file = file, .line = 1, .column = 1});
-  } catch (const toml::parse_error& error) {
-    diagnostics.push_back(syntax_error(error, *text, file));
-  } catch (const TomlAssertion&) {
-    diagnostics.push_back(assertion_error(*text, file));
-  }
-  return std::nullopt;
+  return read_toml_text(*text, std::make_shared<const std::string>(path), client, diagnostics, secrets);
 }
 
 }  // namespace leat::config

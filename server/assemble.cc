@@ -8,6 +8,7 @@
 #include <ranges>
 
 #include "cache/cached_handler.h"
+#include "config/diagnostics.h"
 #include "handlers/limited.h"
 #include "handlers/own.h"
 #include "handlers/quarantine.h"
@@ -55,6 +56,7 @@ class Assembler {
 
   std::optional<Assembly> run() {
     for (const config::PluginDecl& plugin : config_.plugins) {
+      if (is_doubtful(plugin)) continue;
       load(plugin);
       if (plugin.concurrency != 0)
         limits_of_.emplace(plugin.name, std::make_shared<handlers::ConcurrencyLimit>(plugin.concurrency));
@@ -62,12 +64,14 @@ class Assembler {
     create();
     check_metrics();
     gather_kinds();
+    // Of a great many routes nothing is there twice: each is let go of when it has been built.
     pipeline::SiteBuilder builder(assembly_.kinds->all(), {.workers = options_.worker_count,
                                                            .metrics = &libraries_.shared().metrics,
                                                            .states = &libraries_.shared().states,
                                                            .logs = &libraries_.shared().logs});
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
-    for (config::RouteDecl& route : config_.routes) {
+    for (; !config_.routes.empty(); config_.routes.pop_front()) {
+      config::RouteDecl& route = config_.routes.front();
       bind(route);
       limit(route);
       if (cache(route)) builder.set_change_listener(libraries_.shared().responses);
@@ -76,14 +80,13 @@ class Assembler {
     }
     assembly_.site = builder.build(diagnostics_);
     // Of what is complete only: a plugin may look at what its routes have bound.
-    for (size_t i = 0; i < assembly_.plugins.size(); ++i) {
+    for (size_t i = 0; i < assembly_.plugins.size() && !any_error(); ++i) {
       const LoadingScope scope(names_[i]);
       const auto fit = assembly_.plugins[i]->self_test();
       if (!fit) fail(plugin::kRefused, fit.error(), places_[i]);
     }
-    const bool bad = std::ranges::any_of(
-        diagnostics_, [](const Diagnostic& each) { return each.severity == Diagnostic::Severity::Error; });
-    if (bad) return std::nullopt;
+    tidy(diagnostics_, config_);
+    if (any_error()) return std::nullopt;
     for (const config::PluginDecl& plugin : config_.plugins)
       if (std::ranges::contains(out_of_service_, plugin.name))
         assembly_.out_of_service.push_back(
@@ -94,6 +97,33 @@ class Assembler {
  private:
   void fail(int code, const plugin::LoadError& error, const Place& place) {
     diagnostics_.push_back({.code = code, .message = error.message, .place = place, .hint = error.hint});
+  }
+
+  [[nodiscard]] bool any_error() const { return config::any_error(diagnostics_); }
+
+  // A plugin is not to see what could not be read, nor what only stands in place of it. Its routes are not
+  // blamed for that.
+  bool is_doubtful(const config::PluginDecl& declared) {
+    const auto error_at = [&](const Place& place) {
+      return std::ranges::any_of(diagnostics_, [&](const Diagnostic& each) {
+        return each.severity == Diagnostic::Severity::Error && each.place.file && place.file &&
+               *each.place.file == *place.file && each.place.line == place.line &&
+               each.place.column == place.column;
+      });
+    };
+    const auto wrong = [&](const auto& self, const Value& value) -> bool {
+      if (error_at(value.place)) return true;
+      if (value.array() != nullptr)
+        return std::ranges::any_of(*value.array(), [&](const Value& each) { return self(self, each); });
+      return value.table() != nullptr && std::ranges::any_of(*value.table(), [&](const Value::Entry& each) {
+               return self(self, each.second);
+             });
+    };
+    if (!any_error() || (!declared.name.empty() && !declared.file.empty() && !error_at(declared.place) &&
+                         !wrong(wrong, declared.config)))
+      return false;
+    out_of_service_.push_back(declared.name);
+    return true;
   }
 
   void load(const config::PluginDecl& declared) {
@@ -168,8 +198,9 @@ class Assembler {
     for (const auto& instance : assembly_.plugins) assembly_.kinds->add(*instance);
     const auto stand_in = [&](const pipeline::MiddlewareSpec& spec) {
       const std::string_view owner = plugin_of(spec.kind);
-      if (owner.empty() || !std::ranges::contains(out_of_service_, owner) || assembly_.kinds->has(spec.kind))
-        return;
+      const bool absent = std::ranges::contains(out_of_service_, owner) ||
+                          (any_error() && !std::ranges::contains(names_, owner));
+      if (owner.empty() || !absent || assembly_.kinds->has(spec.kind)) return;
       assembly_.kinds->add_absent(spec.kind, [](const pipeline::BuildContext& context) {
         return handlers::make_quarantined_middleware(std::string(plugin_of(context.kind.name)),
                                                      context.optional);
@@ -200,7 +231,7 @@ class Assembler {
 
   // Gives a route its handler. One whose plugin did not load stays without: that has been said.
   void bind(config::RouteDecl& route) {
-    if (route.spec.handler != nullptr) return;
+    if (route.spec.handler != nullptr || route.handler.empty()) return;
     if (route.plugin == config::kOwnHandlers) {
       return bind_own(route);
     }

@@ -45,7 +45,8 @@ struct Assembly {
   std::unique_ptr<pipeline::Site> site;
 };
 
-// Consumes the declarations of `config`. Plugins are loaded into `libraries`, which must outlive the
+// Consumes the declarations of `config`. Where `diagnostics` has an error already, `config` is a draft
+// (config/config.h): then only more mistakes are looked for. Plugins are loaded into `libraries`, which must outlive the
 // assembly; `folders` are searched for them before the installed folder. Nothing when any diagnostic is an
 // error. Plugins named in `quarantined` are not loaded, nor those that need them, and their routes answer
 // 503.

@@ -20,6 +20,7 @@
 #include <functional>
 #include <string>
 
+#include "base/allocator.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/date.h"
@@ -36,6 +37,7 @@
 #include "leat_version.h"
 #include "plugin/shared_resources.h"
 #include "server/assemble.h"
+#include "server/commands/check_surroundings.h"
 #include "server/commands/command_line.h"
 #include "server/commands/completion.h"
 #include "server/commands/manual.h"
@@ -123,6 +125,11 @@ std::vector<std::string> plugin_folders(const Command& command) {
   return folders;
 }
 
+// The configuration's path, by which its daemon is known.
+std::string absolute_file(const Command& command) {
+  return (std::filesystem::path(command.folder) / command.file).lexically_normal().string();
+}
+
 constexpr const char* kDoesNotLoad = "did not start serving within server.load_timeout";
 
 // What the configuration declares, for `leat config`: it is used up when it is assembled.
@@ -137,6 +144,7 @@ struct Loaded {
   Assembly assembly;
   std::vector<std::string> waiting;  // settings that have changed and wait for a start
   Declared declared;
+  config::Secrets secrets;
 };
 
 // What a daemon keeps that serves already, or is started again.
@@ -151,10 +159,19 @@ std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libr
                            std::string& report, const Running* running = nullptr,
                            std::span<const std::string> quarantined = {}, HangWatch* hangs = nullptr,
                            config::Files* files = nullptr) {
-  auto [config, diagnostics] = config::load(command.file, command.overrides, files);
+  // What is wrong with plugins, routes and middleware is told together with what is wrong in the files; but a
+  // daemon that serves loads no plugin for that.
+  config::Config draft;
+  auto [config, diagnostics] =
+      config::load(command.file, command.overrides, files, running == nullptr ? &draft : nullptr);
+  const bool only_draft = !config && !draft.files.empty();
+  if (only_draft) config.emplace(std::move(draft));
   std::optional<Loaded> loaded;
   if (config) {
     make_absolute(*config, command.folder);
+    if (command.kind == Command::Kind::Check && !only_draft)
+      check_surroundings(*config, admin_sockets_to_try(config->settings.admin_socket, absolute_file(command)),
+                         diagnostics);
     if (hangs != nullptr) hangs->expect(config->settings.load_timeout_ms, kDoesNotLoad);
     config::Settings& settings = config->settings;
     std::vector<std::string> waiting;
@@ -166,7 +183,7 @@ std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libr
     if (auto assembly =
             assemble(*config, libraries, plugin_folders(command), workers, diagnostics, quarantined))
       loaded.emplace(std::move(settings), workers, std::move(*assembly), std::move(waiting),
-                     std::move(declared));
+                     std::move(declared), std::move(config->secrets));
   }
   report += config::render(diagnostics, color);
   return loaded;
@@ -186,11 +203,6 @@ std::optional<Loaded> load_at_start(const Command& command, plugin::PluginLibrar
 std::string own_path() {
   std::error_code unreadable;
   return std::filesystem::read_symlink("/proc/self/exe", unreadable).string();
-}
-
-// The configuration's path, by which its daemon is known.
-std::string absolute_file(const Command& command) {
-  return (std::filesystem::path(command.folder) / command.file).lexically_normal().string();
 }
 
 // What serves, or is about to: who named it, and what its files said.
@@ -249,7 +261,11 @@ class Reloading {
     const size_t routes = loaded->assembly.site->routes().size();
     if (std::string lost = lost_since(source, routes); !lost.empty()) return std::unexpected(std::move(lost));
     auto next = running_.prepare(std::move(loaded->settings));
-    if (!next) return std::unexpected(config::render(Diagnostics(1, next.error()), false));
+    if (!next) {
+      Diagnostics all(1, next.error());
+      loaded->secrets.hide(all);
+      return std::unexpected(config::render(all, false));
+    }
     remarks += report;
     for (const std::string& path : loaded->waiting)
       remarks +=
@@ -377,6 +393,7 @@ Control::Options control_options(const Command& command, RunningSettings& runnin
     if (const auto kept = last_good.keep(source.file, source.files, libraries.copies()); !kept)
       log::warn("what is served now cannot be kept: after a crash the files are read again: {}",
                 kept.error().text());
+    give_memory_back();
   };
   const auto reloading = std::make_shared<Reloading>(std::move(again), served, running, libraries);
   options.load = [reloading](std::string& remarks) { return (*reloading)(remarks); };
@@ -462,10 +479,11 @@ int serve(const Command& command, const Running* supervised, ListeningSockets& s
   auto loaded = load_at_start(own_command, libraries, *hangs, supervised, start.quarantined, &source.files);
   if (!loaded) return kExitConfiguration;
   if (const auto opened = log::open(loaded->settings.log); !opened) {
-    std::fprintf(stderr, "leat: %s\n", opened.error().c_str());
+    std::fprintf(stderr, "leat: %s\n", loaded->secrets.hide(opened.error()).c_str());
     return kExitFailure;
   }
   note_loaded_objects();
+  give_memory_back();
   const size_t routes = loaded->assembly.site->routes().size();
   log::info("leat {} with {} worker{} and {} route{}", LEAT_VERSION, loaded->workers,
             loaded->workers == 1 ? "" : "s", routes, routes == 1 ? "" : "s");
@@ -511,12 +529,17 @@ int serve(const Command& command, const Running* supervised, ListeningSockets& s
   controls.takes_over = former.is_there();
   controls.serves = [&former] { former.tell_that_it_serves(); };
   Control control(std::move(controls), generations);
+  const auto listen = [&]() -> bool {
+    if (supervised != nullptr) return running.listen();
+    const auto opened = sockets.open(config::listening_sockets(running.now()), running.workers(), inherited);
+    if (!opened) log::error("{}", loaded->secrets.hide(opened.error()));
+    return opened.has_value();
+  };
   int code = kExitFailure;
   if (const auto opened = control.open(); !opened) {
-    log::error("cannot listen for admin commands on {}: {}", control.socket(), opened.error().text());
-  } else if (supervised != nullptr
-                 ? running.listen()
-                 : sockets.open(config::listening_sockets(running.now()), running.workers(), inherited)) {
+    log::error("cannot listen for admin commands on {}: {}", loaded->secrets.hide(control.socket()),
+               opened.error().text());
+  } else if (listen()) {
     options.worker.connections.listeners = listener_options(sockets, own);
     options.hooks.thread = [](uint32_t worker) { give_crash_stack(static_cast<int>(worker)); };
     options.hooks.start = [&generations](uint32_t worker) { return generations.start_worker(worker); };
@@ -548,16 +571,30 @@ int run(const Command& command) {
   ListeningSockets sockets;
   SocketChannel channel;
   LastGood last_good;
-  auto [config, diagnostics] = config::load(command.file, command.overrides);
-  if (config) log::set_format(config->settings.log.format);
+  // Of all that is declared the supervisor needs the settings alone.
+  struct Known {
+    config::Settings settings;
+    config::Secrets secrets;
+  };
+  const std::optional<Known> known = [&command]() -> std::optional<Known> {
+    auto [config, diagnostics] = config::load(command.file, command.overrides);
+    if (!config) return std::nullopt;
+    make_absolute(*config, command.folder);
+    return Known{std::move(config->settings), std::move(config->secrets)};
+  }();
+  give_memory_back();
+  if (known) log::set_format(known->settings.log.format);
   // What is wrong with the configuration is said where it is loaded with all its plugins.
-  if (!config || !command.supervise || !config->settings.supervision.on)
+  if (!known || !command.supervise || !known->settings.supervision.on)
     return serve(command, nullptr, sockets, channel, inherited, former, {}, libraries, hangs, last_good);
-  make_absolute(*config, command.folder);
   // A restart and a reload read a file that may have changed; there are sockets for this many workers.
-  const config::Settings& settings = config->settings;
+  const config::Settings& settings = known->settings;
   const Running running{&settings, worker_count(settings)};
-  if (!sockets.open(config::listening_sockets(settings), running.workers, inherited)) return kExitFailure;
+  if (const auto opened = sockets.open(config::listening_sockets(settings), running.workers, inherited);
+      !opened) {
+    log::error("{}", known->secrets.hide(opened.error()));
+    return kExitFailure;
+  }
   if (const auto opened = channel.open(); !opened) {
     log::error("the process that serves cannot tell what it listens on: {}", opened.error().text());
     return kExitFailure;
@@ -603,8 +640,12 @@ int check_here(const Command& command) {
   plugin::PluginLibraries libraries(static_plugins());
   const auto loaded = load_at_start(command, libraries, hangs);
   if (!loaded) return kExitConfiguration;
-  print(command.file + ": " + std::to_string(loaded->assembly.site->routes().size()) + " routes, " +
-        std::to_string(loaded->assembly.plugins.size()) + " plugins, no errors\n");
+  const auto counted = [](size_t count, std::string_view what) {
+    return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+  };
+  print(fmt::format("{}: {}, {}, no errors\n", command.file,
+                    counted(loaded->assembly.site->routes().size(), "route"),
+                    counted(loaded->assembly.plugins.size(), "plugin")));
   return kExitFine;
 }
 
@@ -644,7 +685,8 @@ int routes(const Command& command) {
   const auto loaded = load_at_start(command, libraries, hangs);
   if (!loaded) return kExitConfiguration;
   const pipeline::Site& site = *loaded->assembly.site;
-  print(command.json ? pipeline::describe_json(site) + "\n" : pipeline::describe_text(site));
+  print(loaded->secrets.hide(command.json ? pipeline::describe_json(site) + "\n"
+                                          : pipeline::describe_text(site)));
   return kExitFine;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 #include <ranges>
 
 #include "base/suggest.h"
@@ -28,6 +29,13 @@ std::string quantity_text(const Row& row, int64_t quantity) {
 
 std::string in_quotes(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
+std::optional<int64_t> parse_octal(std::string_view digits) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number, 8);
+  if (error != std::errc() || end != digits.data() + digits.size() || number < 0) return std::nullopt;
+  return number;
+}
+
 // Reads one value.
 class Parser {
  public:
@@ -50,6 +58,7 @@ class Parser {
         return real();
       case Type::Boolean:
         if (value_.boolean() != nullptr) return int64_t{*value_.boolean()};
+        if (expanded_is("true") || expanded_is("false")) return int64_t{expanded_is("true")};
         return wrong_type("true or false");
       case Type::Choice:
         return choice();
@@ -86,31 +95,52 @@ class Parser {
   }
   [[nodiscard]] bool in_range(int64_t number) const { return number >= row_.least && number <= row_.most; }
 
+  // What a variable holds is text in the file's grammar, and may be meant for what has no quotes there.
+  [[nodiscard]] bool expanded_is(std::string_view word) const {
+    return value_.expanded && *value_.string() == word;
+  }
+  [[nodiscard]] std::optional<int64_t> integer() const {
+    if (value_.integer() != nullptr) return *value_.integer();
+    if (!value_.expanded) return std::nullopt;
+    const std::string_view text = *value_.string();
+    return text.starts_with("0o") ? parse_octal(text.substr(2)) : parse_number<int64_t>(text);
+  }
+  [[nodiscard]] std::optional<double> number() const {
+    if (value_.real() != nullptr) return *value_.real();
+    if (const auto whole = integer()) return static_cast<double>(*whole);
+    return value_.expanded ? parse_number<double>(*value_.string()) : std::nullopt;
+  }
   Result whole_number() {
-    if (value_.integer() == nullptr)
+    const auto number = integer();
+    if (!number)
       return wrong_type(row_.zero.empty() ? "a whole number" : in_quotes(row_.zero) + " or a whole number");
-    if (in_range(*value_.integer())) return *value_.integer();
-    return out_of_range(std::to_string(*value_.integer()));
+    if (in_range(*number)) return *number;
+    return out_of_range(std::to_string(*number));
   }
   Result real() {
-    if (value_.integer() == nullptr && value_.real() == nullptr) return wrong_type("a number");
-    const double number = value_.real() != nullptr ? *value_.real() : static_cast<double>(*value_.integer());
-    if (number >= row_.least_real && number <= row_.most_real) return number;  // which NaN is not
-    return out_of_range(fmt::format("{}", number));
+    const auto found = number();
+    if (!found) return wrong_type("a number");
+    if (*found >= row_.least_real && *found <= row_.most_real) return *found;  // which NaN is not
+    return out_of_range(fmt::format("{}", *found));
   }
   Result quantity() {
     const bool time = row_.type == Type::Duration;
     // Zero needs no unit, and a plain number of bytes is one.
-    const bool plain = value_.integer() != nullptr && *value_.integer() >= 0;
-    if (plain && (!time || *value_.integer() == 0))
-      return in_range(*value_.integer()) ? Result(*value_.integer()) : out_of_range();
+    const auto number = integer();
+    const bool plain = number && *number >= 0;
+    if (plain && (!time || *number == 0)) return in_range(*number) ? Result(*number) : out_of_range();
     const std::string_view example =
         time ? "a time like \"10s\" or \"500ms\"" : "a size like \"64KiB\" or \"1MiB\"";
     if (value_.string() == nullptr)
       return fail(codes_.unit, fmt::format("{} is {}", called_, example),
-                  plain ? fmt::format("did you mean \"{}s\"?", *value_.integer()) : "");
-    const auto parsed = time ? parse_duration(*value_.string()) : parse_size(*value_.string());
-    if (!parsed) return fail(codes_.unit, fmt::format("{} is {}", called_, example));
+                  plain ? fmt::format("did you mean \"{}s\"?", *number) : "");
+    const std::string& text = *value_.string();
+    const auto parsed = time ? parse_duration(text) : parse_size(text);
+    if (!parsed) {
+      const auto meant = time ? suggest_duration(text) : suggest_size(text);
+      return fail(codes_.unit, fmt::format("{} is {}", called_, example),
+                  meant ? fmt::format("did you mean \"{}\"?", *meant) : "");
+    }
     if (std::in_range<int64_t>(*parsed) && in_range(static_cast<int64_t>(*parsed)))
       return static_cast<int64_t>(*parsed);
     return out_of_range();
@@ -261,19 +291,24 @@ std::string check_characters(std::string_view called, std::string_view text) {
 
 std::optional<Content> parse(const Row& row, const Value& value, const Codes& codes, Diagnostics& diagnostics,
                              std::string_view called) {
-  const std::string own = fmt::format("`{}`", row.name);
-  return Parser(row, value, codes, diagnostics, called.empty() ? own : called).run();
+  if (!called.empty()) return Parser(row, value, codes, diagnostics, called).run();
+  std::string own;
+  own.reserve(row.name.size() + 2);
+  own.append(1, '`').append(row.name).append(1, '`');
+  return Parser(row, value, codes, diagnostics, own).run();
 }
 
 void refuse_unknown(const Value& table, std::span<const std::string_view> known, const Codes& codes,
-                    Diagnostics& diagnostics) {
+                    Diagnostics& diagnostics, HintFor hint_for) {
   if (table.table() == nullptr) return;
-  for (const auto& [key, value] : *table.table())
-    if (!std::ranges::contains(known, std::string_view(key)))
-      diagnostics.push_back({.code = codes.unknown,
-                             .message = fmt::format("unknown {} `{}`", codes.noun, key),
-                             .place = value.key_place.line != 0 ? value.key_place : value.place,
-                             .hint = did_you_mean(key, known)});
+  for (const auto& [key, value] : *table.table()) {
+    if (std::ranges::contains(known, std::string_view(key))) continue;
+    std::string hint = hint_for != nullptr ? hint_for(key) : std::string();
+    diagnostics.push_back({.code = codes.unknown,
+                           .message = fmt::format("unknown {} `{}`", codes.noun, key),
+                           .place = value.key_place.line != 0 ? value.key_place : value.place,
+                           .hint = hint.empty() ? did_you_mean(key, known) : std::move(hint)});
+  }
 }
 
 Value::Table Reader::others() const {

@@ -138,9 +138,13 @@ std::optional<Content> parse(const Row& row, const Value& value, const Codes& co
 // A Check: no control character but the tab.
 std::string check_characters(std::string_view called, std::string_view text);
 
-// Reports the entries of `table` whose names are not `known`, with the one that may have been meant.
+// What helps whoever wrote a name that is not known; empty where it says nothing.
+using HintFor = std::string (*)(std::string_view name);
+
+// Reports the entries of `table` whose names are not `known`, with what helps (may be null), or the one that
+// may have been meant.
 void refuse_unknown(const Value& table, std::span<const std::string_view> known, const Codes& codes,
-                    Diagnostics& diagnostics);
+                    Diagnostics& diagnostics, HintFor hint_for = nullptr);
 
 // An options struct that holds its defaults, one for each type.
 template <class Options>
@@ -166,7 +170,9 @@ class Reader {
   }
   // The entries that no row named so far.
   [[nodiscard]] Value::Table others() const;
-  void refuse_others() { refuse_unknown(table_, known_, codes_, diagnostics_); }
+  void refuse_others(HintFor hint_for = nullptr) {
+    refuse_unknown(table_, known_, codes_, diagnostics_, hint_for);
+  }
   [[nodiscard]] bool has(std::string_view key) const { return table_.find(key) != nullptr; }
   // Of the value at `key`, or of the table where it is absent.
   [[nodiscard]] const Place& place_of(std::string_view key) const;

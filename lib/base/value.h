@@ -71,6 +71,9 @@ class Value {
   enum class Origin : uint8_t { File, Environment, Secret } origin = Origin::File;
   Place place;      // of the value
   Place key_place;  // of its key, where it has one
+  // Of a text: another stood in the file, with a variable in it. It may be meant for a number, or for true or
+  // false, which can be written in no other way then.
+  bool expanded = false;
 };
 
 }  // namespace leat

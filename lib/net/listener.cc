@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fmt/core.h>
 #include <linux/filter.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -46,6 +47,7 @@ std::unexpected<std::string> refuse(std::string text) { return std::unexpected(s
 std::expected<Address, std::string> parse_unix(std::string_view path) {
   if (path.empty()) return refuse("`unix:` needs the path of a socket, such as unix:/run/leat/http.sock");
   if (path.contains('\0')) return refuse("the path of a unix socket cannot hold a NUL byte");
+  if (path.ends_with('/')) return refuse(fmt::format("`{}` is a folder, and no path of a socket", path));
   if (path.size() > kLongestPath)
     return refuse(fmt::format("the path of a unix socket is {} bytes at most, this one has {}", kLongestPath,
                               path.size()));
@@ -61,6 +63,32 @@ bool normalise(int family, std::string& host) {
   return true;
 }
 
+// What stands before the name of the link, where there is one.
+std::string_view without_zone(std::string_view host) { return host.substr(0, host.find('%')); }
+
+// The IPv6 address between brackets, or what is wrong with it.
+std::expected<Address, std::string> parse_ipv6(std::string_view text, uint16_t port) {
+  const std::string_view zone = text.substr(without_zone(text).size());
+  std::string host(without_zone(text));
+  if (!normalise(AF_INET6, host)) return refuse(fmt::format("`{}` is not an IPv6 address", host));
+  in6_addr binary;
+  ::inet_pton(AF_INET6, host.c_str(), &binary);
+  if (IN6_IS_ADDR_MULTICAST(&binary))
+    return refuse(fmt::format("`{}` is the address of a group, which nobody can connect to", host));
+  if (IN6_IS_ADDR_LINKLOCAL(&binary)) {
+    if (zone.size() < 2 || zone.size() > IF_NAMESIZE)
+      return refuse(fmt::format("`{}` is an address of one link: name its interface, as in [{}%eth0]:{}",
+                                host, host, port));
+  } else if (!zone.empty()) {
+    return refuse(fmt::format("`{}` is not an address of one link: leave `{}` out", host, zone));
+  }
+  if (IN6_IS_ADDR_V4MAPPED(&binary)) {
+    char four[INET_ADDRSTRLEN];
+    return Address{Address::Kind::Ipv4, ::inet_ntop(AF_INET, &binary.s6_addr[12], four, sizeof four), port};
+  }
+  return Address{Address::Kind::Ipv6, host + std::string(zone), port};
+}
+
 SocketAddress to_system(const Address& address) {
   SocketAddress out;
   if (address.kind == Address::Kind::Unix) {
@@ -73,7 +101,10 @@ SocketAddress to_system(const Address& address) {
     to.sin6_family = AF_INET6;
     to.sin6_port = htons(address.port);
     to.sin6_addr = in6addr_any;
-    if (!address.host.empty()) ::inet_pton(AF_INET6, address.host.c_str(), &to.sin6_addr);
+    if (const size_t zone = address.host.find('%'); zone != std::string::npos)
+      to.sin6_scope_id = ::if_nametoindex(address.host.c_str() + zone + 1);
+    if (!address.host.empty())
+      ::inet_pton(AF_INET6, std::string(without_zone(address.host)).c_str(), &to.sin6_addr);
     out.size = sizeof(sockaddr_in6);
   } else {
     auto& to = out.as<sockaddr_in>();
@@ -111,6 +142,8 @@ Expected<Fd> bind_tcp(const Address& address, const ListenOptions& options) {
   if (!fd) return system_error("socket");
   if (auto set = set_tcp_options(fd.get(), address, options); !set) return std::unexpected(set.error());
   SocketAddress where = to_system(address);
+  if (address.host.contains('%') && where.as<sockaddr_in6>().sin6_scope_id == 0)
+    return std::unexpected(Error{"bind: there is no such interface", ENODEV});
   if (::bind(fd.get(), where.get(), where.size) != 0) return system_error("bind");
   return fd;
 }
@@ -130,9 +163,8 @@ Expected<void> set_unix_access(const Address& address, const ListenOptions& opti
 
 namespace {
 
-// Removes the socket of a process that is gone. Whatever else lies at the path, or is still answered on,
-// stays.
-Expected<void> remove_stale(SocketAddress& where) {
+// Whether what lies at the path is the socket of a process that is gone.
+Expected<void> is_stale(SocketAddress& where) {
   const char* path = where.as<sockaddr_un>().sun_path;
   struct stat info;
   if (::lstat(path, &info) != 0) return system_error("lstat");
@@ -141,7 +173,33 @@ Expected<void> remove_stale(SocketAddress& where) {
   if (!probe) return system_error("socket");
   if (::connect(probe.get(), where.get(), where.size) == 0 || errno != ECONNREFUSED)
     return std::unexpected(Error{"bind", EADDRINUSE});
-  if (::unlink(path) != 0 && errno != ENOENT) return system_error("unlink");
+  return {};
+}
+
+// Removes the socket of a process that is gone. Whatever else lies at the path, or is still answered on,
+// stays.
+Expected<void> remove_stale(SocketAddress& where) {
+  if (auto stale = is_stale(where); !stale) return stale;
+  if (::unlink(where.as<sockaddr_un>().sun_path) != 0 && errno != ENOENT) return system_error("unlink");
+  return {};
+}
+
+Expected<void> can_listen_unix(const Address& address) {
+  SocketAddress where = to_system(address);
+  struct stat info;
+  if (::lstat(address.host.c_str(), &info) == 0) {
+    if (auto stale = is_stale(where); !stale) return stale;
+  } else if (errno != ENOENT) {
+    return system_error("bind");
+  }
+  // Its folder has to be there, and to take a new file.
+  const size_t slash = address.host.rfind('/');
+  const std::string folder = slash == std::string::npos ? "."
+                             : slash == 0               ? "/"
+                                                        : address.host.substr(0, slash);
+  if (::stat(folder.c_str(), &info) != 0) return system_error("bind");
+  if (!S_ISDIR(info.st_mode)) return std::unexpected(Error{"bind", ENOTDIR});
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) return system_error("bind");
   return {};
 }
 
@@ -178,6 +236,15 @@ HostAddress host_of(SocketAddress& from) {
 
 std::expected<Address, std::string> Address::parse(std::string_view text) {
   if (text.starts_with(kUnixPrefix)) return parse_unix(text.substr(kUnixPrefix.size()));
+  if (const size_t scheme = text.find("://"); scheme != text.npos) {
+    const std::string_view rest = text.substr(scheme + 3);
+    const std::string_view host = rest.substr(0, rest.find('/'));
+    if (text.substr(0, scheme) == "https")
+      return refuse(
+          fmt::format("`{}` is a URL, and TLS is not spoken here: a proxy in front speaks it", text));
+    return refuse(fmt::format("`{}` is a URL: write {}{}", text, host.empty() ? "127.0.0.1" : host,
+                              host.rfind(':') == host.npos || host.ends_with(']') ? ":80" : ""));
+  }
   const auto quoted = [text] { return std::string(text); };
   const size_t colon = text.rfind(':');
   if (colon == text.npos || text.ends_with(']'))
@@ -192,13 +259,15 @@ std::expected<Address, std::string> Address::parse(std::string_view text) {
   if (address.host.empty())
     return refuse(fmt::format("`{}` lacks an address: write *:{} for every address", quoted(), *port));
   if (address.host == "*") return Address{Kind::Ipv6, "", *port};
-  if (address.host.starts_with('[') && address.host.ends_with(']')) {
-    address.kind = Kind::Ipv6;
-    address.host = address.host.substr(1, address.host.size() - 2);
-    if (normalise(AF_INET6, address.host)) return address;
-    return refuse(fmt::format("`{}` is not an IPv6 address", address.host));
+  if (address.host.starts_with('[') && address.host.ends_with(']'))
+    return parse_ipv6(std::string_view(address.host).substr(1, address.host.size() - 2), *port);
+  if (normalise(AF_INET, address.host)) {
+    in_addr binary;
+    ::inet_pton(AF_INET, address.host.c_str(), &binary);
+    if (IN_MULTICAST(ntohl(binary.s_addr)) || binary.s_addr == INADDR_BROADCAST)
+      return refuse(fmt::format("`{}` is the address of a group, which nobody can connect to", address.host));
+    return address;
   }
-  if (normalise(AF_INET, address.host)) return address;
   if (address.host.contains(':'))
     return refuse(fmt::format("`{}`: an IPv6 address goes in brackets, as in [::1]:8080", quoted()));
   return refuse(fmt::format("`{}` is not an IP address (names are not looked up): write 127.0.0.1:{} or *:{}",
@@ -211,6 +280,16 @@ std::string Address::text() const {
   return kind == Kind::Ipv6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
 }
 
+bool Address::overlaps(const Address& other) const {
+  if (kind == Kind::Unix || other.kind == Kind::Unix || port != other.port || port == 0) return false;
+  const auto holds = [](const Address& all, const Address& one) {
+    if (all.host.empty()) return true;  // of both families
+    if (all.kind != one.kind) return false;
+    return all.host == (all.kind == Kind::Ipv6 ? "::" : "0.0.0.0");
+  };
+  return holds(*this, other) || holds(other, *this);
+}
+
 Expected<Fd> listen_on(const Address& address, const ListenOptions& options) {
   if (address.kind == Address::Kind::Unix) return listen_unix(address, options);
   auto fd = bind_to(address, options);
@@ -221,9 +300,19 @@ Expected<Fd> listen_on(const Address& address, const ListenOptions& options) {
 Expected<Fd> bind_to(const Address& address, const ListenOptions& options) {
   auto fd = bind_tcp(address, options);
   // Every address of a machine without IPv6 is every IPv4 address.
-  if (!fd && fd.error().number == EAFNOSUPPORT && address.host.empty())
+  if (!fd && fd.error().number == EAFNOSUPPORT && address.kind == Address::Kind::Ipv6 && address.host.empty())
     return bind_tcp({Address::Kind::Ipv4, "", address.port}, options);
   return fd;
+}
+
+Expected<void> can_listen_on(const Address& address, const ListenOptions& options) {
+  if (address.kind == Address::Kind::Unix) return can_listen_unix(address);
+  // A socket that is bound and does not listen takes no client. That it is bound for a moment keeps nobody from
+  // binding: only one that listens does.
+  ListenOptions alone = options;
+  alone.reuse_port = options.share_port;
+  const auto bound = bind_to(address, alone);
+  return bound ? Expected<void>() : std::unexpected(bound.error());
 }
 
 Expected<void> listen_anew(int fd, const ListenOptions& options) {
@@ -270,6 +359,9 @@ Expected<Address> local_address(int fd) {
   if (::getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_six, &size) != 0) return system_error("IPV6_V6ONLY");
   const bool any = IN6_IS_ADDR_UNSPECIFIED(&from.as<sockaddr_in6>().sin6_addr);
   if (!any || only_six != 0) address.host = host.view();
+  char link[IF_NAMESIZE];
+  const uint32_t scope = from.as<sockaddr_in6>().sin6_scope_id;
+  if (scope != 0 && ::if_indextoname(scope, link) != nullptr) address.host += fmt::format("%{}", link);
   return address;
 }
 

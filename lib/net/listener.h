@@ -14,16 +14,20 @@
 namespace leat::net {
 
 // Where to listen: "127.0.0.1:8080", "[::1]:8080", "*:8080" (every address, IPv6 socket that takes IPv4
-// too), "localhost:8080" is refused (no name resolution in a daemon's start), "unix:/run/leat/http.sock".
+// too), "localhost:8080" is refused (no name resolution in a daemon's start), "unix:/run/leat/http.sock". An
+// address of one link names it: "[fe80::1%eth0]:8080". An IPv4 address that IPv6 wraps is that IPv4 address.
 struct Address {
   enum class Kind : uint8_t { Ipv4, Ipv6, Unix };
   Kind kind = Kind::Ipv4;
-  std::string host;  // without brackets, "" for every address; the path for Unix
+  std::string host;  // without brackets, "" for every address; the path for Unix; "fe80::1%eth0"
   uint16_t port = 0;
 
   // On failure a sentence that says what is wrong with `text`.
   static std::expected<Address, std::string> parse(std::string_view text);
   [[nodiscard]] std::string text() const;
+  // The kernel has only one of them listened on: one is every address, and the other is, or is one of them, on
+  // the same port. For addresses that differ.
+  [[nodiscard]] bool overlaps(const Address& other) const;
   bool operator==(const Address&) const = default;
 };
 
@@ -53,6 +57,8 @@ Expected<void> set_unix_access(const Address& address, const ListenOptions& opti
 // Has a TCP socket that is about to be closed let no new connection begin, so that none comes between the last that is
 // accepted and the end, where it would be reset. Not for one that others accept on.
 Expected<void> refuse_newcomers(int fd);
+// Whether listen_on() would succeed now, without anybody being able to connect, and without changing anything.
+Expected<void> can_listen_on(const Address& address, const ListenOptions& options);
 
 // The address a socket is bound to (the port the kernel chose for port 0).
 Expected<Address> local_address(int fd);

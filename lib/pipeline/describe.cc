@@ -19,7 +19,8 @@ std::vector<std::string_view> steps_of(const Route& route) {
 }
 
 bool has_cache(const Route& route) {
-  return std::ranges::contains(route.chain, Phase::Cache, [](const Step& step) { return step.kind->phase; });
+  return std::ranges::contains(route.chain->steps, Phase::Cache,
+                               [](const Step& step) { return step.kind->phase; });
 }
 
 }  // namespace
@@ -38,11 +39,11 @@ std::string describe_text(const Site& site) {
     text.append(width - word.size() + 2, ' ');
   };
   const auto chain = [&](const Route& route) {
-    for (const Step& step : route.chain) text += display_name(*step.spec) + " > ";
+    for (const Step& step : route.chain->steps) text += display_name(*step.spec) + " > ";
     for (const std::string_view step : steps_of(route))
       if (step != kCacheStep || !has_cache(route)) text.append(step) += " > ";
     text += route.handler == nullptr ? "(404)" : route.handler_name;
-    for (const Step& step : route.chain)
+    for (const Step& step : route.chain->steps)
       for (const MiddlewareSpec* merged : step.merged)
         text += "  [" + display_name(*merged) + " is the same as " + display_name(*step.spec) + "]";
     text += "\n";
@@ -84,7 +85,7 @@ std::string describe_json(const Site& site) {
     json.key("middleware");
     json.begin_array();
     bool behind_cache = has_cache(*route);
-    for (const Step& step : route->chain) {
+    for (const Step& step : route->chain->steps) {
       if (step.filter != nullptr) {
         behind_cache = false;  // the rest changes what is stored
         continue;

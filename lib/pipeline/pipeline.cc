@@ -37,7 +37,7 @@ uint32_t position_of(const http::Exchange& exchange) { return exchange.chain_pos
 const Step* holder_of(const http::Exchange& exchange) {
   const uint32_t position = position_of(exchange);
   const bool held = exchange.route != nullptr && !was_forwarded(exchange) && position != 0;
-  return held ? &exchange.route->chain[position - 1] : nullptr;
+  return held ? &exchange.route->chain->steps[position - 1] : nullptr;
 }
 
 std::string_view blame_of(const Step& step) {
@@ -49,7 +49,7 @@ std::string_view blame_of(const Step& step) {
 // `body_follows`: the handler streams, and may answer once it has seen the body.
 void call_handler(http::Exchange& exchange, Handler& handler, bool body_follows) {
   exchange.chain_position |= kHandled;
-  if (exchange.route->moments) exchange.handler_ns = quick_ns();
+  if (exchange.route->chain->moments) exchange.handler_ns = quick_ns();
   const Verdict verdict = handler.handle(exchange);
   if (verdict != Verdict::Done || !body_follows) apply_verdict(exchange, handler, verdict);
 }
@@ -113,19 +113,19 @@ bool passes(http::Exchange& exchange, const Step& step, Verdict verdict) {
 // Runs the chain's request hooks from where it has come to. False when one has answered, failed to, or
 // suspended the request.
 bool run_forward(http::Exchange& exchange, const Route& route) {
-  if (!route.on_request.empty()) {
+  if (!route.chain->on_request.empty()) {
     const uint32_t reached = position_of(exchange);
     exchange.response.set_author(http::Origin::Middleware);
-    for (const Route::Hook& hook : route.on_request) {
+    for (const Chain::Hook& hook : route.chain->on_request) {
       if (hook.position <= reached) continue;
       exchange.chain_position = (exchange.chain_position & ~kPosition) | hook.position;
-      if (!passes(exchange, route.chain[hook.position - 1], hook.instance->on_request(exchange)))
+      if (!passes(exchange, route.chain->steps[hook.position - 1], hook.instance->on_request(exchange)))
         return false;
     }
     exchange.response.set_author(http::Origin::Handler);
   }
   exchange.chain_position =
-      (exchange.chain_position & ~kPosition) | kForwarded | static_cast<uint32_t>(route.chain.size());
+      (exchange.chain_position & ~kPosition) | kForwarded | static_cast<uint32_t>(route.chain->steps.size());
   return true;
 }
 
@@ -134,11 +134,12 @@ bool run_forward(http::Exchange& exchange, const Route& route) {
 bool show_piece(http::Exchange& exchange, std::string_view& piece, bool last) {
   const Route& route = *exchange.route;
   exchange.response.set_author(http::Origin::Middleware);
-  for (const Route::Hook& hook : route.on_body) {
+  for (const Chain::Hook& hook : route.chain->on_body) {
     const Verdict verdict = hook.instance->on_body(exchange, piece, last);
     if (verdict == Verdict::Next) continue;
     if (verdict != Verdict::Done || !exchange.started())
-      fail(exchange, blame_of(*std::ranges::find(route.chain, hook.instance, &Step::instance)), "failed on");
+      fail(exchange, blame_of(*std::ranges::find(route.chain->steps, hook.instance, &Step::instance)),
+           "failed on");
     return false;
   }
   exchange.response.set_author(http::Origin::Handler);
@@ -233,14 +234,14 @@ http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
   }
   if (match.kind != Router::Match::Kind::Found) {
     exchange.route = &site().unmatched();
-    exchange.set_filters(site().unmatched().filters);
+    exchange.set_filters(site().unmatched().chain->filters);
     ++uses_.front().requests;
     if (run_forward(exchange, site().unmatched())) answer_unmatched(exchange, match.kind, match.allow);
     return BodyMode::Discard;
   }
   const Route& route = *match.route;
   exchange.route = &route;
-  exchange.set_filters(route.filters);
+  exchange.set_filters(route.chain->filters);
   ++uses_.front().requests;
   request.set_params({match.params, match.param_count});
   if (route.body_limit != 0) exchange.set_body_limit(route.body_limit);
@@ -258,7 +259,7 @@ http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
 
 void Pipeline::on_body(http::Exchange& exchange, std::string_view piece) {
   if (!was_handled(exchange)) return;
-  if (!exchange.route->on_body.empty()) [[unlikely]]
+  if (!exchange.route->chain->on_body.empty()) [[unlikely]]
     if (!show_piece(exchange, piece, false) || piece.empty()) return;
   Handler& handler = *exchange.route->handler;
   const Verdict verdict = handler.on_body(exchange, piece);
@@ -272,7 +273,7 @@ void end_body(http::Exchange& exchange) {
   const Route& route = *exchange.route;
   Handler& handler = *route.handler;
   const bool streams = was_handled(exchange);
-  if (!route.on_body.empty() && exchange.request.head().framing != http::Framing::None) [[unlikely]] {
+  if (!route.chain->on_body.empty() && exchange.request.head().framing != http::Framing::None) [[unlikely]] {
     std::string_view piece = streams ? std::string_view() : exchange.request.body();
     if (!show_piece(exchange, piece, true)) return;
     if (!streams) {
@@ -352,7 +353,7 @@ void Pipeline::on_writable(http::Exchange& exchange) {
 void Pipeline::on_response(http::Exchange& exchange) {
   if (exchange.route == nullptr) return;  // refused before it came here
   // Of one that is whole it is counted when it ends, which is at once.
-  if (exchange.route->moments || !exchange.answers_whole()) [[unlikely]]
+  if (exchange.route->chain->moments || !exchange.answers_whole()) [[unlikely]]
     exchange.answer_ns = quick_ns();
   if (!http::is_safe(exchange.request.method()) && exchange.response.status < 400) [[unlikely]]
     if (ChangeListener* listener = exchange.route->site->change_listener()) listener->on_change(exchange);
@@ -361,9 +362,10 @@ void Pipeline::on_response(http::Exchange& exchange) {
 
 void Pipeline::on_endless(http::Exchange& exchange, uint32_t filter) {
   const Route& route = *exchange.route;
-  const http::AnswerFilter* endless = route.filters[filter].filter;
-  const auto step = std::ranges::find_if(
-      route.chain, [&](const Step& each) { return each.instance == endless || each.filter == endless; });
+  const http::AnswerFilter* endless = route.chain->filters[filter].filter;
+  const auto step = std::ranges::find_if(route.chain->steps, [&](const Step& each) {
+    return each.instance == endless || each.filter == endless;
+  });
   const std::string_view blame = blame_of(*step);
   log::limited(log::Level::Error, {blame, route.id},
                "{} made more of an answer than its client took, and did not wait, on {} {}", blame, route.id,
@@ -399,14 +401,14 @@ void Pipeline::on_done(http::Exchange& exchange) {
   if (exchange.route == nullptr) {
     if (counts_ != nullptr) counts_->add(exchange, RequestCounts::kNone, true);
     // Refused by the HTTP layer: observers see it all the same.
-    for (const Route::Hook& hook : site().unmatched().on_done) hook.instance->on_done(exchange);
+    for (const Chain::Hook& hook : site().unmatched().chain->on_done) hook.instance->on_done(exchange);
     return;
   }
   if (counts_ != nullptr)
     counts_->add(exchange, exchange.route->number, (exchange.chain_position & kCancelled) != 0);
   if (was_handled(exchange)) exchange.route->handler->on_done(exchange);
   const uint32_t reached = position_of(exchange);
-  for (const Route::Hook& hook : exchange.route->on_done)
+  for (const Chain::Hook& hook : exchange.route->chain->on_done)
     if (hook.position <= reached) hook.instance->on_done(exchange);
   leave(*exchange.route->site);
 }

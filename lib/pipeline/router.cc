@@ -47,19 +47,43 @@ uint64_t hash_path(std::string_view path) {
 
 // What the methods of one shape of path lead to.
 struct Router::Leaf {
-  std::array<const Route*, http::kMethodCount> routes{};
-  http::MethodSet methods = 0;
-  std::string allow;
+  using Routes = std::array<const Route*, http::kMethodCount>;
 
-  [[nodiscard]] bool empty() const { return methods == 0; }
+  [[nodiscard]] const Route* route(http::Method method) const {
+    if ((served & http::method_bit(method)) == 0) return nullptr;
+    return several ? (*several)[static_cast<unsigned>(method)] : only;
+  }
+  void add(http::MethodSet more, const Route* route) {
+    if (methods != 0 && !several) {
+      several = std::make_unique<Routes>();
+      give(methods, only);
+    }
+    methods |= more;
+    served = methods;
+    only = route;
+    if (several) give(more, route);
+  }
+
+  http::MethodSet methods = 0;  // that have a route
+  http::MethodSet served = 0;   // also HEAD, which GET's answers
+  const Route* only = nullptr;  // of all of them, for most paths
+  std::unique_ptr<Routes> several;
+  const std::string* allow = nullptr;
+
+ private:
+  void give(http::MethodSet to, const Route* route) {
+    for (unsigned i = 0; i < http::kMethodCount; ++i)
+      if ((to & http::method_bit(static_cast<http::Method>(i))) != 0) (*several)[i] = route;
+  }
 };
 
+// Most nodes have a child or a leaf, and few have all of this.
 struct Router::Node {
   using Child = std::pair<std::string, std::unique_ptr<Node>>;
   std::vector<Child> children;  // by text; sorted by freeze()
   std::unique_ptr<Node> param;
-  Leaf leaf;
-  Leaf rest;  // {name...} begins here
+  std::unique_ptr<Leaf> leaf;
+  std::unique_ptr<Leaf> rest;  // {name...} begins here
 
   [[nodiscard]] const Node* child(std::string_view text) const {
     // Most nodes have a few children; from there on halving pays.
@@ -82,9 +106,10 @@ struct Router::Node {
 };
 
 struct Router::Entry {
-  uint64_t hash = 0;
-  std::string path;  // empty: free
-  const Leaf* leaf = nullptr;
+  uint16_t hash = 0;  // other bits than those that make its place
+  uint16_t size = 0;
+  uint32_t path = 0;           // where in paths_ it begins
+  const Leaf* leaf = nullptr;  // null: free
 };
 
 namespace {
@@ -117,6 +142,15 @@ std::vector<std::string> Pattern::params() const {
 
 std::expected<Pattern, std::string> Pattern::parse(std::string_view text) {
   if (!text.starts_with('/')) return std::unexpected("a path begins with `/`");
+  if (text.contains('*'))
+    return std::unexpected(
+        "`*` stands for nothing else: write `{name}` for one segment, `{name...}` for the rest, or `%2A`");
+  if (text.contains('?'))
+    return std::unexpected(
+        "what follows a `?` is the query, which no path has: leave it out, or write `%3F`");
+  // No request line is as long, and what walks over them recurs.
+  constexpr ptrdiff_t kMostSegments = 1000;
+  if (std::ranges::count(text, '/') > kMostSegments) return std::unexpected("more than 1000 segments");
   Pattern pattern;
   std::set<std::string> names;
   size_t at = 0;
@@ -158,19 +192,17 @@ Router::~Router() = default;
 Router::Router(Router&&) noexcept = default;
 Router& Router::operator=(Router&&) noexcept = default;
 
-std::expected<void, std::string> Router::add(const Pattern& pattern, http::MethodSet methods,
-                                             const Route* route) {
+std::expected<void, Router::Clash> Router::add(const Pattern& pattern, http::MethodSet methods,
+                                               const Route* route) {
   Node* node = root_.get();
   bool rest = false;
+  size_t params = 0;
   for (const Pattern::Segment& segment : pattern.segments) {
+    params += segment.kind != Pattern::Segment::Kind::Text ? 1 : 0;
     switch (segment.kind) {
-      case Pattern::Segment::Kind::Text: {
-        const auto found = std::ranges::find(node->children, segment.text, &Node::Child::first);
-        node = found != node->children.end()
-                   ? found->second.get()
-                   : node->children.emplace_back(segment.text, std::make_unique<Node>()).second.get();
+      case Pattern::Segment::Kind::Text:
+        node = child_for(*node, segment.text);
         break;
-      }
       case Pattern::Segment::Kind::Param:
         if (!node->param) node->param = std::make_unique<Node>();
         node = node->param.get();
@@ -180,52 +212,99 @@ std::expected<void, std::string> Router::add(const Pattern& pattern, http::Metho
         break;
     }
   }
-  Leaf& leaf = rest ? node->rest : node->leaf;
+  std::unique_ptr<Leaf>& place = rest ? node->rest : node->leaf;
+  if (!place) place = std::make_unique<Leaf>();
+  Leaf& leaf = *place;
   if (const http::MethodSet taken = leaf.methods & methods; taken != 0)
-    return std::unexpected(list(taken) + " is declared twice for paths of this shape");
-  most_params_ = std::max(most_params_, pattern.params().size());
-  leaf.methods |= methods;
+    return std::unexpected(Clash{list(taken) + " is declared twice for paths of this shape",
+                                 leaf.route(static_cast<http::Method>(std::countr_zero(taken)))});
+  most_params_ = std::max(most_params_, params);
   methods_ |= methods;
-  for (unsigned i = 0; i < http::kMethodCount; ++i)
-    if ((methods & http::method_bit(static_cast<http::Method>(i))) != 0) leaf.routes[i] = route;
+  leaf.add(methods, route);
   return {};
 }
 
+// The child of `node` for a text, which is made where there is none. Before freeze().
+Router::Node* Router::child_for(Node& node, const std::string& text) {
+  constexpr size_t kFew = 32;
+  constexpr uint32_t kFree = UINT32_MAX;
+  std::vector<Node::Child>& children = node.children;
+  const auto add = [&] { return children.emplace_back(text, std::make_unique<Node>()).second.get(); };
+  if (children.size() < kFew) {
+    const auto found = std::ranges::find(children, text, &Node::Child::first);
+    return found != children.end() ? found->second.get() : add();
+  }
+  std::vector<uint32_t>& numbers = numbers_[&node];
+  const auto place_of = [&](std::string_view wanted) -> uint32_t& {
+    size_t at = hash_path(wanted) & (numbers.size() - 1);
+    while (numbers[at] != kFree && children[numbers[at]].first != wanted)
+      at = (at + 1) & (numbers.size() - 1);
+    return numbers[at];
+  };
+  if (numbers.size() <= children.size() * 2) {
+    numbers.assign(std::bit_ceil(children.size() * 4), kFree);
+    for (uint32_t i = 0; i < children.size(); ++i) place_of(children[i].first) = i;
+  }
+  uint32_t& number = place_of(text);
+  if (number != kFree) return children[number].second.get();
+  number = static_cast<uint32_t>(children.size());
+  return add();
+}
+
+void Router::finish(Leaf& leaf) {
+  const http::MethodSet head = http::method_bit(http::Method::Head);
+  if ((leaf.methods & head) == 0 && (leaf.methods & http::method_bit(http::Method::Get)) != 0) {
+    leaf.served |= head;
+    if (leaf.several)
+      (*leaf.several)[static_cast<unsigned>(http::Method::Head)] = leaf.route(http::Method::Get);
+  }
+  const auto [value, fresh] = allow_.try_emplace(leaf.methods);
+  if (fresh) value->second = allow_value(leaf.methods);
+  leaf.allow = &value->second;
+}
+
+// `path` leads to `node`; `fixed`: no request comes to it by another spelling. A path that no request line has
+// room for is in no table.
+void Router::finish(Node& node, const std::string& path, bool fixed,
+                    std::vector<std::pair<size_t, const Leaf*>>& ends) {
+  node.children.shrink_to_fit();
+  std::ranges::sort(node.children, Node::comes_before, &Node::Child::first);
+  for (Leaf* leaf : {node.leaf.get(), node.rest.get()})
+    if (leaf != nullptr) finish(*leaf);
+  if (fixed && node.leaf && path.size() <= UINT16_MAX) {
+    paths_.insert(paths_.end(), path.begin(), path.end());
+    ends.emplace_back(paths_.size(), node.leaf.get());
+  }
+  // The table is asked with paths as they were received. A text with a slash was written with %2F, and one
+  // with a percent sign is received with %25: only the walk by segments finds those.
+  for (auto& [text, child] : node.children)
+    finish(*child, fixed ? fmt::format("{}/{}", path, text) : path,
+           fixed && text.find_first_of("/%") == std::string::npos, ends);
+  if (node.param) finish(*node.param, path, false, ends);
+}
+
 void Router::freeze() {
-  std::vector<std::pair<std::string, const Leaf*>> paths;
-  const auto finish = [](Leaf& leaf) {
-    if (leaf.empty()) return;
-    const auto get = static_cast<unsigned>(http::Method::Get);
-    const auto head = static_cast<unsigned>(http::Method::Head);
-    if (leaf.routes[head] == nullptr) leaf.routes[head] = leaf.routes[get];
-    leaf.allow = allow_value(leaf.methods);
-  };
-  const auto walk = [&](const auto& self, Node& node, const std::string& path, bool fixed) -> void {
-    std::ranges::sort(node.children, Node::comes_before, &Node::Child::first);
-    finish(node.leaf);
-    finish(node.rest);
-    // The table is asked with paths as they were received. A text with a slash was written with %2F, and one
-    // with a percent sign is received with %25: only the walk by segments finds those.
-    if (fixed && !node.leaf.empty()) paths.emplace_back(path, &node.leaf);
-    for (auto& [text, child] : node.children)
-      self(self, *child, fmt::format("{}/{}", path, text),
-           fixed && text.find_first_of("/%") == std::string::npos);
-    if (node.param) self(self, *node.param, path, false);
-  };
-  walk(walk, *root_, "", true);
+  numbers_.clear();
+  std::vector<std::pair<size_t, const Leaf*>> ends;  // of each path in paths_, and what it leads to
+  finish(*root_, "", true, ends);
   allow_anywhere_ = allow_value(methods_);
-  table_.assign(std::bit_ceil(std::max<size_t>(8, paths.size() * 2)), Entry{});
-  for (auto& [path, leaf] : paths) {
+  paths_.shrink_to_fit();
+  table_.assign(std::bit_ceil(std::max<size_t>(8, ends.size() * 2)), Entry{});
+  size_t begin = 0;
+  for (const auto& [end, leaf] : ends) {
+    const std::string_view path(paths_.data() + begin, end - begin);
+    begin = end;
     const uint64_t hash = hash_path(path);
     size_t at = hash & (table_.size() - 1);
     while (table_[at].leaf != nullptr) at = (at + 1) & (table_.size() - 1);
-    table_[at] = Entry{hash, path, leaf};
+    table_[at] = Entry{static_cast<uint16_t>(hash >> 48), static_cast<uint16_t>(path.size()),
+                       static_cast<uint32_t>(path.data() - paths_.data()), leaf};
   }
 }
 
-bool Router::choose(const Leaf& leaf, http::Method method, Match& match) {
-  if (leaf.empty()) return false;
-  if (const Route* route = leaf.routes[static_cast<unsigned>(method)]) {
+bool Router::choose(const Leaf* leaf, http::Method method, Match& match) {
+  if (leaf == nullptr) return false;
+  if (const Route* route = leaf->route(method)) {
     match.kind = Match::Kind::Found;
     match.route = route;
     return true;
@@ -233,7 +312,7 @@ bool Router::choose(const Leaf& leaf, http::Method method, Match& match) {
   // Remembered, but a less specific pattern may still have the method.
   if (match.kind == Match::Kind::NotFound) {
     match.kind = method == http::Method::Options ? Match::Kind::Options : Match::Kind::MethodNotAllowed;
-    match.allow = leaf.allow;
+    match.allow = *leaf->allow;
   }
   return false;
 }
@@ -246,9 +325,11 @@ bool Router::out_of_memory(Match& match) {
 bool Router::find_static(std::string_view path, Match& match, http::Method method) const {
   const uint64_t hash = hash_path(path);
   for (size_t at = hash & (table_.size() - 1); table_[at].leaf != nullptr;
-       at = (at + 1) & (table_.size() - 1))
-    if (table_[at].hash == hash && equal(table_[at].path, path))
-      return choose(*table_[at].leaf, method, match);
+       at = (at + 1) & (table_.size() - 1)) {
+    const Entry& entry = table_[at];
+    if (entry.hash == hash >> 48 && equal({paths_.data() + entry.path, entry.size}, path))
+      return choose(entry.leaf, method, match);
+  }
   return false;
 }
 
@@ -284,7 +365,7 @@ void Router::find(http::Method method, std::string_view path, Arena& arena, Matc
 // `rest` is empty or begins with a slash. True: `match` is final.
 bool Router::descend(const Node& node, std::string_view rest, Arena& arena, Match& match, http::Method method,
                      bool encoded) const {
-  if (rest.empty()) return choose(node.leaf, method, match);
+  if (rest.empty()) return choose(node.leaf.get(), method, match);
   const size_t end = std::min(rest.find('/', 1), rest.size());
   std::string_view segment = rest.substr(1, end - 1);
   if (encoded && segment.find('%') != std::string_view::npos) {
@@ -300,7 +381,7 @@ bool Router::descend(const Node& node, std::string_view rest, Arena& arena, Matc
     if (descend(*node.param, rest.substr(end), arena, match, method, encoded)) return true;
     match.param_count = params;
   }
-  if (node.rest.empty()) return false;
+  if (!node.rest) return false;
   std::string_view value = rest.substr(1);
   if (encoded && value.find('%') != std::string_view::npos) {
     char* decoded = arena.allocate_array<char>(value.size());
@@ -308,7 +389,7 @@ bool Router::descend(const Node& node, std::string_view rest, Arena& arena, Matc
     value = {decoded, decode(value, decoded)};
   }
   match.params[match.param_count++] = value;
-  if (choose(node.rest, method, match)) return true;
+  if (choose(node.rest.get(), method, match)) return true;
   match.param_count = params;
   return false;
 }

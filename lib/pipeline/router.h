@@ -14,9 +14,11 @@
 
 #include <cstdint>
 #include <expected>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/arena.h"
@@ -48,9 +50,13 @@ class Router {
   Router(Router&&) noexcept;
   Router& operator=(Router&&) noexcept;
 
-  // Adds a route; on failure a sentence: a method that another route has already for paths of the same shape.
-  // Before freeze().
-  std::expected<void, std::string> add(const Pattern& pattern, http::MethodSet methods, const Route* route);
+  // Another route has one of the methods already for paths of the same shape.
+  struct Clash {
+    std::string text;  // a sentence that says which
+    const Route* first;
+  };
+  // Adds a route. Before freeze().
+  std::expected<void, Clash> add(const Pattern& pattern, http::MethodSet methods, const Route* route);
   // Makes the tables for look-up.
   void freeze();
 
@@ -79,14 +85,22 @@ class Router {
   struct Leaf;
   struct Entry;
 
+  Node* child_for(Node& node, const std::string& text);
+  void finish(Node& node, const std::string& path, bool fixed,
+              std::vector<std::pair<size_t, const Leaf*>>& ends);
+  void finish(Leaf& leaf);
   bool find_static(std::string_view path, Match& match, http::Method method) const;
   bool descend(const Node& node, std::string_view rest, Arena& arena, Match& match, http::Method method,
                bool encoded) const;
-  static bool choose(const Leaf& leaf, http::Method method, Match& match);
+  static bool choose(const Leaf* leaf, http::Method method, Match& match);
   static bool out_of_memory(Match& match);
 
   std::unique_ptr<Node> root_;
+  // Until freeze(), of nodes with many children: their numbers by text; open addressing, as below.
+  std::unordered_map<const Node*, std::vector<uint32_t>> numbers_;
   std::vector<Entry> table_;  // patterns without parameters by path; open addressing, a power of two
+  std::vector<char> paths_;   // of those, one after the other
+  std::map<http::MethodSet, std::string> allow_;  // Allow's values, by the methods that have routes
   http::MethodSet methods_ = 0;
   std::string allow_anywhere_;
   size_t most_params_ = 0;  // of any pattern

@@ -1,8 +1,12 @@
 #include "pipeline/site.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <ranges>
+#include <utility>
 
+#include "base/check.h"
 #include "base/suggest.h"
 #include "pipeline/codes.h"
 
@@ -36,30 +40,32 @@ const MiddlewareSpec& cache_spec() {
 
 bool Route::is_of(std::span<const std::string> plugins) const {
   return std::ranges::any_of(plugins, [&](const std::string& plugin) {
-    return plugin == owner || std::ranges::contains(middleware_owners, plugin);
+    return plugin == owner || std::ranges::contains(chain->owners, plugin);
   });
 }
 
 SiteBuilder::SiteBuilder(std::span<const MiddlewareKind> kinds, const Surroundings& surroundings)
     : kinds_(kinds), surroundings_(surroundings), site_(std::make_unique<Site>()) {}
 
-void SiteBuilder::add_middleware(MiddlewareSpec spec) { declared_.push_back(std::move(spec)); }
-void SiteBuilder::add_route(RouteSpec spec) { specs_.push_back(std::move(spec)); }
+void SiteBuilder::add_middleware(MiddlewareSpec spec) {
+  ENSURE(!middleware_made_);
+  declared_.push_back(std::move(spec));
+}
 void SiteBuilder::set_change_listener(ChangeListener& listener) { site_->change_listener_ = &listener; }
 
 // What is wrong with a global instance is wrong in every route; it is said once.
 void SiteBuilder::fail(int code, std::string message, const Place& place, std::string hint) {
-  const bool said = std::ranges::any_of(diagnostics_, [&](const Diagnostic& each) {
-    return each.code == code && each.message == message && each.place.line == place.line &&
-           each.place.column == place.column;
-  });
-  if (said) return;
+  const std::string_view file = place.file ? std::string_view(*place.file) : std::string_view();
+  const bool fresh =
+      said_.insert(fmt::format("{} {}:{}:{} {}", code, file, place.line, place.column, message)).second;
+  if (!fresh) return;
   diagnostics_.push_back(
       {.code = code, .message = std::move(message), .place = place, .hint = std::move(hint)});
 }
 
 // Creates the instance of `spec`. A step without a kind means that something was wrong and has been said.
 Step SiteBuilder::make_step(MiddlewareSpec spec) {
+  if (spec.kind.empty()) return {};
   const auto kind = std::ranges::find(kinds_, spec.kind, &MiddlewareKind::name);
   if (kind == kinds_.end()) {
     fail(kUnknownKind, "unknown middleware kind `" + spec.kind + "`", spec.place,
@@ -81,6 +87,7 @@ Step SiteBuilder::make_step(MiddlewareSpec spec) {
 
 // `own`: further instances of the same route.
 void SiteBuilder::check_constraints(const MiddlewareSpec& spec, const std::vector<MiddlewareSpec>& own) {
+  if (spec.before.empty() && spec.after.empty()) return;
   std::vector<std::string> known = names_;
   known.emplace_back(kCacheStep);
   for (const MiddlewareKind& kind : kinds_) known.emplace_back(kind.name);
@@ -93,7 +100,8 @@ void SiteBuilder::check_constraints(const MiddlewareSpec& spec, const std::vecto
              spec.place, did_you_mean(name, known));
 }
 
-std::unique_ptr<Site> SiteBuilder::build(Diagnostics& diagnostics) {
+void SiteBuilder::make_middleware() {
+  if (std::exchange(middleware_made_, true)) return;
   for (const MiddlewareSpec& spec : declared_) {
     if (spec.name.empty()) continue;
     if (spec.name == kCacheStep)
@@ -110,8 +118,13 @@ std::unique_ptr<Site> SiteBuilder::build(Diagnostics& diagnostics) {
   site_->unmatched_.site = site_.get();
   site_->unmatched_.id = "(none)";
   RouteSpec nothing;
-  compile_chain(site_->unmatched_, steps_of(nothing));
-  for (RouteSpec& spec : specs_) build_route(spec);
+  give_chain(site_->unmatched_, steps_of(nothing));
+}
+
+std::unique_ptr<Site> SiteBuilder::build(Diagnostics& diagnostics) {
+  make_middleware();
+  for (const auto& route : site_->routes_)
+    route->streams_body = route->handler != nullptr && route->handler->streams_body();
   site_->router_.freeze();
   const bool bad = std::ranges::any_of(
       diagnostics_, [](const Diagnostic& each) { return each.severity == Diagnostic::Severity::Error; });
@@ -119,31 +132,46 @@ std::unique_ptr<Site> SiteBuilder::build(Diagnostics& diagnostics) {
   return bad ? nullptr : std::move(site_);
 }
 
-void SiteBuilder::build_route(RouteSpec& spec) {
+void SiteBuilder::add_route(RouteSpec spec) {
+  make_middleware();
   auto route = std::make_unique<Route>();
   route->site = site_.get();
   for (const std::string& name : spec.methods) route->id += (route->id.empty() ? "" : ",") + name;
   route->id += " " + spec.path;
+  route->path = std::string_view(route->id).substr(route->id.size() - spec.path.size());
   route->methods = read_methods(spec);
-  route->path = spec.path;
-  route->handler_name = spec.handler_name;
-  route->owner = spec.owner;
+  route->handler_name = keep(std::move(spec.handler_name));
+  route->owner = keep(std::move(spec.owner));
   route->handler = spec.handler.get();
-  route->streams_body = spec.handler != nullptr && spec.handler->streams_body();
   route->body_limit = spec.body_limit;
-  if (auto pattern = Pattern::parse(spec.path)) {
-    route->pattern = std::move(*pattern);
-    if (const auto added = site_->router_.add(route->pattern, route->methods, route.get()); !added)
-      fail(kDuplicateRoute, "route `" + spec.path + "`: " + added.error(), spec.path_place);
-  } else {
-    fail(kBadPattern, "bad path `" + spec.path + "`: " + pattern.error(), spec.path_place);
-  }
+  if (!spec.path.empty()) add_to_router(*route, spec.path_place);
   std::vector<Step> steps = steps_of(spec);
   if (http::AnswerFilter* cache = spec.handler ? spec.handler->answer_filter() : nullptr)
     steps.push_back({.kind = &kCache, .spec = &cache_spec(), .filter = cache});
-  compile_chain(*route, std::move(steps));
+  give_chain(*route, std::move(steps));
   if (spec.handler) site_->handlers_.push_back(std::move(spec.handler));
   site_->routes_.push_back(std::move(route));
+  path_places_.push_back(std::move(spec.path_place));
+}
+
+void SiteBuilder::add_to_router(const Route& route, const Place& place) {
+  const auto pattern = Pattern::parse(route.path);
+  if (!pattern)
+    return fail(kBadPattern, fmt::format("bad path `{}`: {}", route.path, pattern.error()), place);
+  const auto added = site_->router_.add(*pattern, route.methods, &route);
+  if (added) return;
+  // The first of those that it clashes with; where it is is looked for now, and not kept for all.
+  const auto first = std::ranges::find(site_->routes_, added.error().first, &std::unique_ptr<Route>::get);
+  const Place& other = path_places_[static_cast<size_t>(first - site_->routes_.begin())];
+  const std::string where =
+      other.file ? fmt::format("{}:{}", *other.file, other.line) : fmt::format("line {}", other.line);
+  fail(kDuplicateRoute, fmt::format("route `{}`: {}", route.path, added.error().text), place,
+       fmt::format("the first is `{}` at {}", added.error().first->path, where));
+}
+
+// One copy of each for all routes: a few handlers have many.
+std::string_view SiteBuilder::keep(std::string&& name) {
+  return *site_->names_.insert(std::move(name)).first;
 }
 
 http::MethodSet SiteBuilder::read_methods(const RouteSpec& spec) {
@@ -187,7 +215,22 @@ std::vector<Step> SiteBuilder::steps_of(RouteSpec& spec) {
   return steps;
 }
 
-void SiteBuilder::compile_chain(Route& route, std::vector<Step> steps) {
+void SiteBuilder::give_chain(Route& route, std::vector<Step> steps) {
+  std::vector<const void*> key;
+  for (const Step& step : steps)
+    key.push_back(step.instance != nullptr ? static_cast<const void*>(step.instance) : step.filter);
+  auto [found, fresh] = chains_.try_emplace(std::move(key), nullptr);
+  if (fresh) {
+    site_->chains_.push_back(compile_chain(std::move(steps)));
+    found->second = site_->chains_.back().get();
+  }
+  route.chain = found->second;
+}
+
+// Without steps where something was wrong.
+std::unique_ptr<Chain> SiteBuilder::compile_chain(std::vector<Step> steps) {
+  auto compiled = std::make_unique<Chain>();
+  Chain& chain = *compiled;
   merge_duplicates(steps);
   if (const auto cycle = order_chain(steps); !cycle.empty()) {
     std::string text;
@@ -196,13 +239,13 @@ void SiteBuilder::compile_chain(Route& route, std::vector<Step> steps) {
          "`before` and `after` contradict each other: " + text + "`" + display_name(*cycle.front()->spec) +
              "`",
          cycle.front()->spec->place);
-    return;
+    return compiled;
   }
   const auto cache = std::ranges::find(steps, &kCache, &Step::kind);
   for (uint32_t i = 0; i < steps.size(); ++i) {
     const Step& step = steps[i];
     if (step.filter != nullptr) {
-      route.filters.insert(route.filters.begin(), {step.filter, i + 1, http::Origin::Host});
+      chain.filters.insert(chain.filters.begin(), {step.filter, i + 1, http::Origin::Host});
       continue;
     }
     const uint8_t hooks = step.instance->hooks();
@@ -213,23 +256,24 @@ void SiteBuilder::compile_chain(Route& route, std::vector<Step> steps) {
       fail(kInsideCache,
            "`" + display_name(*step.spec) + "` acts on requests, and cannot come after the cache",
            step.spec->place);
-    const Route::Hook hook{step.instance, reached ? i + 1 : 0};
-    if ((hooks & Middleware::kRequest) != 0) route.on_request.push_back(hook);
-    if ((hooks & Middleware::kBody) != 0) route.on_body.push_back(hook);
+    const Chain::Hook hook{step.instance, reached ? i + 1 : 0};
+    if ((hooks & Middleware::kRequest) != 0) chain.on_request.push_back(hook);
+    if ((hooks & Middleware::kBody) != 0) chain.on_body.push_back(hook);
     if ((hooks & Middleware::kAnswer) != 0)
-      route.filters.insert(
-          route.filters.begin(),
+      chain.filters.insert(
+          chain.filters.begin(),
           {step.instance, hook.position, inside ? http::Origin::Handler : http::Origin::Middleware});
-    if ((hooks & Middleware::kMoments) != 0) route.moments = true;
-    if ((hooks & Middleware::kDone) != 0) route.on_done.insert(route.on_done.begin(), hook);
+    if ((hooks & Middleware::kMoments) != 0) chain.moments = true;
+    if ((hooks & Middleware::kDone) != 0) chain.on_done.insert(chain.on_done.begin(), hook);
   }
   for (const Step& step : steps)
     if (const size_t colon = step.kind->name.find(':'); colon != std::string_view::npos)
-      route.middleware_owners.emplace_back(step.kind->name.substr(0, colon));
-  if (route.filters.size() > http::Exchange::kMostFilters)
+      chain.owners.emplace_back(step.kind->name.substr(0, colon));
+  if (chain.filters.size() > http::Exchange::kMostFilters)
     fail(kTooManyFilters, "more than 64 middleware instances see the answers of one route",
          steps[0].spec->place);
-  route.chain = std::move(steps);
+  chain.steps = std::move(steps);
+  return compiled;
 }
 
 }  // namespace leat::pipeline

@@ -1,20 +1,23 @@
 // Site: everything that requests are answered with, frozen when the configuration is loaded.
 //
 //   SiteBuilder builder;
-//   builder.add_middleware({...});           // instances, in the order of the file
+//   builder.add_middleware({...});           // instances, in the order of the file, all before the first route
 //   builder.add_route({...});                // each with its handler
 //   std::unique_ptr<Site> site = builder.build(diagnostics);
 //
-// For each route build() compiles the chain of the global instances and the route's own (chain.h). What is
-// left at run time is four arrays of pointers, with only the instances that have the hook.
+// For each route add_route() compiles the chain of the global instances and the route's own (chain.h), once for all
+// that have the same. What is left at run time is four arrays of pointers, with only the instances that have
+// the hook.
 //
 // Thread: built on one, then read by all workers.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "base/value.h"
@@ -25,6 +28,7 @@
 
 namespace leat::pipeline {
 
+// What is empty though it must not be has been complained of by whoever made the spec.
 struct RouteSpec {
   std::string path;
   std::vector<std::string> methods;
@@ -39,32 +43,36 @@ struct RouteSpec {
 
 class Site;
 
-struct Route {
-  const Site* site = nullptr;  // that it is part of
-  std::string id;              // "GET /users/{id}": the label in logs and metrics
-  uint32_t number = 0;         // by which its requests are counted (RequestCounts)
-  Pattern pattern;
-  http::MethodSet methods = 0;
-  std::string path;
-  std::string handler_name;
-  std::string owner;
-  std::vector<std::string> middleware_owners;  // likewise, of the plugins whose middleware is in its chain
-  Handler* handler = nullptr;                  // nullptr for the route of requests that match none
-  bool streams_body = false;
-  bool moments = false;  // one of its chain asks when its handlers were called and its answers began
-  uint64_t body_limit = 0;
-  std::vector<Step> chain;  // in forward order
-  // Its requests are, in whole or in part, the business of one of those plugins.
-  [[nodiscard]] bool is_of(std::span<const std::string> plugins) const;
-  // The steps that have the hook.
+// A chain, ready to be run.
+struct Chain {
+  // A step that has the hook.
   struct Hook {
     Middleware* instance;
     uint32_t position;  // in the chain, from 1; 0 for one without a forward step: its reverse ones always run
   };
+  std::vector<Step> steps;                // in forward order
+  std::vector<std::string> owners;        // plugins whose middleware is among them
   std::vector<Hook> on_request;           // forward
   std::vector<Hook> on_body;              // forward
   std::vector<http::FilterStep> filters;  // reverse
   std::vector<Hook> on_done;              // reverse
+  bool moments = false;  // one of them asks when its handlers were called and its answers began
+};
+
+struct Route {
+  const Site* site = nullptr;  // that it is part of
+  std::string id;              // "GET /users/{id}": the label in logs and metrics
+  uint32_t number = 0;         // by which its requests are counted (RequestCounts)
+  std::string_view path;       // in the id
+  std::string_view handler_name;
+  std::string_view owner;
+  http::MethodSet methods = 0;
+  Handler* handler = nullptr;  // nullptr for the route of requests that match none
+  uint64_t body_limit = 0;
+  bool streams_body = false;
+  const Chain* chain = nullptr;  // the site's, which other routes may have as well
+  // Its requests are, in whole or in part, the business of one of those plugins.
+  [[nodiscard]] bool is_of(std::span<const std::string> plugins) const;
 };
 
 // Told of each success of a request whose method is not safe, on whatever route, before its answer is sent:
@@ -89,6 +97,8 @@ class Site {
   std::vector<std::unique_ptr<Handler>> handlers_;
   std::vector<std::unique_ptr<Middleware>> instances_;
   std::vector<std::unique_ptr<MiddlewareSpec>> specs_;
+  std::vector<std::unique_ptr<Chain>> chains_;
+  std::unordered_set<std::string> names_;  // of handlers and their owners
   std::vector<std::unique_ptr<Route>> routes_;
   Route unmatched_;
   Router router_;
@@ -100,6 +110,7 @@ class SiteBuilder {
   // The kinds must outlive the site, as must what the surroundings point to.
   explicit SiteBuilder(std::span<const MiddlewareKind> kinds, const Surroundings& surroundings = {});
   void add_middleware(MiddlewareSpec spec);
+  // Nothing is kept of `spec`: there may be a great many.
   void add_route(RouteSpec spec);
   // `listener` must outlive the site.
   void set_change_listener(ChangeListener& listener);
@@ -107,21 +118,27 @@ class SiteBuilder {
   std::unique_ptr<Site> build(Diagnostics& diagnostics);
 
  private:
+  void make_middleware();
   Step make_step(MiddlewareSpec spec);
   void check_constraints(const MiddlewareSpec& spec, const std::vector<MiddlewareSpec>& own);
-  void build_route(RouteSpec& spec);
+  void add_to_router(const Route& route, const Place& place);
   http::MethodSet read_methods(const RouteSpec& spec);
   std::vector<Step> steps_of(RouteSpec& spec);
-  void compile_chain(Route& route, std::vector<Step> steps);
+  void give_chain(Route& route, std::vector<Step> steps);
+  std::unique_ptr<Chain> compile_chain(std::vector<Step> steps);
+  std::string_view keep(std::string&& name);
   void fail(int code, std::string message, const Place& place, std::string hint = {});
 
   std::span<const MiddlewareKind> kinds_;
   const Surroundings surroundings_;
   std::unique_ptr<Site> site_;
   std::vector<MiddlewareSpec> declared_;
-  std::vector<RouteSpec> specs_;
-  std::vector<std::string> names_;    // of declared instances
-  std::vector<Step> declared_steps_;  // of those that could be made
+  std::vector<std::string> names_;                           // of declared instances
+  std::vector<Step> declared_steps_;                         // of those that could be made
+  std::vector<Place> path_places_;                           // of the site's routes
+  std::map<std::vector<const void*>, const Chain*> chains_;  // by the instances
+  std::unordered_set<std::string> said_;
+  bool middleware_made_ = false;
   Diagnostics diagnostics_;
 };
 

@@ -9,21 +9,23 @@
 
 #include "http/exchange.h"
 #include "plugin/instance.h"
-#include "plugin/route_info.h"
 #include "plugin/suspension.h"
 
 namespace leat::plugin {
 
 class Callee {
  public:
-  // `title` is one that PluginLibrary::keep() keeps.
-  Callee(PluginInstance& instance, const RouteInfo& route, const std::string& title)
-      : instance_(instance), route_(route), title_(title) {}
+  // `title` is one that PluginLibrary::keep() keeps, and ends with `route_id`; that is empty for what is not
+  // bound to one route.
+  Callee(PluginInstance& instance, std::string_view route_id, const std::string& title)
+      : instance_(instance), title_(title), route_id_size_(static_cast<uint32_t>(route_id.size())) {}
   Callee(const Callee&) = delete;
   Callee& operator=(const Callee&) = delete;
 
   [[nodiscard]] PluginInstance& instance() const { return instance_; }
-  [[nodiscard]] const RouteInfo& route() const { return route_; }
+  [[nodiscard]] std::string_view route_id() const {
+    return std::string_view(title_).substr(title_.size() - route_id_size_);
+  }
   [[nodiscard]] std::string_view blame() const { return instance_.blame(); }
   // For the log; lives as long as the SharedResources.
   [[nodiscard]] const std::string& title() const { return title_; }
@@ -44,8 +46,8 @@ class Callee {
 
  private:
   PluginInstance& instance_;
-  const RouteInfo route_;
   const std::string& title_;
+  const uint32_t route_id_size_;
 };
 
 }  // namespace leat::plugin

@@ -16,7 +16,7 @@ using pipeline::Verdict;
 
 PluginHandler::PluginHandler(PluginInstance& instance, const leat_handler& handler, const RouteInfo& route,
                              void* bound)
-    : Callee(instance, route,
+    : Callee(instance, route.id,
              instance.library().keep(
                  fmt::format("{}: handler {} on route {}", instance.blame(), view(handler.name), route.id))),
       handler_(handler),

@@ -12,6 +12,7 @@
 
 #include "pipeline/handler.h"
 #include "plugin/callee.h"
+#include "plugin/route_info.h"
 
 namespace leat::plugin {
 
@@ -19,7 +20,7 @@ struct RequestState;
 
 class PluginHandler final : public pipeline::Handler, public Callee {
  public:
-  // `bound` is from the handler's bind(), or null.
+  // `handler` is the plugin's; `bound` is from its bind(), or null.
   PluginHandler(PluginInstance& instance, const leat_handler& handler, const RouteInfo& route, void* bound);
   ~PluginHandler() override;
 
@@ -47,7 +48,7 @@ class PluginHandler final : public pipeline::Handler, public Callee {
   [[nodiscard]] bool goes_on(const RequestState* state) const;
   // `detail` differs from request to request: it does not make another cause of the line.
 
-  const leat_handler handler_;
+  const leat_handler& handler_;  // the plugin's, which keeps it while it is loaded
   void* bound_;
 };
 

@@ -17,12 +17,11 @@ namespace {
 std::expected<const leat_handler*, LoadError> choose_handler(const PluginInstance& instance,
                                                              std::string_view name, Executor executor) {
   const leat_handler* chosen = nullptr;
-  std::vector<std::string> names;
-  for (const leat_handler& handler : instance.library().handlers()) {
-    names.emplace_back(view(handler.name));
+  for (const leat_handler& handler : instance.library().handlers())
     if (view(handler.name) == name) chosen = &handler;
-  }
   if (chosen == nullptr) {
+    std::vector<std::string> names;
+    for (const leat_handler& handler : instance.library().handlers()) names.emplace_back(view(handler.name));
     std::string all;
     for (const std::string& each : names) all += (all.empty() ? "" : ", ") + each;
     const std::string_view close = closest(name, names);
@@ -48,7 +47,7 @@ std::unique_ptr<pipeline::Handler> on_pool(std::unique_ptr<PluginHandler> handle
   auto refused = options.shared->metrics.declare(
       {.name = "leat_executor_refused_total",
        .help = "Requests answered 503 because too many were waiting for a thread of the pool already.",
-       .labels = {{"route", handler->route().id}},
+       .labels = {{"route", std::string(handler->route_id())}},
        .limited = false},
       options.worker_count);
   return std::make_unique<PooledHandler>(std::move(handler), *options.shared,

@@ -42,11 +42,11 @@ Expected<void> LastGood::keep(const std::string& file, const config::Files& file
     return std::unexpected(Error{"there are more plugins than a message takes"});
   std::string text;
   put_sized(text, file);
-  put_sized(text, files.text());
   for (const auto& each : plugins) {
     put_sized(text, each.file);
     put_sized(text, each.path);
   }
+  files.append_text(text);
   const auto memory = memory_file("leat-proven", text);
   if (!memory) return std::unexpected(memory.error());
   std::vector<int> descriptors = {memory->get()};
@@ -71,13 +71,13 @@ std::optional<LastGood::Kept> LastGood::take() {
   std::string_view rest = *text;
   Kept kept;
   kept.file = take_own(rest);
-  kept.files = config::Files::from_text(take_own(rest));
   for (size_t i = 1; i < newest.size(); ++i) {
     std::string file = take_own(rest);
     std::string path = take_own(rest);
     kept.plugins.push_back({std::move(file), std::move(path), newest[i].get()});
     kept.lent.push_back(std::move(newest[i]));
   }
+  kept.files = config::Files::from_text(rest);
   return kept;
 }
 

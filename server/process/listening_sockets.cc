@@ -162,17 +162,18 @@ void ListeningSockets::take_up(ListeningChange& change) {
   }
 }
 
-bool ListeningSockets::open(std::span<const config::ListeningSocket> wanted, uint32_t workers,
-                            InheritedSockets& inherited) {
+std::expected<void, std::string> ListeningSockets::open(std::span<const config::ListeningSocket> wanted,
+                                                        uint32_t workers, InheritedSockets& inherited) {
   auto change = prepare(wanted, workers, &inherited);
   if (!change) {
-    log::error("{}", change.error().message);
-    return false;
+    const auto& [message, hint, place] = change.error();
+    const bool named = place.line != 0;
+    return std::unexpected(message + (named ? fmt::format(" ({}:{})", *place.file, place.line) : ""));
   }
   take_up(*change);
   inherited.close_others();
   for (const ListeningAddress& each : addresses_) have_kept(each);
-  return true;
+  return {};
 }
 
 // Some workers get several where there were more workers once.

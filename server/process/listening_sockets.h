@@ -76,9 +76,9 @@ class ListeningSockets {
       InheritedSockets* inherited = nullptr);
   // Afterwards it has what is new, with the sockets that were not dealt yet, and no more what has ended.
   void take_up(ListeningChange& change);
-  // At a start: both in one. False when an address cannot be had; which and why is in the log.
-  [[nodiscard]] bool open(std::span<const config::ListeningSocket> wanted, uint32_t workers,
-                          InheritedSockets& inherited);
+  // At a start: both in one. An error says which address cannot be had, why, and where it is named.
+  [[nodiscard]] std::expected<void, std::string> open(std::span<const config::ListeningSocket> wanted,
+                                                      uint32_t workers, InheritedSockets& inherited);
 
   // For each worker, by its index; what the object held. Afterwards it holds none.
   std::vector<std::vector<worker::AcceptingSocket>> take(uint32_t workers);

@@ -150,7 +150,8 @@ Loaded load(const PluginSource& source, const Setup& setup) {
   std::optional<MemoryFile> memory;
   if (!whole) memory.emplace(configuration(setup, *library, library->path()));
   if (!setup.text.empty()) memory.emplace(setup.text);
-  auto [config, diagnostics] = config::load(memory ? memory->path : setup.file);
+  config::Config draft;
+  auto [config, diagnostics] = config::load(memory ? memory->path : setup.file, {}, nullptr, &draft);
   if (config && !whole && stands_alone) add_behind(*config, setup.behind);
   if (config) {
     plugin::SharedResources& shared = libraries().shared();
@@ -158,8 +159,7 @@ Loaded load(const PluginSource& source, const Setup& setup) {
     shared.cache.configure(config->settings.shared.cache, 1 + shared.pool.limits().threads);
     shared.cache.purge_prefix("");
   }
-  auto assembly =
-      config ? server::assemble(*config, libraries(), std::move(folders), 1, diagnostics) : std::nullopt;
+  auto assembly = server::assemble(config ? *config : draft, libraries(), std::move(folders), 1, diagnostics);
   if (!assembly) {
     const std::string report = config::render(diagnostics);
     throw Error(memory ? replace_all(report, memory->path, "configuration") : report);

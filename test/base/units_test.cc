@@ -57,6 +57,50 @@ TEST_CASE("units: times") {
   }
 }
 
+TEST_CASE("units: what was meant is suggested where it is plain, and in a form that is read") {
+  struct Case {
+    const char* text;
+    const char* meant;
+  };
+  for (const auto& [text, meant] : {Case{"75sec", "75s"},
+                                    {"1.5s", "1500ms"},
+                                    {"10 s", "10s"},
+                                    {"10S", "10s"},
+                                    {"5 Minutes", "5m"},
+                                    {"2hrs", "2h"},
+                                    {"0.5d", "12h"},
+                                    {"1.0h", "1h"},
+                                    {"250 msec", "250ms"},
+                                    {"10", "10s"}}) {
+    INFO(text);
+    REQUIRE(suggest_duration(text) == meant);
+    CHECK(parse_duration(meant));
+  }
+  for (const auto& [text, meant] : {Case{"8m", "8MiB"},
+                                    {"8mb", "8MB"},
+                                    {"64k", "64KiB"},
+                                    {"64 kb", "64KB"},
+                                    {"1g", "1GiB"},
+                                    {"2Gi", "2GiB"},
+                                    {"1.5MiB", "1536KiB"},
+                                    {"1.5GB", "1500MB"},
+                                    {"0.25 m", "256KiB"},
+                                    {"100 bytes", "100B"}}) {
+    INFO(text);
+    REQUIRE(suggest_size(text) == meant);
+    CHECK(parse_size(meant));
+  }
+  for (const char* text : {"", "s", "ten seconds", "10KiB", "1.23456s", "1.0005s", "-1s", "1e3s",
+                           "99999999999999999999s", "9999999.5s"}) {
+    INFO(text);
+    CHECK(!suggest_duration(text));
+  }
+  for (const char* text : {"", "10s", "1.3B", "MiB", "1.5", "0x10k"}) {
+    INFO(text);
+    CHECK(!suggest_size(text));
+  }
+}
+
 TEST_CASE("units: sizes") {
   struct Case {
     const char* text;

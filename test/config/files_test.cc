@@ -108,7 +108,10 @@ TEST_CASE("files: a file that cannot be read hides what may stand in it, not wha
 TEST_CASE("files: deep values neither overflow the stack nor are accepted") {
   const Folder folder;
   const std::string open(100'000, '[');
-  CHECK(folder.complaint("[server]\nlisten = " + open).contains("[LT0103]"));
+  CHECK(folder.complaint("[server]\nlisten = " + open).contains("[LT0122]"));
+  std::string key = "a";
+  for (int i = 0; i < 12'600; ++i) key += ".a";
+  CHECK(folder.complaint(key + " = 1").contains("leat.toml:1:1"));
   std::string nested = "x = 1";
   for (int i = 0; i < 17; ++i) {
     folder.write("f" + std::to_string(i) + ".toml", nested);

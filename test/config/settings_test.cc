@@ -277,7 +277,7 @@ TEST_CASE("settings: a route's body limit may be any size of at least a byte") {
   const config::LoadResult result = folder.load();
   REQUIRE(result.config);
   REQUIRE(result.config->routes.size() == 1);
-  CHECK(result.config->routes[0].spec.body_limit == 1024);
+  CHECK(result.config->routes.front().spec.body_limit == 1024);
 }
 
 TEST_CASE("settings: the command line stands above the file") {

@@ -246,4 +246,28 @@ TEST_CASE("routes: every writer of JSON that is built gives the same answers") {
   CHECK(built >= 1);
 }
 
+TEST_CASE("routes: a great many of them are each found, whichever file they stand in") {
+  constexpr int kFiles = 4, kRoutes = 5000;
+  std::string more;
+  for (int i = 0; i < kRoutes; ++i)
+    more += fmt::format("[[route]]\npath = \"/many/0/{}\"\nhandler = \"demo:plaintext\"\n", i);
+  const TempFolder folder;
+  for (int file = 1; file < kFiles; ++file) {
+    std::string text;
+    for (int i = 0; i < kRoutes; ++i)
+      text += fmt::format("[[route]]\npath = \"/many/{}/{}\"\nhandler = \"demo:plaintext\"\n", file, i);
+    folder.write(fmt::format("{}.part", file), text);
+  }
+  Daemon daemon(fmt::format("include = \"{}\"\n", folder.path("*.part")) +
+                demo_configuration({.more = more}));
+  CHECK(daemon.log().contains(fmt::format("{} routes", kFiles * kRoutes + 11)));
+  Client client(daemon.address());
+  for (int file = 0; file < kFiles; ++file)
+    for (const int i : {0, 1, 2499, kRoutes - 1}) {
+      INFO(file << " " << i);
+      CHECK(client.ask(get(fmt::format("/many/{}/{}", file, i))).status == 200);
+    }
+  CHECK(client.ask(get(fmt::format("/many/0/{}", kRoutes))).status == 404);
+}
+
 }  // namespace leat::e2e

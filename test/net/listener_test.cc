@@ -67,6 +67,9 @@ TEST_CASE("listener: addresses are read and written alike") {
        {Address::Kind::Unix, "/run/leat/http.sock", 0},
        "unix:/run/leat/http.sock"},
       {"unix:a:b", {Address::Kind::Unix, "a:b", 0}, "unix:a:b"},
+      {"[::ffff:127.0.0.1]:80", {Address::Kind::Ipv4, "127.0.0.1", 80}, "127.0.0.1:80"},
+      {"[::FFFF:7f00:1]:80", {Address::Kind::Ipv4, "127.0.0.1", 80}, "127.0.0.1:80"},
+      {"[FE80:0::1%lo]:80", {Address::Kind::Ipv6, "fe80::1%lo", 80}, "[fe80::1%lo]:80"},
   };
   for (const Row& row : rows) {
     const auto address = Address::parse(row.text);
@@ -98,6 +101,17 @@ TEST_CASE("listener: an address that is wrong is told why") {
       {"[::g]:80", "is not an IPv6 address"},
       {"[127.0.0.1]:80", "is not an IPv6 address"},
       {"[]:80", "is not an IPv6 address"},
+      {"[fe80::1]:80", "[fe80::1%eth0]:80"},
+      {"[fe80::1%]:80", "[fe80::1%eth0]:80"},
+      {"[::1%lo]:80", "leave `%lo` out"},
+      {"[ff02::1]:80", "address of a group"},
+      {"224.0.0.1:80", "address of a group"},
+      {"255.255.255.255:80", "address of a group"},
+      {"http://127.0.0.1:8080", "is a URL: write 127.0.0.1:8080"},
+      {"http://127.0.0.1/", "write 127.0.0.1:80"},
+      {"http://[::1]", "write [::1]:80"},
+      {"https://127.0.0.1:443", "TLS is not spoken here"},
+      {"unix:/run/leat/", "is a folder"},
       {"unix:", "needs the path"},
       {long_path, "bytes at most"},
       {std::string_view("unix:/a\0b", 9), "NUL"},
@@ -108,6 +122,82 @@ TEST_CASE("listener: an address that is wrong is told why") {
     REQUIRE_FALSE(address.has_value());
     CHECK_THAT(address.error(), ContainsSubstring(reason));
   }
+}
+
+TEST_CASE("listener: every address that is taken can be listened on, where the machine has it") {
+  for (const char* text : {"127.0.0.1:0", "[::1]:0", "*:0", "[::]:0", "0.0.0.0:0", "[::ffff:127.0.0.1]:0"}) {
+    INFO(text);
+    const auto address = Address::parse(text);
+    REQUIRE(address);
+    CHECK(can_listen_on(*address, {}));
+    CHECK(listen_on(*address, {}));
+  }
+  // One of a link that there is not; that of one that there is, is looked for in the kernel's list.
+  const auto nowhere = Address::parse("[fe80::1%leat-none]:0");
+  REQUIRE(nowhere);
+  CHECK(listen_on(*nowhere, {}).error().number == ENODEV);
+  CHECK(can_listen_on(*nowhere, {}).error().number == ENODEV);
+  std::ifstream list("/proc/net/if_inet6");
+  for (std::string line; std::getline(list, line);) {
+    char hex[33] = {}, name[17] = {};
+    if (std::sscanf(line.c_str(), "%32s %*s %*s %*s %*s %16s", hex, name) != 2 ||
+        std::string_view(hex).substr(0, 4) != "fe80")
+      continue;
+    std::string host;
+    for (size_t i = 0; i < 32; i += 4) host += (i == 0 ? "" : ":") + std::string(hex + i, 4);
+    const auto own = Address::parse("[" + host + "%" + name + "]:0");
+    REQUIRE(own);
+    const auto fd = listen_on(*own, {});
+    REQUIRE(fd);
+    CHECK(local_address(fd->get())->host == own->host);
+  }
+}
+
+TEST_CASE("listener: addresses of which only one can be listened on overlap") {
+  const auto overlap = [](const char* a, const char* b) {
+    const bool one = Address::parse(a)->overlaps(*Address::parse(b));
+    CHECK(one == Address::parse(b)->overlaps(*Address::parse(a)));
+    return one;
+  };
+  CHECK(overlap("*:80", "127.0.0.1:80"));
+  CHECK(overlap("*:80", "[::1]:80"));
+  CHECK(overlap("*:80", "0.0.0.0:80"));
+  CHECK(overlap("0.0.0.0:80", "127.0.0.1:80"));
+  CHECK(overlap("[::]:80", "[::1]:80"));
+  CHECK_FALSE(overlap("[::]:80", "0.0.0.0:80"));
+  CHECK_FALSE(overlap("[::]:80", "127.0.0.1:80"));
+  CHECK_FALSE(overlap("127.0.0.1:80", "127.0.0.2:80"));
+  CHECK_FALSE(overlap("*:80", "127.0.0.1:81"));
+  CHECK_FALSE(overlap("*:0", "127.0.0.1:0"));
+  CHECK_FALSE(overlap("*:80", "unix:/a"));
+}
+
+TEST_CASE("listener: whether an address is free is told without taking it") {
+  const auto taken = listen_on(*Address::parse("127.0.0.1:0"), {});
+  REQUIRE(taken);
+  const auto address = local_address(taken->get());
+  REQUIRE(address);
+  CHECK(can_listen_on(*address, {}).error().number == EADDRINUSE);
+  CHECK(can_listen_on(*address, {.share_port = true}));
+  const ScratchDirectory scratch;
+  const std::string folder = scratch.path.string();
+  const auto on = [&](const std::string& name) {
+    const auto free = can_listen_on({Address::Kind::Unix, folder + name, 0}, {});
+    return free ? 0 : free.error().number;
+  };
+  CHECK(on("/socket") == 0);
+  CHECK(::access((folder + "/socket").c_str(), F_OK) != 0);
+  CHECK(on("/none/socket") == ENOENT);
+  CHECK(on("") == EEXIST);
+  {
+    const auto fd = listen_on({Address::Kind::Unix, folder + "/socket", 0}, {});
+    REQUIRE(fd);
+    CHECK(on("/socket") == EADDRINUSE);
+    CHECK(on("/socket/x") == ENOTDIR);
+  }
+  // That of a dead process would be replaced; it stays for now.
+  CHECK(on("/socket") == 0);
+  CHECK(::access((folder + "/socket").c_str(), F_OK) == 0);
 }
 
 TEST_CASE("listener: a TCP socket listens, tells its port, and passes TCP_NODELAY on") {

@@ -32,7 +32,7 @@ class Table {
     auto parsed = Pattern::parse(pattern);
     REQUIRE(parsed);
     routes_.emplace_back();
-    routes_.back().path = pattern;
+    routes_.back().path = texts_.emplace_back(pattern);
     if (router_.add(*parsed, methods, &routes_.back())) return true;
     routes_.pop_back();
     return false;
@@ -56,12 +56,13 @@ class Table {
       default:
         break;
     }
-    std::string text = match.route->path;
+    std::string text(match.route->path);
     for (size_t i = 0; i < match.param_count; ++i) text += " [" + std::string(match.params[i]) + "]";
     return text;
   }
 
  private:
+  std::deque<std::string> texts_;
   std::deque<Route> routes_;
   Router router_;
 };
@@ -236,9 +237,9 @@ TEST_CASE("router: routes of the same shape share it only with different methods
 
 TEST_CASE("router: bad patterns are refused with a sentence") {
   for (const std::string_view text :
-       {"",       "users",        "*",        "/{",          "/}", "/{}", "/a{id}", "/{id}a", "/{a}{b}",
-        "/{...}", "/{rest...}/x", "/{a}/{a}", "/{a}/{a...}", "/%", "/%4", "/%zz",   "/%00",   "/a/./b",
-        "/a/..",  "/%2e",         "/{a.b}",   "/{{a}}"}) {
+       {"",       "users",        "*",        "/{",          "/}", "/{}",  "/a{id}", "/{id}a", "/{a}{b}",
+        "/{...}", "/{rest...}/x", "/{a}/{a}", "/{a}/{a...}", "/%", "/%4",  "/%zz",   "/%00",   "/a/./b",
+        "/a/..",  "/%2e",         "/{a.b}",   "/{{a}}",      "/*", "/a*b", "/a?b=c", "/?"}) {
     INFO(text);
     const auto pattern = Pattern::parse(text);
     REQUIRE_FALSE(pattern);
@@ -248,6 +249,20 @@ TEST_CASE("router: bad patterns are refused with a sentence") {
   for (size_t i = 0; i < http::Request::kMostParams; ++i) most += "/{p" + std::to_string(i) + "}";
   CHECK(Pattern::parse(most));
   CHECK_FALSE(Pattern::parse(most + "/{q}"));
+  std::string deepest;
+  for (int i = 0; i < 1000; ++i) deepest += "/a";
+  CHECK(Pattern::parse(deepest));
+  CHECK_FALSE(Pattern::parse(deepest + "/"));
+}
+
+TEST_CASE("router: a star and a question mark are text where they are written as escapes") {
+  CHECK(Pattern::parse("/*").error().contains("{name...}"));
+  CHECK(Pattern::parse("/a?b").error().contains("query"));
+  Table table;
+  REQUIRE(table.add("/%2A/%3F"));
+  table.router().freeze();
+  CHECK(table.find("/*/%3f") == "/%2A/%3F");
+  CHECK(table.find("/%2a/%3F") == "/%2A/%3F");
 }
 
 TEST_CASE("router: a pattern knows its parameters in order") {

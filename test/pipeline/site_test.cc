@@ -43,7 +43,7 @@ RouteSpec route(std::string path, std::vector<std::string> methods = {"GET"}) {
 
 std::string chain_of(const Route& route) {
   std::string text;
-  for (const Step& step : route.chain) {
+  for (const Step& step : route.chain->steps) {
     text += (text.empty() ? "" : " ") + display_name(*step.spec);
     for (const MiddlewareSpec* merged : step.merged) text += "=" + display_name(*merged);
   }
@@ -203,13 +203,13 @@ TEST_CASE("site: only instances with a hook are in that hook's list, reversed on
   const auto site = builder.build(diagnostics);
   REQUIRE(site);
   const Route& only = *site->routes().front();
-  REQUIRE(only.on_request.size() == 2);
-  REQUIRE(only.filters.size() == 3);
-  CHECK(only.on_request[0].instance == only.chain[0].instance);
-  CHECK(only.on_request[1].instance == only.chain[2].instance);
+  REQUIRE(only.chain->on_request.size() == 2);
+  REQUIRE(only.chain->filters.size() == 3);
+  CHECK(only.chain->on_request[0].instance == only.chain->steps[0].instance);
+  CHECK(only.chain->on_request[1].instance == only.chain->steps[2].instance);
   for (size_t i = 0; i < 3; ++i) {
-    CHECK(only.filters[i].filter == only.chain[2 - i].instance);
-    CHECK(only.on_done[i].instance == only.chain[2 - i].instance);
+    CHECK(only.chain->filters[i].filter == only.chain->steps[2 - i].instance);
+    CHECK(only.chain->on_done[i].instance == only.chain->steps[2 - i].instance);
   }
 }
 
@@ -275,7 +275,9 @@ TEST_CASE("site: unknown names are errors with a hint, all at once") {
 
 TEST_CASE("site: two routes for the same method and shape are an error at the second") {
   std::vector<RouteSpec> routes;
+  routes.push_back(route("/users", {"GET"}));
   routes.push_back(route("/users/{id}", {"GET", "POST"}));
+  routes.back().path_place = line(22);
   routes.push_back(route("/users/{name}", {"POST", "PUT"}));
   routes.back().path_place = line(33);
   const Diagnostics diagnostics = mistakes({}, std::move(routes));
@@ -284,6 +286,31 @@ TEST_CASE("site: two routes for the same method and shape are an error at the se
   CHECK(diagnostics[0].place.line == 33);
   CHECK(diagnostics[0].message.contains("POST"));
   CHECK_FALSE(diagnostics[0].message.contains("PUT"));
+  CHECK(diagnostics[0].hint.contains("the first is `/users/{id}` at "));
+  CHECK(diagnostics[0].hint.ends_with("line 22"));
+}
+
+TEST_CASE("site: routes with the same middleware share one chain, others have their own") {
+  SiteBuilder builder(test::kKinds);
+  builder.add_middleware(instance("observe"));
+  MiddlewareSpec named = distinct("protect", "own");
+  named.global = false;
+  builder.add_middleware(std::move(named));
+  for (const char* path : {"/a", "/b", "/c", "/d"}) {
+    RouteSpec spec = route(path);
+    if (path[1] > 'b') spec.named = {"own"};
+    builder.add_route(std::move(spec));
+  }
+  Diagnostics diagnostics;
+  const auto site = builder.build(diagnostics);
+  REQUIRE(site);
+  const auto chain = [&](size_t i) { return site->routes()[i]->chain; };
+  CHECK(chain(0)->steps.size() == 1);
+  CHECK(chain(0) == chain(1));
+  CHECK(chain(0) == site->unmatched().chain);
+  CHECK(chain(2)->steps.size() == 2);
+  CHECK(chain(2) == chain(3));
+  CHECK(site->routes()[3]->path == "/d");
 }
 
 TEST_CASE("site: a route's own instance may be named by its neighbours, and by nobody else") {

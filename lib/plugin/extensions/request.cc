@@ -66,7 +66,8 @@ uint32_t minor_version(const leat_request* request) {
 leat_str route_id(const leat_request* request) {
   const http::Exchange* exchange = exchange_of(request, "leat.request/1 route_id");
   if (exchange == nullptr) return {};
-  return to_str(exchange->route != nullptr ? exchange->route->id : current_call.handler->route().id);
+  return to_str(exchange->route != nullptr ? std::string_view(exchange->route->id)
+                                           : current_call.handler->route_id());
 }
 
 leat_str header(const leat_request* request, leat_str name) {

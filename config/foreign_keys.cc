@@ -1,0 +1,47 @@
+#include "config/foreign_keys.h"
+
+#include <algorithm>
+#include <initializer_list>
+
+namespace leat::config {
+
+namespace {
+
+using Words = std::initializer_list<std::string_view>;
+
+constexpr Words kAddress = {"address",   "addr", "bind", "host", "hostname",
+                            "interface", "ip",   "port", "ports"};
+constexpr Words kTls = {"acme", "cert", "certificate", "https", "ssl", "tls"};
+
+bool is_tls(std::string_view key) {
+  return std::ranges::contains(kTls, key) || key.starts_with("tls_") || key.starts_with("ssl_");
+}
+
+constexpr const char* kNoTls = "Leat speaks no TLS itself: put nginx, HAProxy or Caddy in front of it";
+
+}  // namespace
+
+std::string hint_for_server_key(std::string_view key) {
+  if (is_tls(key)) return kNoTls;
+  if (std::ranges::contains(kAddress, key))
+    return R"(address and port are one text: `listen = ["127.0.0.1:8080"]` under [server])";
+  return {};
+}
+
+std::string hint_for_listener_key(std::string_view key) {
+  if (is_tls(key)) return kNoTls;
+  if (std::ranges::contains(kAddress, key) || key == "listen")
+    return R"(address and port are one text: `address = "127.0.0.1:8080"`)";
+  return {};
+}
+
+std::string hint_for_route_key(std::string_view key) {
+  if (is_tls(key)) return kNoTls;
+  if (std::ranges::contains(Words{"domain", "host", "hostname", "server_name"}, key))
+    return "a route is for requests to any host: a proxy in front can tell hosts apart";
+  if (std::ranges::contains(Words{"location", "pattern", "prefix", "uri", "url"}, key))
+    return "did you mean `path`?";
+  return {};
+}
+
+}  // namespace leat::config
