@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/units.h"
 #include "config/codes.h"
 #include "config/file.h"
 
@@ -120,10 +121,6 @@ void render_one(std::string& out, const Diagnostic& diagnostic, Sources& sources
   }
   if (line != nullptr) return render_source(out, *line, diagnostic, color, colors.off);
   if (!diagnostic.hint.empty()) out += "  " + clean(diagnostic.hint) + "\n";
-}
-
-std::string counted(size_t count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
 }  // namespace

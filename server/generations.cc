@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/date.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "json/writer.h"
 #include "server/hand_over.h"
 #include "server/process/crash_report.h"
@@ -211,9 +212,9 @@ std::string Generations::describe_text(worker::Workers workers, const std::stop_
   std::string text;
   for (const Generation& generation : generations_) {
     const bool serves = &generation == &generations_.front();
-    text += fmt::format("generation {}, {} since {}, {} request{} under way\n", generation.number,
-                        serves ? "serving" : "draining; served", generation.since, generation.requests,
-                        generation.requests == 1 ? "" : "s");
+    text += fmt::format("generation {}, {} since {}, {} under way\n", generation.number,
+                        serves ? "serving" : "draining; served", generation.since,
+                        counted(generation.requests, "request"));
     for (const auto& plugin : generation.assembly.plugins) {
       const plugin::PluginLibrary& library = plugin->library();
       text += fmt::format("  {}  {} {}  content {}  {}\n", plugin->name(), library.name(), library.version(),

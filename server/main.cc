@@ -26,6 +26,7 @@
 #include "base/date.h"
 #include "base/log.h"
 #include "base/shared/plugin_text.hpp"
+#include "base/units.h"
 #include "config/codes.h"
 #include "config/config.h"
 #include "config/diagnostics.h"
@@ -347,12 +348,12 @@ std::string status_of(Observer& observer, OwnMetrics& own, const RunningSettings
                            : reload.good    ? "good, " + when
                                             : fmt::format("failed, {}: {}", when, reload.error);
   return fmt::format(
-      "leat {}, plugin ABI {}.{}, process {}\nup {}d {:02}:{:02}:{:02}, {}\n{} worker{}, {} connection{} "
+      "leat {}, plugin ABI {}.{}, process {}\nup {}d {:02}:{:02}:{:02}, {}\n{}, {} "
       "open, {} MiB resident, "
       "{} of {} descriptors\nlistening on\n{}last reload: {}\n",
       LEAT_VERSION, LEAT_ABI_MAJOR, LEAT_ABI_MINOR, ::getpid(), up / 86400, up / 3600 % 24, up / 60 % 60,
-      up % 60, own.ready() ? "ready" : "not ready", running.workers(), running.workers() == 1 ? "" : "s",
-      open, open == 1 ? "" : "s", usage.resident_bytes >> 20, usage.open_descriptors, usage.most_descriptors,
+      up % 60, own.ready() ? "ready" : "not ready", counted(running.workers(), "worker"),
+      counted(open, "connection"), usage.resident_bytes >> 20, usage.open_descriptors, usage.most_descriptors,
       listeners, last);
 }
 
@@ -429,10 +430,9 @@ Control::Options control_options(const Command& command, RunningSettings& runnin
   };
   options.plugin_remarks = [&libraries] {
     const uint64_t idle = libraries.shared().idle_objects;
-    return idle == 0
-               ? std::string()
-               : fmt::format("{} plugin object{} of earlier builds stay{} mapped until the daemon ends\n",
-                             idle, idle == 1 ? "" : "s", idle == 1 ? "s" : "");
+    return idle == 0 ? std::string()
+                     : fmt::format("{} of earlier builds stay{} mapped until the daemon ends\n",
+                                   counted(idle, "plugin object"), idle == 1 ? "s" : "");
   };
   options.watched = command.watched;
   if (signs == nullptr) {
@@ -485,8 +485,8 @@ int serve(const Command& command, const Running* supervised, ListeningSockets& s
   note_loaded_objects();
   give_memory_back();
   const size_t routes = loaded->assembly.site->routes().size();
-  log::info("leat {} with {} worker{} and {} route{}", LEAT_VERSION, loaded->workers,
-            loaded->workers == 1 ? "" : "s", routes, routes == 1 ? "" : "s");
+  log::info("leat {} with {} and {}", LEAT_VERSION, counted(loaded->workers, "worker"),
+            counted(routes, "route"));
   if (!start.former_end.empty()) log::error("{}", start.former_end);
   if (kept && (libraries.copies_differ() || !says_the_same(source, command.overrides)))
     log::warn(
@@ -640,9 +640,6 @@ int check_here(const Command& command) {
   plugin::PluginLibraries libraries(static_plugins());
   const auto loaded = load_at_start(command, libraries, hangs);
   if (!loaded) return kExitConfiguration;
-  const auto counted = [](size_t count, std::string_view what) {
-    return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
-  };
   print(fmt::format("{}: {}, {}, no errors\n", command.file,
                     counted(loaded->assembly.site->routes().size(), "route"),
                     counted(loaded->assembly.plugins.size(), "plugin")));

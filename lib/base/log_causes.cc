@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "base/units.h"
 
 namespace leat::log {
 
@@ -50,8 +51,8 @@ void Causes::settle(Slot& slot) {
   const uint64_t more = lines - slot.most;
   left_out_.fetch_add(more, std::memory_order_relaxed);
   tell_(slot.level,
-        fmt::format("{} more line{} like this {} left out: {}", more, more == 1 ? "" : "s",
-                    more == 1 ? "was" : "were", std::string_view(slot.example.data(), slot.example_size)));
+        fmt::format("{} like this {} left out: {}", counted(more, "more line"), more == 1 ? "was" : "were",
+                    std::string_view(slot.example.data(), slot.example_size)));
 }
 
 void Causes::sweep(uint64_t now_ms) {

@@ -1,5 +1,7 @@
 #include "base/units.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <span>
 
@@ -97,6 +99,10 @@ std::optional<std::string> suggest_duration(std::string_view text) {
 std::optional<std::string> suggest_size(std::string_view text) {
   if (auto binary = suggest(text, kSizeAliases, kSizes)) return binary;
   return suggest(text, kSizeAliases, kDecimalSizes);
+}
+
+std::string counted(uint64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
 std::optional<uint64_t> parse_duration(std::string_view text) { return parse(text, kTimes); }

@@ -21,5 +21,7 @@ std::optional<std::string> suggest_size(std::string_view text);
 // The shortest exact form: 10000 -> "10s", 65536 -> "64KiB".
 std::string duration_text(uint64_t ms);
 std::string size_text(uint64_t bytes);
+// Of things: "1 route", "2 routes".
+std::string counted(uint64_t count, std::string_view what);
 
 }  // namespace leat

@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/units.h"
 
 namespace leat::logging {
 
@@ -147,7 +148,7 @@ void Sink::tell(uint64_t now_ms, bool last) {
   const std::string why = why_.number == EAGAIN ? "its reader does not keep up"
                           : why_.number != 0    ? why_.text()
                                                 : "they came faster than they can be written";
-  log::warn("{} line{} of {} {} dropped: {}", all - told_, all - told_ == 1 ? "" : "s", target_.text(),
+  log::warn("{} of {} {} dropped: {}", counted(all - told_, "line"), target_.text(),
             all - told_ == 1 ? "was" : "were", why);
   told_ = all;
   told_at_ms_ = now_ms;

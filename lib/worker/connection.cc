@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "transport/proxy_protocol.h"
 #include "worker/address_counts.h"
 #include "worker/undecided.h"
@@ -628,9 +629,9 @@ void Connections::close_ended() {
     });
     if (left != 0)
       log::warn(
-          "worker {}: {} connection{} that came by {}, which is listened on no more, {} closed at the end of "
+          "worker {}: {} that came by {}, which is listened on no more, {} closed at the end of "
           "server.drain_timeout",
-          worker(), left, left == 1 ? "" : "s", known.listener->options->name, left == 1 ? "is" : "are");
+          worker(), counted(left, "connection"), known.listener->options->name, left == 1 ? "is" : "are");
     return true;
   });
   if (next != UINT64_MAX) loop_.timers().start(ended_, next);
@@ -915,13 +916,13 @@ void Connections::tell_of_memory(const MemoryHolders& relief) {
   std::string holders;
   const auto tell = [&holders](const MemoryHolders::Sum& sum, std::string_view what) {
     if (sum.bytes != 0)
-      holders += fmt::format("{}{} connections {} hold {} KiB", holders.empty() ? "" : ", ", sum.connections,
-                             what, sum.bytes / 1024);
+      holders += fmt::format("{}{} {}: {} KiB", holders.empty() ? "" : ", ",
+                             counted(sum.connections, "connection"), what, sum.bytes / 1024);
   };
-  tell(relief.answers, "that do not read their answers");
-  tell(relief.requests, "that do not send the rest of their requests");
-  tell(relief.waiting, "that send ahead of their turn");
-  tell(relief.others, "whose requests are under way");
+  tell(relief.answers, "with answers that are not read");
+  tell(relief.requests, "with requests whose rest does not come");
+  tell(relief.waiting, "with requests ahead of their turn");
+  tell(relief.others, "with requests under way");
   if (holders.empty()) holders = "no connection holds any now";
   log::warn(
       "out of memory: worker {} uses {} of {} KiB of limits.memory; {}; refused {} times, took back from {}",

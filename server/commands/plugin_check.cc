@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/arena.h"
+#include "base/units.h"
 #include "config/file.h"
 #include "json/writer.h"
 #include "leat_version.h"
@@ -39,8 +40,8 @@ std::string as_text(const std::string& file, const Trial& trial, bool color) {
   const auto errors = std::ranges::count_if(findings, is_error);
   const auto warnings = static_cast<std::ptrdiff_t>(findings.size()) - errors;
   if (findings.empty()) return text + file + ": nothing is wrong\n";
-  return text + fmt::format("{}: {} error{}, {} warning{}\n", file, errors, errors == 1 ? "" : "s", warnings,
-                            warnings == 1 ? "" : "s");
+  return text + fmt::format("{}: {}, {}\n", file, counted(static_cast<uint64_t>(errors), "error"),
+                            counted(static_cast<uint64_t>(warnings), "warning"));
 }
 
 std::string as_json(const std::string& file, const Trial& trial) {

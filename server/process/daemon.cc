@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "server/process/cpus.h"
 #include "server/process/notify.h"
 #include "server/process/short_start.h"
@@ -47,10 +48,10 @@ void fit_connections(worker::ConnectionOptions& options, uint32_t workers) {
   const uint64_t most = each - options.most_turned_away;
   if (options.most <= most) return;
   log::warn(
-      "limits.connections is {} for each of {} worker{}, but there may be {} descriptors: it is {}. "
+      "limits.connections is {} for each of {}, but there may be {} descriptors: it is {}. "
       "LimitNOFILE= of "
       "a unit or `ulimit -n` gives more",
-      options.most, workers, workers == 1 ? "" : "s", limit.rlim_cur, most);
+      options.most, counted(workers, "worker"), limit.rlim_cur, most);
   options.most = static_cast<uint32_t>(most);
 }
 

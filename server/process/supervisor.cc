@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "server/process/exit_code.h"
 #include "server/process/signals.h"
 
@@ -207,7 +208,7 @@ class Supervisor {
     start_.quarantined.push_back(plugin);
     // It is dealt with: it is no reason to delay what comes.
     std::erase_if(crashes_, [&](const Crash& each) { return each.plugin == plugin; });
-    log::error("plugin {} has crashed {} time{}: it is quarantined", plugin, limit, limit == 1 ? "" : "s");
+    log::error("plugin {} has crashed {}: it is quarantined", plugin, counted(limit, "time"));
   }
 
   // False when it was told to stop meanwhile.

@@ -164,4 +164,10 @@ TEST_CASE("units: what is written reads as the same quantity") {
 }
 
 }  // namespace
+TEST_CASE("units: one thing is no plural") {
+  CHECK(counted(0, "route") == "0 routes");
+  CHECK(counted(1, "route") == "1 route");
+  CHECK(counted(12, "more line") == "12 more lines");
+}
+
 }  // namespace leat::test
