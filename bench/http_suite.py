@@ -164,18 +164,23 @@ def measure_waiting(options):
 # What a request costs more with a log, or with marks on it. `fields` of the log; a file in the suite's folder.
 MARKS = "".join(f'[[middleware]]\nkind = "{kind}"\n' for kind in ("request_id", "trace_context", "security_headers"))
 LOGGED = {"none": "", "json": "", "all": 'fields = ["all"]\n', "combined": 'format = "combined"\n', "marks": MARKS,
-          "all_and_marks": 'fields = ["all"]\n'}
+          "all_and_marks": 'fields = ["all"]\n', "example": ""}
+EXAMPLE_MARKS = "".join(f'[[middleware]]\nkind = "{kind}"\n' for kind in ("request_id", "security_headers"))
+# As nginx writes a log by default, each line by itself, and in blocks.
+NGINX_LOGS = {"nginx": "", "nginx_in_blocks": " buffer=64k flush=1s"}
 
 
 def logged_site(name, file):
     """The smallest site, with that log."""
     log = "" if name in ("none", "marks") else f'[[middleware]]\nkind = "access_log"\nfile = "{file}"\n{LOGGED[name]}'
+    marks = MARKS if "marks" in name else EXAMPLE_MARKS if name == "example" else ""
     return ('[server]\nworkers = 1\n\n[log]\nlevel = "warn"\n\n[[plugin]]\nname = "demo"\nfile = "demo.so"\n\n[[route]]\n'
-            f'path = "/json"\nhandler = "demo:json"\n\n{log}{MARKS if "marks" in name else ""}')
+            f'path = "/json"\nhandler = "demo:json"\n\n{log}{marks}')
 
 
 def measure_logs(options):
-    """CPU time of a request with each log, all threads of the process, beside one without. The servers take turns."""
+    """CPU time of a request with each log, all threads of the process, beside one without; and of nginx with a JSON log. The
+    servers take turns."""
     seconds, rounds = (1, 2) if options.quick else (3, 7)
     rows = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -184,13 +189,18 @@ def measure_logs(options):
             files[name] = f"{folder}/{name}.toml"
             with open(files[name], "w", encoding="utf-8") as file:
                 file.write(logged_site(name, f"{folder}/{name}.log"))
-        with servers.running(*(lambda name=name: servers.start_leat(files[name]) for name in LOGGED)) as started:
+        starters = [lambda name=name: servers.start_leat(files[name]) for name in LOGGED]
+        starters += [lambda name=name, buffer=buffer: servers.start_nginx(
+            folder, servers.NGINX_JSON_LOG.format(file=f"{folder}/{name}.log", buffer=buffer), name)
+            for name, buffer in NGINX_LOGS.items()]
+        with servers.running(*starters) as started:
             for depth in DEPTHS:
                 workload = workloads.Workload(f"logs_d{depth}", depth, tuple(workloads.BROWSER_HEADERS))
-                costs = {name: [] for name in LOGGED}
+                names = [*LOGGED, *NGINX_LOGS]
+                costs = {name: [] for name in names}
                 for number in range(rounds):
                     turn = number % len(started)
-                    order = list(zip(LOGGED, started))
+                    order = list(zip(names, started))
                     for name, leat in order[turn:] + order[:turn]:
                         costs[name].append(http_bench.measure(leat, workload, seconds)["cpu_us"] * 1000)
                         if name not in ("none", "marks"):

@@ -31,7 +31,7 @@ pid nginx.pid;
 error_log stderr error;
 events {{ worker_connections 16384; multi_accept on; }}
 http {{
-  access_log off;
+  {log}
   default_type application/json;
   keepalive_requests 2000000000;
   keepalive_timeout 3600s;
@@ -144,14 +144,20 @@ def start_ceiling(answer=None):
                               "--cpu", str(SERVER_CORE), *more], port, expected="" if answer else BODY)
 
 
-def start_nginx(folder):
+NGINX_JSON_LOG = """log_format json escape=json '{{"ts":"$time_iso8601","client":"$remote_addr","method":"$request_method",'
+    '"host":"$host","target":"$request_uri","status":$status,"bytes_out":$body_bytes_sent,"duration":$request_time,'
+    '"request_id":"$request_id"}}';
+  access_log {file} json{buffer};"""
+
+
+def start_nginx(folder, log="access_log off;", name="nginx"):
     program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if not program:
         raise SystemExit("nginx is not installed: ./dev bench installs it")
     port = free_port()
-    configuration = Path(folder) / "nginx.conf"
-    configuration.write_text(NGINX_CONFIGURATION.format(port=port, body=BODY))
-    return Server("nginx", [program, "-p", folder, "-e", "stderr", "-c", configuration], port)
+    configuration = Path(folder) / f"{name}.conf"
+    configuration.write_text(NGINX_CONFIGURATION.format(port=port, body=BODY, log=log).replace("nginx.pid", f"{name}.pid"))
+    return Server(name, [program, "-p", folder, "-e", "stderr", "-c", configuration], port)
 
 
 @contextlib.contextmanager
