@@ -434,8 +434,9 @@ const std::map<std::string, Case> kCases = {
        const auto send_slowly = [&] {
          Client client(trial.address());
          client.send("POST /notes HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
-         for (int i = 0; i < 5; ++i) {
-           client.try_send(std::string(200, 'x'));
+         // Of that time's end, some pieces are still to come.
+         for (int i = 0; i < 10; ++i) {
+           client.try_send(std::string(100, 'x'));
            pause(100);
          }
          return client.read_response().status;
