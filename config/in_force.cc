@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/escape.h"
+#include "base/units.h"
 #include "config/secrets.h"
 #include "config/settings.h"
 
@@ -47,14 +48,54 @@ std::string value_text(const Value& value, bool json) {
   return "{" + inside + "}";
 }
 
+std::string texts_in_force(std::span<const std::string> texts) {
+  std::string inside;
+  for (const std::string& each : texts) inside += (inside.empty() ? "" : ", ") + json_text(each);
+  return "[" + inside + "]";
+}
+
 std::string setting_text(const schema::Row& row, const schema::Content& content) {
   if (const auto* text = std::get_if<std::string>(&content)) return json_text(*text);
-  if (const auto* list = std::get_if<std::vector<std::string>>(&content)) {
-    std::string inside;
-    for (const std::string& each : *list) inside += (inside.empty() ? "" : ", ") + json_text(each);
-    return "[" + inside + "]";
-  }
+  if (const auto* list = std::get_if<std::vector<std::string>>(&content)) return texts_in_force(*list);
   return schema::content_text(row, content);
+}
+
+// The values of such rows of `owner`, inside braces.
+std::string rows_in_force(std::span<const schema::Row> rows, const void* owner, bool json) {
+  std::string inside;
+  for (const schema::Row& row : rows)
+    inside += fmt::format("{}{}{}{}", inside.empty() ? "" : ", ", json ? json_text(row.name) : row.name,
+                          json ? ":" : " = ", setting_text(row, row.get(owner)));
+  return inside;
+}
+
+std::string cache_in_force(const cache::Policy& policy, bool json) {
+  const std::string query = policy.query == cache::Policy::Query::Listed ? texts_in_force(policy.parameters)
+                            : policy.query == cache::Policy::Query::None ? json_text("none")
+                                                                         : json_text("all");
+  return fmt::format("{{{}, {}{}{}}}", rows_in_force(route_cache_settings(), &policy, json),
+                     json ? json_text("query") : "query", json ? ":" : " = ", query);
+}
+
+// What a route has of its own: names, and tables with their options.
+std::string middleware_in_force(const pipeline::RouteSpec& spec, bool json) {
+  std::string inside;
+  for (const std::string& name : spec.named) inside += (inside.empty() ? "" : ", ") + json_text(name);
+  for (const pipeline::MiddlewareSpec& each : spec.middleware) {
+    const auto member = [&](std::string_view key, const std::string& text) {
+      return fmt::format("{}{}{}", json || !is_bare(key) ? json_text(key) : key, json ? ":" : " = ", text);
+    };
+    std::string one = member("kind", json_text(each.kind));
+    for (const auto& [key, value] : *each.options.table()) one += ", " + member(key, value_text(value, json));
+    inside += fmt::format("{}{{{}}}", inside.empty() ? "" : ", ", one);
+  }
+  return "[" + inside + "]";
+}
+
+bool has_options(const RouteDecl& route) {
+  return route.spec.body_limit != 0 || route.concurrency != 0 || route.executor != plugin::Executor::Worker ||
+         route.cache != nullptr || !route.allow.empty() || !route.spec.middleware.empty() ||
+         !route.spec.named.empty();
 }
 
 // A declaration, member by member.
@@ -104,7 +145,7 @@ std::string settings_in_force(const Settings& settings, bool json) {
 }
 
 std::string declared_in_force(const Config& config, bool json) {
-  std::string listeners, plugins, middleware;
+  std::string listeners, plugins, middleware, routes;
   const auto close = [json](std::string& all, std::string_view kind, const std::string& one) {
     all +=
         json ? fmt::format("{}{{{}}}", all.empty() ? "" : ",", one) : fmt::format("\n[[{}]]\n{}", kind, one);
@@ -137,9 +178,24 @@ std::string declared_in_force(const Config& config, bool json) {
     for (const auto& [key, value] : *each.options.table()) one.add_value(key, value);
     close(middleware, "middleware", one.text());
   }
-  return json ? fmt::format("\"listener\":[{}],\"plugin\":[{}],\"middleware\":[{}]", listeners, plugins,
-                            middleware)
-              : listeners + plugins + middleware;
+  for (const RouteDecl& each : config.routes) {
+    if (!has_options(each)) continue;
+    Declaration one(json);
+    one.add("path", json_text(each.spec.path));
+    one.add("methods", texts_in_force(each.spec.methods));
+    one.add("handler", json_text(each.spec.handler_name));
+    if (each.spec.body_limit != 0) one.add("body_limit", json_text(size_text(each.spec.body_limit)));
+    if (each.concurrency != 0) one.add("concurrency", std::to_string(each.concurrency));
+    if (each.executor == plugin::Executor::Pool) one.add("executor", json_text("pool"));
+    if (!each.allow.empty()) one.add("allow", texts_in_force(each.allow));
+    if (!each.spec.named.empty() || !each.spec.middleware.empty())
+      one.add("middleware", middleware_in_force(each.spec, json));
+    if (each.cache != nullptr) one.add("cache", cache_in_force(*each.cache, json));
+    close(routes, "route", one.text());
+  }
+  return json ? fmt::format(R"("listener":[{}],"plugin":[{}],"middleware":[{}],"route_options":[{}])",
+                            listeners, plugins, middleware, routes)
+              : listeners + plugins + middleware + routes;
 }
 
 }  // namespace leat::config

@@ -18,7 +18,8 @@ namespace leat::config {
 
 // As tables of TOML, or as the members of an object in JSON without its braces.
 [[nodiscard]] std::string settings_in_force(const Settings& settings, bool json);
-// The same of [[listener]], [[plugin]] and [[middleware]] with their options; routes are told of by their site.
+// The same of [[listener]], [[plugin]] and [[middleware]] with their options, and of each [[route]] that has any: in JSON
+// these are "route_options". All routes are told of by their site.
 [[nodiscard]] std::string declared_in_force(const Config& config, bool json);
 
 }  // namespace leat::config

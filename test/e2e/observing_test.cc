@@ -224,9 +224,13 @@ TEST_CASE("observing: leat config tells what is in force, and no secret") {
   const TempFolder secrets;
   const std::string file = secrets.write("key", "tell nobody\n");
   ::setenv("LEAT_TEST_WORD", "nor this", 1);
-  const std::string more = "[[plugin]]\nname = \"m\"\nfile = \"" TEST_PLUGINS
-                           "/metrics.so\"\n[plugin.config]\nkind = \"${file:" +
-                           file + "}\"\n[[middleware]]\nkind = \"request_id\"\n";
+  const std::string more =
+      "[[plugin]]\nname = \"m\"\nfile = \"" TEST_PLUGINS "/metrics.so\"\n[plugin.config]\nkind = \"${file:" +
+      file +
+      "}\"\n[[middleware]]\nkind = \"request_id\"\n"
+      "[[route]]\npath = \"/kept\"\nhandler = \"demo:json\"\nbody_limit = \"1KiB\"\n"
+      "middleware = [{kind = \"security_headers\", frame_options = \"${LEAT_TEST_WORD}\"}]\n"
+      "[route.cache]\nttl = \"60s\"\nquery = [\"a\", \"b\"]\n";
   Watched watched("name = \"${file:" + file + "}\"\ndrain_idle = \"3s\"\n", more);
   const Outcome outcome = watched.run({"config"});
   INFO(outcome.output << outcome.errors);
@@ -238,9 +242,17 @@ TEST_CASE("observing: leat config tells what is in force, and no secret") {
   CHECK(outcome.output.contains("\n[[middleware]]\nkind = \"request_id\"\n"));
   CHECK(outcome.output.contains("\nworkers = \"auto\"") == false);  // the command line says 2
   CHECK(outcome.output.contains("\nworkers = 2\n"));
+  CHECK(
+      outcome.output.contains("\n[[route]]\npath = \"/kept\"\nmethods = [\"GET\"]\nhandler = \"demo:json\"\n"
+                              "body_limit = \"1KiB\"\nmiddleware = [{kind = \"security_headers\", "
+                              "frame_options = \"(from the environment)\"}]\ncache = {"));
+  CHECK(outcome.output.contains("ttl = \"1m\""));
+  CHECK(outcome.output.contains("query = [\"a\", \"b\"]}\n"));
   const std::string json = watched.run({"config", "--json"}).output;
   INFO(json);
   CHECK(json.contains("\"drain_idle\":\"3s\""));
+  CHECK(json.contains("\"route_options\":[{\"path\":\"/kept\","));
+  CHECK(json.contains("\"query\":[\"a\", \"b\"]}"));
   CHECK(json.contains("\"config\":{\"kind\":\"(secret)\"}"));
   for (const std::string& text : {outcome.output, json}) CHECK_FALSE(text.contains("tell nobody"));
 
