@@ -97,6 +97,14 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
+// The line that says why: that of the first mistake. Before it stands what plugins have written while they were loaded.
+std::string_view reason(std::string_view text) {
+  constexpr std::string_view kMistake = "\nerror[";
+  const size_t before = text.starts_with(kMistake.substr(1)) ? std::string_view::npos : text.find(kMistake);
+  if (before != std::string_view::npos) text.remove_prefix(before + 1);
+  return text.substr(0, text.find('\n'));
+}
+
 }  // namespace
 
 Control::Control(Options options, Generations& generations)
@@ -343,12 +351,12 @@ Control::Answer Control::reload(std::string_view why, const std::stop_token& sto
   log::info("reloading: {}", why);
   notify_reloading();
   const auto answer = [this](bool good, std::string text) {
-    const std::string_view first = std::string_view(text).substr(0, text.find('\n'));
+    const std::string_view cause = reason(text);
     notify_manager(fmt::format(
         "READY=1\nSTATUS={}",
         good ? fmt::format("generation {} serves", generations_.number())
-             : fmt::format("the reload failed, generation {} goes on: {}", generations_.number(), first)));
-    options_.reloaded(good, first);
+             : fmt::format("the reload failed, generation {} goes on: {}", generations_.number(), cause)));
+    options_.reloaded(good, cause);
     if (!text.ends_with('\n')) text += '\n';
     if (good) {
       log::info("generation {} serves", generations_.number());

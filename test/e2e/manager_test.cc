@@ -121,6 +121,22 @@ TEST_CASE(
   CHECK(daemon.wait() == 0);
 }
 
+TEST_CASE("manager: it is told why a reload failed, whatever a plugin says first") {
+  Manager manager;
+  Daemon daemon(demo_configuration());
+  manager.waits_for("READY=1");
+  FILE* file = std::fopen(daemon.path("leat.toml").c_str(), "a");
+  REQUIRE(file != nullptr);
+  std::fputs("\n[[plugin]]\nname = \"refuses\"\nfile = \"" TEST_PLUGINS "/load_refuses.so\"\n", file);
+  std::fclose(file);
+  daemon.signal(SIGHUP);
+  const std::string told = manager.waits_for("READY=1");
+  CHECK(told.contains("STATUS=the reload failed, generation 1 goes on: error[LT"));
+  CHECK(told.contains("needs leat.from_the_future/9"));
+  // As it is said to whoever asks for a reload.
+  CHECK(daemon.log().contains("load_refuses looks for the future"));
+}
+
 TEST_CASE("manager: a reload that fails with many words comes to its end for it") {
   // In two bytes each, so that a cut by bytes would go through the middle of one, with the one or the other before them.
   std::string key;
