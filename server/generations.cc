@@ -20,8 +20,10 @@ namespace {
 
 // The workers that are in a generation before it serves: none will leave it.
 constexpr uint32_t kNeverLeft = UINT32_MAX;
-// How long an operator waits for workers that are kept from their loops, and who counts as one.
+// How long an operator waits for workers that are kept from their loops, and who counts as one. A machine that has no
+// time for them is waited for longer.
 constexpr uint64_t kWorkersTurnMs = 2'000;
+constexpr uint64_t kMachineMs = 30'000;
 constexpr uint64_t kStuckMs = 500;
 
 std::string wall_clock() { return std::string(view(iso_date(std::time(nullptr)))) + "Z"; }
@@ -62,10 +64,13 @@ void Generations::stop_worker(uint32_t index) {
 std::string Generations::replace(Assembly next, worker::Workers workers, const std::stop_token& stopping,
                                  std::string& remarks) {
   // One that does not turn would take up nothing, and all others would wait for it.
-  if (!worker::on_workers(workers, stopping, [](uint32_t) {}, kWorkersTurnMs)) {
+  const uint64_t give_up_ms = monotonic_ms() + kMachineMs;
+  while (!worker::on_workers(workers, stopping, [](uint32_t) {}, kWorkersTurnMs)) {
     if (stopping.stop_requested()) return kStopping;
-    return worker::describe_stuck(workers, kStuckMs) +
-           "what it runs must come back before a reload can be taken up";
+    if (const std::string stuck = worker::describe_stuck(workers, kStuckMs); !stuck.empty())
+      return stuck + "what it runs must come back before a reload can be taken up";
+    if (monotonic_ms() >= give_up_ms)
+      return "the workers get no time from this machine: no reload is taken up";
   }
   Generation& old = generations_.front();
   HandOver hand_over(

@@ -129,7 +129,9 @@ TEST_CASE("middleware: requests that wait for long when its plugin hands over it
   plain.send(get("/json"));
   streamed.send(with_body("POST", "/echo", "a body"));
   daemon.signal(SIGHUP);
-  CHECK(daemon.logs("generation 2 serves"));
+  const bool serves = daemon.logs("generation 2 serves");
+  INFO(daemon.log());
+  REQUIRE(serves);
   CHECK(plain.read_response().is_problem(503));
   CHECK(streamed.read_response().is_problem(503));
 }
