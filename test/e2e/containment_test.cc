@@ -202,6 +202,9 @@ TEST_CASE("containment: a plugin that ends or hangs the process at its start is 
 }
 
 TEST_CASE("containment: TERM ends a daemon whose plugin does not come back from its loading") {
+#if defined(__SANITIZE_THREAD__)
+  SKIP("the sanitizer keeps a signal until its thread waits, and a plugin that hangs does not");
+#endif
   for (const std::string server : {"", "supervise = false\n"}) {
     for (const std::string at : {"create", "init"}) {
       INFO(server << at);
