@@ -249,7 +249,8 @@ class CorsMaker {
 
   std::unique_ptr<pipeline::Middleware> make() {
     const bool any = std::ranges::contains(options_.origins, kAny);
-    if (options_.origins.empty() && context_.options.find("origins") != nullptr)
+    const Value* const origins = context_.options.find("origins");
+    if (origins != nullptr && origins->array() != nullptr && origins->array()->empty())
       fail("origins", "`origins` has to name some: nobody would be let in");
     for (const auto& [name, list] : {std::pair{"origins", &options_.origins},
                                      {"methods", &options_.methods},

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <initializer_list>
 #include <new>
 #include <optional>
 #include <span>
@@ -391,10 +392,13 @@ std::unique_ptr<pipeline::Middleware> create_headers(const HeadersOptions& optio
   };
   const bool request =
       !options.request_set.empty() || !options.request_add.empty() || !options.request_remove.empty();
-  const bool answer =
-      !options.answer_set.empty() || !options.answer_add.empty() || !options.answer_remove.empty();
+  // What is wrong in itself is said already, and stands for what it would have been.
+  const bool changes = std::ranges::any_of(
+      std::initializer_list<std::string_view>{"request_set", "request_add", "request_remove", "answer_set",
+                                              "answer_add", "answer_remove"},
+      [&](std::string_view option) { return context.options.find(option) != nullptr; });
   for (const std::string_view condition : {"if_method", "if_header", "if_status"})
-    if (!request && !answer && context.options.find(condition) != nullptr)
+    if (!changes && context.options.find(condition) != nullptr)
       fail(condition,
            fmt::format("`{}` is a condition of nothing: this instance sets, adds and removes no field",
                        condition));

@@ -291,6 +291,9 @@ TEST_CASE("headers: options that are wrong") {
             .contains("names no header"));
   CHECK(
       one_mistake({texts("request_set", {"X-A: 1"}), texts("if_status", {"404"})}).contains("no status yet"));
+  // One mistake is not told as two.
+  CHECK(one_mistake({texts("answer_set", {"Host: 1"}), texts("if_status", {"404"})})
+            .contains("not for middleware"));
   CHECK(one_mistake({texts("if_method", {"GET"})}).contains("a condition of nothing"));
   CHECK(one_mistake({texts("answer_add", List(33, "X-A: 1"))}).contains("32 fields at most"));
   CHECK(one_mistake({entry("value", std::string("9KiB"))}).contains("value"));

@@ -51,7 +51,7 @@ handler = "demo:json"
 middleware = ["app"]
 [[route]]
 path = "/echo"
-method = ["PUT", "DELETE"]
+methods = ["PUT", "DELETE"]
 handler = "demo:echo"
 middleware = ["app"]
 [[route]]
