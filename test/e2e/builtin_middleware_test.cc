@@ -123,4 +123,29 @@ handler = "demo:json"
   CHECK_FALSE(daemon.log().contains("forged"));
 }
 
+TEST_CASE("security_headers: no answer is without them, whoever has taken their room") {
+  // Middleware alone: 64 fields of two instances.
+  std::string adds;
+  for (int i = 0; i < 32; ++i) adds += fmt::format("{}\"X-Many-{}: 1\"", i == 0 ? "" : ", ", i);
+  const Daemon daemon(configuration(
+      "auto", fmt::format("[[middleware]]\nkind = \"security_headers\"\n"
+                          "[[middleware]]\nkind = \"request_id\"\n"
+                          "[[middleware]]\nkind = \"headers\"\nanswer_add = [{0}]\n"
+                          "[[middleware]]\nkind = \"headers\"\nanswer_add = [{0}]\nif_method = [\"GET\"]\n"
+                          "[[route]]\npath = \"/json\"\nhandler = \"demo:json\"\n",
+                          adds)));
+  Client client(daemon.address());
+  for (int i = 0; i < 2; ++i) {
+    const Response answer = client.ask(get("/json"));
+    CHECK(answer.is_problem(500));
+    CHECK(answer.field("x-content-type-options") == "nosniff");
+    CHECK(answer.field("x-frame-options") == "DENY");
+    CHECK_FALSE(answer.field("x-many-0").has_value());
+    CHECK(
+        daemon.logs(fmt::format("security_headers needs 3 fields of an answer that has 64 of 64 already: a "
+                                "500 took its place, on GET /json {}",
+                                answer.field("x-request-id").value_or("?"))));
+  }
+}
+
 }  // namespace leat::e2e
