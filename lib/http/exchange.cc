@@ -124,7 +124,14 @@ void Exchange::mend_head(AnswerBody& body) {
 // whose body this is.
 std::string_view Exchange::replace_head() {
   if (service_ != nullptr) service_->on_large_head(*this);
-  response.reset();
+  return put_failure();
+}
+
+// The body of a 500, whose head is the response's from here on. What protects clients is on it too, unless that is what
+// is too large.
+std::string_view Exchange::put_failure() {
+  response.keep_middleware();
+  if (stream_ != nullptr && !stream_->fits(response)) response.reset();
   response.status = 500;
   response.content_type = kProblemType;
   return problem_body(arena_, 500, "The server failed to answer this request.", request.id(), {});

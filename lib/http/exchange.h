@@ -167,6 +167,9 @@ class Exchange {
   // Puts a problem in the place of an answer whose head is larger than can be sent. For filters that keep
   // answers.
   void mend_head(AnswerBody& body);
+  // Puts a problem in the place of an answer that must not leave as it is; what middleware said of any answer stays.
+  // For filters.
+  void fail_answer(AnswerBody& body) { body.whole = put_failure(); }
   // What those on the request's way keep for it.
   RequestStates states{arena_};
 
@@ -205,6 +208,7 @@ class Exchange {
   void end_pieces();
   void stop_filter(uint32_t at);
   std::string_view replace_head();
+  std::string_view put_failure();
   [[nodiscard]] bool complete() const { return deadline_ms_ != UINT64_MAX; }
   // Back to the state of a new one, but for what is in the arena.
   void recycle();

@@ -32,6 +32,8 @@ enum class Framing : uint8_t { None, Length, Chunked };
 struct Head {
   const char* bytes = nullptr;  // from the first byte of the request line to the end of the blank line
   uint32_t size = 0;
+  uint32_t added =
+      0;  // of those, at their end: what nobody has sent, but who shows this head in the place of another
   Method method = Method::Get;
   uint8_t minor_version = 1;  // HTTP/1.minor
   Framing framing = Framing::None;

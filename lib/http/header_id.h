@@ -10,6 +10,8 @@ namespace leat::http {
 // clang-format off
 #define LEAT_HTTP_HEADERS(X) \
   X(Accept, "Accept") X(AcceptEncoding, "Accept-Encoding") X(AcceptLanguage, "Accept-Language") \
+  X(AccessControlRequestHeaders, "Access-Control-Request-Headers") \
+  X(AccessControlRequestMethod, "Access-Control-Request-Method") \
   X(Age, "Age") X(Allow, "Allow") X(Authorization, "Authorization") X(CacheControl, "Cache-Control") \
   X(Connection, "Connection") X(ContentDisposition, "Content-Disposition") \
   X(ContentEncoding, "Content-Encoding") X(ContentLanguage, "Content-Language") \

@@ -55,15 +55,36 @@ bool is_framing_field(std::string_view name) {
   }
 }
 
+// What is true of one content only (RFC 9110, section 8), and for how long it is.
+bool tells_of_content(std::string_view name) {
+  constexpr std::string_view kMore[] = {"Content-Digest", "Content-Location", "Content-Range",
+                                        "Accept-Ranges", "Repr-Digest"};
+  switch (find_header(name)) {
+    case HeaderId::Age:
+    case HeaderId::CacheControl:
+    case HeaderId::ContentDisposition:
+    case HeaderId::ContentEncoding:
+    case HeaderId::ContentLanguage:
+    case HeaderId::Etag:
+    case HeaderId::Expires:
+    case HeaderId::LastModified:
+    case HeaderId::Location:
+      return true;
+    default:
+      return std::ranges::any_of(kMore,
+                                 [&](std::string_view each) { return equal_ignoring_case(each, name); });
+  }
+}
+
 }  // namespace
 
 bool Response::add(std::string_view name, std::string_view value) {
-  if (count_ == kMostFields || !is_token(name) || !is_field_value(value) || is_framing_field(name))
-    return false;
-  if (equal_ignoring_case(name, "Content-Type")) {
+  if (!is_token(name) || !is_field_value(value) || is_framing_field(name)) return false;
+  if (equal_ignoring_case(name, "Content-Type")) {  // which takes no room
     content_type = value;
     return true;
   }
+  if (count_ == kMostFields) return false;
   fields_[count_++] = {name, value, author_};
   return true;
 }
@@ -98,6 +119,15 @@ std::string_view Response::find(std::string_view name) const {
 void Response::remove_handlers() {
   const auto kept = std::remove_if(fields_.begin(), fields_.begin() + static_cast<std::ptrdiff_t>(count_),
                                    [](const Field& field) { return field.origin == Origin::Handler; });
+  count_ = static_cast<size_t>(kept - fields_.begin());
+  status = 200;
+  content_type = {};
+}
+
+void Response::keep_middleware() {
+  const auto kept = std::remove_if(
+      fields_.begin(), fields_.begin() + static_cast<std::ptrdiff_t>(count_),
+      [](const Field& field) { return field.origin != Origin::Middleware || tells_of_content(field.name); });
   count_ = static_cast<size_t>(kept - fields_.begin());
   status = 200;
   content_type = {};

@@ -141,6 +141,10 @@ class Response {
   [[nodiscard]] Origin author() const { return author_; }
   // Leaves those that are not the handler's.
   void remove_handlers();
+  // Leaves what middleware says of any answer to this request: nothing about the content that another takes the place of.
+  void keep_middleware();
+  // How many fields it still takes.
+  [[nodiscard]] size_t room() const { return kMostFields - count_; }
   // As good as new, but for its author.
   void reset();
 

@@ -47,7 +47,7 @@ std::string_view reason(Facts facts) {
   return facts.refused != nullptr ? facts.refused->why : std::string_view();
 }
 
-uint64_t bytes_in(Facts facts) { return facts.head.size + facts.exchange.body_received; }
+uint64_t bytes_in(Facts facts) { return facts.head.size - facts.head.added + facts.exchange.body_received; }
 
 // Microseconds from one moment to another; 0 where either has not come.
 uint64_t between_us(uint64_t from_ns, uint64_t to_ns) {

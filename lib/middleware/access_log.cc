@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bitset>
 #include <utility>
 
 #include "base/check.h"
@@ -16,6 +15,7 @@
 #include "logging/sinks.h"
 #include "middleware/access_line.h"
 #include "middleware/random.h"
+#include "middleware/statuses.h"
 #include "pipeline/request_counts.h"
 
 namespace leat::middleware {
@@ -30,30 +30,6 @@ constexpr std::string_view kCombined =
     R"({client} - - [{clock}] "{method} {target} {protocol}" {status} {bytes_out} "{referer}" "{user_agent}")";
 constexpr std::string_view kJson = "json";
 constexpr std::string_view kAll = "all";
-
-// The statuses that are asked for.
-using Statuses = std::bitset<1000>;
-
-std::optional<Statuses> read_statuses(std::string_view text) {
-  Statuses set;
-  const auto number = [](std::string_view digits) -> std::optional<unsigned> {
-    const auto read = parse_number<unsigned>(digits);
-    return digits.size() == 3 && read && *read >= 100 ? read : std::nullopt;
-  };
-  std::optional<unsigned> first = number(text.substr(0, 3));
-  std::optional<unsigned> last = first;
-  if (text.size() == 3 && text.ends_with("xx") && text[0] >= '1' && text[0] <= '9') {
-    first = static_cast<unsigned>(text[0] - '0') * 100;
-    last = *first + 99;
-  } else if (text.size() == 7 && text[3] == '-') {
-    last = number(text.substr(4));
-  } else if (text.size() != 3) {
-    return std::nullopt;
-  }
-  if (!first || !last || *last < *first) return std::nullopt;
-  for (unsigned status = *first; status <= *last; ++status) set.set(status);
-  return set;
-}
 
 class AccessLog final : public pipeline::Middleware {
  public:
@@ -234,11 +210,6 @@ class Maker {
 
 std::string check_log_field(std::string_view, std::string_view text) {
   return text == kAll ? std::string() : AccessLine::check_field(text);
-}
-
-std::string check_log_status(std::string_view, std::string_view text) {
-  if (read_statuses(text)) return {};
-  return fmt::format("`{}` is no status, as `404`, `5xx` or `500-503` are", text);
 }
 
 std::string check_log_format(std::string_view called, std::string_view text) {

@@ -16,6 +16,7 @@
 
 #include "base/schema.h"
 #include "logging/target.h"
+#include "middleware/statuses.h"
 #include "pipeline/middleware_kind.h"
 
 namespace leat::middleware {
@@ -42,9 +43,8 @@ struct AccessLogOptions {
   double sample = 1;
 };
 
-// A Row::Check each: of a name of a field, and of a status, "404", "4xx" or "500-503".
+// A Row::Check each: of a name of a field, and of a format.
 std::string check_log_field(std::string_view called, std::string_view text);
-std::string check_log_status(std::string_view called, std::string_view text);
 std::string check_log_format(std::string_view called, std::string_view text);
 
 inline constexpr schema::Row kAccessLogRows[] = {
@@ -80,7 +80,7 @@ inline constexpr schema::Row kAccessLogRows[] = {
     schema::texts<&AccessLogOptions::redact_query>(
         "redact_query", "Parameters of a query, in targets and referers, of which no line shows the value."),
     schema::list<&AccessLogOptions::status>(
-        "status", "statuses", check_log_status, 0,
+        "status", "statuses", check_status, 0,
         "Requests that end with one of these are logged: `404`, `5xx`, `500-503`."),
     schema::duration<&AccessLogOptions::slower_than_ms>("slower_than", 1, 86'400'000,
                                                         "Requests that took longer are logged."),

@@ -1,6 +1,8 @@
 #include "middleware/kinds.h"
 
 #include "middleware/access_log.h"
+#include "middleware/cors.h"
+#include "middleware/headers.h"
 #include "middleware/request_id.h"
 #include "middleware/security_headers.h"
 #include "middleware/trace_context.h"
@@ -21,8 +23,13 @@ constexpr pipeline::MiddlewareKind kKinds[] = {
         "trace_context", Phase::Identify,
         "Takes the trace that a request is part of, or begins one, and passes it on to upstreams (W3C Trace "
         "Context)."),
+    pipeline::middleware_kind<CorsOptions, create_cors, kCorsRows>(
+        "cors", Phase::Identify,
+        "Lets pages of other origins read answers, and answers what browsers ask before (CORS)."),
     pipeline::middleware_kind<SecurityHeadersOptions, create_security_headers, kSecurityHeadersRows>(
         "security_headers", Phase::Protect, "Adds the header fields that tell browsers to be careful."),
+    pipeline::middleware_kind<HeadersOptions, create_headers, kHeadersRows>(
+        "headers", Phase::Transform, "Sets, adds and removes header fields of requests and answers."),
 };
 
 }  // namespace

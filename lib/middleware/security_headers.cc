@@ -1,11 +1,15 @@
 #include "middleware/security_headers.h"
 
+#include <fmt/core.h>
+
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "http/service.h"
+#include "middleware/room.h"
+#include "pipeline/codes.h"
 
 namespace leat::middleware {
 
@@ -27,8 +31,10 @@ class SecurityHeaders final : public pipeline::Middleware {
 
   [[nodiscard]] uint8_t hooks() const override { return kAnswer; }
 
-  Wants on_answer(http::Exchange& exchange, http::AnswerBody&) override {
+  Wants on_answer(http::Exchange& exchange, http::AnswerBody& body) override {
     http::Response& response = exchange.response;
+    if (response.room() < lines_.size()) [[unlikely]]
+      make_room(exchange, body, missing_from(response), "security_headers");
     // Whether one of those that are there may have the name of one of ours.
     bool alike = false;
     for (const http::Response::Field& field : response.fields())
@@ -40,6 +46,11 @@ class SecurityHeaders final : public pipeline::Middleware {
   }
 
  private:
+  [[nodiscard]] size_t missing_from(const http::Response& response) const {
+    return static_cast<size_t>(std::ranges::count_if(
+        lines_, [&](const Line& line) { return response.find(line.name()).data() == nullptr; }));
+  }
+
   struct Line {
     std::string_view text;  // with CR LF
     size_t name_size;
@@ -53,7 +64,7 @@ class SecurityHeaders final : public pipeline::Middleware {
 }  // namespace
 
 std::unique_ptr<pipeline::Middleware> create_security_headers(const SecurityHeadersOptions& options,
-                                                              const pipeline::BuildContext&) {
+                                                              const pipeline::BuildContext& context) {
   std::vector<std::pair<std::string_view, std::string>> fields = {
       {"X-Content-Type-Options", options.content_type_options},
       {"Referrer-Policy", options.referrer_policy},
@@ -61,6 +72,17 @@ std::unique_ptr<pipeline::Middleware> create_security_headers(const SecurityHead
       {"Content-Security-Policy", options.content_security_policy},
       {"Strict-Transport-Security", options.strict_transport_security}};
   std::erase_if(fields, [](const auto& field) { return field.second.empty(); });
+  size_t bytes = 0;
+  for (const auto& [name, value] : fields) bytes += name.size() + value.size() + 4;
+  if (bytes > kMostSecurityBytes)
+    context.diagnostics.push_back(
+        {.code = pipeline::kBadOption,
+         .message =
+             fmt::format("these fields take {} bytes of each answer's head, which has 16 KiB in all; {} "
+                         "is the most",
+                         bytes, kMostSecurityBytes),
+         .place = context.place,
+         .hint = {}});
   return std::make_unique<SecurityHeaders>(fields);
 }
 

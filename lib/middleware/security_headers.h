@@ -1,6 +1,7 @@
 // security_headers: the fields that make browsers careful with what they get.
 //
-// Each option is a field's value, "" to leave it out; what a handler sets itself stays.
+// Each option is a field's value, "" to leave it out; what a handler sets itself stays. An answer that has no room for
+// them, with its 64 fields or 16 KiB, never leaves without: a 500 with them takes its place.
 #pragma once
 
 #include <memory>
@@ -28,6 +29,9 @@ inline constexpr schema::Row kSecurityHeadersRows[] = {
     schema::text<&SecurityHeadersOptions::strict_transport_security>(
         "strict_transport_security", "Strict-Transport-Security; it binds the host to TLS."),
 };
+
+// Of all lines together: half of what the head of an answer may have.
+inline constexpr size_t kMostSecurityBytes = size_t{8} * 1024;
 
 std::unique_ptr<pipeline::Middleware> create_security_headers(const SecurityHeadersOptions& options,
                                                               const pipeline::BuildContext& context);

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "http/trace_parent.h"
 #include "http/worker_context.h"
+#include "middleware/fields.h"
 #include "middleware/hex.h"
 #include "middleware/random.h"
 
@@ -18,17 +19,6 @@ using http::TraceParent;
 
 // What is passed on of a tracestate at most: the standard asks for 512 bytes at least.
 constexpr size_t kMostState = 512;
-
-// The one field of its name; empty where there is none, or several.
-std::string_view only_field(const http::Request& request, http::HeaderId id) {
-  std::string_view found;
-  for (const http::HeaderSlot& slot : request.head().headers()) {
-    if (slot.id != id) continue;
-    if (found.data() != nullptr) return {};
-    found = request.head().view(slot.value);
-  }
-  return found;
-}
 
 class TraceContext final : public pipeline::Middleware {
  public:

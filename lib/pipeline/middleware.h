@@ -19,8 +19,9 @@ namespace leat::pipeline {
 class Middleware : public http::AnswerFilter {
  public:
   // The hooks that an instance has. Of one that it has not, no call is made.
-  // kMoments is none: it asks for Exchange::handler_ns and answer_ns.
-  enum Hooks : uint8_t { kRequest = 1, kAnswer = 2, kDone = 4, kBody = 8, kMoments = 16 };
+  // Two are none: kMoments asks for Exchange::handler_ns and answer_ns. kPreflight, beside kRequest, promises to answer
+  // each preflight request (pipeline/preflight.h), so that those for the routes that have it come to it.
+  enum Hooks : uint8_t { kRequest = 1, kAnswer = 2, kDone = 4, kBody = 8, kMoments = 16, kPreflight = 32 };
 
   [[nodiscard]] virtual uint8_t hooks() const = 0;
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/quick_clock.h"
 #include "http/problem.h"
+#include "pipeline/preflight.h"
 
 namespace leat::pipeline {
 
@@ -146,6 +147,17 @@ bool show_piece(http::Exchange& exchange, std::string_view& piece, bool last) {
   return true;
 }
 
+// A preflight request is the business of the route that it asks about, where that has somebody who answers it: its
+// handler is never called then.
+void follow_preflight(http::Exchange& exchange, const Site& site, Router::Match& match) {
+  const http::Request& request = exchange.request;
+  const auto asked = http::find_method(preflight_method(request));
+  if (!asked) return;
+  Router::Match other;
+  site.router().find(*asked, request.path(), exchange.arena(), other);
+  if (other.kind == Router::Match::Kind::Found && other.route->chain->preflights) match = other;
+}
+
 // Which route the request's target leads to.
 void match_route(http::Exchange& exchange, const Site& site, Router::Match& match) {
   const http::Request& request = exchange.request;
@@ -156,6 +168,8 @@ void match_route(http::Exchange& exchange, const Site& site, Router::Match& matc
     return;
   }
   site.router().find(request.method(), request.path(), exchange.arena(), match);
+  if (match.kind == Router::Match::Kind::Options) [[unlikely]]
+    follow_preflight(exchange, site, match);
 }
 
 // Answers in place of a route.

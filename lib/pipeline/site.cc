@@ -264,6 +264,7 @@ std::unique_ptr<Chain> SiteBuilder::compile_chain(std::vector<Step> steps) {
           chain.filters.begin(),
           {step.instance, hook.position, inside ? http::Origin::Handler : http::Origin::Middleware});
     if ((hooks & Middleware::kMoments) != 0) chain.moments = true;
+    if ((hooks & Middleware::kPreflight) != 0) chain.preflights = true;
     if ((hooks & Middleware::kDone) != 0) chain.on_done.insert(chain.on_done.begin(), hook);
   }
   for (const Step& step : steps)

@@ -56,7 +56,8 @@ struct Chain {
   std::vector<Hook> on_body;              // forward
   std::vector<http::FilterStep> filters;  // reverse
   std::vector<Hook> on_done;              // reverse
-  bool moments = false;  // one of them asks when its handlers were called and its answers began
+  bool moments = false;     // one of them asks when its handlers were called and its answers began
+  bool preflights = false;  // one of them answers all preflight requests
 };
 
 struct Route {

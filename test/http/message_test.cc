@@ -12,6 +12,7 @@ namespace leat::test {
 using http::find_header;
 using http::header_name;
 using http::HeaderId;
+using http::Origin;
 using http::Response;
 
 TEST_CASE("header names: each is found by its own name in any case, and by no other's") {
@@ -104,8 +105,35 @@ TEST_CASE("response: has room for so many fields and no more") {
   for (size_t i = 0; i < Response::kMostFields; ++i) CHECK(response.add("X", "y"));
   CHECK_FALSE(response.add("X", "y"));
   CHECK_FALSE(response.set("Y", "z"));
+  CHECK(response.room() == 0);
+  // It is kept apart, and takes no room.
+  CHECK(response.add("Content-Type", "text/css"));
+  CHECK(response.content_type == "text/css");
   CHECK(response.set("X", "z"));
   CHECK(response.fields().size() == 1);
+  CHECK(response.room() == Response::kMostFields - 1);
+}
+
+TEST_CASE("response: what another answer in its place keeps is what middleware said of any") {
+  Response response;
+  response.status = 404;
+  CHECK(response.add("Content-Type", "text/css"));
+  CHECK(response.add("X-Handlers", "1"));
+  response.set_author(Origin::Host);
+  CHECK(response.add("X-Hosts", "1"));
+  response.set_author(Origin::Middleware);
+  for (const char* name : {"Content-Encoding", "content-range", "Content-Location", "Content-Disposition",
+                           "Content-Digest", "Repr-Digest", "Content-Language", "Accept-Ranges", "ETag",
+                           "Last-Modified", "Expires", "Age", "Cache-Control", "Location"})
+    CHECK(response.add(name, "1"));
+  for (const char* name : {"Content-Security-Policy", "Access-Control-Allow-Origin", "Vary", "X-Request-Id"})
+    CHECK(response.add(name, "1"));
+  response.keep_middleware();
+  CHECK(response.status == 200);
+  CHECK(response.content_type.empty());
+  std::string names;
+  for (const Response::Field& field : response.fields()) names += std::string(field.name) + " ";
+  CHECK(names == "Content-Security-Policy Access-Control-Allow-Origin Vary X-Request-Id ");
 }
 
 TEST_CASE("response: copies into an arena, or says that it is full") {

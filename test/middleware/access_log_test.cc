@@ -33,12 +33,6 @@ using pipeline::test::ScriptHandler;
 using pipeline::test::Stage;
 using pipeline::test::status_of;
 
-Value::Entry texts(std::string key, const std::vector<std::string>& all) {
-  Value::Array array;
-  for (const std::string& each : all) array.emplace_back(each, Place{});
-  return entry(std::move(key), std::move(array));
-}
-
 // The names of the members of a flat object, in order.
 std::vector<std::string> keys(const std::string& object) {
   std::vector<std::string> names;

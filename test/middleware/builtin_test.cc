@@ -1,6 +1,7 @@
 // The middleware that comes with the daemon, each behind a real session.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <set>
 #include <string>
 #include <vector>
@@ -128,13 +129,77 @@ TEST_CASE("security_headers: a value that would be two fields is an error") {
   CHECK(mistakes("security_headers", {entry("frame_options", true)}).size() == 1);
 }
 
+TEST_CASE("security_headers: an answer that has no room for them is a 500 that has, and the log says so") {
+  pipeline::test::LogText log;
+  // Fields of the handler, and how many of them are ours.
+  const auto [many, same] = GENERATE(table<size_t, size_t>({{60, 0}, {61, 0}, {62, 0}, {64, 0}, {64, 3}}));
+  const int way = GENERATE(0, 1, 2);
+  INFO(many << " fields, way " << way);
+  Stage stage(kinds());
+  stage.middleware("security_headers");
+  stage.middleware("request_id");
+  stage.route("/").on_handle = [&](http::Exchange& exchange) {
+    http::Response& response = exchange.response;
+    const char* const names[] = {"X-Content-Type-Options", "Referrer-Policy", "X-Frame-Options"};
+    for (size_t i = 0; i < same; ++i) CHECK(response.add(names[i], "own"));
+    for (size_t i = same; i < many; ++i) CHECK(response.add("X-Many", "1"));
+    CHECK(response.add("Content-Type", "text/css"));
+    const std::string large(100'000, 'x');
+    if (way == 0) exchange.send("hello");
+    if (way == 1) exchange.send_pinned(large, {});
+    if (way == 2) {
+      CHECK(exchange.begin(std::nullopt));
+      exchange.write("hello");
+      exchange.end();
+    }
+    return Verdict::Done;
+  };
+  const std::string answer = stage.get("/");
+  const bool fits = many + 3 - same <= http::Response::kMostFields;
+  CHECK(answer.starts_with(fits ? "HTTP/1.1 200" : "HTTP/1.1 500"));
+  CHECK(answer.contains("X-Many") == fits);
+  CHECK(field(answer, "X-Content-Type-Options") == (same != 0 ? "own" : "nosniff"));
+  CHECK(field(answer, "Referrer-Policy") == (same != 0 ? "own" : "strict-origin-when-cross-origin"));
+  CHECK(field(answer, "X-Frame-Options") == (same != 0 ? "own" : "DENY"));
+  CHECK(field(answer, "Content-Type") == (fits ? "text/css" : "application/problem+json"));
+  const std::string said = log.take();
+  CHECK(said.contains("security_headers needs 3 fields of an answer that has") == !fits);
+  if (!fits) CHECK(said.contains("on GET / " + field(answer, "X-Request-Id")));
+}
+
+TEST_CASE("security_headers: they are on the 500 that takes the place of a head that is too large") {
+  pipeline::test::LogText log;
+  Stage stage(kinds());
+  stage.middleware("security_headers");
+  stage.middleware("request_id");
+  const std::string large(16'300, 'x');
+  stage.route("/").on_handle = [&](http::Exchange& exchange) {
+    CHECK(exchange.response.add("X-Large", large));
+    exchange.send("hello");
+    return Verdict::Done;
+  };
+  const std::string answer = stage.get("/");
+  CHECK(answer.starts_with("HTTP/1.1 500"));
+  CHECK(field(answer, "X-Content-Type-Options") == "nosniff");
+  CHECK(field(answer, "X-Frame-Options") == "DENY");
+  CHECK(is_uuid7(field(answer, "X-Request-Id")));
+  CHECK_FALSE(answer.contains("X-Large"));
+}
+
+TEST_CASE("security_headers: values that leave no answer room are an error") {
+  const Diagnostics found =
+      mistakes("security_headers", {entry("content_security_policy", std::string(8200, 'x'))});
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].message.contains("8192 is the most"));
+}
+
 TEST_CASE("middleware kinds: each has a name, a sentence, and options with theirs; defaults are accepted") {
   std::set<std::string_view> names;
   for (const MiddlewareKind& kind : kinds()) {
     INFO(kind.name);
     CHECK(names.insert(kind.name).second);
     CHECK(kind.sentence.ends_with('.'));
-    Value::Table options;
+    Value::Table options = needed_options(kind);
     for (const schema::Row& option : kind.options) {
       CHECK(option.sentence.ends_with('.'));
       const schema::Content content = schema::default_of(option);
@@ -145,12 +210,14 @@ TEST_CASE("middleware kinds: each has a name, a sentence, and options with their
       else if (option.type == schema::Type::Choice && number != nullptr)
         options.push_back(
             entry(name, std::string(schema::words(option.choices)[static_cast<size_t>(*number)])));
+      else if (option.type == schema::Type::Duration && number != nullptr)
+        options.push_back(entry(name, std::to_string(*number) + "ms"));
       else if (number != nullptr)
         options.push_back(entry(name, *number));
       else if (const auto* text = std::get_if<std::string>(&content))
         options.push_back(entry(name, *text));
     }
-    CHECK(mistakes(kind.name, {}).empty());
+    CHECK(mistakes(kind.name, needed_options(kind)).empty());
     CHECK(mistakes(kind.name, std::move(options)).empty());
   }
 }
@@ -158,7 +225,7 @@ TEST_CASE("middleware kinds: each has a name, a sentence, and options with their
 TEST_CASE("middleware kinds: requests through all of them ask nothing of the heap") {
   Stage stage(kinds());
   for (const MiddlewareKind& kind : kinds())
-    if (kind.name != "access_log") stage.middleware(std::string(kind.name));
+    if (kind.name != "access_log") stage.middleware(std::string(kind.name), needed_options(kind));
   stage.route("/");
   http1::Session& session = stage.session();
   const auto serve = [&] {

@@ -51,6 +51,22 @@ inline std::string member(std::string_view object, std::string_view name) {
   return std::string(object.substr(from, end - from));
 }
 
+// An option that is a list.
+inline Value::Entry texts(std::string key, const std::vector<std::string>& items) {
+  Value::Array array;
+  for (const std::string& item : items)
+    array.emplace_back(item, pipeline::test::line(1), pipeline::test::line(1));
+  return pipeline::test::entry(std::move(key), std::move(array));
+}
+
+// The options that a kind cannot do without, as they might be.
+inline Value::Table needed_options(const MiddlewareKind& kind) {
+  Value::Table options;
+  for (const schema::Row& row : kind.options)
+    if (row.needed && row.name == "origins") options.push_back(texts("origins", {"https://app.example"}));
+  return options;
+}
+
 inline Diagnostics mistakes(std::string_view name, Value::Table options) {
   Diagnostics diagnostics;
   const Value value = pipeline::test::table(std::move(options));
