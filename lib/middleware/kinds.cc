@@ -1,6 +1,7 @@
 #include "middleware/kinds.h"
 
 #include "middleware/access_log.h"
+#include "middleware/rate_limit.h"
 #include "middleware/request_id.h"
 #include "middleware/security_headers.h"
 #include "middleware/trace_context.h"
@@ -23,6 +24,9 @@ constexpr pipeline::MiddlewareKind kKinds[] = {
         "Context)."),
     pipeline::middleware_kind<SecurityHeadersOptions, create_security_headers, kSecurityHeadersRows>(
         "security_headers", Phase::Protect, "Adds the header fields that tell browsers to be careful."),
+    pipeline::middleware_kind<RateLimitOptions, create_rate_limit, kRateLimitRows>(
+        "rate_limit", Phase::Limit,
+        "Answers 429 to clients, or other keys, that ask more often than they may."),
 };
 
 }  // namespace
