@@ -43,6 +43,7 @@ inline constexpr MetricRow kMetricRows[] = {
      "Requests answered 503 because their route or plugin had as many as its `concurrency` allows."},
     {"leat_response_cache_requests_total", metrics::Type::Counter, "route result",
      "Requests to routes with a cache, by how they were answered."},
+    row_of(middleware::kAccessRequests),
     row_of(middleware::kRateLimitRequests),
     row_of(middleware::kRateLimitEvicted),
 

@@ -1,5 +1,6 @@
 #include "middleware/kinds.h"
 
+#include "middleware/access.h"
 #include "middleware/access_log.h"
 #include "middleware/rate_limit.h"
 #include "middleware/request_id.h"
@@ -24,6 +25,8 @@ constexpr pipeline::MiddlewareKind kKinds[] = {
         "Context)."),
     pipeline::middleware_kind<SecurityHeadersOptions, create_security_headers, kSecurityHeadersRows>(
         "security_headers", Phase::Protect, "Adds the header fields that tell browsers to be careful."),
+    pipeline::middleware_kind<AccessOptions, create_access, kAccessRows>(
+        "access", Phase::Protect, "Answers 403 to whoever its rules do not let in."),
     pipeline::middleware_kind<RateLimitOptions, create_rate_limit, kRateLimitRows>(
         "rate_limit", Phase::Limit,
         "Answers 429 to clients, or other keys, that ask more often than they may."),
