@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/metrics.h"
+#include "middleware/counters.h"
 
 namespace leat::server {
 
@@ -19,6 +20,11 @@ struct MetricRow {
   std::string_view labels;  // their names, with spaces between
   std::string_view help;    // one sentence
 };
+
+// One that a kind of middleware counts.
+constexpr MetricRow row_of(const middleware::CounterRow& row) {
+  return {row.name, metrics::Type::Counter, row.labels, row.help};
+}
 
 inline constexpr MetricRow kMetricRows[] = {
     {"leat_requests_total", metrics::Type::Counter, "route method status",
@@ -37,6 +43,9 @@ inline constexpr MetricRow kMetricRows[] = {
      "Requests answered 503 because their route or plugin had as many as its `concurrency` allows."},
     {"leat_response_cache_requests_total", metrics::Type::Counter, "route result",
      "Requests to routes with a cache, by how they were answered."},
+    row_of(middleware::kAccessRequests),
+    row_of(middleware::kRateLimitRequests),
+    row_of(middleware::kRateLimitEvicted),
 
     {"leat_connections_opened_total", metrics::Type::Counter, "listener", "Connections that were accepted."},
     {"leat_connections_closed_total", metrics::Type::Counter, "listener", "Those of them that have ended."},

@@ -143,4 +143,16 @@ bool AddressRange::contains(const HostAddress& address) const {
   return !address.is_ip() || begins_alike(address.bytes(), first_.bytes(), bits_);
 }
 
+std::array<uint8_t, 16> AddressRange::first() const {
+  std::array<uint8_t, 16> bytes;
+  std::ranges::copy(first_.bytes(), bytes.begin());
+  return bytes;
+}
+
+std::array<uint8_t, 16> AddressRange::last() const {
+  std::array<uint8_t, 16> bytes = first();
+  for (size_t bit = bits_; bit < 128; ++bit) bytes[bit / 8] |= static_cast<uint8_t>(0x80 >> bit % 8);
+  return bytes;
+}
+
 }  // namespace leat

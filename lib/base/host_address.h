@@ -62,6 +62,10 @@ class AddressRange {
   static std::expected<AddressRange, std::string> parse(std::string_view text);
   [[nodiscard]] std::string text() const;
   [[nodiscard]] bool contains(const HostAddress& address) const;
+  // Which of them it has; and of IP ones the first and the last, as HostAddress::bytes() has them.
+  [[nodiscard]] HostAddress::Kind kind() const { return first_.kind(); }
+  [[nodiscard]] std::array<uint8_t, 16> first() const;
+  [[nodiscard]] std::array<uint8_t, 16> last() const;
   bool operator==(const AddressRange&) const = default;
 
  private:

@@ -1,8 +1,10 @@
 #include "middleware/kinds.h"
 
+#include "middleware/access.h"
 #include "middleware/access_log.h"
 #include "middleware/cors.h"
 #include "middleware/headers.h"
+#include "middleware/rate_limit.h"
 #include "middleware/request_id.h"
 #include "middleware/security_headers.h"
 #include "middleware/trace_context.h"
@@ -30,6 +32,11 @@ constexpr pipeline::MiddlewareKind kKinds[] = {
         "security_headers", Phase::Protect, "Adds the header fields that tell browsers to be careful."),
     pipeline::middleware_kind<HeadersOptions, create_headers, kHeadersRows>(
         "headers", Phase::Transform, "Sets, adds and removes header fields of requests and answers."),
+    pipeline::middleware_kind<AccessOptions, create_access, kAccessRows>(
+        "access", Phase::Protect, "Answers 403 to whoever its rules do not let in."),
+    pipeline::middleware_kind<RateLimitOptions, create_rate_limit, kRateLimitRows>(
+        "rate_limit", Phase::Limit,
+        "Answers 429 to clients, or other keys, that ask more often than they may."),
 };
 
 }  // namespace

@@ -212,6 +212,8 @@ TEST_CASE("middleware kinds: each has a name, a sentence, and options with their
             entry(name, std::string(schema::words(option.choices)[static_cast<size_t>(*number)])));
       else if (option.type == schema::Type::Duration && number != nullptr)
         options.push_back(entry(name, std::to_string(*number) + "ms"));
+      else if (number != nullptr && *number == 0 && !option.zero.empty())
+        options.push_back(entry(name, std::string(option.zero)));
       else if (number != nullptr)
         options.push_back(entry(name, *number));
       else if (const auto* text = std::get_if<std::string>(&content))

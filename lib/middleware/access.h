@@ -1,0 +1,43 @@
+// access: who may ask at all, by rules of which the first that fits says so.
+//
+// A rule has conditions on the client, the host, the method and header fields, each a list of which one has to fit; all
+// conditions of a rule have to. Where no rule fits the default says, which is to deny: a rule that was forgotten lets
+// nobody in.
+//
+// The client is who a trusted proxy says, and an IPv4 address is the same also where it is wrapped in IPv6
+// (base/host_address.h). Paths are the routes' affair: a rule stands before a route, and what a client makes of the
+// spelling of a path leads to no other.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/schema.h"
+#include "pipeline/middleware_kind.h"
+
+namespace leat::middleware {
+
+enum class AccessAction : uint8_t { Allow, Deny };
+
+struct AccessOptions {
+  const Value* rules = nullptr;
+  AccessAction otherwise = AccessAction::Deny;
+};
+inline constexpr schema::Row kAccessRows[] = {
+    schema::any<&AccessOptions::rules>(
+        "rules", "a list of tables",
+        "The rules, of which the first one that fits is followed. Each has an `action`, \"allow\" or "
+        "\"deny\", and any of "
+        "the lists `client` (ranges of addresses as in `server.trusted_proxies`), `host` (`example.org`, or "
+        "`*.example.org` for all names below it), `method`, and `header` (`NAME` for one that is there, or "
+        "`NAME: VALUE`)."),
+    schema::choice<&AccessOptions::otherwise>("default", "allow deny", "What is done where no rule fits."),
+};
+
+std::unique_ptr<pipeline::Middleware> create_access(const AccessOptions& options,
+                                                    const pipeline::BuildContext& context);
+
+}  // namespace leat::middleware
