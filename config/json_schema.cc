@@ -11,6 +11,7 @@
 #include "config/declarations.h"
 #include "config/settings.h"
 #include "json/writer.h"
+#include "middleware/access.h"
 #include "middleware/kinds.h"
 
 namespace leat::config {
@@ -212,6 +213,10 @@ class SchemaWriter {
 
   // What somebody else reads, by its name.
   void put_any(const Row& row) {
+    if (row.wanted == middleware::kAccessRuleList) {
+      member("type", "array");
+      return property("items", [&] { table(middleware::kAccessRuleRows); });
+    }
     if (row.name == "cache") return reference("route_cache");
     if (row.name == "query")
       return any_of(

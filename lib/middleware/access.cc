@@ -18,12 +18,6 @@ namespace leat::middleware {
 
 namespace {
 
-// A rule as it is written.
-struct AccessRuleKeys {
-  AccessAction action = AccessAction::Deny;
-  std::vector<std::string> client, host, method, header;
-};
-
 struct RuleHost {
   std::string name;
   bool below = false;  // names below it, and not it itself
@@ -53,34 +47,6 @@ std::optional<RuleField> read_rule_field(std::string_view text) {
   if (colon != std::string_view::npos) field.value = trim(text.substr(colon + 1));
   return field;
 }
-
-std::string check_rule_client(std::string_view, std::string_view text) {
-  const auto range = AddressRange::parse(text);
-  return range ? std::string() : range.error();
-}
-std::string check_rule_host(std::string_view called, std::string_view text) {
-  if (read_rule_host(text)) return {};
-  return fmt::format(
-      "{} has `{}`, which is no host without a port: write example.org, *.example.org or [2001:db8::1]",
-      called, text);
-}
-std::string check_rule_method(std::string_view called, std::string_view text) {
-  if (http::find_method(text)) return {};
-  return fmt::format("{} has `{}`, which is no method: they are written in capitals, GET", called, text);
-}
-std::string check_rule_field(std::string_view called, std::string_view text) {
-  if (read_rule_field(text)) return {};
-  return fmt::format("{} has `{}`, which is no header field: write NAME, or NAME: VALUE", called, text);
-}
-
-constexpr schema::Row kAccessRuleRows[] = {
-    schema::choice<&AccessRuleKeys::action>("action", "allow deny", "What is done where it fits.")
-        .as_needed(),
-    schema::list<&AccessRuleKeys::client>("client", "ranges of addresses", check_rule_client, 0, "Who asks."),
-    schema::list<&AccessRuleKeys::host>("host", "hosts", check_rule_host, 0, "Whom it asks."),
-    schema::list<&AccessRuleKeys::method>("method", "methods", check_rule_method, 0, "How it asks."),
-    schema::list<&AccessRuleKeys::header>("header", "header fields", check_rule_field, 0, "What it says."),
-};
 
 class AccessRule {
  public:
@@ -177,6 +143,25 @@ class Access final : public pipeline::Middleware {
 
 }  // namespace
 
+std::string check_rule_client(std::string_view, std::string_view text) {
+  const auto range = AddressRange::parse(text);
+  return range ? std::string() : range.error();
+}
+std::string check_rule_host(std::string_view called, std::string_view text) {
+  if (read_rule_host(text)) return {};
+  return fmt::format(
+      "{} has `{}`, which is no host without a port: write example.org, *.example.org or [2001:db8::1]",
+      called, text);
+}
+std::string check_rule_method(std::string_view called, std::string_view text) {
+  if (http::find_method(text)) return {};
+  return fmt::format("{} has `{}`, which is no method: they are written in capitals, GET", called, text);
+}
+std::string check_rule_field(std::string_view called, std::string_view text) {
+  if (read_rule_field(text)) return {};
+  return fmt::format("{} has `{}`, which is no header field: write NAME, or NAME: VALUE", called, text);
+}
+
 std::unique_ptr<pipeline::Middleware> create_access(const AccessOptions& options,
                                                     const pipeline::BuildContext& context) {
   std::vector<AccessRule> rules;
@@ -184,7 +169,7 @@ std::unique_ptr<pipeline::Middleware> create_access(const AccessOptions& options
   const Value::Array* const list = options.rules != nullptr ? options.rules->array() : nullptr;
   if (options.rules != nullptr && list == nullptr)
     context.diagnostics.push_back(
-        schema::wrong_type(*options.rules, "`rules`", "a list of tables", pipeline::kBadOption));
+        schema::wrong_type(*options.rules, "`rules`", kAccessRuleList, pipeline::kBadOption));
   if (list != nullptr) {
     for (const Value& item : *list) {
       if (item.table() == nullptr) {

@@ -26,9 +26,34 @@ struct AccessOptions {
   const Value* rules = nullptr;
   AccessAction otherwise = AccessAction::Deny;
 };
+
+// A rule as it is written.
+struct AccessRuleKeys {
+  AccessAction action = AccessAction::Deny;
+  std::vector<std::string> client, host, method, header;
+};
+// A Row::Check each.
+std::string check_rule_client(std::string_view called, std::string_view text);
+std::string check_rule_host(std::string_view called, std::string_view text);
+std::string check_rule_method(std::string_view called, std::string_view text);
+std::string check_rule_field(std::string_view called, std::string_view text);
+
+inline constexpr schema::Row kAccessRuleRows[] = {
+    schema::choice<&AccessRuleKeys::action>("action", "allow deny", "What is done where the rule fits.")
+        .as_needed(),
+    schema::list<&AccessRuleKeys::client>("client", "ranges of addresses", check_rule_client, 0,
+                                          "Who asks: ranges of addresses as in `server.trusted_proxies`."),
+    schema::list<&AccessRuleKeys::host>("host", "hosts", check_rule_host, 0,
+                                        "Whom: `example.org`, or `*.example.org` for all names below it."),
+    schema::list<&AccessRuleKeys::method>("method", "methods", check_rule_method, 0, "By which method."),
+    schema::list<&AccessRuleKeys::header>("header", "header fields", check_rule_field, 0,
+                                          "What fields there are: `NAME`, or `NAME: VALUE`."),
+};
+
+inline constexpr std::string_view kAccessRuleList = "a list of tables";
 inline constexpr schema::Row kAccessRows[] = {
     schema::any<&AccessOptions::rules>(
-        "rules", "a list of tables",
+        "rules", kAccessRuleList,
         "The rules, of which the first one that fits is followed. Each has an `action`, \"allow\" or "
         "\"deny\", and any of "
         "the lists `client` (ranges of addresses as in `server.trusted_proxies`), `host` (`example.org`, or "

@@ -50,6 +50,9 @@ CASES = {
         'address = "unix:/run/a"\nmode = 0o600', None, "backlog = 1", 'address = "unix:/a"\nbacklog = 0',
         'address = "unix:/a"\nport = 1'),
     "[[route]]\n{}": ('path = "/"\nhandler = "a:b"', None, 'path = "/"', 'handler = "a:b"'),
+    "[[middleware]]\nkind = \"access\"\nrules = {}": (
+        "[]", '[{action = "deny"}]', '[{action = "allow", client = "10.0.0.0/8", host = ["a"], method = "GET", header = "X"}]', None,
+        '"allow"', '["allow"]', "[{}]", '[{action = "permit"}]', '[{action = "allow", path = "/"}]', '[{action = "allow", host = 1}]'),
     "[[middleware]]\n{}": (
         'kind = "request_id"\ntrust = true', 'kind = "access_log"\nbefore = "x"\nglobal = false',
         'kind = "guard:key"\nkeys = ["a=b"]\noptional = true', None, "", 'kind = "request_ids"', "kind = 1",
