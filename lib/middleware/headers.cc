@@ -10,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "base/log.h"
 #include "base/suggest.h"
 #include "base/text.h"
 #include "middleware/room.h"
@@ -28,6 +29,10 @@ struct Variable {
   std::string_view (*text)(const http::Exchange& exchange);
 };
 
+std::string_view route_of(const http::Exchange& exchange) {
+  return exchange.route != nullptr ? std::string_view(exchange.route->id) : std::string_view();
+}
+
 constexpr Variable kVariables[] = {
     {"client", [](const http::Exchange& exchange) { return exchange.request.client(); }},
     {"peer", [](const http::Exchange& exchange) { return exchange.request.peer(); }},
@@ -36,10 +41,7 @@ constexpr Variable kVariables[] = {
     {"method", [](const http::Exchange& exchange) { return http::method_name(exchange.request.method()); }},
     {"path", [](const http::Exchange& exchange) { return exchange.request.path(); }},
     {"listener", [](const http::Exchange& exchange) { return exchange.listener(); }},
-    {"route",
-     [](const http::Exchange& exchange) {
-       return exchange.route != nullptr ? std::string_view(exchange.route->id) : std::string_view();
-     }},
+    {"route", route_of},
     {"request_id", [](const http::Exchange& exchange) { return exchange.request.id(); }},
     {"trace_id", [](const http::Exchange& exchange) { return exchange.request.trace().id(); }},
 };
@@ -275,6 +277,10 @@ class Headers final : public pipeline::Middleware {
     for (const FieldValue& field : on_answer_.fields) {
       std::string_view value;
       if (!field.make(exchange, most_, value)) [[unlikely]] {
+        const std::string_view route = route_of(exchange);
+        log::limited(log::Level::Error, {"headers", route},
+                     "headers found no memory for a field of an answer: a 500 took its place, on {} {}",
+                     route, exchange.request.id());
         exchange.fail_answer(body);
         return Wants::Nothing;
       }
