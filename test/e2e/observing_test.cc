@@ -267,6 +267,8 @@ TEST_CASE("observing: leat config tells what is in force, and no secret") {
 
 TEST_CASE("observing: the page of metrics names each that the daemon shows, and shows each that it names") {
   Watched watched("",
+                  "[[middleware]]\nkind = \"access\"\ndefault = \"allow\"\n"
+                  "[[middleware]]\nkind = \"rate_limit\"\n"
                   "[[route]]\npath = \"/stored\"\nhandler = \"demo:json\"\nconcurrency = "
                   "5\n[route.cache]\nttl = \"1m\"\n");
   CHECK(watched.ask("/stored").status == 200);
