@@ -2,7 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <ranges>
+#include <utility>
 #include <vector>
 
 #include "config/reference.h"
@@ -180,8 +182,10 @@ std::string roff_from_markdown(std::string_view markdown) {
   std::string page;
   // `paragraph`: text goes on, or begins just below a heading, where there is no space before it.
   bool code = false, paragraph = true, below_heading = true, table_begins = true;
+  std::string begun;  // lines of which the last ends within `code`
   for (const auto part : markdown | std::views::split('\n')) {
     const std::string_view line(part);
+    if (!begun.empty() && line.empty()) page += inline_text(std::exchange(begun, {})) + "\n";
     if (line.starts_with("```")) {
       page += code ? ".EE\n.RE\n" : ".PP\n.RS\n.EX\n";
       code = !code;
@@ -208,9 +212,11 @@ std::string roff_from_markdown(std::string_view markdown) {
       if (!paragraph) page += ".PP\n";
       paragraph = true;
       below_heading = false;
-      page += inline_text(line) + "\n";
+      begun.append(begun.empty() ? "" : " ").append(line);
+      if (std::ranges::count(begun, '`') % 2 == 0) page += inline_text(std::exchange(begun, {})) + "\n";
     }
   }
+  if (!begun.empty()) page += inline_text(begun) + "\n";
   return page;
 }
 
