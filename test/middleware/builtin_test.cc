@@ -138,13 +138,13 @@ TEST_CASE("security_headers: an answer that has no room for them is a 500 that h
   Stage stage(kinds());
   stage.middleware("security_headers");
   stage.middleware("request_id");
+  const std::string large(100'000, 'x');
   stage.route("/").on_handle = [&](http::Exchange& exchange) {
     http::Response& response = exchange.response;
     const char* const names[] = {"X-Content-Type-Options", "Referrer-Policy", "X-Frame-Options"};
     for (size_t i = 0; i < same; ++i) CHECK(response.add(names[i], "own"));
     for (size_t i = same; i < many; ++i) CHECK(response.add("X-Many", "1"));
     CHECK(response.add("Content-Type", "text/css"));
-    const std::string large(100'000, 'x');
     if (way == 0) exchange.send("hello");
     if (way == 1) exchange.send_pinned(large, {});
     if (way == 2) {
