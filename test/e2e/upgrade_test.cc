@@ -74,8 +74,7 @@ TEST_CASE("upgrade: it takes up what a reload cannot, such as the number of work
 TEST_CASE("upgrade: who is replaced does not wait for those who spread requests to notice") {
   const TempFolder folder;
   const std::string admin = folder.path("admin");
-  Daemon daemon(
-      demo_configuration({.server = "admin_socket = \"" + admin + "\"\ndrain_delay = \"1h\"\n"}));
+  Daemon daemon(demo_configuration({.server = "admin_socket = \"" + admin + "\"\ndrain_delay = \"1h\"\n"}));
   const Successors successors(daemon);
   CHECK(run_leat({"upgrade", "--socket", admin}).status == 0);
   CHECK(daemon.wait() == 0);
