@@ -113,6 +113,16 @@ void TomlLines::read_pair(TomlThing& thing) {
   read_value(thing);
 }
 
+// A text of one line or several, from its quotes on.
+void TomlLines::read_quoted(TomlThing& thing) {
+  const std::string_view long_quotes = long_quotes_at(at_);
+  const size_t begin = at_;
+  if (long_quotes.empty())
+    read_text(thing);
+  else if (!read_long_text(long_quotes))
+    thing.unended = begin;
+}
+
 // Up to one of `stops`, or the end of the line.
 void TomlLines::read_key(TomlThing& thing, std::string_view stops) {
   skip_blanks();
@@ -124,12 +134,7 @@ void TomlLines::read_key(TomlThing& thing, std::string_view stops) {
     if (c == '"' || c == '\'') {
       plain = false;
       // No key may be a text of several lines, but it is read as one.
-      const std::string_view long_quotes = long_quotes_at(at_);
-      const size_t begin = at_;
-      if (long_quotes.empty())
-        read_text(thing);
-      else if (!read_long_text(long_quotes))
-        thing.unended = begin;
+      read_quoted(thing);
       continue;
     }
     if (c == '.' && outside + ++thing.key_parts > kDeepestToml && thing.deeper == TomlThing::kNone)
@@ -199,12 +204,7 @@ void TomlLines::read_value(TomlThing& thing) {
     } else if (c == '#') {
       at_ = std::min(text_.find('\n', at_), text_.size());
     } else if (c == '"' || c == '\'') {
-      const std::string_view long_quotes = long_quotes_at(at_);
-      const size_t begin = at_;
-      if (long_quotes.empty())
-        read_text(thing);
-      else if (!read_long_text(long_quotes))
-        thing.unended = begin;
+      read_quoted(thing);
     } else {
       if (c == '[' || c == '{') {
         if (count < opened.size()) opened[count] = at_;

@@ -56,6 +56,7 @@ class TomlLines {
   [[nodiscard]] std::string_view long_quotes_at(size_t at) const;
   bool read_long_text(std::string_view quotes);
   void read_text(TomlThing& thing);
+  void read_quoted(TomlThing& thing);
   void skip_line();
   void skip_blanks();
   [[nodiscard]] bool at_line_end() const { return at_end() || text_[at_] == '\n'; }
