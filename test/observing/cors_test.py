@@ -8,18 +8,13 @@ Two origins have the same page, one that is let in and one that is not; what the
 
 import http.server
 import re
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import threading
-import time
 import unittest
 import urllib.request
-from pathlib import Path
 
 from browser import CHROMIUM, PATIENCE, Browser
+from daemon import Daemon
 
 CONFIGURATION = """[server]
 listen = "127.0.0.1:0"
@@ -91,18 +86,9 @@ class Origin:
         self.server.server_close()
 
 
-class Daemon:
+class Site(Daemon):
     def __init__(self, origin):
-        self.folder = Path(tempfile.mkdtemp(prefix="leat-cors-"))
-        (self.folder / "leat.toml").write_text(CONFIGURATION.format(folder=self.folder, origin=origin))
-        self.log = (self.folder / "log").open("w+b")
-        self.process = subprocess.Popen([LEAT, "run", "-c", str(self.folder / "leat.toml"), "--plugin-path", PLUGINS],
-                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
-        deadline = time.monotonic() + PATIENCE
-        while not (found := re.search(r"listening on (\S+)", (self.folder / "log").read_text())):
-            assert self.process.poll() is None and time.monotonic() < deadline, (self.folder / "log").read_text()
-            time.sleep(0.02)
-        self.address = "http://" + found[1]
+        super().__init__(LEAT, PLUGINS, CONFIGURATION, origin=origin)
 
     def counts(self):
         """How many requests there were, by route, method and status."""
@@ -111,20 +97,10 @@ class Daemon:
                                answer.read().decode(), re.M)
         return {(route, method, int(status)): int(count) for route, method, status, count in found}
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(PATIENCE)
-        self.log.close()
-        shutil.rmtree(self.folder)
-        assert status == 0, status
-
 
 class Cors(unittest.TestCase):
     def test_a_browser_lets_pages_do_what_is_configured_and_no_more(self):
-        with Origin() as ours, Origin() as theirs, Daemon(ours) as daemon, Browser(ours) as browser:
+        with Origin() as ours, Origin() as theirs, Site(ours) as daemon, Browser(ours) as browser:
             def fetch(path, options="{}"):
                 """What a page gets: status, text and the identifier that it may see; or that it was kept from it."""
                 return browser.evaluate(

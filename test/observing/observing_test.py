@@ -10,7 +10,6 @@ The browser is Chromium without a window. It runs the page as it is, under its p
 import json
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import urllib.request
 from pathlib import Path
 
 from browser import CHROMIUM, Browser
+from daemon import Daemon
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "packaging/prometheus/leat.rules.yml"
@@ -54,18 +54,9 @@ ttl = "1d"
 """
 
 
-class Daemon:
+class Watched(Daemon):
     def __init__(self):
-        self.folder = Path(tempfile.mkdtemp(prefix="leat-observing-"))
-        (self.folder / "leat.toml").write_text(CONFIGURATION.format(folder=self.folder))
-        self.log = (self.folder / "log").open("w+b")
-        self.process = subprocess.Popen([LEAT, "run", "-c", str(self.folder / "leat.toml"), "--plugin-path", PLUGINS],
-                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
-        deadline = time.monotonic() + PATIENCE
-        while not (found := re.search(r"listening on (\S+)", (self.folder / "log").read_text())):
-            assert self.process.poll() is None and time.monotonic() < deadline, (self.folder / "log").read_text()
-            time.sleep(0.02)
-        self.address = "http://" + found[1]
+        super().__init__(LEAT, PLUGINS, CONFIGURATION)
 
     def ask(self, path):
         try:
@@ -73,16 +64,6 @@ class Daemon:
                 return answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.read().decode()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(PATIENCE)
-        self.log.close()
-        shutil.rmtree(self.folder)
-        assert status == 0, status
 
 
 class Traffic:
@@ -117,7 +98,7 @@ LIVE = "document.getElementById('state').className === 'live'"
 
 class Observing(unittest.TestCase):
     def test_prometheus_takes_all_that_is_shown(self):
-        with Daemon() as daemon:
+        with Watched() as daemon:
             for path in ("/users/7", "/stored", "/stored", "/nowhere", "/sleep/3"):
                 daemon.ask(path)
             text = daemon.ask("/metrics")
@@ -155,7 +136,7 @@ class Observing(unittest.TestCase):
                          "run: leat metrics --markdown > docs/metrics.md")
 
     def test_a_browser_shows_the_dashboard_live(self):
-        with Daemon() as daemon, Traffic(daemon), Browser(daemon.address + "/dashboard") as browser:
+        with Watched() as daemon, Traffic(daemon), Browser(daemon.address + "/dashboard") as browser:
             browser.wait_for(LIVE)
             browser.wait_for("document.getElementById('routes').innerText.includes('GET /users/{id}')")
             browser.wait_for("/^[0-9.]+/.test(document.getElementById('rate').textContent)")
@@ -180,7 +161,7 @@ class Observing(unittest.TestCase):
 
 
 def take_picture(file):
-    with Daemon() as daemon, Traffic(daemon), Browser(daemon.address + "/dashboard", 1100, 1020) as browser:
+    with Watched() as daemon, Traffic(daemon), Browser(daemon.address + "/dashboard", 1100, 1020) as browser:
         browser.wait_for(LIVE)
         time.sleep(45)
         file.write_bytes(browser.picture())
