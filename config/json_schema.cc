@@ -1,5 +1,6 @@
 #include "config/json_schema.h"
 
+#include <algorithm>
 #include <span>
 #include <string_view>
 #include <variant>
@@ -27,7 +28,7 @@ constexpr std::string_view kExpanded = R"(\$)";
 
 class SchemaWriter {
  public:
-  explicit SchemaWriter(json::Writer& json) : json_(json) {}
+  SchemaWriter(json::Writer& json, const KnownPlugins& plugins) : json_(json), plugins_(plugins) {}
 
   void run() {
     json_.begin_object();
@@ -57,7 +58,10 @@ class SchemaWriter {
     json_.key("$defs");
     json_.begin_object();
     property("listener", [&] { table(listener_rows()); });
-    property("plugin", [&] { table(plugin_rows()); });
+    property("plugin", [&] {
+      table(plugin_rows());
+      plugin_options();
+    });
     property("route", [&] { table(route_rows()); });
     property("route_cache", [&] { table(route_query_rows(), route_cache_settings()); });
     property("middleware", [&] { middleware_kinds(); });
@@ -264,6 +268,79 @@ class SchemaWriter {
     json_.integer(number);
   }
 
+  // What a plugin asks for: more may be said to it, since what it asks for depends on what it is told.
+  void asked_table(const plugin::AskedTable& asked) {
+    member("type", "object");
+    property("properties", [&] { asked_options(asked); });
+  }
+  void asked_options(const plugin::AskedTable& asked) {
+    for (const auto& option : asked.options) property(option->name, [&] { asked_option(*option); });
+  }
+  void asked_option(const plugin::AskedOption& option) {
+    using Shape = plugin::AskedOption::Shape;
+    switch (option.shape) {
+      case Shape::Unknown:
+        return;
+      case Shape::One: {
+        Row row = option.row;
+        row.fallback = &option.fallback;
+        put_type(row);
+        return put_default(row);
+      }
+      case Shape::List:
+        member("type", "array");
+        if (option.row.type != Type::Any) property("items", [&] { put_type(option.row); });
+        return;
+      case Shape::Table:
+        return asked_table(option.below);
+      case Shape::Tables:
+        member("type", "array");
+        return property("items", [&] { asked_table(option.below); });
+    }
+  }
+
+  // Of each plugin that is known, by its name.
+  void plugin_options() {
+    if (plugins_.names.empty()) return;
+    json_.key("allOf");
+    json_.begin_array();
+    for (const std::string_view name : plugins_.names) {
+      const auto asked = plugins_.asked.find(name);
+      if (asked == plugins_.asked.end()) continue;
+      json_.begin_object();
+      property("if", [&] {
+        property("properties", [&] { property("name", [&] { member("const", name); }); });
+        json_.key("required");
+        json_.begin_array();
+        json_.string("name");
+        json_.end_array();
+      });
+      property("then", [&] {
+        property("properties", [&] { property("config", [&] { asked_table(asked->second); }); });
+      });
+      json_.end_object();
+    }
+    json_.end_array();
+  }
+
+  static bool of_plugin(const pipeline::MiddlewareKind& kind) { return kind.name.contains(':'); }
+
+  // A kind that a plugin has; where none of it was made, nobody knows its options.
+  void plugin_kind(const pipeline::MiddlewareKind& kind) {
+    json_.begin_object();
+    member("title", kind.name);
+    if (!kind.sentence.empty()) member("description", kind.sentence);
+    member("type", "object");
+    property("properties", [&] {
+      property("kind", [&] { member("const", kind.name); });
+      if (const auto asked = plugins_.asked.find(kind.name); asked != plugins_.asked.end())
+        asked_options(asked->second);
+      properties(middleware_rows().subspan(1));
+    });
+    put_needed(middleware_rows());
+    json_.end_object();
+  }
+
   // Leat's own have the options that they say. What is named PLUGIN:NAME has options that its plugin knows.
   void middleware_kinds() {
     ENSURE(middleware_rows().front().name == "kind");
@@ -281,13 +358,25 @@ class SchemaWriter {
       put_needed(middleware_rows());
       json_.end_object();
     }
+    for (const pipeline::MiddlewareKind& kind : plugins_.kinds)
+      if (of_plugin(kind)) plugin_kind(kind);
     json_.begin_object();
     member("title", "PLUGIN:NAME");
     member("description", "A kind that a plugin has, with the options that it knows.");
     member("type", "object");
     json_.key("properties");
     json_.begin_object();
-    property("kind", [&] { pattern(R"(^[^:]+:[^:]+$|\$)"); });
+    property("kind", [&] {
+      pattern(R"(^[^:]+:[^:]+$|\$)");
+      if (std::ranges::none_of(plugins_.kinds, of_plugin)) return;
+      property("not", [&] {
+        json_.key("enum");
+        json_.begin_array();
+        for (const pipeline::MiddlewareKind& kind : plugins_.kinds)
+          if (of_plugin(kind)) json_.string(kind.name);
+        json_.end_array();
+      });
+    });
     properties(middleware_rows().subspan(1));
     json_.end_object();
     put_needed(middleware_rows());
@@ -296,15 +385,16 @@ class SchemaWriter {
   }
 
   json::Writer& json_;
+  const KnownPlugins& plugins_;
 };
 
 }  // namespace
 
-std::string json_schema() {
+std::string json_schema(const KnownPlugins& plugins) {
   BlockPool pool(BlockPool::kUnbounded, 0);
   Arena arena(pool, SIZE_MAX);
   json::Writer json(arena);
-  SchemaWriter(json).run();
+  SchemaWriter(json, plugins).run();
   const auto text = json.finish();
   ENSURE(text);
   return std::string(*text) + "\n";

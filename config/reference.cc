@@ -45,9 +45,10 @@ In every string, those of plugins and middleware included:
 What such a text stands for may be meant for a number, or for `true` or `false`: `workers = "${WORKERS:-4}"`. What a
 secret holds is shown in no message.
 
-Editors complete a file and mark what is wrong with it when they know its JSON Schema, which `leat settings --schema`
-prints. Write that into `leat.schema.json` beside the file, and say so in the file's first line: Taplo and the editors that
-use it (the extension "Even Better TOML", Helix, Neovim) read it there.
+Editors complete a file and mark what is wrong with it when they know its JSON Schema, which `leat schema` prints; with
+`-c FILE` it knows the options of the plugins and of their middleware, too, as those ask for them with that file. Write it
+into `leat.schema.json` beside the file, and say so in the file's first line: Taplo and the editors that use it (the extension
+"Even Better TOML", Helix, Neovim) read it there.
 
 ```toml
 #:schema ./leat.schema.json

@@ -687,6 +687,26 @@ int routes(const Command& command) {
   return kExitFine;
 }
 
+// Of the whole configuration; with a file, also of what its plugins ask for.
+int schema(const Command& command) {
+  if (command.file.empty()) {
+    print(config::json_schema());
+    return kExitFine;
+  }
+  report_crashes(own_words());
+  HangWatch hangs([] {});
+  plugin::PluginLibraries libraries(static_plugins());
+  config::KnownPlugins known;
+  libraries.shared().asked = &known.asked;
+  const auto loaded = load_at_start(command, libraries, hangs);
+  libraries.shared().asked = nullptr;
+  if (!loaded) return kExitConfiguration;
+  for (const auto& plugin : loaded->assembly.plugins) known.names.push_back(plugin->name());
+  known.kinds = loaded->assembly.kinds->all();
+  print(loaded->secrets.hide(config::json_schema(known)));
+  return kExitFine;
+}
+
 int version(const Command& command) {
   const std::string abi = std::to_string(LEAT_ABI_MAJOR) + "." + std::to_string(LEAT_ABI_MINOR);
   std::string names, quoted;
@@ -775,6 +795,8 @@ int execute(const Command& command) {
             : command.markdown ? config::reference_markdown()
                                : config::reference_text());
       return kExitFine;
+    case Command::Kind::Schema:
+      return schema(command);
     case Command::Kind::PluginNew:
       return make_plugin(command.new_plugin);
     case Command::Kind::Completion:

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "plugin/codes.h"
 #include "plugin/load_time.h"
+#include "plugin/shared_resources.h"
 #include "plugin/text.h"
 
 namespace leat::plugin {
@@ -64,7 +65,7 @@ std::expected<std::unique_ptr<PluginInstance>, Diagnostics> PluginInstance::crea
   std::unique_ptr<PluginInstance> instance(new PluginInstance(library, name));
   instance->uses_ = std::move(uses);
   Diagnostics found;
-  leat_config table(config, found);
+  leat_config table(config, found, notes_of(library.options().shared, name));
   leat_error error;
   int32_t answer = LEAT_OK;
   if (library.entry().create != nullptr)

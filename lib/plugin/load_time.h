@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/value.h"
+#include "plugin/asked_options.h"
 #include "plugin/route_info.h"
 #include "plugin/sdk/plugin.h"
 
@@ -48,16 +49,23 @@ struct leat_route {
 // One table of an instance's options. It remembers which keys were asked for: the others are mistakes of the
 // operator's, and the asked-for ones are what can be suggested instead.
 struct leat_config {
-  leat_config(const leat::Value& table, leat::Diagnostics& found) : value(table), diagnostics(found) {}
+  // `notes` (may be null) learns what is asked for.
+  leat_config(const leat::Value& table, leat::Diagnostics& found, leat::plugin::AskedTable* notes)
+      : value(table), diagnostics(found), asked(notes) {}
 
   // The value under `key`, or nullptr; either way the key is known from now on.
   const leat::Value* read(std::string_view key) const;
-  const leat_config* child(const leat::Value& table) const;
+  const leat_config* child(const leat::Value& table, leat::plugin::AskedTable* notes) const;
+  // What is noted of the option; null where nobody wants to know.
+  leat::plugin::AskedOption* note(std::string_view key) const {
+    return asked == nullptr ? nullptr : &asked->at(key);
+  }
   // Reports the keys that were never asked for, here and in the tables below.
   void report_unknown() const;
 
   const leat::Value& value;
   leat::Diagnostics& diagnostics;
+  leat::plugin::AskedTable* asked;
   mutable std::vector<std::string> known;  // C hands out const tables, reading is not a change to its user
   mutable std::deque<leat_config> children;
 };

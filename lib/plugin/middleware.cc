@@ -13,6 +13,7 @@
 #include "plugin/codes.h"
 #include "plugin/load_time.h"
 #include "plugin/resumption.h"
+#include "plugin/shared_resources.h"
 
 namespace leat::plugin {
 
@@ -390,7 +391,7 @@ std::unique_ptr<pipeline::Middleware> Kinds::create(const pipeline::BuildContext
   PluginInstance& instance = *source.instance;
   const leat_middleware& kind = source.kind->table;
   Diagnostics found;
-  leat_config options(context.options, found);
+  leat_config options(context.options, found, notes_of(instance.library().options().shared, source.name));
   leat_error error;
   int32_t answer = LEAT_OK;
   void* made = nullptr;

@@ -15,6 +15,7 @@
 #include "handlers/condition.h"
 #include "logging/sinks.h"
 #include "pipeline/kept_states.h"
+#include "plugin/asked_options.h"
 #include "plugin/options.h"
 #include "plugin/sdk/plugin.h"
 
@@ -38,11 +39,18 @@ struct SharedResources {
   cache::ResponseCache responses{cache, cache::CachedHandler::wake};
   // Is told of each title (running.h) when it is made; may be null.
   void (*title_made)(const std::string& title) = nullptr;
+  // Learns what plugins ask of their options, for whoever wants to tell it; may be null.
+  AskedOptions* asked = nullptr;
   // For tests, which answer fetches themselves: the names of upstreams are not looked up.
   bool scripted_upstreams = false;
   // What a plugin gets for the table of an extension (null: none of that name) in its place: the same one, or
   // one of a test that stands between them. Null: nothing stands there.
   const void* (*exchange_table)(leat_str name, const void* table) = nullptr;
 };
+
+// Where it is noted what `owner` asks for; null where nobody wants to know. `shared` may be null.
+[[nodiscard]] inline AskedTable* notes_of(const SharedResources* shared, std::string_view owner) {
+  return shared == nullptr || shared->asked == nullptr ? nullptr : &(*shared->asked)[std::string(owner)];
+}
 
 }  // namespace leat::plugin

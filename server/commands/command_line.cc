@@ -16,7 +16,7 @@ namespace {
 
 // What options are read into that are no members of Command, and outlives the parsing.
 struct ToldWords {
-  std::string plugin_run_file, target, folder, tag;
+  std::string plugin_run_file, schema_file, target, folder, tag;
   bool all = false, hard = false, test = false, version = false;
   // By option: what it takes where the parser does not know (but the setting's row, or the table of errors).
   std::map<std::string, std::vector<std::string>, std::less<>> choices;
@@ -132,14 +132,17 @@ void declare(CLI::App& app, Command& command, ToldWords& words) {
     sub->callback([&command, kind] { command.kind = kind; });
     return sub;
   };
-  const auto takes_file = [&](CLI::App* sub) {
-    sub->add_option("-c,--config", command.file, "The configuration file")
-        ->type_name("FILE")
-        ->capture_default_str();
+  const auto takes_plugin_path = [&](CLI::App* sub) {
     sub->add_option("--plugin-path", command.plugin_path,
                     "A folder to look for plugins in first; may be repeated")
         ->type_name("DIR")
         ->allow_extra_args(false);
+  };
+  const auto takes_file = [&](CLI::App* sub) {
+    sub->add_option("-c,--config", command.file, "The configuration file")
+        ->type_name("FILE")
+        ->capture_default_str();
+    takes_plugin_path(sub);
   };
   CLI::App* run = add("run", "Serve", Command::Kind::Run);
   takes_file(run);
@@ -233,6 +236,17 @@ void declare(CLI::App& app, Command& command, ToldWords& words) {
       ->add_flag("--schema", command.schema,
                  "As a JSON Schema of the whole configuration, for editors and programs")
       ->excludes(markdown);
+  CLI::App* schema =
+      app.add_subcommand("schema", "Print a JSON Schema of the configuration, for editors and programs");
+  schema->callback([&command, &words] {
+    command.kind = Command::Kind::Schema;
+    command.file = words.schema_file;
+  });
+  schema
+      ->add_option("-c,--config", words.schema_file,
+                   "With the options of the plugins that this configuration loads")
+      ->type_name("FILE");
+  takes_plugin_path(schema);
   CLI::App* completion = add("completion", "Print the script by which a shell completes commands and options",
                              Command::Kind::Completion);
   completion->add_option("shell", command.shell, "The shell")

@@ -33,10 +33,11 @@ struct Command {
     Version,
     ExplainError,
     Settings,
+    Schema,
     Completion,
     Manual
   } kind = Kind::Run;
-  std::string file = LEAT_CONFIGURATION;  // of plugin run empty where none was given
+  std::string file = LEAT_CONFIGURATION;  // of plugin run and schema empty where none was given
   std::string folder;                     // where the process began
   config::Overrides overrides;
   std::vector<std::string> plugin_path;  // searched before the configured folders

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The JSON Schema of configurations: a schema, which takes what the daemon takes and refuses what it refuses.
 
-    json_schema_test.py LEAT SOURCE_ROOT
+    json_schema_test.py LEAT SOURCE_ROOT FOLDER_OF_PLUGINS...
 """
 
 import json
@@ -18,8 +18,23 @@ except ImportError:
     jsonschema = None
 
 LEAT, ROOT = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
-SCHEMA = json.loads(subprocess.run([LEAT, "settings", "--schema"], capture_output=True, text=True, check=True).stdout)
+FOLDERS = [word for folder in sys.argv[3:] for word in ("--plugin-path", folder)]
+
+
+def schema(*options):
+    return json.loads(subprocess.run([LEAT, "schema", *options], capture_output=True, text=True, check=True).stdout)
+
+
+SCHEMA = schema()
 VALIDATOR = jsonschema and jsonschema.Draft202012Validator(SCHEMA)
+
+# Of an example, with all that its plugins ask for: what they take in place of what is written there, and what they do not.
+ASKED = {
+    "crud": ("most_items = 3", "most_items = 100", None, "most_items = 0", "most_items = true", 'most_items = "3"'),
+    "gate": ('key = "sesame"', 'key = "other"', 'key = "${KEY}"', None, "key = 1", 'key = ["sesame"]'),
+    "guard": ('keys = ["alice=sesame", "bob=open"]', 'keys = ["a=b"]', None, "keys = 1", "keys = [1]", 'keys = "alice=sesame"'),
+    "aggregate": ('users = "${USERS_URL:-http://127.0.0.1:9001}"', 'users = "http://localhost"', None, "users = 1", "users = {}"),
+}
 
 # Each is right but for what stands in its place: (good, bad...).
 CASES = {
@@ -59,6 +74,9 @@ CASES = {
         'kind = "request_id"\ntrust = 1', 'kind = "request_id"\nkeys = 1', 'kind = "guard:key"\nglobal = "no"'),
 }
 
+# What a few keys on a page may belong to.
+HEADERS = ("", "[server]\n", '[[middleware]]\nkind = "access_log"\n', '[[route]]\npath = "/"\nhandler = "leat:dashboard"\n')
+
 
 @unittest.skipUnless(jsonschema, "needs python3-jsonschema")
 class Schema(unittest.TestCase):
@@ -85,12 +103,58 @@ class Schema(unittest.TestCase):
         self.assertGreater(count, 60)
 
     def test_the_configurations_of_the_tree_are_right(self):
-        files = [ROOT / "config/leat.toml", ROOT / "bench/leat.toml", *(ROOT / "docs/examples").glob("*/*.toml"),
+        files = [*ROOT.glob("config/**/*.toml"), ROOT / "bench/leat.toml", *(ROOT / "docs/examples").glob("*/*.toml"),
+                 *ROOT.glob("packaging/*.toml"), *ROOT.glob("packaging/[cp]*/*.toml"),
                  *(ROOT / "server/commands/templates").glob("*/all/NAME.toml")]
-        self.assertGreater(len(files), 10)
+        self.assertGreater(len(files), 15)
         for file in files:
             with self.subTest(file=file):
                 VALIDATOR.validate(tomllib.loads(file.read_text()))
+
+    def test_the_configurations_of_the_pages_are_right(self):
+        count = 0
+        for page in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]:
+            for block in re.findall(r"^```toml\n(.*?)^```$", page.read_text(), re.M | re.S):
+                count += 1
+                with self.subTest(page=page, block=block):
+                    # Keys without a header are some of a table's, of which the text says which.
+                    whole = [block] if re.search(r"^\[", block, re.M) else [header + block for header in HEADERS]
+                    self.assertTrue(any(VALIDATOR.is_valid(tomllib.loads(each)) for each in whole))
+        self.assertGreater(count, 15)
+
+    def test_it_knows_what_loaded_plugins_ask_for(self):
+        for name, (written, *values) in ASKED.items():
+            file = ROOT / f"docs/examples/{name}/{name}.toml"
+            own = schema("-c", file, *FOLDERS)
+            jsonschema.Draft202012Validator.check_schema(own)
+            validator = jsonschema.Draft202012Validator(own)
+            text = file.read_text()
+            self.assertIn(written, text)
+            good = True
+            for value in (written, *values):
+                if value is None:
+                    good = False
+                    continue
+                with self.subTest(name, value=value):
+                    said = tomllib.loads(text.replace(written, value))
+                    self.assertEqual(validator.is_valid(said), good)
+                    self.assertTrue(VALIDATOR.is_valid(said), "without the plugin nobody knows")
+
+    def test_it_tells_what_plugins_take_by_default(self):
+        own = schema("-c", ROOT / "config/leat.toml", *FOLDERS)
+        options = own["$defs"]["plugin"]["allOf"][0]["then"]["properties"]["config"]["properties"]
+        self.assertEqual(options["most_notes"]["default"], 500)
+        self.assertEqual(options["most_notes"]["anyOf"][0]["maximum"], 10000)
+
+    def test_a_configuration_that_does_not_load_has_none(self):
+        file = ROOT / "docs/examples/crud/crud.toml"
+        done = subprocess.run([LEAT, "schema", "-c", file.with_name("none.toml")], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout), (78, ""))
+        self.assertIn("error[LT0100]", done.stderr)
+
+    def test_settings_print_it_too(self):
+        done = subprocess.run([LEAT, "settings", "--schema"], capture_output=True, text=True, check=True)
+        self.assertEqual(json.loads(done.stdout), SCHEMA)
 
     def test_mistakes_are_none_of_them(self):
         for form, values in CASES.items():

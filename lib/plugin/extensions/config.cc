@@ -14,10 +14,10 @@ const leat::Value* leat_config::read(std::string_view key) const {
   return value.find(key);
 }
 
-const leat_config* leat_config::child(const leat::Value& table) const {
+const leat_config* leat_config::child(const leat::Value& table, leat::plugin::AskedTable* notes) const {
   for (const leat_config& each : children)
     if (&each.value == &table) return &each;
-  return &children.emplace_back(table, diagnostics);
+  return &children.emplace_back(table, diagnostics, notes);
 }
 
 void leat_config::report_unknown() const {
@@ -51,29 +51,64 @@ int32_t take(const leat_config* config, std::string_view name, const Value& valu
   if (content) put(std::get<T>(*content));
   return content ? LEAT_OK : LEAT_E_ARGUMENT;
 }
-auto integer_within(int64_t least, int64_t most) {
-  return [=](const leat_config* config, std::string_view name, const Value& value, int64_t* out) {
-    return take<int64_t>(config, name, value, {.type = Type::Count, .least = least, .most = most},
-                         [out](int64_t number) { *out = number; });
-  };
+// Kinds of values: each has the row that a plugin declares by asking, and takes what is written.
+struct Integers {
+  int64_t least, most;
+  [[nodiscard]] Row row() const { return {.type = Type::Count, .least = least, .most = most}; }
+  int32_t operator()(const leat_config* config, std::string_view name, const Value& value,
+                     int64_t* out) const {
+    return take<int64_t>(config, name, value, row(), [out](int64_t number) { *out = number; });
+  }
+};
+struct Reals {
+  double least, most;
+  [[nodiscard]] Row row() const { return {.type = Type::Real, .least_real = least, .most_real = most}; }
+  int32_t operator()(const leat_config* config, std::string_view name, const Value& value,
+                     double* out) const {
+    return take<double>(config, name, value, row(), [out](double number) { *out = number; });
+  }
+};
+struct Booleans {
+  [[nodiscard]] static Row row() { return {.type = Type::Boolean, .most = 1}; }
+  int32_t operator()(const leat_config* config, std::string_view name, const Value& value,
+                     int32_t* out) const {
+    return take<int64_t>(config, name, value, row(),
+                         [out](int64_t truth) { *out = static_cast<int32_t>(truth); });
+  }
+};
+struct Strings {
+  [[nodiscard]] static Row row() { return {.type = Type::Text, .most = INT64_MAX}; }
+  int32_t operator()(const leat_config* config, std::string_view name, const Value& value,
+                     leat_str* out) const {
+    return take<std::string>(config, name, value, row(), [&](const std::string&) {
+      *out = to_str(*value.string());  // which lives as long as the configuration
+    });
+  }
+};
+
+// What is taken in place of a value that is absent, where that is one of the row's own: another stands for none.
+schema::Content fallback_of(const Row& row, int64_t fallback) {
+  return fallback >= row.least && fallback <= row.most ? schema::Content(fallback) : schema::Content();
 }
-auto real_within(double least, double most) {
-  return [=](const leat_config* config, std::string_view name, const Value& value, double* out) {
-    return take<double>(config, name, value, {.type = Type::Real, .least_real = least, .most_real = most},
-                        [out](double number) { *out = number; });
-  };
+schema::Content fallback_of(const Row& row, int32_t fallback) { return fallback_of(row, int64_t{fallback}); }
+schema::Content fallback_of(const Row& row, double fallback) {
+  return fallback >= row.least_real && fallback <= row.most_real ? schema::Content(fallback)
+                                                                 : schema::Content();
 }
-int32_t take_boolean(const leat_config* config, std::string_view name, const Value& value, int32_t* out) {
-  return take<int64_t>(config, name, value, {.type = Type::Boolean},
-                       [out](int64_t truth) { *out = static_cast<int32_t>(truth); });
+schema::Content fallback_of(const Row&, leat_str fallback) {
+  return fallback.len == 0 ? schema::Content() : schema::Content(std::string(view(fallback)));
 }
-int32_t take_string(const leat_config* config, std::string_view name, const Value& value, leat_str* out) {
-  return take<std::string>(config, name, value, {.type = Type::Text}, [&](const std::string&) {
-    *out = to_str(*value.string());  // which lives as long as the configuration
-  });
+
+void note(AskedOption* option, AskedOption::Shape shape, const Row& row = {},
+          schema::Content&& fallback = {}) {
+  if (option == nullptr) return;
+  option->shape = shape;
+  option->row = row;
+  option->fallback = std::move(fallback);
 }
 
 int32_t has(const leat_config* config, leat_str key) {
+  if (config != nullptr) (void)config->note(view(key));
   return config != nullptr && config->read(view(key)) != nullptr ? 1 : 0;
 }
 
@@ -82,33 +117,44 @@ template <class T, class Take>
 int32_t get(const leat_config* config, leat_str key, T fallback, T* out, Take take_value) {
   if (config == nullptr || out == nullptr) return LEAT_E_ARGUMENT;
   *out = fallback;
+  const Row row = take_value.row();
+  note(config->note(view(key)), AskedOption::Shape::One, row, fallback_of(row, fallback));
   const Value* value = config->read(view(key));
   return value == nullptr ? LEAT_OK : take_value(config, name_of(key), *value, out);
 }
 
 int32_t get_integer(const leat_config* config, leat_str key, int64_t fallback, int64_t least, int64_t most,
                     int64_t* out) {
-  return get(config, key, fallback, out, integer_within(least, most));
+  return get(config, key, fallback, out, Integers{least, most});
 }
 int32_t get_real(const leat_config* config, leat_str key, double fallback, double least, double most,
                  double* out) {
-  return get(config, key, fallback, out, real_within(least, most));
+  return get(config, key, fallback, out, Reals{least, most});
 }
 int32_t get_boolean(const leat_config* config, leat_str key, int32_t fallback, int32_t* out) {
-  return get(config, key, fallback, out, take_boolean);
+  return get(config, key, fallback, out, Booleans());
 }
 int32_t get_string(const leat_config* config, leat_str key, leat_str fallback, leat_str* out) {
-  return get(config, key, fallback, out, take_string);
+  return get(config, key, fallback, out, Strings());
+}
+
+// Where it is noted what is in the tables of an option.
+AskedTable* notes_below(const leat_config* config, leat_str key, AskedOption::Shape shape) {
+  AskedOption* option = config->note(view(key));
+  note(option, shape);
+  return option == nullptr ? nullptr : &option->below;
 }
 
 const leat_config* get_table(const leat_config* config, leat_str key) {
-  const Value* value = config == nullptr ? nullptr : config->read(view(key));
+  if (config == nullptr) return nullptr;
+  AskedTable* const notes = notes_below(config, key, AskedOption::Shape::Table);
+  const Value* value = config->read(view(key));
   if (value == nullptr) return nullptr;
   if (value->table() == nullptr) {
     wrong_type(config, name_of(key), *value, "a table");
     return nullptr;
   }
-  return config->child(*value);
+  return config->child(*value, notes);
 }
 
 const Value::Array* array_under(const leat_config* config, leat_str key) {
@@ -119,6 +165,10 @@ const Value::Array* array_under(const leat_config* config, leat_str key) {
 }
 
 uint32_t count(const leat_config* config, leat_str key) {
+  // Of what, is told when the first of them is asked for.
+  if (AskedOption* option = config == nullptr ? nullptr : config->note(view(key));
+      option != nullptr && option->shape == AskedOption::Shape::Unknown)
+    note(option, AskedOption::Shape::List);
   const Value::Array* items = array_under(config, key);
   return items == nullptr ? 0 : static_cast<uint32_t>(items->size());
 }
@@ -133,33 +183,36 @@ template <class T, class Take>
 int32_t get_at(const leat_config* config, leat_str key, uint32_t index, T* out, Take take_value) {
   if (out == nullptr) return LEAT_E_ARGUMENT;
   *out = {};
+  if (config != nullptr) note(config->note(view(key)), AskedOption::Shape::List, take_value.row());
   const Value* value = item(config, key, index);
   return value == nullptr ? LEAT_E_NOT_FOUND : take_value(config, name_of(key, index), *value, out);
 }
 
 int32_t string_at(const leat_config* config, leat_str key, uint32_t index, leat_str* out) {
-  return get_at(config, key, index, out, take_string);
+  return get_at(config, key, index, out, Strings());
 }
 int32_t integer_at(const leat_config* config, leat_str key, uint32_t index, int64_t least, int64_t most,
                    int64_t* out) {
-  return get_at(config, key, index, out, integer_within(least, most));
+  return get_at(config, key, index, out, Integers{least, most});
 }
 int32_t real_at(const leat_config* config, leat_str key, uint32_t index, double least, double most,
                 double* out) {
-  return get_at(config, key, index, out, real_within(least, most));
+  return get_at(config, key, index, out, Reals{least, most});
 }
 int32_t boolean_at(const leat_config* config, leat_str key, uint32_t index, int32_t* out) {
-  return get_at(config, key, index, out, take_boolean);
+  return get_at(config, key, index, out, Booleans());
 }
 
 const leat_config* table_at(const leat_config* config, leat_str key, uint32_t index) {
+  if (config == nullptr) return nullptr;
+  AskedTable* const notes = notes_below(config, key, AskedOption::Shape::Tables);
   const Value* value = item(config, key, index);
   if (value == nullptr) return nullptr;
   if (value->table() == nullptr) {
     wrong_type(config, name_of(key, index), *value, "a table");
     return nullptr;
   }
-  return config->child(*value);
+  return config->child(*value, notes);
 }
 
 leat_str route_id(const leat_route* route) { return to_str(route->info.id); }
