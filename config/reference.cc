@@ -54,6 +54,10 @@ into `leat.schema.json` beside the file, and say so in the file's first line: Ta
 #:schema ./leat.schema.json
 ```
 
+`leat fmt FILE` writes a file in one form: a key a line, a blank line before each table, lists that are too long for a line with
+an element on each. Comments, order and the text of every value stay. With `--check` it only says whether something would
+change, and `leat fmt -` is for editors: it reads standard input.
+
 `leat check -c FILE` reports every mistake at once, with its place, and loads the plugins for that; the daemon's exit
 code for a bad configuration is 78. It also looks at what a start would find here and now: whether the addresses can be
 had, the log file written and the folders of plugins read. Nothing is changed by it. What depends on the user and the

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <sstream>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -455,21 +456,33 @@ size_t find_no_utf8(std::string_view text) {
   return at;
 }
 
+// Without the mark that files of some editors begin with.
+std::string_view without_mark(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  return text;
+}
+
+// Whether it is text; what is wrong goes to `diagnostics`.
+bool check_encoding(std::string_view text, const std::shared_ptr<const std::string>& file,
+                    Diagnostics& diagnostics) {
+  const size_t bad = find_no_utf8(text);
+  if (bad == text.size()) return true;
+  const std::string_view before = text.substr(0, bad);
+  diagnostics.push_back({.code = kNotText,
+                         .message = "the text is not UTF-8",
+                         .place = {.file = file,
+                                   .line = static_cast<uint32_t>(std::ranges::count(before, '\n')) + 1,
+                                   .column = characters(before.substr(before.rfind('\n') + 1)) + 1}});
+  return false;
+}
+
 }  // namespace
 
 bool read_toml_text(std::string_view text, const std::shared_ptr<const std::string>& file, TomlClient& client,
                     Diagnostics& diagnostics, Secrets& secrets, size_t part_bytes) {
-  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  if (const size_t bad = find_no_utf8(text); bad != text.size()) {
-    const std::string_view before = text.substr(0, bad);
-    diagnostics.push_back({.code = kNotText,
-                           .message = "the text is not UTF-8",
-                           .place = {.file = file,
-                                     .line = static_cast<uint32_t>(std::ranges::count(before, '\n')) + 1,
-                                     .column = characters(before.substr(before.rfind('\n') + 1)) + 1}});
-    return false;
-  }
+  text = without_mark(text);
+  if (!check_encoding(text, file, diagnostics)) return false;
   size_t malformed = 0;
   for (const TomlPart& each : cut_toml(text, part_bytes)) {
     Part part(each, file, diagnostics);
@@ -479,6 +492,20 @@ bool read_toml_text(std::string_view text, const std::shared_ptr<const std::stri
     Converter(file, each.line, part.unread(), diagnostics, secrets).tell(*top, part.malformed() != 0, client);
   }
   return malformed == 0;
+}
+
+bool check_toml(std::string_view text, const std::shared_ptr<const std::string>& file,
+                Diagnostics& diagnostics) {
+  text = without_mark(text);
+  if (!check_encoding(text, file, diagnostics)) return false;
+  Part part({text, 1}, file, diagnostics);
+  return part.read(kMostMalformed).has_value() && part.malformed() == 0;
+}
+
+std::string toml_content(std::string_view text) {
+  std::ostringstream content;
+  content << toml::toml_formatter{toml::parse(without_mark(text)), toml::format_flags::none};
+  return content.str();
 }
 
 bool read_toml(const std::string& path, const Place& from, TomlClient& client, Diagnostics& diagnostics,

@@ -37,4 +37,11 @@ inline constexpr size_t kTomlPartBytes = size_t{64} << 10;
 bool read_toml_text(std::string_view text, const std::shared_ptr<const std::string>& file, TomlClient& client,
                     Diagnostics& diagnostics, Secrets& secrets, size_t part_bytes = kTomlPartBytes);
 
+// Whether `text` is TOML, whatever it says: no ${...} is replaced. What is wrong goes to `diagnostics`.
+bool check_toml(std::string_view text, const std::shared_ptr<const std::string>& file,
+                Diagnostics& diagnostics);
+// What a text says that check_toml() has nothing against, as another text: the same for all that say the same. The order
+// of keys does not count.
+std::string toml_content(std::string_view text);
+
 }  // namespace leat::config

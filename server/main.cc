@@ -41,6 +41,7 @@
 #include "server/commands/check_surroundings.h"
 #include "server/commands/command_line.h"
 #include "server/commands/completion.h"
+#include "server/commands/format_files.h"
 #include "server/commands/manual.h"
 #include "server/commands/plugin_check.h"
 #include "server/commands/plugin_new.h"
@@ -795,6 +796,8 @@ int execute(const Command& command) {
             : command.markdown ? config::reference_markdown()
                                : config::reference_text());
       return kExitFine;
+    case Command::Kind::Format:
+      return format_files(command.format);
     case Command::Kind::Schema:
       return schema(command);
     case Command::Kind::PluginNew:

@@ -247,6 +247,18 @@ void declare(CLI::App& app, Command& command, ToldWords& words) {
                    "With the options of the plugins that this configuration loads")
       ->type_name("FILE");
   takes_plugin_path(schema);
+  CLI::App* format = app.add_subcommand("fmt",
+                                        "Write files of a configuration in the form that all are written in; "
+                                        "comments and values stay as they are");
+  format->callback([&command] {
+    command.kind = Command::Kind::Format;
+    if (command.format.files.empty()) command.format.files = {command.file};
+  });
+  format
+      ->add_option("file", command.format.files,
+                   "The files, or - for standard input; by default the configuration")
+      ->type_name("FILE");
+  format->add_flag("--check", command.format.check, "Write nothing; status 1 if something would change");
   CLI::App* completion = add("completion", "Print the script by which a shell completes commands and options",
                              Command::Kind::Completion);
   completion->add_option("shell", command.shell, "The shell")

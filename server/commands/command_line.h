@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "leat_version.h"
 #include "server/commands/command_tree.h"
+#include "server/commands/format_files.h"
 #include "server/commands/plugin_new.h"
 #include "server/process/upgrade.h"
 
@@ -34,6 +35,7 @@ struct Command {
     ExplainError,
     Settings,
     Schema,
+    Format,
     Completion,
     Manual
   } kind = Kind::Run;
@@ -54,6 +56,7 @@ struct Command {
   std::string shell;          // of completion
   std::string page = "leat";  // of manual
   NewPlugin new_plugin;
+  FilesToFormat format;
   Invocation invocation;  // of this process
 };
 

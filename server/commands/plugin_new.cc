@@ -8,10 +8,8 @@
 // could be missing, or be of another version than the program.
 #include "server/commands/plugin_new.h"
 
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -23,10 +21,10 @@
 #include <utility>
 #include <vector>
 
-#include "base/fd.h"
 #include "leat_version.h"
 #include "plugin/sdk/plugin.h"
 #include "server/commands/templates.h"
+#include "server/commands/write_file.h"
 #include "server/process/exit_code.h"
 
 namespace leat::server {
@@ -108,15 +106,6 @@ std::string fill_in(std::string_view text, const Words& words) {
   return filled;
 }
 
-std::expected<void, std::string> write_file(const fs::path& path, std::string_view text) {
-  const auto failure = [&] {
-    return std::unexpected(fmt::format("cannot write `{}`: {}", path.string(), std::strerror(errno)));
-  };
-  const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (!fd || !write_all(fd.get(), text)) return failure();
-  return {};
-}
-
 std::expected<void, std::string> write_project(const fs::path& folder, const NewPlugin& plugin, Words words) {
   const std::string kind = plugin.middleware ? "middleware" : "handler";
   words.emplace_back("@NAME@", plugin.name);
@@ -137,7 +126,7 @@ std::expected<void, std::string> write_project(const fs::path& folder, const New
     if (failed)
       return std::unexpected(
           fmt::format("cannot make `{}`: {}", path.parent_path().string(), failed.message()));
-    if (auto written = write_file(path, fill_in(each.text, words)); !written) return written;
+    if (auto written = write_new_file(path.string(), fill_in(each.text, words)); !written) return written;
   }
   return {};
 }
