@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/shared/plugin_form.hpp"
 #include "base/shared/plugin_number.hpp"
 #include "base/text.h"
 
@@ -11,54 +12,23 @@ namespace leat::pipeline {
 
 namespace {
 
-// Cuts the text before the first `separator` off the front of `text`; all of it when there is none.
-std::string_view cut(std::string_view& text, char separator) {
-  const size_t end = std::min(text.find(separator), text.size());
-  const std::string_view head = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return head;
-}
-
-Pair cut_pair(std::string_view& query) {
-  std::string_view value = cut(query, '&');
-  const std::string_view name = cut(value, '=');
-  return {name, value};
-}
-
-// Takes one character, decoded, off the front of `text`. A malformed escape is taken as it stands, and noted.
-char take_decoded(std::string_view& text, bool& malformed) {
-  const char c = text.front();
-  if (c == '%') {
-    const int high = text.size() > 2 ? hex_digit(text[1]) : -1;
-    const int low = text.size() > 2 ? hex_digit(text[2]) : -1;
-    if (high >= 0 && low >= 0) {
-      text.remove_prefix(3);
-      return static_cast<char>(high << 4 | low);
-    }
-    malformed = true;
-  }
-  text.remove_prefix(1);
-  return c == '+' ? ' ' : c;
-}
-
-bool needs_decoding(std::string_view text) { return text.find_first_of("%+") != std::string_view::npos; }
+using encoding::needs_form_decoding;
+using encoding::take_form_byte;
 
 // `text` decoded: itself where there is nothing to decode, else in the arena; a null data() without memory.
 std::string_view decode(Arena& arena, std::string_view text, bool& malformed) {
-  if (!needs_decoding(text)) return text;
+  if (!needs_form_decoding(text)) return text;
   char* const decoded = arena.allocate_array<char>(text.size());
   if (decoded == nullptr) return {};
-  size_t size = 0;
-  while (!text.empty()) decoded[size++] = take_decoded(text, malformed);
-  return {decoded, size};
+  return {decoded, encoding::decode_form(decoded, text, malformed)};
 }
 
 // Whether `text` stands for `wanted`, without keeping what it decodes to.
 bool decodes_to(std::string_view text, std::string_view wanted) {
-  if (!needs_decoding(text)) return text == wanted;
+  if (!needs_form_decoding(text)) return text == wanted;
   bool malformed = false;
   for (; !text.empty(); wanted.remove_prefix(1))
-    if (wanted.empty() || take_decoded(text, malformed) != wanted.front() || malformed) return false;
+    if (wanted.empty() || take_form_byte(text, malformed) != wanted.front() || malformed) return false;
   return wanted.empty();
 }
 
@@ -85,7 +55,7 @@ std::string_view error_text(ParameterError error) {
     case ParameterError::Missing:
       return "is missing";
     case ParameterError::BadEscape:
-      return "has a `%` that two hexadecimal digits do not follow";
+      return encoding::kBadEscape;
     case ParameterError::TooMany:
       return "is one of too many";
     case ParameterError::NoMemory:
@@ -102,10 +72,8 @@ std::string_view error_text(ParameterError error) {
 
 std::expected<std::string_view, ParameterError> first_query(Arena& arena, std::string_view query,
                                                             std::string_view name) {
-  while (!query.empty()) {
-    const bool nothing = query.front() == '&';
-    const Pair pair = cut_pair(query);
-    if (nothing || !decodes_to(pair.name, name)) continue;
+  for (encoding::FormPair pair; encoding::take_form_pair(query, pair);) {
+    if (!decodes_to(pair.name, name)) continue;
     bool malformed = false;
     const std::string_view value = decode(arena, pair.value, malformed);
     if (value.data() == nullptr) return std::unexpected(ParameterError::NoMemory);
@@ -131,10 +99,7 @@ std::expected<Query, ParameterError> parse_query(Arena& arena, std::string_view 
   Pair* const pairs = arena.allocate_array<Pair>(std::min(room, most));
   if (pairs == nullptr) return std::unexpected(ParameterError::NoMemory);
   size_t count = 0;
-  while (!query.empty()) {
-    const bool nothing = query.front() == '&';
-    const Pair raw = cut_pair(query);
-    if (nothing) continue;
+  for (encoding::FormPair raw; encoding::take_form_pair(query, raw);) {
     if (count == most) return std::unexpected(ParameterError::TooMany);
     bool malformed = false;
     const Pair pair{decode(arena, raw.name, malformed), decode(arena, raw.value, malformed)};
@@ -147,14 +112,8 @@ std::expected<Query, ParameterError> parse_query(Arena& arena, std::string_view 
 }
 
 std::string_view find_cookie(std::string_view field, std::string_view name) {
-  while (!field.empty()) {
-    std::string_view value = cut(field, ';');
-    const bool named = value.find('=') != std::string_view::npos;
-    if (trim(cut(value, '=')) != name || !named) continue;
-    value = trim(value);
-    const bool quoted = value.size() >= 2 && value.starts_with('"') && value.ends_with('"');
-    return quoted ? value.substr(1, value.size() - 2) : value;
-  }
+  for (encoding::FormPair cookie; encoding::take_cookie(field, cookie);)
+    if (cookie.name == name) return cookie.value;
   return {};
 }
 
