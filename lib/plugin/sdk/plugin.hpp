@@ -30,6 +30,9 @@
 // wait for other servers (plugin_client.hpp) and for work on other threads (plugin_pool.hpp). What a plugin
 // counts and measures is in plugin_metrics.hpp.
 //
+// What a request has several of (fields, cookies, values of a query or a form) is in plugin_fields.hpp, cookies
+// that an answer sets are in plugin_cookie.hpp, uploads from forms in plugin_multipart.hpp.
+//
 // Classes that stand between clients and the handlers of any plugin are middleware: plugin_middleware.hpp.
 //
 // A class with on_request, and on_body, on_body_end, on_writable or on_cancel, is a handler that goes on over
@@ -56,11 +59,14 @@
 #include "plugin_call.hpp"
 #include "plugin_check.hpp"
 #include "plugin_client.hpp"
+#include "plugin_cookie.hpp"
+#include "plugin_fields.hpp"
 #include "plugin_gather.hpp"
 #include "plugin_handler.hpp"
 #include "plugin_json.hpp"
 #include "plugin_metrics.hpp"
 #include "plugin_middleware.hpp"
+#include "plugin_multipart.hpp"
 #include "plugin_parameters.hpp"
 #include "plugin_pool.hpp"
 #include "plugin_request.hpp"

@@ -2,7 +2,9 @@
 #ifndef LEAT_PLUGIN_ANSWER_HPP
 #define LEAT_PLUGIN_ANSWER_HPP
 
+#include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <new>
 #include <ranges>
@@ -14,6 +16,7 @@
 
 #include "plugin.h"
 #include "plugin_base.hpp"
+#include "plugin_cookie.hpp"
 #include "plugin_json.hpp"
 
 namespace leat {
@@ -22,10 +25,14 @@ inline namespace [[gnu::visibility("hidden")]] v1 {
 // What a handler returns.
 class Reply {
  public:
-  enum class Kind : uint8_t { Answered, Pending, Next, Empty, Fixed, Made, Kept, Json, Problem };
+  enum class Kind : uint8_t { Answered, Pending, Next, Empty, Fixed, Made, Kept, Json, Problem, Redirect };
 
   Reply(Json& json) : kind_(Kind::Json), json_(json.handle()) {}
-  Reply(Problem problem) : kind_(Kind::Problem), status_(problem.status), made_(std::move(problem.detail)) {}
+  Reply(Problem problem)
+      : kind_(Kind::Problem),
+        status_(problem.status),
+        made_(std::move(problem.detail)),
+        members_(std::move(problem.members)) {}
   // A body that is a literal, sent in place, or one that is made for this answer.
   Reply(Literal type, Literal body) : kind_(Kind::Fixed), type_(type.view()), fixed_(body.view()) {}
   template <MadeText T>
@@ -42,34 +49,99 @@ class Reply {
     return reply;
   }
 
+  // To `target`; see redirect().
+  static Reply redirect(std::string target, int status) {
+    Reply reply(Kind::Redirect);
+    reply.made_ = std::move(target);
+    reply.status_ = status;
+    return reply;
+  }
+  // The type is for an answer that has none yet: that of Response::type() stays.
+  Reply&& by_default() && {
+    keeps_type_ = true;
+    return std::move(*this);
+  }
+
   // Sends it. The verdict for the host.
   int32_t give(leat_request* request) const;
 
  private:
+  void put_type(leat_request* request) const;
+
   Kind kind_;
-  int status_ = 0;  // of a problem
+  bool keeps_type_ = false;
+  int status_ = 0;  // of a problem or a redirect
   std::string_view type_, fixed_;
-  std::string made_;
+  std::string made_, members_;
   leat_json* json_ = nullptr;
 };
 
-inline Reply text(Literal body) { return {"text/plain; charset=utf-8", body}; }
-inline Reply html(Literal body) { return {"text/html; charset=utf-8", body}; }
+// Bodies of the types that are meant most often. A type that Response::type() has given the answer stays:
+// response.type("text/csv"); return leat::text(rows);
+inline Reply text(Literal body) { return Reply("text/plain; charset=utf-8", body).by_default(); }
+inline Reply html(Literal body) { return Reply("text/html; charset=utf-8", body).by_default(); }
 template <MadeText T>
 Reply text(T&& body) {
-  return {"text/plain; charset=utf-8", std::forward<T>(body)};
+  return Reply("text/plain; charset=utf-8", std::forward<T>(body)).by_default();
 }
 template <MadeText T>
 Reply html(T&& body) {
-  return {"text/html; charset=utf-8", std::forward<T>(body)};
+  return Reply("text/html; charset=utf-8", std::forward<T>(body)).by_default();
+}
+// Bytes of any kind, made for this answer; kept_bytes() are there until the request ends, and are not copied.
+template <MadeText T>
+Reply bytes(T&& body) {
+  return Reply("application/octet-stream", std::forward<T>(body)).by_default();
+}
+inline Reply kept_bytes(std::string_view kept) {
+  return Reply::kept("application/octet-stream", kept).by_default();
 }
 // A text that is JSON already, and there until the request ends.
-inline Reply json_text(std::string_view kept) { return Reply::kept("application/json", kept); }
+inline Reply json_text(std::string_view kept) { return Reply::kept("application/json", kept).by_default(); }
 // One that is made for this answer.
 template <class T>
   requires std::same_as<std::remove_cvref_t<T>, std::string>
 Reply json_text(T&& body) {
-  return {"application/json", std::forward<T>(body)};
+  return Reply("application/json", std::forward<T>(body)).by_default();
+}
+
+namespace detail {
+
+// RFC 3986, appendix A. A backslash is none, which browsers take for a slash.
+constexpr bool is_uri_byte(char c) {
+  constexpr std::string_view kOthers = "-._~:/?#[]@!$&'()*+,;=%";
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         kOthers.find(c) != std::string_view::npos;
+}
+
+// Why a client is not sent to `target`; null if nothing is wrong with it.
+constexpr const char* redirect_mistake(std::string_view target) {
+  if (!has_only(target, is_uri_byte))
+    return "a redirect's target has only what URIs have: encode white space, controls, quotes and all that "
+           "is "
+           "not ASCII";
+  if (target.starts_with("//"))
+    return "a redirect's target that begins with \"//\" leads to another server: write its scheme";
+  const size_t colon = target.find(':');
+  if (colon >= target.find_first_of("/?#")) return target.empty() ? "a redirect has a target" : nullptr;
+  if (has_prefix(target, "http://") || has_prefix(target, "https://")) return nullptr;
+  return "a redirect's target is relative, or begins with http:// or https://";
+}
+
+}  // namespace detail
+
+// Whether redirect() takes it: to ask before, where a client has named it.
+constexpr bool can_redirect(std::string_view target) { return detail::redirect_mistake(target) == nullptr; }
+
+// Sends the client to `target`: 301 and 308 for good, 302 and 307 for now, 303 to GET what came of a POST.
+// 307 and 308 keep the method. A target without http:// or https:// stays on this server, whatever is in it. One
+// that is no URI (RFC 9110, section 10.2.2), or of another scheme, throws std::invalid_argument, as does another
+// status.
+inline Reply redirect(std::string target, int status = 303) {
+  if (status != 301 && status != 302 && status != 303 && status != 307 && status != 308)
+    throw std::invalid_argument("a redirect is a 301, 302, 303, 307 or 308");
+  if (const char* mistake = detail::redirect_mistake(target)) throw std::invalid_argument(mistake);
+  return Reply::redirect(std::move(target), status);
 }
 // 204.
 inline Reply no_content() { return Reply(Reply::Kind::Empty); }
@@ -97,6 +169,17 @@ class Response {
   }
   Response& set(std::string_view name, std::string_view value) {
     return check(api().set_header(request_, to_str(name), to_str(value)));
+  }
+
+  // Throws std::invalid_argument for a cookie that browsers would not keep, or that could be another one.
+  Response& cookie(const SetCookie& cookie) {
+    return header("Set-Cookie", detail::CookieText(cookie).view());
+  }
+  // Has the browser forget one: name, path and domain are what it was set with.
+  Response& forget_cookie(SetCookie forgotten) {
+    forgotten.value = {};
+    forgotten.max_age = std::chrono::seconds(0);
+    return cookie(forgotten);
   }
 
   // In pieces: begin, write as often as needed, end.
@@ -130,6 +213,13 @@ class Response {
   leat_request* request_;
 };
 
+inline void Reply::put_type(leat_request* request) const {
+  // A daemon without the table cannot tell.
+  const leat_middleware_v1* seen = detail::api.middleware;
+  if (keeps_type_ && seen != nullptr && seen->content_type(request).ptr != nullptr) return;
+  detail::api.response->content_type_static(request, to_str(type_));
+}
+
 inline int32_t Reply::give(leat_request* request) const {
   const leat_response_v1& response = *detail::api.response;
   int32_t answer = LEAT_OK;
@@ -145,22 +235,28 @@ inline int32_t Reply::give(leat_request* request) const {
       answer = response.send(request, {});
       break;
     case Kind::Fixed:
-      response.content_type_static(request, to_str(type_));
+      put_type(request);
       answer = response.send_static(request, to_str(fixed_));
       break;
     case Kind::Made:
-      response.content_type_static(request, to_str(type_));
+      put_type(request);
       answer = response.send(request, to_str(made_));
       break;
     case Kind::Kept:
-      response.content_type_static(request, to_str(type_));
+      put_type(request);
       answer = response.send(request, to_str(fixed_));
       break;
     case Kind::Json:
       answer = detail::api.json->send(request, json_);
       break;
     case Kind::Problem:
-      answer = response.send_problem(request, static_cast<uint32_t>(status_), to_str(made_), {});
+      answer =
+          response.send_problem(request, static_cast<uint32_t>(status_), to_str(made_), to_str(members_));
+      break;
+    case Kind::Redirect:
+      response.status(request, static_cast<uint32_t>(status_));
+      answer = response.set_header(request, LEAT_STR("Location"), to_str(made_));
+      if (answer == LEAT_OK) answer = response.send(request, {});
       break;
   }
   return answer == LEAT_OK ? LEAT_DONE : LEAT_ERROR;

@@ -73,6 +73,17 @@ concept MadeText = std::same_as<std::remove_cvref_t<T>, std::string> ||
 struct Problem {
   int status = 500;
   std::string detail;
+  // More of it, for programs: members of the object, as JSON.
+  std::string members = {};
+
+  // Adds one: leat::problem(409, "It is lent.").with("until", until). The value is whatever LEAT_JSON can be
+  // made of. Throws std::logic_error for a name that RFC 9457 has, or that is none.
+  template <class T>
+  Problem& with(std::string_view name, const T& value) &;
+  template <class T>
+  Problem&& with(std::string_view name, const T& value) && {
+    return std::move(with(name, value));
+  }
 };
 
 // A T, or the problem why there is none: what a function returns that can fail, and a handler too.

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 #include <ranges>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -158,6 +160,52 @@ Json& Json::value(const T& value) {
       array(value);
     }
   }
+  return *this;
+}
+
+namespace detail {
+
+// The members that every problem may have (RFC 9457, section 3.1), and the host's own.
+constexpr bool is_problem_member(std::string_view name) {
+  for (const std::string_view taken : {"type", "title", "status", "detail", "instance", "request_id"})
+    if (name == taken) return true;
+  return false;
+}
+
+// A value as JSON text behind what `text` holds.
+template <Encodable T>
+void append_json(std::string& text, const T& value) {
+  const size_t before = text.size();
+  text.resize(before + Encoder::bound(value));
+  const auto grow = [](void* owner, char*& at, char*& end, size_t size) {
+    auto& whole = *static_cast<std::string*>(owner);
+    const auto used = static_cast<size_t>(at - whole.data());
+    whole.resize(used + size);
+    at = whole.data() + used;
+    end = whole.data() + whole.size();
+    return true;
+  };
+  Encoder encoder(text.data() + before, text.data() + text.size(), grow, &text);
+  encoder.value(value);
+  text.resize(static_cast<size_t>(encoder.end() - text.data()));
+}
+
+}  // namespace detail
+
+template <class T>
+Problem& Problem::with(std::string_view name, const T& value) & {
+  if (name.empty() || detail::is_problem_member(name))
+    throw std::logic_error("a problem has that member already, or the name is empty");
+  std::string added;
+  detail::append_json(added, name);
+  added += ':';
+  try {
+    detail::append_json(added, value);
+  } catch (const Encoder::Problem) {
+    throw std::logic_error("a member of a problem that is no finite number");
+  }
+  if (!members.empty()) members += ',';
+  members += added;
   return *this;
 }
 

@@ -15,6 +15,7 @@
 
 #include "plugin.h"
 #include "plugin_answer.hpp"
+#include "plugin_fields.hpp"
 
 namespace leat {
 inline namespace [[gnu::visibility("hidden")]] v1 {
@@ -107,6 +108,34 @@ class Request {
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const {
     const leat_str value = api().header(request_, to_str(name));
     return value.ptr == nullptr ? std::nullopt : std::optional(to_view(value));
+  }
+
+  // All header fields, in the order received, repeated ones apart; those after a chunked body, from
+  // on_body_end on.
+  [[nodiscard]] HeaderFields headers() const { return HeaderFields({request_, api().header_at}); }
+  [[nodiscard]] HeaderFields trailers() const {
+    return HeaderFields({request_, detail::api.body->trailer_at});
+  }
+  [[nodiscard]] CookieFields cookies() const {
+    return CookieFields(detail::CookieSteps({request_, api().header_at}));
+  }
+  // The pairs of the query, of which names may come several times: queries().values("tag").
+  [[nodiscard]] FormFields queries() const { return FormFields({request_, query(), "query parameter"}); }
+  // Those of a body that is application/x-www-form-urlencoded; else the Problem is thrown that says so, a 415.
+  // For multipart/form-data there is plugin_multipart.hpp.
+  [[nodiscard]] FormFields form() const {
+    if (!detail::is_media_type(header("Content-Type").value_or(""), "application/x-www-form-urlencoded"))
+      throw Problem{415, "The body must be application/x-www-form-urlencoded."};
+    return FormFields({request_, body(), "form field"});
+  }
+
+  // Until the daemon gives the request up, unless its answer has begun, with a 504: zero when that is due,
+  // none for never.
+  [[nodiscard]] std::optional<std::chrono::nanoseconds> time_left() const {
+    const uint64_t deadline_ns = api().deadline_ns(request_);
+    if (deadline_ns == UINT64_MAX) return std::nullopt;
+    const uint64_t now_ns = detail::api.timer->now_ns(request_);
+    return std::chrono::nanoseconds(deadline_ns > now_ns ? deadline_ns - now_ns : 0);
   }
 
   // The flow of a streamed body.
