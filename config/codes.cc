@@ -93,6 +93,14 @@ constexpr Explanation kExplanations[] = {
     {kPluginFolder, "a folder of plugins cannot be looked into",
      "A folder of `server.plugin_path` does not exist, is none, or may not be read by the user. Plugins that "
      "are named without a slash are looked for in the others."},
+    {kBadHost, "a bad host",
+     "A [[host]] has names as clients send them, without a port: \"example.org\", or \"*.example.org\" for "
+     "all names below "
+     "it; its listeners are addresses that are listened on."},
+    {kBadCondition, "a bad condition of a route",
+     "A route's `when` has lists, of which each needs an item: header (\"NAME\" or \"NAME: VALUE\"), query "
+     "(\"NAME\" or "
+     "\"NAME=VALUE\"), content_type (\"TYPE/SUBTYPE\" or \"TYPE/*\") and client (ranges of addresses)."},
     {kBadRange, "a bad range of addresses",
      "Who is trusted is named by addresses, 192.0.2.1 or 2001:db8::1, by the first bits that they have in "
      "common, "
@@ -126,6 +134,14 @@ constexpr Explanation kExplanations[] = {
      "same shape."},
     {pipeline::kUnknownMethod, "an unknown request method",
      "Methods are written as in HTTP, in capitals: \"GET\"."},
+    {pipeline::kDuplicateHost, "two hosts for the same requests",
+     "Two [[host]] tables have a name in common, for all listeners or for the same one. Put their routes "
+     "into one."},
+    {pipeline::kBadTarget, "a bad target of a redirect or a rewrite",
+     "A target is a path (\"/new/{id}\"), or, for a redirect, a URL. In braces stand parameters of the "
+     "route's path, or scheme, "
+     "host, path and query; other characters than those of URLs are percent-encoded. A rewrite leads to "
+     "another path."},
     {pipeline::kUnknownKind, "an unknown kind of middleware", "The reference lists the kinds there are."},
     {pipeline::kUnknownMiddleware, "a name that no middleware has",
      "before, after and a route's middleware name instances by their `name`; before and after also take "

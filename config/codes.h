@@ -37,6 +37,9 @@ enum Code : int {
   kTooDeep = 122,
   kLogFile = 123,
   kPluginFolder = 124,
+  // Of hosts and routes.
+  kBadHost = 125,
+  kBadCondition = 126,
   // Of the client's address.
   kBadRange = 130,
   kNobodyTrusted = 131,

@@ -21,6 +21,7 @@
 #include "base/value.h"
 #include "cache/policy.h"
 #include "config/secrets.h"
+#include "handlers/answer.h"
 #include "http/forwarding.h"
 #include "json/backend.h"
 #include "net/listener.h"
@@ -65,6 +66,7 @@ struct Settings {
   uint32_t handover_timeout_ms = 1'000;
   uint32_t load_timeout_ms = 30'000;
   uint64_t drain_delay_ms = 0;
+  pipeline::TrailingSlash trailing_slash = pipeline::TrailingSlash::Exact;
   uint64_t max_per_address = 0;  // connections, of all workers; 0: three quarters of all there may be
 
   struct Supervision {
@@ -95,13 +97,29 @@ struct PluginDecl {
   Place place;
 };
 
+struct HostDecl {
+  pipeline::HostSpec spec;  // without its listeners, and what becomes of slashes
+  std::vector<net::Address> listeners;
+  std::optional<pipeline::TrailingSlash> trailing_slash;  // none: Settings::trailing_slash
+  Place listeners_place;
+};
+
+struct RedirectDecl {
+  std::string target;  // as pipeline::Target reads it
+  uint16_t status = 307;
+  Place place;
+};
+
 struct RouteDecl {
   pipeline::RouteSpec spec;  // without a handler; where it has one, that stays
   std::string plugin;        // "demo" of "demo:json"
   std::string handler;       // "json"
   Place handler_place;
-  std::unique_ptr<cache::Policy> cache;  // its responses are stored
-  uint32_t concurrency = 0;              // requests that its handler has at the same time; 0: any number
+  std::optional<RedirectDecl> redirect;           // in place of a handler
+  std::unique_ptr<handlers::FixedAnswer> answer;  // likewise
+  std::vector<size_t> shared_limits;              // of Config::shared_limits those that count its requests
+  std::unique_ptr<cache::Policy> cache;           // its responses are stored
+  uint32_t concurrency = 0;  // requests that its handler has at the same time; 0: any number
   plugin::Executor executor = plugin::Executor::Worker;
   std::vector<std::string>
       allow;  // ranges of addresses, or "all": who may see what the daemon's own handler shows
@@ -110,7 +128,10 @@ struct RouteDecl {
 struct Config {
   Settings settings;
   std::vector<PluginDecl> plugins;
-  std::vector<pipeline::MiddlewareSpec> middleware;
+  std::vector<pipeline::MiddlewareSpec> middleware;  // those of hosts and groups as well
+  std::vector<HostDecl> hosts;
+  std::vector<uint32_t>
+      shared_limits;  // requests that the handlers of a host's or a group's routes have at the same time
   // Of which there may be a great many: who takes them lets go of each as it takes it.
   std::list<RouteDecl> routes;
 

@@ -44,33 +44,9 @@ struct MiddlewareKeys {
   bool global = true;
   bool optional = false;
 };
-struct RouteKeys {
-  std::string path;
-  std::optional<std::string> method;
-  std::optional<std::vector<std::string>> methods;
-  std::string handler;
-  const Value* middleware = nullptr;
-  std::optional<uint64_t> body_limit;
-  std::optional<uint32_t> concurrency;
-  plugin::Executor executor = plugin::Executor::Worker;
-  std::vector<std::string> allow;
-  const Value* cache = nullptr;
-};
-struct QueryKey {
-  const Value* query = nullptr;
-};
-
 constexpr int64_t kMostRequests = 1'000'000;
-constexpr int64_t kMostBody = int64_t{1} << 40;
 constexpr std::string_view kConfigTable = "a table, written as [plugin.config]";
 constexpr std::string_view kServicesTable = R"(a table, like {"users/1" = "directory"})";
-constexpr std::string_view kMiddlewareList = "a list of names and tables";
-constexpr std::string_view kCacheTable = "a table, written as [route.cache]";
-constexpr std::string_view kQueryWords = R"("all", "none" or a list of parameters)";
-
-std::string check_allowed(std::string_view called, std::string_view text) {
-  return text == "all" ? std::string() : check_range(called, text);
-}
 
 std::string check_protocol(std::string_view, std::string_view text) {
   if (std::ranges::contains(worker::kProtocolNames, text)) return {};
@@ -138,47 +114,6 @@ constexpr Row kMiddleware[] = {
         "answer 503 then, so that nothing that it guards is open."),
 };
 
-constexpr Row kRoute[] = {
-    schema::text<&RouteKeys::path>(
-        "path",
-        "Segments of text, `{name}` for one segment, or at the end `{name...}` for "
-        "the rest.")
-        .as_needed(),
-    schema::text<&RouteKeys::method>("method",
-                                     "`GET` if neither this nor `methods` is given; `HEAD` comes with `GET`, "
-                                     "`OPTIONS` is answered."),
-    schema::texts<&RouteKeys::methods>("methods", "Several in place of one."),
-    schema::text<&RouteKeys::handler>("handler", "`\"PLUGIN:HANDLER\"`.").as_needed(),
-    schema::any<&RouteKeys::middleware>(
-        "middleware", kMiddlewareList,
-        "Names of declared instances, or tables like those of `[[middleware]]`."),
-    // No body at all is said by the methods.
-    schema::size<&RouteKeys::body_limit>("body_limit", 1, kMostBody, "In place of `limits.body`."),
-    schema::count<&RouteKeys::concurrency>(
-        "concurrency", 1, kMostRequests,
-        "The same as a plugin's for the route's handler; both may be given. What middleware or the cache "
-        "answers does not count."),
-    schema::choice<&RouteKeys::executor>(
-        "executor", "worker pool",
-        "Where the handler runs: on the worker, which it must not block, or, for one that does, on a thread "
-        "of the pool (`pool.threads`, `pool.queue`); when the queue is full a request is answered 503 with "
-        "`Retry-After`."),
-    schema::list<&RouteKeys::allow>("allow", "ranges of addresses", check_allowed, kBadRange,
-                                    "Who may see it, for the handler `leat:dashboard` only: ranges of "
-                                    "addresses as in `server.trusted_proxies`, or "
-                                    "`all`. With none, clients on the same machine."),
-    schema::any<&RouteKeys::cache>("cache", kCacheTable, "Its responses are stored; see below."),
-};
-
-const schema::Content kWholeQuery = std::string("all");
-constexpr Row kQuery[] = {
-    schema::any<&QueryKey::query>(
-        "query", kQueryWords,
-        "The part of the query that makes two requests different: all of it, nothing, or the parameters that "
-        "are listed.")
-        .with_default(&kWholeQuery),
-};
-
 Reader reader_of(const Value& table, std::string_view header, Diagnostics& diagnostics) {
   return {table, header, kSchemaCodes, diagnostics};
 }
@@ -193,8 +128,23 @@ bool is_name(std::string_view text) {
   });
 }
 
-// Everything but its own keys are options of the kind, which judges them.
-pipeline::MiddlewareSpec middleware_spec(const Value& table, Reader& reader) {
+void take_services(Reader& reader, const Value& value, PluginDecl& plugin) {
+  if (value.table() == nullptr) return wrong_type(reader, value, "services", kServicesTable);
+  for (const auto& [service, provider] : *value.table()) {
+    if (provider.string() == nullptr)
+      wrong_type(reader, provider, "services." + service, "the name of a plugin");
+    else
+      plugin.services.push_back({service, *provider.string(), provider.place});
+  }
+}
+
+}  // namespace
+
+std::span<const Row> listener_rows() { return kListener; }
+std::span<const Row> plugin_rows() { return kPlugin; }
+std::span<const Row> middleware_rows() { return kMiddleware; }
+
+pipeline::MiddlewareSpec read_middleware_spec(const Value& table, Reader& reader) {
   MiddlewareKeys keys;
   reader.read(kMiddleware, keys);
   if (keys.optional && !keys.kind.contains(':'))
@@ -214,93 +164,6 @@ pipeline::MiddlewareSpec middleware_spec(const Value& table, Reader& reader) {
   spec.options = Value(reader.others(), table.place);
   return spec;
 }
-
-void take_methods(Reader& reader, RouteKeys& keys, pipeline::RouteSpec& spec) {
-  const bool one = reader.has("method");
-  const bool several = reader.has("methods");
-  spec.method_place = reader.place_of(several ? "methods" : "method");
-  if (one && several)
-    return reader.fail(kDefinedTwice, "a route has `method` or `methods`, not both", spec.method_place);
-  if (keys.methods && keys.methods->empty())
-    return reader.fail(kMissingKey, "a route takes at least one method", spec.method_place);
-  spec.methods = keys.methods ? *std::move(keys.methods) : std::vector{keys.method.value_or("GET")};
-}
-
-void take_handler(Reader& reader, std::string&& name, RouteDecl& route) {
-  route.handler_place = reader.place_of("handler");
-  route.spec.handler_name = std::move(name);
-  const std::string_view whole = route.spec.handler_name;
-  if (whole.empty()) return;
-  const size_t colon = std::min(whole.find(':'), whole.size());
-  route.plugin = whole.substr(0, colon);
-  route.handler = whole.substr(std::min(colon + 1, whole.size()));
-  if (route.plugin.empty() || route.handler.empty())
-    reader.fail(kBadHandler, fmt::format("`{}` is not PLUGIN:HANDLER", whole), route.handler_place);
-}
-
-void take_middleware(Reader& reader, const Value& list, pipeline::RouteSpec& spec) {
-  spec.middleware_place = list.place;
-  if (list.array() == nullptr) return wrong_type(reader, list, "middleware", kMiddlewareList);
-  for (const Value& item : *list.array()) {
-    if (item.string() != nullptr) {
-      spec.named.push_back(*item.string());
-    } else if (item.table() != nullptr) {
-      Reader own = reader_of(item, "[[middleware]]", reader.diagnostics());
-      spec.middleware.push_back(middleware_spec(item, own));
-    } else {
-      wrong_type(reader, item, "middleware", kMiddlewareList);
-    }
-  }
-}
-
-void take_query(Reader& reader, const Value& value, cache::Policy& policy) {
-  using Query = cache::Policy::Query;
-  const auto is = [&](std::string_view word) { return value.string() != nullptr && *value.string() == word; };
-  if (value.array() == nullptr) {
-    if (!is("all") && !is("none")) return wrong_type(reader, value, "query", kQueryWords);
-    policy.query = is("all") ? Query::All : Query::None;
-    return;
-  }
-  struct Listed {
-    std::vector<std::string> parameters;
-  } listed;
-  static constexpr Row kRow[] = {schema::texts<&Listed::parameters>("query", "")};
-  reader.read(kRow, listed);
-  policy.query = Query::Listed;
-  policy.parameters = std::move(listed.parameters);
-}
-
-void take_cache(Reader& reader, const Value& value, RouteDecl& route) {
-  if (value.table() == nullptr) return wrong_type(reader, value, "cache", kCacheTable);
-  if (!std::ranges::contains(route.spec.methods, "GET"))
-    reader.fail(kBadChoice, "`cache` is for routes with the method GET", value.place);
-  Reader own = reader_of(value, "[route.cache]", reader.diagnostics());
-  route.cache = std::make_unique<cache::Policy>();
-  cache::Policy& policy = *route.cache;
-  QueryKey key;
-  own.read(route_cache_settings(), policy);
-  own.read(kQuery, key);
-  if (key.query != nullptr) take_query(own, *key.query, policy);
-  own.refuse_others();
-}
-
-void take_services(Reader& reader, const Value& value, PluginDecl& plugin) {
-  if (value.table() == nullptr) return wrong_type(reader, value, "services", kServicesTable);
-  for (const auto& [service, provider] : *value.table()) {
-    if (provider.string() == nullptr)
-      wrong_type(reader, provider, "services." + service, "the name of a plugin");
-    else
-      plugin.services.push_back({service, *provider.string(), provider.place});
-  }
-}
-
-}  // namespace
-
-std::span<const Row> listener_rows() { return kListener; }
-std::span<const Row> plugin_rows() { return kPlugin; }
-std::span<const Row> middleware_rows() { return kMiddleware; }
-std::span<const Row> route_rows() { return kRoute; }
-std::span<const Row> route_query_rows() { return kQuery; }
 
 bool read_listener(const Value& table, Config& config, Diagnostics& diagnostics) {
   Reader reader = reader_of(table, "[[listener]]", diagnostics);
@@ -369,32 +232,7 @@ bool read_plugin(const Value& table, Config& config, Diagnostics& diagnostics) {
 bool read_middleware(const Value& table, Config& config, Diagnostics& diagnostics) {
   Reader reader = reader_of(table, "[[middleware]]", diagnostics);
   // Also one that is wrong, so that who names it is not told that it is missing.
-  config.middleware.push_back(middleware_spec(table, reader));
-  return reader.good();
-}
-
-bool read_route(const Value& table, Config& config, Diagnostics& diagnostics) {
-  Reader reader = reader_of(table, "[[route]]", diagnostics);
-  RouteKeys keys;
-  reader.read(kRoute, keys);
-  reader.refuse_others(hint_for_route_key);
-  RouteDecl route;
-  route.spec.path = std::move(keys.path);
-  route.spec.path_place = reader.place_of("path");
-  route.spec.body_limit = keys.body_limit.value_or(0);
-  route.concurrency = keys.concurrency.value_or(0);
-  route.executor = keys.executor;
-  take_methods(reader, keys, route.spec);
-  take_handler(reader, std::move(keys.handler), route);
-  if (keys.middleware != nullptr) take_middleware(reader, *keys.middleware, route.spec);
-  if (route.plugin == kOwnHandlers && reader.has("executor"))
-    reader.fail(kBadChoice, "`executor` is for handlers of plugins", reader.place_of("executor"));
-  if (reader.has("allow") && (route.plugin != kOwnHandlers || route.handler != "dashboard"))
-    reader.fail(kBadChoice, "`allow` is for the handler `leat:dashboard`", reader.place_of("allow"));
-  route.allow = std::move(keys.allow);
-  if (keys.cache != nullptr) take_cache(reader, *keys.cache, route);
-  // Also one that is wrong: there may be more to be said of it, and of others that it is like.
-  config.routes.push_back(std::move(route));
+  config.middleware.push_back(read_middleware_spec(table, reader));
   return reader.good();
 }
 

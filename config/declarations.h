@@ -1,4 +1,4 @@
-// [[listener]], [[plugin]], [[middleware]] and [[route]] tables into declarations.
+// [[listener]], [[plugin]] and [[middleware]] tables into declarations; those of routes are in routes.h.
 //
 // Each reader reports all that is wrong with its table. What is wrong is added to the configuration all the
 // same, but for a listener: who looks at it later finds more. What could not be read is empty there, and has
@@ -17,13 +17,12 @@ namespace leat::config {
 bool read_listener(const Value& table, Config& config, Diagnostics& diagnostics);
 bool read_plugin(const Value& table, Config& config, Diagnostics& diagnostics);
 bool read_middleware(const Value& table, Config& config, Diagnostics& diagnostics);
-bool read_route(const Value& table, Config& config, Diagnostics& diagnostics);
+// An instance, wherever it is declared. Everything but its own keys are options of the kind, which judges them.
+pipeline::MiddlewareSpec read_middleware_spec(const Value& table, schema::Reader& reader);
 
-// The keys of these tables, and of [route.cache] what is not in route_cache_settings().
+// The keys of these tables.
 std::span<const schema::Row> listener_rows();
 std::span<const schema::Row> plugin_rows();
 std::span<const schema::Row> middleware_rows();
-std::span<const schema::Row> route_rows();
-std::span<const schema::Row> route_query_rows();
 
 }  // namespace leat::config

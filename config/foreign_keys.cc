@@ -38,9 +38,8 @@ std::string hint_for_listener_key(std::string_view key) {
 std::string hint_for_route_key(std::string_view key) {
   if (is_tls(key)) return kNoTls;
   if (std::ranges::contains(Words{"domain", "host", "hostname", "server_name"}, key))
-    return "a route is for requests to any host: a proxy in front can tell hosts apart";
-  if (std::ranges::contains(Words{"location", "pattern", "prefix", "uri", "url"}, key))
-    return "did you mean `path`?";
+    return "the routes of a host stand in it: [[host]], and [[host.route]] for each";
+  if (std::ranges::contains(Words{"location", "pattern", "uri", "url"}, key)) return "did you mean `path`?";
   return {};
 }
 

@@ -183,7 +183,12 @@ std::string declared_in_force(const Config& config, bool json) {
     Declaration one(json);
     one.add("path", json_text(each.spec.path));
     one.add("methods", texts_in_force(each.spec.methods));
-    one.add("handler", json_text(each.spec.handler_name));
+    if (!each.spec.handler_name.empty()) one.add("handler", json_text(each.spec.handler_name));
+    if (each.redirect) {
+      one.add("redirect", json_text(each.redirect->target));
+      one.add("status", std::to_string(each.redirect->status));
+    }
+    if (!each.spec.rewrite.empty()) one.add("rewrite", json_text(each.spec.rewrite));
     if (each.spec.body_limit != 0) one.add("body_limit", json_text(size_text(each.spec.body_limit)));
     if (each.concurrency != 0) one.add("concurrency", std::to_string(each.concurrency));
     if (each.executor == plugin::Executor::Pool) one.add("executor", json_text("pool"));

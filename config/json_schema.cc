@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/schema.h"
 #include "config/declarations.h"
+#include "config/routes.h"
 #include "config/settings.h"
 #include "json/writer.h"
 #include "middleware/access.h"
@@ -43,6 +44,8 @@ class SchemaWriter {
     for (const auto& [name, sentence] : {std::pair("listener", "Where to listen, with options of its own."),
                                          std::pair("plugin", "Shared objects that are loaded."),
                                          std::pair("middleware", "What requests and answers pass."),
+                                         std::pair("host", "What is served under some names."),
+                                         std::pair("group", "Routes that have something in common."),
                                          std::pair("route", "Which handler answers which requests.")})
       property(name, [&] {
         member("description", sentence);
@@ -63,6 +66,10 @@ class SchemaWriter {
       plugin_options();
     });
     property("route", [&] { table(route_rows()); });
+    property("group", [&] { table(group_rows()); });
+    property("host", [&] { table(host_rows()); });
+    property("route_when", [&] { table(route_when_rows()); });
+    property("route_answer", [&] { table(route_answer_rows()); });
     property("route_cache", [&] { table(route_query_rows(), route_cache_settings()); });
     property("middleware", [&] { middleware_kinds(); });
     json_.end_object();
@@ -221,7 +228,10 @@ class SchemaWriter {
       member("type", "array");
       return property("items", [&] { table(middleware::kAccessRuleRows); });
     }
-    if (row.name == "cache") return reference("route_cache");
+    for (const std::string_view definition : {"route", "group"})
+      if (row.name == definition) return list_of(definition);
+    for (const std::string_view name : {"cache", "when", "answer"})
+      if (row.name == name) return reference("route_" + std::string(name));
     if (row.name == "query")
       return any_of(
           [&] {

@@ -19,6 +19,7 @@
 #include "config/file.h"
 #include "config/foreign_keys.h"
 #include "config/in_force.h"
+#include "config/routes.h"
 #include "config/settings.h"
 #include "config/toml.h"
 #include "json/backend.h"
@@ -63,6 +64,7 @@ class Loader {
     if (listen_.empty() && declared_.empty()) config_.settings.listen = Settings().listen;
     for (const Written& each : listen_) config_.settings.listen_places.push_back(each.place);
     check_addresses();
+    if (overrides.listen.empty()) check_host_listeners();
     check_limits();
     check_backend();
     check_trust();
@@ -164,6 +166,8 @@ class Loader {
     if (key == "listener") return read_listener;
     if (key == "plugin") return read_plugin;
     if (key == "middleware") return read_middleware;
+    if (key == "host") return read_host;
+    if (key == "group") return read_group;
     if (key == "route") return read_route;
     return nullptr;
   }
@@ -171,6 +175,8 @@ class Loader {
   void read_top(const std::string& key, const Value& value, const std::string& path) {
     if (key == "include") return read_includes(value, path);
     if (const ReadOne read_one = reader_of(key)) {
+      // What other servers have by this name is an address.
+      if (key == "host" && value.string() != nullptr) return unknown("", key, value);
       if (value.array() == nullptr) return wrong_type(value, key, wanted_list(key));
       for (const Value& item : *value.array()) read_table(key, item, read_one);
       return;
@@ -228,7 +234,7 @@ class Loader {
   // A key that `group` (empty: the top of a file) does not have. It may be misspelt, or belong elsewhere.
   void unknown(const std::string& group, const std::string& name, const Value& value) {
     std::vector<std::string_view> known;
-    if (group.empty()) known = {"include", "listener", "plugin", "middleware", "route"};
+    if (group.empty()) known = {"include", "listener", "plugin", "middleware", "host", "group", "route"};
     std::string elsewhere;
     for (const schema::Row& each : settings()) {
       const std::string_view owner = each.name.substr(0, each.name.find('.'));
@@ -298,6 +304,17 @@ class Loader {
     };
     for (const Written& each : listen_) check(each);
     for (const Written& each : declared_) check(each);
+  }
+
+  // A host for a listener that there is not would never be asked.
+  void check_host_listeners() {
+    std::vector<net::Address> known = config_.settings.listen;
+    for (const ListenerDecl& each : config_.settings.listeners) known.push_back(each.address);
+    for (const HostDecl& host : config_.hosts)
+      for (const net::Address& each : host.listeners)
+        if (all_read_ && !std::ranges::contains(known, each))
+          fail(kBadHost, fmt::format("`{}` is not listened on", each.text()), host.listeners_place,
+               "name it in `server.listen`, or as the address of a [[listener]]");
   }
 
   void check_limits() {

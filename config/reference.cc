@@ -4,6 +4,7 @@
 
 #include "config/codes.h"
 #include "config/declarations.h"
+#include "config/routes.h"
 #include "config/settings.h"
 #include "middleware/access_fields.h"
 #include "middleware/kinds.h"
@@ -22,7 +23,7 @@ This page is made by `leat settings --markdown`; a test keeps it true.
 
 Leat reads one TOML file (`/etc/leat/leat.toml`, or the one named with `-c`), then `conf.d/*.toml` beside it in
 lexical order. `include = ["name.toml", "sites/*.toml"]` reads further files, relative to the one that names them;
-a file that is named twice is read once. Lists of tables (`[[listener]]`, `[[plugin]]`, `[[middleware]]`,
+a file that is named twice is read once. Lists of tables (`[[listener]]`, `[[plugin]]`, `[[middleware]]`, `[[host]]`, `[[group]]`,
 `[[route]]`) add up over all files; a setting may be set once. Unknown keys are errors.
 
 A [reload](reloading.md) (`leat reload`) takes up all that the lists of tables say, and each setting whose row says so; the few
@@ -70,6 +71,31 @@ constexpr std::string_view kListener = R"(
 
 A listening socket with options of its own. Those that need none are named in `server.listen`, the short form; both
 add up. `--listen` takes the place of all of them.
+)";
+
+constexpr std::string_view kWhenText = R"(
+### `when`
+
+A request fits if it fits each list that is there, and it fits a list if it fits one of its items. Routes of the same path and
+method are tried in the order of the file, and the one without `when` last. See [routes](routes.md).
+)";
+
+constexpr std::string_view kAnswerText = R"(
+### `answer`
+
+)";
+
+constexpr std::string_view kGroupText = R"(
+## `[[group]]`
+
+Routes that have something in common: `[[group.route]]`. Groups stand in groups, `[[group.group]]`, and in hosts.
+)";
+
+constexpr std::string_view kHostText = R"(
+## `[[host]]`
+
+What is served under some names: `[[host.route]]`, `[[host.group]]`. Routes outside of every host are for all names that
+no host has. See [hosts](routes.md#hosts).
 )";
 
 constexpr std::string_view kRouteCacheText = R"(
@@ -148,9 +174,17 @@ std::string reference_markdown() {
   add_table(page, plugin_rows());
   page += "\n## `[[route]]`\n";
   add_table(page, route_rows());
+  page += kWhenText;
+  add_table(page, route_when_rows());
+  page += kAnswerText;
+  add_table(page, route_answer_rows());
   page += kRouteCacheText;
   add_table(page, route_query_rows());
   add_rows(page, route_cache_settings());
+  page += kGroupText;
+  add_table(page, group_rows());
+  page += kHostText;
+  add_table(page, host_rows());
   page += kMiddleware;
   add_table(page, middleware_rows());
   page += kKinds;

@@ -54,6 +54,10 @@ constexpr Row kSettings[] = {
         "The interface of the kernel used for I/O; auto tries io_uring and falls back to epoll.")
         .at_start_only(),
     text<AT(worker.server_name)>("server.name", 64, "The Server field of answers; empty leaves it out."),
+    choice<AT(trailing_slash)>("server.trailing_slash", "exact redirect ignore",
+                               "What becomes of a path that has a route only with another slash at its end, "
+                               "or without the one that it has: nothing "
+                               "(404), a redirect (308), or that route's answer."),
     texts<AT(plugin_path)>("server.plugin_path",
                            "Folders in which plugins are looked for, before the installed one."),
     duration<AT(worker.drain_timeout_ms)>(

@@ -9,11 +9,13 @@
 
 #include "cache/cached_handler.h"
 #include "config/diagnostics.h"
+#include "handlers/answer.h"
 #include "handlers/limited.h"
 #include "handlers/own.h"
 #include "handlers/quarantine.h"
 #include "leat_version.h"
 #include "middleware/kinds.h"
+#include "pipeline/codes.h"
 #include "plugin/codes.h"
 #include "plugin/shared_resources.h"
 #include "server/metric_table.h"
@@ -23,13 +25,6 @@
 namespace leat::server {
 
 namespace {
-
-// "GET,POST /users/{id}", as pipeline::Route has it.
-std::string route_id(const config::RouteDecl& route) {
-  std::string id;
-  for (const std::string& method : route.spec.methods) id += (id.empty() ? "" : ",") + method;
-  return id + " " + route.spec.path;
-}
 
 // Of a kind of middleware, "PLUGIN:NAME"; empty for Leat's own.
 std::string_view plugin_of(std::string_view kind) {
@@ -70,11 +65,13 @@ class Assembler {
                                                            .states = &libraries_.shared().states,
                                                            .logs = &libraries_.shared().logs});
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
+    add_hosts(builder);
     for (; !config_.routes.empty(); config_.routes.pop_front()) {
       config::RouteDecl& route = config_.routes.front();
-      bind(route);
-      limit(route);
-      if (cache(route)) builder.set_change_listener(libraries_.shared().responses);
+      const std::string id = builder.id_of(route.spec);
+      bind(route, id);
+      limit(route, id);
+      if (cache(route, id)) builder.set_change_listener(libraries_.shared().responses);
       route.spec.owner = route.plugin;
       builder.add_route(std::move(route.spec));
     }
@@ -229,9 +226,41 @@ class Assembler {
          route.handler_place);
   }
 
+  void add_hosts(pipeline::SiteBuilder& builder) {
+    const pipeline::TrailingSlash policy = config_.settings.trailing_slash;
+    builder.set_trailing_slash(policy);
+    for (config::HostDecl& host : config_.hosts) {
+      for (const net::Address& listener : host.listeners) host.spec.listeners.push_back(listener.text());
+      host.spec.trailing_slash = host.trailing_slash.value_or(policy);
+      builder.add_host(std::move(host.spec));
+    }
+    for (const uint32_t most : config_.shared_limits)
+      shared_limits_.push_back(std::make_shared<handlers::ConcurrencyLimit>(most));
+  }
+
+  // What needs no plugin.
+  bool bind_answer(config::RouteDecl& route) {
+    if (route.answer != nullptr) {
+      route.spec.handler_name = fmt::format("answer {}", route.answer->status);
+      route.spec.handler = handlers::make_fixed_answer(std::move(*route.answer));
+      return true;
+    }
+    if (!route.redirect) return false;
+    const auto& [text, status, place] = *route.redirect;
+    route.spec.handler_name = fmt::format("{} {}", status, text);
+    const auto pattern = pipeline::Pattern::parse(route.spec.path);
+    if (!pattern) return true;  // that is told elsewhere
+    auto target = pipeline::Target::parse(text, *pattern);
+    if (target)
+      route.spec.handler = handlers::make_redirect(std::move(*target), status);
+    else
+      fail(pipeline::kBadTarget, {fmt::format("bad target `{}`: {}", text, target.error()), ""}, place);
+    return true;
+  }
+
   // Gives a route its handler. One whose plugin did not load stays without: that has been said.
-  void bind(config::RouteDecl& route) {
-    if (route.spec.handler != nullptr || route.handler.empty()) return;
+  void bind(config::RouteDecl& route, const std::string& id) {
+    if (bind_answer(route) || route.spec.handler != nullptr || route.handler.empty()) return;
     if (route.plugin == config::kOwnHandlers) {
       return bind_own(route);
     }
@@ -243,7 +272,6 @@ class Assembler {
     const auto pattern = pipeline::Pattern::parse(route.spec.path);
     if (found == names_.end() || !pattern) return;
     plugin::PluginInstance& instance = *assembly_.plugins[static_cast<size_t>(found - names_.begin())];
-    const std::string id = route_id(route);
     const plugin::RouteInfo info{.id = id, .pattern = route.spec.path, .params = pattern->params()};
     const LoadingScope scope(route.plugin);
     auto handler = plugin::make_handler(instance, route.handler, info, route.executor);
@@ -252,31 +280,30 @@ class Assembler {
   }
 
   // Puts the bounds of the route and its plugin before the handler.
-  void limit(config::RouteDecl& route) {
+  void limit(config::RouteDecl& route, const std::string& id) {
     if (route.spec.handler == nullptr) return;
     std::vector<std::shared_ptr<handlers::ConcurrencyLimit>> limits;
     if (const auto own = limits_of_.find(route.plugin); own != limits_of_.end())
       limits.push_back(own->second);
+    for (const size_t shared : route.shared_limits) limits.push_back(shared_limits_[shared]);
     if (route.concurrency != 0)
       limits.push_back(std::make_shared<handlers::ConcurrencyLimit>(route.concurrency));
     if (limits.empty()) return;
     auto refused = libraries_.shared().metrics.declare(
-        description_of(metric_row("leat_concurrency_refused_total"), {{"route", route_id(route)}}),
-        options_.worker_count);
+        description_of(metric_row("leat_concurrency_refused_total"), {{"route", id}}), options_.worker_count);
     route.spec.handler = std::make_unique<handlers::LimitedHandler>(
         std::move(route.spec.handler), std::move(limits), refused ? std::move(*refused) : nullptr);
   }
 
   // Puts the response cache before the handler. False: the route has none.
-  bool cache(config::RouteDecl& route) {
+  bool cache(config::RouteDecl& route, const std::string& id) {
     if (!route.cache || route.spec.handler == nullptr) return false;
     plugin::SharedResources& shared = libraries_.shared();
     cache::CachedHandler::Counters counters;
     for (size_t i = 0; i < counters.size(); ++i) {
       auto counter = shared.metrics.declare(
-          description_of(
-              metric_row("leat_response_cache_requests_total"),
-              {{"route", route_id(route)}, {"result", std::string(cache::CachedHandler::kResults[i])}}),
+          description_of(metric_row("leat_response_cache_requests_total"),
+                         {{"route", id}, {"result", std::string(cache::CachedHandler::kResults[i])}}),
           options_.worker_count);
       if (counter) counters[i] = std::move(*counter);
     }
@@ -296,8 +323,9 @@ class Assembler {
   Assembly assembly_;
   std::vector<std::string> names_;  // of assembly_.plugins
   std::map<std::string, std::shared_ptr<handlers::ConcurrencyLimit>, std::less<>>
-      limits_of_;              // plugins' concurrency
-  std::vector<Place> places_;  // where they are declared
+      limits_of_;                                                           // plugins' concurrency
+  std::vector<std::shared_ptr<handlers::ConcurrencyLimit>> shared_limits_;  // of hosts and groups
+  std::vector<Place> places_;                                               // where they are declared
 };
 
 }  // namespace

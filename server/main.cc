@@ -683,8 +683,9 @@ int routes(const Command& command) {
   const auto loaded = load_at_start(command, libraries, hangs);
   if (!loaded) return kExitConfiguration;
   const pipeline::Site& site = *loaded->assembly.site;
-  print(loaded->secrets.hide(command.json ? pipeline::describe_json(site) + "\n"
-                                          : pipeline::describe_text(site)));
+  print(loaded->secrets.hide(
+      command.json ? pipeline::describe_json(site) + "\n"
+                   : fmt::format("{}\n{}\n", pipeline::describe_text(site), pipeline::kPrecedence)));
   return kExitFine;
 }
 

@@ -31,8 +31,8 @@ ARROWS = {
     "lib/handlers": {"lib/base", "lib/http", "lib/pipeline"},
     "lib/cache": {"lib/base", "lib/http", "lib/pipeline", "lib/handlers"},
     "lib/plugin": {"lib/base", "lib/logging", "lib/http", "lib/json", "lib/cache", "lib/client", "lib/pipeline", "lib/handlers"},
-    "config": {"lib/base", "lib/net", "lib/http", "lib/json", "lib/worker", "lib/pipeline", "lib/middleware", "lib/cache",
-               "lib/plugin"},
+    "config": {"lib/base", "lib/net", "lib/http", "lib/json", "lib/worker", "lib/pipeline", "lib/middleware", "lib/handlers",
+               "lib/cache", "lib/plugin"},
     "server": {"lib/base", "lib/logging", "lib/net", "lib/transport", "lib/http", "lib/http1", "lib/json", "lib/cache", "lib/client",
                "lib/worker", "lib/pipeline", "lib/middleware", "lib/handlers", "lib/plugin", "config"},
 }

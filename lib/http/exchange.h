@@ -108,6 +108,8 @@ class Exchange {
   void hold_body();
   // Raises or lowers the limit for this request's body; call before the body is read.
   void set_body_limit(uint64_t bytes) { body_limit_ = bytes; }
+  // How long its answer's beginning may take once the request is complete; call before that, from on_request.
+  void set_answer_timeout(uint32_t ms) { answer_timeout_ms_ = ms; }
   // The head announces a body that is over the limit: the answer is 413, and a close.
   [[nodiscard]] bool body_over_limit() const;
 
@@ -229,6 +231,7 @@ class Exchange {
   bool internal_ = false;
   uint64_t deadline_ms_ = UINT64_MAX;  // of the answer, from the request's end on
   uint64_t body_limit_ = 0;
+  uint32_t answer_timeout_ms_ = 0;  // as its protocol has it, or the service in its place
 
   // What each request sets back stands together, so that few stores do.
   KnownHead* known_ = nullptr;  // where the head lives, if not in the arena
@@ -286,6 +289,7 @@ class StreamSide {
   void set_requested() { exchange_.requested_ = true; }
   [[nodiscard]] bool requested() const { return exchange_.requested_; }
   [[nodiscard]] uint64_t body_limit() const { return exchange_.body_limit_; }
+  [[nodiscard]] uint32_t answer_timeout_ms() const { return exchange_.answer_timeout_ms_; }
   // Keeps a piece of its body, for the handler to get in one. False: memory is out.
   [[nodiscard]] bool keep_body(std::string_view piece);
   // Shows what was kept, and the trailers.

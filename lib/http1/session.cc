@@ -302,6 +302,7 @@ bool Session::start_request(std::string_view in, size_t& used) {
   }
   ENSURE(!exchange_->started() && parser_ == nullptr);
   exchange_->set_body_limit(env_.limits.body_bytes);
+  exchange_->set_answer_timeout(env_.limits.answer_timeout_ms);
   exchange_->request.set_identity(peer_.identity);
   body_begun_ = false;
   body_flow_ = http::BodyFlow::Flowing;
@@ -471,7 +472,7 @@ void Session::end_body() {
 void Session::await_answer() {
   step_ = Step::Answer;
   answer_since_ms_ = now_ms();
-  side().set_complete(answer_since_ms_ + env_.limits.answer_timeout_ms);
+  side().set_complete(answer_since_ms_ + side().answer_timeout_ms());
 }
 
 // False while the answer is still to come. `more`: the next request follows at once.
@@ -768,7 +769,7 @@ void Session::settle() {
         if (body_held_since_ms_ == 0) body_held_since_ms_ = now_ms();
         deadline_ms_ = give_up_ms();
         if (body_flow_ == http::BodyFlow::Held && !exchange_->started())
-          deadline_ms_ = std::min(deadline_ms_, body_held_since_ms_ + limits.answer_timeout_ms);
+          deadline_ms_ = std::min(deadline_ms_, body_held_since_ms_ + side().answer_timeout_ms());
         break;
       }
       if (body_held_since_ms_ != 0) {

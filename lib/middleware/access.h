@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/schema.h"
+#include "pipeline/condition.h"
 #include "pipeline/middleware_kind.h"
 
 namespace leat::middleware {
@@ -30,24 +31,23 @@ struct AccessOptions {
 // A rule as it is written.
 struct AccessRuleKeys {
   AccessAction action = AccessAction::Deny;
-  std::vector<std::string> client, host, method, header;
+  pipeline::ConditionKeys when;
 };
-// A Row::Check each.
-std::string check_rule_client(std::string_view called, std::string_view text);
-std::string check_rule_host(std::string_view called, std::string_view text);
-std::string check_rule_method(std::string_view called, std::string_view text);
-std::string check_rule_field(std::string_view called, std::string_view text);
 
 inline constexpr schema::Row kAccessRuleRows[] = {
     schema::choice<&AccessRuleKeys::action>("action", "allow deny", "What is done where the rule fits.")
         .as_needed(),
-    schema::list<&AccessRuleKeys::client>("client", "ranges of addresses", check_rule_client, 0,
-                                          "Who asks: ranges of addresses as in `server.trusted_proxies`."),
-    schema::list<&AccessRuleKeys::host>("host", "hosts", check_rule_host, 0,
-                                        "Whom: `example.org`, or `*.example.org` for all names below it."),
-    schema::list<&AccessRuleKeys::method>("method", "methods", check_rule_method, 0, "By which method."),
-    schema::list<&AccessRuleKeys::header>("header", "header fields", check_rule_field, 0,
-                                          "What fields there are: `NAME`, or `NAME: VALUE`."),
+    schema::list<[](AccessRuleKeys& keys) -> auto& { return keys.when.client; }>(
+        "client", "ranges of addresses", pipeline::check_condition_client, 0,
+        "Who asks: ranges of addresses as in `server.trusted_proxies`."),
+    schema::list<[](AccessRuleKeys& keys) -> auto& { return keys.when.host; }>(
+        "host", "hosts", pipeline::check_condition_host, 0,
+        "Whom: `example.org`, or `*.example.org` for all names below it."),
+    schema::list<[](AccessRuleKeys& keys) -> auto& { return keys.when.method; }>(
+        "method", "methods", pipeline::check_condition_method, 0, "By which method."),
+    schema::list<[](AccessRuleKeys& keys) -> auto& { return keys.when.header; }>(
+        "header", "header fields", pipeline::check_condition_header, 0,
+        "What fields there are: `NAME`, or `NAME: VALUE`."),
 };
 
 inline constexpr std::string_view kAccessRuleList = "a list of tables";

@@ -16,7 +16,7 @@
 #include "http/header_id.h"
 #include "http/worker_context.h"
 #include "middleware/counters.h"
-#include "middleware/host_name.h"
+#include "pipeline/host_name.h"
 #include "pipeline/site.h"
 
 namespace leat::middleware {
@@ -198,7 +198,7 @@ class RateLimit final : public pipeline::Middleware {
     return hash(Part::Client, {bytes, sizeof bytes});
   }
   [[nodiscard]] uint64_t hash_of_host(std::string_view authority) const {
-    const std::string_view name = host_name(authority);
+    const std::string_view name = pipeline::host_name(authority);
     // One that is longer is no name (RFC 1035, section 2.3.4); all such are one.
     char lower[255];
     if (name.size() > sizeof lower) return hash(Part::Host, {});

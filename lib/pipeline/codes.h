@@ -11,6 +11,8 @@ enum Code : int {
   kBadPattern = 200,
   kDuplicateRoute = 201,
   kUnknownMethod = 202,
+  kDuplicateHost = 203,
+  kBadTarget = 204,
   kUnknownKind = 210,
   kUnknownMiddleware = 211,
   kOrderCycle = 212,

@@ -9,7 +9,15 @@ namespace leat::pipeline {
 
 namespace {
 
-std::string methods_of(const Route& route) { return route.id.substr(0, route.id.find(' ')); }
+// "GET,POST"; what a route has with "*" is written so again.
+std::string methods_of(const Route& route) {
+  if (route.methods == kEveryMethod) return std::string(kAnyMethod);
+  std::string text;
+  for (unsigned i = 0; i < http::kMethodCount; ++i)
+    if (const auto method = static_cast<http::Method>(i); (route.methods & http::method_bit(method)) != 0)
+      text += (text.empty() ? "" : ",") + std::string(http::method_name(method));
+  return text;
+}
 
 // Before the handler, by itself.
 std::vector<std::string_view> steps_of(const Route& route) {
@@ -21,6 +29,12 @@ std::vector<std::string_view> steps_of(const Route& route) {
 bool has_cache(const Route& route) {
   return std::ranges::contains(route.chain->steps, Phase::Cache,
                                [](const Step& step) { return step.kind->phase; });
+}
+
+std::string join(const std::vector<std::string>& texts) {
+  std::string joined;
+  for (const std::string& each : texts) joined += (joined.empty() ? "" : ", ") + each;
+  return joined;
 }
 
 }  // namespace
@@ -39,23 +53,42 @@ std::string describe_text(const Site& site) {
     text.append(width - word.size() + 2, ' ');
   };
   const auto chain = [&](const Route& route) {
-    for (const Step& step : route.chain->steps) text += display_name(*step.spec) + " > ";
-    for (const std::string_view step : steps_of(route))
-      if (step != kCacheStep || !has_cache(route)) text.append(step) += " > ";
-    text += route.handler == nullptr ? "(404)" : route.handler_name;
-    for (const Step& step : route.chain->steps)
-      for (const MiddlewareSpec* merged : step.merged)
-        text += "  [" + display_name(*merged) + " is the same as " + display_name(*step.spec) + "]";
+    if (route.rewrite) {
+      text += "as " + route.rewrite->text();
+    } else {
+      for (const Step& step : route.chain->steps) text += display_name(*step.spec) + " > ";
+      for (const std::string_view step : steps_of(route))
+        if (step != kCacheStep || !has_cache(route)) text.append(step) += " > ";
+      text += route.handler == nullptr ? "(404)" : route.handler_name;
+      for (const Step& step : route.chain->steps)
+        for (const MiddlewareSpec* merged : step.merged)
+          text += "  [" + display_name(*merged) + " is the same as " + display_name(*step.spec) + "]";
+    }
+    if (route.when) text += "  [when " + route.when->text() + "]";
     text += "\n";
   };
-  for (const auto& route : site.routes()) {
-    pad(methods_of(*route), methods_width);
-    pad(route->path, path_width);
-    chain(*route);
+  const auto table = [&](const Host& host) {
+    for (const auto& route : site.routes()) {
+      if (route->host != &host) continue;
+      pad(methods_of(*route), methods_width);
+      pad(route->path, path_width);
+      chain(*route);
+    }
+    pad("*", methods_width);
+    pad(kOther, path_width);
+    chain(host.unmatched);
+  };
+  const auto& hosts = site.hosts().all();
+  for (size_t i = 1; i < hosts.size(); ++i) {
+    const Host& host = *hosts[i];
+    text += host.names.empty() ? "(any host)" : join(host.names);
+    if (!host.listeners.empty()) text += " by " + join(host.listeners);
+    text += ":\n";
+    table(host);
+    text += "\n";
   }
-  pad("*", methods_width);
-  pad(kOther, path_width);
-  chain(site.unmatched());
+  if (hosts.size() > 1) text += "(any other host):\n";
+  table(site.hosts().rest());
   return text;
 }
 
@@ -63,13 +96,31 @@ std::string describe_json(const Site& site) {
   BlockPool pool(BlockPool::kUnbounded, 0);
   Arena arena(pool, SIZE_MAX);
   json::Writer json(arena);
+  const auto list = [&](std::string_view key, const std::vector<std::string>& texts) {
+    json.key(key);
+    json.begin_array();
+    for (const std::string& each : texts) json.string(each);
+    json.end_array();
+  };
   json.begin_array();
   for (const auto& route : site.routes()) {
     json.begin_object();
     json.key("id");
     json.string(route->id);
+    if (!route->host->names.empty() || !route->host->listeners.empty()) {
+      list("hosts", route->host->names);
+      list("listeners", route->host->listeners);
+    }
     json.key("path");
     json.string(route->path);
+    if (route->when) {
+      json.key("when");
+      json.string(route->when->text());
+    }
+    if (route->rewrite) {
+      json.key("rewrite");
+      json.string(route->rewrite->text());
+    }
     json.key("methods");
     json.begin_array();
     for (unsigned i = 0; i < http::kMethodCount; ++i)

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/quick_clock.h"
 #include "http/problem.h"
-#include "pipeline/preflight.h"
 
 namespace leat::pipeline {
 
@@ -147,36 +146,18 @@ bool show_piece(http::Exchange& exchange, std::string_view& piece, bool last) {
   return true;
 }
 
-// A preflight request is the business of the route that it asks about, where that has somebody who answers it: its
-// handler is never called then.
-void follow_preflight(http::Exchange& exchange, const Site& site, Router::Match& match) {
-  const http::Request& request = exchange.request;
-  const auto asked = http::find_method(preflight_method(request));
-  if (!asked) return;
-  Router::Match other;
-  site.router().find(*asked, request.path(), exchange.arena(), other);
-  if (other.kind == Router::Match::Kind::Found && other.route->chain->preflights) match = other;
-}
-
-// Which route the request's target leads to.
-void match_route(http::Exchange& exchange, const Site& site, Router::Match& match) {
-  const http::Request& request = exchange.request;
-  if (request.path() == "*") {
-    // OPTIONS * asks for the server itself (RFC 9110, section 9.3.7); it is the only method with that target.
-    match.kind = Router::Match::Kind::Options;
-    match.allow = site.router().allow_anywhere();
+// Answers in place of a route.
+void answer_unmatched(http::Exchange& exchange, const FoundRoute& found) {
+  // There is room: a response takes 64 fields, and only middleware has had a chance to add some.
+  if (!found.match.allow.empty()) (void)exchange.response.add("Allow", found.match.allow);
+  if (found.moved.data() != nullptr) {
+    // A path's bytes are as they were sent, and a request line has none that a field cannot have.
+    (void)exchange.response.add("Location", found.moved);
+    exchange.response.status = 308;
+    exchange.send({});
     return;
   }
-  site.router().find(request.method(), request.path(), exchange.arena(), match);
-  if (match.kind == Router::Match::Kind::Options) [[unlikely]]
-    follow_preflight(exchange, site, match);
-}
-
-// Answers in place of a route.
-void answer_unmatched(http::Exchange& exchange, Router::Match::Kind kind, std::string_view allow) {
-  // There is room: a response takes 64 fields, and only middleware has had a chance to add some.
-  if (!allow.empty()) (void)exchange.response.add("Allow", allow);
-  switch (kind) {
+  switch (found.match.kind) {
     case Router::Match::Kind::Options:
       exchange.response.status = 204;
       exchange.send({});
@@ -189,6 +170,15 @@ void answer_unmatched(http::Exchange& exchange, Router::Match::Kind kind, std::s
       break;
     case Router::Match::Kind::NoMemory:
       http::send_out_of_memory(exchange);
+      break;
+    case Router::Match::Kind::WrongType:
+      exchange.send_problem(415, "This resource does not take content of that type.");
+      break;
+    case Router::Match::Kind::Circle:
+      log::limited(log::Level::Error, {found.match.route->id},
+                   "more than {} rewrites follow each other, the last is that of {}", kMostRewrites,
+                   found.match.route->id);
+      exchange.send_problem(500, "The server failed to answer this request.");
       break;
     default:
       exchange.send_problem(404, "No route leads here.");
@@ -208,19 +198,20 @@ uint64_t Pipeline::next_epoch() {
 }
 
 // A head that comes again leads to the same route again, so that is remembered with it.
-bool Pipeline::find_route(http::Exchange& exchange, Router::Match& match) const {
+bool Pipeline::route_of(http::Exchange& exchange, FoundRoute& found) const {
   http::KnownHead* known = exchange.known_head();
   if (known != nullptr && known->route_epoch == epoch_) {
+    Router::Match& match = found.match;
     match.kind = Router::Match::Kind::Found;
     match.route = known->route;
     match.params = known->params.data();
     match.param_count = known->param_count;
     return true;
   }
-  match_route(exchange, site(), match);
-  if (match.kind != Router::Match::Kind::Found) return true;
-  if (!held_.empty() && match.route->is_of(held_)) return false;
-  if (known != nullptr) remember_route(*known, match);
+  found = find_route(site(), exchange.request, exchange.listener(), exchange.arena());
+  if (found.match.kind != Router::Match::Kind::Found) return true;
+  if (!held_.empty() && found.match.route->is_of(held_)) return false;
+  if (known != nullptr && !found.by_connection && !found.rewritten) remember_route(*known, found.match);
   return true;
 }
 
@@ -239,26 +230,31 @@ void Pipeline::remember_route(http::KnownHead& known, const Router::Match& match
   known.route_epoch = epoch_;
 }
 
+http::Service::BodyMode Pipeline::answer_without_route(http::Exchange& exchange, const FoundRoute& found) {
+  const Route& route = found.host->unmatched;
+  exchange.route = &route;
+  exchange.set_filters(route.chain->filters);
+  ++uses_.front().requests;
+  if (run_forward(exchange, route)) answer_unmatched(exchange, found);
+  return BodyMode::Discard;
+}
+
 http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
   http::Request& request = exchange.request;
-  Router::Match match;
-  if (!find_route(exchange, match)) {
+  FoundRoute found;
+  if (!route_of(exchange, found)) {
     exchange.hold();
     return BodyMode::Discard;
   }
-  if (match.kind != Router::Match::Kind::Found) {
-    exchange.route = &site().unmatched();
-    exchange.set_filters(site().unmatched().chain->filters);
-    ++uses_.front().requests;
-    if (run_forward(exchange, site().unmatched())) answer_unmatched(exchange, match.kind, match.allow);
-    return BodyMode::Discard;
-  }
+  const Router::Match& match = found.match;
+  if (match.kind != Router::Match::Kind::Found) return answer_without_route(exchange, found);
   const Route& route = *match.route;
   exchange.route = &route;
   exchange.set_filters(route.chain->filters);
   ++uses_.front().requests;
   request.set_params({match.params, match.param_count});
   if (route.body_limit != 0) exchange.set_body_limit(route.body_limit);
+  if (route.timeout_ms != 0) exchange.set_answer_timeout(route.timeout_ms);
   if (!run_forward(exchange, route)) {
     if (!waits_in_chain(exchange)) return BodyMode::Discard;
     if (!route.streams_body) return BodyMode::Buffer;
@@ -310,9 +306,8 @@ void end_body(http::Exchange& exchange) {
 void go_on(http::Exchange& exchange) {
   const Route& route = *exchange.route;
   if (route.handler == nullptr) {
-    Router::Match match;
-    match_route(exchange, *route.site, match);
-    answer_unmatched(exchange, match.kind, match.allow);
+    answer_unmatched(exchange,
+                     find_route(*route.site, exchange.request, exchange.listener(), exchange.arena()));
     return;
   }
   if (route.streams_body) {

@@ -16,6 +16,7 @@
 
 #include "http/exchange.h"
 #include "http/service.h"
+#include "pipeline/find_route.h"
 #include "pipeline/request_counts.h"
 #include "pipeline/site.h"
 
@@ -70,8 +71,9 @@ class Pipeline final : public http::Service {
   // A number that no site of any pipeline has had before.
   static uint64_t next_epoch();
   // False: the request is to be held.
-  bool find_route(http::Exchange& exchange, Router::Match& match) const;
+  bool route_of(http::Exchange& exchange, FoundRoute& found) const;
   void remember_route(http::KnownHead& known, const Router::Match& match) const;
+  BodyMode answer_without_route(http::Exchange& exchange, const FoundRoute& found);
   [[nodiscard]] const Site& site() const { return *uses_.front().site; }
   void leave(const Site& site);
   void leave_former(const Site& site);

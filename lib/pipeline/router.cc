@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <bit>
-#include <set>
 
 #include "base/check.h"
 #include "http/bytes.h"
 #include "pipeline/path.h"
+#include "pipeline/route.h"
 
 namespace leat::pipeline {
 
@@ -54,6 +54,10 @@ struct Router::Leaf {
     return several ? (*several)[static_cast<unsigned>(method)] : only;
   }
   void add(http::MethodSet more, const Route* route) {
+    if (route->when) {
+      fitting.push_back(route);
+      return;
+    }
     if (methods != 0 && !several) {
       several = std::make_unique<Routes>();
       give(methods, only);
@@ -64,9 +68,22 @@ struct Router::Leaf {
     if (several) give(more, route);
   }
 
-  http::MethodSet methods = 0;  // that have a route
-  http::MethodSet served = 0;   // also HEAD, which GET's answers
-  const Route* only = nullptr;  // of all of them, for most paths
+  // One that leaves nothing to `route`, for these methods.
+  [[nodiscard]] const Route* clash(http::MethodSet wanted, const Route* other) const {
+    if (!other->when) {
+      const http::MethodSet taken = methods & wanted;
+      return taken == 0 ? nullptr : route(static_cast<http::Method>(std::countr_zero(taken)));
+    }
+    const auto same = std::ranges::find_if(fitting, [&](const Route* each) {
+      return (each->methods & wanted) != 0 && each->when->keys() == other->when->keys();
+    });
+    return same == fitting.end() ? nullptr : *same;
+  }
+
+  http::MethodSet methods = 0;        // that have a route without a condition
+  http::MethodSet served = 0;         // also HEAD, which GET's answers
+  std::vector<const Route*> fitting;  // with a condition, in the order of the file
+  const Route* only = nullptr;        // of all of them, for most paths
   std::unique_ptr<Routes> several;
   const std::string* allow = nullptr;
 
@@ -133,60 +150,6 @@ std::string allow_value(http::MethodSet methods) {
 
 }  // namespace
 
-std::vector<std::string> Pattern::params() const {
-  std::vector<std::string> names;
-  for (const Segment& segment : segments)
-    if (segment.kind != Segment::Kind::Text) names.push_back(segment.text);
-  return names;
-}
-
-std::expected<Pattern, std::string> Pattern::parse(std::string_view text) {
-  if (!text.starts_with('/')) return std::unexpected("a path begins with `/`");
-  if (text.contains('*'))
-    return std::unexpected(
-        "`*` stands for nothing else: write `{name}` for one segment, `{name...}` for the rest, or `%2A`");
-  if (text.contains('?'))
-    return std::unexpected(
-        "what follows a `?` is the query, which no path has: leave it out, or write `%3F`");
-  // No request line is as long, and what walks over them recurs.
-  constexpr ptrdiff_t kMostSegments = 1000;
-  if (std::ranges::count(text, '/') > kMostSegments) return std::unexpected("more than 1000 segments");
-  Pattern pattern;
-  std::set<std::string> names;
-  size_t at = 0;
-  while (at < text.size()) {
-    const size_t end = std::min(text.find('/', at + 1), text.size());
-    std::string_view part = text.substr(at + 1, end - at - 1);
-    at = end;
-    Segment segment;
-    if (part.find_first_of("{}") == std::string_view::npos) {
-      if (!well_encoded(part))
-        return std::unexpected("a percent-encoding is `%` and two hex digits, and never NUL");
-      if (dot_segment(part) != Dots::None) return std::unexpected("`.` and `..` can never be reached");
-      std::string decoded(part.size(), '\0');
-      decoded.resize(decode(part, decoded.data()));
-      segment.text = std::move(decoded);
-    } else {
-      if (!part.starts_with('{') || !part.ends_with('}') || part.size() < 2)
-        return std::unexpected("a parameter is a whole segment: `/{name}/`");
-      part = part.substr(1, part.size() - 2);
-      segment.kind = Segment::Kind::Param;
-      if (part.ends_with("...")) {
-        if (end != text.size()) return std::unexpected("`{name...}` takes the rest and stands at the end");
-        part.remove_suffix(3);
-        segment.kind = Segment::Kind::Rest;
-      }
-      if (part.empty() || part.find_first_of("{}.") != std::string_view::npos)
-        return std::unexpected("a parameter has a name without braces and dots");
-      segment.text = part;
-      if (!names.insert(segment.text).second) return std::unexpected("two parameters have the same name");
-      if (names.size() > http::Request::kMostParams) return std::unexpected("more than 16 parameters");
-    }
-    pattern.segments.push_back(std::move(segment));
-  }
-  return pattern;
-}
-
 Router::Router() : root_(std::make_unique<Node>()) {}
 Router::~Router() = default;
 Router::Router(Router&&) noexcept = default;
@@ -212,15 +175,23 @@ std::expected<void, Router::Clash> Router::add(const Pattern& pattern, http::Met
         break;
     }
   }
-  std::unique_ptr<Leaf>& place = rest ? node->rest : node->leaf;
-  if (!place) place = std::make_unique<Leaf>();
-  Leaf& leaf = *place;
-  if (const http::MethodSet taken = leaf.methods & methods; taken != 0)
-    return std::unexpected(Clash{list(taken) + " is declared twice for paths of this shape",
-                                 leaf.route(static_cast<http::Method>(std::countr_zero(taken)))});
+  std::vector<Leaf*> leaves;
+  for (std::unique_ptr<Leaf>* place :
+       {rest ? &node->rest : nullptr, !rest || pattern.optional_rest ? &node->leaf : nullptr}) {
+    if (place == nullptr) continue;
+    if (!*place) *place = std::make_unique<Leaf>();
+    leaves.push_back(place->get());
+  }
+  for (const Leaf* leaf : leaves)
+    if (const Route* first = leaf->clash(methods, route))
+      return std::unexpected(Clash{
+          ((first->methods & methods) == kEveryMethod ? "every method" : list(first->methods & methods)) +
+              (route->when ? " is declared twice for paths of this shape and the same requests"
+                           : " is declared twice for paths of this shape"),
+          first});
   most_params_ = std::max(most_params_, params);
   methods_ |= methods;
-  leaf.add(methods, route);
+  for (Leaf* leaf : leaves) leaf->add(methods, route);
   return {};
 }
 
@@ -258,8 +229,10 @@ void Router::finish(Leaf& leaf) {
     if (leaf.several)
       (*leaf.several)[static_cast<unsigned>(http::Method::Head)] = leaf.route(http::Method::Get);
   }
-  const auto [value, fresh] = allow_.try_emplace(leaf.methods);
-  if (fresh) value->second = allow_value(leaf.methods);
+  http::MethodSet all = leaf.methods;
+  for (const Route* each : leaf.fitting) all |= each->methods;
+  const auto [value, fresh] = allow_.try_emplace(all);
+  if (fresh) value->second = allow_value(all);
   leaf.allow = &value->second;
 }
 
@@ -302,17 +275,41 @@ void Router::freeze() {
   }
 }
 
-bool Router::choose(const Leaf* leaf, http::Method method, Match& match) {
+bool Router::choose(const Leaf* leaf, const Wanted& wanted, Match& match) {
   if (leaf == nullptr) return false;
-  if (const Route* route = leaf->route(method)) {
+  if (!leaf->fitting.empty()) [[unlikely]]
+    if (choose_fitting(*leaf, wanted, match)) return true;
+  if (const Route* route = leaf->route(wanted.method)) {
     match.kind = Match::Kind::Found;
     match.route = route;
     return true;
   }
   // Remembered, but a less specific pattern may still have the method.
-  if (match.kind == Match::Kind::NotFound) {
-    match.kind = method == http::Method::Options ? Match::Kind::Options : Match::Kind::MethodNotAllowed;
+  const bool told = std::ranges::any_of(leaf->fitting, [&](const Route* each) {
+    return (each->served() & http::method_bit(wanted.method)) != 0;
+  });
+  if (match.kind == Match::Kind::NotFound && !told) {
+    match.kind =
+        wanted.method == http::Method::Options ? Match::Kind::Options : Match::Kind::MethodNotAllowed;
     match.allow = *leaf->allow;
+  }
+  return false;
+}
+
+// The first of those with a condition that the request fits.
+bool Router::choose_fitting(const Leaf& leaf, const Wanted& wanted, Match& match) {
+  for (const Route* route : leaf.fitting) {
+    if ((route->served() & http::method_bit(wanted.method)) == 0) continue;
+    if (wanted.facts == nullptr) continue;
+    match.by_client = match.by_client || route->when->asks_client();
+    const Condition::Miss miss = route->when->miss(*wanted.facts);
+    if (miss == Condition::Miss::None) {
+      match.kind = Match::Kind::Found;
+      match.route = route;
+      return true;
+    }
+    if (miss == Condition::Miss::ContentType && match.kind == Match::Kind::NotFound)
+      match.kind = Match::Kind::WrongType;
   }
   return false;
 }
@@ -322,74 +319,85 @@ bool Router::out_of_memory(Match& match) {
   return true;
 }
 
-bool Router::find_static(std::string_view path, Match& match, http::Method method) const {
+bool Router::find_static(std::string_view path, const Wanted& wanted, Match& match) const {
   const uint64_t hash = hash_path(path);
   for (size_t at = hash & (table_.size() - 1); table_[at].leaf != nullptr;
        at = (at + 1) & (table_.size() - 1)) {
     const Entry& entry = table_[at];
     if (entry.hash == hash >> 48 && equal({paths_.data() + entry.path, entry.size}, path))
-      return choose(entry.leaf, method, match);
+      return choose(entry.leaf, wanted, match);
   }
   return false;
 }
 
-void Router::find(http::Method method, std::string_view path, Arena& arena, Match& match) const {
+void Router::find(http::Method method, std::string_view path, Arena& arena, Match& match,
+                  Facts* facts) const {
+  Wanted wanted{.method = method, .arena = arena, .facts = facts, .encoded = false};
+  search(path, wanted, match);
+  if (match.kind != Match::Kind::Found || match.param_count == match.route->params) return;
+  // What stands for the rest of a path is missing with its slash.
+  if (match.params == nullptr) match.params = arena.allocate_array<std::string_view>(match.route->params);
+  if (match.params == nullptr)
+    out_of_memory(match);
+  else
+    match.params[match.param_count++] = path.substr(path.size());
+}
+
+void Router::search(std::string_view path, Wanted& wanted, Match& match) const {
   // No pattern has a dot segment, and none of the table an escape: a path that equals one needs no
   // normalising.
-  if (find_static(path, match, method)) return;
-  bool encoded = false;
+  if (find_static(path, wanted, match)) return;
   if (needs_normalising(path)) {
     // Every escape is judged, also in segments that no pattern looks at.
     if (!well_encoded(path)) {
       match.kind = Match::Kind::BadPath;
       return;
     }
-    char* clean = arena.allocate_array<char>(path.size() + 1);
+    char* clean = wanted.arena.allocate_array<char>(path.size() + 1);
     if (clean == nullptr) {
       out_of_memory(match);
       return;
     }
     path = {clean, remove_dots(path, clean)};
-    encoded = path.find('%') != std::string_view::npos;
-    if (!encoded && find_static(path, match, method)) return;
+    wanted.encoded = path.find('%') != std::string_view::npos;
+    if (!wanted.encoded && find_static(path, wanted, match)) return;
   }
-  if (most_params_ == 0 && !encoded) return;
-  match.params = arena.allocate_array<std::string_view>(most_params_);
+  if (most_params_ == 0 && !wanted.encoded) return;
+  match.params = wanted.arena.allocate_array<std::string_view>(most_params_);
   if (match.params == nullptr) {
     out_of_memory(match);
     return;
   }
-  descend(*root_, path, arena, match, method, encoded);
+  descend(*root_, path, wanted, match);
 }
 
 // `rest` is empty or begins with a slash. True: `match` is final.
-bool Router::descend(const Node& node, std::string_view rest, Arena& arena, Match& match, http::Method method,
-                     bool encoded) const {
-  if (rest.empty()) return choose(node.leaf.get(), method, match);
+bool Router::descend(const Node& node, std::string_view rest, const Wanted& wanted, Match& match) const {
+  if (rest.empty()) return choose(node.leaf.get(), wanted, match);
   const size_t end = std::min(rest.find('/', 1), rest.size());
   std::string_view segment = rest.substr(1, end - 1);
-  if (encoded && segment.find('%') != std::string_view::npos) {
-    char* decoded = arena.allocate_array<char>(segment.size());
+  if (wanted.encoded && segment.find('%') != std::string_view::npos) {
+    char* decoded = wanted.arena.allocate_array<char>(segment.size());
     if (decoded == nullptr) return out_of_memory(match);
     segment = {decoded, decode(segment, decoded)};
   }
   if (const Node* child = node.child(segment))
-    if (descend(*child, rest.substr(end), arena, match, method, encoded)) return true;
+    if (descend(*child, rest.substr(end), wanted, match)) return true;
   const size_t params = match.param_count;
   if (node.param && !segment.empty()) {
     match.params[match.param_count++] = segment;
-    if (descend(*node.param, rest.substr(end), arena, match, method, encoded)) return true;
+    if (descend(*node.param, rest.substr(end), wanted, match)) return true;
     match.param_count = params;
   }
   if (!node.rest) return false;
   std::string_view value = rest.substr(1);
-  if (encoded && value.find('%') != std::string_view::npos) {
-    char* decoded = arena.allocate_array<char>(value.size());
+  if (wanted.encoded && value.find('%') != std::string_view::npos) {
+    char* decoded = wanted.arena.allocate_array<char>(value.size());
     if (decoded == nullptr) return out_of_memory(match);
     value = {decoded, decode(value, decoded)};
   }
   match.params[match.param_count++] = value;
-  if (choose(node.rest.get(), method, match)) return true;
+  if (choose(node.rest.get(), wanted, match)) return true;
   match.param_count = params;
   return false;
 }

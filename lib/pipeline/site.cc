@@ -14,10 +14,10 @@ namespace leat::pipeline {
 
 namespace {
 
-// Neither is about a resource: CONNECT asks for a tunnel, and TRACE would show a client the fields that
-// proxies added to its request.
-constexpr http::MethodSet kNeverRouted =
-    http::method_bit(http::Method::Connect) | http::method_bit(http::Method::Trace);
+// "leat.toml:3"
+std::string where(const Place& place) {
+  return place.file ? fmt::format("{}:{}", *place.file, place.line) : fmt::format("line {}", place.line);
+}
 
 std::vector<std::string_view> routed_methods() {
   std::vector<std::string_view> names;
@@ -38,18 +38,16 @@ const MiddlewareSpec& cache_spec() {
 
 }  // namespace
 
-bool Route::is_of(std::span<const std::string> plugins) const {
-  return std::ranges::any_of(plugins, [&](const std::string& plugin) {
-    return plugin == owner || std::ranges::contains(chain->owners, plugin);
-  });
+SiteBuilder::SiteBuilder(std::span<const MiddlewareKind> kinds, const Surroundings& surroundings)
+    : kinds_(kinds), surroundings_(surroundings), site_(std::make_unique<Site>()) {
+  hosts_.push_back(&site_->hosts_.rest());
+  host_places_.emplace_back();
 }
 
-SiteBuilder::SiteBuilder(std::span<const MiddlewareKind> kinds, const Surroundings& surroundings)
-    : kinds_(kinds), surroundings_(surroundings), site_(std::make_unique<Site>()) {}
-
-void SiteBuilder::add_middleware(MiddlewareSpec spec) {
+size_t SiteBuilder::add_middleware(MiddlewareSpec spec) {
   ENSURE(!middleware_made_);
   declared_.push_back(std::move(spec));
+  return declared_.size() - 1;
 }
 void SiteBuilder::set_change_listener(ChangeListener& listener) { site_->change_listener_ = &listener; }
 
@@ -112,20 +110,52 @@ void SiteBuilder::make_middleware() {
   }
   for (MiddlewareSpec& spec : declared_) {
     check_constraints(spec, {});
-    if (Step step = make_step(std::move(spec)); step.kind != nullptr)
-      declared_steps_.push_back(std::move(step));
+    declared_steps_.push_back(make_step(std::move(spec)));
   }
-  site_->unmatched_.site = site_.get();
-  site_->unmatched_.id = "(none)";
   RouteSpec nothing;
-  give_chain(site_->unmatched_, steps_of(nothing));
+  give_unmatched(site_->hosts_.rest(), nothing);
+}
+
+// What its requests pass that no route answers.
+void SiteBuilder::give_unmatched(Host& host, RouteSpec& spec) {
+  host.unmatched.site = site_.get();
+  host.unmatched.host = &host;
+  host.unmatched.id = "(none)";
+  give_chain(host.unmatched, steps_of(spec));
+}
+
+size_t SiteBuilder::add_host(HostSpec spec) {
+  make_middleware();
+  std::string id = spec.names.empty()
+                       ? "(" + (spec.listeners.empty() ? std::string() : spec.listeners[0]) + ")"
+                       : spec.names[0];
+  const auto [host, first, name] =
+      site_->hosts_.add(std::move(id), std::move(spec.names), std::move(spec.listeners));
+  hosts_.push_back(host);
+  host_places_.push_back(spec.place);
+  if (host == nullptr) {
+    const auto at = std::ranges::find(hosts_, first);
+    fail(kDuplicateHost,
+         name.empty() ? std::string("two hosts without names are for one listener")
+                      : fmt::format("two hosts have the name `{}`", name),
+         spec.place,
+         fmt::format("the other is at {}", where(host_places_[static_cast<size_t>(at - hosts_.begin())])));
+  } else {
+    host->trailing_slash = spec.trailing_slash;
+    RouteSpec nothing;
+    nothing.named = std::move(spec.named);
+    nothing.inherited = std::move(spec.inherited);
+    nothing.middleware_place = spec.middleware_place;
+    give_unmatched(*host, nothing);
+  }
+  return hosts_.size() - 1;
 }
 
 std::unique_ptr<Site> SiteBuilder::build(Diagnostics& diagnostics) {
   make_middleware();
   for (const auto& route : site_->routes_)
     route->streams_body = route->handler != nullptr && route->handler->streams_body();
-  site_->router_.freeze();
+  for (const auto& host : site_->hosts_.all()) host->router.freeze();
   const bool bad = std::ranges::any_of(
       diagnostics_, [](const Diagnostic& each) { return each.severity == Diagnostic::Severity::Error; });
   std::ranges::move(diagnostics_, std::back_inserter(diagnostics));
@@ -136,15 +166,21 @@ void SiteBuilder::add_route(RouteSpec spec) {
   make_middleware();
   auto route = std::make_unique<Route>();
   route->site = site_.get();
-  for (const std::string& name : spec.methods) route->id += (route->id.empty() ? "" : ",") + name;
-  route->id += " " + spec.path;
-  route->path = std::string_view(route->id).substr(route->id.size() - spec.path.size());
+  route->host = hosts_[spec.host];
+  route->id = id_of(spec);
+  // Most ids have it in them.
+  const size_t at = route->id.find(spec.path);
+  route->path = at != std::string::npos && !spec.path.empty()
+                    ? std::string_view(route->id).substr(at, spec.path.size())
+                    : keep(std::string(spec.path));
+  if (spec.when) route->when = std::make_unique<const Condition>(std::move(*spec.when));
   route->methods = read_methods(spec);
   route->handler_name = keep(std::move(spec.handler_name));
   route->owner = keep(std::move(spec.owner));
   route->handler = spec.handler.get();
   route->body_limit = spec.body_limit;
-  if (!spec.path.empty()) add_to_router(*route, spec.path_place);
+  route->timeout_ms = spec.timeout_ms;
+  if (!spec.path.empty()) add_to_router(*route, spec);
   std::vector<Step> steps = steps_of(spec);
   if (http::AnswerFilter* cache = spec.handler ? spec.handler->answer_filter() : nullptr)
     steps.push_back({.kind = &kCache, .spec = &cache_spec(), .filter = cache});
@@ -154,19 +190,40 @@ void SiteBuilder::add_route(RouteSpec spec) {
   path_places_.push_back(std::move(spec.path_place));
 }
 
-void SiteBuilder::add_to_router(const Route& route, const Place& place) {
+std::string SiteBuilder::id_of(const RouteSpec& spec) const {
+  if (!spec.name.empty()) return spec.name;
+  std::string id;
+  for (const std::string& name : spec.methods) id += (id.empty() ? "" : ",") + name;
+  id += " ";
+  if (const Host* host = hosts_[spec.host]) id += host->id;
+  id += spec.path;
+  if (spec.when) id += " when " + Condition(*spec.when).text();
+  return id;
+}
+
+void SiteBuilder::add_to_router(Route& route, const RouteSpec& spec) {
+  const Place& place = spec.path_place;
   const auto pattern = Pattern::parse(route.path);
   if (!pattern)
     return fail(kBadPattern, fmt::format("bad path `{}`: {}", route.path, pattern.error()), place);
-  const auto added = site_->router_.add(*pattern, route.methods, &route);
+  route.params = static_cast<uint8_t>(pattern->params().size());
+  if (!spec.rewrite.empty()) {
+    auto target = Target::parse(spec.rewrite, *pattern);
+    if (!target || !(spec.rewrite.starts_with('/') || spec.rewrite.starts_with("{path}")))
+      return fail(kBadTarget,
+                  fmt::format("bad target `{}`: {}", spec.rewrite,
+                              target ? "a rewrite leads to another path of this host" : target.error()),
+                  spec.rewrite_place);
+    route.rewrite = std::make_unique<const Target>(std::move(*target));
+  }
+  if (route.host == nullptr) return;  // that has been said
+  const auto added = hosts_[spec.host]->router.add(*pattern, route.methods, &route);
   if (added) return;
   // The first of those that it clashes with; where it is is looked for now, and not kept for all.
   const auto first = std::ranges::find(site_->routes_, added.error().first, &std::unique_ptr<Route>::get);
   const Place& other = path_places_[static_cast<size_t>(first - site_->routes_.begin())];
-  const std::string where =
-      other.file ? fmt::format("{}:{}", *other.file, other.line) : fmt::format("line {}", other.line);
   fail(kDuplicateRoute, fmt::format("route `{}`: {}", route.path, added.error().text), place,
-       fmt::format("the first is `{}` at {}", added.error().first->path, where));
+       fmt::format("the first is `{}` at {}", added.error().first->path, where(other)));
 }
 
 // One copy of each for all routes: a few handlers have many.
@@ -177,6 +234,10 @@ std::string_view SiteBuilder::keep(std::string&& name) {
 http::MethodSet SiteBuilder::read_methods(const RouteSpec& spec) {
   http::MethodSet methods = 0;
   for (const std::string& name : spec.methods) {
+    if (name == kAnyMethod) {
+      methods |= kEveryMethod;
+      continue;
+    }
     const auto method = http::find_method(name);
     if (!method) {
       fail(kUnknownMethod, "unknown method `" + name + "`", spec.method_place,
@@ -190,14 +251,18 @@ http::MethodSet SiteBuilder::read_methods(const RouteSpec& spec) {
   return methods;
 }
 
-// The instances that apply to a route: the global ones, those that it names, and its own.
+// The instances that apply to a route: the global ones, those of the host and groups that it stands in, those that it
+// names, and its own.
 std::vector<Step> SiteBuilder::steps_of(RouteSpec& spec) {
   std::vector<Step> steps;
   std::ranges::copy_if(declared_steps_, std::back_inserter(steps),
-                       [](const Step& step) { return step.spec->global; });
+                       [](const Step& step) { return step.kind != nullptr && step.spec->global; });
+  for (const size_t number : spec.inherited)
+    if (declared_steps_[number].kind != nullptr) steps.push_back(declared_steps_[number]);
   for (const std::string& name : spec.named) {
-    const auto found = std::ranges::find_if(
-        declared_steps_, [&](const Step& step) { return !name.empty() && step.spec->name == name; });
+    const auto found = std::ranges::find_if(declared_steps_, [&](const Step& step) {
+      return step.kind != nullptr && !name.empty() && step.spec->name == name;
+    });
     if (found != declared_steps_.end()) {
       steps.push_back(*found);
     } else if (name.empty() || std::ranges::find(names_, name) == names_.end()) {

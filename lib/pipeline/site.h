@@ -1,7 +1,8 @@
 // Site: everything that requests are answered with, frozen when the configuration is loaded.
 //
 //   SiteBuilder builder;
-//   builder.add_middleware({...});           // instances, in the order of the file, all before the first route
+//   builder.add_middleware({...});           // instances, in the order of the file, all before the first host and route
+//   builder.add_host({...});                 // all before the first route
 //   builder.add_route({...});                // each with its handler
 //   std::unique_ptr<Site> site = builder.build(diagnostics);
 //
@@ -15,6 +16,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_set>
@@ -23,7 +25,9 @@
 #include "base/value.h"
 #include "pipeline/chain.h"
 #include "pipeline/handler.h"
+#include "pipeline/hosts.h"
 #include "pipeline/middleware_kind.h"
+#include "pipeline/route.h"
 #include "pipeline/router.h"
 
 namespace leat::pipeline {
@@ -37,44 +41,26 @@ struct RouteSpec {
   std::unique_ptr<Handler> handler;
   std::vector<MiddlewareSpec> middleware;  // the route's own instances
   std::vector<std::string> named;          // declared instances that it asks for by name
-  uint64_t body_limit = 0;                 // bytes; 0: the server's
-  Place path_place, method_place, middleware_place;
+  std::vector<size_t> inherited;      // instances of the host and groups that it stands in, by their number
+  size_t host = 0;                    // as add_host() has numbered it; 0: none
+  std::string name;                   // in logs and metrics, in place of methods and path; may be empty
+  std::optional<ConditionKeys> when;  // it is for requests that fit
+  std::string rewrite;                // where its requests are looked for in its place; no handler then
+  uint64_t body_limit = 0;            // bytes; 0: the server's
+  uint32_t timeout_ms = 0;            // 0: the server's
+  Place path_place, method_place, middleware_place, rewrite_place;
+};
+
+struct HostSpec {
+  std::vector<std::string> names;      // of which HostPattern::parse() has found each good
+  std::vector<std::string> listeners;  // addresses as net::Address::text() has them
+  TrailingSlash trailing_slash = TrailingSlash::Exact;
+  std::vector<std::string> named;  // as a route has them
+  std::vector<size_t> inherited;
+  Place place, middleware_place;
 };
 
 class Site;
-
-// A chain, ready to be run.
-struct Chain {
-  // A step that has the hook.
-  struct Hook {
-    Middleware* instance;
-    uint32_t position;  // in the chain, from 1; 0 for one without a forward step: its reverse ones always run
-  };
-  std::vector<Step> steps;                // in forward order
-  std::vector<std::string> owners;        // plugins whose middleware is among them
-  std::vector<Hook> on_request;           // forward
-  std::vector<Hook> on_body;              // forward
-  std::vector<http::FilterStep> filters;  // reverse
-  std::vector<Hook> on_done;              // reverse
-  bool moments = false;     // one of them asks when its handlers were called and its answers began
-  bool preflights = false;  // one of them answers all preflight requests
-};
-
-struct Route {
-  const Site* site = nullptr;  // that it is part of
-  std::string id;              // "GET /users/{id}": the label in logs and metrics
-  uint32_t number = 0;         // by which its requests are counted (RequestCounts)
-  std::string_view path;       // in the id
-  std::string_view handler_name;
-  std::string_view owner;
-  http::MethodSet methods = 0;
-  Handler* handler = nullptr;  // nullptr for the route of requests that match none
-  uint64_t body_limit = 0;
-  bool streams_body = false;
-  const Chain* chain = nullptr;  // the site's, which other routes may have as well
-  // Its requests are, in whole or in part, the business of one of those plugins.
-  [[nodiscard]] bool is_of(std::span<const std::string> plugins) const;
-};
 
 // Told of each success of a request whose method is not safe, on whatever route, before its answer is sent:
 // for what keeps answers that may have become wrong by it. Any thread: a handler may run on the pool.
@@ -86,10 +72,10 @@ class ChangeListener {
 
 class Site {
  public:
-  [[nodiscard]] const Router& router() const { return router_; }
+  [[nodiscard]] const HostTable& hosts() const { return hosts_; }
   [[nodiscard]] const std::vector<std::unique_ptr<Route>>& routes() const { return routes_; }
-  // The global chain, for what no route answers: 404, 405 and the like.
-  [[nodiscard]] const Route& unmatched() const { return unmatched_; }
+  // The global chain, for what never came to a host.
+  [[nodiscard]] const Route& unmatched() const { return hosts_.rest().unmatched; }
   // nullptr where nobody asks.
   [[nodiscard]] ChangeListener* change_listener() const { return change_listener_; }
 
@@ -101,8 +87,7 @@ class Site {
   std::vector<std::unique_ptr<Chain>> chains_;
   std::unordered_set<std::string> names_;  // of handlers and their owners
   std::vector<std::unique_ptr<Route>> routes_;
-  Route unmatched_;
-  Router router_;
+  HostTable hosts_;
   ChangeListener* change_listener_ = nullptr;
 };
 
@@ -110,7 +95,15 @@ class SiteBuilder {
  public:
   // The kinds must outlive the site, as must what the surroundings point to.
   explicit SiteBuilder(std::span<const MiddlewareKind> kinds, const Surroundings& surroundings = {});
-  void add_middleware(MiddlewareSpec spec);
+  // The instance's number.
+  size_t add_middleware(MiddlewareSpec spec);
+  // What becomes of slashes outside of every host.
+  void set_trailing_slash(TrailingSlash policy) { site_->hosts_.rest().trailing_slash = policy; }
+  // The host's number, from 1.
+  size_t add_host(HostSpec spec);
+  // What a route is called in logs and metrics: "GET,POST example.org/users/{id}", and what else tells it apart from others;
+  // its name where it has one. After its host was added.
+  [[nodiscard]] std::string id_of(const RouteSpec& spec) const;
   // Nothing is kept of `spec`: there may be a great many.
   void add_route(RouteSpec spec);
   // `listener` must outlive the site.
@@ -122,8 +115,9 @@ class SiteBuilder {
   void make_middleware();
   Step make_step(MiddlewareSpec spec);
   void check_constraints(const MiddlewareSpec& spec, const std::vector<MiddlewareSpec>& own);
-  void add_to_router(const Route& route, const Place& place);
+  void add_to_router(Route& route, const RouteSpec& spec);
   http::MethodSet read_methods(const RouteSpec& spec);
+  void give_unmatched(Host& host, RouteSpec& spec);
   std::vector<Step> steps_of(RouteSpec& spec);
   void give_chain(Route& route, std::vector<Step> steps);
   std::unique_ptr<Chain> compile_chain(std::vector<Step> steps);
@@ -134,14 +128,24 @@ class SiteBuilder {
   const Surroundings surroundings_;
   std::unique_ptr<Site> site_;
   std::vector<MiddlewareSpec> declared_;
-  std::vector<std::string> names_;                           // of declared instances
-  std::vector<Step> declared_steps_;                         // of those that could be made
-  std::vector<Place> path_places_;                           // of the site's routes
+  std::vector<std::string> names_;    // of declared instances
+  std::vector<Step> declared_steps_;  // of each; without a kind where it could not be made
+  std::vector<Place> path_places_;    // of the site's routes
+  std::vector<Host*> hosts_;          // by number; null for one that clashes with another
+  std::vector<Place> host_places_;
   std::map<std::vector<const void*>, const Chain*> chains_;  // by the instances
   std::unordered_set<std::string> said_;
   bool middleware_made_ = false;
   Diagnostics diagnostics_;
 };
+
+// Which of several routes a request has. One sentence.
+inline constexpr std::string_view kPrecedence =
+    "A request has the host with its own name, else the one with the longest *.name that it is below, else "
+    "the rest; there "
+    "the path decides, segment by segment from the left: text before {name}, and that before {name...}; and "
+    "of routes with "
+    "the same path the first whose `when` it fits, the one without coming last.";
 
 // The routes with their chains, as `leat routes` prints them.
 std::string describe_text(const Site& site);

@@ -1,6 +1,7 @@
-// The configurations that docs/middleware.md shows: each is loaded and made as the daemon would, and has no mistake.
+// The configurations that docs/middleware.md and docs/routes.md show: each is loaded and made as the daemon would, and has no mistake.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@ namespace leat::test {
 namespace {
 
 constexpr const char* kPage = SOURCE_ROOT "/docs/middleware.md";
+constexpr const char* kRoutesPage = SOURCE_ROOT "/docs/routes.md";
 
 // What stands between "```toml" and "```".
 std::vector<std::string> blocks(const std::string& page) {
@@ -27,8 +29,8 @@ std::vector<std::string> blocks(const std::string& page) {
   return all;
 }
 
-TEST_CASE("middleware page: the configurations that it shows have no mistakes") {
-  const std::vector<std::string> all = blocks(read_text(kPage));
+TEST_CASE("pages of middleware and routes: the configurations that they show have no mistakes") {
+  const std::vector<std::string> all = blocks(read_text(GENERATE(kPage, kRoutesPage)));
   REQUIRE(!all.empty());
   for (const std::string& text : all) {
     INFO(text);

@@ -33,6 +33,8 @@ class Table {
     REQUIRE(parsed);
     routes_.emplace_back();
     routes_.back().path = texts_.emplace_back(pattern);
+    routes_.back().methods = methods;
+    routes_.back().params = static_cast<uint8_t>(parsed->params().size());
     if (router_.add(*parsed, methods, &routes_.back())) return true;
     routes_.pop_back();
     return false;

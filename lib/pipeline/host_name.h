@@ -1,4 +1,4 @@
-// The host that a request asks for, as one name: what kinds of middleware tell hosts apart by. A client may write it in
+// The host that a request asks for, as one name: what hosts are told apart by. A client may write it in
 // capitals, with a port or with the root's dot, and means the same.
 #pragma once
 
@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-namespace leat::middleware {
+namespace leat::pipeline {
 
 // Without port and final dot. `authority` is one that http::is_authority() takes, or empty. Letters stay as they are.
 inline std::string_view host_name(std::string_view authority) {
@@ -18,4 +18,4 @@ inline std::string_view host_name(std::string_view authority) {
   return name;
 }
 
-}  // namespace leat::middleware
+}  // namespace leat::pipeline

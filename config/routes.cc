@@ -1,0 +1,576 @@
+#include "config/routes.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "base/text.h"
+#include "config/codes.h"
+#include "config/declarations.h"
+#include "config/file.h"
+#include "config/foreign_keys.h"
+#include "config/settings.h"
+#include "http/status.h"
+#include "pipeline/codes.h"
+
+namespace leat::config {
+
+namespace {
+
+using schema::Reader;
+using schema::Row;
+
+// What the tables say, before it is known what it is good for.
+
+struct RouteKeys {
+  std::string path;
+  std::string prefix;
+  std::string name;
+  std::optional<std::string> method;
+  std::optional<std::vector<std::string>> methods;
+  std::string handler;
+  std::string redirect;
+  std::string rewrite;
+  std::optional<uint32_t> status;
+  const Value* answer = nullptr;
+  const Value* when = nullptr;
+  const Value* middleware = nullptr;
+  std::optional<uint64_t> body_limit;
+  std::optional<uint32_t> timeout;
+  std::optional<uint32_t> concurrency;
+  plugin::Executor executor = plugin::Executor::Worker;
+  std::vector<std::string> allow;
+  const Value* cache = nullptr;
+};
+struct QueryKey {
+  const Value* query = nullptr;
+};
+
+// What a group and a host say for all that stands in them.
+struct ScopeKeys {
+  const Value* middleware = nullptr;
+  std::optional<uint64_t> body_limit;
+  std::optional<uint32_t> timeout;
+  std::optional<uint32_t> concurrency;
+  const Value* route = nullptr;
+  const Value* group = nullptr;
+};
+struct GroupKeys {
+  std::string prefix;
+  ScopeKeys scope;
+};
+struct HostKeys {
+  std::vector<std::string> names;
+  std::vector<std::string> listeners;
+  std::optional<pipeline::TrailingSlash> trailing_slash;
+  ScopeKeys scope;
+};
+struct AnswerKeys {
+  uint32_t status = 200;
+  std::optional<std::string> type;
+  std::optional<std::string> body;
+  std::string file;
+  std::vector<std::string> headers;
+};
+
+constexpr int64_t kMostRequests = 1'000'000;
+constexpr size_t kMostAnswer = size_t{1} << 20;
+constexpr int64_t kMostBody = int64_t{1} << 40;
+constexpr int64_t kLongestAnswer = int64_t{24} * 60 * 60 * 1000;
+constexpr std::string_view kMiddlewareList = "a list of names and tables";
+constexpr std::string_view kCacheTable = "a table, written as [route.cache]";
+constexpr std::string_view kWhenTable = "a table, like {header = [\"X-Api: 2\"]}";
+constexpr std::string_view kAnswerTable = "a table, like {status = 403}";
+constexpr std::string_view kRouteList = "a list of tables, each written as [[route]]";
+constexpr std::string_view kGroupList = "a list of tables, each written as [[group]]";
+constexpr std::string_view kQueryWords = R"("all", "none" or a list of parameters)";
+
+std::string check_allowed(std::string_view called, std::string_view text) {
+  return text == "all" ? std::string() : check_range(called, text);
+}
+
+std::string check_host_name(std::string_view called, std::string_view text) {
+  if (std::ranges::any_of(text, [](char c) { return static_cast<signed char>(c) < 0; }))
+    return fmt::format(
+        "{} has `{}`: names are written as they are sent, `xn--...` for other letters than those of ASCII",
+        called, text);
+  return pipeline::check_condition_host(called, text);
+}
+
+// It may have lines, which a schema::text() without a check may not.
+std::string any_text(std::string_view, std::string_view) { return {}; }
+
+std::string check_answer_field(std::string_view called, std::string_view text) {
+  const size_t colon = text.find(':');
+  http::Response response;
+  if (colon != std::string_view::npos && response.add(text.substr(0, colon), trim(text.substr(colon + 1))))
+    return {};
+  return fmt::format("{} has `{}`, which is no header field that an answer can be given: write NAME: VALUE",
+                     called, text);
+}
+
+constexpr Row kRoute[] = {
+    schema::text<&RouteKeys::path>(
+        "path",
+        "Segments of text, `{name}` for one segment, or at the end `{name...}` for "
+        "the rest, or `{/name...}` for the rest or nothing."),
+    schema::text<&RouteKeys::prefix>(
+        "prefix", "In place of `path`: this path and all below it. `/docs` is `/docs{/rest...}`."),
+    schema::text<&RouteKeys::name>("name", 256,
+                                   "What logs and metrics call it, in place of methods and path."),
+    schema::text<&RouteKeys::method>(
+        "method",
+        "`GET` if neither this nor `methods` is given; `HEAD` comes with `GET`, "
+        "`OPTIONS` is answered. `*` for all but that, which is what a route without a handler is for."),
+    schema::texts<&RouteKeys::methods>("methods", "Several in place of one."),
+    schema::any<&RouteKeys::when>(
+        "when", kWhenTable,
+        "It is for requests only that fit; others go to the next route of the same path. See below."),
+    schema::text<&RouteKeys::handler>("handler", "`\"PLUGIN:HANDLER\"`."),
+    schema::text<&RouteKeys::redirect>(
+        "redirect",
+        "In place of a handler: where clients are sent. `{name}` stands for a parameter of the path, "
+        "`{scheme}`, "
+        "`{host}`, `{path}` and `{query}` (with its question mark) for those of the request."),
+    schema::count<&RouteKeys::status>(
+        "status", 301, 308, "Of a redirect: 301 or 308 for good, 302, 303 or 307 (as without it) for now."),
+    schema::text<&RouteKeys::rewrite>(
+        "rewrite",
+        "In place of a handler: the path, with a query or without, that is looked "
+        "for in its place, written like a redirect."),
+    schema::any<&RouteKeys::answer>("answer", kAnswerTable,
+                                    "In place of a handler: what is always answered. See below."),
+    schema::any<&RouteKeys::middleware>(
+        "middleware", kMiddlewareList,
+        "Names of declared instances, or tables like those of `[[middleware]]`."),
+    // No body at all is said by the methods.
+    schema::size<&RouteKeys::body_limit>("body_limit", 1, kMostBody, "In place of `limits.body`."),
+    schema::duration<&RouteKeys::timeout>("timeout", 1, kLongestAnswer,
+                                          "In place of `limits.answer_timeout`."),
+    schema::count<&RouteKeys::concurrency>(
+        "concurrency", 1, kMostRequests,
+        "The same as a plugin's for the route's handler; both may be given. What middleware or the cache "
+        "answers does not count."),
+    schema::choice<&RouteKeys::executor>(
+        "executor", "worker pool",
+        "Where the handler runs: on the worker, which it must not block, or, for one that does, on a thread "
+        "of the pool (`pool.threads`, `pool.queue`); when the queue is full a request is answered 503 with "
+        "`Retry-After`."),
+    schema::list<&RouteKeys::allow>("allow", "ranges of addresses", check_allowed, kBadRange,
+                                    "Who may see it, for the handler `leat:dashboard` only: ranges of "
+                                    "addresses as in `server.trusted_proxies`, or "
+                                    "`all`. With none, clients on the same machine."),
+    schema::any<&RouteKeys::cache>("cache", kCacheTable, "Its responses are stored; see below."),
+};
+
+// Of a route's `when`.
+constexpr Row kWhen[] = {
+    schema::list<&pipeline::ConditionKeys::header>("header", "header fields",
+                                                   pipeline::check_condition_header, kBadCondition,
+                                                   "Fields that there are: `NAME`, or `NAME: VALUE`."),
+    schema::list<&pipeline::ConditionKeys::query>("query", "parameters", pipeline::check_condition_query,
+                                                  kBadCondition,
+                                                  "Parameters of the query: `NAME`, or `NAME=VALUE`."),
+    schema::list<&pipeline::ConditionKeys::content_type>(
+        "content_type", "types of content", pipeline::check_condition_content_type, kBadCondition,
+        "What its body is: `application/json`, or `image/*`. Where that is all that does not fit, the answer "
+        "is 415."),
+    schema::list<&pipeline::ConditionKeys::client>(
+        "client", "ranges of addresses", pipeline::check_condition_client, kBadRange,
+        "Who asks: ranges of addresses as in `server.trusted_proxies`."),
+};
+
+// Of a route's `answer`.
+constexpr Row kAnswer[] = {
+    schema::count<&AnswerKeys::status>(
+        "status", 200, 599, "The status. One of 400 and more without a body is a problem (RFC 9457)."),
+    schema::text<&AnswerKeys::type>(
+        "type", 256, "The type of content: `text/plain; charset=utf-8` for a body without one."),
+    schema::text<&AnswerKeys::body>("body", any_text, kOutOfRange, "The body."),
+    schema::text<&AnswerKeys::file>(
+        "file",
+        "A file that holds the body, relative to the one that names it. It is read with the configuration."),
+    schema::list<&AnswerKeys::headers>("headers", "header fields", check_answer_field, kBadChoice,
+                                       "Further header fields, `NAME: VALUE`."),
+};
+
+// The rows of what a group and a host say for theirs, for the keys of either.
+#define SCOPE(Keys, member) [](Keys& keys) -> auto& { return keys.scope.member; }
+#define SCOPE_ROWS(Keys)                                                                                   \
+  schema::any<SCOPE(Keys, middleware)>("middleware", kMiddlewareList,                                      \
+                                       "As a route has it, for each of them."),                            \
+      schema::size<SCOPE(Keys, body_limit)>("body_limit", 1, kMostBody, "For routes that do not say it."), \
+      schema::duration<SCOPE(Keys, timeout)>("timeout", 1, kLongestAnswer,                                 \
+                                             "For routes that do not say it."),                            \
+      schema::count<SCOPE(Keys, concurrency)>("concurrency", 1, kMostRequests,                             \
+                                              "Of the handlers of all of them together."),                 \
+      schema::any<SCOPE(Keys, route)>("route", kRouteList, "Its routes, with the keys of `[[route]]`."),   \
+      schema::any<SCOPE(Keys, group)>("group", kGroupList, "Its groups.")
+
+constexpr Row kGroup[] = {
+    schema::text<&GroupKeys::prefix>("prefix", "What the paths of its routes begin with."),
+    SCOPE_ROWS(GroupKeys),
+};
+
+constexpr Row kHost[] = {
+    schema::list<&HostKeys::names>(
+        "names", "hosts", check_host_name, kBadHost,
+        "Whom it is: `example.org`, or `*.example.org` for all names below it. Ports do "
+        "not count, nor capitals. With none, it is for all names by its `listeners`."),
+    schema::list<&HostKeys::listeners>(
+        "listeners", "addresses", check_address, kBadAddress,
+        "It is for requests that come by these of the addresses that are listened on; "
+        "with none, by any."),
+    schema::choice<&HostKeys::trailing_slash>("trailing_slash", "exact redirect ignore",
+                                              "In place of `server.trailing_slash`."),
+    SCOPE_ROWS(HostKeys),
+};
+
+const schema::Content kWholeQuery = std::string("all");
+constexpr Row kQuery[] = {
+    schema::any<&QueryKey::query>(
+        "query", kQueryWords,
+        "The part of the query that makes two requests different: all of it, nothing, or the parameters that "
+        "are listed.")
+        .with_default(&kWholeQuery),
+};
+
+Reader reader_of(const Value& table, std::string_view header, Diagnostics& diagnostics) {
+  return {table, header, kSchemaCodes, diagnostics};
+}
+void wrong_type(Reader& reader, const Value& value, std::string_view key, std::string_view wanted) {
+  reader.diagnostics().push_back(
+      schema::wrong_type(value, fmt::format("`{}`", key), wanted, kSchemaCodes.type));
+}
+
+// What routes have of the host and the groups that they stand in.
+struct Scope {
+  size_t host = 0;
+  std::string prefix;
+  std::vector<std::string> named;
+  std::vector<size_t> inherited;
+  std::vector<size_t> shared;  // limits, by their place in Config::shared_limits
+  uint64_t body_limit = 0;
+  uint32_t timeout_ms = 0;
+};
+
+void take_methods(Reader& reader, RouteKeys& keys, pipeline::RouteSpec& spec) {
+  const bool one = reader.has("method");
+  const bool several = reader.has("methods");
+  spec.method_place = reader.place_of(several ? "methods" : "method");
+  if (one && several)
+    return reader.fail(kDefinedTwice, "a route has `method` or `methods`, not both", spec.method_place);
+  if (keys.methods && keys.methods->empty())
+    return reader.fail(kMissingKey, "a route takes at least one method", spec.method_place);
+  spec.methods = keys.methods ? *std::move(keys.methods)
+                              : std::vector{keys.method.value_or(
+                                    std::string(reader.has("handler") ? "GET" : pipeline::kAnyMethod))};
+}
+
+void take_handler(Reader& reader, std::string&& name, RouteDecl& route) {
+  route.handler_place = reader.place_of("handler");
+  route.spec.handler_name = std::move(name);
+  const std::string_view whole = route.spec.handler_name;
+  if (whole.empty()) return;
+  const size_t colon = std::min(whole.find(':'), whole.size());
+  route.plugin = whole.substr(0, colon);
+  route.handler = whole.substr(std::min(colon + 1, whole.size()));
+  if (route.plugin.empty() || route.handler.empty())
+    reader.fail(kBadHandler, fmt::format("`{}` is not PLUGIN:HANDLER", whole), route.handler_place);
+}
+
+void take_query(Reader& reader, const Value& value, cache::Policy& policy) {
+  using Query = cache::Policy::Query;
+  const auto is = [&](std::string_view word) { return value.string() != nullptr && *value.string() == word; };
+  if (value.array() == nullptr) {
+    if (!is("all") && !is("none")) return wrong_type(reader, value, "query", kQueryWords);
+    policy.query = is("all") ? Query::All : Query::None;
+    return;
+  }
+  struct Listed {
+    std::vector<std::string> parameters;
+  } listed;
+  static constexpr Row kRow[] = {schema::texts<&Listed::parameters>("query", "")};
+  reader.read(kRow, listed);
+  policy.query = Query::Listed;
+  policy.parameters = std::move(listed.parameters);
+}
+
+void take_cache(Reader& reader, const Value& value, RouteDecl& route) {
+  if (value.table() == nullptr) return wrong_type(reader, value, "cache", kCacheTable);
+  if (!std::ranges::contains(route.spec.methods, "GET") &&
+      !std::ranges::contains(route.spec.methods, pipeline::kAnyMethod))
+    reader.fail(kBadChoice, "`cache` is for routes with the method GET", value.place);
+  Reader own = reader_of(value, "[route.cache]", reader.diagnostics());
+  route.cache = std::make_unique<cache::Policy>();
+  cache::Policy& policy = *route.cache;
+  QueryKey key;
+  own.read(route_cache_settings(), policy);
+  own.read(kQuery, key);
+  if (key.query != nullptr) take_query(own, *key.query, policy);
+  own.refuse_others();
+}
+
+// Gives `visit` the names and the tables of a list of middleware.
+template <class Named, class Table>
+void for_each_middleware(Reader& reader, const Value& list, Named named, Table table) {
+  if (list.array() == nullptr) return wrong_type(reader, list, "middleware", kMiddlewareList);
+  for (const Value& item : *list.array()) {
+    if (item.string() != nullptr) {
+      named(*item.string());
+    } else if (item.table() != nullptr) {
+      Reader own = reader_of(item, "[[middleware]]", reader.diagnostics());
+      table(read_middleware_spec(item, own));
+    } else {
+      wrong_type(reader, item, "middleware", kMiddlewareList);
+    }
+  }
+}
+
+void take_middleware(Reader& reader, const Value& list, pipeline::RouteSpec& spec) {
+  spec.middleware_place = list.place;
+  for_each_middleware(
+      reader, list, [&](const std::string& name) { spec.named.push_back(name); },
+      [&](pipeline::MiddlewareSpec&& own) { spec.middleware.push_back(std::move(own)); });
+}
+
+void take_path(Reader& reader, RouteKeys& keys, const Scope& scope, pipeline::RouteSpec& spec) {
+  const bool below = reader.has("prefix");
+  spec.path_place = reader.place_of(below ? "prefix" : "path");
+  if (below && reader.has("path"))
+    return reader.fail(kDefinedTwice, "a route has `path` or `prefix`, not both", spec.path_place);
+  if (!below && !reader.has("path"))
+    return reader.fail(kMissingKey, "[[route]] needs `path` or `prefix`", spec.path_place);
+  std::string own = std::move(below ? keys.prefix : keys.path);
+  if (below) {
+    if (own.ends_with('/')) own.pop_back();
+    own += own.empty() && scope.prefix.empty() ? "/{rest...}" : "{/rest...}";
+  }
+  spec.path = scope.prefix + own;
+}
+
+void take_when(Reader& reader, const Value& value, pipeline::RouteSpec& spec) {
+  if (value.table() == nullptr) return wrong_type(reader, value, "when", kWhenTable);
+  Reader own = reader_of(value, "`when`", reader.diagnostics());
+  pipeline::ConditionKeys keys;
+  own.read(kWhen, keys);
+  own.refuse_others();
+  // A list that is there and empty would be read as no condition by some, and as one that nobody fits by others.
+  for (const auto& [key, list] : *value.table())
+    if (list.array() != nullptr && list.array()->empty())
+      own.fail(kBadCondition, fmt::format("`{}` of `when` is empty", key), list.place,
+               "leave it out for a route that is for whatever it is");
+  if (value.table()->empty())
+    own.fail(kBadCondition, "`when` is empty", value.place,
+             "leave it out: the route is for all requests then");
+  spec.when = std::move(keys);
+}
+
+// Of a file that is named at `file` of this table.
+std::optional<std::string> read_beside(Reader& reader, const std::string& name) {
+  const Place& place = reader.place_of("file");
+  const std::filesystem::path folder =
+      std::filesystem::path(place.file ? *place.file : std::string()).parent_path();
+  auto text = read_file((folder / name).string(), kMostAnswer);
+  if (text) return std::move(*text);
+  reader.fail(text.error().code, text.error().reason, place);
+  return std::nullopt;
+}
+
+void take_answer(Reader& reader, const Value& value, RouteDecl& route) {
+  if (value.table() == nullptr) return wrong_type(reader, value, "answer", kAnswerTable);
+  Reader own = reader_of(value, "`answer`", reader.diagnostics());
+  AnswerKeys keys;
+  own.read(kAnswer, keys);
+  own.refuse_others();
+  route.answer = std::make_unique<handlers::FixedAnswer>();
+  handlers::FixedAnswer& answer = *route.answer;
+  answer.status = static_cast<uint16_t>(keys.status);
+  answer.body = std::move(keys.body);
+  if (own.has("file") && own.has("body"))
+    own.fail(kDefinedTwice, "an answer has `body` or `file`, not both", own.place_of("file"));
+  else if (!keys.file.empty())
+    answer.body = read_beside(own, keys.file);
+  if (keys.type || answer.body) answer.type = keys.type.value_or("text/plain; charset=utf-8");
+  if (answer.body && !answer.body->empty() && !http::status_allows_body(answer.status))
+    own.fail(kBadChoice, fmt::format("an answer with the status {} has no body", answer.status),
+             own.place_of("status"));
+  for (const std::string& field : keys.headers) {
+    const size_t colon = field.find(':');
+    answer.fields.emplace_back(field.substr(0, colon), trim(std::string_view(field).substr(colon + 1)));
+  }
+}
+
+// What answers: one of four.
+void take_action(Reader& reader, RouteKeys& keys, RouteDecl& route) {
+  constexpr std::string_view kActions[] = {"handler", "redirect", "rewrite", "answer"};
+  const auto count = std::ranges::count_if(kActions, [&](std::string_view key) { return reader.has(key); });
+  route.handler_place = reader.place_of("handler");
+  if (count == 0)
+    return reader.fail(kMissingKey, "[[route]] needs `handler`, or one of `redirect`, `rewrite` and `answer`",
+                       route.handler_place);
+  if (count > 1)
+    return reader.fail(kDefinedTwice, "a route has one of `handler`, `redirect`, `rewrite` and `answer`",
+                       reader.place_of(*std::ranges::find_if(
+                           kActions, [&](std::string_view key) { return reader.has(key); })));
+  if (reader.has("status") && !reader.has("redirect"))
+    reader.fail(kBadChoice, "`status` is for redirects", reader.place_of("status"),
+                reader.has("answer") ? "an answer has its own: answer = {status = ...}" : "");
+  if (reader.has("handler")) return take_handler(reader, std::move(keys.handler), route);
+  if (keys.answer != nullptr) take_answer(reader, *keys.answer, route);
+  if (reader.has("redirect")) {
+    route.redirect = RedirectDecl{.target = std::move(keys.redirect),
+                                  .status = static_cast<uint16_t>(keys.status.value_or(307)),
+                                  .place = reader.place_of("redirect")};
+    if (const uint16_t status = route.redirect->status; status > 303 && status < 307)
+      reader.fail(kBadChoice, fmt::format("{} is no status of a redirect", status), reader.place_of("status"),
+                  "301 and 308 are for good, 302, 303 and 307 for now");
+  }
+  if (reader.has("rewrite")) {
+    route.spec.rewrite = std::move(keys.rewrite);
+    route.spec.rewrite_place = reader.place_of("rewrite");
+    for (const std::string_view key : {"middleware", "cache", "body_limit", "timeout", "concurrency"})
+      if (reader.has(key))
+        reader.fail(kBadChoice,
+                    fmt::format("`{}` is for routes that answer, and a rewrite leads to another", key),
+                    reader.place_of(key));
+  }
+}
+
+bool read_route_in(const Value& table, const Scope& scope, Config& config, Diagnostics& diagnostics) {
+  Reader reader = reader_of(table, "[[route]]", diagnostics);
+  RouteKeys keys;
+  reader.read(kRoute, keys);
+  reader.refuse_others(hint_for_route_key);
+  RouteDecl route;
+  route.spec.host = scope.host;
+  route.spec.inherited = scope.inherited;
+  route.spec.named = scope.named;
+  route.shared_limits = scope.shared;
+  route.spec.name = std::move(keys.name);
+  take_path(reader, keys, scope, route.spec);
+  route.spec.body_limit = keys.body_limit.value_or(scope.body_limit);
+  route.spec.timeout_ms = keys.timeout.value_or(scope.timeout_ms);
+  route.concurrency = keys.concurrency.value_or(0);
+  route.executor = keys.executor;
+  take_methods(reader, keys, route.spec);
+  take_action(reader, keys, route);
+  if (keys.when != nullptr) take_when(reader, *keys.when, route.spec);
+  if (keys.middleware != nullptr) take_middleware(reader, *keys.middleware, route.spec);
+  const bool is_plugins = !route.plugin.empty() && route.plugin != kOwnHandlers;
+  if (!is_plugins && reader.has("executor"))
+    reader.fail(kBadChoice, "`executor` is for handlers of plugins", reader.place_of("executor"));
+  if (reader.has("allow") && (route.plugin != kOwnHandlers || route.handler != "dashboard"))
+    reader.fail(kBadChoice, "`allow` is for the handler `leat:dashboard`", reader.place_of("allow"));
+  route.allow = std::move(keys.allow);
+  if (keys.cache != nullptr) take_cache(reader, *keys.cache, route);
+  // Also one that is wrong: there may be more to be said of it, and of others that it is like.
+  config.routes.push_back(std::move(route));
+  return reader.good();
+}
+
+using ReadInScope = bool (*)(const Value&, const Scope&, Config&, Diagnostics&);
+bool read_group_in(const Value& table, const Scope& scope, Config& config, Diagnostics& diagnostics);
+
+void read_list(Reader& reader, const Value& list, std::string_view key, std::string_view wanted,
+               ReadInScope read, const Scope& scope, Config& config) {
+  if (list.array() == nullptr) return wrong_type(reader, list, key, wanted);
+  for (const Value& item : *list.array()) {
+    if (item.table() == nullptr)
+      wrong_type(reader, item, key, wanted);
+    else
+      read(item, scope, config, reader.diagnostics());
+  }
+}
+
+// What `keys` say, for all that stand in the scope.
+void take_scope(Reader& reader, const ScopeKeys& keys, Scope& scope, Config& config) {
+  if (keys.middleware != nullptr)
+    for_each_middleware(
+        reader, *keys.middleware, [&](const std::string& name) { scope.named.push_back(name); },
+        [&](pipeline::MiddlewareSpec&& own) {
+          own.global = false;
+          scope.inherited.push_back(config.middleware.size());
+          config.middleware.push_back(std::move(own));
+        });
+  if (keys.body_limit) scope.body_limit = *keys.body_limit;
+  if (keys.timeout) scope.timeout_ms = *keys.timeout;
+  if (keys.concurrency) {
+    scope.shared.push_back(config.shared_limits.size());
+    config.shared_limits.push_back(*keys.concurrency);
+  }
+}
+
+void read_inside(Reader& reader, const ScopeKeys& keys, const Scope& scope, Config& config) {
+  if (keys.route != nullptr)
+    read_list(reader, *keys.route, "route", kRouteList, read_route_in, scope, config);
+  if (keys.group != nullptr)
+    read_list(reader, *keys.group, "group", kGroupList, read_group_in, scope, config);
+}
+
+bool read_group_in(const Value& table, const Scope& outer, Config& config, Diagnostics& diagnostics) {
+  Reader reader = reader_of(table, "[[group]]", diagnostics);
+  GroupKeys keys;
+  reader.read(kGroup, keys);
+  reader.refuse_others();
+  Scope scope = outer;
+  if (keys.prefix.ends_with('/')) keys.prefix.pop_back();
+  if (!keys.prefix.empty() && !keys.prefix.starts_with('/'))
+    reader.fail(pipeline::kBadPattern, fmt::format("bad path `{}`: a path begins with `/`", keys.prefix),
+                reader.place_of("prefix"));
+  scope.prefix += keys.prefix;
+  take_scope(reader, keys.scope, scope, config);
+  read_inside(reader, keys.scope, scope, config);
+  return reader.good();
+}
+
+}  // namespace
+
+std::span<const Row> route_rows() { return kRoute; }
+std::span<const Row> route_when_rows() { return kWhen; }
+std::span<const Row> route_answer_rows() { return kAnswer; }
+std::span<const Row> route_query_rows() { return kQuery; }
+std::span<const Row> group_rows() { return kGroup; }
+std::span<const Row> host_rows() { return kHost; }
+
+bool read_route(const Value& table, Config& config, Diagnostics& diagnostics) {
+  return read_route_in(table, {}, config, diagnostics);
+}
+
+bool read_group(const Value& table, Config& config, Diagnostics& diagnostics) {
+  return read_group_in(table, {}, config, diagnostics);
+}
+
+bool read_host(const Value& table, Config& config, Diagnostics& diagnostics) {
+  Reader reader = reader_of(table, "[[host]]", diagnostics);
+  HostKeys keys;
+  reader.read(kHost, keys);
+  reader.refuse_others();
+  HostDecl host;
+  host.spec.place = reader.place_of(reader.has("names") ? "names" : "listeners");
+  host.listeners_place = reader.place_of("listeners");
+  if (keys.names.empty() && keys.listeners.empty() && reader.good())
+    reader.fail(kMissingKey, "[[host]] needs `names`, or `listeners`", host.spec.place,
+                "routes for all other hosts stand outside of every [[host]]");
+  for (auto each = keys.names.begin(); each != keys.names.end(); ++each)
+    if (std::find(keys.names.begin(), each, *each) != each)
+      reader.fail(kDefinedTwice, fmt::format("`{}` is named twice", *each), host.spec.place);
+  for (const std::string& text : keys.listeners)
+    if (const auto address = net::Address::parse(text)) host.listeners.push_back(*address);
+  host.spec.names = std::move(keys.names);
+  host.trailing_slash = keys.trailing_slash;
+  Scope scope;
+  scope.host = config.hosts.size() + 1;
+  take_scope(reader, keys.scope, scope, config);
+  host.spec.named = scope.named;
+  host.spec.inherited = scope.inherited;
+  if (keys.scope.middleware != nullptr) host.spec.middleware_place = keys.scope.middleware->place;
+  // Also one that is wrong, since its routes say by number where they stand.
+  config.hosts.push_back(std::move(host));
+  read_inside(reader, keys.scope, scope, config);
+  return reader.good();
+}
+
+}  // namespace leat::config

@@ -1,0 +1,31 @@
+// [[route]], [[group]] and [[host]] tables into declarations.
+//
+// A route stands alone, or in a [[group]] or a [[host]], which say something for all of theirs: the beginning of their paths,
+// middleware, limits. Groups stand in groups and in hosts. What they say is put into each route, so that nobody needs to know of
+// them later.
+//
+// What is wrong is treated as in declarations.h.
+#pragma once
+
+#include <span>
+
+#include "base/schema.h"
+#include "base/value.h"
+#include "config/config.h"
+
+namespace leat::config {
+
+// `table` is a table. False when anything was wrong with it, or with what stands in it.
+bool read_route(const Value& table, Config& config, Diagnostics& diagnostics);
+bool read_group(const Value& table, Config& config, Diagnostics& diagnostics);
+bool read_host(const Value& table, Config& config, Diagnostics& diagnostics);
+
+// The keys of these tables, and of tables in them.
+std::span<const schema::Row> route_rows();
+std::span<const schema::Row> route_when_rows();
+std::span<const schema::Row> route_answer_rows();
+std::span<const schema::Row> route_query_rows();  // of [route.cache] what is not in route_cache_settings()
+std::span<const schema::Row> group_rows();
+std::span<const schema::Row> host_rows();
+
+}  // namespace leat::config

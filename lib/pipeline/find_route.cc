@@ -1,0 +1,137 @@
+#include "pipeline/find_route.h"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <new>
+#include <utility>
+
+#include "pipeline/preflight.h"
+#include "pipeline/site.h"
+
+namespace leat::pipeline {
+
+namespace {
+
+using Kind = Router::Match::Kind;
+
+// A preflight request is the business of the route that it asks about, where that has somebody who answers it: its
+// handler is never called then.
+void follow_preflight(const http::Request& request, Arena& arena, FoundRoute& found) {
+  const auto asked = http::find_method(preflight_method(request));
+  if (!asked) return;
+  Facts facts{.request = request, .arena = arena, .preflight = true};
+  Router::Match other;
+  found.host->router.find(*asked, request.path(), arena, other, &facts);
+  found.match.by_client = found.match.by_client || other.by_client;
+  if (other.kind == Kind::Found && other.route->chain->preflights) found.match = other;
+}
+
+// The path with another slash at its end, or without the one that it has; null for one that has no other, and where the
+// arena is full.
+std::string_view other_slash(std::string_view path, Arena& arena) {
+  if (path.size() < 2) return {};
+  if (path.ends_with('/')) return path.substr(0, path.size() - 1);
+  char* const text = arena.allocate_array<char>(path.size() + 1);
+  if (text == nullptr) return {};
+  *std::ranges::copy(path, text).out = '/';
+  return {text, path.size() + 1};
+}
+
+// Where a client is to ask again. One slash at its beginning, not two: those would name another host.
+std::string_view moved_to(std::string_view path, const http::Request& request, Arena& arena) {
+  while (path.starts_with("//")) path.remove_prefix(1);
+  if (!request.head().has_query) return path;
+  const std::string_view query = request.query();
+  char* const text = arena.allocate_array<char>(path.size() + 1 + query.size());
+  if (text == nullptr) return {};
+  char* const at = std::ranges::copy(path, text).out;
+  *at = '?';
+  std::ranges::copy(query, at + 1);
+  return {text, path.size() + 1 + query.size()};
+}
+
+// A path without a route may have one with another slash.
+void try_other_slash(const http::Request& request, Arena& arena, Facts& facts, FoundRoute& found) {
+  const std::string_view path = other_slash(request.path(), arena);
+  if (path.data() == nullptr) return;
+  Router::Match other;
+  found.host->router.find(request.method(), path, arena, other, &facts);
+  found.match.by_client = found.match.by_client || other.by_client;
+  if (other.kind != Kind::Found) return;
+  if (found.host->trailing_slash == TrailingSlash::Ignore) {
+    other.by_client = found.match.by_client;
+    found.match = other;
+  } else {
+    found.moved = moved_to(path, request, arena);
+  }
+}
+
+void find_once(const http::Request& request, Arena& arena, FoundRoute& found) {
+  Facts facts{.request = request, .arena = arena};
+  found.match = {};
+  found.host->router.find(request.method(), request.path(), arena, found.match, &facts);
+  if (found.match.kind == Kind::NotFound && found.host->trailing_slash != TrailingSlash::Exact) [[unlikely]]
+    try_other_slash(request, arena, facts, found);
+  if (found.match.kind == Kind::Options) [[unlikely]]
+    follow_preflight(request, arena, found);
+  found.by_connection = found.by_connection || found.match.by_client;
+}
+
+// Shows a head with this path and query in the place of the request's. False: memory is out.
+bool rewrite(http::Request& request, std::string_view target, Arena& arena) {
+  const http::Head& head = request.head();
+  void* const place = arena.allocate(sizeof(http::Head), alignof(http::Head));
+  if (place == nullptr || head.size > std::numeric_limits<uint32_t>::max() - target.size()) return false;
+  char* const bytes = arena.allocate_array<char>(head.size + target.size());
+  if (bytes == nullptr) return false;
+  std::memcpy(bytes, head.bytes, head.size);
+  std::memcpy(bytes + head.size, target.data(), target.size());
+  auto* const own = new (place) http::Head(head);
+  const size_t path = std::min(target.find('?'), target.size());
+  own->bytes = bytes;
+  own->path = {head.size, static_cast<uint32_t>(path)};
+  own->has_query = path != target.size();
+  own->query = {};
+  if (own->has_query)
+    own->query = {static_cast<uint32_t>(head.size + path + 1),
+                  static_cast<uint32_t>(target.size() - path - 1)};
+  own->size = static_cast<uint32_t>(head.size + target.size());
+  own->added = head.added + static_cast<uint32_t>(target.size());
+  request.show_head(*own);
+  return true;
+}
+
+}  // namespace
+
+FoundRoute find_route(const Site& site, http::Request& request, std::string_view listener, Arena& arena) {
+  FoundRoute found;
+  found.host = &site.hosts().find(request.host(), listener, found.by_connection);
+  if (request.path() == "*") {
+    // OPTIONS * asks for the server itself (RFC 9110, section 9.3.7); it is the only method with that target.
+    found.match.kind = Kind::Options;
+    found.match.allow = found.host->router.allow_anywhere();
+    return found;
+  }
+  find_once(request, arena, found);
+  for (unsigned rewrites = 0; found.match.kind == Kind::Found && found.match.route->rewrite; ++rewrites)
+      [[unlikely]] {
+    const Router::Match& match = found.match;
+    if (rewrites == kMostRewrites) {
+      found.match.kind = Kind::Circle;
+      break;
+    }
+    const std::string_view target =
+        match.route->rewrite->make(request, {match.params, match.param_count}, arena);
+    if (target.data() == nullptr || !rewrite(request, target, arena)) {
+      found.match.kind = Kind::NoMemory;
+      break;
+    }
+    found.rewritten = true;
+    find_once(request, arena, found);
+  }
+  return found;
+}
+
+}  // namespace leat::pipeline

@@ -1,0 +1,55 @@
+// Target: where a redirect or a rewrite leads, made from a text with places for what the request has:
+//
+//   /new/{id}?from={path}      https://www.{host}/{rest}{query}
+//
+// In braces stands the name of a parameter of the route's path, or one of `scheme`, `host`, `path` (as it was sent) and
+// `query` (with its question mark, or nothing). Parameters are percent-encoded again, so that nobody makes a query, another
+// segment or a line of one; what stands for the rest of a path keeps its slashes. The text itself says whether the target is on
+// another host: no parameter can make it so.
+//
+// Immutable; read by any thread.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/arena.h"
+#include "http/message.h"
+#include "pipeline/pattern.h"
+
+namespace leat::pipeline {
+
+class Target {
+ public:
+  // On failure a sentence that says what is wrong.
+  static std::expected<Target, std::string> parse(std::string_view text, const Pattern& pattern);
+
+  // For this request, in `arena`; a view with a null data() where that is full.
+  [[nodiscard]] std::string_view make(const http::Request& request, std::span<const std::string_view> params,
+                                      Arena& arena) const;
+  [[nodiscard]] const std::string& text() const { return text_; }
+  // Whether it says nothing for a request that names no host.
+  [[nodiscard]] bool needs_host() const { return std::ranges::contains(parts_, Kind::Host, &Part::kind); }
+
+ private:
+  enum class Kind : uint8_t { Text, Parameter, Rest, Scheme, Host, Path, Query };
+  struct Part {
+    Kind kind = Kind::Text;
+    uint32_t number = 0;  // of a parameter
+    std::string text;
+  };
+
+  template <class Visit>
+  void for_each(const http::Request& request, std::span<const std::string_view> params, Visit visit) const;
+
+  std::string text_;
+  std::vector<Part> parts_;
+  bool on_this_host_ = true;
+};
+
+}  // namespace leat::pipeline

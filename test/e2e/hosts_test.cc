@@ -1,0 +1,164 @@
+// Hosts, groups and routes without a handler, on the daemon as it ships: by name and by listener, with the limits of a group, over
+// a reload, and as metrics and the log tell of them.
+#include <fmt/core.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "e2e/client.h"
+#include "e2e/configuration.h"
+#include "e2e/daemon.h"
+
+namespace leat::e2e {
+namespace {
+
+std::string ask(std::string_view host, std::string_view target, std::string_view fields = "") {
+  return fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\n{}\r\n", target, host, fields);
+}
+
+constexpr std::string_view kHosts = R"(
+[[host]]
+names = ["example.org", "*.example.org"]
+
+  [[host.route]]
+  path = "/who"
+  answer = {body = "org"}
+
+  [[host.route]]
+  path = "/old/{id}"
+  redirect = "https://{host}/users/{id}{query}"
+  status = 301
+
+  [[host.route]]
+  path = "/u/{id}"
+  rewrite = "/users/{id}?limit=3"
+
+  [[host.route]]
+  path = "/users/{id}"
+  handler = "demo:users"
+
+[[host]]
+names = ["example.net"]
+
+  [[host.route]]
+  path = "/who"
+  answer = {status = 451, headers = ["Link: <https://example.net/why>; rel=blocked-by"]}
+)";
+
+}  // namespace
+
+TEST_CASE("hosts: requests go by their name, and metrics tell hosts apart") {
+  Daemon daemon(demo_configuration(
+      {.more = std::string(kHosts) + "[[route]]\npath = \"/metrics\"\nhandler = \"leat:metrics\"\n"}));
+  Client client(daemon.address());
+  CHECK(client.ask(ask("example.org", "/who")).body == "org");
+  CHECK(client.ask(ask("www.EXAMPLE.org:8080", "/who")).body == "org");
+  const Response blocked = client.ask(ask("example.net", "/who"));
+  CHECK(blocked.is_problem(451));
+  CHECK(blocked.field("link") == "<https://example.net/why>; rel=blocked-by");
+  CHECK(client.ask(ask("example.com", "/who")).is_problem(404));
+  CHECK(client.ask(ask("example.org", "/json")).is_problem(404));
+  CHECK(client.ask(ask("example.com", "/json")).status == 200);
+
+  const Response moved = client.ask(ask("www.example.org", "/old/7%2f8?a=b"));
+  CHECK(moved.status == 301);
+  CHECK(moved.field("location") == "https://www.example.org/users/7%2F8?a=b");
+  const Response user = client.ask(ask("example.org", "/u/42?limit=9"));
+  CHECK(user.status == 200);
+  CHECK((user.body.contains("\"id\":42") && user.body.contains("\"limit\":3")));
+
+  const std::string metrics = client.ask(ask("example.com", "/metrics")).body;
+  CHECK(metrics.contains(R"(route="* example.org/who")"));
+  CHECK(metrics.contains(R"(route="* example.net/who")"));
+  CHECK(metrics.contains(R"(route="GET example.org/users/{id}")"));
+}
+
+TEST_CASE("hosts: one is kept to a listener") {
+  const TempFolder folder;
+  const std::string inner = "unix:" + folder.path("inner.sock");
+  Daemon daemon(demo_configuration(
+                    {.listen = {"127.0.0.1:0", inner},
+                     .more = fmt::format("[[host]]\nlisteners = [\"{}\"]\n[[host.route]]\npath = \"/json\"\n"
+                                         "answer = {{body = \"inner\"}}\n",
+                                         inner)}),
+                {.listeners = 2});
+  Client outside(daemon.address());
+  Client inside(inner);
+  for (int i = 0; i < 20; ++i) {
+    CHECK(outside.ask(get("/json")).body.contains("Hello"));
+    CHECK(inside.ask(get("/json")).body == "inner");
+    CHECK(inside.ask(get("/plaintext")).is_problem(404));
+  }
+}
+
+TEST_CASE("hosts: a group's limits are for all of its routes") {
+  Daemon daemon(demo_configuration({.more = R"(
+[[group]]
+prefix = "/g"
+concurrency = 2
+timeout = "300ms"
+body_limit = 10
+
+  [[group.route]]
+  path = "/sleep/{ms}"
+  handler = "demo:sleep"
+
+  [[group.group]]
+  prefix = "/deep"
+
+    [[group.group.route]]
+    path = "/sleep/{ms}"
+    timeout = "1m"
+    handler = "demo:sleep"
+
+    [[group.group.route]]
+    path = "/echo"
+    method = "POST"
+    handler = "demo:echo"
+)"}));
+  Client one(daemon.address()), other(daemon.address()), third(daemon.address());
+  one.send(get("/g/deep/sleep/700"));
+  other.send(get("/g/sleep/60000"));
+  CHECK(other.read_response().is_problem(504));
+  CHECK(one.read_response().status == 200);
+  one.send(get("/g/deep/sleep/2000"));
+  other.send(get("/g/deep/sleep/2000"));
+  CHECK(wait_until([&] { return third.ask(get("/g/sleep/0")).status == 503; }));
+  CHECK(one.read_response().status == 200);
+  CHECK(other.read_response().status == 200);
+  CHECK(third.ask(get("/g/sleep/0")).status == 200);
+  CHECK(third.ask(with_body("POST", "/g/deep/echo", "0123456789")).body == "0123456789");
+  CHECK(third.ask(with_body("POST", "/g/deep/echo", "01234567890")).is_problem(413));
+}
+
+TEST_CASE("hosts: a reload takes up hosts, and the file of an answer") {
+  const TempFolder folder;
+  const std::string admin = folder.path("admin.sock");
+  const auto configuration = [&](std::string_view more) {
+    return demo_configuration(
+        {.server = fmt::format("admin_socket = \"{}\"\n", admin), .more = std::string(more)});
+  };
+  folder.write("page.txt", "first");
+  constexpr std::string_view kPage =
+      "[[host]]\nnames = [\"a.example\"]\n[[host.route]]\npath = \"/page\"\nanswer = "
+      "{file = \"page.txt\", type = \"text/x-page\"}\n";
+  const std::string file = folder.write("leat.toml", configuration(kPage));
+  Daemon daemon({"run", "-c", file, "--workers", "1"});
+  Client client(daemon.address());
+  const Response first = client.ask(ask("a.example", "/page"));
+  CHECK(first.body == "first");
+  CHECK(first.field("content-type") == "text/x-page");
+  folder.write("page.txt", "second");
+  CHECK(client.ask(ask("a.example", "/page")).body == "first");
+  CHECK(run_leat({"reload", "-c", file}).status == 0);
+  CHECK(client.ask(ask("a.example", "/page")).body == "second");
+  folder.write("leat.toml", configuration(std::string(kPage) + "[[host]]\nnames = [\"A.EXAMPLE\"]\n"));
+  const Outcome refused = run_leat({"reload", "-c", file});
+  CHECK(refused.status == 1);
+  CHECK((refused.output + refused.errors).contains("two hosts have the name `A.EXAMPLE`"));
+  CHECK(client.ask(ask("a.example", "/page")).body == "second");
+}
+
+}  // namespace leat::e2e
