@@ -101,6 +101,12 @@ constexpr Explanation kExplanations[] = {
      "A route's `when` has lists, of which each needs an item: header (\"NAME\" or \"NAME: VALUE\"), query "
      "(\"NAME\" or "
      "\"NAME=VALUE\"), content_type (\"TYPE/SUBTYPE\" or \"TYPE/*\") and client (ranges of addresses)."},
+    {kNotTogether, "keys that do not go together",
+     "Each of the keys is good by itself, and with the other it means nothing."},
+    {kBadField, "a bad header field",
+     "A field is written \"NAME: VALUE\", without control characters. Those that say how a message is sent, "
+     "Date and Server are "
+     "the server's own."},
     {kBadRange, "a bad range of addresses",
      "Who is trusted is named by addresses, 192.0.2.1 or 2001:db8::1, by the first bits that they have in "
      "common, "

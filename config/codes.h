@@ -40,6 +40,8 @@ enum Code : int {
   // Of hosts and routes.
   kBadHost = 125,
   kBadCondition = 126,
+  kNotTogether = 127,
+  kBadField = 128,
   // Of the client's address.
   kBadRange = 130,
   kNobodyTrusted = 131,

@@ -65,9 +65,19 @@ class SchemaWriter {
       table(plugin_rows());
       plugin_options();
     });
-    property("route", [&] { table(route_rows()); });
+    property("route", [&] {
+      table(route_rows());
+      json_.key("allOf");
+      json_.begin_array();
+      just_one_of({"path", "prefix"});
+      just_one_of({"handler", "redirect", "rewrite", "answer"});
+      json_.end_array();
+    });
     property("group", [&] { table(group_rows()); });
-    property("host", [&] { table(host_rows()); });
+    property("host", [&] {
+      table(host_rows());
+      any_of([&] { required("names"); }, [&] { required("listeners"); });
+    });
     property("route_when", [&] { table(route_when_rows()); });
     property("route_answer", [&] { table(route_answer_rows()); });
     property("route_cache", [&] { table(route_query_rows(), route_cache_settings()); });
@@ -105,6 +115,25 @@ class SchemaWriter {
   void pattern(std::string_view regex) {
     member("type", "string");
     member("pattern", regex);
+  }
+  void required(std::string_view key) {
+    json_.key("required");
+    json_.begin_array();
+    json_.string(key);
+    json_.end_array();
+  }
+  // A schema by itself: what has one of these keys, and no other of them.
+  void just_one_of(std::initializer_list<std::string_view> keys) {
+    json_.begin_object();
+    json_.key("oneOf");
+    json_.begin_array();
+    for (const std::string_view key : keys) {
+      json_.begin_object();
+      required(key);
+      json_.end_object();
+    }
+    json_.end_array();
+    json_.end_object();
   }
   // What `write` writes, or a text that stands for something else.
   template <class Write>

@@ -192,7 +192,7 @@ constexpr Row kAnswer[] = {
     schema::text<&AnswerKeys::file>(
         "file",
         "A file that holds the body, relative to the one that names it. It is read with the configuration."),
-    schema::list<&AnswerKeys::headers>("headers", "header fields", check_answer_field, kBadChoice,
+    schema::list<&AnswerKeys::headers>("headers", "header fields", check_answer_field, kBadField,
                                        "Further header fields, `NAME: VALUE`."),
 };
 
@@ -395,7 +395,7 @@ void take_answer(Reader& reader, const Value& value, RouteDecl& route) {
     answer.body = read_beside(own, keys.file);
   if (keys.type || answer.body) answer.type = keys.type.value_or("text/plain; charset=utf-8");
   if (answer.body && !answer.body->empty() && !http::status_allows_body(answer.status))
-    own.fail(kBadChoice, fmt::format("an answer with the status {} has no body", answer.status),
+    own.fail(kNotTogether, fmt::format("an answer with the status {} has no body", answer.status),
              own.place_of("status"));
   for (const std::string& field : keys.headers) {
     const size_t colon = field.find(':');
@@ -416,7 +416,7 @@ void take_action(Reader& reader, RouteKeys& keys, RouteDecl& route) {
                        reader.place_of(*std::ranges::find_if(
                            kActions, [&](std::string_view key) { return reader.has(key); })));
   if (reader.has("status") && !reader.has("redirect"))
-    reader.fail(kBadChoice, "`status` is for redirects", reader.place_of("status"),
+    reader.fail(kNotTogether, "`status` is for redirects", reader.place_of("status"),
                 reader.has("answer") ? "an answer has its own: answer = {status = ...}" : "");
   if (reader.has("handler")) return take_handler(reader, std::move(keys.handler), route);
   if (keys.answer != nullptr) take_answer(reader, *keys.answer, route);
@@ -425,15 +425,15 @@ void take_action(Reader& reader, RouteKeys& keys, RouteDecl& route) {
                                   .status = static_cast<uint16_t>(keys.status.value_or(307)),
                                   .place = reader.place_of("redirect")};
     if (const uint16_t status = route.redirect->status; status > 303 && status < 307)
-      reader.fail(kBadChoice, fmt::format("{} is no status of a redirect", status), reader.place_of("status"),
-                  "301 and 308 are for good, 302, 303 and 307 for now");
+      reader.fail(kOutOfRange, fmt::format("{} is no status of a redirect", status),
+                  reader.place_of("status"), "301 and 308 are for good, 302, 303 and 307 for now");
   }
   if (reader.has("rewrite")) {
     route.spec.rewrite = std::move(keys.rewrite);
     route.spec.rewrite_place = reader.place_of("rewrite");
     for (const std::string_view key : {"middleware", "cache", "body_limit", "timeout", "concurrency"})
       if (reader.has(key))
-        reader.fail(kBadChoice,
+        reader.fail(kNotTogether,
                     fmt::format("`{}` is for routes that answer, and a rewrite leads to another", key),
                     reader.place_of(key));
   }

@@ -59,7 +59,7 @@ CASES = {
         "", 'method = "PUT"', 'methods = ["GET", "PUT"]', 'middleware = ["x", {kind = "a:b", c = 1}]', "cache = {}",
         '[route.cache]\nttl = "1m"\nquery = ["a"]\njitter = 0', None, 'middleware = "x"', "middleware = [1]",
         'executor = "thread"', "cache = 1", '[route.cache]\nttl = 60', '[route.cache]\njitter = 101',
-        '[route.cache]\nquery = "some"', '[route.cache]\nage = 1', 'timeout = "1s"'),
+        '[route.cache]\nquery = "some"', '[route.cache]\nage = 1', "timeout = 1", 'redirect = "/b"'),
     "[[listener]]\n{}": (
         'address = "127.0.0.1:80"\nbacklog = 9\ndefer_accept = true\nprotocols = ["http/1.1"]',
         'address = "unix:/run/a"\nmode = 0o600', None, "backlog = 1", 'address = "unix:/a"\nbacklog = 0',
