@@ -412,6 +412,12 @@ Control::Options control_options(const Command& command, RunningSettings& runnin
   options.reloaded = [&observer](bool good, std::string_view text) { observer.note_reload(good, text); };
   options.top = [&observer](bool json) { return json ? observer.look() : observer.look_text(); };
   options.status = [&observer, &own, &running](bool json) { return status_of(observer, own, running, json); };
+  options.explain = [&running,
+                     &generations](std::string_view line) -> std::expected<std::string, std::string> {
+    const auto question = Question::from_line(line);
+    if (!question) return std::unexpected(question.error());
+    return explain(*generations.serving().site, running.now(), *question);
+  };
   options.in_force = [&running, &generations, served](bool json) {
     const config::Settings& settings = running.now();
     const pipeline::Site& site = *generations.serving().site;
@@ -709,6 +715,22 @@ int schema(const Command& command) {
   return kExitFine;
 }
 
+int explain_request(const Command& command) {
+  if (command.running) return tell_daemon(command, command.question.line());
+  report_crashes(own_words());
+  HangWatch hangs([] {});
+  plugin::PluginLibraries libraries(static_plugins());
+  const auto loaded = load_at_start(command, libraries, hangs);
+  if (!loaded) return kExitConfiguration;
+  const auto told = explain(*loaded->assembly.site, loaded->settings, command.question);
+  if (told) {
+    print(loaded->secrets.hide(*told));
+    return kExitFine;
+  }
+  std::fprintf(stderr, "leat: %s\n", told.error().c_str());
+  return kExitFailure;
+}
+
 int version(const Command& command) {
   const std::string abi = std::to_string(LEAT_ABI_MAJOR) + "." + std::to_string(LEAT_ABI_MINOR);
   std::string names, quoted;
@@ -788,6 +810,8 @@ int execute(const Command& command) {
       return check(command);
     case Command::Kind::Routes:
       return routes(command);
+    case Command::Kind::Explain:
+      return explain_request(command);
     case Command::Kind::Version:
       return version(command);
     case Command::Kind::ExplainError:

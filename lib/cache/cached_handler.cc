@@ -1,9 +1,12 @@
 #include "cache/cached_handler.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <atomic>
 #include <new>
 
+#include "base/units.h"
 #include "cache/cache_query.h"
 #include "cache/cached_call.h"
 #include "cache/conditions.h"
@@ -82,6 +85,34 @@ Verdict CachedHandler::handle(http::Exchange& exchange) {
     note.key = {{note.bytes, key.key.size()}, {note.bytes + target_at, key.target.size()}, key.hash};
   }
   return look_up(exchange, asked, key);
+}
+
+void CachedHandler::explain(http::Exchange& exchange, std::vector<pipeline::ExplainedFact>& facts) const {
+  const CacheQuery asked(exchange, policy_.client_control);
+  const http::Method method = exchange.request.method();
+  const bool stored = method == http::Method::Get || method == http::Method::Head;
+  const bool bypass =
+      asked.body || asked.partial || asked.control.no_store || (asked.cookies && !policy_.cookies);
+  const RequestKey key =
+      stored && !bypass ? make_key(policy_, exchange.request, exchange.arena()) : RequestKey();
+  if (key.key.data() != nullptr) {
+    facts.push_back(
+        {"cache", fmt::format("stores by {}{} {}{}", exchange.request.scheme() == kHttps ? "https, " : "",
+                              exchange.request.host(), key.target,
+                              policy_.per_client ? fmt::format(", for {} alone", exchange.request.client())
+                                                 : std::string())});
+    facts.push_back({"cache ttl", policy_.ttl_ms == 0
+                                      ? std::string("what the answer says")
+                                      : duration_text(policy_.ttl_ms) + ", where the answer does not say"});
+  } else {
+    facts.push_back({"cache", !stored                             ? "passes by: not GET or HEAD"
+                              : asked.body                        ? "passes by: it has a body"
+                              : asked.partial                     ? "passes by: it asks for a part"
+                              : asked.cookies && !policy_.cookies ? "passes by: it has cookies"
+                              : bypass                            ? "passes by: its client asks for that"
+                                       : "passes by: a name in its query is encoded"});
+  }
+  handler().explain(exchange, facts);
 }
 
 Verdict CachedHandler::pass(http::Exchange& exchange, std::string_view why) {

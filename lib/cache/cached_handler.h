@@ -52,6 +52,7 @@ class CachedHandler final : public pipeline::WrappingHandler, public http::Answe
   pipeline::Verdict on_body_end(http::Exchange& exchange) override;
   void on_cancel(http::Exchange& exchange) override;
   void on_done(http::Exchange& exchange) override;
+  void explain(http::Exchange& exchange, std::vector<pipeline::ExplainedFact>& facts) const override;
   [[nodiscard]] http::AnswerFilter* answer_filter() override { return this; }
   [[nodiscard]] ResponseCache& cache() const { return cache_; }
 

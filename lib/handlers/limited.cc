@@ -1,5 +1,7 @@
 #include "handlers/limited.h"
 
+#include <fmt/core.h>
+
 #include <utility>
 
 #include "http/problem.h"
@@ -46,6 +48,12 @@ void LimitedHandler::on_done(http::Exchange& exchange) {
   handler().on_done(exchange);
   exchange.admitted = false;
   if (std::exchange(exchange.limiter, nullptr) != nullptr) let_go();
+}
+void LimitedHandler::explain(http::Exchange& exchange, std::vector<pipeline::ExplainedFact>& facts) const {
+  for (const auto& each : limits_)
+    facts.push_back(
+        {"concurrency", fmt::format("{} at a time, of which {} are taken", each->count(), each->taken())});
+  handler().explain(exchange, facts);
 }
 void LimitedHandler::let_go() {
   for (const auto& each : limits_) each->give();

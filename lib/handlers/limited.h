@@ -35,6 +35,7 @@ class ConcurrencyLimit {
     return false;
   }
   void give() { taken_.fetch_sub(1, std::memory_order_relaxed); }
+  [[nodiscard]] uint32_t count() const { return count_; }
   [[nodiscard]] uint32_t taken() const { return taken_.load(std::memory_order_relaxed); }
 
  private:
@@ -55,6 +56,8 @@ class LimitedHandler final : public pipeline::WrappingHandler {
   pipeline::Verdict on_writable(http::Exchange& exchange) override;
   void on_cancel(http::Exchange& exchange) override;
   void on_done(http::Exchange& exchange) override;
+
+  void explain(http::Exchange& exchange, std::vector<pipeline::ExplainedFact>& facts) const override;
 
   // One that had a place has it no longer.
   void let_go();

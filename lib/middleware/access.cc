@@ -27,6 +27,13 @@ class Access final : public pipeline::Middleware {
 
   [[nodiscard]] uint8_t hooks() const override { return kRequest; }
 
+  [[nodiscard]] std::string explain(http::Exchange& exchange) const override {
+    const auto rule = rule_for(exchange);
+    const bool allowed = action_for(exchange) == AccessAction::Allow;
+    return fmt::format("{}, by {}", allowed ? "lets it in" : "answers 403",
+                       rule == rules_.end() ? std::string("its default")
+                                            : fmt::format("rule {}", rule - rules_.begin() + 1));
+  }
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
     if (action_for(exchange) == AccessAction::Allow) {
       count(counters_.allowed);
@@ -38,11 +45,15 @@ class Access final : public pipeline::Middleware {
   }
 
  private:
-  [[nodiscard]] AccessAction action_for(http::Exchange& exchange) const {
+  // The first that fits, or the end.
+  [[nodiscard]] std::vector<AccessRule>::const_iterator rule_for(http::Exchange& exchange) const {
     pipeline::Facts facts{.request = exchange.request, .arena = exchange.arena()};
-    const auto rule = std::ranges::find_if(rules_, [&](const AccessRule& each) {
+    return std::ranges::find_if(rules_, [&](const AccessRule& each) {
       return each.when.miss(facts) == pipeline::Condition::Miss::None;
     });
+  }
+  [[nodiscard]] AccessAction action_for(http::Exchange& exchange) const {
+    const auto rule = rule_for(exchange);
     return rule == rules_.end() ? otherwise_ : rule->action;
   }
 

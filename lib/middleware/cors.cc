@@ -142,6 +142,15 @@ class Cors final : public pipeline::Middleware {
 
   [[nodiscard]] uint8_t hooks() const override { return kRequest | kAnswer | kPreflight; }
 
+  [[nodiscard]] std::string explain(http::Exchange& exchange) const override {
+    const http::Request& request = exchange.request;
+    const std::string_view origin = request.header(http::HeaderId::Origin);
+    if (origin.data() == nullptr) return "no page of another origin asks";
+    const bool allowed = origins_.any() || allowed_origin(request).data() != nullptr;
+    const bool preflight = pipeline::preflight_method(request).data() != nullptr;
+    return fmt::format("{}{} {} read answers", preflight ? "answers the preflight request: it " : "",
+                       allowed ? "lets" : "does not let", origin);
+  }
   // Every preflight ends here.
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
     if (exchange.request.method() != http::Method::Options) [[likely]]

@@ -255,6 +255,20 @@ class Headers final : public pipeline::Middleware {
     return static_cast<uint8_t>((on_request_.empty() ? 0 : kRequest) | (on_answer_.empty() ? 0 : kAnswer));
   }
 
+  [[nodiscard]] std::string explain(http::Exchange& exchange) const override {
+    if (!meant(exchange.request)) return "changes nothing: its conditions do not hold";
+    std::string text;
+    const auto tell = [&](const HeadChange& head, std::string_view what) {
+      for (const std::string& name : head.removed)
+        if (std::ranges::none_of(head.fields, [&](const FieldValue& field) { return field.name() == name; }))
+          text += fmt::format("{}takes {} from the {}", text.empty() ? "" : ", ", name, what);
+      for (const FieldValue& field : head.fields)
+        text += fmt::format("{}gives the {} {}", text.empty() ? "" : ", ", what, field.name());
+    };
+    tell(on_request_, "request");
+    tell(on_answer_, statuses_.none() ? "answer" : "answers of some statuses");
+    return text;
+  }
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
     if (!meant(exchange.request)) return pipeline::Verdict::Next;
     // Where the answer is changed as well, the conditions are those of the request as it came.

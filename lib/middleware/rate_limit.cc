@@ -99,6 +99,14 @@ class RateLimit final : public pipeline::Middleware {
         fmt::format("{}: {};q={};w={}\r\n", kPolicyField, policy_, rate.burst, rate.seconds(rate.burst));
   }
 
+  [[nodiscard]] std::string explain(http::Exchange& exchange) const override {
+    std::string by;
+    for (const KeyPart& each : parts_)
+      by += fmt::format("{}{}", by.empty() ? "" : " and ", text_of(exchange, each));
+    const Rate& rate = state_->table.rate();
+    return fmt::format("counts it for {}: {} at once, which are all back after {} s", by, rate.burst,
+                       rate.seconds(rate.burst));
+  }
   [[nodiscard]] uint8_t hooks() const override {
     return static_cast<uint8_t>(kRequest | (tells_ ? kAnswer : 0));
   }
@@ -169,6 +177,21 @@ class RateLimit final : public pipeline::Middleware {
     char bytes[sizeof hashes];
     std::memcpy(bytes, hashes, sizeof hashes);
     return sip_hash({bytes, parts_.size() * sizeof hashes[0]}, state_->key);
+  }
+  [[nodiscard]] static std::string text_of(const http::Exchange& exchange, const KeyPart& part) {
+    const http::Request& request = exchange.request;
+    switch (part.part) {
+      case Part::Host:
+        return std::string(pipeline::host_name(request.host()));
+      case Part::Route:
+        return "its route";
+      case Part::Header:
+        if (!request.header(part.header).empty()) return fmt::format("the value of {}", part.header);
+        break;
+      default:
+        break;
+    }
+    return std::string(request.client());
   }
   [[nodiscard]] uint64_t hash_of(const http::Exchange& exchange, const KeyPart& part) const {
     const http::Request& request = exchange.request;

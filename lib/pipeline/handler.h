@@ -15,6 +15,11 @@
 
 namespace leat::pipeline {
 
+// For people who ask what would become of a request (explain.h): "cache", "GET /users, for 60s".
+struct ExplainedFact {
+  std::string label, text;
+};
+
 class Handler {
  public:
   virtual ~Handler() = default;
@@ -37,6 +42,8 @@ class Handler {
   [[nodiscard]] virtual std::string_view blame() const = 0;
   // Adds what stands before it on its route, in order, for people: "cache", "concurrency", "pool".
   virtual void list_steps(std::vector<std::string_view>&) const {}
+  // Adds what holds for a request that came to it, beside that. Nothing is done. Any thread.
+  virtual void explain(http::Exchange&, std::vector<ExplainedFact>&) const {}
   // What its answers pass before all middleware but that of Phase::Content, and where it is itself: for the
   // response cache. Null where there is none.
   [[nodiscard]] virtual http::AnswerFilter* answer_filter() { return nullptr; }

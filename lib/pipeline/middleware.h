@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "http/exchange.h"
@@ -48,6 +49,9 @@ class Middleware : public http::AnswerFilter {
 
   // In reverse order, when the exchange has ended; for the same ones.
   virtual void on_done(http::Exchange&) {}
+  // What it would do with this request, for people (explain.h): "lets 192.0.2.1 in, by rule 2". Nothing is done, and nothing
+  // counted. Empty where that is said by the sentence of its kind. Any thread.
+  [[nodiscard]] virtual std::string explain(http::Exchange&) const { return {}; }
   // Who is to blame in logs and 500s, "plugin demo"; its kind where it does not say.
   [[nodiscard]] virtual std::string_view blame() const { return {}; }
 };

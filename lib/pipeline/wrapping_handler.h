@@ -27,6 +27,9 @@ class WrappingHandler : public Handler {
     steps.emplace_back(step_);
     handler_->list_steps(steps);
   }
+  void explain(http::Exchange& exchange, std::vector<ExplainedFact>& facts) const override {
+    handler_->explain(exchange, facts);
+  }
   [[nodiscard]] http::AnswerFilter* answer_filter() override { return handler_->answer_filter(); }
 
  protected:

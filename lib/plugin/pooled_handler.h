@@ -36,6 +36,10 @@ class PooledHandler final : public pipeline::Handler {
     steps.emplace_back("pool");
     handler_->list_steps(steps);
   }
+  void explain(http::Exchange& exchange, std::vector<pipeline::ExplainedFact>& facts) const override {
+    facts.push_back({"executor", "a thread of the pool"});
+    handler_->explain(exchange, facts);
+  }
 
  private:
   const std::unique_ptr<PluginHandler> handler_;

@@ -16,6 +16,7 @@ namespace {
 
 // What options are read into that are no members of Command, and outlives the parsing.
 struct ToldWords {
+  std::vector<std::string> asked;  // of explain
   std::string plugin_run_file, schema_file, target, folder, tag;
   bool all = false, hard = false, test = false, version = false;
   // By option: what it takes where the parser does not know (but the setting's row, or the table of errors).
@@ -160,6 +161,32 @@ void declare(CLI::App& app, Command& command, ToldWords& words) {
         ->capture_default_str();
     sub->add_option("--socket", command.socket, "The daemon's admin socket itself")->type_name("PATH");
   };
+  CLI::App* explain =
+      add("explain",
+          "Say what would become of a request: its host and route, what it passes, and what came close",
+          Command::Kind::Explain);
+  explain->add_option("request", words.asked, "The method, if it is not GET, and the URL or the path")
+      ->type_name("[METHOD] URL")
+      ->expected(1, 2)
+      ->required();
+  explain->add_option("-H,--header", command.question.fields, "A header field; may be repeated")
+      ->type_name("NAME:VALUE")
+      ->allow_extra_args(false);
+  explain->add_option("--from", command.question.from, "The client's address")
+      ->type_name("ADDRESS")
+      ->capture_default_str();
+  explain
+      ->add_option("--by", command.question.listener, "The address by which it comes; by default the first")
+      ->type_name("ADDRESS");
+  explain->add_flag("--running", command.running, "Ask the daemon that runs, and not the file");
+  explain->add_flag("--json", command.question.json, "As JSON");
+  takes_file(explain);
+  explain->callback([&command, &words] {
+    command.kind = Command::Kind::Explain;
+    if (words.asked.size() == 2) command.question.method = words.asked.front();
+    command.question.url = words.asked.back();
+  });
+  explain->add_option("--socket", command.socket, "The daemon's admin socket itself")->type_name("PATH");
   takes_socket(add("reload",
                    "Make the daemon read its configuration and plugins again; status 1 if it cannot",
                    Command::Kind::Reload));

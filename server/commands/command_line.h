@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "leat_version.h"
 #include "server/commands/command_tree.h"
+#include "server/commands/explain.h"
 #include "server/commands/format_files.h"
 #include "server/commands/plugin_new.h"
 #include "server/process/upgrade.h"
@@ -19,6 +20,7 @@ struct Command {
     Run,
     Check,
     Routes,
+    Explain,
     Reload,
     Upgrade,
     Metrics,
@@ -50,8 +52,10 @@ struct Command {
   bool json = false;
   bool markdown = false;
   bool schema = false;
-  bool once = false;  // top: one look, and the end
-  std::string purge;  // the admin command's arguments
+  bool once = false;     // top: one look, and the end
+  Question question;     // of explain
+  bool running = false;  // explain: the daemon is asked
+  std::string purge;     // the admin command's arguments
   std::string code;
   std::string shell;          // of completion
   std::string page = "leat";  // of manual

@@ -308,6 +308,10 @@ Control::Answer Control::execute(std::string_view command, const std::stop_token
   if (command == "config") return {true, options_.in_force(false)};
   if (command == "config json") return {true, options_.in_force(true)};
   if (command.starts_with("purge ")) return purge(command.substr(6));
+  if (command.starts_with("explain\t")) {
+    auto told = options_.explain(command);
+    return told ? Answer{true, std::move(*told)} : Answer{false, told.error() + "\n"};
+  }
   return {false, fmt::format("there is no command `{}`\n", command)};
 }
 

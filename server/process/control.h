@@ -71,6 +71,11 @@ class Control final : public DaemonClient {
     std::function<std::string(bool json)> top = [](bool) { return std::string(); };
     // What is in force.
     std::function<std::string(bool json)> in_force = [](bool) { return std::string(); };
+    // What would become of a request: the answer to a line of Question::line().
+    std::function<std::expected<std::string, std::string>(std::string_view line)> explain =
+        [](std::string_view) {
+          return std::expected<std::string, std::string>(std::unexpect, "nothing can be explained here");
+        };
     // A reload has come to its end; what was wrong, if it failed.
     std::function<void(bool good, std::string_view text)> reloaded = [](bool, std::string_view) {};
     // cache::ResponseCache::purge.

@@ -75,6 +75,38 @@ TEST_CASE("hosts: requests go by their name, and metrics tell hosts apart") {
   CHECK(metrics.contains(R"(route="GET example.org/users/{id}")"));
 }
 
+TEST_CASE("hosts: the daemon that runs explains requests, and counts nothing for it") {
+  const TempFolder folder;
+  const std::string admin = folder.path("admin.sock");
+  Daemon daemon(demo_configuration({.server = fmt::format("admin_socket = \"{}\"\n", admin),
+                                    .more = std::string(kHosts) +
+                                            "[[middleware]]\nkind = \"rate_limit\"\nrate = \"1/h\"\n"
+                                            "[[route]]\npath = \"/metrics\"\nhandler = \"leat:metrics\"\n"}));
+  const auto explain = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "explain");
+    arguments.insert(arguments.end(), {"--running", "--socket", admin});
+    return run_leat(arguments);
+  };
+  for (int i = 0; i < 3; ++i) {
+    const Outcome told =
+        explain({"GET", "https://example.org/u/7", "-H", "Name: value", "--from", "192.0.2.1"});
+    CHECK(told.status == 0);
+    CHECK(told.output.contains("rewritten   /users/7?limit=3\n"));
+    CHECK(told.output.contains("route       GET example.org/users/{id}\n"));
+    CHECK(told.output.contains("counts it for 192.0.2.1"));
+    CHECK(told.output.contains("handler     demo:users\n"));
+  }
+  CHECK(explain({"/json", "--json"}).output.contains(R"("route":"GET /json")"));
+  CHECK(explain({"/nowhere"}).output.contains("404: no route leads there"));
+  const Outcome refused = explain({"nowhere"});
+  CHECK(refused.status == 1);
+  CHECK(refused.errors.contains("neither a URL nor a path"));
+  // Nothing was counted, so that the first request is let in.
+  CHECK(Client(daemon.address())
+            .ask(get("/metrics"))
+            .body.contains("leat_rate_limit_requests_total{result=\"allowed\"} 1\n"));
+}
+
 TEST_CASE("hosts: one is kept to a listener") {
   const TempFolder folder;
   const std::string inner = "unix:" + folder.path("inner.sock");
