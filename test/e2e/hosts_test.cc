@@ -78,10 +78,10 @@ TEST_CASE("hosts: requests go by their name, and metrics tell hosts apart") {
 TEST_CASE("hosts: the daemon that runs explains requests, and counts nothing for it") {
   const TempFolder folder;
   const std::string admin = folder.path("admin.sock");
-  Daemon daemon(demo_configuration({.server = fmt::format("admin_socket = \"{}\"\n", admin),
-                                    .more = std::string(kHosts) +
-                                            "[[middleware]]\nkind = \"rate_limit\"\nrate = \"1/h\"\n"
-                                            "[[route]]\npath = \"/metrics\"\nhandler = \"leat:metrics\"\n"}));
+  Daemon daemon(demo_configuration(
+      {.server = fmt::format("admin_socket = \"{}\"\n", admin),
+       .more = std::string(kHosts) + "[[middleware]]\nkind = \"rate_limit\"\nname = \"all\"\nrate = \"1/h\"\n"
+                                     "[[route]]\npath = \"/metrics\"\nhandler = \"leat:metrics\"\n"}));
   const auto explain = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "explain");
     arguments.insert(arguments.end(), {"--running", "--socket", admin});
@@ -104,7 +104,7 @@ TEST_CASE("hosts: the daemon that runs explains requests, and counts nothing for
   // Nothing was counted, so that the first request is let in.
   CHECK(Client(daemon.address())
             .ask(get("/metrics"))
-            .body.contains("leat_rate_limit_requests_total{result=\"allowed\"} 1\n"));
+            .body.contains("leat_rate_limit_requests_total{instance=\"all\",result=\"allowed\"} 1\n"));
 }
 
 TEST_CASE("hosts: one is kept to a listener") {
