@@ -14,6 +14,7 @@
 #include "config/settings.h"
 #include "json/writer.h"
 #include "middleware/access.h"
+#include "middleware/error_pages.h"
 #include "middleware/kinds.h"
 
 namespace leat::config {
@@ -253,6 +254,10 @@ class SchemaWriter {
 
   // What somebody else reads, by its name.
   void put_any(const Row& row) {
+    if (row.wanted == middleware::kErrorPageList) {
+      member("type", "array");
+      return property("items", [&] { table(middleware::kErrorPageRows); });
+    }
     if (row.wanted == middleware::kAccessRuleList) {
       member("type", "array");
       return property("items", [&] { table(middleware::kAccessRuleRows); });

@@ -44,6 +44,7 @@ inline constexpr MetricRow kMetricRows[] = {
     {"leat_response_cache_requests_total", metrics::Type::Counter, "route result",
      "Requests to routes with a cache, by how they were answered."},
     row_of(middleware::kAccessRequests),
+    row_of(middleware::kMaintenanceRefused),
     row_of(middleware::kRateLimitRequests),
     row_of(middleware::kRateLimitEvicted),
 

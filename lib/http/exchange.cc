@@ -184,7 +184,7 @@ bool Exchange::send_pinned(std::string_view body, Release release) {
   return answered;
 }
 
-bool Exchange::send_problem(uint16_t status, std::string_view detail, std::string_view extra) {
+bool Exchange::send_problem(uint16_t status, std::string_view detail, std::string_view extra, Origin by) {
   if (state_ != State::Open || cancelled_) return false;
   response.status = status;
   response.content_type = kProblemType;
@@ -193,7 +193,11 @@ bool Exchange::send_problem(uint16_t status, std::string_view detail, std::strin
   arena_.set_limit(limit + (arena_.refused() ? Block::kSize : 0));
   const std::string_view body = problem_body(arena_, status, detail, request.id(), extra);
   arena_.set_limit(limit);
-  return send(body);
+  const Problem problem{.detail = detail, .by = by};
+  problem_ = &problem;
+  const bool answered = send(body);
+  problem_ = nullptr;
+  return answered;
 }
 
 bool Exchange::begin(std::optional<uint64_t> length) {

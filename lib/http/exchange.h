@@ -70,8 +70,16 @@ class Exchange {
   // are copied all the same.
   bool send_pinned(std::string_view body, Release release);
   // An RFC 9457 answer. `detail` (may be empty) tells the client what to mend; `extra` is appended to the
-  // object as it stands, for example `"parameter":"limit"`. Response fields set before are kept.
-  bool send_problem(uint16_t status, std::string_view detail, std::string_view extra = {});
+  // object as it stands, for example `"parameter":"limit"`. Response fields set before are kept. `by`: whose answer it is, which
+  // is the server's own but for those that handlers of plugins give.
+  bool send_problem(uint16_t status, std::string_view detail, std::string_view extra = {},
+                    Origin by = Origin::Host);
+  // The problem that is answered, for filters; null for any other answer.
+  struct Problem {
+    std::string_view detail;
+    Origin by = Origin::Host;
+  };
+  [[nodiscard]] const Problem* problem() const { return problem_; }
 
   // --- Answering in pieces: begin, write any number of times, end.
 
@@ -253,6 +261,7 @@ class Exchange {
   uint64_t working_ = 0;                        // a bit for each filter that is given pieces
   std::optional<std::string_view> unfiltered_;  // a whole body, for the first of those
   AnswerBody* answering_ = nullptr;             // while filters are shown its head
+  const Problem* problem_ = nullptr;            // likewise, where it is one
   Response trailers_;                           // fields only
 
   // A buffered request body; grows by doubling as bytes arrive, whatever was announced. The worker's pool

@@ -3,8 +3,11 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
 #include <utility>
 
+#include "base/week_times.h"
 #include "middleware/counters.h"
 
 namespace leat::middleware {
@@ -14,6 +17,13 @@ namespace {
 struct AccessRule {
   AccessAction action;
   pipeline::Condition when;
+  std::optional<WeekTimes> times;
+
+  [[nodiscard]] bool fits(pipeline::Facts& facts) const {
+    if (when.miss(facts) != pipeline::Condition::Miss::None) return false;
+    return !times ||
+           times->contains(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+  }
 };
 
 class Access final : public pipeline::Middleware {
@@ -48,9 +58,7 @@ class Access final : public pipeline::Middleware {
   // The first that fits, or the end.
   [[nodiscard]] std::vector<AccessRule>::const_iterator rule_for(http::Exchange& exchange) const {
     pipeline::Facts facts{.request = exchange.request, .arena = exchange.arena()};
-    return std::ranges::find_if(rules_, [&](const AccessRule& each) {
-      return each.when.miss(facts) == pipeline::Condition::Miss::None;
-    });
+    return std::ranges::find_if(rules_, [&](const AccessRule& each) { return each.fits(facts); });
   }
   [[nodiscard]] AccessAction action_for(http::Exchange& exchange) const {
     const auto rule = rule_for(exchange);
@@ -63,6 +71,8 @@ class Access final : public pipeline::Middleware {
 };
 
 }  // namespace
+
+std::string check_rule_time(std::string_view, std::string_view text) { return WeekTimes::complaint(text); }
 
 std::unique_ptr<pipeline::Middleware> create_access(const AccessOptions& options,
                                                     const pipeline::BuildContext& context) {
@@ -87,7 +97,16 @@ std::unique_ptr<pipeline::Middleware> create_access(const AccessOptions& options
                                          .message = fmt::format("`{}` of a rule is empty", entry.first),
                                          .place = entry.second.place,
                                          .hint = "leave it out for a rule that fits whatever it is"});
-      rules.push_back({keys.action, pipeline::Condition(keys.when)});
+      std::optional<WeekTimes> times;
+      if (!keys.time.empty()) {
+        auto made = WeekTimes::make(keys.time, options.time_zone);
+        if (made)
+          times.emplace(std::move(*made));
+        else
+          context.diagnostics.push_back(
+              {.code = pipeline::kBadOption, .message = made.error(), .place = context.place, .hint = {}});
+      }
+      rules.push_back({keys.action, pipeline::Condition(keys.when), std::move(times)});
     }
   }
   if (context.diagnostics.size() != before) return nullptr;

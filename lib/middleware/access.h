@@ -1,6 +1,6 @@
 // access: who may ask at all, by rules of which the first that fits says so.
 //
-// A rule has conditions on the client, the host, the method and header fields, each a list of which one has to fit; all
+// A rule has conditions on the client, the host, the method, header fields and the time, each a list of which one has to fit; all
 // conditions of a rule have to. Where no rule fits the default says, which is to deny: a rule that was forgotten lets
 // nobody in.
 //
@@ -26,13 +26,17 @@ enum class AccessAction : uint8_t { Allow, Deny };
 struct AccessOptions {
   const Value* rules = nullptr;
   AccessAction otherwise = AccessAction::Deny;
+  std::string time_zone = "UTC";
 };
 
 // A rule as it is written.
 struct AccessRuleKeys {
   AccessAction action = AccessAction::Deny;
   pipeline::ConditionKeys when;
+  std::vector<std::string> time;
 };
+// A Row::Check.
+std::string check_rule_time(std::string_view called, std::string_view text);
 
 inline constexpr schema::Row kAccessRuleRows[] = {
     schema::choice<&AccessRuleKeys::action>("action", "allow deny", "What is done where the rule fits.")
@@ -48,6 +52,8 @@ inline constexpr schema::Row kAccessRuleRows[] = {
     schema::list<[](AccessRuleKeys& keys) -> auto& { return keys.when.header; }>(
         "header", "header fields", pipeline::check_condition_header, 0,
         "What fields there are: `NAME`, or `NAME: VALUE`."),
+    schema::list<&AccessRuleKeys::time>("time", "times of the week", check_rule_time, 0,
+                                        "When: `Mon-Fri 08:00-18:00`, `Sat`, or `22:00-06:00`."),
 };
 
 inline constexpr std::string_view kAccessRuleList = "a list of tables";
@@ -57,9 +63,11 @@ inline constexpr schema::Row kAccessRows[] = {
         "The rules, of which the first one that fits is followed. Each has an `action`, \"allow\" or "
         "\"deny\", and any of "
         "the lists `client` (ranges of addresses as in `server.trusted_proxies`), `host` (`example.org`, or "
-        "`*.example.org` for all names below it), `method`, and `header` (`NAME` for one that is there, or "
-        "`NAME: VALUE`)."),
+        "`*.example.org` for all names below it), `method`, `header` (`NAME` for one that is there, or "
+        "`NAME: VALUE`), and `time` (`Mon-Fri 08:00-18:00`, `Sat`, `22:00-06:00`)."),
     schema::choice<&AccessOptions::otherwise>("default", "allow deny", "What is done where no rule fits."),
+    schema::text<&AccessOptions::time_zone>(
+        "time_zone", 64, "What clock `time` goes by: a name of the IANA database, `Europe/Berlin`."),
 };
 
 std::unique_ptr<pipeline::Middleware> create_access(const AccessOptions& options,

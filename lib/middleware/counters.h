@@ -30,6 +30,10 @@ inline constexpr CounterRow kAccessRequests{
     "leat_access_requests_total", "instance result",
     "Requests that an `access` was asked about, by what it said (allowed, denied)."};
 
+inline constexpr CounterRow kMaintenanceRefused{
+    "leat_maintenance_refused_total", "instance",
+    "Requests that a `maintenance` has told to come again later."};
+
 // What an instance is called in labels and to clients: its name, or its kind.
 inline std::string_view instance_name(const pipeline::BuildContext& context) {
   return context.name.empty() ? context.kind.name : context.name;

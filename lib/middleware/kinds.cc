@@ -3,7 +3,9 @@
 #include "middleware/access.h"
 #include "middleware/access_log.h"
 #include "middleware/cors.h"
+#include "middleware/error_pages.h"
 #include "middleware/headers.h"
+#include "middleware/maintenance.h"
 #include "middleware/rate_limit.h"
 #include "middleware/request_id.h"
 #include "middleware/security_headers.h"
@@ -34,6 +36,11 @@ constexpr pipeline::MiddlewareKind kKinds[] = {
         "headers", Phase::Transform, "Sets, adds and removes header fields of requests and answers."),
     pipeline::middleware_kind<AccessOptions, create_access, kAccessRows>(
         "access", Phase::Protect, "Answers 403 to whoever its rules do not let in."),
+    pipeline::middleware_kind<MaintenanceOptions, create_maintenance, kMaintenanceRows>(
+        "maintenance", Phase::Protect, "Answers 503 to all but those who do the work."),
+    pipeline::middleware_kind<ErrorPagesOptions, create_error_pages, kErrorPagesRows>(
+        "error_pages", Phase::Transform,
+        "Gives errors to people as pages, and to programs as problems (RFC 9457), as Accept says."),
     pipeline::middleware_kind<RateLimitOptions, create_rate_limit, kRateLimitRows>(
         "rate_limit", Phase::Limit,
         "Answers 429 to clients, or other keys, that ask more often than they may."),

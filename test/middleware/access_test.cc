@@ -222,4 +222,14 @@ TEST_CASE("access: rules that make no sense are mistakes, each with its place") 
     CHECK(of({{"header", {header}}}).contains("no header field"));
 }
 
+TEST_CASE("access: a rule can be for times of the week") {
+  CHECK(asked(options({rule("allow", {{"time", {"Mon-Sun"}}})}), "") == 200);
+  CHECK(asked(options({rule("allow", {{"time", {"00:00-12:00", "12:00-24:00"}}})}), "") == 200);
+  // One of these is not now, whenever that is.
+  const int morning = asked(options({rule("allow", {{"time", {"00:00-12:00"}}})}), "");
+  const int evening = asked(options({rule("allow", {{"time", {"12:00-24:00"}}})}), "");
+  CHECK(((morning == 200 && evening == 403) || (morning == 403 && evening == 200)));
+  CHECK(asked(options({rule("allow", {{"time", {"Mon-Sun"}}, {"host", {"b"}}})}), "") == 403);
+}
+
 }  // namespace leat::middleware

@@ -157,8 +157,10 @@ int32_t send_problem(leat_request* request, uint32_t status, leat_str detail, le
   if (status < 400 || status > 599)
     return refuse(kFunction, "the status is not in 400..599", LEAT_E_ARGUMENT);
   if (!is_text(detail) || !is_text(extra)) return refuse(kFunction, kNullText, LEAT_E_ARGUMENT);
-  return exchange->send_problem(static_cast<uint16_t>(status), view(detail), view(extra)) ? LEAT_OK
-                                                                                          : LEAT_E_STATE;
+  return exchange->send_problem(static_cast<uint16_t>(status), view(detail), view(extra),
+                                http::Origin::Handler)
+             ? LEAT_OK
+             : LEAT_E_STATE;
 }
 
 int32_t begin(leat_request* request, int64_t length) {

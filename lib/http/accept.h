@@ -1,0 +1,14 @@
+// Accept: which type of content a client would rather have (RFC 9110, section 12.5.1).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace leat::http {
+
+// How much a client wants `type`, "text/html" without parameters, by the value of its Accept field: from 0, not at all, to 1000.
+// The range that fits it best counts, whatever stands before it; ranges with parameters but q are for what has these, and fit
+// nothing here. Without a field, a null data() or one without anything in it, 1000. What is malformed fits nothing.
+uint32_t acceptance(std::string_view accept, std::string_view type);
+
+}  // namespace leat::http
