@@ -569,6 +569,13 @@ const std::map<std::string, Case> kCases = {
        CHECK(trial.daemon().logs("for 192.0.2.7"));
        CHECK(times(trial.daemon().log(), "for 192.0.2.7") == 1);
      }},
+    {"server.trailing_slash",
+     [] {
+       Trial trial;
+       CHECK(trial.status(get("/json/")) == 404);
+       trial.takes_up("server.trailing_slash", "\"redirect\"");
+       CHECK(trial.status(get("/json/")) == 308);
+     }},
     {"server.proxy_fields",
      [] {
        Trial trial(kLogsClients);
