@@ -112,12 +112,18 @@ struct RedirectDecl {
 
 struct RouteDecl {
   pipeline::RouteSpec spec;  // without a handler; where it has one, that stays
-  std::string plugin;        // "demo" of "demo:json"
-  std::string handler;       // "json"
+  // "demo" of "demo:json", and "json"; empty for a route without a handler.
+  [[nodiscard]] std::string_view plugin() const {
+    return std::string_view(spec.handler_name).substr(0, plugin_size);
+  }
+  [[nodiscard]] std::string_view handler() const {
+    return plugin_size == 0 ? std::string_view()
+                            : std::string_view(spec.handler_name).substr(plugin_size + 1);
+  }
+  size_t plugin_size = 0;  // in spec.handler_name, before a colon
   Place handler_place;
-  std::optional<RedirectDecl> redirect;           // in place of a handler
+  std::unique_ptr<RedirectDecl> redirect;         // in place of a handler
   std::unique_ptr<handlers::FixedAnswer> answer;  // likewise
-  std::vector<size_t> shared_limits;              // of Config::shared_limits those that count its requests
   std::unique_ptr<cache::Policy> cache;           // its responses are stored
   uint32_t concurrency = 0;  // requests that its handler has at the same time; 0: any number
   plugin::Executor executor = plugin::Executor::Worker;

@@ -80,7 +80,11 @@ std::string cache_in_force(const cache::Policy& policy, bool json) {
 // What a route has of its own: names, and tables with their options.
 std::string middleware_in_force(const pipeline::RouteSpec& spec, bool json) {
   std::string inside;
-  for (const std::string& name : spec.named) inside += (inside.empty() ? "" : ", ") + json_text(name);
+  const auto add_names = [&inside](const std::vector<std::string>& names) {
+    for (const std::string& name : names) inside += (inside.empty() ? "" : ", ") + json_text(name);
+  };
+  if (spec.scope) add_names(spec.scope->named);
+  add_names(spec.named);
   for (const pipeline::MiddlewareSpec& each : spec.middleware) {
     const auto member = [&](std::string_view key, const std::string& text) {
       return fmt::format("{}{}{}", json || !is_bare(key) ? json_text(key) : key, json ? ":" : " = ", text);
@@ -95,7 +99,7 @@ std::string middleware_in_force(const pipeline::RouteSpec& spec, bool json) {
 bool has_options(const RouteDecl& route) {
   return route.spec.body_limit != 0 || route.concurrency != 0 || route.executor != plugin::Executor::Worker ||
          route.cache != nullptr || !route.allow.empty() || !route.spec.middleware.empty() ||
-         !route.spec.named.empty();
+         !route.spec.named.empty() || route.spec.scope != nullptr;
 }
 
 // A declaration, member by member.
@@ -188,12 +192,12 @@ std::string declared_in_force(const Config& config, bool json) {
       one.add("redirect", json_text(each.redirect->target));
       one.add("status", std::to_string(each.redirect->status));
     }
-    if (!each.spec.rewrite.empty()) one.add("rewrite", json_text(each.spec.rewrite));
+    if (each.spec.rewrite) one.add("rewrite", json_text(each.spec.rewrite->target));
     if (each.spec.body_limit != 0) one.add("body_limit", json_text(size_text(each.spec.body_limit)));
     if (each.concurrency != 0) one.add("concurrency", std::to_string(each.concurrency));
     if (each.executor == plugin::Executor::Pool) one.add("executor", json_text("pool"));
     if (!each.allow.empty()) one.add("allow", texts_in_force(each.allow));
-    if (!each.spec.named.empty() || !each.spec.middleware.empty())
+    if (!each.spec.named.empty() || !each.spec.middleware.empty() || each.spec.scope != nullptr)
       one.add("middleware", middleware_in_force(each.spec, json));
     if (each.cache != nullptr) one.add("cache", cache_in_force(*each.cache, json));
     close(routes, "route", one.text());

@@ -354,9 +354,9 @@ class Loader {
     std::vector<std::string_view> plugins = {kOwnHandlers};
     for (const PluginDecl& plugin : config_.plugins) plugins.push_back(plugin.name);
     for (const RouteDecl& route : config_.routes)
-      if (!route.plugin.empty() && !std::ranges::contains(plugins, route.plugin))
-        fail(kUnknownPlugin, "no [[plugin]] is named `" + route.plugin + "`", route.handler_place,
-             did_you_mean(route.plugin, plugins));
+      if (!route.plugin().empty() && !std::ranges::contains(plugins, route.plugin()))
+        fail(kUnknownPlugin, fmt::format("no [[plugin]] is named `{}`", route.plugin()), route.handler_place,
+             did_you_mean(route.plugin(), plugins));
     const auto check = [&](const pipeline::MiddlewareSpec& spec) {
       const size_t colon = spec.kind.find(':');
       if (colon == std::string::npos) return;

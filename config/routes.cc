@@ -249,9 +249,7 @@ void wrong_type(Reader& reader, const Value& value, std::string_view key, std::s
 struct Scope {
   size_t host = 0;
   std::string prefix;
-  std::vector<std::string> named;
-  std::vector<size_t> inherited;
-  std::vector<size_t> shared;  // limits, by their place in Config::shared_limits
+  std::shared_ptr<const pipeline::RouteScope> said;
   uint64_t body_limit = 0;
   uint32_t timeout_ms = 0;
 };
@@ -274,10 +272,9 @@ void take_handler(Reader& reader, std::string&& name, RouteDecl& route) {
   route.spec.handler_name = std::move(name);
   const std::string_view whole = route.spec.handler_name;
   if (whole.empty()) return;
-  const size_t colon = std::min(whole.find(':'), whole.size());
-  route.plugin = whole.substr(0, colon);
-  route.handler = whole.substr(std::min(colon + 1, whole.size()));
-  if (route.plugin.empty() || route.handler.empty())
+  const size_t colon = whole.find(':');
+  if (colon != std::string_view::npos) route.plugin_size = colon;
+  if (route.plugin().empty() || route.handler().empty())
     reader.fail(kBadHandler, fmt::format("`{}` is not PLUGIN:HANDLER", whole), route.handler_place);
 }
 
@@ -365,7 +362,7 @@ void take_when(Reader& reader, const Value& value, pipeline::RouteSpec& spec) {
   if (value.table()->empty())
     own.fail(kBadCondition, "`when` is empty", value.place,
              "leave it out: the route is for all requests then");
-  spec.when = std::move(keys);
+  spec.when = std::make_unique<pipeline::ConditionKeys>(std::move(keys));
 }
 
 // Of a file that is named at `file` of this table.
@@ -421,16 +418,17 @@ void take_action(Reader& reader, RouteKeys& keys, RouteDecl& route) {
   if (reader.has("handler")) return take_handler(reader, std::move(keys.handler), route);
   if (keys.answer != nullptr) take_answer(reader, *keys.answer, route);
   if (reader.has("redirect")) {
-    route.redirect = RedirectDecl{.target = std::move(keys.redirect),
-                                  .status = static_cast<uint16_t>(keys.status.value_or(307)),
-                                  .place = reader.place_of("redirect")};
+    route.redirect = std::make_unique<RedirectDecl>(
+        RedirectDecl{.target = std::move(keys.redirect),
+                     .status = static_cast<uint16_t>(keys.status.value_or(307)),
+                     .place = reader.place_of("redirect")});
     if (const uint16_t status = route.redirect->status; status > 303 && status < 307)
       reader.fail(kOutOfRange, fmt::format("{} is no status of a redirect", status),
                   reader.place_of("status"), "301 and 308 are for good, 302, 303 and 307 for now");
   }
   if (reader.has("rewrite")) {
-    route.spec.rewrite = std::move(keys.rewrite);
-    route.spec.rewrite_place = reader.place_of("rewrite");
+    route.spec.rewrite = std::make_unique<pipeline::RewriteSpec>(
+        pipeline::RewriteSpec{.target = std::move(keys.rewrite), .place = reader.place_of("rewrite")});
     for (const std::string_view key : {"middleware", "cache", "body_limit", "timeout", "concurrency"})
       if (reader.has(key))
         reader.fail(kNotTogether,
@@ -446,9 +444,7 @@ bool read_route_in(const Value& table, const Scope& scope, Config& config, Diagn
   reader.refuse_others(hint_for_route_key);
   RouteDecl route;
   route.spec.host = scope.host;
-  route.spec.inherited = scope.inherited;
-  route.spec.named = scope.named;
-  route.shared_limits = scope.shared;
+  route.spec.scope = scope.said;
   route.spec.name = std::move(keys.name);
   take_path(reader, keys, scope, route.spec);
   route.spec.body_limit = keys.body_limit.value_or(scope.body_limit);
@@ -459,10 +455,10 @@ bool read_route_in(const Value& table, const Scope& scope, Config& config, Diagn
   take_action(reader, keys, route);
   if (keys.when != nullptr) take_when(reader, *keys.when, route.spec);
   if (keys.middleware != nullptr) take_middleware(reader, *keys.middleware, route.spec);
-  const bool is_plugins = !route.plugin.empty() && route.plugin != kOwnHandlers;
+  const bool is_plugins = !route.plugin().empty() && route.plugin() != kOwnHandlers;
   if (!is_plugins && reader.has("executor"))
     reader.fail(kBadChoice, "`executor` is for handlers of plugins", reader.place_of("executor"));
-  if (reader.has("allow") && (route.plugin != kOwnHandlers || route.handler != "dashboard"))
+  if (reader.has("allow") && (route.plugin() != kOwnHandlers || route.handler() != "dashboard"))
     reader.fail(kBadChoice, "`allow` is for the handler `leat:dashboard`", reader.place_of("allow"));
   route.allow = std::move(keys.allow);
   if (keys.cache != nullptr) take_cache(reader, *keys.cache, route);
@@ -487,20 +483,23 @@ void read_list(Reader& reader, const Value& list, std::string_view key, std::str
 
 // What `keys` say, for all that stand in the scope.
 void take_scope(Reader& reader, const ScopeKeys& keys, Scope& scope, Config& config) {
+  auto said = scope.said ? std::make_shared<pipeline::RouteScope>(*scope.said)
+                         : std::make_shared<pipeline::RouteScope>();
   if (keys.middleware != nullptr)
     for_each_middleware(
-        reader, *keys.middleware, [&](const std::string& name) { scope.named.push_back(name); },
+        reader, *keys.middleware, [&](const std::string& name) { said->named.push_back(name); },
         [&](pipeline::MiddlewareSpec&& own) {
           own.global = false;
-          scope.inherited.push_back(config.middleware.size());
+          said->inherited.push_back(config.middleware.size());
           config.middleware.push_back(std::move(own));
         });
   if (keys.body_limit) scope.body_limit = *keys.body_limit;
   if (keys.timeout) scope.timeout_ms = *keys.timeout;
   if (keys.concurrency) {
-    scope.shared.push_back(config.shared_limits.size());
+    said->shared_limits.push_back(config.shared_limits.size());
     config.shared_limits.push_back(*keys.concurrency);
   }
+  scope.said = std::move(said);
 }
 
 void read_inside(Reader& reader, const ScopeKeys& keys, const Scope& scope, Config& config) {
@@ -564,8 +563,7 @@ bool read_host(const Value& table, Config& config, Diagnostics& diagnostics) {
   Scope scope;
   scope.host = config.hosts.size() + 1;
   take_scope(reader, keys.scope, scope, config);
-  host.spec.named = scope.named;
-  host.spec.inherited = scope.inherited;
+  host.spec.scope = scope.said;
   if (keys.scope.middleware != nullptr) host.spec.middleware_place = keys.scope.middleware->place;
   // Also one that is wrong, since its routes say by number where they stand.
   config.hosts.push_back(std::move(host));

@@ -72,7 +72,7 @@ class Assembler {
       bind(route, id);
       limit(route, id);
       if (cache(route, id)) builder.set_change_listener(libraries_.shared().responses);
-      route.spec.owner = route.plugin;
+      route.spec.owner = route.plugin();
       builder.add_route(std::move(route.spec));
     }
     assembly_.site = builder.build(diagnostics_);
@@ -211,7 +211,7 @@ class Assembler {
   void bind_own(config::RouteDecl& route) {
     std::string names;
     for (const handlers::OwnHandler& each : handlers::own_handlers()) {
-      if (each.name == route.handler) {
+      if (each.name == route.handler()) {
         route.spec.handler = each.create({.metrics = libraries_.shared().metrics,
                                           .condition = libraries_.shared().condition,
                                           .watch = libraries_.shared().watch,
@@ -221,7 +221,7 @@ class Assembler {
       names += fmt::format("{}leat:{}", names.empty() ? "" : ", ", each.name);
     }
     fail(plugin::kCannotBind,
-         plugin::LoadError{fmt::format("the daemon has no handler `{}` of its own", route.handler),
+         plugin::LoadError{fmt::format("the daemon has no handler `{}` of its own", route.handler()),
                            "it has " + names},
          route.handler_place);
   }
@@ -260,21 +260,21 @@ class Assembler {
 
   // Gives a route its handler. One whose plugin did not load stays without: that has been said.
   void bind(config::RouteDecl& route, const std::string& id) {
-    if (bind_answer(route) || route.spec.handler != nullptr || route.handler.empty()) return;
-    if (route.plugin == config::kOwnHandlers) {
+    if (bind_answer(route) || route.spec.handler != nullptr || route.handler().empty()) return;
+    if (route.plugin() == config::kOwnHandlers) {
       return bind_own(route);
     }
-    if (std::ranges::contains(out_of_service_, route.plugin)) {
-      route.spec.handler = handlers::make_quarantine(route.plugin);
+    if (std::ranges::contains(out_of_service_, route.plugin())) {
+      route.spec.handler = handlers::make_quarantine(std::string(route.plugin()));
       return;
     }
-    const auto found = std::ranges::find(names_, route.plugin);
+    const auto found = std::ranges::find(names_, route.plugin());
     const auto pattern = pipeline::Pattern::parse(route.spec.path);
     if (found == names_.end() || !pattern) return;
     plugin::PluginInstance& instance = *assembly_.plugins[static_cast<size_t>(found - names_.begin())];
     const plugin::RouteInfo info{.id = id, .pattern = route.spec.path, .params = pattern->params()};
-    const LoadingScope scope(route.plugin);
-    auto handler = plugin::make_handler(instance, route.handler, info, route.executor);
+    const LoadingScope scope(route.plugin());
+    auto handler = plugin::make_handler(instance, route.handler(), info, route.executor);
     if (!handler) return fail(plugin::kCannotBind, handler.error(), route.handler_place);
     route.spec.handler = std::move(*handler);
   }
@@ -283,9 +283,10 @@ class Assembler {
   void limit(config::RouteDecl& route, const std::string& id) {
     if (route.spec.handler == nullptr) return;
     std::vector<std::shared_ptr<handlers::ConcurrencyLimit>> limits;
-    if (const auto own = limits_of_.find(route.plugin); own != limits_of_.end())
+    if (const auto own = limits_of_.find(route.plugin()); own != limits_of_.end())
       limits.push_back(own->second);
-    for (const size_t shared : route.shared_limits) limits.push_back(shared_limits_[shared]);
+    if (route.spec.scope)
+      for (const size_t shared : route.spec.scope->shared_limits) limits.push_back(shared_limits_[shared]);
     if (route.concurrency != 0)
       limits.push_back(std::make_shared<handlers::ConcurrencyLimit>(route.concurrency));
     if (limits.empty()) return;

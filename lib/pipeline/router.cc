@@ -55,7 +55,8 @@ struct Router::Leaf {
   }
   void add(http::MethodSet more, const Route* route) {
     if (route->when) {
-      fitting.push_back(route);
+      if (!fitting) fitting = std::make_unique<std::vector<const Route*>>();
+      fitting->push_back(route);
       return;
     }
     if (methods != 0 && !several) {
@@ -74,16 +75,17 @@ struct Router::Leaf {
       const http::MethodSet taken = methods & wanted;
       return taken == 0 ? nullptr : route(static_cast<http::Method>(std::countr_zero(taken)));
     }
-    const auto same = std::ranges::find_if(fitting, [&](const Route* each) {
+    if (!fitting) return nullptr;
+    const auto same = std::ranges::find_if(*fitting, [&](const Route* each) {
       return (each->methods & wanted) != 0 && each->when->keys() == other->when->keys();
     });
-    return same == fitting.end() ? nullptr : *same;
+    return same == fitting->end() ? nullptr : *same;
   }
 
-  http::MethodSet methods = 0;        // that have a route without a condition
-  http::MethodSet served = 0;         // also HEAD, which GET's answers
-  std::vector<const Route*> fitting;  // with a condition, in the order of the file
-  const Route* only = nullptr;        // of all of them, for most paths
+  http::MethodSet methods = 0;                         // that have a route without a condition
+  http::MethodSet served = 0;                          // also HEAD, which GET's answers
+  std::unique_ptr<std::vector<const Route*>> fitting;  // with a condition, in the order of the file
+  const Route* only = nullptr;                         // of all of them, for most paths
   std::unique_ptr<Routes> several;
   const std::string* allow = nullptr;
 
@@ -230,7 +232,8 @@ void Router::finish(Leaf& leaf) {
       (*leaf.several)[static_cast<unsigned>(http::Method::Head)] = leaf.route(http::Method::Get);
   }
   http::MethodSet all = leaf.methods;
-  for (const Route* each : leaf.fitting) all |= each->methods;
+  if (leaf.fitting)
+    for (const Route* each : *leaf.fitting) all |= each->methods;
   const auto [value, fresh] = allow_.try_emplace(all);
   if (fresh) value->second = allow_value(all);
   leaf.allow = &value->second;
@@ -277,7 +280,7 @@ void Router::freeze() {
 
 bool Router::choose(const Leaf* leaf, const Wanted& wanted, Match& match) {
   if (leaf == nullptr) return false;
-  if (!leaf->fitting.empty()) [[unlikely]]
+  if (leaf->fitting) [[unlikely]]
     if (choose_fitting(*leaf, wanted, match)) return true;
   if (const Route* route = leaf->route(wanted.method)) {
     match.kind = Match::Kind::Found;
@@ -285,9 +288,9 @@ bool Router::choose(const Leaf* leaf, const Wanted& wanted, Match& match) {
     return true;
   }
   // Remembered, but a less specific pattern may still have the method.
-  const bool told = std::ranges::any_of(leaf->fitting, [&](const Route* each) {
-    return (each->served() & http::method_bit(wanted.method)) != 0;
-  });
+  const bool told = leaf->fitting && std::ranges::any_of(*leaf->fitting, [&](const Route* each) {
+                      return (each->served() & http::method_bit(wanted.method)) != 0;
+                    });
   if (match.kind == Match::Kind::NotFound && !told) {
     match.kind =
         wanted.method == http::Method::Options ? Match::Kind::Options : Match::Kind::MethodNotAllowed;
@@ -298,7 +301,7 @@ bool Router::choose(const Leaf* leaf, const Wanted& wanted, Match& match) {
 
 // The first of those with a condition that the request fits.
 bool Router::choose_fitting(const Leaf& leaf, const Wanted& wanted, Match& match) {
-  for (const Route* route : leaf.fitting) {
+  for (const Route* route : *leaf.fitting) {
     if ((route->served() & http::method_bit(wanted.method)) == 0) continue;
     if (wanted.facts == nullptr) continue;
     match.by_client = match.by_client || route->when->asks_client();

@@ -143,8 +143,7 @@ size_t SiteBuilder::add_host(HostSpec spec) {
   } else {
     host->trailing_slash = spec.trailing_slash;
     RouteSpec nothing;
-    nothing.named = std::move(spec.named);
-    nothing.inherited = std::move(spec.inherited);
+    nothing.scope = std::move(spec.scope);
     nothing.middleware_place = spec.middleware_place;
     give_unmatched(*host, nothing);
   }
@@ -175,8 +174,8 @@ void SiteBuilder::add_route(RouteSpec spec) {
                     : keep(std::string(spec.path));
   if (spec.when) route->when = std::make_unique<const Condition>(std::move(*spec.when));
   route->methods = read_methods(spec);
+  route->owner = keep(std::string(spec.owner));
   route->handler_name = keep(std::move(spec.handler_name));
-  route->owner = keep(std::move(spec.owner));
   route->handler = spec.handler.get();
   route->body_limit = spec.body_limit;
   route->timeout_ms = spec.timeout_ms;
@@ -207,13 +206,14 @@ void SiteBuilder::add_to_router(Route& route, const RouteSpec& spec) {
   if (!pattern)
     return fail(kBadPattern, fmt::format("bad path `{}`: {}", route.path, pattern.error()), place);
   route.params = static_cast<uint8_t>(pattern->params().size());
-  if (!spec.rewrite.empty()) {
-    auto target = Target::parse(spec.rewrite, *pattern);
-    if (!target || !(spec.rewrite.starts_with('/') || spec.rewrite.starts_with("{path}")))
+  if (spec.rewrite) {
+    const std::string& text = spec.rewrite->target;
+    auto target = Target::parse(text, *pattern);
+    if (!target || !(text.starts_with('/') || text.starts_with("{path}")))
       return fail(kBadTarget,
-                  fmt::format("bad target `{}`: {}", spec.rewrite,
+                  fmt::format("bad target `{}`: {}", text,
                               target ? "a rewrite leads to another path of this host" : target.error()),
-                  spec.rewrite_place);
+                  spec.rewrite->place);
     route.rewrite = std::make_unique<const Target>(std::move(*target));
   }
   if (route.host == nullptr) return;  // that has been said
@@ -257,9 +257,7 @@ std::vector<Step> SiteBuilder::steps_of(RouteSpec& spec) {
   std::vector<Step> steps;
   std::ranges::copy_if(declared_steps_, std::back_inserter(steps),
                        [](const Step& step) { return step.kind != nullptr && step.spec->global; });
-  for (const size_t number : spec.inherited)
-    if (declared_steps_[number].kind != nullptr) steps.push_back(declared_steps_[number]);
-  for (const std::string& name : spec.named) {
+  const auto add_named = [&](const std::string& name) {
     const auto found = std::ranges::find_if(declared_steps_, [&](const Step& step) {
       return step.kind != nullptr && !name.empty() && step.spec->name == name;
     });
@@ -269,7 +267,13 @@ std::vector<Step> SiteBuilder::steps_of(RouteSpec& spec) {
       fail(kUnknownMiddleware, "no middleware instance is named `" + name + "`", spec.middleware_place,
            did_you_mean(name, names_));
     }
+  };
+  if (spec.scope) {
+    for (const size_t number : spec.scope->inherited)
+      if (declared_steps_[number].kind != nullptr) steps.push_back(declared_steps_[number]);
+    std::ranges::for_each(spec.scope->named, add_named);
   }
+  std::ranges::for_each(spec.named, add_named);
   for (const MiddlewareSpec& own : spec.middleware) {
     check_constraints(own, spec.middleware);
     if (std::ranges::find(names_, own.name) != names_.end())

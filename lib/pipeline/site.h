@@ -32,31 +32,44 @@
 
 namespace leat::pipeline {
 
+// What the host and the groups that it stands in say for all of theirs.
+struct RouteScope {
+  std::vector<std::string> named;     // declared instances, by name
+  std::vector<size_t> inherited;      // and by their number
+  std::vector<size_t> shared_limits;  // for whoever binds handlers
+};
+
+struct RewriteSpec {
+  std::string target;
+  Place place;
+};
+
+// Of which there may be a great many: what few have is not in it.
 // What is empty though it must not be has been complained of by whoever made the spec.
 struct RouteSpec {
   std::string path;
   std::vector<std::string> methods;
   std::string handler_name;  // for people, "demo:json"
-  std::string owner;         // whose handler it is: the plugin's name in the configuration
+  std::string_view
+      owner;  // whose handler it is: the plugin's name in the configuration, which may be part of that
   std::unique_ptr<Handler> handler;
-  std::vector<MiddlewareSpec> middleware;  // the route's own instances
-  std::vector<std::string> named;          // declared instances that it asks for by name
-  std::vector<size_t> inherited;      // instances of the host and groups that it stands in, by their number
-  size_t host = 0;                    // as add_host() has numbered it; 0: none
-  std::string name;                   // in logs and metrics, in place of methods and path; may be empty
-  std::optional<ConditionKeys> when;  // it is for requests that fit
-  std::string rewrite;                // where its requests are looked for in its place; no handler then
-  uint64_t body_limit = 0;            // bytes; 0: the server's
-  uint32_t timeout_ms = 0;            // 0: the server's
-  Place path_place, method_place, middleware_place, rewrite_place;
+  std::vector<MiddlewareSpec> middleware;   // the route's own instances
+  std::vector<std::string> named;           // declared instances that it asks for by name
+  std::shared_ptr<const RouteScope> scope;  // null: it stands alone
+  size_t host = 0;                          // as add_host() has numbered it; 0: none
+  std::string name;                         // in logs and metrics, in place of methods and path; may be empty
+  std::unique_ptr<ConditionKeys> when;      // it is for requests that fit; null: for all
+  std::unique_ptr<RewriteSpec> rewrite;     // where its requests are looked for in its place; no handler then
+  uint64_t body_limit = 0;                  // bytes; 0: the server's
+  uint32_t timeout_ms = 0;                  // 0: the server's
+  Place path_place, method_place, middleware_place;
 };
 
 struct HostSpec {
   std::vector<std::string> names;      // of which HostPattern::parse() has found each good
   std::vector<std::string> listeners;  // addresses as net::Address::text() has them
   TrailingSlash trailing_slash = TrailingSlash::Exact;
-  std::vector<std::string> named;  // as a route has them
-  std::vector<size_t> inherited;
+  std::shared_ptr<const RouteScope> scope;
   Place place, middleware_place;
 };
 

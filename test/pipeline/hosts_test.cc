@@ -67,10 +67,11 @@ class NamedSite {
     spec.path = std::move(path);
     spec.methods = std::move(methods);
     spec.host = host;
-    spec.when = std::move(when);
-    spec.rewrite = std::move(rewrite);
+    if (when) spec.when = std::make_unique<ConditionKeys>(std::move(*when));
+    if (!rewrite.empty())
+      spec.rewrite = std::make_unique<RewriteSpec>(RewriteSpec{rewrite, test::line(line_)});
     spec.path_place = test::line(++line_);
-    if (spec.rewrite.empty()) {
+    if (!spec.rewrite) {
       auto handler = std::make_unique<test::ScriptHandler>();
       handler->on_handle = [answer](http::Exchange& exchange) {
         std::string text = answer;
