@@ -107,6 +107,9 @@ constexpr Explanation kExplanations[] = {
      "A field is written \"NAME: VALUE\", without control characters. Those that say how a message is sent, "
      "Date and Server are "
      "the server's own."},
+    {kDeprecated, "something that will not be taken for ever",
+     "The setting or option still has its effect, and a later version will not know it: write what the "
+     "message names in its place. Until then the daemon starts and reloads as before."},
     {kBadRange, "a bad range of addresses",
      "Who is trusted is named by addresses, 192.0.2.1 or 2001:db8::1, by the first bits that they have in "
      "common, "

@@ -42,6 +42,7 @@ enum Code : int {
   kBadCondition = 126,
   kNotTogether = 127,
   kBadField = 128,
+  kDeprecated = schema::kDeprecated,  // 129
   // Of the client's address.
   kBadRange = 130,
   kNobodyTrusted = 131,

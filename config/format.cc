@@ -292,6 +292,7 @@ class Lines {
 struct Line {
   enum class Kind : uint8_t { Blank, Comment, Header, Pair } kind;
   std::string text;
+  std::string table = {};  // of a Header, its key
 };
 
 std::optional<Line> line_of(const TomlThing& thing, std::string_view text) {
@@ -301,7 +302,8 @@ std::optional<Line> line_of(const TomlThing& thing, std::string_view text) {
     return Line{said.empty() ? Line::Kind::Blank : Line::Kind::Comment, std::string(said)};
   }
   lines.put(thing.kind == TomlThing::Kind::List ? "[[" : thing.kind == TomlThing::Kind::Header ? "[" : "");
-  lines.put(plain_key(text.substr(thing.key, thing.key_end - thing.key)));
+  std::string key = plain_key(text.substr(thing.key, thing.key_end - thing.key));
+  lines.put(key);
   if (thing.kind == TomlThing::Kind::Pair) {
     if (thing.value == TomlThing::kNone || thing.deeper != TomlThing::kNone) return std::nullopt;
     lines.put(" = ");
@@ -324,7 +326,7 @@ std::optional<Line> line_of(const TomlThing& thing, std::string_view text) {
     lines.put("  ");
     lines.put(comment);
   }
-  return Line{Line::Kind::Header, lines.take()};
+  return Line{Line::Kind::Header, lines.take(), std::move(key)};
 }
 
 // Whether a blank line stands before line `at`, which is none. `heads`: it is a header, or one of the comments right
@@ -339,14 +341,19 @@ bool is_apart(const std::vector<Line>& lines, size_t at, bool heads) {
   return lines[last - 1].kind != Line::Kind::Header || lines[at].kind != Line::Kind::Pair;
 }
 
-// Of each line, whether it is a header or a comment right above one.
+// Of each line, whether it is a header, or a comment right above one. The header of a table in the one before is none:
+// they belong together.
 std::vector<bool> heads_of(const std::vector<Line>& lines) {
   std::vector<bool> heads(lines.size());
-  bool below = false;
-  for (size_t at = lines.size(); at-- > 0;) {
-    below = lines[at].kind == Line::Kind::Header || (lines[at].kind == Line::Kind::Comment && below);
-    heads[at] = below;
+  std::string_view table;
+  for (size_t at = 0; at < lines.size(); ++at) {
+    if (lines[at].kind != Line::Kind::Header) continue;
+    const std::string_view key = lines[at].table;
+    heads[at] = table.empty() || !key.starts_with(table) || !key.substr(table.size()).starts_with('.');
+    if (heads[at]) table = key;
   }
+  for (size_t at = lines.size(); at-- > 1;)
+    if (lines[at - 1].kind == Line::Kind::Comment) heads[at - 1] = heads[at];
   return heads;
 }
 

@@ -4,8 +4,8 @@
 // of every value stay as they are. What changes is the space between them:
 //  - a key, its value and a comment stand on a line of their own, not indented, with one space around `=` and two
 //    before the comment; nothing is aligned;
-//  - a blank line stands before each header, or before the comment right above it; elsewhere stands at most one, and
-//    none where a file or a table begins;
+//  - a blank line stands before each header, or before the comment right above it, but for that of a table in the table
+//    before; elsewhere stands at most one, and none where a file or a table begins;
 //  - a list is written on one line, or, where it is too long for that, has a comment in it, or was begun with a line
 //    break, one element a line with a comma behind each;
 //  - lines end with a line feed, but in texts of several lines, which are values.

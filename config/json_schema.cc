@@ -166,7 +166,11 @@ class SchemaWriter {
     for (const Row& row : rows)
       property(row.name.substr(prefix), [&] {
         member("description",
-               std::string(row.sentence) + (row.restart ? " A change takes effect at the next start." : ""));
+               schema::described(row) + (row.restart ? " A change takes effect at the next start." : ""));
+        if (!row.deprecated_since.empty()) {
+          json_.key("deprecated");
+          json_.boolean(true);
+        }
         put_type(row);
         put_default(row);
       });

@@ -26,6 +26,9 @@ lexical order. `include = ["name.toml", "sites/*.toml"]` reads further files, re
 a file that is named twice is read once. Lists of tables (`[[listener]]`, `[[plugin]]`, `[[middleware]]`, `[[host]]`, `[[group]]`,
 `[[route]]`) add up over all files; a setting may be set once. Unknown keys are errors.
 
+What is deprecated still has its effect; `leat check`, a start and a reload warn of it and say what takes its place, as its row
+here does.
+
 A [reload](reloading.md) (`leat reload`) takes up all that the lists of tables say, and each setting whose row says so; the few
 others wait for a restart, or for `leat upgrade`.
 
@@ -55,7 +58,7 @@ into `leat.schema.json` beside the file, and say so in the file's first line: Ta
 #:schema ./leat.schema.json
 ```
 
-`leat fmt FILE` writes a file in one form: a key a line, a blank line before each table, lists that are too long for a line with
+`leat fmt FILE` writes a file in one form: a key a line, a blank line before each table that is not part of the one before, lists that are too long for a line with
 an element on each. Comments, order and the text of every value stay. With `--check` it only says whether something would
 change, and `leat fmt -` is for editors: it reads standard input.
 
@@ -126,7 +129,7 @@ std::string_view taken_up_by(const Row& row) { return row.restart ? "restart" : 
 void add_row(std::string& page, const Row& row, std::string_view name, std::string_view more = "") {
   const std::string value = default_text(row);
   page += fmt::format("| `{}` | {}{} |{} |{} {} |\n", name, type_text(row), row.needed ? ", needed" : "",
-                      value.empty() ? "" : " `" + value + "`", more, row.sentence);
+                      value.empty() ? "" : " `" + value + "`", more, schema::described(row));
 }
 void add_rows(std::string& page, std::span<const Row> rows) {
   for (const Row& row : rows) add_row(page, row, row.name);
@@ -202,7 +205,8 @@ std::string reference_text() {
   std::string text;
   for (const Row& setting : settings())
     text += fmt::format("{} = {}\n    {}\n    {}; a change is taken up by a {}\n", setting.name,
-                        default_text(setting), setting.sentence, type_text(setting), taken_up_by(setting));
+                        default_text(setting), schema::described(setting), type_text(setting),
+                        taken_up_by(setting));
   return text;
 }
 

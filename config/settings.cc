@@ -350,7 +350,8 @@ Value value_of(const std::string& text, const Place& place) {
 std::string complaint(const Row& setting, const std::string& text) {
   Diagnostics found;
   (void)schema::parse(setting, value_of(text, {}), kSchemaCodes, found);
-  return found.empty() ? "" : found.front().message;
+  const auto error = std::ranges::find(found, Diagnostic::Severity::Error, &Diagnostic::severity);
+  return error == found.end() ? "" : error->message;
 }
 
 std::vector<std::string> keep_fixed(Settings& next, const Settings& running) {

@@ -224,6 +224,13 @@ std::string content_text(const Row& row, const Content& content) {
   return {};
 }
 
+std::string described(const Row& row) {
+  std::string text(row.sentence);
+  if (!row.deprecated_since.empty())
+    text += fmt::format(" Deprecated since {}: use `{}`.", row.deprecated_since, row.instead);
+  return text;
+}
+
 std::string range_text(const Row& row) {
   if (row.type == Type::Real) return fmt::format("{} to {}", row.least_real, row.most_real);
   return fmt::format("{}{} to {}", row.zero.empty() ? "" : in_quotes(row.zero) + " or a number, ",
@@ -291,6 +298,13 @@ std::string check_characters(std::string_view called, std::string_view text) {
 
 std::optional<Content> parse(const Row& row, const Value& value, const Codes& codes, Diagnostics& diagnostics,
                              std::string_view called) {
+  if (!row.deprecated_since.empty())
+    diagnostics.push_back(
+        {.severity = Diagnostic::Severity::Warning,
+         .code = kDeprecated,
+         .message = fmt::format("`{}` is deprecated since {}", row.name, row.deprecated_since),
+         .place = value.key_place.line != 0 ? value.key_place : value.place,
+         .hint = fmt::format("use `{}`", row.instead)});
   if (!called.empty()) return Parser(row, value, codes, diagnostics, called).run();
   std::string own;
   own.reserve(row.name.size() + 2);

@@ -73,6 +73,9 @@ struct Row {
   int code = 0;
   bool needed = false;   // there is no default
   bool restart = false;  // of a setting: a change waits for the next start, since no reload can take it up
+  // Where it is still taken, and will not be for ever: since which version, and what is to be written in its place.
+  std::string_view deprecated_since;
+  std::string_view instead;
 
   // The way to the member in an options struct, and a struct with defaults. All null in a row that was made
   // at run time; what is its default is then here.
@@ -91,12 +94,23 @@ struct Row {
     row.restart = true;
     return row;
   }
+  // Whoever writes it is warned, with `replacement`, the name of another one; the reference and the JSON Schema say so, too.
+  [[nodiscard]] consteval Row deprecated(std::string_view since, std::string_view replacement) const {
+    ENSURE(!since.empty() && !replacement.empty() && !needed);
+    Row row = *this;
+    row.deprecated_since = since;
+    row.instead = replacement;
+    return row;
+  }
   [[nodiscard]] consteval Row with_default(const Content* content) const {
     Row row = *this;
     row.fallback = content;
     return row;
   }
 };
+
+// The number of the warning about a row that is deprecated, the same in all modules.
+inline constexpr int kDeprecated = 129;
 
 // The numbers that mistakes have in a module, and its word for what rows name.
 struct Codes {
@@ -114,6 +128,8 @@ struct Codes {
 [[nodiscard]] std::string default_text(const Row& row);
 // The same of what is not the default. Texts stand in quotes as they are.
 [[nodiscard]] std::string content_text(const Row& row, const Content& content);
+// Its sentence, and where it is deprecated that it is, and what takes its place.
+[[nodiscard]] std::string described(const Row& row);
 // "1ms to 1d"
 [[nodiscard]] std::string range_text(const Row& row);
 // "time, 1ms to 1d"
@@ -177,7 +193,7 @@ class Reader {
   // Of the value at `key`, or of the table where it is absent.
   [[nodiscard]] const Place& place_of(std::string_view key) const;
   // Nothing was wrong so far.
-  [[nodiscard]] bool good() const { return diagnostics_.size() == before_; }
+  [[nodiscard]] bool good() const { return !any_error_since(diagnostics_, before_); }
   void fail(int code, std::string message, const Place& place, std::string hint = {});
   Diagnostics& diagnostics() { return diagnostics_; }
 

@@ -4,6 +4,7 @@
 // what it does not like as Diagnostics, which carry the place the option came from. Used at load only.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -38,6 +39,13 @@ struct Diagnostic {
 };
 
 using Diagnostics = std::vector<Diagnostic>;
+
+// Whether there is an error among those behind the first `before`; warnings are none.
+[[nodiscard]] inline bool any_error_since(const Diagnostics& diagnostics, size_t before) {
+  for (size_t i = before; i < diagnostics.size(); ++i)
+    if (diagnostics[i].severity == Diagnostic::Severity::Error) return true;
+  return false;
+}
 
 class Value {
  public:

@@ -109,7 +109,7 @@ std::unique_ptr<pipeline::Middleware> create_access(const AccessOptions& options
       rules.push_back({keys.action, pipeline::Condition(keys.when), std::move(times)});
     }
   }
-  if (context.diagnostics.size() != before) return nullptr;
+  if (any_error_since(context.diagnostics, before)) return nullptr;
   return std::make_unique<Access>(
       std::move(rules), options.otherwise,
       Access::Counters{.allowed = declare_counter(kAccessRequests, context, "allowed"),

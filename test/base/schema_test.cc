@@ -269,5 +269,40 @@ TEST_CASE("schema: a row that is made at run time is read and described like any
   CHECK(said(diagnostics) == "3@0 item 3 is 1ms to 1s\n");
 }
 
+TEST_CASE("schema: what is deprecated is taken with a warning that names what takes its place") {
+  static constexpr Row kOld[] = {
+      schema::count<&Options::count>("many", 1, 255, "How many.").deprecated("0.3", "count"),
+      schema::text<&Options::name>("name", 40, "What it is called."),
+  };
+  const auto at = [](const char* key, auto value) -> Value::Entry {
+    return {key, Value(std::move(value), Place{.line = 3, .column = 9},
+                       Place{.line = 3, .column = 2, .length = 4})};
+  };
+  Diagnostics diagnostics;
+  const Value old = table({at("many", int64_t{9})});
+  schema::Reader reader(old, "[it]", kCodes, diagnostics);
+  Options options;
+  reader.read(kOld, options);
+  CHECK(options.count == 9);
+  CHECK(reader.good());
+  CHECK(said(diagnostics) == "129@3 `many` is deprecated since 0.3 (use `count`)\n");
+  REQUIRE(diagnostics.size() == 1);
+  CHECK(diagnostics[0].severity == Diagnostic::Severity::Warning);
+  CHECK(diagnostics[0].place.column == 2);
+  CHECK(schema::described(kOld[0]) == "How many. Deprecated since 0.3: use `count`.");
+  CHECK(schema::described(kOld[1]) == "What it is called.");
+
+  // A mistake in it is one all the same, and what is not written is not warned of.
+  diagnostics.clear();
+  const Value wrong = table({at("many", int64_t{0})});
+  schema::Reader second(wrong, "[it]", kCodes, diagnostics);
+  second.read(kOld, options);
+  CHECK(!second.good());
+  CHECK(diagnostics.size() == 2);
+  diagnostics.clear();
+  (void)schema::read<Options>(table({at("name", std::string("x"))}), kOld, kCodes, diagnostics);
+  CHECK(said(diagnostics).empty());
+}
+
 }  // namespace
 }  // namespace leat::test

@@ -33,6 +33,8 @@ constexpr Case kCases[] = {
     {"keys with dots and quotes", "a . \"b . c\" .'d'=1\n[ x . y ] # z\n[[ \"]]\" ]]#\n",
      "a.\"b . c\".'d' = 1\n\n[x.y]  # z\n\n[[\"]]\"]]  #\n"},
     {"tables get apart", "a=1\n[b]\nc=1\n[d]\n[e]\n", "a = 1\n\n[b]\nc = 1\n\n[d]\n\n[e]\n"},
+    {"a table in the one before may stay with it", "[[a]]\nb=1\n[a.c]\nd=1\n\n[a.e]\n# f\n[a.g]\n",
+     "[[a]]\nb = 1\n[a.c]\nd = 1\n\n[a.e]\n# f\n[a.g]\n"},
     {"a comment stays with its header", "a=1\n# of b\n# as well\n[b]\n", "a = 1\n\n# of b\n# as well\n[b]\n"},
     {"a comment apart from a header stays apart", "a=1\n# of a\n\n[b]\n", "a = 1\n# of a\n\n[b]\n"},
     {"blank lines are one", "a=1\n\n\n\nb=2\n\n# c\n\n", "a = 1\n\nb = 2\n\n# c\n"},
