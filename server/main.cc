@@ -42,7 +42,9 @@
 #include "server/commands/command_line.h"
 #include "server/commands/completion.h"
 #include "server/commands/format_files.h"
+#include "server/commands/init.h"
 #include "server/commands/manual.h"
+#include "server/commands/migrate.h"
 #include "server/commands/plugin_check.h"
 #include "server/commands/plugin_new.h"
 #include "server/commands/plugin_run.h"
@@ -823,6 +825,10 @@ int execute(const Command& command) {
       return kExitFine;
     case Command::Kind::Format:
       return format_files(command.format);
+    case Command::Kind::Init:
+      return make_site(command.new_site);
+    case Command::Kind::Migrate:
+      return migrate_configuration(command.migration);
     case Command::Kind::Schema:
       return schema(command);
     case Command::Kind::PluginNew:

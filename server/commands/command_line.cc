@@ -127,7 +127,7 @@ void declare(CLI::App& app, Command& command, ToldWords& words) {
   std::string &target = words.target, &folder = words.folder, &tag = words.tag;
   bool &all = words.all, &hard = words.hard, &test = words.test, &version = words.version;
   app.require_subcommand(0, 1);
-  app.footer("Exit codes: 0 fine, 1 failure, 2 usage, 78 bad configuration.");
+  app.footer("Exit codes: 0 fine, 1 failure, 2 usage, 4 something left to do, 78 bad configuration.");
   const auto add = [&](const char* name, const char* sentence, Command::Kind kind) {
     CLI::App* sub = app.add_subcommand(name, sentence);
     sub->callback([&command, kind] { command.kind = kind; });
@@ -286,6 +286,31 @@ void declare(CLI::App& app, Command& command, ToldWords& words) {
                    "The files, or - for standard input; by default the configuration")
       ->type_name("FILE");
   format->add_flag("--check", command.format.check, "Write nothing; status 1 if something would change");
+  CLI::App* init =
+      add("init", "Write a configuration to begin with, and ask what it is for", Command::Kind::Init);
+  init->add_option("target", command.new_site.target,
+                   "The file, or a folder for leat.toml; one that is there stays as it is")
+      ->type_name("FILE")
+      ->capture_default_str();
+  init->add_option("--site", command.new_site.kind, "What it is")
+      ->check(CLI::IsMember({"api", "public", "internal", "development"}));
+  init->add_option("--listen", command.new_site.listen, "Where it listens")->type_name("ADDRESS");
+  init->add_option("--plugin", command.new_site.plugin, "What answers: the path of a plugin, or demo")
+      ->type_name("FILE.so");
+  init->add_flag("--yes", command.new_site.yes, "Ask nothing");
+  CLI::App* migrate =
+      add("migrate", "Make a configuration of another server's; status 4 if something is left to do",
+          Command::Kind::Migrate);
+  migrate->add_option("from", command.migration.from, "The other server")
+      ->check(CLI::IsMember({"nginx", "caddy"}))
+      ->required();
+  migrate
+      ->add_option("file", command.migration.file, "Its configuration; files that it includes are not read")
+      ->type_name("FILE")
+      ->required();
+  migrate
+      ->add_option("-o,--output", command.migration.output, "The file to write, which must not be there yet")
+      ->type_name("FILE");
   CLI::App* completion = add("completion", "Print the script by which a shell completes commands and options",
                              Command::Kind::Completion);
   completion->add_option("shell", command.shell, "The shell")

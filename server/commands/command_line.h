@@ -10,6 +10,8 @@
 #include "server/commands/command_tree.h"
 #include "server/commands/explain.h"
 #include "server/commands/format_files.h"
+#include "server/commands/init.h"
+#include "server/commands/migrate.h"
 #include "server/commands/plugin_new.h"
 #include "server/process/upgrade.h"
 
@@ -38,6 +40,8 @@ struct Command {
     Settings,
     Schema,
     Format,
+    Init,
+    Migrate,
     Completion,
     Manual
   } kind = Kind::Run;
@@ -61,6 +65,8 @@ struct Command {
   std::string page = "leat";  // of manual
   NewPlugin new_plugin;
   FilesToFormat format;
+  Migration migration;
+  NewSite new_site;
   Invocation invocation;  // of this process
 };
 

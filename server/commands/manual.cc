@@ -172,6 +172,9 @@ It failed.
 2
 The command line is wrong.
 .TP
+4
+It was done, but something is left for people to do (\fBleat migrate\fR).
+.TP
 78
 The configuration is wrong.
 )";

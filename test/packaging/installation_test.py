@@ -79,7 +79,8 @@ class Installed(unittest.TestCase):
                      self.root / "etc/leat/leat.toml", self.root / "etc/leat/conf.d", self.root / "etc/logrotate.d/leat",
                      prefix / "share/man/man8/leat.8", prefix / "share/man/man5/leat.toml.5",
                      prefix / "share/bash-completion/completions/leat", prefix / "share/zsh/vendor-completions/_leat",
-                     prefix / "share/fish/vendor_completions.d/leat.fish", prefix / "share/doc/leat/configuration.md"):
+                     prefix / "share/fish/vendor_completions.d/leat.fish", prefix / "share/doc/leat/configuration.md",
+                     *(prefix / f"share/doc/leat/examples/{name}.toml" for name in ("demo", "api", "public", "internal", "development"))):
             self.assertTrue(path.exists(), path)
         unit = (prefix / "lib/systemd/system/leat.service").read_text()
         self.assertIn(f"ExecStart={option('prefix')}/sbin/leat run -c /etc/leat/leat.toml\n", unit)

@@ -1,0 +1,498 @@
+#include "server/migrate/nginx.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "base/host_address.h"
+#include "base/text.h"
+#include "base/units.h"
+#include "net/listener.h"
+#include "server/migrate/nginx_values.h"
+#include "server/migrate/paths.h"
+
+namespace leat::server::migrate {
+
+namespace {
+
+constexpr std::string_view kNoTls = "Leat speaks no TLS yet: leave it to nginx, HAProxy or Caddy in front";
+constexpr std::string_view kNoPassing =
+    "Leat passes no requests on by itself: a plugin does, with leat.client, or nginx stays in front";
+constexpr std::string_view kNoFiles =
+    "Leat serves no files by itself: a plugin does, or nginx stays in front";
+constexpr std::string_view kNoInclude =
+    "other files are not read: migrate it by itself, or put it in its place";
+constexpr std::string_view kNoRewriting = "Leat changes no paths: a route takes the one that clients ask for";
+
+// What has no counterpart, and why.
+struct Foreign {
+  std::string_view name;  // one that ends in an underscore stands for all that begin with it
+  std::string_view why;
+};
+constexpr Foreign kForeign[] = {
+    {"include", kNoInclude},
+    {"ssl", kNoTls},
+    {"ssl_", kNoTls},
+    {"http2", "Leat speaks HTTP/1.1 with whoever stands in front"},
+    {"proxy_pass", kNoPassing},
+    {"fastcgi_pass", kNoPassing},
+    {"uwsgi_pass", kNoPassing},
+    {"scgi_pass", kNoPassing},
+    {"grpc_pass", kNoPassing},
+    {"memcached_pass", kNoPassing},
+    {"upstream", kNoPassing},
+    {"proxy_", kNoPassing},
+    {"fastcgi_", kNoPassing},
+    {"uwsgi_", kNoPassing},
+    {"root", kNoFiles},
+    {"alias", kNoFiles},
+    {"index", kNoFiles},
+    {"try_files", kNoFiles},
+    {"autoindex", kNoFiles},
+    {"rewrite", kNoRewriting},
+    {"if", "Leat has no conditions: middleware has some of its own"},
+    {"map", "there are no variables to make"},
+    {"geo", "there are no variables to make"},
+    {"set", "there are no variables to make"},
+    {"stream", "Leat speaks HTTP alone"},
+    {"mail", "Leat speaks HTTP alone"},
+    {"load_module", "modules of nginx are no plugins of Leat's"},
+    {"limit_conn", "limits.connections_per_address bounds all connections of a client"},
+    {"expires", "middleware `headers` sets Cache-Control, and a handler knows better"},
+    {"error_page", "errors are answered as application/problem+json"},
+};
+
+// What is for nginx itself, or what Leat does anyway: nothing is lost without it.
+constexpr std::string_view kOfNoUse[] = {"user",
+                                         "pid",
+                                         "sendfile",
+                                         "tcp_nopush",
+                                         "tcp_nodelay",
+                                         "default_type",
+                                         "server_tokens",
+                                         "use",
+                                         "multi_accept",
+                                         "types",
+                                         "charset",
+                                         "daemon",
+                                         "master_process",
+                                         "worker_rlimit_nofile",
+                                         "types_hash_max_size",
+                                         "server_names_hash_bucket_size",
+                                         "log_not_found",
+                                         "limit_req_status",
+                                         "limit_req_log_level",
+                                         "reset_timedout_connection",
+                                         "worker_cpu_affinity",
+                                         "aio",
+                                         "directio",
+                                         "proxy_http_version",
+                                         "real_ip_recursive",
+                                         "gzip_disable",
+                                         "gzip_vary",
+                                         "gzip_proxied",
+                                         "gzip_buffers",
+                                         "gzip_http_version"};
+
+// What stands on one level and holds for those in it that say nothing else.
+struct NginxLevel {
+  const NginxLevel* outside = nullptr;
+  bool server = false;
+  std::optional<std::string> body;
+  std::vector<Instance> access_logs;
+  bool logs = false;  // access_log stands here, and be it `off`
+  std::vector<std::string> rules;
+  std::string otherwise;
+  std::vector<Instance> rates;
+  std::vector<std::string> always, on_success, to_handlers;  // fields
+};
+
+class NginxCarrier {
+ public:
+  explicit NginxCarrier(Target& target) : target_(target) {}
+
+  void run(const std::vector<Directive>& directives) {
+    gather(directives);
+    NginxLevel main;
+    for (const Directive& each : directives) carry(each, main);
+  }
+
+ private:
+  // What may be used before it stands there.
+  void gather(const std::vector<Directive>& directives) {
+    for (const Directive& each : directives) {
+      if (each.name() == "limit_req_zone") zones_.try_emplace(zone_name(each), &each);
+      if (each.name() == "log_format" && each.count() > 1)
+        formats_.try_emplace(std::string(each.word(0)), &each);
+      gather(each.block);
+    }
+  }
+  static std::string zone_name(const Directive& zone) {
+    const std::string_view said = parameter(zone, "zone=");
+    return std::string(said.substr(0, said.find(':')));
+  }
+  // What follows `begin` in one of the words.
+  static std::string_view parameter(const Directive& directive, std::string_view begin) {
+    for (size_t i = 0; i < directive.count(); ++i)
+      if (directive.word(i).starts_with(begin)) return directive.word(i).substr(begin.size());
+    return {};
+  }
+
+  using Carry = void (NginxCarrier::*)(const Directive&, NginxLevel&);
+  struct Known {
+    std::string_view name;
+    Carry carry;
+  };
+  static constexpr auto known() {
+    using C = NginxCarrier;
+    return std::to_array<Known>({
+        {"http", &C::carry_all},
+        {"events", &C::carry_all},
+        {"server", &C::carry_server},
+        {"location", &C::carry_location},
+        {"listen", &C::carry_listen},
+        {"server_name", &C::carry_server_name},
+        {"worker_processes", &C::carry_workers},
+        {"worker_connections", &C::carry_connections},
+        {"client_max_body_size", &C::carry_body},
+        {"client_header_timeout", &C::carry_timeout},
+        {"client_body_timeout", &C::carry_timeout},
+        {"keepalive_timeout", &C::carry_timeout},
+        {"send_timeout", &C::carry_timeout},
+        {"keepalive_requests", &C::carry_keepalive_requests},
+        {"allow", &C::carry_rule},
+        {"deny", &C::carry_rule},
+        {"limit_req", &C::carry_rate},
+        {"limit_req_zone", &C::carry_nothing},
+        {"log_format", &C::carry_nothing},
+        {"access_log", &C::carry_access_log},
+        {"error_log", &C::carry_error_log},
+        {"add_header", &C::carry_answer_field},
+        {"proxy_set_header", &C::carry_request_field},
+        {"set_real_ip_from", &C::carry_trusted},
+        {"real_ip_header", &C::carry_real_ip_header},
+    });
+  }
+
+  void carry(const Directive& directive, NginxLevel& level) {
+    for (const Known& each : known())
+      if (each.name == directive.name()) return (this->*each.carry)(directive, level);
+    if (std::ranges::contains(kOfNoUse, directive.name())) return;
+    for (const Foreign& each : kForeign)
+      if (each.name == directive.name() ||
+          (each.name.ends_with('_') && directive.name().starts_with(each.name)))
+        return target_.leave(directive, each.why);
+    target_.leave(directive, "there is nothing like it in Leat");
+  }
+  void carry_nothing(const Directive&, NginxLevel&) {}
+  void carry_all(const Directive& directive, NginxLevel& level) {
+    for (const Directive& each : directive.block) carry(each, level);
+  }
+
+  // --- Servers and locations
+
+  // All but what makes routes comes first: it holds for them wherever it stands.
+  void carry_server(const Directive& server, NginxLevel& outside) {
+    NginxLevel level{.outside = &outside, .server = true};
+    target_.remark(fmt::format("--- {}", title_of(server)));
+    const auto makes_route = [](const Directive& each) { return each.name() == "location"; };
+    for (const Directive& each : server.block)
+      if (!makes_route(each)) carry(each, level);
+    size_t routes = 0;
+    for (const Directive& each : server.block)
+      if (makes_route(each)) {
+        carry(each, level);
+        ++routes;
+      }
+    if (routes == 0) target_.add_route(route_of({"/{path...}"}, level));
+  }
+  static std::string title_of(const Directive& server) {
+    for (const Directive& each : server.block)
+      if (each.name() == "server_name" && each.count() != 0)
+        return printable_line(fmt::format("{} (line {})", each.word(0), server.line));
+    return fmt::format("server (line {})", server.line);
+  }
+
+  void carry_location(const Directive& location, NginxLevel& outside) {
+    if (location.count() == 0) return target_.leave(location, "a location has a path");
+    const bool exact = location.word(0) == "=";
+    const bool modified = exact || location.word(0) == "^~";
+    const std::string_view path = location.word(modified ? 1 : 0);
+    if (path.starts_with('~'))
+      return leave_all(location,
+                       "Leat has no regular expressions for paths: write routes with {name} for it");
+    if (path.starts_with('@')) return leave_all(location, "Leat has no named locations");
+    auto paths = route_paths(path, exact);
+    if (!paths) return leave_all(location, "a route's path cannot be written like this");
+    NginxLevel level{.outside = &outside};
+    std::string handler;
+    for (const Directive& each : location.block) {
+      if (each.name() == "location") continue;
+      if (each.name() == "stub_status")
+        handler = "leat:metrics";
+      else
+        carry(each, level);
+    }
+    Route route = route_of(*std::move(paths), level);
+    route.handler = handler;
+    if (handler.empty()) target_.remark("TODO: a plugin's handler answers here.");
+    target_.add_route(std::move(route));
+    for (const Directive& each : location.block)
+      if (each.name() == "location") carry_location(each, level);
+  }
+  // Of a block that is not looked into.
+  void leave_all(const Directive& block, std::string_view why) {
+    target_.leave(block, why);
+    for (const Directive& each : block.block) target_.remark("  " + each.written);
+  }
+
+  // The nearest level that says it.
+  template <class Says>
+  static const NginxLevel* nearest(const NginxLevel& level, Says says) {
+    for (const NginxLevel* at = &level; at != nullptr; at = at->outside)
+      if (says(*at)) return at;
+    return nullptr;
+  }
+
+  static Route route_of(std::vector<std::string> paths, const NginxLevel& level) {
+    Route route{.paths = std::move(paths)};
+    if (const auto* at = nearest(level, [](const NginxLevel& each) { return each.logs; }))
+      std::ranges::copy(at->access_logs, std::back_inserter(route.instances));
+    if (const auto* at = nearest(
+            level, [](const NginxLevel& each) { return !each.rules.empty() || !each.otherwise.empty(); })) {
+      Keys options = {{"default", text(at->otherwise.empty() ? "allow" : at->otherwise)}};
+      std::string rules;
+      for (const std::string& each : at->rules) rules += each + ", ";
+      if (!at->rules.empty()) options.emplace_back("rules", "[" + rules + "]");
+      route.instances.push_back({"access", std::move(options)});
+    }
+    if (const auto* at = nearest(level, [](const NginxLevel& each) { return !each.rates.empty(); }))
+      std::ranges::copy(at->rates, std::back_inserter(route.instances));
+    if (const auto* at = nearest(
+            level, [](const NginxLevel& each) { return !each.always.empty() || !each.on_success.empty(); })) {
+      if (!at->always.empty()) route.instances.push_back({"headers", {{"answer_add", list(at->always)}}});
+      if (!at->on_success.empty())
+        route.instances.push_back(
+            {"headers",
+             {{"answer_add", list(at->on_success)},
+              {"if_status", list({"200", "201", "204", "206", "301-304", "307", "308"})}}});
+    }
+    if (const auto* at = nearest(level, [](const NginxLevel& each) { return !each.to_handlers.empty(); }))
+      route.instances.push_back({"headers", {{"request_set", list(at->to_handlers)}}});
+    // What all servers have is a setting.
+    const auto* at = nearest(level, [](const NginxLevel& each) { return each.body.has_value(); });
+    if (at != nullptr && at->outside != nullptr && *at->body != text("0B"))
+      route.keys.emplace_back("body_limit", *at->body);
+    return route;
+  }
+
+  // --- Where
+
+  void carry_listen(const Directive& directive, NginxLevel&) {
+    for (size_t i = 1; i < directive.count(); ++i) {
+      const std::string_view word = directive.word(i);
+      if (word == "ssl" || word == "quic") return target_.leave(directive, kNoTls);
+      if (word == "proxy_protocol")
+        return target_.leave(directive,
+                             "a [[listener]] with `proxy_protocol = true` and `trusted_proxies` is it");
+    }
+    std::string address = nginx_address(directive.word(0));
+    const auto parsed = net::Address::parse(address);
+    if (!parsed) return target_.leave(directive, "this is no address that Leat can listen on");
+    // All addresses are those of IPv6 as well.
+    const std::string_view port = std::string_view(address).substr(address.rfind(':') + 1);
+    if (address.starts_with("[::]:")) address = fmt::format("*:{}", port);
+    const std::string all = fmt::format("*:{}", port);
+    if (parsed->kind != net::Address::Kind::Unix) {
+      if (address != all && std::ranges::contains(listened_, all)) return;
+      if (address == all && std::ranges::any_of(listened_, [&](const std::string& each) {
+            return each != all && each.ends_with(all.substr(1));
+          }))
+        return target_.leave(directive,
+                             "another address with this port is listened on already, which is part of it");
+    }
+    listened_.push_back(address);
+    target_.add("server", "listen", address);
+  }
+
+  void carry_server_name(const Directive& directive, NginxLevel&) {
+    if (directive.count() == 1 &&
+        (directive.word(0) == "_" || directive.word(0) == "localhost" || directive.word(0).empty()))
+      return;
+    target_.leave(directive, "routes are for requests to any host");
+  }
+
+  void carry_trusted(const Directive& directive, NginxLevel&) {
+    const std::string said(directive.word(0) == "unix:" ? "unix" : directive.word(0));
+    if (!AddressRange::parse(said))
+      return target_.leave(directive, "names of proxies are not looked up: write their addresses");
+    target_.add("server", "trusted_proxies", said);
+  }
+  void carry_real_ip_header(const Directive& directive, NginxLevel&) {
+    if (equal_ignoring_case(directive.word(0), "X-Forwarded-For"))
+      return target_.add("server", "proxy_fields", "x-forwarded-for");
+    target_.leave(directive, equal_ignoring_case(directive.word(0), "proxy_protocol")
+                                 ? "a [[listener]] with `proxy_protocol = true` is it"
+                                 : "Leat believes X-Forwarded-For or Forwarded: see server.proxy_fields");
+  }
+
+  // --- How much
+
+  void carry_workers(const Directive& directive, NginxLevel&) {
+    const auto count = parse_number<int64_t>(directive.word(0));
+    if (directive.word(0) != "auto" && (!count || *count < 1 || *count > 1024))
+      return target_.leave(directive, "server.workers is a number up to 1024, or auto");
+    target_.set("server", "workers", count ? std::to_string(*count) : text("auto"), directive);
+  }
+  void carry_connections(const Directive& directive, NginxLevel&) {
+    const auto count = parse_number<int64_t>(directive.word(0));
+    if (!count || *count < 1 || *count > 1'000'000)
+      return target_.leave(directive, "limits.connections is a number up to a million");
+    target_.set("limits", "connections", std::to_string(*count), directive);
+  }
+  void carry_keepalive_requests(const Directive& directive, NginxLevel&) {
+    const auto count = parse_number<int64_t>(directive.word(0));
+    if (!count || *count < 1)
+      return target_.leave(directive, "limits.requests_per_connection is a number from 1 on");
+    target_.set("limits", "requests_per_connection", std::to_string(*count), directive);
+  }
+  void carry_body(const Directive& directive, NginxLevel& level) {
+    const auto bytes = nginx_size(directive.word(0));
+    if (!bytes) return target_.leave(directive, "this is no size, or a larger one than Leat takes");
+    if (*bytes == 0)
+      return target_.leave(directive, "a body has a limit: limits.body, or body_limit of a route");
+    if (level.outside == nullptr)
+      target_.set("limits", "body", text(size_text(*bytes)), directive);
+    else
+      level.body = text(size_text(*bytes));
+  }
+  void carry_timeout(const Directive& directive, NginxLevel&) {
+    struct Named {
+      std::string_view nginx, leat;
+    };
+    constexpr Named kNames[] = {{"client_header_timeout", "head_timeout"},
+                                {"client_body_timeout", "body_timeout"},
+                                {"keepalive_timeout", "idle_timeout"},
+                                {"send_timeout", "send_timeout"}};
+    const auto* const named = std::ranges::find(kNames, directive.name(), &Named::nginx);
+    const auto ms = nginx_time(directive.word(0));
+    constexpr uint64_t kHour = 3'600'000;
+    if (!ms || *ms == 0 || *ms > kHour)
+      return target_.leave(directive, fmt::format("limits.{} is 1ms to 1h", named->leat));
+    target_.set("limits", named->leat, text(duration_text(*ms)), directive);
+  }
+
+  // --- Who, and how often
+
+  void carry_rule(const Directive& directive, NginxLevel& level) {
+    // What stands behind one for all says nothing.
+    if (!level.otherwise.empty()) return;
+    if (directive.word(0) == "all") {
+      level.otherwise = directive.name();
+      return;
+    }
+    const std::string who(directive.word(0) == "unix:" ? "unix" : directive.word(0));
+    if (!AddressRange::parse(who))
+      return target_.leave(directive, "names are not looked up: write addresses");
+    level.rules.push_back(fmt::format("{{action = {}, client = {}}}", text(directive.name()), list({who})));
+  }
+
+  void carry_rate(const Directive& directive, NginxLevel& level) {
+    const auto zone = zones_.find(parameter(directive, "zone="));
+    if (zone == zones_.end()) return target_.leave(directive, "there is no limit_req_zone of this name");
+    const Directive& told = *zone->second;
+    const auto rate = nginx_rate(parameter(told, "rate="));
+    const auto key = nginx_rate_key(told.word(0));
+    if (!rate) return target_.leave(told, "this is no rate");
+    if (!key) return target_.leave(told, "Leat counts by client, host, or a header field");
+    Keys options = {{"rate", text(rate->text)}};
+    uint64_t burst = 0;
+    if (const std::string_view said = parameter(directive, "burst="); !said.empty()) {
+      const auto number = parse_number<uint32_t>(said);
+      if (!number || *number > 1'000'000)
+        return target_.leave(directive, "a burst is a number up to a million");
+      burst = *number;
+    }
+    options.emplace_back("burst", std::to_string(burst + 1));
+    if (*key != "client") options.emplace_back("key", list({*key}));
+    level.rates.push_back({"rate_limit", std::move(options)});
+    if (burst != 0 && !std::ranges::contains(directive.words, "nodelay"))
+      target_.remark(fmt::format("{}: nginx makes the requests of a burst wait, Leat answers them at once.",
+                                 directive.written));
+  }
+
+  // --- Logs
+
+  void carry_access_log(const Directive& directive, NginxLevel& level) {
+    level.logs = true;
+    const std::string_view where = directive.word(0);
+    if (where == "off") return;
+    Keys options;
+    if (where.starts_with("syslog:")) {
+      options.emplace_back("to", text("syslog"));
+    } else if (where == "/dev/stdout" || where == "/dev/stderr") {
+      options.emplace_back("to", text("stderr"));
+    } else if (!where.starts_with('/') || where.contains('$')) {
+      return target_.leave(directive, "a log has one absolute path");
+    } else {
+      options.emplace_back("file", text(where));
+    }
+    const std::string_view format = directive.word(1);
+    if (format.empty() || format == "combined" || format.contains('=')) {
+      options.emplace_back("format", text("combined"));
+    } else if (const auto found = formats_.find(format); found != formats_.end()) {
+      const auto told = nginx_log_format(*found->second);
+      if (!told)
+        target_.leave(*found->second, fmt::format("{}; the log is `combined` for now", told.error()));
+      options.emplace_back("format", text(told.value_or("combined")));
+    } else {
+      return target_.leave(directive, "there is no log_format of this name");
+    }
+    level.access_logs.push_back({"access_log", std::move(options)});
+  }
+
+  void carry_error_log(const Directive& directive, NginxLevel&) {
+    const std::string_view where = directive.word(0), level = directive.word(1);
+    if (where.starts_with('/') && !where.starts_with("/dev/"))
+      target_.set("log", "file", text(where), directive);
+    else if (where != "stderr" && !where.starts_with("/dev/"))
+      return target_.leave(directive, "the log goes to stderr or into a file with an absolute path");
+    if (level.empty()) return;
+    const std::string_view own = level == "debug"                       ? "debug"
+                                 : level == "info" || level == "notice" ? "info"
+                                 : level == "warn"                      ? "warn"
+                                                                        : "error";
+    target_.set("log", "level", text(own), directive);
+  }
+
+  // --- Fields
+
+  void carry_answer_field(const Directive& directive, NginxLevel& level) {
+    const auto field = nginx_field(directive.word(0), directive.word(1));
+    if (!field) return target_.leave(directive, field.error());
+    if (field->empty()) return;
+    (directive.word(2) == "always" ? level.always : level.on_success).push_back(*field);
+  }
+  void carry_request_field(const Directive& directive, NginxLevel& level) {
+    if (is_known_by_leat(directive.word(0))) return;
+    const auto field = nginx_field(directive.word(0), directive.word(1));
+    if (!field) return target_.leave(directive, field.error());
+    if (!field->empty()) level.to_handlers.push_back(*field);
+  }
+
+  Target& target_;
+  std::map<std::string, const Directive*, std::less<>> zones_, formats_;  // by name
+  std::vector<std::string> listened_;
+};
+
+}  // namespace
+
+void carry_over_nginx(const std::vector<Directive>& directives, Target& target) {
+  NginxCarrier(target).run(directives);
+}
+
+}  // namespace leat::server::migrate

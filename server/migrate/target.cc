@@ -1,0 +1,175 @@
+#include "server/migrate/target.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "config/format.h"
+
+namespace leat::server::migrate {
+
+namespace {
+
+constexpr std::string_view kTablesInOrder[] = {"server", "limits", "cache", "log"};
+
+void put_keys(std::string& out, const Keys& keys) {
+  for (const auto& [key, value] : keys) out += fmt::format("{} = {}\n", key, value);
+}
+
+// What tells instances apart.
+std::string key_of(const Instance& instance) {
+  std::string key = instance.kind;
+  for (const auto& [name, value] : instance.options) key += fmt::format("\n{} = {}", name, value);
+  return key;
+}
+
+// Each line a comment.
+std::string commented(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    out.append(end == 0 ? "#" : "# ").append(text.substr(0, end)).append(1, '\n');
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string text(std::string_view value) {
+  std::string out = "\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\')
+      out.append(1, '\\').append(1, c);
+    else if (c == '$')
+      out += "$$";  // of which one begins a variable
+    else if ((c >= 0 && c < ' ') || c == 0x7f)
+      out += fmt::format("\\u{:04X}", static_cast<int>(c));
+    else
+      out += c;
+  }
+  return out + "\"";
+}
+
+std::string list(const std::vector<std::string>& values) {
+  std::string out;
+  for (const std::string& each : values) out += (out.empty() ? "" : ", ") + text(each);
+  return "[" + out + "]";
+}
+
+void Target::set(std::string_view table, std::string_view key, std::string value, const Directive& from) {
+  std::vector<Setting>& settings = settings_.try_emplace(std::string(table)).first->second;
+  const auto found = std::ranges::find(settings, key, &Setting::key);
+  if (found == settings.end())
+    settings.push_back({std::string(key), std::move(value), {}});
+  else if (found->value != value)
+    leave(from, fmt::format("{}.{} is {} already, and is one for all", table, key, found->value));
+}
+
+void Target::add(std::string_view table, std::string_view key, const std::string& item) {
+  std::vector<Setting>& settings = settings_.try_emplace(std::string(table)).first->second;
+  auto found = std::ranges::find(settings, key, &Setting::key);
+  if (found == settings.end()) found = settings.insert(settings.end(), {std::string(key), {}, {}});
+  if (!std::ranges::contains(found->items, item)) found->items.push_back(item);
+}
+
+void Target::add_table(std::string_view name, const Keys& keys) { tables_.emplace_back(name, keys); }
+
+void Target::add_route(Route route) {
+  // Another server may tell two apart that are one for Leat: the first counts.
+  if (!route.handler.empty())
+    std::erase_if(route.paths, [&](const std::string& path) {
+      if (declared_.insert(path).second) return false;
+      remark(fmt::format("There is a route for {} already.", path));
+      return true;
+    });
+  if (pieces_.empty() || pieces_.back().route != nullptr) pieces_.emplace_back();
+  pieces_.back().route = std::make_unique<Route>(std::move(route));
+}
+
+void Target::leave(const Directive& directive, std::string_view why) {
+  left_.push_back({directive.line, directive.written, std::string(why)});
+  remark(fmt::format("TODO {}:{}: {}", source_, directive.line, directive.written));
+  remark(fmt::format("     {}.", why));
+}
+
+void Target::remark(std::string_view text) {
+  if (pieces_.empty() || pieces_.back().route != nullptr) pieces_.emplace_back();
+  pieces_.back().comments.emplace_back(text);
+}
+
+Target::SharedInstances Target::shared_instances() const {
+  SharedInstances shared;
+  std::map<std::string, size_t, std::less<>> uses;
+  size_t routes = 0;
+  for (const Piece& piece : pieces_) {
+    if (piece.route == nullptr) continue;
+    ++routes;
+    std::set<std::string> own;
+    for (const Instance& each : piece.route->instances)
+      if (own.insert(key_of(each)).second) {
+        ++uses[key_of(each)];
+        shared.try_emplace(key_of(each), Shared{&each, {}});
+      }
+  }
+  std::map<std::string_view, size_t> numbers;
+  for (auto& [key, each] : shared)
+    if (uses[key] != routes)
+      each.name = fmt::format("{}-{}", each.instance->kind, ++numbers[each.instance->kind]);
+  return shared;
+}
+
+void Target::put_settings(std::string& out) const {
+  for (const std::string_view table : kTablesInOrder) {
+    const auto found = settings_.find(table);
+    if (found == settings_.end()) continue;
+    out += fmt::format("[{}]\n", table);
+    for (const Setting& each : found->second)
+      out += fmt::format("{} = {}\n", each.key, each.items.empty() ? each.value : list(each.items));
+  }
+}
+
+void Target::put_route(std::string& out, const Route& route, const SharedInstances& shared) {
+  std::vector<std::string> named;
+  for (const Instance& each : route.instances)
+    if (const std::string& name = shared.at(key_of(each)).name;
+        !name.empty() && !std::ranges::contains(named, name))
+      named.push_back(name);
+  for (const std::string& path : route.paths) {
+    std::string table = fmt::format("[[route]]\npath = {}\n", text(path));
+    if (!route.methods.empty()) table += fmt::format("methods = {}\n", list(route.methods));
+    table += fmt::format("handler = {}\n", text(route.handler.empty() ? "PLUGIN:HANDLER" : route.handler));
+    if (!named.empty()) table += fmt::format("middleware = {}\n", list(named));
+    put_keys(table, route.keys);
+    out += route.handler.empty() ? "\n" + commented(table) : "\n" + table;
+  }
+}
+
+std::string Target::file() const {
+  std::string out =
+      fmt::format("# Made of {} by `leat migrate`. What it says is to be looked through", source_);
+  out += left_.empty() ? ".\n\n"
+                       : fmt::format(",\n# and {} {} left to do: see TODO.\n\n", left_.size(),
+                                     left_.size() == 1 ? "thing is" : "things are");
+  put_settings(out);
+  for (const auto& [name, keys] : tables_) {
+    out += fmt::format("[[{}]]\n", name);
+    put_keys(out, keys);
+  }
+  const SharedInstances shared = shared_instances();
+  for (const auto& [key, each] : shared) {
+    out += fmt::format("[[middleware]]\nkind = {}\n", text(each.instance->kind));
+    if (!each.name.empty()) out += fmt::format("name = {}\nglobal = false\n", text(each.name));
+    put_keys(out, each.instance->options);
+  }
+  for (const Piece& piece : pieces_) {
+    out += '\n';
+    for (const std::string& line : piece.comments) out += commented(line);
+    if (piece.route != nullptr) put_route(out, *piece.route, shared);
+  }
+  return config::format_toml(out).value_or(out);
+}
+
+}  // namespace leat::server::migrate

@@ -1,0 +1,100 @@
+// A configuration of Leat that is being made of another server's: settings, middleware and routes, and what is left for
+// people to do.
+//
+// What could not be carried over is never left out silently: it is a comment where it would have stood, with the line that
+// it comes from and the reason, and in the list of all of them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "server/migrate/directive.h"
+
+namespace leat::server::migrate {
+
+// Values are TOML, as they will stand in the file: see text() and list().
+using Keys = std::vector<std::pair<std::string, std::string>>;
+
+// An instance of a kind of middleware. Routes that are to have the same one may each have it: it is declared once.
+struct Instance {
+  std::string kind;
+  Keys options;
+  bool operator==(const Instance&) const = default;
+};
+
+struct Route {
+  std::vector<std::string> paths;
+  std::vector<std::string> methods;  // none: what a route has by default
+  std::string handler;               // empty: nobody has one; the route is a comment then
+  std::vector<Instance> instances;
+  Keys keys;  // others
+};
+
+struct Left {
+  uint32_t line;
+  std::string written;
+  std::string why;
+};
+
+class Target {
+ public:
+  // `source`: the name of the file that it is made of, for people.
+  explicit Target(std::string source) : source_(std::move(source)) {}
+
+  // A setting; "limits", "body". The first one counts: one that says another thing later is left.
+  void set(std::string_view table, std::string_view key, std::string value, const Directive& from);
+  // One more of a list; not twice.
+  void add(std::string_view table, std::string_view key, const std::string& item);
+  // A table of the list `name`, which stands before all routes.
+  void add_table(std::string_view name, const Keys& keys);
+  void add_route(Route route);
+  // What could not be carried over, with what is to be done about it, as a sentence without its end.
+  void leave(const Directive& directive, std::string_view why);
+  // A line for people, where the next route will stand.
+  void remark(std::string_view text);
+
+  // The file, formatted.
+  [[nodiscard]] std::string file() const;
+  [[nodiscard]] const std::vector<Left>& left() const { return left_; }
+
+ private:
+  // A piece of the file between the settings and its end: a route, or lines of comments.
+  struct Piece {
+    std::vector<std::string> comments;
+    std::unique_ptr<Route> route;
+  };
+  struct Setting {
+    std::string key, value;
+    std::vector<std::string> items;  // of a list
+  };
+
+  // An instance that routes have, once.
+  struct Shared {
+    const Instance* instance;
+    std::string name;  // empty: every route has it, and no route says so
+  };
+  using SharedInstances = std::map<std::string, Shared, std::less<>>;  // by kind and options
+
+  [[nodiscard]] SharedInstances shared_instances() const;
+  void put_settings(std::string& out) const;
+  static void put_route(std::string& out, const Route& route, const SharedInstances& shared);
+
+  std::string source_;
+  std::map<std::string, std::vector<Setting>, std::less<>> settings_;  // by table
+  std::vector<std::pair<std::string, Keys>> tables_;
+  std::vector<Piece> pieces_;
+  std::vector<Left> left_;
+  std::set<std::string, std::less<>> declared_;  // paths of routes that are no comments
+};
+
+// Values, as TOML.
+std::string text(std::string_view value);
+std::string list(const std::vector<std::string>& values);
+
+}  // namespace leat::server::migrate

@@ -1,0 +1,392 @@
+#!/usr/bin/env python3
+"""`leat migrate`: what it makes of configurations of nginx and Caddy, what it leaves and says of it, and that no text brings it down.
+
+    migrate_test.py LEAT FOLDER_OF_DEMO_PLUGIN
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+import unittest
+from pathlib import Path
+
+LEAT, PLUGINS = (Path(argument).resolve() for argument in sys.argv[1:3])
+NAMES = {"nginx": "nginx.conf", "caddy": "Caddyfile"}
+
+
+class Migrate(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="leat-migrate-")
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def migrate(self, kind, text, *arguments):
+        """(status, standard output, standard error)"""
+        file = self.folder / NAMES[kind]
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        done = subprocess.run([LEAT, "migrate", kind, file, *arguments], capture_output=True, timeout=60)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def carried(self, kind, text, left=()):
+        """What it says, as data, and the text itself. Each of `left` is a piece of what is told to be left, in its order."""
+        status, out, errors = self.migrate(kind, text)
+        told = re.findall(rf"{NAMES[kind]}:(\d+): (.*)\n  (.*)\n", errors)
+        self.assertEqual(len(told), len(left), errors)
+        for (line, written, why), want in zip(told, left):
+            self.assertIn(want, written + " -- " + why)
+            self.assertIn(written, text.splitlines()[int(line) - 1])
+            self.assertIn(f"# TODO {NAMES[kind]}:{line}: {written}", out)
+            self.assertIn(f"#      {why}.", out)
+        self.assertEqual(status, 4 if left else 0, errors)
+        self.assertIn(f"{len(left)} thing" if left else "", errors)
+        said = tomllib.loads(out)
+        self.check(out)
+        return said, out
+
+    def check(self, out):
+        file = self.folder / "leat.toml"
+        file.write_text(out)
+        done = subprocess.run([LEAT, "check", "-c", file, "--plugin-path", PLUGINS], capture_output=True, text=True, timeout=60)
+        # What is free to be listened on, and whose log can be written, is for another machine to say.
+        wrong = [line for line in done.stderr.splitlines() if line.startswith("error[")
+                 and not re.match(r"error\[LT(0121|0123)\]", line)]
+        self.assertEqual(wrong, [], out + done.stderr)
+        formatted = subprocess.run([LEAT, "fmt", "--check", file], capture_output=True, text=True, timeout=60)
+        self.assertEqual(formatted.returncode, 0, formatted.stderr + out)
+
+    # --- nginx
+
+    def nginx(self, text, left=()):
+        return self.carried("nginx", text, left)
+
+    def test_nginx_settings(self):
+        said, _ = self.nginx("""
+user www-data;
+worker_processes 4;
+pid /run/nginx.pid;
+error_log stderr notice;
+events { worker_connections 1024; }
+http {
+    sendfile on;
+    client_max_body_size 10m;
+    client_header_timeout 15s;
+    client_body_timeout 20;
+    keepalive_timeout 1m 60s;
+    send_timeout 1m30s;
+    keepalive_requests 1000;
+    set_real_ip_from 10.0.0.0/8;
+    set_real_ip_from unix:;
+    real_ip_header X-Forwarded-For;
+    server { listen 8080; listen [::]:8080; listen 127.0.0.1; listen unix:/run/x.sock; server_name _; }
+}
+""")
+        self.assertEqual(said["server"], {"workers": 4, "trusted_proxies": ["10.0.0.0/8", "unix"], "proxy_fields": ["x-forwarded-for"],
+                                          "listen": ["*:8080", "127.0.0.1:80", "unix:/run/x.sock"]})
+        self.assertEqual(said["limits"], {"connections": 1024, "body": "10MiB", "head_timeout": "15s", "body_timeout": "20s",
+                                          "idle_timeout": "1m", "send_timeout": "90s", "requests_per_connection": 1000})
+        self.assertEqual(said["log"], {"level": "info"})
+
+    def test_nginx_locations(self):
+        said, out = self.nginx("""server {
+  listen 80;
+  location = /health { stub_status; }
+  location /api/ { client_max_body_size 1m; proxy_pass http://127.0.0.1:9000; }
+  location ^~ /static { root /srv; }
+  location ~ \\.php$ { fastcgi_pass unix:/run/php.sock; }
+  location "/with space{}" { location /with/in { alias /x; } }
+  location @named { return 404; }
+}""", ("passes no requests on", "serves no files", "regular expressions", "serves no files", "named locations"))
+        self.assertEqual(said["route"], [{"path": "/health", "handler": "leat:metrics"}])
+        for path in ("/api/{path...}", "/static", "/static/{path...}", "/with%20space%7B%7D", "/with%20space%7B%7D/{path...}",
+                     "/with/in/{path...}"):
+            self.assertIn(f'# [[route]]\n# path = "{path}"\n', out)
+        self.assertIn('# handler = "PLUGIN:HANDLER"\n# body_limit = "1MiB"', out)
+        self.assertIn("#   fastcgi_pass unix:/run/php.sock;", out)
+
+    def test_nginx_access(self):
+        said, out = self.nginx("""http {
+  allow 10.0.0.0/8; deny 10.1.0.1; deny all; allow 1.2.3.4;
+  server { listen 80;
+    location /a { stub_status; }
+    location /b { stub_status; allow 127.0.0.1; }
+    location /c { stub_status; deny nobody.example; }
+  }
+}""", ("names are not looked up",))
+        first = {"kind": "access", "name": "access-2", "global": False, "default": "deny",
+                 "rules": [{"action": "allow", "client": ["10.0.0.0/8"]}, {"action": "deny", "client": ["10.1.0.1"]}]}
+        second = {"kind": "access", "name": "access-1", "global": False, "default": "allow",
+                  "rules": [{"action": "allow", "client": ["127.0.0.1"]}]}
+        self.assertCountEqual(said["middleware"], [first, second])
+        self.assertEqual({route["path"]: route["middleware"] for route in said["route"]},
+                         {"/a": ["access-2"], "/a/{path...}": ["access-2"], "/b": ["access-1"], "/b/{path...}": ["access-1"],
+                          "/c": ["access-2"], "/c/{path...}": ["access-2"]})
+
+    def test_nginx_what_all_routes_have_is_global(self):
+        said, _ = self.nginx("http { deny 1.2.3.4; server { listen 80; location /a { stub_status; } location = /b { stub_status; } } }")
+        self.assertEqual(said["middleware"], [{"kind": "access", "default": "allow", "rules": [{"action": "deny", "client": ["1.2.3.4"]}]}])
+        self.assertNotIn("middleware", said["route"][0])
+
+    def test_nginx_rates(self):
+        said, _ = self.nginx("""http {
+  limit_req_zone $binary_remote_addr zone=one:10m rate=10r/s;
+  limit_req_zone $http_x_api_key zone=two:10m rate=30r/m;
+  limit_req_zone $uri zone=three:10m rate=1r/s;
+  server { listen 80;
+    location = /a { stub_status; limit_req zone=one burst=20 nodelay; }
+    location = /b { stub_status; limit_req zone=two; limit_req zone=one burst=5; }
+    location = /c { stub_status; limit_req zone=three; }
+    location = /d { stub_status; limit_req zone=none; }
+  }
+}""", ("counts by client", "no limit_req_zone"))
+        rates = {each["name"]: {key: value for key, value in each.items() if key not in ("name", "global", "kind")} for each in said["middleware"]}
+        routes = {route["path"]: [rates[name] for name in route.get("middleware", [])] for route in said["route"]}
+        self.assertEqual(routes["/a"], [{"rate": "10/s", "burst": 21}])
+        self.assertEqual(routes["/b"], [{"rate": "30/min", "burst": 1, "key": ["header:x-api-key"]}, {"rate": "10/s", "burst": 6}])
+        self.assertEqual((routes["/c"], routes["/d"]), ([], []))
+
+    def test_nginx_fields(self):
+        said, _ = self.nginx("""server { listen 80;
+  add_header X-Frame-Options "SAMEORIGIN" always;
+  add_header X-Who "$remote_addr {$host} ${scheme}";
+  add_header X-Time $request_time;
+  add_header Content-Length 5;
+  location = /a { stub_status; }
+  location = /b { stub_status; add_header X-B b; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr;
+                  proxy_set_header X-Own "a b"; proxy_set_header X-Gone ""; }
+}""", ("$request_time", "Content-Length"))
+        options = [{key: value for key, value in each.items() if key not in ("name", "global", "kind")} for each in said["middleware"]]
+        ok = ["200", "201", "204", "206", "301-304", "307", "308"]
+        for each in ({"answer_add": ["X-Frame-Options: SAMEORIGIN"]}, {"answer_add": ["X-Who: {client} {{{host}}} {scheme}"], "if_status": ok},
+                     {"answer_add": ["X-B: b"], "if_status": ok}, {"request_set": ["X-Own: a b"]}):
+            self.assertIn(each, options)
+        self.assertEqual(len(options), 4)
+        self.assertEqual([len(route["middleware"]) for route in said["route"]], [2, 2])
+
+    def test_nginx_logs(self):
+        said, _ = self.nginx("""http {
+  log_format own '$remote_addr [$time_local] "$request" $status ' '$body_bytes_sent "${http_referer}" $http_x_a';
+  log_format odd '$remote_addr $geoip_city';
+  access_log /var/log/leat/a.log;
+  server { listen 80;
+    location = /a { stub_status; }
+    location = /b { stub_status; access_log off; }
+    location = /c { stub_status; access_log /var/log/leat/c.log own; }
+    location = /d { stub_status; access_log /var/log/leat/d.log odd; }
+    location = /e { stub_status; access_log syslog:server=unix:/dev/log none; }
+  }
+}""".replace("/var/log/leat", str(self.folder)), ("$geoip_city", "no log_format"))
+        logs = {each["name"]: each for each in said["middleware"]}
+        routes = {route["path"]: [logs[name] for name in route.get("middleware", [])] for route in said["route"]}
+        self.assertEqual([(log["file"], log["format"]) for log in routes["/a"]], [(f"{self.folder}/a.log", "combined")])
+        self.assertEqual((routes["/b"], routes["/e"]), ([], []))
+        self.assertEqual(routes["/c"][0]["format"],
+                         '{client} [{clock}] "{method} {target} {protocol}" {status} {bytes_out} "{referer}" {header:x-a}')
+        self.assertEqual(routes["/d"][0]["format"], "combined")
+
+    def test_nginx_what_is_left_is_told(self):
+        _, out = self.nginx("""load_module modules/x.so;
+http {
+  include mime.types;
+  map $a $b { default 1; }
+  keepalive_timeout 0;
+  client_max_body_size 0;
+  worker_processes many;
+  upstream back { server 127.0.0.1:1; }
+  server {
+    listen 443 ssl;
+    listen example.org:80;
+    server_name example.org;
+    ssl_certificate /x.pem;
+    return 301 https://example.org$request_uri;
+    rewrite ^/a$ /b;
+    made_up on;
+  }
+}
+""", ("no plugins", "not read", "variables", "1ms to 1h", "has a limit", "up to 1024", "passes no requests on", "no TLS", "no address", "any host",
+      "no TLS", "", "no paths", "nothing like it"))
+        self.assertIn('# path = "/{path...}"', out)
+
+    def test_nginx_two_servers_that_want_different_things(self):
+        said, _ = self.nginx("""http {
+  server { listen 80; keepalive_timeout 10s; location = /a { stub_status; } }
+  server { listen 127.0.0.1:80; keepalive_timeout 20s; location = /a { stub_status; } }
+}""", ("idle_timeout is \"10s\" already",))
+        self.assertEqual(said["server"]["listen"], ["*:80"])
+        self.assertEqual(len(said["route"]), 1)
+
+    def test_nginx_values_keep_their_text(self):
+        said, _ = self.nginx('server { listen 80; add_header X-A "a\\"b \\\\ c" always; location = /a { stub_status; } }')
+        self.assertEqual(said["middleware"][0]["answer_add"], ['X-A: a"b \\ c'])
+
+    # --- Caddy
+
+    def caddy(self, text, left=()):
+        return self.carried("caddy", text, left)
+
+    def test_caddy_settings(self):
+        said, _ = self.caddy("""{
+	email someone@example.org
+	admin off
+	grace_period 10s
+	servers {
+		trusted_proxies static 10.0.0.0/8 private_ranges
+		timeouts {
+			read_header 10s
+			read_body 5s
+			idle 2m
+			write 30s
+		}
+	}
+	log {
+		level WARN
+		format json
+	}
+}
+
+:8080 {
+	metrics /metrics
+}
+""")
+        self.assertEqual(said["server"]["listen"], ["*:8080"])
+        self.assertEqual(said["server"]["drain_timeout"], "10s")
+        self.assertEqual(said["server"]["trusted_proxies"][:2], ["10.0.0.0/8", "192.168.0.0/16"])
+        self.assertEqual(said["limits"], {"head_timeout": "10s", "body_timeout": "5s", "idle_timeout": "2m", "send_timeout": "30s"})
+        self.assertEqual(said["log"], {"level": "warn", "format": "json"})
+        self.assertEqual(said["route"], [{"path": "/metrics", "handler": "leat:metrics"}])
+
+    def test_caddy_handles(self):
+        said, out = self.caddy("""http://:8080, http://:8081 {
+	@api path /api/* /v2
+	@write {
+		method POST PUT
+		path /write/*
+	}
+	@odd header X-Y z
+	header X-All 1
+	request_body {
+		max_size 1MB
+	}
+	handle /status* {
+		header X-Own "{remote_host} {header.X-A}"
+		metrics
+	}
+	handle_path /files/* {
+		root * /srv
+		file_server
+	}
+	handle @write {
+		reverse_proxy 127.0.0.1:9000
+	}
+	handle @odd {
+		respond "x"
+	}
+	reverse_proxy @api 127.0.0.1:9001
+	file_server
+}
+""", ("serves no files", "serves no files", "passes no requests on", "path and method", "passes no requests on", "serves no files"))
+        self.assertEqual(said["server"]["listen"], ["*:8080", "*:8081"])
+        for path in ("/files/{path...}", "/api/{path...}", "/v2", "/{path...}"):
+            self.assertIn(f'# path = "{path}"\n# handler = "PLUGIN:HANDLER"', out)
+        self.assertIn('# path = "/write/{path...}"\n# methods = ["POST", "PUT"]\n', out)
+        self.assertIn("a handler sees the whole path", out)
+        self.assertIn({"kind": "headers", "answer_set": ["X-All: 1"]}, said["middleware"])
+
+    def test_caddy_without_braces(self):
+        said, _ = self.caddy(":8080\nheader {\n\t-Server\n\t-X-E\n\t+X-A b\n\tX-C \"d e\"\n\t?X-D e\n}\nmetrics /m\n", ("nothing like it",))
+        self.assertEqual(said["middleware"], [{"kind": "headers", "answer_set": ["X-C: d e"], "answer_add": ["X-A: b"], "answer_remove": ["X-E"]}])
+        self.assertEqual(said["server"], {"listen": ["*:8080"], "name": ""})
+        self.assertEqual(said["route"], [{"path": "/m", "handler": "leat:metrics"}])
+
+    def test_caddy_what_is_left_is_told(self):
+        self.caddy("""(snippet) {
+	header X-A b
+}
+example.org {
+	import snippet
+	tls internal
+	encode_nothing
+	handle_errors {
+		respond "x"
+	}
+	rewrite * /x
+	log {
+		output net localhost:1
+	}
+	reverse_proxy localhost:9000
+}
+""", ("snippets", "no TLS", "not read", "no TLS", "nothing like it", "problem+json", "no paths", "absolute path", "passes no requests on"))
+
+    def test_caddy_words(self):
+        said, _ = self.caddy(':8080 {\n\theader X-A `a "b`\n\theader X-B \\\n\t\t"c \\"d"\n\theader X-C <<END\n\te\n\tEND\n\tmetrics /m # why\n}\n')
+        self.assertIn({"kind": "headers", "answer_set": ['X-A: a "b']}, said["middleware"])
+        self.assertIn({"kind": "headers", "answer_set": ['X-B: c "d']}, said["middleware"])
+        self.assertIn({"kind": "headers", "answer_set": ["X-C: e"]}, said["middleware"])
+
+    # --- Files
+
+    def test_the_file_is_new(self):
+        output = self.folder / "new.toml"
+        text = "server { listen 80; location = /a { stub_status; } }"
+        self.assertEqual(self.migrate("nginx", text, "-o", output), (0, "", ""))
+        self.assertIn('path = "/a"', output.read_text())
+        output.write_text("# mine\n")
+        status, _, errors = self.migrate("nginx", text, "-o", output)
+        self.assertEqual(status, 1)
+        self.assertIn("is there already", errors)
+        self.assertEqual(output.read_text(), "# mine\n")
+
+    def test_what_cannot_be_read(self):
+        done = subprocess.run([LEAT, "migrate", "nginx", self.folder / "none"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("none", done.stderr)
+        self.assertEqual(subprocess.run([LEAT, "migrate", "apache", "x"], capture_output=True).returncode, 2)
+        self.assertEqual(self.migrate("nginx", "a;" * (3 << 20))[0], 1)
+        self.assertEqual(self.migrate("nginx", b"a\0b;")[0], 1)
+
+    def test_what_is_malformed_is_told_with_its_line(self):
+        deep = 40
+        for kind, text, line, why in (
+                ("nginx", "a;\nb {", 2, "`}` is missing"), ("nginx", "a;\nb\n", 2, "`;` is missing"), ("nginx", "a;\n}\n", 2, "closes no block"),
+                ("nginx", "a 'b\n", 1, "does not end"), ("nginx", "\n;", 2, "without a directive"), ("nginx", "a ${b", 1, "does not end"),
+                ("nginx", "a {\n" * deep, 33, "deep"), ("nginx", "a { b }", 1, "`;` is missing"), ("nginx", "{}", 1, "without a directive"),
+                ("caddy", "a {\nb", 2, "`}` is missing"), ("caddy", "a {\n}\n}\n", 3, "closes no block"), ("caddy", 'a "b\n', 1, "does not end"),
+                ("caddy", "a {\n" * deep, 34, "deep"), ("caddy", "a { b }\n", 1, "end its line"), ("caddy", "a <<X\nb\n", 1, "`X` is missing")):
+            with self.subTest(kind=kind, text=text):
+                status, out, errors = self.migrate(kind, text)
+                self.assertEqual((status, out), (1, ""))
+                self.assertRegex(errors, rf"{NAMES[kind]}:{line}: .*" + re.escape(why))
+
+    def test_no_text_brings_it_down(self):
+        pieces = ("server {", "location", "/", "listen", "{", "}", ";", "\n", "'", '"', "$", "${", "}", "#", "\\", "é", "\x1b", "\xff", "allow",
+                  "limit_req zone=a", "header", "@x", "handle", "<<E", "`", ":80", ",", "metrics", "respond", "a" * 300)
+        import random
+        seed = random.randrange(1 << 32)
+        source = random.Random(seed)
+        for _ in range(150):
+            text = " ".join(source.choice(pieces) for _ in range(source.randrange(1, 60))).encode("latin-1" if source.random() < 0.5 else "utf-8")
+            for kind in NAMES:
+                status, out, errors = self.migrate(kind, text)
+                self.assertIn(status, (0, 1, 4), (seed, text, errors))
+                self.assertNotRegex(errors, r"[\x00-\x09\x0b-\x1f\x7f]", (seed, text))
+                if status != 1:
+                    tomllib.loads(out)
+
+    def test_many_of_everything_take_no_time_to_speak_of(self):
+        locations = "".join(f"location /a{i} {{ stub_status; deny 10.{i % 256}.{i // 256}.1; }}\n" for i in range(5000))
+        status, out, _ = self.migrate("nginx", "server { listen 80;\n" + locations + "}")
+        self.assertEqual(status, 0)
+        self.assertEqual(out.count("[[route]]"), 10000)
+        self.assertEqual(self.migrate("caddy", "".join(f":{i} {{\n}}\n" for i in range(1, 5000)))[0], 0)
+
+    def test_the_configuration_of_the_proxies_is_no_secret_to_it(self):
+        for kind in NAMES:
+            file = Path(__file__).resolve().parents[2] / "packaging/proxy" / NAMES[kind]
+            done = subprocess.run([LEAT, "migrate", kind, file], capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 4, done.stderr)
+            self.check(done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
