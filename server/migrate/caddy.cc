@@ -7,6 +7,7 @@
 #include <expected>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/host_address.h"
@@ -14,8 +15,11 @@
 #include "base/units.h"
 #include "middleware/headers.h"
 #include "net/listener.h"
+#include "pipeline/condition.h"
+#include "server/migrate/caddy_values.h"
+#include "server/migrate/nginx_answers.h"
 #include "server/migrate/nginx_values.h"
-#include "server/migrate/paths.h"
+#include "server/migrate/places.h"
 
 namespace leat::server::migrate {
 
@@ -44,11 +48,9 @@ constexpr CaddyForeign kCaddyForeign[] = {
     {"import", "other files and snippets are not read: put what they say in its place"},
     {"handle_errors", "errors are answered as application/problem+json"},
     {"error", "a handler answers with the status that it wants"},
-    {"rewrite", "Leat changes no paths: a route takes the one that clients ask for"},
     {"uri", "Leat changes no paths: a route takes the one that clients ask for"},
     {"map", "there are no variables to make"},
     {"vars", "there are no variables to make"},
-    {"respond", "Leat has no answers of its own to give: a plugin does", true},
     {"abort", "middleware `access` answers 403"},
 };
 
@@ -69,8 +71,8 @@ struct CaddyLevel {
   std::vector<Instance> instances;  // besides those outside
   std::optional<std::string> body;
   Matcher matcher;
-  std::string prefix;  // of what is handled here: "/api"
-  bool answered = false;
+  bool answered = false;  // by what has no matcher of its own
+  Keys answers;           // what does; none: nobody yet
 };
 
 class CaddyCarrier {
@@ -177,34 +179,47 @@ class CaddyCarrier {
   // --- Sites
 
   void carry_site(const Directive& site) {
-    target_.remark(fmt::format("--- {}", printable_line(site.name())));
-    for (const std::string& word : site.words) carry_address(site, word);
+    std::vector<std::string_view> whys;
+    names_.clear();
+    for (const std::string& word : site.words) carry_address(word, names_, whys);
+    target_.begin_host(names_);
+    target_.remark(fmt::format("--- {}", site.written));
+    for (const std::string_view why : whys) target_.leave(site, why);
     CaddyLevel level;
     matchers_.clear();
     carry_block(site.block, level);
     // What has no matcher answers all that nothing else does.
-    if (level.answered || site.block.empty()) add_route(level, {}, {});
+    if (level.answered || site.block.empty()) add_route(level, {}, level.answers);
   }
-  void carry_address(const Directive& site, std::string_view address) {
+  // `whys`: what is to be said of it, once.
+  void carry_address(std::string_view address, std::vector<std::string>& names,
+                     std::vector<std::string_view>& whys) {
+    const auto say = [&](std::string_view why) {
+      if (!std::ranges::contains(whys, why)) whys.push_back(why);
+    };
     while (address.ends_with(',')) address.remove_suffix(1);
     if (address.empty()) return;
     const bool plain = address.starts_with("http://");
-    const size_t scheme = address.find("://");
-    if (scheme != std::string_view::npos) address.remove_prefix(scheme + 3);
+    if (const size_t scheme = address.find("://"); scheme != std::string_view::npos)
+      address.remove_prefix(scheme + 3);
     if (const size_t path = address.find('/'); path != std::string_view::npos) {
-      target_.leave(site, "a path belongs to a route");
+      say("a path belongs to a route");
       address = address.substr(0, path);
     }
     const size_t colon = address.rfind(':');
     const bool has_port = colon != std::string_view::npos && !address.ends_with(']');
-    const std::string_view host = has_port ? address.substr(0, colon) : address;
+    const std::string name = lower(has_port ? address.substr(0, colon) : address);
     const std::string_view port = has_port ? address.substr(colon + 1) : plain ? "80" : "";
-    if (!host.empty() && !plain) target_.leave(site, kCaddyTls);
-    if (!host.empty() && host != "localhost" && plain)
-      target_.leave(site, "routes are for requests to any host");
+    if (!name.empty() && !plain) say(kCaddyTls);
+    if (!name.empty() && name != "localhost") {
+      if (!pipeline::HostPattern::parse(name))
+        say("a host has whole names, or all below one: *.example.org");
+      else if (!std::ranges::contains(names, name) && host_names_.insert(name).second)
+        names.push_back(name);
+    }
     if (port.empty()) return;
     const std::string own = fmt::format("*:{}", port);
-    if (!net::Address::parse(own)) return target_.leave(site, "this is no address that Leat can listen on");
+    if (!net::Address::parse(own)) return say("this is no address that Leat can listen on");
     target_.add("server", "listen", own);
   }
 
@@ -220,7 +235,8 @@ class CaddyCarrier {
   }
   static bool makes_route(const Directive& directive) {
     return directive.name() == "handle" || directive.name() == "handle_path" || directive.name() == "route" ||
-           directive.name() == "metrics" || answers(directive);
+           directive.name() == "metrics" || directive.name() == "respond" || directive.name() == "redir" ||
+           directive.name() == "rewrite" || answers(directive);
   }
   static bool answers(const Directive& directive) {
     const auto* const found = std::ranges::find(kCaddyForeign, directive.name(), &CaddyForeign::name);
@@ -259,7 +275,8 @@ class CaddyCarrier {
     if (name == "header" || name == "request_header") return carry_header(directive, level);
     if (name == "log") return carry_log(directive, level);
     if (name == "request_body") return carry_body(directive, level);
-    if (name == "metrics") return carry_metrics(directive, level);
+    if (name == "metrics" || name == "respond" || name == "redir" || name == "rewrite")
+      return carry_answer(directive, level);
     const auto* const foreign = std::ranges::find(kCaddyForeign, name, &CaddyForeign::name);
     if (foreign == std::end(kCaddyForeign))
       return target_.leave(directive, "there is nothing like it in Leat");
@@ -267,11 +284,14 @@ class CaddyCarrier {
     const auto matcher = foreign->answers ? read_matcher(directive, first) : Matcher();
     if (!matcher) return;
     target_.leave(directive, foreign->why);
-    if (!foreign->answers) return;
-    if (matcher->paths.empty() && matcher->methods.empty())
-      level.answered = true;
-    else
-      add_route(level, *matcher, {});
+    if (foreign->answers) answer(level, *matcher, {});
+  }
+  // Of several without a matcher the first answers.
+  void answer(CaddyLevel& level, const Matcher& matcher, Keys answers) {
+    if (!matcher.paths.empty() || !matcher.methods.empty())
+      return add_route(level, matcher, std::move(answers));
+    if (!level.answered) level.answers = std::move(answers);
+    level.answered = true;
   }
 
   void carry_handle(const Directive& directive, CaddyLevel& outside) {
@@ -282,28 +302,29 @@ class CaddyCarrier {
     if (directive.name() == "handle_path")
       target_.remark(fmt::format("{}: a handler sees the whole path.", directive.written));
     carry_block(directive.block, level);
-    if (!level.answered) return;
-    add_route(level, *matcher, {});
+    if (level.answered) add_route(level, *matcher, level.answers);
   }
 
-  void carry_metrics(const Directive& directive, CaddyLevel& level) {
+  void carry_answer(const Directive& directive, CaddyLevel& level) {
     size_t first = 0;
-    if (const auto matcher = read_matcher(directive, first)) add_route(level, *matcher, "leat:metrics");
+    const auto matcher = read_matcher(directive, first);
+    if (!matcher) return;
+    if (directive.name() == "redir" && leads_to_https(directive.word(first), names_))
+      return target_.leave(directive, "whoever speaks TLS in front of Leat sends clients there");
+    auto answers = caddy_answer(directive, first);
+    if (!answers) return target_.leave(directive, answers.error());
+    answer(level, *matcher, *std::move(answers));
   }
-
-  void add_route(const CaddyLevel& level, const Matcher& matcher, std::string handler) {
-    Route route{.paths = {}, .methods = matcher.methods, .handler = std::move(handler)};
+  void add_route(const CaddyLevel& level, const Matcher& matcher, Keys answers) {
+    Route route{.places = {}, .methods = matcher.methods, .answers = std::move(answers)};
     const std::vector<std::string> all = {"/*"};
     for (const std::string& each : matcher.paths.empty() ? all : matcher.paths) {
-      const bool prefix = each.ends_with('*');
-      const auto own = route_paths(std::string_view(each).substr(0, each.size() - (prefix ? 1 : 0)), !prefix);
-      if (!own) {
+      const bool below = each.ends_with('*');
+      if (const auto place =
+              route_place(std::string_view(each).substr(0, each.size() - (below ? 1 : 0)), !below))
+        route.places.push_back(*place);
+      else
         target_.remark(fmt::format("TODO: a route's path cannot be written like {}.", printable_line(each)));
-        continue;
-      }
-      // "/api/*" is none of "/api".
-      for (const std::string& path : *own)
-        if (!std::ranges::contains(route.paths, path)) route.paths.push_back(path);
     }
     for (const CaddyLevel* at = &level; at != nullptr; at = at->outside)
       std::ranges::copy(at->instances, std::back_inserter(route.instances));
@@ -312,8 +333,7 @@ class CaddyCarrier {
         route.keys.emplace_back("body_limit", *at->body);
         break;
       }
-    if (route.handler.empty()) target_.remark("TODO: a plugin's handler answers here.");
-    target_.add_route(std::move(route));
+    if (!route.places.empty()) target_.add_route(std::move(route));
   }
 
   // --- What requests and answers pass
@@ -325,7 +345,7 @@ class CaddyCarrier {
       if (each.name() != "max_size" || !bytes || *bytes == 0)
         target_.leave(each, "a body has a limit such as 8MiB");
       else
-        level.body = text(size_text(*bytes));
+        level.body = text(word);
     }
   }
 
@@ -390,53 +410,10 @@ class CaddyCarrier {
     if (!options.empty()) level.instances.push_back({"headers", std::move(options)});
   }
 
-  // A text with placeholders, as middleware `headers` writes them.
-  static std::expected<std::string, std::string> caddy_text(std::string_view value) {
-    struct Placeholder {
-      std::string_view caddy, leat;
-    };
-    constexpr Placeholder kPlaceholders[] = {{"remote_host", "client"},
-                                             {"client_ip", "client"},
-                                             {"http.request.remote.host", "client"},
-                                             {"host", "host"},
-                                             {"hostport", "host"},
-                                             {"http.request.host", "host"},
-                                             {"http.request.hostport", "host"},
-                                             {"scheme", "scheme"},
-                                             {"http.request.scheme", "scheme"},
-                                             {"method", "method"},
-                                             {"http.request.method", "method"},
-                                             {"path", "path"},
-                                             {"http.request.uri.path", "path"}};
-    std::string own;
-    while (!value.empty()) {
-      const size_t end = value.find('}');
-      if (value.front() != '{') {
-        own += value.front();
-        if (value.front() == '}') own += '}';
-        value.remove_prefix(1);
-        continue;
-      }
-      if (end == std::string_view::npos) return std::unexpected("a placeholder does not end");
-      const std::string_view name = value.substr(1, end - 1);
-      value.remove_prefix(end + 1);
-      const auto* const found = std::ranges::find(kPlaceholders, name, &Placeholder::caddy);
-      const std::string_view field = name.starts_with("header.")                ? name.substr(7)
-                                     : name.starts_with("http.request.header.") ? name.substr(20)
-                                                                                : "";
-      if (!field.empty())
-        own += fmt::format("{{header:{}}}", field);
-      else if (found != std::end(kPlaceholders))
-        own += fmt::format("{{{}}}", found->leat);
-      else
-        return std::unexpected(
-            fmt::format("middleware `headers` has nothing like {{{}}}", printable_line(name)));
-    }
-    return own;
-  }
-
   Target& target_;
+  std::vector<std::string> names_;                        // of the site
   std::map<std::string, Matcher, std::less<>> matchers_;  // of the site, by name
+  std::set<std::string, std::less<>> host_names_;         // a name is the first site's that has it
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/shared/plugin_text.hpp"
@@ -183,6 +184,7 @@ class CaddyReader : DirectiveReader {
       Directive directive{.line = line_, .written = first_line(text_.substr(at_))};
       auto words = read_line();
       if (!words) return std::unexpected(words.error());
+      if (words->empty()) continue;  // a line that goes on with nothing
       if (words->size() == 1 && words->front().is("}")) {
         if (depth == 0) return malformed("`}` closes no block", directive.line);
         return directives;
@@ -286,15 +288,32 @@ class CaddyReader : DirectiveReader {
   }
 };
 
+// What is wrong with it as UTF-8.
+std::optional<Malformed> no_text(std::string_view text) {
+  uint32_t line = 1;
+  while (!text.empty()) {
+    const size_t size = (text.front() & 0x80) == 0 ? 1 : encoding::utf8_sequence(text);
+    if (size == 0) return Malformed{line, "the text is not UTF-8"};
+    if (text.front() == '\n') ++line;
+    text.remove_prefix(size);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
-Directives read_nginx(std::string_view text) { return NginxReader(text).read(); }
-Directives read_caddy(std::string_view text) { return CaddyReader(text).read(); }
+Directives read_nginx(std::string_view text) {
+  if (auto wrong = no_text(text)) return std::unexpected(*std::move(wrong));
+  return NginxReader(text).read();
+}
+Directives read_caddy(std::string_view text) {
+  if (auto wrong = no_text(text)) return std::unexpected(*std::move(wrong));
+  return CaddyReader(text).read();
+}
 
-std::string printable_line(std::string_view text) {
-  constexpr size_t kMost = 120;
+std::string printable_line(std::string_view text, size_t most) {
   std::string line;
-  while (!text.empty() && line.size() < kMost) {
+  while (!text.empty() && line.size() < most) {
     const bool ascii = (text.front() & 0x80) == 0;
     const size_t size = ascii ? 1 : encoding::utf8_sequence(text);
     const bool control = ascii && (text.front() < ' ' || text.front() == 0x7f);

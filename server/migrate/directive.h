@@ -43,7 +43,7 @@ Directives read_nginx(std::string_view text);
 // Of a file with one site and no braces around it the site's directives stand in a block of its addresses all the same.
 Directives read_caddy(std::string_view text);
 
-// `text` as it may stand in a comment and on a terminal.
-std::string printable_line(std::string_view text);
+// `text` as it may stand in a comment and on a terminal; of a longer one the first `most` bytes or so.
+std::string printable_line(std::string_view text, size_t most = 120);
 
 }  // namespace leat::server::migrate

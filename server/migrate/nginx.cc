@@ -12,96 +12,21 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "net/listener.h"
+#include "pipeline/condition.h"
+#include "server/migrate/nginx_answers.h"
+#include "server/migrate/nginx_foreign.h"
 #include "server/migrate/nginx_values.h"
-#include "server/migrate/paths.h"
+#include "server/migrate/places.h"
 
 namespace leat::server::migrate {
 
 namespace {
 
 constexpr std::string_view kNoTls = "Leat speaks no TLS yet: leave it to nginx, HAProxy or Caddy in front";
-constexpr std::string_view kNoPassing =
-    "Leat passes no requests on by itself: a plugin does, with leat.client, or nginx stays in front";
-constexpr std::string_view kNoFiles =
-    "Leat serves no files by itself: a plugin does, or nginx stays in front";
-constexpr std::string_view kNoInclude =
-    "other files are not read: migrate it by itself, or put it in its place";
-constexpr std::string_view kNoRewriting = "Leat changes no paths: a route takes the one that clients ask for";
-
-// What has no counterpart, and why.
-struct Foreign {
-  std::string_view name;  // one that ends in an underscore stands for all that begin with it
-  std::string_view why;
-};
-constexpr Foreign kForeign[] = {
-    {"include", kNoInclude},
-    {"ssl", kNoTls},
-    {"ssl_", kNoTls},
-    {"http2", "Leat speaks HTTP/1.1 with whoever stands in front"},
-    {"proxy_pass", kNoPassing},
-    {"fastcgi_pass", kNoPassing},
-    {"uwsgi_pass", kNoPassing},
-    {"scgi_pass", kNoPassing},
-    {"grpc_pass", kNoPassing},
-    {"memcached_pass", kNoPassing},
-    {"upstream", kNoPassing},
-    {"proxy_", kNoPassing},
-    {"fastcgi_", kNoPassing},
-    {"uwsgi_", kNoPassing},
-    {"root", kNoFiles},
-    {"alias", kNoFiles},
-    {"index", kNoFiles},
-    {"try_files", kNoFiles},
-    {"autoindex", kNoFiles},
-    {"rewrite", kNoRewriting},
-    {"if", "Leat has no conditions: middleware has some of its own"},
-    {"map", "there are no variables to make"},
-    {"geo", "there are no variables to make"},
-    {"set", "there are no variables to make"},
-    {"stream", "Leat speaks HTTP alone"},
-    {"mail", "Leat speaks HTTP alone"},
-    {"load_module", "modules of nginx are no plugins of Leat's"},
-    {"limit_conn", "limits.connections_per_address bounds all connections of a client"},
-    {"expires", "middleware `headers` sets Cache-Control, and a handler knows better"},
-    {"error_page", "errors are answered as application/problem+json"},
-};
-
-// What is for nginx itself, or what Leat does anyway: nothing is lost without it.
-constexpr std::string_view kOfNoUse[] = {"user",
-                                         "pid",
-                                         "sendfile",
-                                         "tcp_nopush",
-                                         "tcp_nodelay",
-                                         "default_type",
-                                         "server_tokens",
-                                         "use",
-                                         "multi_accept",
-                                         "types",
-                                         "charset",
-                                         "daemon",
-                                         "master_process",
-                                         "worker_rlimit_nofile",
-                                         "types_hash_max_size",
-                                         "server_names_hash_bucket_size",
-                                         "log_not_found",
-                                         "limit_req_status",
-                                         "limit_req_log_level",
-                                         "reset_timedout_connection",
-                                         "worker_cpu_affinity",
-                                         "aio",
-                                         "directio",
-                                         "proxy_http_version",
-                                         "real_ip_recursive",
-                                         "gzip_disable",
-                                         "gzip_vary",
-                                         "gzip_proxied",
-                                         "gzip_buffers",
-                                         "gzip_http_version"};
 
 // What stands on one level and holds for those in it that say nothing else.
 struct NginxLevel {
   const NginxLevel* outside = nullptr;
-  bool server = false;
   std::optional<std::string> body;
   std::vector<Instance> access_logs;
   bool logs = false;  // access_log stands here, and be it `off`
@@ -109,6 +34,10 @@ struct NginxLevel {
   std::string otherwise;
   std::vector<Instance> rates;
   std::vector<std::string> always, on_success, to_handlers;  // fields
+  std::vector<std::string> names;                            // of a server
+  std::optional<RoutePlace> place;                           // of a location
+  Keys answers;
+  bool returned = false;
 };
 
 class NginxCarrier {
@@ -155,7 +84,10 @@ class NginxCarrier {
         {"server", &C::carry_server},
         {"location", &C::carry_location},
         {"listen", &C::carry_listen},
-        {"server_name", &C::carry_server_name},
+        {"server_name", &C::carry_nothing},
+        {"return", &C::carry_return},
+        {"rewrite", &C::carry_rewrite},
+        {"stub_status", &C::carry_stub_status},
         {"worker_processes", &C::carry_workers},
         {"worker_connections", &C::carry_connections},
         {"client_max_body_size", &C::carry_body},
@@ -181,12 +113,9 @@ class NginxCarrier {
   void carry(const Directive& directive, NginxLevel& level) {
     for (const Known& each : known())
       if (each.name == directive.name()) return (this->*each.carry)(directive, level);
-    if (std::ranges::contains(kOfNoUse, directive.name())) return;
-    for (const Foreign& each : kForeign)
-      if (each.name == directive.name() ||
-          (each.name.ends_with('_') && directive.name().starts_with(each.name)))
-        return target_.leave(directive, each.why);
-    target_.leave(directive, "there is nothing like it in Leat");
+    const auto why = nginx_foreign(directive.name());
+    if (!why) return target_.leave(directive, "there is nothing like it in Leat");
+    if (!why->empty()) target_.leave(directive, *why);
   }
   void carry_nothing(const Directive&, NginxLevel&) {}
   void carry_all(const Directive& directive, NginxLevel& level) {
@@ -195,11 +124,14 @@ class NginxCarrier {
 
   // --- Servers and locations
 
+  static bool makes_route(const Directive& directive) {
+    return directive.name() == "location" || directive.name() == "return" || directive.name() == "rewrite";
+  }
+
   // All but what makes routes comes first: it holds for them wherever it stands.
   void carry_server(const Directive& server, NginxLevel& outside) {
-    NginxLevel level{.outside = &outside, .server = true};
-    target_.remark(fmt::format("--- {}", title_of(server)));
-    const auto makes_route = [](const Directive& each) { return each.name() == "location"; };
+    NginxLevel level{.outside = &outside};
+    level.names = begin_host(server);
     for (const Directive& each : server.block)
       if (!makes_route(each)) carry(each, level);
     size_t routes = 0;
@@ -208,13 +140,47 @@ class NginxCarrier {
         carry(each, level);
         ++routes;
       }
-    if (routes == 0) target_.add_route(route_of({"/{path...}"}, level));
+    if (routes == 0) add_route(level, {"prefix", "/"}, {});
   }
-  static std::string title_of(const Directive& server) {
+
+  // Names that a host cannot have are told.
+  std::vector<std::string> begin_host(const Directive& server) {
+    std::vector<std::string> names;
+    std::vector<std::pair<const Directive*, std::string_view>> others;
     for (const Directive& each : server.block)
-      if (each.name() == "server_name" && each.count() != 0)
-        return printable_line(fmt::format("{} (line {})", each.word(0), server.line));
-    return fmt::format("server (line {})", server.line);
+      for (size_t i = 0; each.name() == "server_name" && i < each.count(); ++i) {
+        std::string name(each.word(i));
+        if (name == "_" || name.empty()) continue;
+        if (name.starts_with('.')) {
+          names.push_back(name.substr(1));
+          name.insert(0, 1, '*');
+        }
+        std::ranges::transform(name, name.begin(), ascii_lower);
+        if (!pipeline::HostPattern::parse(name))
+          others.emplace_back(&each, "a host has whole names, or all below one: *.example.org");
+        else if (!std::ranges::contains(names, name))
+          names.push_back(std::move(name));
+      }
+    // A name is one host's: that of the first server which has it.
+    for (const std::string& name : names)
+      if (const auto found = hosts_.find(name); found != hosts_.end()) {
+        target_.begin_host(found->second);
+        for (const auto& [directive, why] : others) target_.leave(*directive, why);
+        target_.remark(fmt::format("--- goes on with the server at line {}", server.line));
+        return found->second;
+      }
+    for (const std::string& name : names) hosts_.try_emplace(name, names);
+    target_.begin_host(names);
+    target_.remark(fmt::format("--- the server at line {}", server.line));
+    for (const auto& [directive, why] : others) target_.leave(*directive, why);
+    return names;
+  }
+
+  void add_route(const NginxLevel& level, RoutePlace place, Keys answers) {
+    Route route = route_of(level);
+    route.places.push_back(std::move(place));
+    route.answers = std::move(answers);
+    target_.add_route(std::move(route));
   }
 
   void carry_location(const Directive& location, NginxLevel& outside) {
@@ -226,23 +192,38 @@ class NginxCarrier {
       return leave_all(location,
                        "Leat has no regular expressions for paths: write routes with {name} for it");
     if (path.starts_with('@')) return leave_all(location, "Leat has no named locations");
-    auto paths = route_paths(path, exact);
-    if (!paths) return leave_all(location, "a route's path cannot be written like this");
+    const auto place = route_place(path, exact);
+    if (!place) return leave_all(location, "a route's path cannot be written like this");
     NginxLevel level{.outside = &outside};
-    std::string handler;
-    for (const Directive& each : location.block) {
-      if (each.name() == "location") continue;
-      if (each.name() == "stub_status")
-        handler = "leat:metrics";
-      else
-        carry(each, level);
-    }
-    Route route = route_of(*std::move(paths), level);
-    route.handler = handler;
-    if (handler.empty()) target_.remark("TODO: a plugin's handler answers here.");
-    target_.add_route(std::move(route));
+    level.place = place;
+    for (const Directive& each : location.block)
+      if (!makes_route(each)) carry(each, level);
+    for (const Directive& each : location.block)
+      if (makes_route(each) && each.name() != "location") carry(each, level);
+    // Where a return stands, nothing else answers.
+    if (!level.returned) add_route(level, *place, std::move(level.answers));
     for (const Directive& each : location.block)
       if (each.name() == "location") carry_location(each, level);
+  }
+  void carry_stub_status(const Directive& directive, NginxLevel& level) {
+    if (!level.place) return target_.leave(directive, "it belongs into a location");
+    level.answers = {{"handler", text("leat:metrics")}};
+  }
+  void carry_return(const Directive& directive, NginxLevel& level) {
+    const NginxLevel* named = nearest(level, [](const NginxLevel& each) { return !each.names.empty(); });
+    if (leads_to_https(directive.word(directive.count() > 1 ? 1 : 0),
+                       named != nullptr ? named->names : std::vector<std::string>()))
+      return target_.leave(directive, "whoever speaks TLS in front of Leat sends clients there");
+    const RoutePlace place = level.place.value_or(RoutePlace{"prefix", "/"});
+    auto answers = nginx_return(directive, place);
+    if (!answers) return target_.leave(directive, answers.error());
+    add_route(level, place, *std::move(answers));
+    level.returned = true;
+  }
+  void carry_rewrite(const Directive& directive, NginxLevel& level) {
+    auto rewritten = nginx_rewrite(directive);
+    if (!rewritten) return target_.leave(directive, rewritten.error());
+    add_route(level, std::move(rewritten->place), std::move(rewritten->answers));
   }
   // Of a block that is not looked into.
   void leave_all(const Directive& block, std::string_view why) {
@@ -258,8 +239,8 @@ class NginxCarrier {
     return nullptr;
   }
 
-  static Route route_of(std::vector<std::string> paths, const NginxLevel& level) {
-    Route route{.paths = std::move(paths)};
+  static Route route_of(const NginxLevel& level) {
+    Route route;
     if (const auto* at = nearest(level, [](const NginxLevel& each) { return each.logs; }))
       std::ranges::copy(at->access_logs, std::back_inserter(route.instances));
     if (const auto* at = nearest(
@@ -317,13 +298,6 @@ class NginxCarrier {
     }
     listened_.push_back(address);
     target_.add("server", "listen", address);
-  }
-
-  void carry_server_name(const Directive& directive, NginxLevel&) {
-    if (directive.count() == 1 &&
-        (directive.word(0) == "_" || directive.word(0) == "localhost" || directive.word(0).empty()))
-      return;
-    target_.leave(directive, "routes are for requests to any host");
   }
 
   void carry_trusted(const Directive& directive, NginxLevel&) {
@@ -486,6 +460,7 @@ class NginxCarrier {
 
   Target& target_;
   std::map<std::string, const Directive*, std::less<>> zones_, formats_;  // by name
+  std::map<std::string, std::vector<std::string>, std::less<>> hosts_;  // the names of the host that has one
   std::vector<std::string> listened_;
 };
 

@@ -75,45 +75,64 @@ void Target::add(std::string_view table, std::string_view key, const std::string
   if (!std::ranges::contains(found->items, item)) found->items.push_back(item);
 }
 
-void Target::add_table(std::string_view name, const Keys& keys) { tables_.emplace_back(name, keys); }
+Target::Host& Target::host() {
+  if (hosts_.empty()) hosts_.emplace_back();
+  return hosts_[host_];
+}
+
+void Target::begin_host(const std::vector<std::string>& names) {
+  const auto found = std::ranges::find(hosts_, names, &Host::names);
+  host_ = static_cast<size_t>(found - hosts_.begin());
+  if (found == hosts_.end()) hosts_.push_back({.names = names, .pieces = {}, .taken = {}});
+}
+
+Target::Piece& Target::next_piece() {
+  std::vector<Piece>& pieces = host().pieces;
+  if (pieces.empty() || pieces.back().route != nullptr) pieces.emplace_back();
+  return pieces.back();
+}
 
 void Target::add_route(Route route) {
   // Another server may tell two apart that are one for Leat: the first counts.
-  if (!route.handler.empty())
-    std::erase_if(route.paths, [&](const std::string& path) {
-      if (declared_.insert(path).second) return false;
-      remark(fmt::format("There is a route for {} already.", path));
-      return true;
-    });
-  if (pieces_.empty() || pieces_.back().route != nullptr) pieces_.emplace_back();
-  pieces_.back().route = std::make_unique<Route>(std::move(route));
+  std::erase_if(route.places, [&](const RoutePlace& place) {
+    std::string key = place.value;
+    for (const std::string& method : route.methods) key += " " + method;
+    if (host().taken.insert(std::move(key)).second) return false;
+    remark(fmt::format("There is a route for {} already, which stays the only one.",
+                       printable_line(place.value)));
+    return true;
+  });
+  if (route.answers.empty())
+    remark(R"(TODO: a plugin answers here: handler = "PLUGIN:HANDLER" in place of `answer`.)");
+  next_piece().route = std::make_unique<Route>(std::move(route));
 }
 
 void Target::leave(const Directive& directive, std::string_view why) {
-  left_.push_back({directive.line, directive.written, std::string(why)});
+  constexpr size_t kMostWhy = 400;
+  const std::string shown = printable_line(why, kMostWhy);
+  left_.push_back({directive.line, directive.written, shown});
   remark(fmt::format("TODO {}:{}: {}", source_, directive.line, directive.written));
-  remark(fmt::format("     {}.", why));
+  remark(fmt::format("     {}.", shown));
 }
 
-void Target::remark(std::string_view text) {
-  if (pieces_.empty() || pieces_.back().route != nullptr) pieces_.emplace_back();
-  pieces_.back().comments.emplace_back(text);
-}
+void Target::remark(std::string_view text) { next_piece().comments.emplace_back(text); }
 
 Target::SharedInstances Target::shared_instances() const {
   SharedInstances shared;
   std::map<std::string, size_t, std::less<>> uses;
   size_t routes = 0;
-  for (const Piece& piece : pieces_) {
-    if (piece.route == nullptr) continue;
+  const auto count = [&](const Route& route) {
     ++routes;
     std::set<std::string> own;
-    for (const Instance& each : piece.route->instances)
+    for (const Instance& each : route.instances)
       if (own.insert(key_of(each)).second) {
         ++uses[key_of(each)];
         shared.try_emplace(key_of(each), Shared{&each, {}});
       }
-  }
+  };
+  for (const Host& host : hosts_)
+    for (const Piece& piece : host.pieces)
+      if (piece.route != nullptr) count(*piece.route);
   std::map<std::string_view, size_t> numbers;
   for (auto& [key, each] : shared)
     if (uses[key] != routes)
@@ -131,19 +150,25 @@ void Target::put_settings(std::string& out) const {
   }
 }
 
-void Target::put_route(std::string& out, const Route& route, const SharedInstances& shared) {
+void Target::put_route(std::string& out, std::string_view table, const Route& route,
+                       const SharedInstances& shared) {
   std::vector<std::string> named;
   for (const Instance& each : route.instances)
     if (const std::string& name = shared.at(key_of(each)).name;
         !name.empty() && !std::ranges::contains(named, name))
       named.push_back(name);
-  for (const std::string& path : route.paths) {
-    std::string table = fmt::format("[[route]]\npath = {}\n", text(path));
-    if (!route.methods.empty()) table += fmt::format("methods = {}\n", list(route.methods));
-    table += fmt::format("handler = {}\n", text(route.handler.empty() ? "PLUGIN:HANDLER" : route.handler));
-    if (!named.empty()) table += fmt::format("middleware = {}\n", list(named));
-    put_keys(table, route.keys);
-    out += route.handler.empty() ? "\n" + commented(table) : "\n" + table;
+  for (const RoutePlace& place : route.places) {
+    out += fmt::format("[[{}]]\n{} = {}\n", table, place.key, text(place.value));
+    const bool handled = !route.answers.empty() && route.answers.front().first == "handler";
+    if (!route.methods.empty())
+      out += fmt::format("methods = {}\n", list(route.methods));
+    else if (!handled)
+      out += "method = \"*\"\n";
+    if (route.answers.empty()) out += "answer = {status = 503}\n";
+    put_keys(out, route.answers);
+    if (!named.empty()) out += fmt::format("middleware = {}\n", list(named));
+    put_keys(out, route.keys);
+    out += '\n';
   }
 }
 
@@ -154,20 +179,20 @@ std::string Target::file() const {
                        : fmt::format(",\n# and {} {} left to do: see TODO.\n\n", left_.size(),
                                      left_.size() == 1 ? "thing is" : "things are");
   put_settings(out);
-  for (const auto& [name, keys] : tables_) {
-    out += fmt::format("[[{}]]\n", name);
-    put_keys(out, keys);
-  }
   const SharedInstances shared = shared_instances();
   for (const auto& [key, each] : shared) {
     out += fmt::format("[[middleware]]\nkind = {}\n", text(each.instance->kind));
     if (!each.name.empty()) out += fmt::format("name = {}\nglobal = false\n", text(each.name));
     put_keys(out, each.instance->options);
   }
-  for (const Piece& piece : pieces_) {
-    out += '\n';
-    for (const std::string& line : piece.comments) out += commented(line);
-    if (piece.route != nullptr) put_route(out, *piece.route, shared);
+  for (const Host& host : hosts_) {
+    if (!host.names.empty()) out += fmt::format("\n[[host]]\nnames = {}\n", list(host.names));
+    for (const Piece& piece : host.pieces) {
+      out += '\n';
+      for (const std::string& line : piece.comments) out += commented(line);
+      if (piece.route != nullptr)
+        put_route(out, host.names.empty() ? "route" : "host.route", *piece.route, shared);
+    }
   }
   return config::format_toml(out).value_or(out);
 }

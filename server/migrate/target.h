@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "server/migrate/directive.h"
+#include "server/migrate/places.h"
 
 namespace leat::server::migrate {
 
@@ -29,9 +30,9 @@ struct Instance {
 };
 
 struct Route {
-  std::vector<std::string> paths;
+  std::vector<RoutePlace> places;
   std::vector<std::string> methods;  // none: what a route has by default
-  std::string handler;               // empty: nobody has one; the route is a comment then
+  Keys answers;                      // what does: a handler, a redirect. None: nobody yet, and 503 until then
   std::vector<Instance> instances;
   Keys keys;  // others
 };
@@ -51,8 +52,9 @@ class Target {
   void set(std::string_view table, std::string_view key, std::string value, const Directive& from);
   // One more of a list; not twice.
   void add(std::string_view table, std::string_view key, const std::string& item);
-  // A table of the list `name`, which stands before all routes.
-  void add_table(std::string_view name, const Keys& keys);
+  // The routes that follow are for these names; with none, for whatever host no other is for. What a host said before is
+  // gone on with.
+  void begin_host(const std::vector<std::string>& names);
   void add_route(Route route);
   // What could not be carried over, with what is to be done about it, as a sentence without its end.
   void leave(const Directive& directive, std::string_view why);
@@ -64,10 +66,16 @@ class Target {
   [[nodiscard]] const std::vector<Left>& left() const { return left_; }
 
  private:
-  // A piece of the file between the settings and its end: a route, or lines of comments.
+  // A route, or none, and the lines of comments before it.
   struct Piece {
     std::vector<std::string> comments;
     std::unique_ptr<Route> route;
+  };
+  // The routes of some names.
+  struct Host {
+    std::vector<std::string> names;
+    std::vector<Piece> pieces;
+    std::set<std::string, std::less<>> taken;  // by routes
   };
   struct Setting {
     std::string key, value;
@@ -83,14 +91,17 @@ class Target {
 
   [[nodiscard]] SharedInstances shared_instances() const;
   void put_settings(std::string& out) const;
-  static void put_route(std::string& out, const Route& route, const SharedInstances& shared);
+  static void put_route(std::string& out, std::string_view table, const Route& route,
+                        const SharedInstances& shared);
+  // The one that routes and remarks are for.
+  [[nodiscard]] Host& host();
+  Piece& next_piece();
 
   std::string source_;
   std::map<std::string, std::vector<Setting>, std::less<>> settings_;  // by table
-  std::vector<std::pair<std::string, Keys>> tables_;
-  std::vector<Piece> pieces_;
+  std::vector<Host> hosts_;
+  size_t host_ = 0;  // its index
   std::vector<Left> left_;
-  std::set<std::string, std::less<>> declared_;  // paths of routes that are no comments
 };
 
 // Values, as TOML.

@@ -69,6 +69,20 @@ TEST_CASE("mistakes: each is told in these words, at this place") {
   }
 }
 
+TEST_CASE("mistakes: the corpus has 150 configurations, no two of which are alike") {
+  const std::vector<Mistake> mistakes = read_mistakes();
+  CHECK(mistakes.size() >= 150);
+  std::set<std::string> names, texts, said;
+  for (const Mistake& mistake : mistakes) {
+    INFO("=== " << mistake.name);
+    std::string text;
+    for (const File& file : mistake.files) text += "@@@ " + file.name + "\n" + file.text;
+    CHECK(names.insert(mistake.name).second);
+    CHECK(texts.insert(text).second);
+    CHECK(said.insert(mistake.rendered).second);
+  }
+}
+
 TEST_CASE("mistakes: each code of a configuration, a route and a middleware has a case") {
   std::string all;
   for (const Mistake& mistake : read_mistakes()) all += mistake.rendered;
@@ -76,9 +90,9 @@ TEST_CASE("mistakes: each code of a configuration, a route and a middleware has 
   // great deal of it, is with the tests of filters.
   // What is deprecated has no row of its own at times: the test of rows makes one.
   // What `leat check` and a reload find around the configuration is with the end-to-end tests.
-  const std::set<int> elsewhere = {config::kNotText,         config::kTooLarge,     config::kCannotListen,
-                                   config::kLogFile,         config::kPluginFolder, config::kDeprecated, pipeline::kInsideCache,
-                                   pipeline::kTooManyFilters};
+  const std::set<int> elsewhere = {config::kNotText,       config::kTooLarge,        config::kCannotListen,
+                                   config::kLogFile,       config::kPluginFolder,    config::kDeprecated,
+                                   pipeline::kInsideCache, pipeline::kTooManyFilters};
   for (const config::Explanation& each : config::explanations()) {
     INFO(each.code << " " << each.title);
     if (each.code < 300 && !elsewhere.contains(each.code))
