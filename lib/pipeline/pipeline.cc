@@ -197,24 +197,6 @@ uint64_t Pipeline::next_epoch() {
   return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
-// A head that comes again leads to the same route again, so that is remembered with it.
-bool Pipeline::route_of(http::Exchange& exchange, FoundRoute& found) const {
-  http::KnownHead* known = exchange.known_head();
-  if (known != nullptr && known->route_epoch == epoch_) {
-    Router::Match& match = found.match;
-    match.kind = Router::Match::Kind::Found;
-    match.route = known->route;
-    match.params = known->params.data();
-    match.param_count = known->param_count;
-    return true;
-  }
-  found = find_route(site(), exchange.request, exchange.listener(), exchange.arena());
-  if (found.match.kind != Router::Match::Kind::Found) return true;
-  if (!held_.empty() && found.match.route->is_of(held_)) return false;
-  if (known != nullptr && !found.by_connection && !found.rewritten) remember_route(*known, found.match);
-  return true;
-}
-
 // Not with parameters that had to be decoded: those lie in the arena of one request.
 void Pipeline::remember_route(http::KnownHead& known, const Router::Match& match) const {
   const std::span params(match.params, match.param_count);
@@ -230,29 +212,39 @@ void Pipeline::remember_route(http::KnownHead& known, const Router::Match& match
   known.route_epoch = epoch_;
 }
 
-http::Service::BodyMode Pipeline::answer_without_route(http::Exchange& exchange, const FoundRoute& found) {
-  const Route& route = found.host->unmatched;
-  exchange.route = &route;
-  exchange.set_filters(route.chain->filters);
-  ++uses_.front().requests;
-  if (run_forward(exchange, route)) answer_unmatched(exchange, found);
-  return BodyMode::Discard;
-}
-
 http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
-  http::Request& request = exchange.request;
-  FoundRoute found;
-  if (!route_of(exchange, found)) {
+  // A head that comes again leads to the same route again, so that is remembered with it.
+  if (const http::KnownHead* known = exchange.known_head(); known != nullptr && known->route_epoch == epoch_)
+    return begin(exchange, *known->route, {known->params.data(), known->param_count});
+  const FoundRoute found = find_route(site(), exchange.request, exchange.listener(), exchange.arena());
+  const Router::Match& match = found.match;
+  if (match.kind != Router::Match::Kind::Found || found.moved.data() != nullptr) {
+    const Route& route = found.host->unmatched;
+    start(exchange, route);
+    if (run_forward(exchange, route)) answer_unmatched(exchange, found);
+    return BodyMode::Discard;
+  }
+  if (!held_.empty() && match.route->is_of(held_)) {
     exchange.hold();
     return BodyMode::Discard;
   }
-  const Router::Match& match = found.match;
-  if (match.kind != Router::Match::Kind::Found) return answer_without_route(exchange, found);
-  const Route& route = *match.route;
+  if (http::KnownHead* known = exchange.known_head();
+      known != nullptr && !found.by_connection && !found.rewritten)
+    remember_route(*known, match);
+  return begin(exchange, *match.route, {match.params, match.param_count});
+}
+
+void Pipeline::start(http::Exchange& exchange, const Route& route) {
   exchange.route = &route;
   exchange.set_filters(route.chain->filters);
   ++uses_.front().requests;
-  request.set_params({match.params, match.param_count});
+}
+
+http::Service::BodyMode Pipeline::begin(http::Exchange& exchange, const Route& route,
+                                        std::span<const std::string_view> params) {
+  http::Request& request = exchange.request;
+  start(exchange, route);
+  request.set_params(params);
   if (route.body_limit != 0) exchange.set_body_limit(route.body_limit);
   if (route.timeout_ms != 0) exchange.set_answer_timeout(route.timeout_ms);
   if (!run_forward(exchange, route)) {

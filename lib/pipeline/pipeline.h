@@ -12,6 +12,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "http/exchange.h"
@@ -70,10 +72,9 @@ class Pipeline final : public http::Service {
 
   // A number that no site of any pipeline has had before.
   static uint64_t next_epoch();
-  // False: the request is to be held.
-  bool route_of(http::Exchange& exchange, FoundRoute& found) const;
   void remember_route(http::KnownHead& known, const Router::Match& match) const;
-  BodyMode answer_without_route(http::Exchange& exchange, const FoundRoute& found);
+  void start(http::Exchange& exchange, const Route& route);
+  BodyMode begin(http::Exchange& exchange, const Route& route, std::span<const std::string_view> params);
   [[nodiscard]] const Site& site() const { return *uses_.front().site; }
   void leave(const Site& site);
   void leave_former(const Site& site);
