@@ -132,6 +132,25 @@ The store alone, with values of P4's size: {least("store/hit")} to find one, {le
 """
 
 
+def kinds(figures):
+    part = figures.part("kinds")
+    rows, counts = part["rows"], part["allocations"]
+    none = rows["kind/none"]["min"]
+    named = [(name.removeprefix("kind/"), row["min"]) for name, row in rows.items() if name not in ("kind/none", "kind/eight")]
+    eight = rows["kind/eight"]["min"]
+    return f"""## Middleware
+
+{figures.command("kinds")}
+What a request costs more, without sockets, where it passes one instance of a kind: less the {nanoseconds(none)} that it costs
+without any. Its head was seen before, it comes from a page of another origin and has a key.
+
+{table(["kind", "CPU time", "allocations"],
+       [(f"`{name}`", nanoseconds(cost - none), f"{counts[name]:g}") for name, cost in sorted(named, key=lambda each: each[1])] +
+       [("all eight of a typical site (log, identifier, trace, access, rate limit, key, CORS, security headers)",
+         nanoseconds(eight - none), f"{counts['eight']:g}")])}
+"""
+
+
 def waiting(figures):
     rows = figures.part("waiting")["rows"]
     median = lambda name: f"{rows[name]['median'] / 1000:.2f} ms"
@@ -291,6 +310,24 @@ of the same fields (and without those headers), which writes each line by itself
 """
 
 
+def eight(figures):
+    rows = figures.part("eight")["rows"]
+    return f"""## What a typical site does with a request
+
+`./dev bench --full --only eight`
+
+A log in JSON, an identifier, W3C trace context, a list of addresses, a rate limit by address, an API key, CORS and security
+headers, on a request of a browser's page, in CPU time of the whole process. nginx has the same but for the trace; it compares keys by
+their text, writes its log in blocks of 64 KiB, and answers with a picture of 43 bytes, since its `return` does not pass addresses and
+limits. The servers take turns; medians.
+
+{table(["", "Leat", "nginx", "ratio"],
+       [(f"{depth} request{'s' if depth != 1 else ''} in a batch",
+         *(f"{rows[f'd{depth}'][name]['median']:.2f} us" for name in ("leat", "nginx")),
+         f"{rows[f'd{depth}']['ratio']['median']:.2f}") for depth in (1, 16)])}
+"""
+
+
 def soak(figures):
     part = figures.part("soak")
     marks = part["rss_kib"].items()
@@ -305,8 +342,8 @@ def soak(figures):
 {table(["requests", "resident"], [(f"{int(asked):,}", f"{kib / 1024:.2f} MiB") for asked, kib in marks])}"""
 
 
-SECTIONS = [("encoding", encoding), ("reading", reading), ("requests", requests), ("waiting", waiting), ("pools", pools),
-            ("allocations", allocations), ("http", http), ("hit_rates", hit_rates), ("logs", logs),
+SECTIONS = [("encoding", encoding), ("reading", reading), ("requests", requests), ("kinds", kinds), ("waiting", waiting), ("pools", pools),
+            ("allocations", allocations), ("http", http), ("hit_rates", hit_rates), ("logs", logs), ("eight", eight),
             ("soak", soak)]
 
 

@@ -3,9 +3,9 @@
 
     ./dev bench --full [--quick] [--only PART]... [--page]
 
-The parts: encoding, reading, requests and pools (programs of Google Benchmark), allocations (of requests, on the heap),
+The parts: encoding, reading, requests, kinds (of middleware) and pools (programs of Google Benchmark), allocations (of requests, on the heap),
 hit_rates (of the cache), waiting, http (beside the ceiling program that sends the same bytes), logs (a request with an access
-log or marks, beside one without) and soak (resident memory over millions of requests).
+log or marks, beside one without), eight (what a typical site does with a request, beside nginx) and soak (resident memory over millions of requests).
 A row or part that fails is reported and left out; the others are kept. The results go to
 bench/results/final_benchmark_results.json, and docs/performance-analysis.md with its plots is made from that file
 alone: --page makes it again without measuring, --only measures these parts again and keeps the others. --quick
@@ -50,6 +50,13 @@ def measure_allocations(_):
     command = ["build-bench/bench/leat-allocation-count"]
     output = subprocess.run(command, cwd=servers.ROOT, capture_output=True, text=True, check=True).stdout
     return {"unit": "allocations a request", "command": command[0], "rows": json.loads(output)}
+
+
+def measure_kinds(options):
+    """Of each kind of middleware what a request costs behind it, and how often it asks the heap."""
+    counts = subprocess.run(["build-bench/bench/leat-kind-allocation-count"], cwd=servers.ROOT, capture_output=True,
+                            text=True, check=True).stdout
+    return micro.run("leat-kind-bench", 2 if options.quick else 9) | {"allocations": json.loads(counts)}
 
 
 def measure_hit_rates(_):
@@ -102,12 +109,14 @@ PARTS = {
     "encoding": program("leat-encode-bench"),
     "reading": programs("leat-read-bench", "leat-read-bench-native"),
     "requests": program("leat-request-bench"),
+    "kinds": measure_kinds,
     "pools": program("leat-pool-bench"),
     "allocations": measure_allocations,
     "hit_rates": measure_hit_rates,
     "waiting": http_suite.measure_waiting,
     "http": http_suite.measure,
     "logs": http_suite.measure_logs,
+    "eight": http_suite.measure_eight,
     "soak": measure_soak,
 }
 

@@ -4,6 +4,7 @@ One worker on one core and wrk on the other, as in http_bench.py. Rows of 64 con
 from and get most of the time; those of 1 and 256 complete the matrix.
 """
 
+import hashlib
 import os
 import socket
 import sys
@@ -176,6 +177,83 @@ def logged_site(name, file):
     marks = MARKS if "marks" in name else EXAMPLE_MARKS if name == "example" else ""
     return ('[server]\nworkers = 1\n\n[log]\nlevel = "warn"\n\n[[plugin]]\nname = "demo"\nfile = "demo.so"\n\n[[route]]\n'
             f'path = "/json"\nhandler = "demo:json"\n\n{log}{marks}')
+
+
+# The eight kinds of middleware of a typical site.
+EIGHT_KEY = "sesame-sesame-sesame-sesame"
+EIGHT_FIELDS = ("Origin: https://app.example.org", f"X-Api-Key: {EIGHT_KEY}",
+                "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")
+EIGHT_SITE = """[server]
+workers = 1
+
+[log]
+level = "warn"
+
+[[plugin]]
+name = "demo"
+file = "demo.so"
+
+[[route]]
+path = "/json"
+handler = "demo:json"
+
+[[middleware]]
+kind = "access_log"
+file = "{log}"
+
+[[middleware]]
+kind = "request_id"
+
+[[middleware]]
+kind = "trace_context"
+
+[[middleware]]
+kind = "access"
+default = "allow"
+rules = [{{action = "deny", client = ["198.51.100.0/24"]}}]
+
+[[middleware]]
+kind = "rate_limit"
+rate = "1000000/s"
+
+[[middleware]]
+kind = "api_key"
+keys = ["alice sha256:{hash}"]
+
+[[middleware]]
+kind = "cors"
+origins = ["https://app.example.org"]
+
+[[middleware]]
+kind = "security_headers"
+content_security_policy = "default-src 'self'"
+"""
+
+
+def measure_eight(options):
+    """CPU time of a request that passes the eight, beside nginx with what it has of them. The servers take turns."""
+    seconds, rounds = (1, 2) if options.quick else (3, 7)
+    fields = "".join(f"{field}\r\n" for field in EIGHT_FIELDS)
+    rows = {}
+    with tempfile.TemporaryDirectory() as folder:
+        site = f"{folder}/eight.toml"
+        with open(site, "w", encoding="utf-8") as file:
+            file.write(EIGHT_SITE.format(log=f"{folder}/leat.log", hash=hashlib.sha256(EIGHT_KEY.encode()).hexdigest()))
+        with servers.running(lambda: servers.start_leat(site, fields),
+                             lambda: servers.start_nginx_eight(folder, EIGHT_KEY, fields)) as started:
+            for depth in DEPTHS:
+                workload = workloads.Workload(f"eight_d{depth}", depth, (*workloads.BROWSER_HEADERS, *EIGHT_FIELDS))
+                costs = {server.name: [] for server in started}
+                for number in range(rounds):
+                    for server in started[number % 2:] + started[:number % 2]:
+                        result = http_bench.measure(server, workload, seconds)
+                        if result["bad_statuses"] != 0:
+                            raise SystemExit(f"{server.name} does not let requests pass")
+                        costs[server.name].append(result["cpu_us"])
+                        os.truncate(f"{folder}/{server.name}.log", 0)
+                ratios = [leat / nginx for leat, nginx in zip(costs["leat"], costs["nginx"])]
+                rows[f"d{depth}"] = {name: spread(each) for name, each in costs.items()} | {"ratio": spread(ratios)}
+    return {"unit": "us", "rows": rows}
 
 
 def measure_logs(options):

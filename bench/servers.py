@@ -69,8 +69,9 @@ def raise_descriptor_limit(wanted):
 class Server:
     """A running server; stop() ends it. `name` is what the tables call it."""
 
-    def __init__(self, name, command, port, expected=BODY):
+    def __init__(self, name, command, port, expected=BODY, fields=""):
         self.name = name
+        self.fields = fields  # that it is asked with
         self.port = port
         self.expected = expected.encode()  # in its answer, once it is ready
         self.log = tempfile.TemporaryFile()
@@ -86,7 +87,7 @@ class Server:
                 break
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=2) as peer:
-                    peer.sendall(b"GET /json HTTP/1.1\r\nHost: bench\r\n\r\n")
+                    peer.sendall(f"GET /json HTTP/1.1\r\nHost: bench\r\n{self.fields}\r\n".encode())
                     answer = b""
                     while not answer or self.expected not in answer:
                         piece = peer.recv(4096)
@@ -128,12 +129,12 @@ class Server:
                 self.process.wait()
 
 
-def start_leat(configuration=CONFIGURATION):
+def start_leat(configuration=CONFIGURATION, fields=""):
     port = free_port()
     return Server("leat", [ROOT / "build-bench/server/leat", "run", "-c", configuration, "--workers", "1",
                            "--plugin-path", ROOT / "build-bench/bench",
                            "--no-supervise",  # its memory and time are read by its process id
-                           "--listen", f"127.0.0.1:{port}"], port)
+                           "--listen", f"127.0.0.1:{port}"], port, fields=fields)
 
 
 def start_ceiling(answer=None):
@@ -158,6 +159,55 @@ def start_nginx(folder, log="access_log off;", name="nginx"):
     configuration = Path(folder) / f"{name}.conf"
     configuration.write_text(NGINX_CONFIGURATION.format(port=port, body=BODY, log=log).replace("nginx.pid", f"{name}.pid"))
     return Server(name, [program, "-p", folder, "-e", "stderr", "-c", configuration], port)
+
+
+# What a typical site does with each request, as far as nginx has it: a log in JSON, an identifier, a list of addresses, a limit by
+# address, a key, CORS and fields for browsers. `return` would answer before addresses and limits are looked at, so what
+# answers is a picture of 43 bytes that nginx has in itself.
+NGINX_EIGHT = """
+worker_processes 1;
+daemon off;
+pid eight.pid;
+error_log stderr error;
+events {{ worker_connections 16384; multi_accept on; }}
+http {{
+  {log}
+  keepalive_requests 2000000000;
+  keepalive_timeout 3600s;
+  map $http_x_api_key $user {{ default ""; "{key}" alice; }}
+  map $http_origin $allowed {{ default ""; "https://app.example.org" $http_origin; }}
+  limit_req_zone $binary_remote_addr zone=clients:1m rate=1000000r/s;
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location / {{
+      if ($user = "") {{ return 401; }}
+      deny 198.51.100.0/24;
+      allow all;
+      limit_req zone=clients burst=1000000 nodelay;
+      add_header X-Request-Id $request_id always;
+      add_header Access-Control-Allow-Origin $allowed always;
+      add_header Vary Origin always;
+      add_header X-Content-Type-Options nosniff always;
+      add_header X-Frame-Options DENY always;
+      add_header Referrer-Policy no-referrer always;
+      add_header Content-Security-Policy "default-src 'self'" always;
+      empty_gif;
+    }}
+  }}
+}}
+"""
+
+
+def start_nginx_eight(folder, key, fields):
+    """nginx as above, whose lines go into a file in blocks."""
+    port = free_port()
+    configuration = Path(folder) / "eight.conf"
+    log = NGINX_JSON_LOG.format(file=f"{folder}/nginx.log", buffer=" buffer=64k flush=1s")
+    configuration.write_text(NGINX_EIGHT.format(log=log, port=port, key=key))
+    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if not program:
+        raise SystemExit("nginx is not installed: ./dev bench installs it")
+    return Server("nginx", [program, "-p", folder, "-e", "stderr", "-c", configuration], port, expected="GIF89a", fields=fields)
 
 
 @contextlib.contextmanager

@@ -29,13 +29,15 @@ ROWS = {
                            "parameters/none", "parameters/P11", "cache/P7/hit", "cache/P4/handler", "cache/P4/miss",
                            "store/hit", "store/miss", "store/put", "p5/sequential", "p5/concurrent", "p5/gathered",
                            "gather/instant", "gather/waiting"],
+    "leat-kind-bench": [f"kind/{name}" for name in ("none", "access_log", "request_id", "trace_context", "access", "rate_limit",
+                                                    "api_key", "cors", "security_headers", "eight")],
     "leat-pool-bench": [f"{kind}/{way}/{count}" for kind in ("request", "connection", "buffer", "segment")
                         for way in ("pooled", "direct") for count in (1, 64)],
 }
 
 
 class Suite(unittest.TestCase):
-    leat, allocation_count, folders, programs = "", "", [], []
+    leat, allocation_count, kind_allocation_count, folders, programs = "", "", "", [], []
 
     def test_each_program_measures_its_rows(self):
         if not self.programs:
@@ -52,6 +54,12 @@ class Suite(unittest.TestCase):
         output = subprocess.run([self.allocation_count], check=True, capture_output=True, text=True).stdout
         self.assertEqual(json.loads(output), dict.fromkeys(["json", "p4", "p4_events", "cached_p4", "p11", "gather_10",
                                                             "gather_10_waiting"], 0))
+
+    def test_no_kind_of_middleware_asks_the_heap(self):
+        output = subprocess.run([self.kind_allocation_count], check=True, capture_output=True, text=True).stdout
+        counts = json.loads(output)
+        self.assertEqual(counts, dict.fromkeys(counts, 0))
+        self.assertIn("eight", counts)
 
     def test_the_daemon_takes_the_suite_and_its_104_routes(self):
         folders = [word for folder in self.folders for word in ("--plugin-path", folder)]
@@ -81,6 +89,6 @@ class Suite(unittest.TestCase):
 
 if __name__ == "__main__":
     split = sys.argv.index("--")
-    Suite.leat, Suite.allocation_count, *Suite.folders = sys.argv[1:split]
+    Suite.leat, Suite.allocation_count, Suite.kind_allocation_count, *Suite.folders = sys.argv[1:split]
     Suite.programs = sys.argv[split + 1:]
     unittest.main(argv=sys.argv[:1])
