@@ -1,7 +1,9 @@
 // Paths of a configuration that do not depend on where the process stands: a plugin may change that.
+#include <algorithm>
 #include <filesystem>
 
 #include "config/config.h"
+#include "middleware/kinds.h"
 
 namespace leat::config {
 
@@ -21,13 +23,20 @@ void make_absolute_socket(std::string& path, const fs::path& folder) {
   if (std::string whole = absolute(path, folder); whole.size() <= kMostSocketPath) path = std::move(whole);
 }
 
-// The file of an access log, which is its own option.
-void make_absolute_log(pipeline::MiddlewareSpec& spec, const std::string& folder) {
-  const Value* const file = spec.kind == "access_log" ? spec.options.find("file") : nullptr;
-  if (file == nullptr || file->string() == nullptr) return;
+// The files that options name.
+void make_absolute_options(pipeline::MiddlewareSpec& spec, const std::string& folder) {
+  const auto kinds = middleware::kinds();
+  const auto kind = std::ranges::find(kinds, spec.kind, &pipeline::MiddlewareKind::name);
+  if (kind == kinds.end() || spec.options.table() == nullptr) return;
+  const auto is_path = [&](const Value::Entry& option) {
+    const schema::Row* const row = schema::find(kind->options, option.first);
+    return row != nullptr && row->path && option.second.string() != nullptr;
+  };
+  if (std::ranges::none_of(*spec.options.table(), is_path)) return;
   Value::Table options = *spec.options.table();
-  for (auto& [name, value] : options) {
-    if (name != "file") continue;
+  for (Value::Entry& option : options) {
+    if (!is_path(option)) continue;
+    Value& value = option.second;
     Value whole(absolute(*value.string(), folder), value.place, value.key_place);
     whole.origin = value.origin;
     value = std::move(whole);
@@ -46,9 +55,9 @@ void make_absolute(Config& config, const std::string& folder) {
   for (ListenerDecl& each : settings.listeners)
     if (each.address.kind == net::Address::Kind::Unix) make_absolute_socket(each.address.host, folder);
   for (std::string& path : settings.plugin_path) path = absolute(path, folder);
-  for (pipeline::MiddlewareSpec& spec : config.middleware) make_absolute_log(spec, folder);
+  for (pipeline::MiddlewareSpec& spec : config.middleware) make_absolute_options(spec, folder);
   for (RouteDecl& route : config.routes)
-    for (pipeline::MiddlewareSpec& spec : route.spec.middleware) make_absolute_log(spec, folder);
+    for (pipeline::MiddlewareSpec& spec : route.spec.middleware) make_absolute_options(spec, folder);
   for (PluginDecl& plugin : config.plugins)
     if (plugin.file.contains('/')) plugin.file = absolute(plugin.file, folder);
 }

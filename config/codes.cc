@@ -167,6 +167,10 @@ constexpr Explanation kExplanations[] = {
      "get that far. Remove the constraint that puts it there."},
     {pipeline::kTooManyFilters, "too many middleware instances for one route",
      "At most 64 instances can see the answers of a route."},
+    {pipeline::kCredentials, "a file of keys or passwords cannot be used",
+     "The file that a middleware has its keys or passwords from is not there, cannot be read by the daemon's "
+     "user, or has lines that are wrong, of which the numbers are told and never the text. A daemon that "
+     "serves goes on with those that it has read before. `leat key new NAME` makes a line for `api_key`."},
     {plugin::kCannotLoad, "a plugin cannot be loaded",
      "The shared object is missing, cannot be linked, is not a plugin, or was made for another version of "
      "the plugin interface; the message says which. A file name without a slash is looked for in "

@@ -21,7 +21,8 @@ namespace leat::config {
 
 namespace {
 
-const std::string kRead = "read ";  // what begins the question for a file's bytes
+// What begins a question, by what is asked.
+const std::string kRead = "read ", kExists = "exists ", kList = "list ", kMatch = "match ";
 
 constinit thread_local Files* files_of_thread = nullptr;
 
@@ -108,11 +109,24 @@ std::string Files::cut_since(const Files& before) const {
   return {};
 }
 
+bool Files::still_true() const {
+  Files now;
+  const FilesScope asking(&now);
+  for (const auto& [question, answer] : answers_) {
+    const auto of = [&question](const std::string& kind) { return question.substr(kind.size()); };
+    if (question.starts_with(kRead)) (void)read_binary(of(kRead), std::max(kMostFileBytes, answer.size()));
+    if (question.starts_with(kExists)) (void)may_exist(of(kExists));
+    if (question.starts_with(kList)) (void)list_folder(of(kList));
+    if (question.starts_with(kMatch)) (void)list_matches(of(kMatch));
+  }
+  return now.answers_ == answers_;
+}
+
 FilesScope::FilesScope(Files* files) : outer_(std::exchange(files_of_thread, files)) {}
 FilesScope::~FilesScope() { files_of_thread = outer_; }
 
 bool may_exist(const std::string& path) {
-  const FileQuestion asked{"exists " + path};
+  const FileQuestion asked{kExists + path};
   if (const auto known = asked.known()) return !known->empty();
   std::error_code failed;
   const bool there = std::filesystem::exists(path, failed) || failed;
@@ -121,7 +135,7 @@ bool may_exist(const std::string& path) {
 }
 
 std::expected<std::vector<std::string>, std::error_code> list_folder(const std::string& path) {
-  const FileQuestion asked{"list " + path};
+  const FileQuestion asked{kList + path};
   if (const auto known = asked.known()) return split(*known);
   std::vector<std::string> paths;
   std::error_code failed;
@@ -135,7 +149,7 @@ std::expected<std::vector<std::string>, std::error_code> list_folder(const std::
 }
 
 std::expected<std::vector<std::string>, int> list_matches(const std::string& pattern) {
-  const FileQuestion asked{"match " + pattern};
+  const FileQuestion asked{kMatch + pattern};
   if (const auto known = asked.known()) return split(*known);
   ::glob_t found{};
   // A folder that is not there holds no matches; one that cannot be read may.

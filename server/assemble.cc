@@ -9,6 +9,7 @@
 
 #include "cache/cached_handler.h"
 #include "config/diagnostics.h"
+#include "config/file.h"
 #include "handlers/answer.h"
 #include "handlers/limited.h"
 #include "handlers/own.h"
@@ -30,6 +31,13 @@ namespace {
 std::string_view plugin_of(std::string_view kind) {
   const size_t colon = kind.find(':');
   return colon == std::string_view::npos ? std::string_view() : kind.substr(0, colon);
+}
+
+// As the files of the configuration are read, so that what serves again after a crash is what served before.
+std::expected<std::string, std::string> read_text(const std::string& path) {
+  auto text = config::read_file(path);
+  if (!text) return std::unexpected(std::move(text.error().reason));
+  return std::move(*text);
 }
 
 class Assembler {
@@ -63,7 +71,9 @@ class Assembler {
     pipeline::SiteBuilder builder(assembly_.kinds->all(), {.workers = options_.worker_count,
                                                            .metrics = &libraries_.shared().metrics,
                                                            .states = &libraries_.shared().states,
-                                                           .logs = &libraries_.shared().logs});
+                                                           .logs = &libraries_.shared().logs,
+                                                           .pool = &libraries_.shared().pool,
+                                                           .read_file = read_text});
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
     add_hosts(builder);
     for (; !config_.routes.empty(); config_.routes.pop_front()) {

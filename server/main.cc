@@ -43,6 +43,7 @@
 #include "server/commands/completion.h"
 #include "server/commands/format_files.h"
 #include "server/commands/init.h"
+#include "server/commands/key.h"
 #include "server/commands/manual.h"
 #include "server/commands/migrate.h"
 #include "server/commands/plugin_check.h"
@@ -184,6 +185,7 @@ std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libr
     libraries.shared().metrics.set_limit(settings.shared.metric_series);
     Declared declared{config::declared_in_force(*config, false), config::declared_in_force(*config, true)};
     libraries.shared().cache.configure(settings.shared.cache, workers + pool_limits(settings).threads);
+    const config::FilesScope reading(files);  // what middleware reads belongs to the configuration
     if (auto assembly =
             assemble(*config, libraries, plugin_folders(command), workers, diagnostics, quarantined))
       loaded.emplace(std::move(settings), workers, std::move(*assembly), std::move(waiting),
@@ -214,13 +216,6 @@ struct Source {
   std::string file;
   config::Files files;
 };
-
-// Whether the files of the configuration say what they said then.
-bool says_the_same(const Source& source, const config::Overrides& overrides) {
-  config::Files now;
-  (void)config::load(source.file, overrides, &now);
-  return now.text() == source.files.text();
-}
 
 // How many series metrics may have, put back where what was loaded with another number comes to nothing.
 class SeriesLimit {
@@ -497,7 +492,7 @@ int serve(const Command& command, const Running* supervised, ListeningSockets& s
   log::info("leat {} with {} and {}", LEAT_VERSION, counted(loaded->workers, "worker"),
             counted(routes, "route"));
   if (!start.former_end.empty()) log::error("{}", start.former_end);
-  if (kept && (libraries.copies_differ() || !says_the_same(source, command.overrides)))
+  if (kept && (libraries.copies_differ() || !source.files.still_true()))
     log::warn(
         "this is the configuration that served last: later changes to the files take effect with a reload");
   for (const std::string& name : start.quarantined)
@@ -833,6 +828,10 @@ int execute(const Command& command) {
       return schema(command);
     case Command::Kind::PluginNew:
       return make_plugin(command.new_plugin);
+    case Command::Kind::KeyNew:
+      return make_key(command.key_name);
+    case Command::Kind::KeyHash:
+      return hash_key(command.key_name);
     case Command::Kind::Completion:
       print(completion_script(command_tree(), command.shell));
       return kExitFine;

@@ -45,6 +45,10 @@ inline constexpr MetricRow kMetricRows[] = {
      "Requests to routes with a cache, by how they were answered."},
     row_of(middleware::kAccessRequests),
     row_of(middleware::kMaintenanceRefused),
+    row_of(middleware::kApiKeyRequests),
+    row_of(middleware::kBasicAuthRequests),
+    row_of(middleware::kCsrfRequests),
+    row_of(middleware::kJwtRequests),
     row_of(middleware::kRateLimitRequests),
     row_of(middleware::kRateLimitEvicted),
 

@@ -72,6 +72,7 @@ struct Row {
   Check check = nullptr;
   int code = 0;
   bool needed = false;   // there is no default
+  bool path = false;     // a text names a file: one that is no absolute path is below where the process began
   bool restart = false;  // of a setting: a change waits for the next start, since no reload can take it up
   // Where it is still taken, and will not be for ever: since which version, and what is to be written in its place.
   std::string_view deprecated_since;
@@ -87,6 +88,11 @@ struct Row {
   [[nodiscard]] consteval Row as_needed() const {
     Row row = *this;
     row.needed = true;
+    return row;
+  }
+  [[nodiscard]] consteval Row as_path() const {
+    Row row = *this;
+    row.path = true;
     return row;
   }
   [[nodiscard]] consteval Row at_start_only() const {

@@ -11,6 +11,8 @@ CacheQuery::CacheQuery(http::Exchange& exchange, bool obeyed)
     : now_ms(exchange.worker().now_ns() / 1'000'000) {
   const http::Head& head = exchange.request.head();
   body = head.framing != http::Framing::None;
+  // Whoever has proved who it is may have had the field taken from its request.
+  authorized = !exchange.request.user().empty();
   bool has_control = false, pragma = false;
   for (const http::HeaderSlot& slot : head.headers()) {
     switch (slot.id) {

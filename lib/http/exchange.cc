@@ -336,7 +336,8 @@ bool Exchange::take_request(Exchange& original) {
   void* const place = arena_.allocate(sizeof(Head), alignof(Head));
   auto* const slots = arena_.allocate_array<HeaderSlot>(std::max<size_t>(head.slot_count, 1));
   auto* const trailers = arena_.allocate_array<HeaderSlot>(std::max<size_t>(theirs.trailers().size(), 1));
-  if (place == nullptr || slots == nullptr || trailers == nullptr) return false;
+  auto* const claims = arena_.allocate_array<Claim>(std::max<size_t>(theirs.claims().size(), 1));
+  if (place == nullptr || slots == nullptr || trailers == nullptr || claims == nullptr) return false;
   bool whole = true;
   const auto copy = [&](std::string_view text) {
     const std::string_view copied = arena_.copy(text);
@@ -359,6 +360,10 @@ bool Exchange::take_request(Exchange& original) {
                                                       .destination = copy(asks.destination),
                                                       .in_doubt = asks.in_doubt});
   request.id_ = copy(theirs.id());
+  std::ranges::transform(theirs.claims(), claims, [&](const Claim& claim) {
+    return Claim{copy(claim.name), copy(claim.value)};
+  });
+  request.set_user(copy(theirs.user()), {claims, theirs.claims().size()});
   request.trace_ = {copy(theirs.trace().text), copy(theirs.trace().state)};
   request.trailer_bytes_ = copy(theirs.trailer_bytes_);
   request.trailers_ = {trailers, theirs.trailers().size()};

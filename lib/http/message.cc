@@ -21,6 +21,11 @@ std::string_view Request::header(std::string_view name) const {
   return {};
 }
 
+std::string_view Request::claim(std::string_view name) const {
+  const auto found = std::ranges::find(claims_, name, &Claim::name);
+  return found == claims_.end() ? std::string_view() : found->value;
+}
+
 void Request::set_params(std::span<const std::string_view> params) {
   ENSURE(params.size() <= kMostParams);
   std::ranges::copy(params, params_.begin());
@@ -32,6 +37,8 @@ void Request::reset(const Head& head) {
   body_ = {};
   identity_ = &kNobody;
   id_ = {};
+  user_ = {};
+  claims_ = {};
   trace_ = {};
   trailers_ = {};
   trailer_bytes_ = {};

@@ -13,6 +13,12 @@
 
 namespace leat::http {
 
+// What is known of a user beside the name, as it was proved with it: a text as it is, all else as JSON.
+struct Claim {
+  std::string_view name;
+  std::string_view value;
+};
+
 // A request, valid until its exchange has ended. All views point into the head, the arena or the body
 // buffer and stay valid as long.
 class Request {
@@ -59,6 +65,16 @@ class Request {
   [[nodiscard]] const ClientIdentity& identity() const { return *identity_; }
   // It must stay as long as the exchange.
   void set_identity(const ClientIdentity& identity) { identity_ = &identity; }
+  // Who asks, as middleware has had it proved (a key, a password, a token); empty where nobody has.
+  [[nodiscard]] std::string_view user() const { return user_; }
+  [[nodiscard]] std::span<const Claim> claims() const { return claims_; }
+  // The value of the first of that name; a view with a null data() where there is none.
+  [[nodiscard]] std::string_view claim(std::string_view name) const;
+  // All of it must stay as long as the exchange.
+  void set_user(std::string_view user, std::span<const Claim> claims = {}) {
+    user_ = user;
+    claims_ = claims;
+  }
   // Set by the request-id middleware, or when an error answer needs one, of token characters; may be empty.
   [[nodiscard]] std::string_view id() const { return id_; }
   void set_id(std::string_view id) { id_ = id; }
@@ -75,7 +91,8 @@ class Request {
 
   const Head* head_ = nullptr;  // set for as long as the exchange is in use
   const ClientIdentity* identity_ = &kNobody;
-  std::string_view body_, id_;
+  std::string_view body_, id_, user_;
+  std::span<const Claim> claims_;
   TraceParent trace_;
   std::span<const HeaderSlot> trailers_;
   std::string_view trailer_bytes_;

@@ -93,6 +93,8 @@ constexpr AccessField kFields[] = {
     text("peer", Scope::Request, Kind::Word,
          "The address of who is connected, without a port; `unix:` for a unix socket.",
          [](Facts facts) { return facts.exchange.request.peer(); }),
+    text("user", Scope::Request, Kind::Text, "Who asks, by a key, password or token that was found good.",
+         [](Facts facts) { return facts.exchange.request.user(); }),
     text("listener", Scope::Request, Kind::Word, "By which of Leat's addresses the request came.",
          [](Facts facts) { return facts.exchange.listener(); }),
     text("method", Scope::Head, Kind::Text, "The method, `GET`.", method),

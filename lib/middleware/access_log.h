@@ -53,7 +53,7 @@ inline constexpr schema::Row kAccessLogRows[] = {
         "Where lines go: where the daemon's own log goes, to its stderr, into `file`, or as messages to the "
         "local "
         "syslog or journal. `file` alone says so, too; otherwise it is `log`."),
-    schema::text<&AccessLogOptions::file>("file", "The file that they go into."),
+    schema::text<&AccessLogOptions::file>("file", "The file that they go into.").as_path(),
     schema::size<&AccessLogOptions::rotate_size>("rotate_size", 0, int64_t{1} << 40,
                                                  "The file becomes `FILE.1` before it is larger, and a new "
                                                  "one is begun; 0: only when USR1 asks for it."),

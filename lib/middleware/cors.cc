@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "middleware/fields.h"
+#include "middleware/origins.h"
 #include "middleware/room.h"
 #include "pipeline/codes.h"
 #include "pipeline/preflight.h"
@@ -29,16 +30,6 @@ constexpr std::string_view kAllowHeaders = "Access-Control-Allow-Headers";
 constexpr std::string_view kAskedMethod = "Access-Control-Request-Method";
 constexpr std::string_view kAskedHeaders = "Access-Control-Request-Headers";
 constexpr std::string_view kAskedPrivate = "Access-Control-Request-Private-Network";
-
-constexpr bool is_host_char(char c) {
-  return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_' || c == '.';
-}
-
-// Labels with dots between, in lower case.
-bool is_host_name(std::string_view text) {
-  return !text.empty() && text.front() != '.' && text.back() != '.' && !text.contains("..") &&
-         std::ranges::all_of(text, is_host_char);
-}
 
 bool is_any(const std::vector<std::string>& list) { return list.size() == 1 && list[0] == kAny; }
 
@@ -70,40 +61,6 @@ bool is_token_list(std::string_view list) {
   return true;
 }
 
-// Whose pages are let in. Frozen.
-class Origins {
- public:
-  explicit Origins(const std::vector<std::string>& texts) : any_(is_any(texts)) {
-    for (const std::string& text : texts) {
-      const size_t star = text.find('*');
-      if (text == kAny) continue;
-      if (star == std::string::npos)
-        exact_.push_back(text);
-      else
-        below_.push_back({text.substr(0, star), text.substr(star + 1)});
-    }
-    std::ranges::sort(exact_);
-  }
-  [[nodiscard]] bool any() const { return any_; }
-  [[nodiscard]] bool have(std::string_view origin) const {
-    return std::ranges::binary_search(exact_, origin, std::less<>()) ||
-           std::ranges::any_of(below_, [&](const Below& below) { return below.has(origin); });
-  }
-
- private:
-  struct Below {
-    std::string before, behind;  // "https://" and ".example.com"
-    [[nodiscard]] bool has(std::string_view origin) const {
-      if (origin.size() <= before.size() + behind.size()) return false;
-      return origin.starts_with(before) && origin.ends_with(behind) &&
-             is_host_name(origin.substr(before.size(), origin.size() - before.size() - behind.size()));
-    }
-  };
-  const bool any_;
-  std::vector<std::string> exact_;  // in order
-  std::vector<Below> below_;
-};
-
 // A field as it is sent, with CR LF.
 struct Line {
   std::string text;
@@ -121,6 +78,7 @@ class Cors final : public pipeline::Middleware {
  public:
   explicit Cors(const CorsOptions& options)
       : origins_(options.origins),
+        any_origin_(is_any(options.origins)),
         any_method_(is_any(options.methods)),
         any_header_(is_any(options.headers)),
         private_network_(options.private_network),
@@ -130,7 +88,7 @@ class Cors final : public pipeline::Middleware {
     if (!any_method_ && !options.methods.empty()) methods_ = {kAllowMethods, joined(options.methods)};
     if (!any_header_ && !options.headers.empty()) headers_ = {kAllowHeaders, joined(options.headers)};
     max_age_ = {"Access-Control-Max-Age", std::to_string(options.max_age_ms / 1000)};
-    std::string varies(origins_.any() ? "" : "Origin");
+    std::string varies(any_origin_ ? "" : "Origin");
     const auto vary_by = [&](std::string_view name) {
       varies.append(varies.empty() ? "" : ", ").append(name);
     };
@@ -173,7 +131,7 @@ class Cors final : public pipeline::Middleware {
     take_foreign(response);
     const bool preflight = pipeline::preflight_method(exchange.request).data() != nullptr;
     const bool expose = !preflight && !expose_.empty();
-    if (origins_.any()) {
+    if (any_origin_) {
       make_room(exchange, body, expose ? 2 : 1, "cors");
       kAllowAny.add_to(response);
       if (expose) expose_.add_to(response);
@@ -204,7 +162,7 @@ class Cors final : public pipeline::Middleware {
   std::string_view answer_preflight(http::Exchange& exchange, std::string_view method) {
     const http::Request& request = exchange.request;
     http::Response& response = exchange.response;
-    if (!origins_.any() && allowed_origin(request).data() == nullptr)
+    if (!any_origin_ && allowed_origin(request).data() == nullptr)
       return "Pages of this origin may not ask here.";
     const std::string_view asked = only_field(request, http::HeaderId::AccessControlRequestHeaders);
     if (any_method_ && (!is_token(method) || method.size() > mirrored_))
@@ -244,6 +202,7 @@ class Cors final : public pipeline::Middleware {
   }
 
   const Origins origins_;
+  const bool any_origin_;
   const bool any_method_, any_header_, private_network_;
   const size_t mirrored_;
   // Empty where there is none.
@@ -301,51 +260,7 @@ class CorsMaker {
 }  // namespace
 
 std::string check_cors_origin(std::string_view, std::string_view text) {
-  if (text == kAny || text == kNull) return {};
-  const auto wrong = [&](std::string_view why) { return fmt::format("`{}` is no origin: {}", text, why); };
-  if (std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c >= 0x7f; }) ||
-      std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
-    return wrong("browsers write it in ASCII without spaces, names in other letters as `xn--...`");
-  const size_t colon = text.find("://");
-  if (colon == 0 || colon == std::string_view::npos)
-    return wrong("it begins with a scheme, as `https://` does");
-  std::string_view host = text.substr(colon + 3);
-  if (const size_t end = host.find_first_of("/?#"); end != std::string_view::npos)
-    return wrong(fmt::format("it ends with its host or port: `{}`", text.substr(0, colon + 3 + end)));
-  if (host.contains('@')) return wrong("it names no user");
-  if (std::ranges::any_of(text, [](char c) { return c != ascii_lower(c); })) {
-    std::string lower(text);
-    std::ranges::transform(lower, lower.begin(), ascii_lower);
-    return wrong(fmt::format("browsers write it in lower case: `{}`", lower));
-  }
-  const std::string_view scheme = text.substr(0, colon);
-  if (const size_t at = host.rfind(':'); at != std::string_view::npos && !host.ends_with(']')) {
-    const std::string_view digits = host.substr(at + 1);
-    const auto port = parse_number<uint16_t>(digits);
-    if (!port || *port == 0 || digits[0] == '0') return wrong(fmt::format("`{}` is no port", digits));
-    if ((scheme == "https" && *port == 443) || (scheme == "http" && *port == 80))
-      return wrong(
-          fmt::format("browsers leave out the scheme's own port: `{}`", text.substr(0, colon + 3 + at)));
-    host = host.substr(0, at);
-  }
-  if (!std::ranges::all_of(scheme, [](char c) {
-        return (c >= 'a' && c <= 'z') || is_digit(c) || c == '+' || c == '-' || c == '.';
-      }))
-    return wrong(fmt::format("`{}` is no scheme", scheme));
-  if (host.starts_with('[')) {
-    const bool good = host.ends_with(']') && std::ranges::all_of(host.substr(1, host.size() - 2), [](char c) {
-                        return hex_digit(c) >= 0 || c == ':' || c == '.';
-                      });
-    return good ? std::string() : wrong("its address is malformed");
-  }
-  if (host.starts_with("*.")) {
-    host.remove_prefix(2);
-    if (is_host_name(host) && !host.contains('.') && host != "localhost")
-      return wrong(fmt::format("all hosts below `{}` are nobody's own", host));
-  }
-  if (host.contains('*'))
-    return wrong("`*` stands for the first labels of a host alone: `https://*.example.com`");
-  return is_host_name(host) ? std::string() : wrong("its host is malformed");
+  return text == kAny || text == kNull ? std::string() : check_origin(text);
 }
 
 std::string check_cors_method(std::string_view, std::string_view text) {

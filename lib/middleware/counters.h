@@ -26,6 +26,23 @@ inline constexpr CounterRow kRateLimitEvicted{"leat_rate_limit_evicted_total", "
                                               "Keys of a `rate_limit` that were forgotten for others before "
                                               "they had all of their budget again: a sign that "
                                               "`keys` is small."};
+inline constexpr CounterRow kApiKeyRequests{
+    "leat_api_key_requests_total", "instance result",
+    "Requests that an `api_key` was asked about, by whether their key was known (accepted, refused), or they "
+    "had none and were refused (missing)."};
+inline constexpr CounterRow kBasicAuthRequests{"leat_basic_auth_requests_total", "instance result",
+                                               "Requests that a `basic_auth` was asked about, by what came "
+                                               "of it: the password was right (accepted) or had been a "
+                                               "short while ago (remembered), it was wrong (refused), there "
+                                               "was none (missing), or too many waited (busy)."};
+inline constexpr CounterRow kJwtRequests{
+    "leat_jwt_requests_total", "instance result",
+    "Requests that a `jwt` was asked about, by what came of it: the token was good (accepted) or had been "
+    "before and still "
+    "was (remembered), it was not (refused), or there was none (missing)."};
+inline constexpr CounterRow kCsrfRequests{"leat_csrf_requests_total", "instance result",
+                                          "Requests that may change something and that a `csrf` was asked "
+                                          "about, by whether they passed (passed, refused)."};
 inline constexpr CounterRow kAccessRequests{
     "leat_access_requests_total", "instance result",
     "Requests that an `access` was asked about, by what it said (allowed, denied)."};

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstring>
 #include <initializer_list>
-#include <new>
 #include <optional>
 #include <span>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "base/log.h"
 #include "base/suggest.h"
 #include "base/text.h"
+#include "middleware/edited_head.h"
 #include "middleware/room.h"
 #include "pipeline/codes.h"
 #include "pipeline/site.h"
@@ -40,6 +40,7 @@ constexpr Variable kVariables[] = {
     {"host", [](const http::Exchange& exchange) { return exchange.request.host(); }},
     {"method", [](const http::Exchange& exchange) { return http::method_name(exchange.request.method()); }},
     {"path", [](const http::Exchange& exchange) { return exchange.request.path(); }},
+    {"user", [](const http::Exchange& exchange) { return exchange.request.user(); }},
     {"listener", [](const http::Exchange& exchange) { return exchange.listener(); }},
     {"route", route_of},
     {"request_id", [](const http::Exchange& exchange) { return exchange.request.id(); }},
@@ -327,52 +328,23 @@ class Headers final : public pipeline::Middleware {
 
   // Shows a head that is changed. False: memory is out.
   [[nodiscard]] bool change(http::Exchange& exchange) const {
-    Arena& arena = exchange.arena();
     const http::Head& head = exchange.request.head();
     const size_t count = on_request_.fields.size();
-    auto* const values = arena.allocate_array<std::string_view>(std::max<size_t>(count, 1));
+    auto* const values = exchange.arena().allocate_array<std::string_view>(std::max<size_t>(count, 1));
     if (values == nullptr) return false;
     size_t more = 0;
     for (size_t i = 0; i < count; ++i) {
-      if (!on_request_.fields[i].make(exchange, most_, values[i])) return false;
-      if (!values[i].empty()) more += on_request_.fields[i].name().size() + values[i].size() + 4;
+      const FieldValue& field = on_request_.fields[i];
+      if (!field.make(exchange, most_, values[i])) return false;
+      if (!values[i].empty()) more += field.name().size() + values[i].size() + EditedHead::kFieldBytes;
     }
-    auto* const slots = arena.allocate_array<http::HeaderSlot>(std::max<size_t>(head.slot_count + count, 1));
-    void* const place = arena.allocate(sizeof(http::Head), alignof(http::Head));
-    // What is removed alone needs no bytes of its own.
-    char* const bytes = more == 0 ? nullptr : arena.allocate_array<char>(head.size + more);
-    if (slots == nullptr || place == nullptr || (more != 0 && bytes == nullptr)) return false;
-    auto* const shown = new (place) http::Head(head);
-    http::HeaderSlot* to = slots;
+    EditedHead edited(exchange, count, more);
+    if (!edited.good()) return false;
     for (const http::HeaderSlot& slot : head.headers())
-      if (!on_request_.removes(head.view(slot.name))) *to++ = slot;
-    if (more != 0) {
-      std::memcpy(bytes, head.bytes, head.size);
-      size_t at = head.size;
-      const auto put = [&](std::string_view text) {
-        std::memcpy(bytes + at, text.data(), text.size());
-        const http::Span span{static_cast<uint32_t>(at), static_cast<uint32_t>(text.size())};
-        at += text.size();
-        return span;
-      };
-      for (size_t i = 0; i < count; ++i) {
-        if (values[i].empty()) continue;
-        const std::string& name = on_request_.fields[i].name();
-        to->id = http::find_header(name);
-        to->known = false;
-        to->name = put(name);
-        (void)put(": ");
-        to->value = put(values[i]);
-        (void)put("\r\n");
-        ++to;
-      }
-      shown->bytes = bytes;
-      shown->size = static_cast<uint32_t>(at);
-      shown->added = head.added + static_cast<uint32_t>(more);
-    }
-    shown->slots = slots;
-    shown->slot_count = static_cast<uint32_t>(to - slots);
-    exchange.request.show_head(*shown);
+      if (!on_request_.removes(head.view(slot.name))) edited.keep(slot);
+    for (size_t i = 0; i < count; ++i)
+      if (!values[i].empty()) edited.add(on_request_.fields[i].name(), values[i]);
+    edited.show();
     return true;
   }
 

@@ -2,9 +2,13 @@
 
 #include "middleware/access.h"
 #include "middleware/access_log.h"
+#include "middleware/api_key.h"
+#include "middleware/basic_auth.h"
 #include "middleware/cors.h"
+#include "middleware/csrf.h"
 #include "middleware/error_pages.h"
 #include "middleware/headers.h"
+#include "middleware/jwt.h"
 #include "middleware/maintenance.h"
 #include "middleware/rate_limit.h"
 #include "middleware/request_id.h"
@@ -41,6 +45,15 @@ constexpr pipeline::MiddlewareKind kKinds[] = {
     pipeline::middleware_kind<ErrorPagesOptions, create_error_pages, kErrorPagesRows>(
         "error_pages", Phase::Transform,
         "Gives errors to people as pages, and to programs as problems (RFC 9457), as Accept says."),
+    pipeline::middleware_kind<CsrfOptions, create_csrf, kCsrfRows>(
+        "csrf", Phase::Protect,
+        "Answers 403 to pages of other sites that ask for a change in a user's name."),
+    pipeline::middleware_kind<ApiKeyOptions, create_api_key, kApiKeyRows>(
+        "api_key", Phase::Protect, "Answers 401 to requests without a key that is known."),
+    pipeline::middleware_kind<BasicAuthOptions, create_basic_auth, kBasicAuthRows>(
+        "basic_auth", Phase::Protect, "Answers 401 to requests without a name and its password."),
+    pipeline::middleware_kind<JwtOptions, create_jwt, kJwtRows>(
+        "jwt", Phase::Protect, "Answers 401 to requests without a signed token that is good."),
     pipeline::middleware_kind<RateLimitOptions, create_rate_limit, kRateLimitRows>(
         "rate_limit", Phase::Limit,
         "Answers 429 to clients, or other keys, that ask more often than they may."),

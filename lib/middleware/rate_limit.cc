@@ -29,7 +29,7 @@ constexpr uint64_t kMostPeriodMs = uint64_t{30} * 86'400'000;
 
 // What a part of a key is. Each hashes under a key of its own, so that what one client sends as a field is never what
 // another is by its address.
-enum class Part : uint8_t { Client, ClientName, Host, Route, Header };
+enum class Part : uint8_t { Client, ClientName, Host, Route, Header, User };
 
 struct KeyPart {
   Part part;
@@ -40,6 +40,7 @@ struct KeyPart {
 std::optional<KeyPart> read_part(std::string_view text) {
   if (text == "client") return KeyPart{.part = Part::Client, .header = {}};
   if (text == "host") return KeyPart{.part = Part::Host, .header = {}};
+  if (text == "user") return KeyPart{.part = Part::User, .header = {}};
   if (text == "route") return KeyPart{.part = Part::Route, .header = {}};
   if (!text.starts_with(kHeaderPart)) return std::nullopt;
   const std::string_view name = text.substr(kHeaderPart.size());
@@ -200,6 +201,9 @@ class RateLimit final : public pipeline::Middleware {
         return hash_of_host(request.host());
       case Part::Route:
         return hash(Part::Route, exchange.route == nullptr ? std::string_view() : exchange.route->id);
+      case Part::User:
+        if (!request.user().empty()) return hash(Part::User, request.user());
+        break;
       case Part::Header: {
         const std::string_view value =
             part.id == http::HeaderId::Unknown ? request.header(part.header) : request.header(part.id);
@@ -266,7 +270,7 @@ std::string check_rate(std::string_view called, std::string_view text) {
 
 std::string check_rate_key(std::string_view called, std::string_view text) {
   if (read_part(text)) return {};
-  return fmt::format("{} has `{}`, which is no part of a key: write client, host, route or header:NAME",
+  return fmt::format("{} has `{}`, which is no part of a key: write client, user, host, route or header:NAME",
                      called, text);
 }
 

@@ -43,12 +43,14 @@ inline constexpr schema::Row kRateLimitRows[] = {
     schema::automatic<&RateLimitOptions::burst>(
         "burst", 1, int64_t{Rate::kMostBurst},
         "How many may come at once, after a rest; auto is as many as `rate` names."),
-    schema::list<&RateLimitOptions::key>("key", "parts of a key", check_rate_key, 0,
-                                         "Who is counted by themselves: each `client`, `host`, `route`, or "
-                                         "value of a header field of requests, "
-                                         "`header:NAME`, where those without it are counted by client. "
-                                         "Several make each combination a key; with none, "
-                                         "all requests are counted together."),
+    schema::list<&RateLimitOptions::key>(
+        "key", "parts of a key", check_rate_key, 0,
+        "Who is counted by themselves: each `client`, `user` that has proved who "
+        "it is, `host`, `route`, or "
+        "value of a header field of requests, "
+        "`header:NAME`. Those without user or field are counted by client. "
+        "Several make each combination a key; with none, "
+        "all requests are counted together."),
     schema::count<&RateLimitOptions::ipv4_prefix>(
         "ipv4_prefix", 1, 32, "Clients whose IPv4 addresses begin with the same so many bits are one."),
     schema::count<&RateLimitOptions::ipv6_prefix>("ipv6_prefix", 1, 128, "The same of IPv6 addresses."),

@@ -20,6 +20,7 @@ enum Code : int {
   kDuplicateName = 214,
   kInsideCache = 215,
   kTooManyFilters = 216,
+  kCredentials = 217,  // a file of keys or passwords
 };
 
 // Of what an option's row finds wrong.

@@ -2,13 +2,16 @@
 // options. Leat's own are listed in middleware/kinds.cc.
 #pragma once
 
+#include <expected>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 
 #include "base/metrics.h"
 #include "base/schema.h"
+#include "base/thread_pool.h"
 #include "base/value.h"
 #include "pipeline/codes.h"
 #include "pipeline/kept_states.h"
@@ -40,6 +43,11 @@ struct Surroundings {
   metrics::Registry* metrics = nullptr;  // null where nobody reads any
   KeptStates* states = nullptr;          // null where there are no reloads
   logging::Sinks* logs = nullptr;        // null where there is no daemon
+  ThreadPool* pool = nullptr;            // for what blocks; null where nothing is to
+  // The text of the file at a path, or why it cannot be read. Not any file is: see config/file.h.
+  std::expected<std::string, std::string> (*read_file)(const std::string& path) = read_no_file;
+
+  static std::expected<std::string, std::string> read_no_file(const std::string& path);
 };
 
 struct MiddlewareKind;

@@ -87,6 +87,18 @@ void add_plugin_new(CLI::App& plugin, Command& command) {
   make->add_option("--dir", wanted.folder, "The folder to make, instead of NAME")->type_name("DIR");
 }
 
+void add_key(CLI::App& app, Command& command) {
+  CLI::App* key = app.add_subcommand("key", "Make lines for the file of an api_key");
+  key->require_subcommand(1);
+  const auto add = [&](const char* name, const char* sentence, Command::Kind kind) {
+    CLI::App* sub = key->add_subcommand(name, sentence);
+    sub->callback([&command, kind] { command.kind = kind; });
+    sub->add_option("name", command.key_name, "Whose key it is")->type_name("NAME")->required();
+  };
+  add("new", "Make a key: its line to stdout, the key itself to stderr", Command::Kind::KeyNew);
+  add("hash", "Make the line of a key that there is, the first line of stdin", Command::Kind::KeyHash);
+}
+
 // What stands in place of a setting is judged as that setting, and here: a bad one is a mistake in the usage,
 // not in the file.
 void takes_overrides(CLI::App& run, Command& command, ToldWords& words) {
@@ -250,6 +262,7 @@ void declare(CLI::App& app, Command& command, ToldWords& words) {
   list->callback([&command] { command.kind = Command::Kind::PluginList; });
   takes_socket(list);
   list->add_flag("--json", command.json, "As JSON");
+  add_key(app, command);
   add("version", "Show version and build", Command::Kind::Version)
       ->add_flag("--json", command.json, "As JSON");
   add("explain-error", "Say more about an error", Command::Kind::ExplainError)

@@ -35,6 +35,8 @@ struct Command {
     PluginRun,
     PluginCheck,
     PluginNew,
+    KeyNew,
+    KeyHash,
     Version,
     ExplainError,
     Settings,
@@ -67,6 +69,7 @@ struct Command {
   FilesToFormat format;
   Migration migration;
   NewSite new_site;
+  std::string key_name;   // of key new and key hash: whose key it is
   Invocation invocation;  // of this process
 };
 

@@ -58,6 +58,9 @@ constexpr std::string_view kConfiguration =
     "[[route]]\npath = \"/json\"\nhandler = \"demo:json\"\n"
     "[[route]]\npath = \"/payload/{id}\"\nhandler = \"demo:payload\"\n"
     "[[route]]\npath = \"/cached/{id}\"\nhandler = \"demo:payload\"\n[route.cache]\nttl = \"1d\"\n"
+    "[[route]]\npath = \"/keyed\"\nhandler = \"demo:json\"\n"
+    "middleware = [{kind = \"api_key\", query = \"key\", "
+    "keys = [\"one sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"]}]\n"
     "[[route]]\npath = \"/numbers\"\nhandler = \"gather:numbers\"\n"
     "[[route]]\npath = \"/values\"\nhandler = \"gather:values\"\n";
 
@@ -87,8 +90,9 @@ TEST_CASE("allocations: a request in steady state makes none on the heap") {
   for (const char* engine : kEngines) {
     Daemon daemon(kConfiguration, {.arguments = {"--workers", "1", "--engine", engine}});
     Client client(daemon.address());
-    for (const char* target : {"/json", "/payload/p4", "/cached/p4", "/cached/p1",
-                               "/varied?header=Vary:Accept", "/nowhere", "/numbers?n=10&limit=10"}) {
+    for (const char* target :
+         {"/json", "/payload/p4", "/cached/p4", "/cached/p1", "/varied?header=Vary:Accept", "/nowhere",
+          "/keyed?key=abc", "/numbers?n=10&limit=10"}) {
       INFO(engine << " " << target);
       CHECK(allocations(counter, client, target) == 0);
     }

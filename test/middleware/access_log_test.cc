@@ -108,7 +108,7 @@ TEST_CASE("access_log: all fields, in the order in which they are asked for") {
   for (const AccessField& each : access_fields()) expected.emplace_back(each.name);
   // What is empty is left out.
   for (const char* empty :
-       {"listener", "reason", "plugin", "cache", "upstream", "request_id", "trace_id", "span_id"})
+       {"user", "listener", "reason", "plugin", "cache", "upstream", "request_id", "trace_id", "span_id"})
     std::erase(expected, empty);
   CHECK(keys(line) == expected);
   CHECK(member(line, "header_x_two") == "\"a, b\"");

@@ -227,11 +227,14 @@ TEST_CASE("middleware kinds: each has a name, a sentence, and options with their
 TEST_CASE("middleware kinds: requests through all of them ask nothing of the heap") {
   Stage stage(kinds());
   for (const MiddlewareKind& kind : kinds())
-    if (kind.name != "access_log") stage.middleware(std::string(kind.name), needed_options(kind));
+    // Those that look for something else in Authorization have tests of their own.
+    if (kind.name != "access_log" && kind.name != "basic_auth" && kind.name != "jwt")
+      stage.middleware(std::string(kind.name), needed_options(kind));
   stage.route("/");
   http1::Session& session = stage.session();
+  const std::string request = "GET / HTTP/1.1\r\nHost: a\r\n" + std::string(kOneKeyField) + "\r\n";
   const auto serve = [&] {
-    session.feed("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    session.feed(request);
     std::string_view parts[8];
     const size_t count = session.output().gather(parts);
     size_t size = 0;

@@ -59,15 +59,32 @@ inline Value::Entry texts(std::string key, const std::vector<std::string>& items
   return pipeline::test::entry(std::move(key), std::move(array));
 }
 
+// Of one whose key is "abc": a line, and the field with it.
+inline constexpr std::string_view kOneKey =
+    "one sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+inline constexpr std::string_view kOneKeyField = "X-Api-Key: abc\r\n";
+
+// Of one whose password is "U*U" (an example of libxcrypt's): a line, and the field with both.
+inline constexpr std::string_view kOneUser =
+    "one:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+inline constexpr std::string_view kOneUserField = "Authorization: Basic b25lOlUqVQ==\r\n";
+
 // The options that a kind cannot do without, as they might be.
 inline Value::Table needed_options(const MiddlewareKind& kind) {
   Value::Table options;
   for (const schema::Row& row : kind.options)
     if (row.needed && row.name == "origins") options.push_back(texts("origins", {"https://app.example"}));
+  if (kind.name == "api_key") options.push_back(texts("keys", {std::string(kOneKey)}));
+  if (kind.name == "basic_auth") options.push_back(texts("users", {std::string(kOneUser)}));
+  if (kind.name == "jwt") {
+    options.push_back(texts("algorithms", {"HS256"}));
+    options.push_back(pipeline::test::entry("secret", std::string(32, 's')));
+  }
   return options;
 }
 
-inline Diagnostics mistakes(std::string_view name, Value::Table options) {
+inline Diagnostics mistakes(std::string_view name, Value::Table options,
+                            const pipeline::Surroundings& surroundings = {}) {
   Diagnostics diagnostics;
   const Value value = pipeline::test::table(std::move(options));
   const MiddlewareKind& kind = kind_named(name);
@@ -76,7 +93,7 @@ inline Diagnostics mistakes(std::string_view name, Value::Table options) {
                      .place = value.place,
                      .name = {},
                      .diagnostics = diagnostics,
-                     .surroundings = {}});
+                     .surroundings = surroundings});
   return diagnostics;
 }
 

@@ -49,6 +49,14 @@ int32_t client_in_doubt(const leat_request* request) {
   const http::Exchange* exchange = exchange_of(request, "leat.request/1 client_in_doubt");
   return exchange != nullptr && exchange->request.client_in_doubt() ? 1 : 0;
 }
+leat_str user(const leat_request* request) {
+  const http::Exchange* exchange = exchange_of(request, "leat.request/1 user");
+  return exchange == nullptr ? leat_str{} : present(exchange->request.user());
+}
+leat_str claim(const leat_request* request, leat_str name) {
+  const http::Exchange* exchange = exchange_of(request, "leat.request/1 claim");
+  return exchange == nullptr ? leat_str{} : to_str(exchange->request.claim(view(name)));
+}
 leat_str id(const leat_request* request) {
   const http::Exchange* exchange = exchange_of(request, "leat.request/1 id");
   return exchange == nullptr ? leat_str{} : present(exchange->request.id());
@@ -274,6 +282,8 @@ const leat_request_v1 kRequestExtension = {
     .client = client,
     .scheme = scheme,
     .client_in_doubt = client_in_doubt,
+    .user = user,
+    .claim = claim,
 };
 const leat_body_v1 kBodyExtension = {
     .struct_size = sizeof(leat_body_v1),

@@ -351,6 +351,12 @@ typedef struct leat_request_v1 {
   /* 1: the request came with fields that say for whom it is, from a peer that is not trusted, and they were taken from
    * it; or nobody can understand what a trusted proxy says. Else 0. */
   int32_t (*client_in_doubt)(const leat_request* request);
+  /* Who asks, as the configuration's middleware has had it proved (a key, a password, a token); empty where none has,
+   * and where the daemon renews a stored response. */
+  leat_str (*user)(const leat_request* request);
+  /* What was proved of that user beside the name: a claim of its token. Text as it is, all else as JSON; absent if there
+   * is none of that name. */
+  leat_str (*claim)(const leat_request* request, leat_str name);
 } leat_request_v1;
 
 /* "leat.route/1": the route a handler is bound to. All [main], in bind(). */

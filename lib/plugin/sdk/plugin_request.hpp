@@ -97,6 +97,15 @@ class Request {
   [[nodiscard]] bool client_in_doubt() const {
     return LEAT_HAS(&api(), leat_request_v1, client_in_doubt) && api().client_in_doubt(request_) != 0;
   }
+  // Who asks, as middleware has had it proved; empty where none has. Of that user beside the name: a claim of its token.
+  [[nodiscard]] std::string_view user() const {
+    return LEAT_HAS(&api(), leat_request_v1, user) ? to_view(api().user(request_)) : "";
+  }
+  [[nodiscard]] std::optional<std::string_view> claim(std::string_view name) const {
+    if (!LEAT_HAS(&api(), leat_request_v1, claim)) return std::nullopt;
+    const leat_str value = api().claim(request_, to_str(name));
+    return value.ptr == nullptr ? std::nullopt : std::optional(to_view(value));
+  }
   [[nodiscard]] std::string_view id() const { return to_view(api().id(request_)); }
   [[nodiscard]] std::string_view route() const { return to_view(api().route_id(request_)); }
   [[nodiscard]] std::string_view body() const { return to_view(api().body(request_)); }

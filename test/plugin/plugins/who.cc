@@ -15,8 +15,9 @@ struct Identity {
   std::string_view peer, client, scheme, host;
   bool in_doubt;
   std::vector<Field> fields;
+  std::string_view user, role;
 };
-LEAT_JSON(Identity, peer, client, scheme, host, in_doubt, fields);
+LEAT_JSON(Identity, peer, client, scheme, host, in_doubt, fields, user, role);
 
 class Who : public leat::Plugin<Who> {
  public:
@@ -30,7 +31,9 @@ class Who : public leat::Plugin<Who> {
                       .scheme = request.scheme(),
                       .host = request.host(),
                       .in_doubt = request.client_in_doubt(),
-                      .fields = {}};
+                      .fields = {},
+                      .user = request.user(),
+                      .role = request.claim("role").value_or("")};
     for (uint32_t i = 0; i < request_->header_count(request.raw()); ++i) {
       leat_str name{}, value{};
       request_->header_at(request.raw(), i, &name, &value);

@@ -151,6 +151,20 @@ impl Request<'_> {
         request_has(offset_of!(leat_request_v1, client_in_doubt))
             && unsafe { (api().request.client_in_doubt)(self.raw) } != 0
     }
+    /// Who asks, as middleware has had it proved; empty where none has, and with a daemon that is too old to know.
+    pub fn user(&self) -> &str {
+        if !request_has(offset_of!(leat_request_v1, user)) {
+            return "";
+        }
+        unsafe { (api().request.user)(self.raw).text() }.unwrap_or_default()
+    }
+    /// What was proved of that user beside the name: a claim of its token.
+    pub fn claim(&self, name: &str) -> Option<&[u8]> {
+        if !request_has(offset_of!(leat_request_v1, claim)) {
+            return None;
+        }
+        unsafe { (api().request.claim)(self.raw, leat_str::new(name)).bytes() }
+    }
     pub fn body(&self) -> &[u8] {
         unsafe { (api().request.body)(self.raw).bytes() }.unwrap_or_default()
     }
