@@ -4,6 +4,8 @@
 #include <cstring>
 #include <new>
 
+#include "base/text.h"
+
 namespace leat::middleware {
 
 EditedHead::EditedHead(http::Exchange& exchange, size_t more_fields, size_t more_bytes)
@@ -69,6 +71,25 @@ void EditedHead::show() {
   shown_->slots = slots_;
   shown_->slot_count = static_cast<uint32_t>(next_ - slots_);
   exchange_.request.show_head(*shown_);
+}
+
+bool show_changed_head(http::Exchange& exchange, std::span<const std::string> removed,
+                       std::span<const HeadField> added) {
+  const http::Head& head = exchange.request.head();
+  size_t more = 0;
+  for (const HeadField& field : added)
+    if (!field.value.empty()) more += field.name.size() + field.value.size() + EditedHead::kFieldBytes;
+  EditedHead edited(exchange, added.size(), more);
+  if (!edited.good()) return false;
+  for (const http::HeaderSlot& slot : head.headers())
+    if (std::ranges::none_of(removed, [&](const std::string& each) {
+          return equal_ignoring_case(each, head.view(slot.name));
+        }))
+      edited.keep(slot);
+  for (const HeadField& field : added)
+    if (!field.value.empty()) edited.add(field.name, field.value);
+  edited.show();
+  return true;
 }
 
 }  // namespace leat::middleware

@@ -8,6 +8,8 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "http/exchange.h"
@@ -42,5 +44,15 @@ class EditedHead {
   size_t size_ = 0;
   bool good_ = false;
 };
+
+struct HeadField {
+  std::string_view name;
+  std::string_view value;  // without control characters; the field is left out where it is empty
+};
+
+// Shows a head without the fields of the names `removed`, in whatever case, and then with those `added`, which are copied.
+// False: memory is out.
+[[nodiscard]] bool show_changed_head(http::Exchange& exchange, std::span<const std::string> removed,
+                                     std::span<const HeadField> added);
 
 }  // namespace leat::middleware

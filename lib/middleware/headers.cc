@@ -13,6 +13,7 @@
 #include "base/suggest.h"
 #include "base/text.h"
 #include "middleware/edited_head.h"
+#include "middleware/fields.h"
 #include "middleware/room.h"
 #include "pipeline/codes.h"
 #include "pipeline/site.h"
@@ -160,25 +161,6 @@ class FieldValue {
 
 // --- What is not for a configuration to change
 
-// It says how bytes are framed, or belongs to the connection (RFC 9110, section 7.6.1), or is what a request is for.
-bool is_transport_field(std::string_view name) {
-  switch (http::find_header(name)) {
-    case http::HeaderId::Connection:
-    case http::HeaderId::ContentLength:
-    case http::HeaderId::Expect:
-    case http::HeaderId::Host:
-    case http::HeaderId::Http2Settings:
-    case http::HeaderId::KeepAlive:
-    case http::HeaderId::ProxyConnection:
-    case http::HeaderId::Te:
-    case http::HeaderId::Trailer:
-    case http::HeaderId::TransferEncoding:
-    case http::HeaderId::Upgrade:
-      return true;
-    default:
-      return false;
-  }
-}
 bool is_servers_field(std::string_view name) {
   const http::HeaderId id = http::find_header(name);
   return id == http::HeaderId::Date || id == http::HeaderId::Server;
@@ -186,7 +168,7 @@ bool is_servers_field(std::string_view name) {
 
 std::string check_name(std::string_view name, bool answer) {
   if (!is_token(name)) return fmt::format("`{}` names no header field", name);
-  if (is_transport_field(name))
+  if (is_transport_field(http::find_header(name)))
     return fmt::format("`{}` says how a message is sent and for whom: it is not for middleware to change",
                        name);
   if (answer && is_servers_field(name)) {
@@ -225,10 +207,6 @@ struct HeadChange {
     for (const FieldValue& field : fields) rooms += equal_ignoring_case(field.name(), "Content-Type") ? 0 : 1;
   }
   [[nodiscard]] bool empty() const { return fields.empty() && removed.empty(); }
-  [[nodiscard]] bool removes(std::string_view name) const {
-    return std::ranges::any_of(removed,
-                               [&](const std::string& each) { return equal_ignoring_case(each, name); });
-  }
   std::vector<std::string> removed;  // names, those of what is set among them
   std::vector<FieldValue> fields;    // that are there afterwards
   size_t rooms = 0;                  // how many of those an answer keeps among its fields
@@ -328,24 +306,14 @@ class Headers final : public pipeline::Middleware {
 
   // Shows a head that is changed. False: memory is out.
   [[nodiscard]] bool change(http::Exchange& exchange) const {
-    const http::Head& head = exchange.request.head();
     const size_t count = on_request_.fields.size();
-    auto* const values = exchange.arena().allocate_array<std::string_view>(std::max<size_t>(count, 1));
-    if (values == nullptr) return false;
-    size_t more = 0;
+    auto* const fields = exchange.arena().allocate_array<HeadField>(std::max<size_t>(count, 1));
+    if (fields == nullptr) return false;
     for (size_t i = 0; i < count; ++i) {
-      const FieldValue& field = on_request_.fields[i];
-      if (!field.make(exchange, most_, values[i])) return false;
-      if (!values[i].empty()) more += field.name().size() + values[i].size() + EditedHead::kFieldBytes;
+      fields[i].name = on_request_.fields[i].name();
+      if (!on_request_.fields[i].make(exchange, most_, fields[i].value)) return false;
     }
-    EditedHead edited(exchange, count, more);
-    if (!edited.good()) return false;
-    for (const http::HeaderSlot& slot : head.headers())
-      if (!on_request_.removes(head.view(slot.name))) edited.keep(slot);
-    for (size_t i = 0; i < count; ++i)
-      if (!values[i].empty()) edited.add(on_request_.fields[i].name(), values[i]);
-    edited.show();
-    return true;
+    return show_changed_head(exchange, on_request_.removed, {fields, count});
   }
 
   const HeadChange on_request_, on_answer_;
