@@ -73,8 +73,8 @@ class Assembler {
                                    .metrics = &libraries_.shared().metrics,
                                    .states = &libraries_.shared().states,
                                    .logs = &libraries_.shared().logs,
-                                   .read_file = read_text,
                                    .pool = &libraries_.shared().pool,
+                                   .read_file = read_text,
                                    .scripted_upstreams = libraries_.shared().scripted_upstreams});
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
     add_hosts(builder);

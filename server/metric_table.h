@@ -49,6 +49,7 @@ inline constexpr MetricRow kMetricRows[] = {
     row_of(middleware::kBasicAuthRequests),
     row_of(middleware::kCsrfRequests),
     row_of(middleware::kJwtRequests),
+    row_of(middleware::kForwardAuthRequests),
     row_of(middleware::kRateLimitRequests),
     row_of(middleware::kRateLimitEvicted),
 

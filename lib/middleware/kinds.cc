@@ -7,6 +7,7 @@
 #include "middleware/cors.h"
 #include "middleware/csrf.h"
 #include "middleware/error_pages.h"
+#include "middleware/forward_auth.h"
 #include "middleware/headers.h"
 #include "middleware/jwt.h"
 #include "middleware/maintenance.h"
@@ -54,6 +55,8 @@ constexpr pipeline::MiddlewareKind kKinds[] = {
         "basic_auth", Phase::Protect, "Answers 401 to requests without a name and its password."),
     pipeline::middleware_kind<JwtOptions, create_jwt, kJwtRows>(
         "jwt", Phase::Protect, "Answers 401 to requests without a signed token that is good."),
+    pipeline::middleware_kind<ForwardAuthOptions, create_forward_auth, kForwardAuthRows>(
+        "forward_auth", Phase::Protect, "Asks another service whether a request may pass."),
     pipeline::middleware_kind<RateLimitOptions, create_rate_limit, kRateLimitRows>(
         "rate_limit", Phase::Limit,
         "Answers 429 to clients, or other keys, that ask more often than they may."),

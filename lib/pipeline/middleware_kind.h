@@ -46,9 +46,9 @@ struct Surroundings {
   metrics::Registry* metrics = nullptr;  // null where nobody reads any
   KeptStates* states = nullptr;          // null where there are no reloads
   logging::Sinks* logs = nullptr;        // null where there is no daemon
+  ThreadPool* pool = nullptr;  // for what blocks, while requests are served; null where nobody serves any
   // The text of the file at a path, or why it cannot be read. Not any file is: see config/file.h.
   std::expected<std::string, std::string> (*read_file)(const std::string& path) = read_no_file;
-  ThreadPool* pool = nullptr;  // for what blocks, while requests are served; null where nobody serves any
   bool scripted_upstreams = false;  // a test answers for them, and their names are not looked up
 
   static std::expected<std::string, std::string> read_no_file(const std::string& path);
