@@ -75,6 +75,7 @@ class Assembler {
                                    .logs = &libraries_.shared().logs,
                                    .pool = &libraries_.shared().pool,
                                    .read_file = read_text,
+                                   .version = LEAT_VERSION,
                                    .scripted_upstreams = libraries_.shared().scripted_upstreams});
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
     add_hosts(builder);

@@ -74,15 +74,13 @@ inline Value::Table needed_options(const MiddlewareKind& kind) {
   Value::Table options;
   for (const schema::Row& row : kind.options) {
     if (row.needed && row.name == "origins") options.push_back(texts("origins", {"https://app.example"}));
-<<<<<<< HEAD
+    if (row.needed && row.name == "url") options.push_back(pipeline::test::entry("url", "unix:/nowhere"));
+  }
   if (kind.name == "api_key") options.push_back(texts("keys", {std::string(kOneKey)}));
   if (kind.name == "basic_auth") options.push_back(texts("users", {std::string(kOneUser)}));
   if (kind.name == "jwt") {
     options.push_back(texts("algorithms", {"HS256"}));
     options.push_back(pipeline::test::entry("secret", std::string(32, 's')));
-=======
-    if (row.needed && row.name == "url") options.push_back(pipeline::test::entry("url", "unix:/nowhere"));
->>>>>>> 6b87a448 (middleware: add forward_auth)
   }
   return options;
 }
