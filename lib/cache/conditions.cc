@@ -8,22 +8,10 @@
 #include <new>
 
 #include "base/siphash.h"
-#include "base/text.h"
 #include "cache/cache_control.h"
 #include "http/date.h"
 
 namespace leat::cache {
-
-bool names_etag(std::string_view if_none_match, std::string_view etag) {
-  const auto opaque = [](std::string_view tag) { return tag.starts_with("W/") ? tag.substr(2) : tag; };
-  if (trim(if_none_match) == "*") return true;
-  bool found = false;
-  if (!etag.empty())
-    for_each_item(
-        if_none_match, [&](std::string_view item) { found = found || opaque(item) == opaque(etag); },
-        Backslash::IsPlain);
-  return found;
-}
 
 bool is_not_modified(const http::Head& head, std::string_view etag, std::string_view last_modified) {
   bool has_tags = false, named = false;

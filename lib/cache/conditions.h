@@ -6,12 +6,11 @@
 
 #include "base/arena.h"
 #include "http/head.h"
+#include "http/list.h"
 
 namespace leat::cache {
 
-// Whether an If-None-Match field names `etag` by the weak comparison, which ignores W/ (section 8.8.3.2). "*"
-// names whatever there is.
-bool names_etag(std::string_view if_none_match, std::string_view etag);
+using http::names_etag;
 
 // Whether a GET with that head is answered 304 by a response with these fields (section 13.2.2).
 // If-None-Match is a list, over all its lines; If-Modified-Since is one date or says nothing.
