@@ -36,6 +36,8 @@ class WorkerContext {
   [[nodiscard]] virtual uint64_t fresh_ns() const { return now_ns(); }
   [[nodiscard]] virtual std::string_view date() const = 0;  // IMF-fixdate of this second, 29 bytes
   [[nodiscard]] virtual BlockPool& blocks() = 0;
+  // Which part of the last moments it has had work to do, in percent: for who could do with less.
+  [[nodiscard]] virtual unsigned busy_percent() const { return 0; }
 
   // Calls `resume(exchange, argument)` on this worker after `delay_ms`, unless the exchange has ended by
   // then, in which case nothing is called. False when no timer could be had (memory).

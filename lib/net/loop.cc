@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/quick_clock.h"
 
 namespace leat::net {
 
@@ -51,7 +52,9 @@ void Loop::turn(LoopClient& client, uint64_t deadline_ns) {
   // then read, sequentially consistent.
   sleeping_.store(true);
   if (inbox_.load() != nullptr || stopping_.load()) deadline_ns = 0;
+  const uint64_t waits_ns = quick_ns();
   const size_t count = engine_.wait(completions_, deadline_ns);
+  busy_.waited(waits_ns, std::max(waits_ns, quick_ns()));
   sleeping_.store(false, std::memory_order_relaxed);
   ENSURE(count <= completions_.size());
 

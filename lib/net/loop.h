@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/busy_share.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "net/engine.h"
@@ -64,6 +65,8 @@ class Loop {
   // The engine's clock (CLOCK_MONOTONIC) as of the start of this turn.
   [[nodiscard]] uint64_t now_ns() const { return now_ns_; }
   [[nodiscard]] uint64_t now_ms() const { return now_ms_; }
+  // Which part of the last moments it did not wait, in percent.
+  [[nodiscard]] unsigned busy_percent() const { return busy_.percent(); }
 
   // For other threads, as of some moment ago.
   [[nodiscard]] uint64_t turns() const { return turns_.load(std::memory_order_relaxed); }
@@ -84,6 +87,7 @@ class Loop {
   Fd wake_fd_;  // readable when another thread wants this one awake
   uint64_t now_ns_;
   uint64_t now_ms_;
+  BusyShare busy_;
   std::atomic<uint64_t> turns_ = 0;  // written by the loop's thread alone, like the next one
   std::atomic<uint64_t> busy_since_ns_ = 0;
   TimerWheel timers_;

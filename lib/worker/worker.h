@@ -90,6 +90,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   [[nodiscard]] uint64_t fresh_ns() const override { return quick_ns(); }
   [[nodiscard]] std::string_view date() const override { return view(date_); }
   [[nodiscard]] BlockPool& blocks() override { return blocks_; }
+  [[nodiscard]] unsigned busy_percent() const override { return loop_->busy_percent(); }
   [[nodiscard]] bool resume_after(http::Ticket ticket, uint64_t delay_ms, Resume resume,
                                   void* argument) override;
   [[nodiscard]] client::Fetcher* fetcher() override { return client_.get(); }

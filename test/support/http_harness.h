@@ -21,6 +21,7 @@ class TestWorker final : public http::WorkerContext {
   [[nodiscard]] uint64_t fresh_ns() const override { return now_ns() + turn_ns; }
   [[nodiscard]] std::string_view date() const override { return kDate; }
   [[nodiscard]] BlockPool& blocks() override { return blocks_; }
+  [[nodiscard]] unsigned busy_percent() const override { return busy; }
   [[nodiscard]] bool resume_after(http::Ticket ticket, uint64_t delay_ms, Resume resume,
                                   void* argument) override {
     waiting.push_back({ticket, resume, argument, delay_ms});
@@ -53,6 +54,7 @@ class TestWorker final : public http::WorkerContext {
   std::string asked_client, asked_scheme;  // of the last
   bool asks_self = false;
   client::Fetcher* asks = nullptr;
+  unsigned busy = 0;
 
  private:
   BlockPool blocks_;
