@@ -53,7 +53,7 @@ CachedHandler::CachedHandler(std::unique_ptr<pipeline::Handler> handler, Policy 
 // none.
 http::KnownHead* CachedHandler::known_head_of(const http::Exchange& exchange) const {
   http::KnownHead* const known = exchange.known_head();
-  if (known == nullptr || policy_.per_client || &exchange.request.head() != &known->head) return nullptr;
+  if (known == nullptr || policy_.per_client || !exchange.request.shows_known()) return nullptr;
   return known;
 }
 

@@ -290,6 +290,7 @@ class StreamSide {
   void set_known_head(KnownHead& known) {
     exchange_.known_ = &known;
     exchange_.request.show_head(known.head);
+    exchange_.request.known_ = true;
   }
   // Its head was refused, but asks for no more than the head of an answer.
   void show_head_request();

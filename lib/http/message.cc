@@ -43,6 +43,7 @@ void Request::reset(const Head& head) {
   trailers_ = {};
   trailer_bytes_ = {};
   param_count_ = 0;
+  known_ = false;
 }
 
 namespace {

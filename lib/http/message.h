@@ -37,7 +37,15 @@ class Request {
   [[nodiscard]] const Head& head() const { return *head_; }
   // Shows `head` from now on, which must stay as long as the exchange: one like the request's own but for
   // fields that say nothing about framing. For who stands before a handler.
-  void show_head(const Head& head) { head_ = &head; }
+  void show_head(const Head& head) {
+    head_ = &head;
+    known_ = false;
+  }
+  // The same for one that is made of nothing but the head shown before: where that was one for all requests that look
+  // alike, this one is as well.
+  void show_made_of_head(const Head& head) { head_ = &head; }
+  // Whether what is shown depends on nothing but the known head that the request came with (known_heads.h).
+  [[nodiscard]] bool shows_known() const { return known_; }
 
   // The first field of that name, or a view with a null data() when there is none.
   [[nodiscard]] std::string_view header(HeaderId id) const;
@@ -98,6 +106,7 @@ class Request {
   std::string_view trailer_bytes_;
   std::array<std::string_view, kMostParams> params_;
   size_t param_count_ = 0;
+  bool known_ = false;
 };
 
 // Who a field of an answer is by. What is stored of an answer is the handler's.

@@ -20,9 +20,19 @@ namespace leat::pipeline {
 class Middleware : public http::AnswerFilter {
  public:
   // The hooks that an instance has. Of one that it has not, no call is made.
-  // Two are none: kMoments asks for Exchange::handler_ns and answer_ns. kPreflight, beside kRequest, promises to answer
-  // each preflight request (pipeline/preflight.h), so that those for the routes that have it come to it.
-  enum Hooks : uint8_t { kRequest = 1, kAnswer = 2, kDone = 4, kBody = 8, kMoments = 16, kPreflight = 32 };
+  // Three are none: kMoments asks for Exchange::handler_ns and answer_ns. kPreflight, beside kRequest, promises to answer
+  // each preflight request (pipeline/preflight.h), so that those for the routes that have it come to it. kVaries, beside
+  // kRequest, promises that on_request() does no more than put a field of the request into the form by which the answers
+  // differ: so it may stand behind the cache, which tells requests apart by what it has left.
+  enum Hooks : uint8_t {
+    kRequest = 1,
+    kAnswer = 2,
+    kDone = 4,
+    kBody = 8,
+    kMoments = 16,
+    kPreflight = 32,
+    kVaries = 64
+  };
 
   [[nodiscard]] virtual uint8_t hooks() const = 0;
 

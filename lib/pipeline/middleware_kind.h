@@ -35,7 +35,7 @@ enum class Phase : uint8_t {
   Limit,      // bounds how much is done at once
   Transform,  // changes request or answer
   Cache,      // the response cache itself: no kind has it
-  Content     // changes answers before they are stored. A hit is not its business, and no request
+  Content  // changes answers before they are stored. A hit is not its business, nor a request (but kVaries)
 };
 
 std::string_view phase_name(Phase phase);

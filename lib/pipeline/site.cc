@@ -321,7 +321,8 @@ std::unique_ptr<Chain> SiteBuilder::compile_chain(std::vector<Step> steps) {
     // What comes to the handler has passed all of the chain.
     const bool inside = i > cache - steps.begin();
     const bool reached = inside || (hooks & Middleware::kRequest) != 0;
-    if (inside && (hooks & (Middleware::kRequest | Middleware::kBody)) != 0)
+    const bool varies = (hooks & Middleware::kVaries) != 0;
+    if (inside && ((hooks & Middleware::kBody) != 0 || ((hooks & Middleware::kRequest) != 0 && !varies)))
       fail(kInsideCache,
            "`" + display_name(*step.spec) + "` acts on requests, and cannot come after the cache",
            step.spec->place);
