@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/shared/plugin_text.hpp"
 #include "base/units.h"
+#include "coding/coding.h"
 #include "config/codes.h"
 #include "config/config.h"
 #include "config/diagnostics.h"
@@ -742,14 +743,20 @@ int version(const Command& command) {
     writers += (writers.empty() ? "" : ", ") + name;
     quoted_writers += (quoted_writers.empty() ? "\"" : ",\"") + name + "\"";
   }
+  std::string packers, quoted_packers;
+  for (const std::string_view each : coding::libraries()) {
+    packers.append(packers.empty() ? "" : ", ").append(each);
+    quoted_packers.append(quoted_packers.empty() ? "\"" : ",\"").append(each).append("\"");
+  }
   const std::string scan(encoding::scan.name);
   print(command.json
             ? "{\"version\":\"" LEAT_VERSION "\",\"plugin_abi\":\"" + abi +
                   "\",\"allocator\":\"" LEAT_ALLOCATOR "\",\"json_backends\":[" + quoted_writers +
-                  "],\"json_scan\":\"" + scan + "\",\"static_plugins\":[" + quoted + "]}\n"
+                  "],\"json_scan\":\"" + scan + "\",\"compression\":[" + quoted_packers +
+                  "],\"static_plugins\":[" + quoted + "]}\n"
             : "leat " LEAT_VERSION "\nplugin ABI " + abi + "\nallocator " LEAT_ALLOCATOR "\nJSON writers " +
-                  writers + "; strings by " + scan + "\nplugins in " + installed_plugins() + "\n" + names +
-                  (names.empty() ? "" : "\n"));
+                  writers + "; strings by " + scan + "\ncompression " + (packers.empty() ? "none" : packers) +
+                  "\nplugins in " + installed_plugins() + "\n" + names + (names.empty() ? "" : "\n"));
   return kExitFine;
 }
 

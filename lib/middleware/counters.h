@@ -63,17 +63,33 @@ inline constexpr CounterRow kShedRequests{"leat_shed_requests_total", "instance 
                                           "Requests that a `shed` was asked about, by whether they went on "
                                           "(admitted) or were sent away for having waited too "
                                           "long (shed)."};
+inline constexpr CounterRow kCompressAnswers{"leat_compress_answers_total", "instance coding",
+                                             "Answers that a `compress` packed, by their content coding. A "
+                                             "hit of the response cache is none: it was packed when it "
+                                             "was stored."};
+inline constexpr CounterRow kCompressSkipped{"leat_compress_skipped_total", "instance reason",
+                                             "Answers that a `compress` left as they are, by why: `status`, "
+                                             "`encoded` (already), `range`, `no_transform`, `digest`, "
+                                             "`type`, `small`, `large`, `client` (takes no coding), "
+                                             "`no_gain`, `no_room` (for its fields) or `memory`."};
+inline constexpr CounterRow kCompressIn{"leat_compress_in_bytes_total", "instance coding",
+                                        "Bytes that a `compress` was given to pack."};
+inline constexpr CounterRow kCompressOut{"leat_compress_out_bytes_total", "instance coding",
+                                         "Bytes that a `compress` made of them."};
+inline constexpr CounterRow kCompressLevels{"leat_compress_levels_total", "instance coding",
+                                            "The levels at which a `compress` packed answers, added up: "
+                                            "divided by their number, the level of the average one."};
 
 // What an instance is called in labels and to clients: its name, or its kind.
 inline std::string_view instance_name(const pipeline::BuildContext& context) {
   return context.name.empty() ? context.kind.name : context.name;
 }
 
-// A counter of the instance that is being made. `result` is its label of that name, where it has one. Null where nobody
+// A counter of the instance that is being made. `value` is that of its second label, where it has one. Null where nobody
 // reads any.
 inline std::shared_ptr<metrics::Metric> declare_counter(const CounterRow& row,
                                                         const pipeline::BuildContext& context,
-                                                        std::string_view result = {}) {
+                                                        std::string_view value = {}) {
   if (context.surroundings.metrics == nullptr) return nullptr;
   metrics::Description description{.type = metrics::Type::Counter,
                                    .name = std::string(row.name),
@@ -82,13 +98,15 @@ inline std::shared_ptr<metrics::Metric> declare_counter(const CounterRow& row,
                                    .bounds = {},
                                    .read = {},
                                    .limited = false};
-  if (!result.empty()) description.labels.push_back({"result", std::string(result)});
+  if (!value.empty())
+    description.labels.push_back(
+        {std::string(row.labels.substr(row.labels.find(' ') + 1)), std::string(value)});
   auto metric = context.surroundings.metrics->declare(std::move(description), context.surroundings.workers);
   return metric ? std::move(*metric) : nullptr;
 }
 
-inline void count(const std::shared_ptr<metrics::Metric>& counter) {
-  if (counter != nullptr) counter->add(1);
+inline void count(const std::shared_ptr<metrics::Metric>& counter, uint64_t by = 1) {
+  if (counter != nullptr) counter->add(by);
 }
 
 }  // namespace leat::middleware

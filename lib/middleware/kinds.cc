@@ -4,6 +4,7 @@
 #include "middleware/access_log.h"
 #include "middleware/api_key.h"
 #include "middleware/basic_auth.h"
+#include "middleware/compress.h"
 #include "middleware/cors.h"
 #include "middleware/csrf.h"
 #include "middleware/error_pages.h"
@@ -67,6 +68,8 @@ constexpr pipeline::MiddlewareKind kKinds[] = {
     pipeline::middleware_kind<RateLimitOptions, create_rate_limit, kRateLimitRows>(
         "rate_limit", Phase::Limit,
         "Answers 429 to clients, or other keys, that ask more often than they may."),
+    pipeline::middleware_kind<CompressOptions, create_compress, kCompressRows>(
+        "compress", Phase::Content, "Packs answers in zstd, br or gzip for clients that take them so."),
 };
 
 }  // namespace

@@ -68,12 +68,13 @@ class Site {
  public:
   // With an instance of each of the kinds, which must outlive it, on every route.
   explicit Site(const Policy& policy = minute(), const Limits& limits = {}, Store::Hash hash = sip_hash<1, 3>,
-                std::span<const pipeline::MiddlewareKind> kinds = {})
+                std::span<const pipeline::MiddlewareKind> kinds = {},
+                const pipeline::Surroundings& surroundings = {})
       : store_(hash) {
     store_.configure(limits, 1);
     auto handler = std::make_unique<Script>();
     script = handler.get();
-    pipeline::SiteBuilder builder(kinds);
+    pipeline::SiteBuilder builder(kinds, surroundings);
     for (const pipeline::MiddlewareKind& kind : kinds)
       builder.add_middleware({.kind = std::string(kind.name)});
     pipeline::RouteSpec spec;

@@ -1,0 +1,154 @@
+#include "middleware/accept_encoding.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "base/text.h"
+#include "http/list.h"
+
+namespace leat::middleware {
+
+namespace {
+
+constexpr uint16_t kWhole = 1000;
+
+// "0.5" as 500: RFC 9110, section 12.4.2.
+std::optional<uint16_t> read_weight(std::string_view text) {
+  if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return std::nullopt;
+  uint16_t weight = text[0] == '1' ? kWhole : 0;
+  if (text.size() == 1) return weight;
+  if (text[1] != '.') return std::nullopt;
+  uint16_t digit = 100;
+  for (const char c : text.substr(2)) {
+    if (!is_digit(c)) return std::nullopt;
+    weight = static_cast<uint16_t>(weight + (c - '0') * digit);
+    digit /= 10;
+  }
+  return weight <= kWhole ? std::optional(weight) : std::nullopt;
+}
+
+// An item: a coding and its weight.
+struct WeighedCoding {
+  std::string_view name;
+  uint16_t weight = kWhole;
+};
+std::optional<WeighedCoding> read_item(std::string_view item) {
+  const size_t semicolon = item.find(';');
+  WeighedCoding read{.name = trim(item.substr(0, semicolon))};
+  if (!is_token(read.name)) return std::nullopt;
+  if (semicolon == std::string_view::npos) return read;
+  const std::string_view parameter = trim(item.substr(semicolon + 1));
+  if (parameter.size() < 3 || ascii_lower(parameter[0]) != 'q' || parameter[1] != '=') return std::nullopt;
+  const auto weight = read_weight(parameter.substr(2));
+  if (!weight) return std::nullopt;
+  read.weight = *weight;
+  return read;
+}
+
+// The spelling of a choice.
+std::string_view spelling_of(const CodingChoice& choice) {
+  using coding::Coding;
+  if (!choice.coding) return choice.plain ? "identity" : "identity;q=0";
+  if (choice.plain) return coding::name_of(*choice.coding);
+  switch (*choice.coding) {
+    case Coding::Brotli:
+      return "br, identity;q=0";
+    case Coding::Zstd:
+      return "zstd, identity;q=0";
+    default:
+      return "gzip, identity;q=0";
+  }
+}
+
+}  // namespace
+
+void AcceptedCodings::lower(Weight& weight, uint16_t to) { weight = std::min(weight.value_or(kWhole), to); }
+
+void AcceptedCodings::add(std::string_view field) {
+  said_ = true;
+  http::for_each_item(field, [this](std::string_view item) {
+    const auto read = read_item(item);
+    if (!read) return;
+    if (read->name == "*") {
+      lower(any_, read->weight);
+    } else if (equal_ignoring_case(read->name, "identity")) {
+      lower(identity_, read->weight);
+    } else if (const auto coding = coding::find_coding(read->name)) {
+      lower(weights_[static_cast<size_t>(*coding)], read->weight);
+    }
+  });
+}
+
+CodingChoice AcceptedCodings::choose(std::span<const coding::Coding> offered) const {
+  CodingChoice choice;
+  if (!said_) return choice;
+  choice.plain = identity_.value_or(any_.value_or(kWhole)) != 0;
+  uint16_t most = 0;
+  for (const coding::Coding each : offered) {
+    const uint16_t weight = weights_[static_cast<size_t>(each)].value_or(any_.value_or(0));
+    if (weight > most) {
+      most = weight;
+      choice.coding = each;
+    }
+  }
+  // Where nothing is said of it, plain is what is left when nothing else will do.
+  if (identity_.value_or(0) > most) choice.coding.reset();
+  return choice;
+}
+
+CodingChoice choose_coding(const http::Request& request, std::span<const coding::Coding> offered) {
+  AcceptedCodings accepted;
+  for (const http::HeaderSlot& slot : request.head().headers())
+    if (slot.id == http::HeaderId::AcceptEncoding) accepted.add(request.head().view(slot.value));
+  return accepted.choose(offered);
+}
+
+bool settle_accept_encoding(http::Exchange& exchange, std::span<const coding::Coding> offered) {
+  const http::Head& head = exchange.request.head();
+  size_t fields = 0;
+  const http::HeaderSlot* first = nullptr;
+  for (const http::HeaderSlot& slot : head.headers()) {
+    if (slot.id != http::HeaderId::AcceptEncoding) continue;
+    if (++fields == 1) first = &slot;
+  }
+  if (fields == 0) return true;
+  const std::string_view text = spelling_of(choose_coding(exchange.request, offered));
+  const std::string_view sent = head.view(first->value);
+  if (fields == 1 && sent == text) return true;
+
+  // Where the field has those bytes in it, as "gzip, deflate, br" has "br", they are what is shown, and no other bytes
+  // are needed than those that are there.
+  const size_t found = sent.find(text);
+  const size_t more = found == std::string_view::npos ? text.size() : 0;
+  Arena& arena = exchange.arena();
+  void* const place = arena.allocate(sizeof(http::Head), alignof(http::Head));
+  auto* const slots = arena.allocate_array<http::HeaderSlot>(head.slot_count);
+  char* const bytes = more == 0 ? nullptr : arena.allocate_array<char>(head.size + more);
+  if (place == nullptr || slots == nullptr || (more != 0 && bytes == nullptr)) return false;
+  auto* const shown = new (place) http::Head(head);
+  http::HeaderSlot* to = slots;
+  for (const http::HeaderSlot& slot : head.headers()) {
+    if (slot.id == http::HeaderId::AcceptEncoding && &slot != first) continue;
+    *to = slot;
+    if (&slot == first) {
+      to->known = false;
+      to->value = {more == 0 ? slot.value.offset + static_cast<uint32_t>(found) : head.size,
+                   static_cast<uint32_t>(text.size())};
+    }
+    ++to;
+  }
+  if (more != 0) {
+    std::memcpy(bytes, head.bytes, head.size);
+    std::memcpy(bytes + head.size, text.data(), more);
+    shown->bytes = bytes;
+    shown->size = head.size + static_cast<uint32_t>(more);
+    shown->added = head.added + static_cast<uint32_t>(more);
+  }
+  shown->slots = slots;
+  shown->slot_count = static_cast<uint32_t>(to - slots);
+  exchange.request.show_made_of_head(*shown);
+  return true;
+}
+
+}  // namespace leat::middleware
