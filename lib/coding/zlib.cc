@@ -111,7 +111,7 @@ class InflateDecoder final : public Decoder {
   }
 
   Step step(std::string_view in, std::span<char> out) override {
-    if (in.empty()) return {.state = ended_ ? State::Ended : State::Hungry};
+    if (in.empty() && (ended_ || !begun_)) return {.state = ended_ ? State::Ended : State::Hungry};
     if (ended_) {
       if (!gzip_) return {.state = State::Broken};
       if (!reset(kWindowBits + kGzip)) return {.state = State::NoMemory};
