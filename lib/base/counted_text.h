@@ -59,6 +59,12 @@ class CountedText {
     bytes_ = nullptr;
     size_ = room_ = 0;
   }
+  // Hands the bytes over, with their room and with what the pool counts for that: the caller's to free() and refund.
+  [[nodiscard]] char* release(size_t& room) {
+    room = std::exchange(room_, 0);
+    size_ = 0;
+    return std::exchange(bytes_, nullptr);
+  }
   void swap(CountedText& other) {
     std::swap(pool_, other.pool_);
     std::swap(bytes_, other.bytes_);

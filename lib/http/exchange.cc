@@ -293,9 +293,25 @@ void Exchange::abort() {
   stream_->cut(*this, {500, "The server gave the answer up half-way."});
 }
 
-void Exchange::pause_body() { stream_->body_flow(*this, BodyFlow::Paused); }
-void Exchange::hold_body() { stream_->body_flow(*this, BodyFlow::Held); }
-void Exchange::resume_body() { stream_->body_flow(*this, BodyFlow::Flowing); }
+void Exchange::pause_body() {
+  body_stopped_ = true;
+  stream_->body_flow(*this, BodyFlow::Paused);
+}
+void Exchange::hold_body() {
+  body_stopped_ = true;
+  stream_->body_flow(*this, BodyFlow::Held);
+}
+void Exchange::resume_body() {
+  body_stopped_ = false;
+  stream_->body_flow(*this, BodyFlow::Flowing);
+}
+
+void Exchange::replace_body(CountedText& body) {
+  free_body();
+  body_size_ = body.size();
+  body_ = body.release(body_room_);
+  request.set_body({body_, body_size_});
+}
 
 bool Exchange::body_over_limit() const {
   const Head& head = request.head();
@@ -427,6 +443,7 @@ void Exchange::recycle() {
   known_ = nullptr;
   state_ = State::Open;
   requested_ = cancelled_ = suspended_ = blocked_ = held_ = head_only_ = has_length_ = false;
+  body_stopped_ = body_kept_ = false;
   length_ = length_left_ = body_bytes_out_ = 0;
   filters_ = {};
   first_filter_ = 0;

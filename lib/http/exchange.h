@@ -23,6 +23,7 @@
 
 #include "base/arena.h"
 #include "base/block_pool.h"
+#include "base/counted_text.h"
 #include "http/answer_filter.h"
 #include "http/known_heads.h"
 #include "http/message.h"
@@ -114,10 +115,19 @@ class Exchange {
   // The same for who decides whether the handler sees the request at all: for as long as an answer may take,
   // and then it is a 504. Ends with resume_body().
   void hold_body();
+  // Whether it is stopped.
+  [[nodiscard]] bool body_stopped() const { return body_stopped_; }
+  // Of what has come of it something is not given to the handler yet: the service is asked on, with an empty piece, before
+  // more of it is read. For the service.
+  void set_body_kept(bool kept) { body_kept_ = kept; }
+  [[nodiscard]] bool body_kept() const { return body_kept_; }
   // Raises or lowers the limit for this request's body; call before the body is read.
   void set_body_limit(uint64_t bytes) { body_limit_ = bytes; }
+  [[nodiscard]] uint64_t body_limit() const { return body_limit_; }
   // How long its answer's beginning may take once the request is complete; call before that, from on_request.
   void set_answer_timeout(uint32_t ms) { answer_timeout_ms_ = ms; }
+  // Shows `body` in the place of the one that was collected, which goes. Its memory is the exchange's from here on.
+  void replace_body(CountedText& body);
   // The head announces a body that is over the limit: the answer is 413, and a close.
   [[nodiscard]] bool body_over_limit() const;
 
@@ -251,6 +261,8 @@ class Exchange {
   bool held_ = false;
   bool head_only_ = false;
   bool has_length_ = false;
+  bool body_stopped_ = false;
+  bool body_kept_ = false;
   uint64_t length_ = 0;
   uint64_t length_left_ = 0;  // of an answer begun with a length
   uint64_t body_bytes_out_ = 0;

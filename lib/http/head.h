@@ -40,6 +40,7 @@ struct Head {
   bool keep_alive = true;
   bool expect_continue = false;
   bool forwarded = false;       // it has forwarding fields (http/forwarding.h)
+  bool length_hidden = false;   // what handlers get of the body has another length than is told here
   uint64_t content_length = 0;  // with Framing::Length
   Span target;                  // as received
   Span path;                    // the target's path: "/..." or "*"

@@ -23,7 +23,8 @@ class Service {
   // The head is complete. The service may answer here. Its result says what to do with the body, if there is
   // one and no answer was finished yet. Or it may say Exchange::hold(), and is asked again later.
   virtual BodyMode on_request(Exchange& exchange) = 0;
-  // A piece of a streamed body; the view ends with the call.
+  // A piece of a streamed body; the view ends with the call. Where something of those before was kept back
+  // (Exchange::body_kept), it is asked on with an empty one.
   virtual void on_body(Exchange& exchange, std::string_view piece) = 0;
   // The body is complete (also for requests without one). For Buffer and Stream.
   virtual void on_body_end(Exchange& exchange) = 0;

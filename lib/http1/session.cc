@@ -423,6 +423,10 @@ bool Session::parse_body(std::string_view in, size_t& used) {
     return true;
   }
   if (body_held()) return false;
+  if (exchange_->body_kept() && !exchange_->finished()) [[unlikely]] {
+    env_.service.on_body(*exchange_, {});
+    return true;
+  }
   ENSURE(parser_ != nullptr);
   Parser& parser = *parser_;
   size_t taken = 0;

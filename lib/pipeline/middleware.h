@@ -43,12 +43,15 @@ class Middleware : public http::AnswerFilter {
   [[nodiscard]] virtual Verdict on_request(http::Exchange&) { return Verdict::Next; }
   // The request's body, of requests that have one and came to the handler: all of it before the handler is
   // called, or, where that streams it, a piece before the handler sees it. The one behind `last` may be
-  // empty. Another may be put in its place, which stays until the exchange ends. Next goes on; Done means
-  // that it answered, where the handler has not.
+  // empty. Another may be put in its place, which stays until the exchange ends, or until the next call where the
+  // handler streams. Next goes on; Done means that it answered, where the handler has not.
   [[nodiscard]] virtual Verdict on_body(http::Exchange&, std::string_view& piece, bool last) {
     (void)piece, (void)last;
     return Verdict::Next;
   }
+  // After on_body() has said Next, of a body that is streamed: whether it makes more pieces of what it was shown. Then it
+  // is called again, with an empty piece; at once, or once a handler that pauses the body goes on.
+  [[nodiscard]] virtual bool has_more(const http::Exchange&) const { return false; }
   // An answer that it began may go on.
   virtual void on_writable(http::Exchange&) {}
   // The client has gone while this one had the request: it is suspended, or answers.

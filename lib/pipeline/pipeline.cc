@@ -129,21 +129,44 @@ bool run_forward(http::Exchange& exchange, const Route& route) {
   return true;
 }
 
-// Shows a piece of the request's body to those who asked for it. False: one of them has answered, or failed
-// to.
-bool show_piece(http::Exchange& exchange, std::string_view& piece, bool last) {
+// Shows a piece of the request's body to those who asked for it, from the one at that place on, and gives `sink` what they
+// make of it; each may make several of one. False: one of them has answered, or failed to, or `sink` says that it is
+// enough.
+template <class Sink>
+bool show_piece(http::Exchange& exchange, size_t at, std::string_view piece, bool last, Sink& sink) {
   const Route& route = *exchange.route;
-  exchange.response.set_author(http::Origin::Middleware);
-  for (const Chain::Hook& hook : route.chain->on_body) {
-    const Verdict verdict = hook.instance->on_body(exchange, piece, last);
-    if (verdict == Verdict::Next) continue;
-    if (verdict != Verdict::Done || !exchange.started())
-      fail(exchange, blame_of(*std::ranges::find(route.chain->steps, hook.instance, &Step::instance)),
-           "failed on");
-    return false;
+  if (at == route.chain->on_body.size()) {
+    exchange.response.set_author(http::Origin::Handler);
+    return sink(piece);
   }
-  exchange.response.set_author(http::Origin::Handler);
+  Middleware& instance = *route.chain->on_body[at].instance;
+  for (bool more = true; more; piece = {}) {
+    if (exchange.body_kept()) return true;  // one behind this one has more, and the handler pauses
+    std::string_view shown = piece;
+    exchange.response.set_author(http::Origin::Middleware);
+    const Verdict verdict = instance.on_body(exchange, shown, last);
+    if (verdict != Verdict::Next) {
+      if (verdict != Verdict::Done || !exchange.started())
+        fail(exchange, blame_of(*std::ranges::find(route.chain->steps, &instance, &Step::instance)),
+             "failed on");
+      return false;
+    }
+    more = instance.has_more(exchange);
+    if (!show_piece(exchange, at + 1, shown, last && !more, sink)) return false;
+    if (more && !last && exchange.body_stopped()) {
+      exchange.set_body_kept(true);
+      return true;
+    }
+  }
   return true;
+}
+
+// Gives the handler a piece of a body that it streams. False: it has answered.
+bool give_piece(http::Exchange& exchange, std::string_view piece) {
+  Handler& handler = *exchange.route->handler;
+  const Verdict verdict = handler.on_body(exchange, piece);
+  if (verdict != Verdict::Done) apply_verdict(exchange, handler, verdict);
+  return !exchange.finished();
 }
 
 // Answers in place of a route.
@@ -261,11 +284,13 @@ http::Service::BodyMode Pipeline::begin(http::Exchange& exchange, const Route& r
 
 void Pipeline::on_body(http::Exchange& exchange, std::string_view piece) {
   if (!was_handled(exchange)) return;
-  if (!exchange.route->chain->on_body.empty()) [[unlikely]]
-    if (!show_piece(exchange, piece, false) || piece.empty()) return;
-  Handler& handler = *exchange.route->handler;
-  const Verdict verdict = handler.on_body(exchange, piece);
-  if (verdict != Verdict::Done) apply_verdict(exchange, handler, verdict);
+  if (exchange.route->chain->on_body.empty()) [[likely]] {
+    give_piece(exchange, piece);
+    return;
+  }
+  exchange.set_body_kept(false);
+  const auto give = [&](std::string_view made) { return made.empty() || give_piece(exchange, made); };
+  show_piece(exchange, 0, piece, false, give);
 }
 
 namespace {
@@ -276,15 +301,13 @@ void end_body(http::Exchange& exchange) {
   Handler& handler = *route.handler;
   const bool streams = was_handled(exchange);
   if (!route.chain->on_body.empty() && exchange.request.head().framing != http::Framing::None) [[unlikely]] {
-    std::string_view piece = streams ? std::string_view() : exchange.request.body();
-    if (!show_piece(exchange, piece, true)) return;
-    if (!streams) {
-      exchange.request.set_body(piece);
-    } else if (!piece.empty()) {
-      const Verdict verdict = handler.on_body(exchange, piece);
-      if (verdict != Verdict::Done) apply_verdict(exchange, handler, verdict);
-      if (exchange.finished()) return;
-    }
+    const auto give = [&](std::string_view made) {
+      if (streams) return made.empty() || give_piece(exchange, made);
+      exchange.request.set_body(made);
+      return true;
+    };
+    exchange.set_body_kept(false);
+    if (!show_piece(exchange, 0, streams ? std::string_view() : exchange.request.body(), true, give)) return;
   }
   if (streams) {
     apply_verdict(exchange, handler, handler.on_body_end(exchange));
