@@ -104,6 +104,7 @@ int64_t content_length(const leat_request* request) {
   const http::Exchange* exchange = exchange_of(request, "leat.request/1 content_length");
   if (exchange == nullptr) return 0;
   const http::Head& head = exchange->request.head();
+  if (head.length_hidden) return -1;
   switch (head.framing) {
     case http::Framing::None:
       return 0;

@@ -313,7 +313,8 @@ typedef struct leat_request_v1 {
   /* Fields in the order received, repeated ones apart. `index` < header_count, else LEAT_E_NOT_FOUND. */
   uint32_t (*header_count)(const leat_request* request);
   int32_t (*header_at)(const leat_request* request, uint32_t index, leat_str* name, leat_str* value);
-  /* The body's length in bytes as the client declared it; -1 if it did not (chunked), 0 without a body. */
+  /* The body's length in bytes as the client declared it; -1 if it did not (chunked), or if the body is unpacked before
+   * it comes here; 0 without a body. */
   int64_t (*content_length)(const leat_request* request);
 
   /* Path parameter number `index`, decoded; absent past the last. leat.route/1 has the numbers. */
