@@ -80,6 +80,19 @@ inline constexpr CounterRow kCompressLevels{"leat_compress_levels_total", "insta
                                             "The levels at which a `compress` packed answers, added up: "
                                             "divided by their number, the level of the average one."};
 
+inline constexpr CounterRow kDecompressRequests{
+    "leat_decompress_requests_total", "instance coding",
+    "Requests whose bodies a `decompress` unpacked, or began to, by content coding."};
+inline constexpr CounterRow kDecompressRefused{"leat_decompress_refused_total", "instance reason",
+                                               "Requests that a `decompress` refused, by why: `coding` (not "
+                                               "taken here), `layers` (too many), `broken`, `truncated`, "
+                                               "`size`, `ratio` or `memory`."};
+inline constexpr CounterRow kDecompressIn{
+    "leat_decompress_in_bytes_total", "instance",
+    "Bytes of requests' bodies that a `decompress` was given to unpack."};
+inline constexpr CounterRow kDecompressOut{"leat_decompress_out_bytes_total", "instance",
+                                           "Bytes that a `decompress` made of them."};
+
 // What an instance is called in labels and to clients: its name, or its kind.
 inline std::string_view instance_name(const pipeline::BuildContext& context) {
   return context.name.empty() ? context.kind.name : context.name;

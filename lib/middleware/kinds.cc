@@ -7,6 +7,7 @@
 #include "middleware/compress.h"
 #include "middleware/cors.h"
 #include "middleware/csrf.h"
+#include "middleware/decompress.h"
 #include "middleware/error_pages.h"
 #include "middleware/forward_auth.h"
 #include "middleware/headers.h"
@@ -68,6 +69,9 @@ constexpr pipeline::MiddlewareKind kKinds[] = {
     pipeline::middleware_kind<RateLimitOptions, create_rate_limit, kRateLimitRows>(
         "rate_limit", Phase::Limit,
         "Answers 429 to clients, or other keys, that ask more often than they may."),
+    pipeline::middleware_kind<DecompressOptions, create_decompress, kDecompressRows>(
+        "decompress", Phase::Transform,
+        "Takes requests' bodies out of gzip, deflate, br or zstd for handlers."),
     pipeline::middleware_kind<CompressOptions, create_compress, kCompressRows>(
         "compress", Phase::Content, "Packs answers in zstd, br or gzip for clients that take them so."),
 };

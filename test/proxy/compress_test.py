@@ -17,6 +17,7 @@ import proxies
 
 # What unpacks from its input to its output.
 UNPACK = {"gzip": ["gzip", "-dc"], "br": ["brotli", "-dc"], "zstd": ["zstd", "-dcq"]}
+PACK = {"gzip": ["gzip", "-c"], "br": ["brotli", "-c"], "zstd": ["zstd", "-cq"]}
 CODINGS = list(UNPACK)
 
 CONFIGURATION = """[server]
@@ -28,6 +29,8 @@ name = "demo"
 file = "demo.so"
 [[middleware]]
 kind = "compress"
+[[middleware]]
+kind = "decompress"
 [[route]]
 path = "/payload/{{id}}"
 handler = "demo:payload"
@@ -41,6 +44,10 @@ path = "/echo"
 methods = ["POST"]
 handler = "demo:echo"
 [[route]]
+path = "/notes"
+methods = ["POST"]
+handler = "demo:notes"
+[[route]]
 path = "/metrics"
 handler = "leat:metrics"
 """
@@ -50,6 +57,10 @@ def unpacked(coding, content):
     if coding is None:
         return content
     return subprocess.run(UNPACK[coding], input=content, stdout=subprocess.PIPE, check=True, timeout=60).stdout
+
+
+def packed(coding, content):
+    return subprocess.run(PACK[coding], input=content, stdout=subprocess.PIPE, check=True, timeout=60).stdout
 
 
 def document(chance, size):
@@ -125,6 +136,51 @@ class Compress(proxies.ProxyCase):
                 answer, content = self.ask("/echo", coding, "POST", iter(pieces), **{"Content-Type": "text/plain"})
                 self.assertEqual(answer.getheader("Content-Encoding"), coding)
                 self.assertEqual(unpacked(coding, content), sent)
+
+    def test_bodies_that_the_programs_of_each_coding_pack(self):
+        seed = random.randrange(2**32)
+        chance = random.Random(seed)
+        for number in range(20):
+            coding = CODINGS[number % len(CODINGS)]
+            sent = document(chance, chance.choice([1, 1000, 20_000, 600_000]))
+            content = packed(coding, sent)
+            cuts = sorted(chance.randrange(len(content)) for _ in range(chance.randrange(6)))
+            pieces = [content[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(content)]) if begin != end]
+            with self.subTest(seed=seed, number=number, coding=coding):
+                body = content if number % 2 else iter(pieces)
+                got = self.ask("/echo", None, "POST", body, **{"Content-Type": "image/x-any", "Content-Encoding": coding})[1]
+                self.assertEqual(got, sent)
+                # Packed again on its way back.
+                answer, got = self.ask("/echo", "br", "POST", content, **{"Content-Type": "text/plain", "Content-Encoding": coding})
+                self.assertEqual(unpacked(answer.getheader("Content-Encoding"), got), sent)
+
+    def post(self, target, content, coding):
+        """(status, Accept-Encoding); status 0 where the answer was cut."""
+        connection = http.client.HTTPConnection(self.address, timeout=60)
+        try:
+            connection.request("POST", target, content, {"Content-Encoding": coding, "Content-Type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status, answer.getheader("Accept-Encoding")
+        except (http.client.HTTPException, ConnectionError):
+            return 0, None
+        finally:
+            connection.close()
+
+    def test_bodies_that_are_refused(self):
+        note = b'{"text":"buy millet"}'
+        for coding in CODINGS:
+            self.assertEqual(self.post("/notes", packed(coding, note), coding)[0], 201)
+            self.assertEqual(self.post("/notes", packed(coding, note)[:-1], coding)[0], 400)
+            self.assertEqual(self.post("/notes", note, coding)[0], 400)
+            bomb = packed(coding, bytes(64 << 20))
+            self.assertEqual(self.post("/notes", bomb, coding)[0], 413)
+            # One that answers while it reads has begun.
+            self.assertEqual(self.post("/echo", bomb, coding)[0], 0)
+        for coding in ("lzma", "gzip, lzma", "gzip, gzip, gzip"):
+            self.assertEqual(self.post("/notes", note, coding), (415, "gzip, deflate, br, zstd"))
+            self.assertEqual(self.post("/echo", note, coding), (415, "gzip, deflate, br, zstd"))
+        self.assertEqual(self.counted("leat_decompress_refused_total"), 4 * len(CODINGS) + 6)
 
     def test_curl(self):
         for target in ("/payload/p4", "/cached/p4"):
