@@ -28,20 +28,6 @@ std::string_view take_part(std::string_view& list, char separator) {
   return part;
 }
 
-// A qvalue (RFC 9110, section 12.4.2) in thousandths; nothing for what is none.
-std::optional<uint32_t> read_weight(std::string_view text) {
-  if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return std::nullopt;
-  if (text.size() > 1 && text[1] != '.') return std::nullopt;
-  uint32_t weight = text[0] == '1' ? 1000 : 0;
-  uint32_t unit = 100;
-  for (const char c : text.substr(std::min<size_t>(text.size(), 2))) {
-    if (!is_digit(c)) return std::nullopt;
-    weight += static_cast<uint32_t>(c - '0') * unit;
-    unit /= 10;
-  }
-  return weight <= 1000 ? std::optional(weight) : std::nullopt;
-}
-
 // How well a range fits a type: 3 for itself, 2 for text/*, 1 for */*, 0 for not at all.
 unsigned fit(std::string_view range, std::string_view type) {
   if (equal_ignoring_case(range, type)) return 3;
@@ -54,6 +40,19 @@ unsigned fit(std::string_view range, std::string_view type) {
 }
 
 }  // namespace
+
+std::optional<uint32_t> read_weight(std::string_view text) {
+  if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return std::nullopt;
+  if (text.size() > 1 && text[1] != '.') return std::nullopt;
+  uint32_t weight = text[0] == '1' ? 1000 : 0;
+  uint32_t unit = 100;
+  for (const char c : text.substr(std::min<size_t>(text.size(), 2))) {
+    if (!is_digit(c)) return std::nullopt;
+    weight += static_cast<uint32_t>(c - '0') * unit;
+    unit /= 10;
+  }
+  return weight <= 1000 ? std::optional(weight) : std::nullopt;
+}
 
 uint32_t acceptance(std::string_view accept, std::string_view type) {
   if (trim(accept).empty()) return 1000;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace leat::http {
@@ -10,5 +11,8 @@ namespace leat::http {
 // The range that fits it best counts, whatever stands before it; ranges with parameters but q are for what has these, and fit
 // nothing here. Without a field, a null data() or one without anything in it, 1000. What is malformed fits nothing.
 uint32_t acceptance(std::string_view accept, std::string_view type);
+
+// A weight, "0.5", in thousandths (section 12.4.2). Nothing for what is none.
+std::optional<uint32_t> read_weight(std::string_view text);
 
 }  // namespace leat::http

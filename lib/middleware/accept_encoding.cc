@@ -5,6 +5,7 @@
 #include <new>
 
 #include "base/text.h"
+#include "http/accept.h"
 #include "http/list.h"
 
 namespace leat::middleware {
@@ -12,21 +13,6 @@ namespace leat::middleware {
 namespace {
 
 constexpr uint16_t kWhole = 1000;
-
-// "0.5" as 500: RFC 9110, section 12.4.2.
-std::optional<uint16_t> read_weight(std::string_view text) {
-  if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return std::nullopt;
-  uint16_t weight = text[0] == '1' ? kWhole : 0;
-  if (text.size() == 1) return weight;
-  if (text[1] != '.') return std::nullopt;
-  uint16_t digit = 100;
-  for (const char c : text.substr(2)) {
-    if (!is_digit(c)) return std::nullopt;
-    weight = static_cast<uint16_t>(weight + (c - '0') * digit);
-    digit /= 10;
-  }
-  return weight <= kWhole ? std::optional(weight) : std::nullopt;
-}
 
 // An item: a coding and its weight.
 struct WeighedCoding {
@@ -40,9 +26,9 @@ std::optional<WeighedCoding> read_item(std::string_view item) {
   if (semicolon == std::string_view::npos) return read;
   const std::string_view parameter = trim(item.substr(semicolon + 1));
   if (parameter.size() < 3 || ascii_lower(parameter[0]) != 'q' || parameter[1] != '=') return std::nullopt;
-  const auto weight = read_weight(parameter.substr(2));
+  const auto weight = http::read_weight(parameter.substr(2));
   if (!weight) return std::nullopt;
-  read.weight = *weight;
+  read.weight = static_cast<uint16_t>(*weight);
   return read;
 }
 
