@@ -12,11 +12,11 @@
 
 #include "base/text.h"
 #include "coding/encoders.h"
-#include "http/list.h"
 #include "http/worker_context.h"
 #include "middleware/accept_encoding.h"
 #include "middleware/counters.h"
 #include "middleware/media_types.h"
+#include "middleware/packable.h"
 
 namespace leat::middleware {
 
@@ -27,24 +27,6 @@ using coding::Encoder;
 
 // Of a stream, what is made at a time.
 constexpr size_t kPiece = size_t{16} << 10;
-
-// Why an answer is left as it is.
-enum class Reason : uint8_t {
-  Status,
-  Encoded,
-  Range,
-  NoTransform,
-  Digest,
-  Type,
-  Small,
-  Large,
-  Client,
-  NoGain,
-  NoRoom,
-  Memory
-};
-constexpr std::string_view kReasons[] = {"status", "encoded", "range",  "no_transform", "digest",  "type",
-                                         "small",  "large",   "client", "no_gain",      "no_room", "memory"};
 
 // What the workers pack with, in the order of their numbers. All instances have the same.
 struct WorkersEncoders {
@@ -58,7 +40,7 @@ struct WorkersEncoders {
 struct CompressCounters {
   using Counter = std::shared_ptr<metrics::Metric>;
   std::array<Counter, coding::kCodings> answers, in, out, levels;
-  std::array<Counter, std::size(kReasons)> skipped;
+  std::array<Counter, std::size(kPackReasons)> skipped;
 
   explicit CompressCounters(const pipeline::BuildContext& context) {
     for (const Coding each : coding::encodable()) {
@@ -70,7 +52,7 @@ struct CompressCounters {
       levels[at] = declare_counter(kCompressLevels, context, name);
     }
     for (size_t i = 0; i < skipped.size(); ++i)
-      skipped[i] = declare_counter(kCompressSkipped, context, kReasons[i]);
+      skipped[i] = declare_counter(kCompressSkipped, context, kPackReasons[i]);
   }
 };
 
@@ -121,77 +103,6 @@ class PackedStream {
   size_t counted_ = 0;
 };
 
-// What the fields of an answer say about packing it, read in one go.
-struct AnswerFields {
-  std::optional<Reason> against;
-  std::string_view etag;
-  bool says_vary = false;
-  bool has_ranges = false;
-
-  explicit AnswerFields(const http::Response& response) {
-    for (const http::Response::Field& field : response.fields()) {
-      switch (http::find_header(field.name)) {
-        case http::HeaderId::ContentEncoding:
-          against = Reason::Encoded;
-          break;
-        case http::HeaderId::CacheControl:
-          http::for_each_item(field.value, [this](std::string_view item) {
-            if (equal_ignoring_case(item, "no-transform")) against = against.value_or(Reason::NoTransform);
-          });
-          break;
-        case http::HeaderId::Etag:
-          etag = field.value;
-          break;
-        case http::HeaderId::Vary:
-          http::for_each_item(field.value, [this](std::string_view item) {
-            says_vary = says_vary || item == "*" || equal_ignoring_case(item, kAcceptEncoding);
-          });
-          break;
-        case http::HeaderId::Unknown:
-          look_at_rare(field.name);
-          break;
-        default:
-          break;
-      }
-    }
-  }
-
-  static constexpr std::string_view kAcceptEncoding = "Accept-Encoding";
-
- private:
-  void look_at_rare(std::string_view name) {
-    if (equal_ignoring_case(name, "Content-Range")) {
-      against = against.value_or(Reason::Range);
-    } else if (equal_ignoring_case(name, "Accept-Ranges")) {
-      has_ranges = true;
-    } else if (equal_ignoring_case(name, "Content-Digest") || equal_ignoring_case(name, "Repr-Digest") ||
-               equal_ignoring_case(name, "Digest") || equal_ignoring_case(name, "Content-MD5")) {
-      // They are of the bytes as they were (RFC 9530).
-      against = against.value_or(Reason::Digest);
-    }
-  }
-};
-
-bool is_weak(std::string_view etag) { return etag.starts_with("W/"); }
-
-// Whether If-None-Match names `etag` by the weak comparison, "*" apart, of which a client knows nothing.
-bool asks_about(const http::Request& request, std::string_view etag) {
-  return std::ranges::any_of(request.head().headers(), [&](const http::HeaderSlot& slot) {
-    return slot.id == http::HeaderId::IfNoneMatch && http::names_etag(request.head().view(slot.value), etag);
-  });
-}
-// Whether it names the weak tag that was made of `etag`.
-bool asks_about_weak(const http::Request& request, std::string_view etag) {
-  bool named = false;
-  for (const http::HeaderSlot& slot : request.head().headers())
-    if (slot.id == http::HeaderId::IfNoneMatch)
-      http::for_each_item(
-          request.head().view(slot.value),
-          [&](std::string_view item) { named = named || (is_weak(item) && item.substr(2) == etag); },
-          http::Backslash::IsPlain);
-  return named;
-}
-
 class Compress final : public pipeline::Middleware {
  public:
   Compress(const CompressOptions& options, std::vector<Coding> codings,
@@ -221,15 +132,15 @@ class Compress final : public pipeline::Middleware {
     const AnswerFields fields(response);
     if (response.status == 304) {
       match_304(exchange, fields);
-      return skip(Reason::Status);
+      return skip(PackReason::Status);
     }
     const CodingChoice choice = choose_coding(exchange.request, codings_);
     if (const auto reason = reason_against(exchange, body, fields, !choice.plain)) return skip(*reason);
     if (!fields.says_vary && !response.add("Vary", AnswerFields::kAcceptEncoding))
-      return skip(Reason::NoRoom);
-    if (!choice.coding) return skip(Reason::Client);
+      return skip(PackReason::NoRoom);
+    if (!choice.coding) return skip(PackReason::Client);
     if (turn_to_304(exchange, body, fields)) return Wants::Nothing;
-    if (response.room() == 0) return skip(Reason::NoRoom);
+    if (response.room() == 0) return skip(PackReason::NoRoom);
     return body.whole ? pack_whole(exchange, body, fields, choice)
                       : begin_stream(exchange, fields, *choice.coding);
   }
@@ -243,28 +154,28 @@ class Compress final : public pipeline::Middleware {
   }
 
  private:
-  Wants skip(Reason reason) const {
+  Wants skip(PackReason reason) const {
     count(counters_.skipped[static_cast<size_t>(reason)]);
     return Wants::Nothing;
   }
 
   // `needed`: the client does not take it as it is.
-  [[nodiscard]] std::optional<Reason> reason_against(const http::Exchange& exchange,
-                                                     const http::AnswerBody& body, const AnswerFields& fields,
-                                                     bool needed) const {
+  [[nodiscard]] std::optional<PackReason> reason_against(const http::Exchange& exchange,
+                                                         const http::AnswerBody& body,
+                                                         const AnswerFields& fields, bool needed) const {
     const http::Response& response = exchange.response;
     const uint16_t status = response.status;
-    if (status < 200 || status == 204 || status == 205 || status == 206) return Reason::Status;
+    if (status < 200 || status == 204 || status == 205 || status == 206) return PackReason::Status;
     if (fields.against) return fields.against;
-    if (exchange.request.header(http::HeaderId::Range).data() != nullptr) return Reason::Range;
+    if (exchange.request.header(http::HeaderId::Range).data() != nullptr) return PackReason::Range;
     const std::optional<uint64_t> size =
         body.whole ? std::optional<uint64_t>(body.whole->size()) : body.length;
     if (!needed) {
-      if (!types_.have(response.content_type)) return Reason::Type;
-      if (size && *size < least_) return Reason::Small;
+      if (!types_.have(response.content_type)) return PackReason::Type;
+      if (size && *size < least_) return PackReason::Small;
     }
-    if (size && *size == 0) return Reason::Small;
-    return body.whole && *size > most_ ? std::optional(Reason::Large) : std::nullopt;
+    if (size && *size == 0) return PackReason::Small;
+    return body.whole && *size > most_ ? std::optional(PackReason::Large) : std::nullopt;
   }
 
   // A 304 tells what the answer would that it stands for (RFC 9110, section 15.4.5): the tag that the client has of it,
@@ -329,8 +240,8 @@ class Compress final : public pipeline::Middleware {
     // Whoever takes nothing else gets more bytes than there were, if need be.
     const size_t most = choice.plain ? size - 1 : size + size / 8 + 1024;
     const std::string_view packed = encoders(exchange).whole(coding, level, *body.whole, most);
-    if (packed.empty()) return skip(Reason::NoGain);
-    if (!mark(exchange, fields, coding)) return skip(Reason::Memory);
+    if (packed.empty()) return skip(PackReason::NoGain);
+    if (!mark(exchange, fields, coding)) return skip(PackReason::Memory);
     count_answer(coding, level);
     count(counters_.in[at], size);
     count(counters_.out[at], packed.size());
@@ -341,12 +252,12 @@ class Compress final : public pipeline::Middleware {
   Wants begin_stream(http::Exchange& exchange, const AnswerFields& fields, Coding coding) {
     // Of an answer to HEAD nobody sees a piece.
     if (exchange.request.method() == http::Method::Head)
-      return mark(exchange, fields, coding) ? Wants::Change : skip(Reason::Memory);
+      return mark(exchange, fields, coding) ? Wants::Change : skip(PackReason::Memory);
     auto* const stream = exchange.states.make<PackedStream>(this, workers_, encoders(exchange), coding);
     const unsigned level = level_of(exchange, coding);
     if (stream == nullptr || !stream->begin(exchange.worker().blocks(), level) ||
         !mark(exchange, fields, coding))
-      return skip(Reason::Memory);
+      return skip(PackReason::Memory);
     count_answer(coding, level);
     return Wants::Change;
   }
