@@ -6,6 +6,7 @@ hold whatever the figures are: what depends on them is computed.
 
 from pathlib import Path
 
+import compress_suite
 import plots
 import seed_table
 import summary
@@ -328,6 +329,37 @@ limits. The servers take turns; medians.
 """
 
 
+def compress(figures):
+    part = figures.part("compress")
+    said = {"leat_plain": "Leat, plain", "nginx_plain": "nginx, plain, from a file"}
+    for coding, level in compress_suite.PACKED:
+        said[f"leat_{coding}{level}"] = f"Leat, {coding} {level}"
+        said[f"leat_cached_{coding}{level}"] = f"Leat, {coding} {level}, a hit of the cache"
+    for level in compress_suite.NGINX_LEVELS:
+        said[f"nginx_gzip{level}"] = f"nginx, gzip {level}"
+    text = """## Packed answers
+
+`./dev bench --full --only compress`
+
+CPU time of a request that is answered with the same document, and the bytes of the answer's content. Leat makes the document anew for
+each request, but for hits of its cache; nginx has it in a file. Gzip of whole answers is libdeflate's in Leat, and zlib's in nginx.
+
+"""
+    lines = []
+    for way, name in said.items():
+        row = [name]
+        for document in compress_suite.DOCUMENTS:
+            one = part["rows"][document][way]
+            row += [f"{one['bytes']:,}", f"{one['cpu_us']['min']:.1f} us"]
+        lines.append(row)
+    heads = [word for name in compress_suite.DOCUMENTS.values() for word in (name, "CPU")]
+    text += table(["", *heads], lines) + "\n"
+    for document, name in compress_suite.DOCUMENTS.items():
+        for level, one in part["ratios"][document].items():
+            text += (f"- {name}, no larger than nginx's {level}: {said[one['by']]} takes {one['ratio']:.2f} of nginx's CPU time.\n")
+    return text + "\n"
+
+
 def soak(figures):
     part = figures.part("soak")
     marks = part["rss_kib"].items()
@@ -342,9 +374,9 @@ def soak(figures):
 {table(["requests", "resident"], [(f"{int(asked):,}", f"{kib / 1024:.2f} MiB") for asked, kib in marks])}"""
 
 
-SECTIONS = [("encoding", encoding), ("reading", reading), ("requests", requests), ("kinds", kinds), ("waiting", waiting), ("pools", pools),
-            ("allocations", allocations), ("http", http), ("hit_rates", hit_rates), ("logs", logs), ("eight", eight),
-            ("soak", soak)]
+SECTIONS = [("encoding", encoding), ("reading", reading), ("requests", requests), ("kinds", kinds), ("waiting", waiting),
+            ("pools", pools), ("allocations", allocations), ("http", http), ("hit_rates", hit_rates), ("logs", logs),
+            ("eight", eight), ("compress", compress), ("soak", soak)]
 
 
 def page(results):

@@ -5,21 +5,46 @@
 #include <chrono>
 #include <cstdint>
 #include <ranges>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "bench/payloads.h"
 
 namespace leat::bench {
 namespace {
 
+// Of a document as an API has it.
+struct Record {
+  int id;
+  std::string name, email;
+  bool active;
+  double score;
+  std::string created;
+};
+LEAT_JSON(Record, id, name, email, active, score, created);
+
 class Bench : public Plugin<Bench> {
  public:
+  Bench() {
+    for (int i = 0; i < kRecords; ++i) {
+      const int other = i * 7919 % 100'003;  // so that no two records are alike
+      document_.push_back({.id = i,
+                           .name = "user " + std::to_string(other),
+                           .email = "user" + std::to_string(other) + "@example.com",
+                           .active = other % 3 != 0,
+                           .score = other / 64.0,
+                           .created = "2026-11-" + std::to_string(10 + other % 19) + "T12:00:00Z"});
+    }
+  }
+
   Reply payload(Path<std::string_view, "id"> id, Json& json) {
     if (*id == "p1") return json.value(P1{.id = 1});
     if (*id == "p2") return json.value(P2());
     if (*id == "p3") return json.value(P3());
     if (*id == "p4") return json.value(ListedP4());
     if (*id == "p7") return json.value(P7());
+    if (*id == "document") return json.value(document_);
     return problem(404, "There is no such payload.");
   }
 
@@ -70,6 +95,10 @@ class Bench : public Plugin<Bench> {
     for (const int64_t value : values) sum += value;
     co_return json.object("sum", sum);
   }
+
+  // 100 KB of it.
+  static constexpr int kRecords = 780;
+  std::vector<Record> document_;
 
   static constexpr auto handlers() {
     return list(handler<&Bench::payload>("payload"), handler<&Bench::user>("user"),

@@ -5,7 +5,8 @@
 
 The parts: encoding, reading, requests, kinds (of middleware) and pools (programs of Google Benchmark), allocations (of requests, on the heap),
 hit_rates (of the cache), waiting, http (beside the ceiling program that sends the same bytes), logs (a request with an access
-log or marks, beside one without), eight (what a typical site does with a request, beside nginx) and soak (resident memory over millions of requests).
+log or marks, beside one without), eight (what a typical site does with a request, beside nginx), compress (packed answers,
+beside nginx's gzip) and soak (resident memory over millions of requests).
 A row or part that fails is reported and left out; the others are kept. The results go to
 bench/results/final_benchmark_results.json, and docs/performance-analysis.md with its plots is made from that file
 alone: --page makes it again without measuring, --only measures these parts again and keeps the others. --quick
@@ -23,6 +24,7 @@ import time
 from pathlib import Path
 
 import analysis_page
+import compress_suite
 import http_suite
 import micro
 import servers
@@ -117,6 +119,7 @@ PARTS = {
     "http": http_suite.measure,
     "logs": http_suite.measure_logs,
     "eight": http_suite.measure_eight,
+    "compress": compress_suite.measure,
     "soak": measure_soak,
 }
 

@@ -37,7 +37,7 @@ http {{
   keepalive_timeout 3600s;
   server {{
     listen 127.0.0.1:{port} backlog=4096;
-    location / {{ return 200 '{body}'; }}
+    {locations}
   }}
 }}
 """
@@ -151,13 +151,13 @@ NGINX_JSON_LOG = """log_format json escape=json '{{"ts":"$time_iso8601","client"
   access_log {file} json{buffer};"""
 
 
-def start_nginx(folder, log="access_log off;", name="nginx"):
+def start_nginx(folder, log="access_log off;", name="nginx", locations=f"location / {{ return 200 '{BODY}'; }}"):
     program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if not program:
         raise SystemExit("nginx is not installed: ./dev bench installs it")
     port = free_port()
     configuration = Path(folder) / f"{name}.conf"
-    configuration.write_text(NGINX_CONFIGURATION.format(port=port, body=BODY, log=log).replace("nginx.pid", f"{name}.pid"))
+    configuration.write_text(NGINX_CONFIGURATION.format(port=port, log=log, locations=locations).replace("nginx.pid", f"{name}.pid"))
     return Server(name, [program, "-p", folder, "-e", "stderr", "-c", configuration], port)
 
 
