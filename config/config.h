@@ -124,8 +124,10 @@ struct RouteDecl {
   Place handler_place;
   std::unique_ptr<RedirectDecl> redirect;         // in place of a handler
   std::unique_ptr<handlers::FixedAnswer> answer;  // likewise
-  std::unique_ptr<cache::Policy> cache;           // its responses are stored
-  uint32_t concurrency = 0;  // requests that its handler has at the same time; 0: any number
+  std::vector<pipeline::ParameterSpec> parameters;
+  std::unique_ptr<Value> parameter_tables;  // as they are written
+  std::unique_ptr<cache::Policy> cache;     // its responses are stored
+  uint32_t concurrency = 0;                 // requests that its handler has at the same time; 0: any number
   plugin::Executor executor = plugin::Executor::Worker;
   std::vector<std::string>
       allow;  // ranges of addresses, or "all": who may see what the daemon's own handler shows

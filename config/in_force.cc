@@ -99,7 +99,7 @@ std::string middleware_in_force(const pipeline::RouteSpec& spec, bool json) {
 bool has_options(const RouteDecl& route) {
   return route.spec.body_limit != 0 || route.concurrency != 0 || route.executor != plugin::Executor::Worker ||
          route.cache != nullptr || !route.allow.empty() || !route.spec.middleware.empty() ||
-         !route.spec.named.empty() || route.spec.scope != nullptr;
+         !route.spec.named.empty() || route.spec.scope != nullptr || route.parameter_tables != nullptr;
 }
 
 // A declaration, member by member.
@@ -199,6 +199,7 @@ std::string declared_in_force(const Config& config, bool json) {
     if (!each.allow.empty()) one.add("allow", texts_in_force(each.allow));
     if (!each.spec.named.empty() || !each.spec.middleware.empty() || each.spec.scope != nullptr)
       one.add("middleware", middleware_in_force(each.spec, json));
+    if (each.parameter_tables) one.add_value("parameter", *each.parameter_tables);
     if (each.cache != nullptr) one.add("cache", cache_in_force(*each.cache, json));
     close(routes, "route", one.text());
   }

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/schema.h"
 #include "config/declarations.h"
+#include "config/route_parameters.h"
 #include "config/routes.h"
 #include "config/settings.h"
 #include "json/writer.h"
@@ -81,6 +82,7 @@ class SchemaWriter {
     });
     property("route_when", [&] { table(route_when_rows()); });
     property("route_answer", [&] { table(route_answer_rows()); });
+    property("route_parameter", [&] { table(route_parameter_rows()); });
     property("route_cache", [&] { table(route_query_rows(), route_cache_settings()); });
     property("middleware", [&] { middleware_kinds(); });
     json_.end_object();
@@ -268,6 +270,11 @@ class SchemaWriter {
     }
     for (const std::string_view definition : {"route", "group"})
       if (row.name == definition) return list_of(definition);
+    if (row.name == "parameter") return list_of("route_parameter");
+    if (row.name == "minimum" || row.name == "maximum") return or_expanded([&] { member("type", "number"); });
+    if (row.name == "default")
+      return any_of([&] { member("type", "string"); }, [&] { member("type", "number"); },
+                    [&] { member("type", "boolean"); });
     for (const std::string_view name : {"cache", "when", "answer"})
       if (row.name == name) return reference("route_" + std::string(name));
     if (row.name == "query")

@@ -4,6 +4,7 @@
 
 #include "config/codes.h"
 #include "config/declarations.h"
+#include "config/route_parameters.h"
 #include "config/routes.h"
 #include "config/settings.h"
 #include "middleware/access_fields.h"
@@ -86,6 +87,14 @@ method are tried in the order of the file, and the one without `when` last. See 
 constexpr std::string_view kAnswerText = R"(
 ### `answer`
 
+)";
+
+constexpr std::string_view kRouteParameterText = R"(
+## `[[route.parameter]]`
+
+What a route asks of a parameter, besides what its handler declares ([how](plugins/README.md#rules)): a request that does not keep
+to it is answered 400, with all that is wrong with it in `errors`, before the handler is called. A parameter that the handler declares
+as well keeps the rules of both. At most 128 for each route.
 )";
 
 constexpr std::string_view kGroupText = R"(
@@ -184,6 +193,8 @@ std::string reference_markdown() {
   page += kRouteCacheText;
   add_table(page, route_query_rows());
   add_rows(page, route_cache_settings());
+  page += kRouteParameterText;
+  add_table(page, route_parameter_rows());
   page += kGroupText;
   add_table(page, group_rows());
   page += kHostText;

@@ -11,6 +11,7 @@
 #include "config/declarations.h"
 #include "config/file.h"
 #include "config/foreign_keys.h"
+#include "config/route_parameters.h"
 #include "config/settings.h"
 #include "http/status.h"
 #include "pipeline/codes.h"
@@ -43,6 +44,7 @@ struct RouteKeys {
   plugin::Executor executor = plugin::Executor::Worker;
   std::vector<std::string> allow;
   const Value* cache = nullptr;
+  const Value* parameters = nullptr;
 };
 struct QueryKey {
   const Value* query = nullptr;
@@ -163,6 +165,8 @@ constexpr Row kRoute[] = {
                                     "addresses as in `server.trusted_proxies`, or "
                                     "`all`. With none, clients on the same machine."),
     schema::any<&RouteKeys::cache>("cache", kCacheTable, "Its responses are stored; see below."),
+    schema::any<&RouteKeys::parameters>("parameter", kParameterTables,
+                                        "What it asks of parameters; see below."),
 };
 
 // Of a route's `when`.
@@ -462,6 +466,12 @@ bool read_route_in(const Value& table, const Scope& scope, Config& config, Diagn
     reader.fail(kBadChoice, "`allow` is for the handler `leat:dashboard`", reader.place_of("allow"));
   route.allow = std::move(keys.allow);
   if (keys.cache != nullptr) take_cache(reader, *keys.cache, route);
+  if (keys.parameters != nullptr) {
+    if (is_plugins)
+      read_route_parameters(*keys.parameters, route, reader.diagnostics());
+    else
+      reader.fail(kBadChoice, "`parameter` is for handlers of plugins", reader.place_of("parameter"));
+  }
   // Also one that is wrong: there may be more to be said of it, and of others that it is like.
   config.routes.push_back(std::move(route));
   return reader.good();

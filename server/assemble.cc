@@ -285,7 +285,10 @@ class Assembler {
     const auto pattern = pipeline::Pattern::parse(route.spec.path);
     if (found == names_.end() || !pattern) return;
     plugin::PluginInstance& instance = *assembly_.plugins[static_cast<size_t>(found - names_.begin())];
-    const plugin::RouteInfo info{.id = id, .pattern = route.spec.path, .params = pattern->params()};
+    const plugin::RouteInfo info{.id = id,
+                                 .pattern = route.spec.path,
+                                 .params = pattern->params(),
+                                 .parameters = std::move(route.parameters)};
     const LoadingScope scope(route.plugin());
     auto handler = plugin::make_handler(instance, route.handler(), info, route.executor);
     if (!handler) return fail(plugin::kCannotBind, handler.error(), route.handler_place);

@@ -43,6 +43,7 @@ ARROWS = {
 LIBRARIES = {
     "liburing": "lib/net/uring_engine",
     "llhttp": ("lib/http1/parser", "lib/client/response_parser"),
+    "re2/": ("lib/pipeline/text_pattern",),
     "toml++": "config/",
     "spdlog": "lib/base/log",
     "rapidjson": ("lib/json/", "lib/plugin/demo/", "lib/plugin/sdk/plugin_rapidjson.hpp"),

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,17 @@ namespace leat::pipeline {
 // For people who ask what would become of a request (explain.h): "cache", "GET /users, for 60s".
 struct ExplainedFact {
   std::string label, text;
+};
+
+class Site;
+struct BodySchemas;
+struct ParameterSpec;
+
+// What a handler says of itself, for the description of what runs. As long as the handler.
+struct HandlerDescription {
+  std::span<const ParameterSpec> parameters;
+  const BodySchemas* schemas = nullptr;  // null: it says nothing of its bodies
+  bool streams = false;
 };
 
 class Handler {
@@ -46,6 +58,10 @@ class Handler {
   virtual void explain(http::Exchange&, std::vector<ExplainedFact>&) const {}
   // It waits for a thread of the pool first.
   [[nodiscard]] virtual bool waits_for_thread() const { return false; }
+  // Once, when all routes are there and before any request is: for what is made of them.
+  virtual void on_built(const Site&) {}
+  // Adds what is known of its parameters and bodies.
+  virtual void describe(HandlerDescription&) const {}
   // What its answers pass before all middleware but that of Phase::Content, and where it is itself: for the
   // response cache. Null where there is none.
   [[nodiscard]] virtual http::AnswerFilter* answer_filter() { return nullptr; }

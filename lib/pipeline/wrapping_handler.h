@@ -31,6 +31,8 @@ class WrappingHandler : public Handler {
     handler_->explain(exchange, facts);
   }
   [[nodiscard]] bool waits_for_thread() const override { return handler_->waits_for_thread(); }
+  void on_built(const Site& site) override { handler_->on_built(site); }
+  void describe(HandlerDescription& description) const override { handler_->describe(description); }
   [[nodiscard]] http::AnswerFilter* answer_filter() override { return handler_->answer_filter(); }
 
  protected:

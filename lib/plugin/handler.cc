@@ -15,12 +15,15 @@ namespace leat::plugin {
 using pipeline::Verdict;
 
 PluginHandler::PluginHandler(PluginInstance& instance, const leat_handler& handler, const RouteInfo& route,
-                             void* bound)
+                             void* bound, std::unique_ptr<const pipeline::ParameterSet> parameters,
+                             pipeline::BodySchemas schemas)
     : Callee(instance, route.id,
              instance.library().keep(
                  fmt::format("{}: handler {} on route {}", instance.blame(), view(handler.name), route.id))),
       handler_(handler),
-      bound_(bound) {}
+      bound_(bound),
+      parameters_(std::move(parameters)),
+      schemas_(std::move(schemas)) {}
 
 PluginHandler::~PluginHandler() {
   if (handler_.unbind == nullptr || handler_.bind == nullptr) return;
@@ -30,6 +33,12 @@ PluginHandler::~PluginHandler() {
   } catch (...) {
     complain("threw an exception in unbind");
   }
+}
+
+void PluginHandler::describe(pipeline::HandlerDescription& description) const {
+  if (parameters_ != nullptr) description.parameters = parameters_->specs();
+  description.schemas = &schemas_;
+  description.streams = streams_body();
 }
 
 leat_scope PluginHandler::scope(uint32_t worker) const {
@@ -116,7 +125,25 @@ Verdict PluginHandler::judge(http::Exchange& exchange, int32_t verdict) const {
   }
 }
 
+// False: it was answered, since they are not what they must be.
+bool PluginHandler::takes_parameters(http::Exchange& exchange) const {
+  using Taken = pipeline::ParameterSet::Taken;
+  const Taken taken = parameters_->take(exchange);
+  if (taken == Taken::NoMemory) {
+    http::send_out_of_memory(exchange);
+    return false;
+  }
+  pipeline::ParameterValues& values = *parameters_->values(exchange);
+  if (taken == Taken::Good || (handler_.flags & LEAT_HANDLER_REFUSES) != 0) {
+    values.admit();
+    return true;
+  }
+  (void)values.refuse(exchange);
+  return false;
+}
+
 Verdict PluginHandler::handle(http::Exchange& exchange) {
+  if (parameters_ != nullptr && !takes_parameters(exchange)) return Verdict::Done;
   return judge(exchange, call(exchange, handler_.handle));
 }
 
@@ -161,7 +188,9 @@ void PluginHandler::on_done(http::Exchange& exchange) {
     end_suspensions(exchange, *state);
     cancel_fetches(exchange, *state);
   }
-  if (handler_.on_done != nullptr)
+  const pipeline::ParameterValues* values = parameters_ == nullptr ? nullptr : parameters_->values(exchange);
+  const bool called = parameters_ == nullptr || (values != nullptr && values->admitted());
+  if (handler_.on_done != nullptr && called)
     call(
         exchange,
         [&](const leat_scope* seen, leat_request* request) {

@@ -7,10 +7,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "pipeline/handler.h"
+#include "pipeline/parameter_rules.h"
 #include "plugin/callee.h"
 #include "plugin/route_info.h"
 
@@ -21,7 +23,9 @@ struct RequestState;
 class PluginHandler final : public pipeline::Handler, public Callee {
  public:
   // `handler` is the plugin's; `bound` is from its bind(), or null.
-  PluginHandler(PluginInstance& instance, const leat_handler& handler, const RouteInfo& route, void* bound);
+  // `parameters`: what its requests are asked for; null for none.
+  PluginHandler(PluginInstance& instance, const leat_handler& handler, const RouteInfo& route, void* bound,
+                std::unique_ptr<const pipeline::ParameterSet> parameters, pipeline::BodySchemas schemas);
   ~PluginHandler() override;
 
   [[nodiscard]] bool streams_body() const override {
@@ -34,6 +38,7 @@ class PluginHandler final : public pipeline::Handler, public Callee {
   void on_cancel(http::Exchange& exchange) override;
   void on_done(http::Exchange& exchange) override;
   [[nodiscard]] std::string_view blame() const override { return instance().blame(); }
+  void describe(pipeline::HandlerDescription& description) const override;
 
   void resume(http::Exchange& exchange, leat_resume callback, void* argument) const override;
   void deliver_without_request(uint32_t worker, const Completion& completion) const override;
@@ -46,10 +51,11 @@ class PluginHandler final : public pipeline::Handler, public Callee {
   [[nodiscard]] bool body_open(const RequestState* state) const;
   [[nodiscard]] bool body_comes(const RequestState* state) const;
   [[nodiscard]] bool goes_on(const RequestState* state) const;
-  // `detail` differs from request to request: it does not make another cause of the line.
-
+  [[nodiscard]] bool takes_parameters(http::Exchange& exchange) const;
   const leat_handler& handler_;  // the plugin's, which keeps it while it is loaded
   void* bound_;
+  const std::unique_ptr<const pipeline::ParameterSet> parameters_;
+  const pipeline::BodySchemas schemas_;
 };
 
 }  // namespace leat::plugin

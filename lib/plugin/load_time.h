@@ -10,6 +10,7 @@
 #include <deque>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/log.h"
@@ -43,7 +44,18 @@ struct leat_error {
 };
 
 struct leat_route {
+  // The number of a parameter that is declared; -1 for none.
+  [[nodiscard]] int32_t find(leat::pipeline::In in, std::string_view name) const {
+    if (parameters == nullptr) return -1;
+    for (size_t i = 0; i < parameters->size(); ++i)
+      if ((*parameters)[i].in == in && (*parameters)[i].name == name) return static_cast<int32_t>(i);
+    return -1;
+  }
+
   const leat::plugin::RouteInfo& info;
+  // Those of the configuration, and what bind() adds.
+  std::vector<leat::pipeline::ParameterSpec>* parameters = nullptr;
+  leat::pipeline::BodySchemas* schemas = nullptr;
 };
 
 // One table of an instance's options. It remembers which keys were asked for: the others are mistakes of the

@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "base/check.h"
 #include "base/suggest.h"
 #include "plugin/handler.h"
@@ -54,6 +57,27 @@ std::unique_ptr<pipeline::Handler> on_pool(std::unique_ptr<PluginHandler> handle
                                          refused ? std::move(*refused) : nullptr);
 }
 
+// Tells those of the path where they stand in it; what is wrong, as a sentence.
+std::string find_in_path(std::vector<pipeline::ParameterSpec>& parameters, const RouteInfo& route) {
+  for (pipeline::ParameterSpec& each : parameters) {
+    if (each.in != pipeline::In::Path) continue;
+    const auto found = std::ranges::find(route.params, each.name);
+    if (found == route.params.end()) return fmt::format("its path has no parameter {{{}}}", each.name);
+    each.path_index = static_cast<uint32_t>(found - route.params.begin());
+  }
+  return {};
+}
+
+// What its requests are asked for; null for nothing.
+std::expected<std::unique_ptr<const pipeline::ParameterSet>, std::string> make_set(
+    std::vector<pipeline::ParameterSpec> parameters, const leat_handler& handler) {
+  if (parameters.empty()) return nullptr;
+  auto set = pipeline::ParameterSet::make(std::move(parameters));
+  if (set && (*set)->reads_form() && (handler.flags & LEAT_HANDLER_STREAM_BODY) != 0)
+    return std::unexpected("it takes its body in pieces, of which no form field can be known before");
+  return set;
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(PluginInstance& instance,
@@ -63,21 +87,32 @@ std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(Plugin
   const auto chosen = choose_handler(instance, name, executor);
   if (!chosen) return std::unexpected(chosen.error());
   const leat_handler& handler = **chosen;
+  const auto refuse = [&](std::string_view why) {
+    return std::unexpected(LoadError{
+        fmt::format("{}: handler `{}` cannot serve {}: {}", instance.blame(), name, route.pattern, why), ""});
+  };
+  std::vector<pipeline::ParameterSpec> parameters = route.parameters;
+  if (const std::string mistake = find_in_path(parameters, route); !mistake.empty()) return refuse(mistake);
   void* bound = nullptr;
+  pipeline::BodySchemas schemas;
   if (handler.bind != nullptr) {
-    const leat_route bound_route{route};
+    const leat_route bound_route{route, &parameters, &schemas};
     leat_error error;
     const int32_t answer = guarded(error, [&] {
       return handler.bind(&instance.host(), instance.state(), &bound_route, &bound, &error);
     });
     if (answer != LEAT_OK || !error.failures.empty()) {
       if (answer == LEAT_OK && handler.unbind != nullptr) handler.unbind(instance.state(), bound);
-      return std::unexpected(LoadError{fmt::format("{}: handler `{}` cannot serve {}: {}", instance.blame(),
-                                                   name, route.pattern, error.text()),
-                                       ""});
+      return refuse(error.text());
     }
   }
-  auto made = std::make_unique<PluginHandler>(instance, handler, route, bound);
+  auto set = make_set(std::move(parameters), handler);
+  if (!set) {
+    if (handler.bind != nullptr && handler.unbind != nullptr) handler.unbind(instance.state(), bound);
+    return refuse(set.error());
+  }
+  auto made =
+      std::make_unique<PluginHandler>(instance, handler, route, bound, *std::move(set), std::move(schemas));
   if (executor == Executor::Pool) return on_pool(std::move(made));
   return made;
 }

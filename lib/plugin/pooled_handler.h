@@ -41,6 +41,7 @@ class PooledHandler final : public pipeline::Handler {
     facts.push_back({"executor", "a thread of the pool"});
     handler_->explain(exchange, facts);
   }
+  void describe(pipeline::HandlerDescription& description) const override { handler_->describe(description); }
 
  private:
   const std::unique_ptr<PluginHandler> handler_;

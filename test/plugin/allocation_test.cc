@@ -1,6 +1,7 @@
 // Counts heap allocations of handlers in C++: requests through a session and the plugin host.
 #include <catch2/catch_test_macros.hpp>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -13,10 +14,10 @@
 namespace leat::plugin::test {
 namespace {
 
-// Heap allocations of 1000 requests for the handler `name` of the plugin "tasks", once it is warm.
-uint64_t allocations_of(const char* name) {
+// Heap allocations of 1000 requests for the handler `name` of the plugin, once it is warm.
+uint64_t allocations_of(const char* name, std::string_view target = "/", const char* plugin = "tasks") {
   auto library =
-      PluginLibrary::load("tasks", {.directories = {TEST_PLUGINS}, .daemon_version = "0", .worker_count = 1});
+      PluginLibrary::load(plugin, {.directories = {TEST_PLUGINS}, .daemon_version = "0", .worker_count = 1});
   REQUIRE(library);
   auto instance = PluginInstance::create(**library, "tested", Value());
   REQUIRE(instance);
@@ -29,10 +30,14 @@ uint64_t allocations_of(const char* name) {
     service.handler = handler->get();
     leat::test::HttpHarness harness(service);
     http1::Session session(harness.environment, "192.0.2.7", 0);
+    const std::string request =
+        "GET " + std::string(target) +
+        " HTTP/1.1\r\nHost: test\r\nX-Tags: a, bc\r\n"
+        "X-Id: 01234567-89ab-cdef-0123-456789abcdef\r\nCookie: since=2026-02-28T12:00:00Z\r\n\r\n";
     const auto ask = [&](int times) {
       bool good = true;
       for (int i = 0; i < times; ++i) {
-        session.feed("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        session.feed(request);
         std::string_view parts[8];
         const size_t parts_count = session.output().gather(parts);
         good = good && parts_count > 0 && parts[0].starts_with("HTTP/1.1 200 OK\r\n");
@@ -59,6 +64,12 @@ TEST_CASE("task: one that waits for nothing allocates nothing on the heap, nor d
   CHECK(allocations_of("living") == 0);
   CHECK(allocations_of("living_task") == 0);
   CHECK(allocations_of("living_nested") == 0);
+}
+
+TEST_CASE("rules: to look parameters up and check them allocates nothing on the heap") {
+  CHECK(allocations_of("texts", "/?name=%C3%A4b&code=ab1&sort=oldest", "rules") == 0);
+  CHECK(allocations_of("lists", "/?id=3&id=4&flag=yes", "rules") == 0);
+  CHECK(allocations_of("numbers", "/?real=0.5", "rules") == 0);
 }
 
 TEST_CASE("task: the counter sees what a plugin allocates") { CHECK(allocations_of("heap_task") >= 1000); }

@@ -70,9 +70,11 @@ Site::~Site() {
   instance_.reset();  // with its threads, which may still be on their way into the worker
 }
 
-std::expected<void, LoadError> Site::route(const std::string& name, std::vector<std::string> params) {
+std::expected<void, LoadError> Site::route(const std::string& name, std::vector<std::string> params,
+                                           std::vector<pipeline::ParameterSpec> parameters) {
   RouteInfo info{.id = "route-" + name, .pattern = "/" + name, .params = std::move(params)};
   for (const std::string& param : info.params) info.pattern += "/{" + param + "}";
+  info.parameters = std::move(parameters);
   auto handler = make_handler(*instance_, name, info, executor);
   if (!handler) return std::unexpected(handler.error());
   handlers_[name] = std::move(*handler);

@@ -61,7 +61,9 @@ class Site : public http::Service {
   ~Site() override;
 
   // Binds the handler `name` with these path parameters; handlers asked for without have none.
-  std::expected<void, LoadError> route(const std::string& name, std::vector<std::string> params = {});
+  // `parameters`: as a route's configuration declares them.
+  std::expected<void, LoadError> route(const std::string& name, std::vector<std::string> params = {},
+                                       std::vector<pipeline::ParameterSpec> parameters = {});
 
   // One request on a connection of its own; runs timers and completions until the answer is there.
   Answer ask(std::string_view wire);

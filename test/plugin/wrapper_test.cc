@@ -38,7 +38,7 @@ TEST_CASE("wrapper: a bad parameter is a 400 that names it and says what it must
   const struct {
     std::string_view target, fields, parameter, detail;
   } cases[] = {
-      {"/parameters/ann/x", "", "id", "The path parameter `id` must be a whole number from 0 to"},
+      {"/parameters/ann/x", "", "id", "The path parameter `id` must be a whole number of 0 or more"},
       {"/parameters/ann/-7", "", "id", "path parameter `id`"},
       {"/parameters/ann/7?limit=0", "", "limit",
        "The query parameter `limit` must be a whole number from 1 to 100."},

@@ -50,6 +50,13 @@ constexpr size_t utf8_sequence(std::string_view text) {
   return 0;
 }
 
+// How many characters `text` has: code points, where it is UTF-8.
+constexpr size_t character_count(std::string_view text) {
+  size_t count = 0;
+  for (const char c : text) count += (static_cast<unsigned char>(c) & 0xc0U) != 0x80 ? 1 : 0;
+  return count;
+}
+
 // Where to cut a text that is written in pieces of `most` bytes: not in the midst of a character. It is
 // longer.
 constexpr size_t piece_of(std::string_view text, size_t most) {

@@ -13,7 +13,7 @@
  *  - Basic types: texts, answers and errors, the host and its callbacks' scope.
  *  - What a plugin offers: its handlers, its services and needs, and the entry that lists them.
  *  - Extensions, each with the types that it alone has. A request and its answer: leat.request, route, body,
- *    response, arena, json, json_reader. The plugin itself: log, config. Going on later: async, timer, pool,
+ *    response, arena, json, json_reader, parameters. The plugin itself: log, config. Going on later: async, timer, pool,
  *    client. What is shared: metrics, services, cache, response_cache.
  *  - Note and exported symbol: how a plugin says that it is one.
  *
@@ -142,6 +142,10 @@ typedef struct leat_scope {
  * blocking (no suspension, timer, fetch or leat.pool/1 work), and write() waits for the client. Not with
  * STREAM_BODY. */
 #define LEAT_HANDLER_ANY_THREAD 2u
+/* handle() is called also for a request whose declared parameters are wrong, which leat.parameters/1 wrong()
+ * tells, and answers it with refuse(): so what is wrong with the body is told with the rest. Without the flag
+ * the host answers such a request. */
+#define LEAT_HANDLER_REFUSES 4u
 
 /* Every member but handle may be NULL. Callbacks of different requests run at the same time on different
  * workers; those of one request never do. */
@@ -371,6 +375,84 @@ typedef struct leat_route_v1 {
   /* The number of the path parameter of that name, or LEAT_E_NOT_FOUND. */
   int32_t (*param_index)(const leat_route* route, leat_str name);
 } leat_route_v1;
+
+/* Where a parameter stands, and what its values are. */
+#define LEAT_IN_PATH 0u
+#define LEAT_IN_QUERY 1u
+#define LEAT_IN_HEADER 2u
+#define LEAT_IN_COOKIE 3u
+#define LEAT_IN_FORM 4u /* a body that is application/x-www-form-urlencoded; not with STREAM_BODY */
+#define LEAT_TYPE_TEXT 0u
+#define LEAT_TYPE_INTEGER 1u
+#define LEAT_TYPE_NUMBER 2u    /* finite */
+#define LEAT_TYPE_BOOLEAN 3u   /* true, false, 1, 0, yes, no, on, off; in any case */
+#define LEAT_TYPE_UUID 4u      /* RFC 9562 */
+#define LEAT_TYPE_DATE_TIME 5u /* RFC 3339 */
+#define LEAT_TYPE_EMAIL 6u     /* as browsers have it */
+#define LEAT_TYPE_URI 7u       /* RFC 3986, with its scheme */
+
+#define LEAT_PARAMETER_REQUIRED 1u
+/* Several values: in a query, a form or cookies each with the name, in a path or fields with commas between. */
+#define LEAT_PARAMETER_LIST 2u
+#define LEAT_PARAMETER_RANGE 4u    /* `least` and `most` hold, of an integer or number */
+#define LEAT_PARAMETER_UNSIGNED 8u /* those of an integer are to be read as uint64_t */
+
+/* A parameter as it is declared. What is 0 bounds nothing. */
+typedef struct leat_parameter {
+  uint32_t struct_size;
+  uint32_t in;       /* LEAT_IN_* */
+  uint32_t type;     /* LEAT_TYPE_* */
+  uint32_t flags;    /* LEAT_PARAMETER_* */
+  leat_str name;     /* as clients write it; of a header in any case */
+  leat_str sentence; /* what it is, for people */
+  int64_t least;     /* of an integer, with LEAT_PARAMETER_RANGE */
+  int64_t most;
+  double least_number; /* of a number, likewise */
+  double most_number;
+  uint32_t min_length;     /* of a text, in characters */
+  uint32_t max_length;     /* 0: however long */
+  uint32_t min_items;      /* of a list */
+  uint32_t max_items;      /* 0: however many */
+  leat_str pattern;        /* of a text: a regular expression of RE2, found anywhere in it; empty: none */
+  const leat_str* choices; /* of a text: one of these; NULL: whatever */
+  uint32_t choice_count;
+  uint32_t reserved;
+  leat_str fallback; /* the value where there is none; absent: none */
+} leat_parameter;
+
+/* What describe() tells of. */
+#define LEAT_DESCRIBES_BODY 0u
+#define LEAT_DESCRIBES_ANSWER 1u
+
+/* "leat.parameters/1": parameters by their rules. Those that a handler declares, and those of [[route.parameter]],
+ * are looked up and checked before handle() is called; what is wrong with them is told in one 400, as
+ * problem+json with the member "errors". A parameter that both declare keeps the rules of both. */
+typedef struct leat_parameters_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* [main] In bind(): its number, for the functions below; it is copied. LEAT_E_ARGUMENT, which bind() should
+   * answer with, for what contradicts itself or the route, explained with host->fail. */
+  int32_t (*declare)(const leat_host* host, const leat_route* route, const leat_parameter* parameter,
+                     leat_error* error);
+  /* [main] In bind(): the number of one that is declared already, or LEAT_E_NOT_FOUND. */
+  int32_t (*find)(const leat_route* route, uint32_t in, leat_str name);
+  /* [worker] Its value, decoded: the first, or its default; absent if there is none. */
+  leat_str (*value)(const leat_request* request, uint32_t number);
+  /* [worker] How many values a list has; the first of them, `room` at most, are put into `values`. */
+  uint32_t (*values)(const leat_request* request, uint32_t number, leat_str* values, uint32_t room);
+  /* [worker] How much is wrong, also with the body, by reject(). */
+  uint32_t (*wrong)(const leat_request* request);
+  /* [worker] In handle(): something is wrong with the body. `pointer` is its place (RFC 6901), empty for the
+   * whole; `message` goes on from "The body's `/title` ": "must not be empty". Copied. LEAT_E_MEMORY. */
+  int32_t (*reject)(leat_request* request, leat_str pointer, leat_str message);
+  /* [worker] Answers with a 400 that tells all of it. LEAT_E_STATE where nothing is wrong. */
+  int32_t (*refuse)(leat_request* request);
+  /* [any] 1: the text is what LEAT_TYPE_* says. */
+  int32_t (*fits)(uint32_t type, leat_str text);
+  /* [main] In bind(): what the body has to be, or what is answered, as a JSON Schema, for the description of
+   * the API (`leat openapi`). Copied. LEAT_E_ARGUMENT for what is no JSON. */
+  int32_t (*describe)(const leat_route* route, uint32_t what, leat_str schema);
+} leat_parameters_v1;
 
 /* "leat.body/1": the flow of a streamed body, and trailers. All [worker]. */
 typedef struct leat_body_v1 {

@@ -85,7 +85,7 @@ constexpr leat_handler table_of(leat_str name) {
   if constexpr (kMistake != 0) {
     return misfit<function>(kMistake);
   } else {
-    using Bound = Binder<typename Handler::Args>;
+    using Bound = Binder<typename Handler::Args, typename Handler::Answer>;
     leat_handler made{};
     made.struct_size = sizeof made;
     made.flags = Handler::kFlags;
@@ -195,6 +195,8 @@ struct Entry {
     look_up(api.services, "leat.services/1");
     look_up(api.cache, "leat.cache/1");
     look_up(api.response_cache, "leat.response_cache/1");
+    api.parameters =
+        static_cast<const leat_parameters_v1*>(host->extension(host, LEAT_STR("leat.parameters/1")));
     if constexpr (HasMiddleware<T>) {
       look_up(api.middleware, "leat.middleware/1");
       if (!complete) return LEAT_E_NOT_FOUND;

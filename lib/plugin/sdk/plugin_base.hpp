@@ -43,6 +43,7 @@ struct Api {
   const leat_cache_v1* cache = nullptr;
   const leat_response_cache_v1* response_cache = nullptr;
   const leat_middleware_v1* middleware = nullptr;  // null on daemons without
+  const leat_parameters_v1* parameters = nullptr;  // likewise
 };
 inline constinit Api api;
 

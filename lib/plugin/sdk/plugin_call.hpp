@@ -15,18 +15,21 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "plugin.h"
 #include "plugin_answer.hpp"
 #include "plugin_guard.hpp"
 #include "plugin_parameters.hpp"
 #include "plugin_request.hpp"
+#include "plugin_schema.hpp"
 
 namespace leat {
 inline namespace [[gnu::visibility("hidden")]] v1 {
@@ -67,9 +70,9 @@ struct Unwrapped<std::optional<T>> {
 
 inline bool parse(std::string_view text, bool& out) {
   for (const std::string_view yes : {"true", "1", "yes", "on"})
-    if (text == yes) return out = true, true;
+    if (same_field_name(text, yes)) return out = true, true;
   for (const std::string_view no : {"false", "0", "no", "off"})
-    if (text == no) return out = false, true;
+    if (same_field_name(text, no)) return out = false, true;
   return false;
 }
 inline bool parse(std::string_view text, std::string_view& out) { return out = text, true; }
@@ -124,15 +127,98 @@ struct NoBinding {
   }
 };
 
+template <class T>
+inline constexpr bool is_list = false;
+template <class T>
+inline constexpr bool is_list<List<T>> = true;
+template <class T>
+struct ItemOf {
+  using Type = T;
+};
+template <class T>
+struct ItemOf<List<T>> {
+  using Type = T;
+};
+
+// What an option adds to the declaration of a parameter whose values are of the type Value.
+template <class Value>
+struct Declaration {
+  leat_parameter table{};
+  std::string fallback;  // the text of a Default
+  std::vector<leat_str> choices;
+
+  template <class T>
+  void add(const Range<T>& range) {
+    table.flags |= LEAT_PARAMETER_RANGE;
+    if constexpr (std::is_floating_point_v<Value>) {
+      table.least_number = static_cast<double>(range.least);
+      table.most_number = static_cast<double>(range.most);
+    } else {
+      table.least = static_cast<int64_t>(static_cast<Value>(range.least));
+      table.most = static_cast<int64_t>(static_cast<Value>(range.most));
+    }
+  }
+  template <class T>
+  void add(const Default<T>& value) {
+    if constexpr (std::is_same_v<Value, bool>)
+      fallback = value.value ? "true" : "false";
+    else
+      fallback = number_text(static_cast<Value>(value.value));
+    table.fallback = to_str(fallback);
+  }
+  template <size_t N>
+  void add(const DefaultText<N>& value) {
+    fallback = value.text.view();
+    table.fallback = to_str(fallback);
+  }
+  void add(const Length& length) {
+    table.min_length = length.least;
+    table.max_length = length.most == UINT32_MAX ? 0 : length.most;
+  }
+  void add(const Count& count) {
+    table.min_items = count.least;
+    table.max_items = count.most == UINT32_MAX ? 0 : count.most;
+  }
+  template <size_t N>
+  void add(const Pattern<N>& pattern) {
+    table.pattern = to_str(pattern.view());
+  }
+  template <size_t... N>
+  void add(const OneOf<N...>& one_of) {
+    for (size_t i = 0; i < one_of.kCount; ++i) choices.push_back(to_str(one_of.at(i)));
+    table.choices = choices.data();
+    table.choice_count = static_cast<uint32_t>(choices.size());
+  }
+  void add(const Format& format) { table.type = static_cast<uint32_t>(format); }
+};
+
+// Options that only the host can judge: of a parameter that is declared.
+template <class T>
+inline constexpr bool is_old_option = is_option<Range, T> || is_option<Default, T>;
+
 template <Where where, class T, Name name, auto... options>
 struct Source<Parameter<where, T, name, options...>> {
   using Value = typename Unwrapped<T>::Type;
+  using Item = typename ItemOf<Value>::Type;
   using RangeOption = FindOption<Range, options...>;
   using DefaultOption = FindOption<Default, options...>;
+  // It needs a daemon that declares parameters, and a route.
+  static constexpr bool kDeclaredOnly = where == Where::Form || is_list<Value> ||
+                                        !(is_old_option<std::remove_const_t<decltype(options)>> && ...);
 
   struct Binding {
-    uint32_t index = 0;
+    static constexpr uint32_t kUndeclared = UINT32_MAX;
+    uint32_t number = kUndeclared;  // as it was declared
+    uint32_t index = 0;             // of a path parameter of which the daemon knows no more
+
     bool bind(const leat_host* host, const leat_route* route, leat_error* error) {
+      if (api.parameters != nullptr) return declare(host, route, error);
+      if (kDeclaredOnly) {
+        const std::string message =
+            "this daemon is too old for the rules of `" + std::string(name.view()) + "`";
+        host->fail(error, {}, to_str(message));
+        return false;
+      }
       if constexpr (where == Where::Path) {
         const int32_t found = api.route->param_index(route, to_str(name.view()));
         if (found < 0) {
@@ -144,50 +230,104 @@ struct Source<Parameter<where, T, name, options...>> {
       }
       return true;
     }
+
+   private:
+    bool declare(const leat_host* host, const leat_route* route, leat_error* error) {
+      Declaration<Item> made;
+      made.table.struct_size = sizeof made.table;
+      made.table.in = static_cast<uint32_t>(where);
+      made.table.name = to_str(name.view());
+      if constexpr (std::is_same_v<Item, bool>) {
+        made.table.type = LEAT_TYPE_BOOLEAN;
+      } else if constexpr (std::is_floating_point_v<Item>) {
+        made.table.type = LEAT_TYPE_NUMBER;
+      } else if constexpr (std::is_integral_v<Item>) {
+        made.table.type = LEAT_TYPE_INTEGER;
+        made.table.flags |= LEAT_PARAMETER_RANGE | (std::is_unsigned_v<Item> ? LEAT_PARAMETER_UNSIGNED : 0u);
+        made.table.least = static_cast<int64_t>(std::numeric_limits<Item>::min());
+        made.table.most = static_cast<int64_t>(std::numeric_limits<Item>::max());
+      }
+      (made.add(options), ...);
+      if (is_list<Value>) made.table.flags |= LEAT_PARAMETER_LIST;
+      const bool needed = !is_optional_value<T> && !is_list<Value> && made.table.fallback.ptr == nullptr;
+      if (needed) made.table.flags |= LEAT_PARAMETER_REQUIRED;
+      const int32_t declared = api.parameters->declare(host, route, &made.table, error);
+      if (declared < 0) return false;
+      number = static_cast<uint32_t>(declared);
+      return true;
+    }
   };
 
-  static constexpr Value kLeast = [] {
+  static constexpr Item kLeast = [] {
     if constexpr (RangeOption::exists)
-      return static_cast<Value>(RangeOption::get().least);
+      return static_cast<Item>(RangeOption::get().least);
     else
-      return std::numeric_limits<Value>::lowest();
+      return std::numeric_limits<Item>::lowest();
   }();
-  static constexpr Value kMost = [] {
+  static constexpr Item kMost = [] {
     if constexpr (RangeOption::exists)
-      return static_cast<Value>(RangeOption::get().most);
+      return static_cast<Item>(RangeOption::get().most);
     else
-      return std::numeric_limits<Value>::max();
+      return std::numeric_limits<Item>::max();
   }();
 
   bool take(const Frame& frame, const Binding& binding) {
-    const leat_str found = look_up(frame, binding);
-    if (found.ptr == nullptr) {
-      if constexpr (DefaultOption::exists)
-        parameter.value = static_cast<Value>(DefaultOption::get().value);
-      else if constexpr (!is_optional_value<T>)
-        return refuse(frame, " is missing.");
+    if constexpr (is_list<Value>) {
+      return take_list(frame, binding);
+    } else {
+      const bool declared = binding.number != Binding::kUndeclared;
+      if (!declared && kDeclaredOnly)
+        throw std::logic_error("a parameter with such rules belongs to a route: it is for handlers");
+      const leat_str found =
+          declared ? api.parameters->value(frame.request, binding.number) : look_up(frame, binding);
+      if (found.ptr == nullptr) {
+        if constexpr (DefaultOption::exists)
+          parameter.value = static_cast<Value>(DefaultOption::get().value);
+        else if constexpr (!is_optional_value<T>)
+          return refuse(frame, " is missing.");
+        return true;
+      }
+      Value value{};
+      bool fits = parse(to_view(found), value);
+      if constexpr (std::is_arithmetic_v<Value>) fits = fits && value >= kLeast && value <= kMost;
+      if (!fits) return refuse(frame, " must be " + expectation(kLeast, kMost) + ".");
+      parameter.value = value;
       return true;
     }
-    Value value{};
-    bool fits = parse(to_view(found), value);
-    if constexpr (std::is_arithmetic_v<Value>) fits = fits && value >= kLeast && value <= kMost;
-    if (!fits) return refuse(frame, " must be " + expectation(kLeast, kMost) + ".");
-    parameter.value = value;
-    return true;
   }
   const Parameter<where, T, name, options...>& pass() { return parameter; }
 
   Parameter<where, T, name, options...> parameter;
 
  private:
+  bool take_list(const Frame& frame, const Binding& binding) {
+    const uint32_t number = binding.number;
+    if (number == Binding::kUndeclared)
+      throw std::logic_error("a parameter with several values belongs to a route: it is for handlers");
+    const uint32_t count = api.parameters->values(frame.request, number, nullptr, 0);
+    if (count == 0) return true;
+    auto* texts =
+        static_cast<leat_str*>(allocate(frame.request, count * sizeof(leat_str), alignof(leat_str)));
+    auto* items = static_cast<Item*>(allocate(frame.request, count * sizeof(Item), alignof(Item)));
+    (void)api.parameters->values(frame.request, number, texts, count);
+    for (uint32_t i = 0; i < count; ++i) {
+      Item* item = new (items + i) Item{};
+      if (!parse(to_view(texts[i]), *item))
+        return refuse(frame, " must be " + expectation(kLeast, kMost) + ".");
+    }
+    parameter.value = Value(std::span<const Item>(items, count));
+    return true;
+  }
   static leat_str look_up(const Frame& frame, const Binding& binding) {
     if constexpr (where == Where::Path) return api.request->param(frame.request, binding.index);
     if constexpr (where == Where::Query) return api.request->query_param(frame.request, to_str(name.view()));
     if constexpr (where == Where::Header) return api.request->header(frame.request, to_str(name.view()));
     if constexpr (where == Where::Cookie) return api.request->cookie(frame.request, to_str(name.view()));
+    return {};
   }
   static bool refuse(const Frame& frame, std::string_view why) {
-    constexpr std::string_view kinds[] = {"path parameter", "query parameter", "header", "cookie"};
+    constexpr std::string_view kinds[] = {"path parameter", "query parameter", "header", "cookie",
+                                          "form field"};
     std::string detail = "The " + std::string(kinds[static_cast<size_t>(where)]) + " `";
     detail.append(name.view()).append("`").append(why);
     const std::string extra = "\"parameter\":\"" + std::string(name.view()) + "\"";
@@ -209,7 +349,13 @@ struct Source<Body> {
 
 template <class T>
 struct Source<JsonBody<T>> {
-  using Binding = NoBinding;
+  struct Binding {
+    static bool bind(const leat_host*, const leat_route* route, leat_error*) {
+      if (api.parameters == nullptr) return true;
+      const std::string schema = schema_text<T>();
+      return api.parameters->describe(route, LEAT_DESCRIBES_BODY, to_str(schema)) == LEAT_OK;
+    }
+  };
   bool take(const Frame& frame, const Binding&) {
     // One that says nothing is taken at its word.
     const leat_str type = api.request->header(frame.request, LEAT_STR("Content-Type"));
@@ -220,16 +366,27 @@ struct Source<JsonBody<T>> {
     const auto lend = [](void* request, size_t size) {
       return static_cast<char*>(allocate(static_cast<leat_request*>(request), size, 1));
     };
+    Decoder decoder(to_view(api.request->body(frame.request)), lend, frame.request);
+    const bool good_so_far = api.parameters == nullptr || api.parameters->wrong(frame.request) == 0;
     try {
-      Decoder(to_view(api.request->body(frame.request)), lend, frame.request).read(body.value);
+      decoder.read(body.value);
       return true;
     } catch (const Decoder::Error& error) {
-      api.response->send_problem(frame.request, 400, to_str(problem_detail(error)),
-                                 to_str(problem_members(error)));
-      return false;
+      if (good_so_far && (api.parameters == nullptr || decoder.errors().size() == 1)) {
+        api.response->send_problem(frame.request, 400, to_str(problem_detail(error)),
+                                   to_str(problem_members(error)));
+        return false;
+      }
     }
+    for (const Decoder::Error& error : decoder.errors())
+      if (api.parameters->reject(frame.request, to_str(error.pointer), to_str(error.message)) != LEAT_OK)
+        throw OutOfMemory();
+    if (good_so_far && api.parameters->refuse(frame.request) != LEAT_OK)
+      throw std::logic_error("a body that is wrong was not refused");
+    return false;
   }
   const JsonBody<T>& pass() { return body; }
+  using Body = T;
   JsonBody<T> body;
 };
 
@@ -299,12 +456,19 @@ struct Source<Worker> {
   Worker* worker = nullptr;
 };
 
+template <class T>
+inline constexpr bool is_json_body = false;
+template <class T>
+inline constexpr bool is_json_body<JsonBody<T>> = true;
+
 // The parameters of a callback, wherever it is a member of.
 template <class... Args>
 struct Arguments {
   using Bindings = std::tuple<typename Source<std::remove_cvref_t<Args>>::Binding...>;
   using Sources = std::tuple<Source<std::remove_cvref_t<Args>>...>;
   static constexpr bool kPerWorker = (std::derived_from<std::remove_cvref_t<Args>, PerWorker> || ...);
+  // What is wrong with its body it tells with what is wrong with parameters.
+  static constexpr bool kJsonBody = (is_json_body<std::remove_cvref_t<Args>> || ...);
 
   static bool bind(Bindings& bindings, const leat_host* host, const leat_route* route, leat_error* error) {
     // All of them, so that all that is wrong is said: no &&.
@@ -339,7 +503,20 @@ struct Arguments {
   template <size_t... I>
   static bool take_each(std::index_sequence<I...>, [[maybe_unused]] Sources& sources, const Frame& frame,
                         [[maybe_unused]] const Bindings& bindings) {
+    if constexpr (kJsonBody) {
+      if (api.parameters != nullptr && api.parameters->wrong(frame.request) != 0) {
+        (take_body(std::get<I>(sources), frame, std::get<I>(bindings)), ...);
+        if (api.response->started(frame.request) == 0 && api.parameters->refuse(frame.request) != LEAT_OK)
+          throw std::logic_error("parameters that are wrong were not refused");
+        return false;
+      }
+    }
     return (std::get<I>(sources).take(frame, std::get<I>(bindings)) && ...);
+  }
+  // Parameters are known to be wrong: so may the body be, which is told then as well.
+  template <class Any, class Binding>
+  static void take_body(Any& source, const Frame& frame, const Binding& binding) {
+    if constexpr (requires { typename Any::Body; }) (void)source.take(frame, binding);
   }
   template <size_t... I, class Function, class... First>
   static decltype(auto) pass_each(std::index_sequence<I...>, [[maybe_unused]] Sources& sources,

@@ -44,6 +44,13 @@ constexpr bool is_decodable() {
   }
 }
 
+template <class T>
+inline constexpr bool is_text_option = std::is_same_v<T, Length> || std::is_same_v<T, Format> || is_one_of<T>;
+template <size_t N>
+inline constexpr bool is_text_option<Pattern<N>> = true;
+template <size_t N>
+inline constexpr bool is_text_option<DefaultText<N>> = true;
+
 template <class Value, class Number>
 constexpr bool holds(Number number) {
   if constexpr (std::is_same_v<Value, bool> || std::is_same_v<Number, bool>) {
@@ -78,15 +85,25 @@ struct ParameterMistake<A, JsonBody<T>> {
 };
 template <class A, Where where, class T, Name name, auto... options>
 struct ParameterMistake<A, Parameter<where, T, name, options...>> {
-  using Value = typename Unwrapped<T>::Type;
+  using Value = typename ItemOf<typename Unwrapped<T>::Type>::Type;
   using RangeOption = FindOption<Range, options...>;
   using DefaultOption = FindOption<Default, options...>;
 
+  // Rules of texts are for texts, those of a list for one.
+  template <class Option>
+  static constexpr bool is_known() {
+    constexpr bool kText = std::is_same_v<Value, std::string_view>,
+                   kList = is_list<typename Unwrapped<T>::Type>;
+    if constexpr (is_old_option<Option>)
+      return !kList || is_option<Range, Option>;
+    else if constexpr (std::is_same_v<Option, Count>)
+      return kList;
+    else
+      return kText && is_text_option<Option>;
+  }
+
   static constexpr bool in_range() {
-    constexpr bool known = ((is_option<Range, std::remove_const_t<decltype(options)>> ||
-                             is_option<Default, std::remove_const_t<decltype(options)>>) &&
-                            ...);
-    if constexpr (!known) {
+    if constexpr (!(is_known<std::remove_const_t<decltype(options)>>() && ...)) {
       return false;
     } else {
       if constexpr (RangeOption::exists) {
@@ -184,7 +201,7 @@ constexpr bool is_free_of(uint32_t mistake, const Handlers& handlers) {
 #define LEAT_CHECK_HANDLERS_(handlers)                                                                     \
   static_assert(                                                                                           \
       leat::detail::is_free_of(leat::detail::kWrongParameter, handlers),                                   \
-      "a handler's parameters are leat::Path, Query, Header and Cookie (of a number, bool, "               \
+      "a handler's parameters are leat::Path, Query, Header, Cookie and Form (of a number, bool, "         \
       "std::string_view or std::optional of one), Body, JsonBody, Request&, Response&, Json&, the "        \
       "plugin & and its Worker &");                                                                        \
   static_assert(leat::detail::is_free_of(leat::detail::kWrongBody, handlers),                              \
@@ -192,6 +209,7 @@ constexpr bool is_free_of(uint32_t mistake, const Handlers& handlers) {
                 "std::string_view, or std::optional, std::vector or std::array of one");                   \
   static_assert(leat::detail::is_free_of(leat::detail::kWrongOption, handlers),                            \
                 "a parameter's options are leat::Range{least, most} and a leat::Default within it, both "  \
-                "values of the parameter's own type");
+                "values of the parameter's own type; of texts leat::Length, Pattern, OneOf, Format and "   \
+                "DefaultText; of a leat::List its leat::Count");
 
 #endif

@@ -1,8 +1,10 @@
 // JSON texts into structs that LEAT_JSON declares: strict, in one pass, without a tree.
 //
-// Each value must be of its member's type; what does not fit is an Error (plugin_scan.hpp). Members may come
-// in any order, none twice; those that the struct lacks are read over, and those that it has must be there
-// unless they are optional. Numbers must fit: whole ones into their type, others into a double.
+// Each value must be of its member's type, and keep the rules that LEAT_JSON gives the member; what does not is
+// an Error (plugin_scan.hpp), and reading goes on behind that value, so that all of them are told at once, but for
+// those behind what is no JSON. Members may come in any order, none twice; those that the struct lacks are read
+// over, and those that it has must be there unless they are optional. Numbers must fit: whole ones into their
+// type, others into a double.
 //
 // Members can be: bool, numbers, std::string, std::string_view, std::optional of one, std::vector and
 // std::array of one, and structs of LEAT_JSON. A std::string_view is a part of the text where nothing in it
@@ -23,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "plugin_rules.hpp"
 #include "plugin_scan.hpp"
 
 namespace leat {
@@ -49,6 +52,8 @@ class Decoder : private Scanner {
  public:
   using Scanner::Error;
   using Scanner::kMostDepth;
+  // More are not looked for.
+  static constexpr size_t kMostErrors = 32;
   // Members of a struct, as many as LEAT_JSON takes.
   static constexpr size_t kMostMembers = 80;
 
@@ -57,13 +62,23 @@ class Decoder : private Scanner {
 
   Decoder(std::string_view text, Lend lend, void* owner) : Scanner(text), lend_(lend), owner_(owner) {}
 
-  // Reads the whole text. Throws an Error; `value` holds some of it then.
+  // Reads the whole text. Throws the first Error, of those that errors() has; `value` holds some of it then.
   template <class T>
   void read(T& value) {
-    skip_space();
-    take(value);
-    expect_end();
+    try {
+      skip_space();
+      attempt(value);
+      try {
+        expect_end();
+      } catch (Error& error) {
+        note(std::move(error));
+      }
+    } catch (const Stop&) {
+    }
+    if (!errors_.empty()) throw Error(errors_.front());
   }
+  // In the order in which they were found, kMostErrors at most.
+  [[nodiscard]] const std::vector<Error>& errors() const { return errors_; }
 
   // --- For LEAT_JSON.
 
@@ -86,32 +101,96 @@ class Decoder : private Scanner {
     end_container();
     return seen;
   }
-  template <class T>
-  void member(Seen& seen, size_t number, T& value) {
-    if (seen[number]) fail_at(name_at_, "must not appear twice");
+  template <class T, class... Rules>
+  void member(Seen& seen, size_t number, T& value, const Rules&... rules) {
+    static_assert(
+        (detail::rule_fits<T, Rules>() && ...),
+        "the rules of a member are leat::Range for numbers, leat::Length, leat::OneOf and leat::Format for "
+        "texts, leat::Count for vectors, whose elements keep the others");
+    if (seen[number]) {
+      const size_t begin = at_;
+      note_failure(name_at_, "must not appear twice");
+      skip_whole(begin);
+      return;
+    }
     seen[number] = true;
-    take(value);
+    attempt(value, rules...);
   }
   template <class T>
   void need(const Seen& seen, size_t number, std::string_view name, const T&) {
     if (seen[number] || detail::is_optional_member<T>) return;
     const Within place(*this, name);
-    fail("is missing");
+    note_failure(at_, "is missing");
   }
 
  private:
-  template <class T>
-  void take(T& value) {
+  // Reading is over.
+  struct Stop {};
+
+  void note(Error&& error) {
+    errors_.push_back(std::move(error));
+    if (errors_.size() == kMostErrors) throw Stop();
+  }
+  void note_failure(size_t offset, std::string message) {
+    const size_t before = at_;
+    try {
+      fail_at(offset, std::move(message));
+    } catch (Error& error) {
+      at_ = before;
+      note(std::move(error));
+    }
+  }
+  // The value that begins at `begin`. Where that is no JSON, which may have been seen already, nothing behind it
+  // can be read.
+  void skip_whole(size_t begin) {
+    at_ = begin;
+    try {
+      skip_value();
+    } catch (Error& error) {
+      if (errors_.empty() || errors_.back().offset != error.offset) note(std::move(error));
+      throw Stop();
+    }
+  }
+  // Takes a value, or notes why it cannot, and goes on behind it.
+  template <class T, class... Rules>
+  void attempt(T& value, const Rules&... rules) {
+    const size_t begin = at_, depth = depth_;
+    try {
+      take(value, rules...);
+      if constexpr (sizeof...(Rules) != 0) keep(begin, value, rules...);
+    } catch (Error& error) {
+      note(std::move(error));
+      depth_ = depth;
+      skip_whole(begin);
+    }
+  }
+
+  // What a value that was taken must be as well.
+  template <class T, class... Rules>
+  void keep(size_t begin, const T& value, const Rules&... rules) {
+    (keep_one(begin, value, rules), ...);
+  }
+  template <class T, class Rule>
+  void keep_one(size_t begin, const T& value, const Rule& rule) {
+    if constexpr (detail::is_optional_member<T>) {
+      if (value) keep_one(begin, *value, rule);
+    } else if constexpr (detail::is_count<Rule> == detail::is_vector<T>) {
+      if (!detail::keeps(rule, value)) note_failure(begin, detail::demand(rule, value));
+    }
+  }
+
+  template <class T, class... Rules>
+  void take(T& value, const Rules&... rules) {
     if constexpr (detail::is_optional_member<T>) {
       if (skip_word("null")) {
         value.reset();
       } else {
-        take(value.emplace());
+        take(value.emplace(), rules...);
       }
     } else if constexpr (std::is_same_v<T, bool>) {
       value = take_boolean();
     } else if constexpr (std::is_integral_v<T>) {
-      value = take_integer(std::numeric_limits<T>::min(), std::numeric_limits<T>::max());
+      value = take_integer(detail::least_of<T>(rules...), detail::most_of<T>(rules...));
     } else if constexpr (std::is_floating_point_v<T>) {
       value = take_real<T>();
     } else if constexpr (std::is_same_v<T, std::string>) {
@@ -131,11 +210,19 @@ class Decoder : private Scanner {
       }
     } else if constexpr (detail::is_vector<T>) {
       value.clear();
-      elements([&](size_t) { take(value.emplace_back()); });
+      elements([&](size_t) {
+        if constexpr (std::is_same_v<T, std::vector<bool>>) {
+          bool item = false;
+          attempt(item);
+          value.push_back(item);
+        } else {
+          attempt(value.emplace_back(), rules...);
+        }
+      });
     } else if constexpr (detail::is_array<T>) {
       const size_t count = elements([&](size_t index) {
         if (index >= value.size()) fail("is one too many");
-        take(value[index]);
+        attempt(value[index]);
       });
       if (count != value.size()) fail("must have " + std::to_string(value.size()) + " elements");
     } else {
@@ -157,6 +244,7 @@ class Decoder : private Scanner {
   }
 
   size_t name_at_ = 0;
+  std::vector<Error> errors_;
   Lend lend_;
   void* owner_;
 };

@@ -9,6 +9,7 @@
 #include <memory>
 #include <new>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -17,6 +18,7 @@
 #include "plugin_call.hpp"
 #include "plugin_guard.hpp"
 #include "plugin_request.hpp"
+#include "plugin_schema.hpp"
 #include "plugin_task.hpp"
 
 namespace leat {
@@ -46,8 +48,25 @@ struct Resumption {
   }
 };
 
-// bind() and unbind() of a handler whose parameters are Args.
-template <class Args>
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<Task<T>> = true;
+
+// What a handler that returns T answers with.
+template <class T>
+struct AnswerWithin {
+  using Type = std::remove_cvref_t<T>;
+};
+template <class T>
+struct AnswerWithin<Task<T>> {
+  using Type = std::remove_cvref_t<T>;
+};
+template <class T>
+using AnswerOf = typename AnswerWithin<T>::Type;
+
+// bind() and unbind() of a handler whose parameters are Args, and that answers with an Answer.
+template <class Args, class Answer = void>
 struct Binder {
   using Bindings = typename Args::Bindings;
   static int32_t bind(const leat_host* host, void*, const leat_route* route, void** bound,
@@ -55,18 +74,19 @@ struct Binder {
     auto* bindings = new (std::nothrow) Bindings;
     if (bindings == nullptr) return LEAT_E_MEMORY;
     *bound = bindings;
-    if (Args::bind(*bindings, host, route, error)) return LEAT_OK;
+    if (Args::bind(*bindings, host, route, error) && describe(route)) return LEAT_OK;
     delete bindings;
     return LEAT_E_ARGUMENT;
   }
   static void unbind(void*, void* bound) noexcept { delete static_cast<Bindings*>(bound); }
+  static bool describe(const leat_route* route) {
+    if (api.parameters == nullptr) return true;
+    const std::string schema = answer_schema<Answer>();
+    return schema.empty() ||
+           api.parameters->describe(route, LEAT_DESCRIBES_ANSWER, to_str(schema)) == LEAT_OK;
+  }
   static const Bindings& of(const leat_scope* scope) { return *static_cast<const Bindings*>(scope->bound); }
 };
-
-template <class T>
-inline constexpr bool is_task = false;
-template <class T>
-inline constexpr bool is_task<Task<T>> = true;
 
 // The call of a handler that is a coroutine, with all that its parameters refer to.
 template <class Args, class T>
@@ -129,7 +149,9 @@ template <class Plugin, auto function>
 struct FunctionHandler {
   using Args = typename Signature<decltype(function)>::Args;
   static constexpr bool kTask = is_task<typename Signature<decltype(function)>::Answer>;
-  static constexpr uint32_t kFlags = !kTask && !Args::kPerWorker ? LEAT_HANDLER_ANY_THREAD : 0u;
+  static constexpr uint32_t kFlags = (!kTask && !Args::kPerWorker ? LEAT_HANDLER_ANY_THREAD : 0u) |
+                                     (Args::kJsonBody ? LEAT_HANDLER_REFUSES : 0u);
+  using Answer = AnswerOf<typename Signature<decltype(function)>::Answer>;
   static constexpr bool kBody = false, kBodyEnd = false, kCancel = false;  // are a class's
   static constexpr bool kKeeps = kTask;
 
@@ -163,8 +185,10 @@ struct StreamHandler {
   static constexpr bool kBodyEnd = requires { &S::on_body_end; };
   static constexpr bool kWritable = requires { &S::on_writable; };
   static constexpr bool kCancel = requires { &S::on_cancel; };
-  static constexpr uint32_t kFlags = kBody ? LEAT_HANDLER_STREAM_BODY : 0u;
+  static constexpr uint32_t kFlags =
+      (kBody ? LEAT_HANDLER_STREAM_BODY : 0u) | (Args::kJsonBody ? LEAT_HANDLER_REFUSES : 0u);
   static constexpr bool kKeeps = true;
+  using Answer = AnswerOf<typename Signature<decltype(&S::on_request)>::Answer>;
 
   static int32_t handle(const leat_scope* scope, leat_request* request) noexcept {
     const Frame frame{scope, request, {}};

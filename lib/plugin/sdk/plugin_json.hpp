@@ -214,7 +214,8 @@ Problem& Problem::with(std::string_view name, const T& value) & {
 
 // Says which members of a struct are its JSON, in that order, by their own names; beside the struct, in its
 // namespace, once: LEAT_JSON(User, id, name, tags). The members, 80 at most, are values as above, structs
-// among them.
+// among them. One that has rules stands with them in parentheses: LEAT_JSON(User, id, (name, leat::Length{1, 40})).
+// They are asked of bodies (JsonBody), not of answers.
 #define LEAT_JSON(Type, ...)                                                                  \
   [[maybe_unused]] inline void to_json(::leat::Json& leat_text, const Type& leat_value) {     \
     leat_text.begin_object();                                                                 \
@@ -248,20 +249,56 @@ Problem& Problem::with(std::string_view name, const T& value) & {
     size_t leat_number = 0;                                                                   \
     LEAT_EACH_(LEAT_JSON_NEED_, __VA_ARGS__)                                                  \
   }                                                                                           \
+  template <class LeatSchema>                                                                 \
+  void leat_describe(LeatSchema& leat_schema, std::type_identity<Type>) {                     \
+    using LeatType = Type;                                                                    \
+    LEAT_EACH_(LEAT_JSON_DESCRIBE_, __VA_ARGS__)                                              \
+  }                                                                                           \
   static_assert(true)  // takes the semicolon
-#define LEAT_JSON_MEMBER_(member) leat_text.key(#member).value(leat_value.member);
+#define LEAT_JSON_MEMBER_(member) LEAT_JSON_MEMBER_1_(LEAT_FIELD_(member))
+#define LEAT_JSON_MEMBER_1_(field) LEAT_JSON_MEMBER_2_(field)
+#define LEAT_JSON_MEMBER_2_(field) leat_text.key(#field).value(leat_value.field);
 #define LEAT_JSON_LEVELS_(member) \
-  ::leat::detail::levels<std::remove_cvref_t<decltype(LeatType::member)>, LeatAll>(),
+  ::leat::detail::levels<std::remove_cvref_t<decltype(LeatType::LEAT_FIELD_(member))>, LeatAll>(),
 // Its name between quotes, a colon and a comma.
-#define LEAT_JSON_BOUND_(member) +sizeof(#member) + 3 + ::leat::Encoder::bound(leat_value.member)
-#define LEAT_JSON_DECODE_(field)                               \
-  if (leat_name == #field) {                                   \
-    leat_text.member(leat_all, leat_number, leat_value.field); \
-    return true;                                               \
-  }                                                            \
+#define LEAT_JSON_BOUND_(member) LEAT_JSON_BOUND_1_(LEAT_FIELD_(member))
+#define LEAT_JSON_BOUND_1_(field) LEAT_JSON_BOUND_2_(field)
+#define LEAT_JSON_BOUND_2_(field) +sizeof(#field) + 3 + ::leat::Encoder::bound(leat_value.field)
+#define LEAT_JSON_DECODE_(member) LEAT_JSON_DECODE_1_(LEAT_FIELD_(member), LEAT_RULES_OF_(member))
+#define LEAT_JSON_DECODE_1_(...) LEAT_JSON_DECODE_2_(__VA_ARGS__)
+#define LEAT_JSON_DECODE_2_(field, ...)                                                   \
+  if (leat_name == #field) {                                                              \
+    leat_text.member(leat_all, leat_number, leat_value.field __VA_OPT__(, ) __VA_ARGS__); \
+    return true;                                                                          \
+  }                                                                                       \
   ++leat_number;
-#define LEAT_JSON_NEED_(field) leat_text.need(leat_seen, leat_number++, #field, leat_value.field);
-#define LEAT_JSON_ENCODE_(field) leat_at = leat_text.member(leat_at, "\"" #field "\":", leat_value.field);
+#define LEAT_JSON_NEED_(member) LEAT_JSON_NEED_1_(LEAT_FIELD_(member))
+#define LEAT_JSON_NEED_1_(field) LEAT_JSON_NEED_2_(field)
+#define LEAT_JSON_NEED_2_(field) leat_text.need(leat_seen, leat_number++, #field, leat_value.field);
+#define LEAT_JSON_ENCODE_(member) LEAT_JSON_ENCODE_1_(LEAT_FIELD_(member))
+#define LEAT_JSON_ENCODE_1_(field) LEAT_JSON_ENCODE_2_(field)
+#define LEAT_JSON_ENCODE_2_(field) leat_at = leat_text.member(leat_at, "\"" #field "\":", leat_value.field);
+#define LEAT_JSON_DESCRIBE_(member) LEAT_JSON_DESCRIBE_1_(LEAT_FIELD_(member), LEAT_RULES_OF_(member))
+#define LEAT_JSON_DESCRIBE_1_(...) LEAT_JSON_DESCRIBE_2_(__VA_ARGS__)
+#define LEAT_JSON_DESCRIBE_2_(field, ...)                                                           \
+  leat_schema.template member<std::remove_cvref_t<decltype(LeatType::field)>>(#field __VA_OPT__(, ) \
+                                                                                  __VA_ARGS__);
+
+// Of `name` and of `(name, rules...)`: the name, and the rules.
+#define LEAT_FIELD_(member) LEAT_PASTE_(LEAT_FIELD_OF_, LEAT_HAS_RULES_(member))(member)
+#define LEAT_FIELD_OF_0(member) member
+#define LEAT_FIELD_OF_1(member) LEAT_FIRST_ member
+#define LEAT_FIRST_(first, ...) first
+#define LEAT_RULES_OF_(member) LEAT_PASTE_(LEAT_RULES_OF_, LEAT_HAS_RULES_(member))(member)
+#define LEAT_RULES_OF_0(member)
+#define LEAT_RULES_OF_1(member) LEAT_REST_ member
+#define LEAT_REST_(first, ...) __VA_ARGS__
+#define LEAT_HAS_RULES_(member) LEAT_SECOND_(LEAT_TWO_ member, 0, )
+#define LEAT_TWO_(...) ~, 1
+#define LEAT_SECOND_(...) LEAT_SECOND_1_(__VA_ARGS__)
+#define LEAT_SECOND_1_(first, second, ...) second
+#define LEAT_PASTE_(a, b) LEAT_PASTE_1_(a, b)
+#define LEAT_PASTE_1_(a, b) a##b
 
 // macro(x) for each x. Each of the 85 scans of LEAT_SCAN_ does one more.
 #define LEAT_EACH_(macro, ...) __VA_OPT__(LEAT_SCAN_(LEAT_EACH_STEP_(macro, __VA_ARGS__)))

@@ -5,7 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
+
+#include "plugin.h"
 
 namespace leat {
 inline namespace [[gnu::visibility("hidden")]] v1 {
@@ -38,7 +41,71 @@ struct Default {
 template <class T>
 Default(T) -> Default<T>;
 
-enum class Where : uint8_t { Path, Query, Header, Cookie };
+// Of a text that is absent.
+template <size_t N>
+struct DefaultText {
+  Name<N> text;
+  consteval DefaultText(const char (&value)[N]) : text(value) {}
+};
+// How many characters a text has.
+struct Length {
+  uint32_t least = 0;
+  uint32_t most = UINT32_MAX;
+};
+// How many values a List has.
+struct Count {
+  uint32_t least = 0;
+  uint32_t most = UINT32_MAX;
+};
+// A regular expression of RE2 that is found in a text: ^ and $ bind it to the ends. What is wrong with it is
+// told when the plugin's routes are loaded.
+template <size_t N>
+struct Pattern {
+  char text[N];
+  consteval Pattern(const char (&pattern)[N]) {
+    for (size_t i = 0; i < N; ++i) text[i] = pattern[i];
+  }
+  [[nodiscard]] constexpr std::string_view view() const { return {text, N - 1}; }
+};
+// A text is one of these: leat::OneOf{"newest", "oldest"}.
+template <size_t... N>
+struct OneOf {
+  static constexpr size_t kCount = sizeof...(N);
+  char text[(N + ... + 0)];
+  size_t ends[kCount];
+  consteval OneOf(const char (&... choices)[N]) {
+    size_t at = 0, number = 0;
+    const auto put = [&](const char* choice, size_t size) {
+      for (size_t i = 0; i + 1 < size; ++i) text[at++] = choice[i];
+      ends[number++] = at;
+    };
+    (put(choices, N), ...);
+    while (at < (N + ... + 0)) text[at++] = '\0';
+  }
+  [[nodiscard]] constexpr std::string_view at(size_t index) const {
+    const size_t begin = index == 0 ? 0 : ends[index - 1];
+    return {text + begin, ends[index] - begin};
+  }
+};
+// What a text is.
+enum class Format : uint32_t {
+  Uuid = LEAT_TYPE_UUID,
+  DateTime = LEAT_TYPE_DATE_TIME,
+  Email = LEAT_TYPE_EMAIL,
+  Uri = LEAT_TYPE_URI
+};
+
+// Several values of one parameter: leat::Query<leat::List<int>, "id", leat::Count{1, 20}>. It lies in the
+// request's memory. In a query, a form and cookies each comes with the name, elsewhere with commas between.
+template <class T>
+class List : public std::span<const T> {
+ public:
+  using Item = T;
+  List() = default;
+  explicit List(std::span<const T> values) : std::span<const T>(values) {}
+};
+
+enum class Where : uint8_t { Path, Query, Header, Cookie, Form };
 
 template <Where where, class T, Name name, auto... options>
 struct Parameter {
@@ -55,6 +122,10 @@ template <class T, Name name, auto... options>
 using Header = Parameter<Where::Header, T, name, options...>;
 template <class T, Name name, auto... options>
 using Cookie = Parameter<Where::Cookie, T, name, options...>;
+
+// A field of a body that is application/x-www-form-urlencoded.
+template <class T, Name name, auto... options>
+using Form = Parameter<Where::Form, T, name, options...>;
 
 // The whole body of the request.
 struct Body {

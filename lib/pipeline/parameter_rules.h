@@ -1,0 +1,173 @@
+// Rules of parameters: what a handler, or its route, asks of a request besides its path. They are declared
+// when the configuration is loaded, by the plugin's types and by [[route.parameter]], and are one list then,
+// of which a route's is a ParameterSet.
+//
+//   ParameterSpec    one parameter as it was declared; two of the same name and place become one (narrow)
+//   ParameterSet     those of a route, made ready: take() looks each up in one pass over the request, checks
+//                    it, and keeps it under its number, or tells all that is wrong in one 400
+//   ParameterValues  what it has found in a request, in its arena
+//
+// Nothing of it asks the heap for anything while requests are served.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/value.h"
+#include "http/exchange.h"
+#include "pipeline/text_pattern.h"
+
+namespace leat::pipeline {
+
+// Where it stands. The numbers are those of LEAT_IN_PATH and so on.
+enum class In : uint8_t { Path, Query, Header, Cookie, Form };
+inline constexpr std::string_view kInWords = "path query header cookie form";
+// The numbers are those of LEAT_TYPE_TEXT and so on.
+enum class ParameterType : uint8_t { Text, Integer, Number, Boolean, Uuid, DateTime, Email, Uri };
+inline constexpr std::string_view kTypeWords = "text integer number boolean uuid date-time email uri";
+
+// Holds both ends of what int64_t and uint64_t can.
+__extension__ using WideInteger = __int128;
+
+struct ParameterSpec {
+  std::string name;
+  In in = In::Query;
+  ParameterType type = ParameterType::Text;
+  bool required = false;
+  // Several values: in a query, a form and cookies each with its name, elsewhere with commas between.
+  bool list = false;
+  std::string sentence;                                     // for people
+  WideInteger least = std::numeric_limits<int64_t>::min();  // of an Integer
+  WideInteger most = std::numeric_limits<uint64_t>::max();
+  double least_number = -std::numeric_limits<double>::infinity();  // of a Number
+  double most_number = std::numeric_limits<double>::infinity();
+  uint32_t min_length = 0, max_length = UINT32_MAX;  // characters of a Text
+  uint32_t min_items = 0, max_items = UINT32_MAX;    // of a list
+  std::string pattern;                               // of a Text; empty for none
+  std::vector<std::string> choices;                  // of a Text; empty: whatever
+  std::optional<std::string> fallback;               // where it is absent
+  uint32_t path_index = 0;                           // of In::Path, among Request::params()
+  Place place = {};                                  // where a file declares it
+};
+
+// "query parameter", to go before its name.
+std::string_view kind_text(In in);
+// What it must be, to follow "must be ": "a whole number from 1 to 100".
+std::string expectation_text(const ParameterSpec& spec);
+// What contradicts itself in it, as a sentence about what is called by its name; empty when nothing does.
+std::string mistake_in(const ParameterSpec& spec);
+// Has `spec` ask what `other`, of the same name and place, asks as well. What they cannot both have, as a
+// sentence; empty when it is done.
+std::string narrow(ParameterSpec& spec, const ParameterSpec& other);
+
+// Whether a text is what a type says, without further rules.
+bool is_of_type(ParameterType type, std::string_view text);
+
+// What a handler says of its bodies, as JSON Schemas; empty for nothing.
+struct BodySchemas {
+  std::string body, answer;
+};
+
+struct ParameterValue {
+  std::string_view text;
+  ParameterValue* next = nullptr;
+};
+
+class ParameterSet;
+
+// In the arena of a request.
+class ParameterValues {
+ public:
+  // More are not told: each is a line that somebody has to read.
+  static constexpr uint32_t kMostViolations = 32;
+
+  // The values of parameter number `index`, in their order; null where it is absent or wrong.
+  [[nodiscard]] const ParameterValue* first(uint32_t index) const {
+    return index < slots_.size() && !slots_[index].wrong ? slots_[index].first : nullptr;
+  }
+  [[nodiscard]] uint32_t violations() const { return violation_count_; }
+  // The handler is called: with what is wrong, where that is its own business.
+  void admit() { admitted_ = true; }
+  [[nodiscard]] bool admitted() const { return admitted_; }
+  // Says that something in the body is wrong: `pointer` is its place (RFC 6901), `message` goes on from "The
+  // body's `/title` ". Both are copied. False: memory is out.
+  [[nodiscard]] bool reject(Arena& arena, std::string_view pointer, std::string_view message);
+  // Answers with a 400 that tells all that is wrong. False where nothing can be answered any more.
+  [[nodiscard]] bool refuse(http::Exchange& exchange) const;
+
+ private:
+  friend class ParameterSet;
+
+  struct Slot {
+    ParameterValue* first = nullptr;
+    ParameterValue* last = nullptr;
+    uint32_t count = 0;
+    bool wrong = false;
+  };
+  struct Violation {
+    const ParameterSpec* spec;  // null: the body
+    std::string_view pointer, message;
+    uint32_t item;  // of a list, from 0; kNoItem
+    Violation* next;
+  };
+  static constexpr uint32_t kNoItem = UINT32_MAX;
+
+  bool add(Arena& arena, const Violation& violation);
+
+  std::span<Slot> slots_;
+  Violation* violations_ = nullptr;
+  Violation* last_ = nullptr;
+  uint32_t violation_count_ = 0;
+  bool admitted_ = false;
+};
+
+class ParameterSet {
+ public:
+  // More than a form that people fill in has.
+  static constexpr size_t kMost = 128;
+
+  // What is wrong, as sentences; each spec was found to be right by itself.
+  static std::expected<std::unique_ptr<const ParameterSet>, std::string> make(
+      std::vector<ParameterSpec> specs);
+
+  [[nodiscard]] std::span<const ParameterSpec> specs() const { return specs_; }
+  // Of the body, which must be complete.
+  [[nodiscard]] bool reads_form() const { return has(In::Form); }
+
+  enum class Taken : uint8_t { Good, Wrong, NoMemory };
+  // Looks all of them up and keeps them as the exchange's ParameterValues, which Wrong has violations in.
+  [[nodiscard]] Taken take(http::Exchange& exchange) const;
+  // What take() has kept; null before.
+  [[nodiscard]] ParameterValues* values(const http::Exchange& exchange) const {
+    return exchange.states.find<ParameterValues>(this);
+  }
+
+ private:
+  // What was computed of a spec.
+  struct Rule {
+    std::string expectation;  // "must be a whole number from 1 to 100"
+    std::string item_count;   // "must have 1 to 5 values"
+    std::optional<TextPattern> pattern;
+  };
+  struct Taking;
+
+  ParameterSet() = default;
+  [[nodiscard]] bool has(In in) const {
+    return begins_[static_cast<size_t>(in)] != ends_[static_cast<size_t>(in)];
+  }
+  [[nodiscard]] static bool fits(const ParameterSpec& spec, const Rule& rule, std::string_view text);
+
+  std::vector<ParameterSpec> specs_;
+  std::vector<Rule> rules_;
+  std::vector<uint32_t> order_;             // numbers of specs, by where they stand
+  uint32_t begins_[5] = {}, ends_[5] = {};  // in order_, of each In
+};
+
+}  // namespace leat::pipeline
