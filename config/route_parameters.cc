@@ -155,7 +155,7 @@ void read_route_parameters(const Value& list, RouteDecl& route, Diagnostics& dia
     diagnostics.push_back(schema::wrong_type(value, "`parameter`", kParameterTables, kSchemaCodes.type));
   };
   if (list.array() == nullptr) return wrong(list);
-  route.parameter_tables = list;
+  route.parameter_tables = std::make_unique<Value>(list);
   for (const Value& item : *list.array()) {
     if (item.table() == nullptr) {
       wrong(item);

@@ -89,6 +89,9 @@ class Assembler {
       builder.add_route(std::move(route.spec));
     }
     assembly_.site = builder.build(diagnostics_);
+    if (assembly_.site != nullptr)
+      for (const auto& route : assembly_.site->routes())
+        if (route->handler != nullptr) route->handler->on_built(*assembly_.site);
     // Of what is complete only: a plugin may look at what its routes have bound.
     for (size_t i = 0; i < assembly_.plugins.size() && !any_error(); ++i) {
       const LoadingScope scope(names_[i]);
@@ -228,6 +231,7 @@ class Assembler {
         route.spec.handler = each.create({.metrics = libraries_.shared().metrics,
                                           .condition = libraries_.shared().condition,
                                           .watch = libraries_.shared().watch,
+                                          .version = LEAT_VERSION,
                                           .allow = route.allow});
         return;
       }

@@ -37,6 +37,7 @@
 #include "config/reference.h"
 #include "json/backend.h"
 #include "leat_version.h"
+#include "pipeline/openapi.h"
 #include "plugin/shared_resources.h"
 #include "server/assemble.h"
 #include "server/commands/check_surroundings.h"
@@ -693,6 +694,16 @@ int routes(const Command& command) {
   return kExitFine;
 }
 
+int openapi(const Command& command) {
+  report_crashes(own_words());
+  HangWatch hangs([] {});
+  plugin::PluginLibraries libraries(static_plugins());
+  const auto loaded = load_at_start(command, libraries, hangs);
+  if (!loaded) return kExitConfiguration;
+  print(loaded->secrets.hide(pipeline::openapi_json(*loaded->assembly.site, LEAT_VERSION)) + "\n");
+  return kExitFine;
+}
+
 // Of the whole configuration; with a file, also of what its plugins ask for.
 int schema(const Command& command) {
   if (command.file.empty()) {
@@ -816,6 +827,8 @@ int execute(const Command& command) {
       return routes(command);
     case Command::Kind::Explain:
       return explain_request(command);
+    case Command::Kind::OpenApi:
+      return openapi(command);
     case Command::Kind::Version:
       return version(command);
     case Command::Kind::ExplainError:

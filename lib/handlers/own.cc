@@ -3,6 +3,7 @@
 #include "handlers/dashboard.h"
 #include "handlers/health.h"
 #include "handlers/metrics.h"
+#include "handlers/openapi.h"
 #include "handlers/start.h"
 
 namespace leat::handlers {
@@ -16,6 +17,7 @@ constexpr OwnHandler kHandlers[] = {
      }},
     {"health", [](const OwnHandlerContext& context) { return make_health(context.condition); }},
     {"metrics", [](const OwnHandlerContext& context) { return make_metrics(context.metrics); }},
+    {"openapi", [](const OwnHandlerContext& context) { return make_openapi(context.version); }},
     {"start", [](const OwnHandlerContext&) { return make_start(); }},
 };
 

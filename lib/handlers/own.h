@@ -19,6 +19,7 @@ struct OwnHandlerContext {
   metrics::Registry& metrics;
   const Condition& condition;
   const WatchPlace& watch;
+  std::string_view version;  // of the daemon
   // Who may see what it shows, as its route says. Not kept.
   std::span<const std::string> allow;
 };

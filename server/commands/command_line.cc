@@ -167,6 +167,8 @@ void declare(CLI::App& app, Command& command, ToldWords& words) {
       add("routes", "Show the routes and what each request passes through", Command::Kind::Routes);
   takes_file(routes);
   routes->add_flag("--json", command.json, "As JSON");
+  takes_file(add("openapi", "Print the description of the API that is configured, OpenAPI 3.1 as JSON",
+                 Command::Kind::OpenApi));
   const auto takes_socket = [&](CLI::App* sub) {
     sub->add_option("-c,--config", command.file, "The configuration file that names the daemon's socket")
         ->type_name("FILE")

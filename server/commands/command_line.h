@@ -23,6 +23,7 @@ struct Command {
     Check,
     Routes,
     Explain,
+    OpenApi,
     Reload,
     Upgrade,
     Metrics,

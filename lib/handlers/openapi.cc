@@ -1,0 +1,44 @@
+#include "handlers/openapi.h"
+
+#include <string>
+
+#include "handlers/viewer_page.h"
+#include "pipeline/openapi.h"
+
+namespace leat::handlers {
+
+namespace {
+
+class OpenApi final : public pipeline::Handler {
+ public:
+  explicit OpenApi(std::string_view version) : version_(version) {}
+
+  void on_built(const pipeline::Site& site) override { json_ = pipeline::openapi_json(site, version_); }
+
+  [[nodiscard]] pipeline::Verdict handle(http::Exchange& exchange) override {
+    http::Response& response = exchange.response;
+    const bool page = exchange.request.header("accept").contains("text/html");
+    const bool good = response.add("Cache-Control", "no-cache") && response.add("Vary", "Accept") &&
+                      response.add("X-Content-Type-Options", "nosniff") &&
+                      (!page || (response.add("Content-Security-Policy", kViewerPolicy) &&
+                                 response.add("Referrer-Policy", "no-referrer")));
+    if (!good) return pipeline::Verdict::Error;
+    response.content_type = page ? "text/html; charset=utf-8" : "application/json";
+    // The JSON goes with this site, which a client that reads slowly may outlive.
+    const bool sent = page ? exchange.send_pinned(kViewerPage, {}) : exchange.send(json_);
+    return sent ? pipeline::Verdict::Done : pipeline::Verdict::Error;
+  }
+  [[nodiscard]] std::string_view blame() const override { return "leat:openapi"; }
+
+ private:
+  const std::string_view version_;
+  std::string json_;
+};
+
+}  // namespace
+
+std::unique_ptr<pipeline::Handler> make_openapi(std::string_view version) {
+  return std::make_unique<OpenApi>(version);
+}
+
+}  // namespace leat::handlers

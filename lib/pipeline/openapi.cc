@@ -1,0 +1,373 @@
+#include "pipeline/openapi.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "json/writer.h"
+#include "pipeline/parameter_rules.h"
+
+namespace leat::pipeline {
+
+namespace {
+
+// What a kind of middleware may answer in place of a handler, by its name in kResponses.
+struct KindAnswer {
+  std::string_view kind;
+  std::string_view response;
+};
+constexpr KindAnswer kKindAnswers[] = {
+    {"access", "Forbidden"},
+    {"rate_limit", "TooManyRequests"},
+};
+
+struct SharedResponse {
+  std::string_view name;
+  std::string_view status;
+  std::string_view sentence;
+  std::string_view title;
+  std::string_view extra;  // members of the example
+};
+constexpr SharedResponse kResponses[] = {
+    {"BadRequest", "400", "The request does not keep the rules: `errors` has all that is wrong with it.",
+     "Bad Request",
+     R"(,"detail":"The query parameter `limit` must be a whole number from 1 to 100.","parameter":"limit",)"
+     R"("errors":[{"detail":"must be a whole number from 1 to 100","in":"query","parameter":"limit"}])"},
+    {"Forbidden", "403", "Who asks may not.", "Forbidden", ""},
+    {"UnsupportedMediaType", "415", "The body is of another type.", "Unsupported Media Type", ""},
+    {"TooManyRequests", "429", "Too much was asked for: `Retry-After` says when to come again.",
+     "Too Many Requests", ""},
+    {"Unavailable", "503", "Too much is waiting: `Retry-After` says when to come again.",
+     "Service Unavailable", ""},
+};
+
+constexpr std::string_view kProblemSchema =
+    R"({"type":"object","description":"What is wrong, by RFC 9457.","properties":{"type":{"type":"string"},)"
+    R"("title":{"type":"string"},"status":{"type":"integer"},"detail":{"type":"string"},)"
+    R"("request_id":{"type":"string"},"parameter":{"type":"string"},"errors":{"type":"array","items":{)"
+    R"("type":"object","properties":{"detail":{"type":"string"},"in":{"type":"string"},)"
+    R"("parameter":{"type":"string"},"pointer":{"type":"string"},"index":{"type":"integer"}},)"
+    R"("required":["detail"]}}},"required":["type"]})";
+
+// The methods that a path item has words for.
+constexpr std::pair<http::Method, std::string_view> kOperations[] = {
+    {http::Method::Get, "get"},       {http::Method::Put, "put"},         {http::Method::Post, "post"},
+    {http::Method::Delete, "delete"}, {http::Method::Options, "options"}, {http::Method::Patch, "patch"}};
+
+// "/files/{path...}" as OpenAPI has it, and the names of its parameters.
+struct PathTemplate {
+  std::string text;
+  std::vector<std::string> names;
+  std::string rest;  // the name of the one that takes all that follows
+};
+PathTemplate template_of(std::string_view path) {
+  PathTemplate made;
+  while (!path.empty()) {
+    const size_t begin = path.find('{');
+    made.text += path.substr(0, begin);
+    if (begin == std::string_view::npos) break;
+    const size_t end = path.find('}', begin);
+    std::string_view name = path.substr(begin + 1, end - begin - 1);
+    if (name.starts_with('/')) {  // "{/rest...}": all below, or nothing
+      name.remove_prefix(1);
+      made.text += '/';
+    }
+    if (name.ends_with("...")) {
+      name.remove_suffix(3);
+      made.rest = name;
+    }
+    made.names.emplace_back(name);
+    made.text += '{';
+    made.text += name;
+    made.text += '}';
+    path.remove_prefix(end + 1);
+  }
+  return made;
+}
+
+class Describer {
+ public:
+  Describer(const Site& site, std::string_view version) : site_(site), version_(version) {}
+
+  std::string run() {
+    json_.begin_object();
+    member("openapi", "3.1.0");
+    object("info", [&] {
+      member("title", "What this server answers");
+      member("version", version_);
+    });
+    object("paths", [&] { paths(); });
+    object("components", [&] { components(); });
+    json_.end_object();
+    return std::string(json_.finish().value_or("{}"));
+  }
+
+ private:
+  void member(std::string_view name, std::string_view text) {
+    json_.key(name);
+    json_.string(text);
+  }
+  template <class Write>
+  void object(std::string_view name, Write&& write) {
+    json_.key(name);
+    json_.begin_object();
+    write();
+    json_.end_object();
+  }
+  template <class Write>
+  void array(std::string_view name, Write&& write) {
+    json_.key(name);
+    json_.begin_array();
+    write();
+    json_.end_array();
+  }
+
+  // Routes of one path stand together, in the order of the first.
+  void paths() {
+    std::vector<std::pair<PathTemplate, std::vector<const Route*>>> items;
+    std::map<std::string, size_t, std::less<>> known;
+    for (const auto& route : site_.routes()) {
+      if (route->rewrite != nullptr) continue;  // another route answers
+      PathTemplate made = template_of(route->path);
+      const auto [found, is_new] = known.emplace(made.text, items.size());
+      if (is_new) items.push_back({std::move(made), {}});
+      items[found->second].second.push_back(route.get());
+    }
+    for (const auto& [made, routes] : items)
+      object(made.text, [&] {
+        http::MethodSet told = 0;
+        for (const Route* route : routes)
+          for (const auto& [method, word] : kOperations) {
+            const http::MethodSet bit = http::method_bit(method);
+            if ((route->methods & bit) == 0 || (told & bit) != 0) continue;
+            told |= bit;
+            object(word, [&] { operation(*route, made, word); });
+          }
+      });
+  }
+
+  void operation(const Route& route, const PathTemplate& made, std::string_view method) {
+    HandlerDescription said;
+    if (route.handler != nullptr) route.handler->describe(said);
+    member("summary", route.handler_name);
+    member("operationId", std::string(method) + " " + made.text);
+    array("tags", [&] { json_.string(route.owner.empty() ? std::string_view("leat") : route.owner); });
+    array("parameters", [&] { parameters(said, made); });
+    const bool reads = request_body(said);
+    const bool judged = reads || !said.parameters.empty();
+    object("responses", [&] { responses(route, said, judged, reads); });
+  }
+
+  void parameters(const HandlerDescription& said, const PathTemplate& made) {
+    for (const std::string& name : made.names) {
+      const auto declared = std::ranges::find_if(said.parameters, [&](const ParameterSpec& spec) {
+        return spec.in == In::Path && spec.name == name;
+      });
+      ParameterSpec plain{.name = name, .in = In::Path};
+      const bool known = declared != said.parameters.end();
+      if (name == made.rest) plain.sentence = "All that follows, with its slashes.";
+      parameter(known ? *declared : plain);
+    }
+    for (const ParameterSpec& spec : said.parameters)
+      if (spec.in != In::Path && spec.in != In::Form) parameter(spec);
+  }
+
+  void parameter(const ParameterSpec& spec) {
+    constexpr std::string_view kIn[] = {"path", "query", "header", "cookie"};
+    json_.begin_object();
+    member("name", spec.name);
+    member("in", kIn[static_cast<size_t>(spec.in)]);
+    json_.key("required");
+    json_.boolean(spec.required || spec.in == In::Path);
+    if (!spec.sentence.empty()) member("description", spec.sentence);
+    object("schema", [&] { schema(spec); });
+    json_.end_object();
+  }
+
+  void schema(const ParameterSpec& spec) {
+    if (!spec.list) return value_schema(spec);
+    member("type", "array");
+    object("items", [&] { value_schema(spec); });
+    if (spec.min_items != 0) count("minItems", spec.min_items);
+    if (spec.max_items != UINT32_MAX) count("maxItems", spec.max_items);
+  }
+  void count(std::string_view name, uint64_t number) {
+    json_.key(name);
+    json_.unsigned_integer(number);
+  }
+  void whole(std::string_view name, WideInteger number) {
+    json_.key(name);
+    if (number < 0)
+      json_.integer(static_cast<int64_t>(number));
+    else
+      json_.unsigned_integer(static_cast<uint64_t>(number));
+  }
+
+  void value_schema(const ParameterSpec& spec) {
+    switch (spec.type) {
+      case ParameterType::Integer:
+        member("type", "integer");
+        whole("minimum", spec.least);
+        whole("maximum", spec.most);
+        break;
+      case ParameterType::Number:
+        member("type", "number");
+        if (std::isfinite(spec.least_number)) {
+          json_.key("minimum");
+          json_.real(spec.least_number);
+        }
+        if (std::isfinite(spec.most_number)) {
+          json_.key("maximum");
+          json_.real(spec.most_number);
+        }
+        break;
+      case ParameterType::Boolean:
+        member("type", "boolean");
+        break;
+      default:
+        text_schema(spec);
+    }
+    if (spec.fallback) fallback(spec);
+  }
+  void text_schema(const ParameterSpec& spec) {
+    member("type", "string");
+    constexpr std::pair<ParameterType, std::string_view> kFormats[] = {{ParameterType::Uuid, "uuid"},
+                                                                       {ParameterType::DateTime, "date-time"},
+                                                                       {ParameterType::Email, "email"},
+                                                                       {ParameterType::Uri, "uri"}};
+    for (const auto& [type, format] : kFormats)
+      if (spec.type == type) member("format", format);
+    if (spec.min_length != 0) count("minLength", spec.min_length);
+    if (spec.max_length != UINT32_MAX) count("maxLength", spec.max_length);
+    if (!spec.pattern.empty()) member("pattern", spec.pattern);
+    if (!spec.choices.empty())
+      array("enum", [&] {
+        for (const std::string& choice : spec.choices) json_.string(choice);
+      });
+  }
+  void fallback(const ParameterSpec& spec) {
+    json_.key("default");
+    switch (spec.type) {
+      case ParameterType::Integer:
+      case ParameterType::Number:
+        return json_.raw(*spec.fallback);  // found to be one when it was declared
+      case ParameterType::Boolean:
+        return json_.boolean(is_true(*spec.fallback));
+      default:
+        json_.string(*spec.fallback);
+    }
+  }
+  static bool is_true(std::string_view text) {
+    return text.starts_with('t') || text.starts_with('T') || text.starts_with('1') || text.starts_with('y') ||
+           text.starts_with('Y') || text.size() == 2;  // "on"; "no" is the other
+  }
+
+  // True: it says what the body has to be.
+  bool request_body(const HandlerDescription& said) {
+    const bool form = std::ranges::contains(said.parameters, In::Form, &ParameterSpec::in);
+    const bool typed = said.schemas != nullptr && !said.schemas->body.empty();
+    if (!form && !typed) return false;
+    object("requestBody", [&] {
+      json_.key("required");
+      json_.boolean(true);
+      object("content", [&] {
+        if (typed) content("application/json", said.schemas->body);
+        if (form)
+          object("application/x-www-form-urlencoded", [&] { object("schema", [&] { form_schema(said); }); });
+      });
+    });
+    return true;
+  }
+  void form_schema(const HandlerDescription& said) {
+    member("type", "object");
+    object("properties", [&] {
+      for (const ParameterSpec& spec : said.parameters)
+        if (spec.in == In::Form) object(spec.name, [&] { schema(spec); });
+    });
+    array("required", [&] {
+      for (const ParameterSpec& spec : said.parameters)
+        if (spec.in == In::Form && spec.required) json_.string(spec.name);
+    });
+  }
+  void content(std::string_view type, std::string_view schema_json) {
+    object(type, [&] {
+      json_.key("schema");
+      json_.raw(schema_json);
+    });
+  }
+
+  void responses(const Route& route, const HandlerDescription& said, bool judged, bool reads) {
+    const bool typed = said.schemas != nullptr && !said.schemas->answer.empty();
+    object(typed ? "200" : "2XX", [&] {
+      member("description",
+             typed ? "What the handler answers." : "What the handler answers, of which it says no more.");
+      if (typed) object("content", [&] { content("application/json", said.schemas->answer); });
+    });
+    std::set<std::string_view> names;
+    if (judged) names.insert("BadRequest");
+    if (reads) names.insert("UnsupportedMediaType");
+    for (const KindAnswer* answer : answers_of(route)) names.insert(answer->response);
+    std::vector<std::string_view> steps;
+    if (route.handler != nullptr) route.handler->list_steps(steps);
+    if (std::ranges::any_of(steps,
+                            [](std::string_view step) { return step == "pool" || step == "concurrency"; }))
+      names.insert("Unavailable");
+    for (const SharedResponse& each : kResponses)
+      if (names.contains(each.name))
+        object(each.status, [&] { member("$ref", "#/components/responses/" + std::string(each.name)); });
+    object("default", [&] { member("$ref", "#/components/responses/Problem"); });
+  }
+
+  static std::vector<const KindAnswer*> answers_of(const Route& route) {
+    std::vector<const KindAnswer*> found;
+    for (const Step& step : route.chain->steps)
+      for (const KindAnswer& each : kKindAnswers)
+        if (step.kind != nullptr && step.kind->name == each.kind) found.push_back(&each);
+    return found;
+  }
+
+  void components() {
+    object("schemas", [&] {
+      json_.key("Problem");
+      json_.raw(kProblemSchema);
+    });
+    object("responses", [&] {
+      for (const SharedResponse& each : kResponses)
+        object(each.name, [&] {
+          member("description", each.sentence);
+          problem_content(std::string("{\"type\":\"about:blank\",\"title\":\"") + std::string(each.title) +
+                          "\",\"status\":" + std::string(each.status) + std::string(each.extra) + "}");
+        });
+      object("Problem", [&] {
+        member("description", "What went wrong otherwise.");
+        problem_content({});
+      });
+    });
+  }
+  void problem_content(const std::string& example) {
+    object("content", [&] {
+      object("application/problem+json", [&] {
+        object("schema", [&] { member("$ref", "#/components/schemas/Problem"); });
+        if (example.empty()) return;
+        json_.key("example");
+        json_.raw(example);
+      });
+    });
+  }
+
+  const Site& site_;
+  std::string_view version_;
+  BlockPool pool_{BlockPool::kUnbounded, 0};
+  Arena arena_{pool_, SIZE_MAX};
+  json::Writer json_{arena_};
+};
+
+}  // namespace
+
+std::string openapi_json(const Site& site, std::string_view version) {
+  return Describer(site, version).run();
+}
+
+}  // namespace leat::pipeline
