@@ -376,9 +376,8 @@ bool Exchange::take_request(Exchange& original) {
                                                       .destination = copy(asks.destination),
                                                       .in_doubt = asks.in_doubt});
   request.id_ = copy(theirs.id());
-  std::ranges::transform(theirs.claims(), claims, [&](const Claim& claim) {
-    return Claim{copy(claim.name), copy(claim.value)};
-  });
+  std::ranges::transform(theirs.claims(), claims,
+                         [&](const Claim& claim) { return Claim{copy(claim.name), copy(claim.value)}; });
   request.set_user(copy(theirs.user()), {claims, theirs.claims().size()});
   request.trace_ = {copy(theirs.trace().text), copy(theirs.trace().state)};
   request.trailer_bytes_ = copy(theirs.trailer_bytes_);

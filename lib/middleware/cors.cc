@@ -104,7 +104,7 @@ class Cors final : public pipeline::Middleware {
     const http::Request& request = exchange.request;
     const std::string_view origin = request.header(http::HeaderId::Origin);
     if (origin.data() == nullptr) return "no page of another origin asks";
-    const bool allowed = origins_.any() || allowed_origin(request).data() != nullptr;
+    const bool allowed = any_origin_ || allowed_origin(request).data() != nullptr;
     const bool preflight = pipeline::preflight_method(request).data() != nullptr;
     return fmt::format("{}{} {} read answers", preflight ? "answers the preflight request: it " : "",
                        allowed ? "lets" : "does not let", origin);

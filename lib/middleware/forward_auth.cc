@@ -11,9 +11,9 @@
 #include "base/text.h"
 #include "http/worker_context.h"
 #include "middleware/counters.h"
+#include "middleware/edited_head.h"
 #include "middleware/fields.h"
 #include "middleware/request_fetch.h"
-#include "middleware/request_head.h"
 #include "middleware/room.h"
 #include "pipeline/pipeline.h"
 

@@ -49,7 +49,7 @@ struct Surroundings {
   ThreadPool* pool = nullptr;  // for what blocks, while requests are served; null where nobody serves any
   // The text of the file at a path, or why it cannot be read. Not any file is: see config/file.h.
   std::expected<std::string, std::string> (*read_file)(const std::string& path) = read_no_file;
-  std::string_view version = "0";  // Leat's
+  std::string_view version = "0";   // Leat's
   bool scripted_upstreams = false;  // a test answers for them, and their names are not looked up
 
   static std::expected<std::string, std::string> read_no_file(const std::string& path);

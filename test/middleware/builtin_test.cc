@@ -229,7 +229,8 @@ TEST_CASE("middleware kinds: requests through all of them ask nothing of the hea
   for (const MiddlewareKind& kind : kinds())
     // Those that look for something else in Authorization have tests of their own; lines of logs, and questions to others, are
     // somebody else's memory.
-    if (kind.name != "access_log" && kind.name != "basic_auth" && kind.name != "jwt" && kind.name != "forward_auth")
+    if (kind.name != "access_log" && kind.name != "basic_auth" && kind.name != "jwt" &&
+        kind.name != "forward_auth")
       stage.middleware(std::string(kind.name), needed_options(kind));
   stage.route("/");
   http1::Session& session = stage.session();
