@@ -76,6 +76,11 @@ void write_request(const Upstream& upstream, const FetchRequest& request, const 
   put(request.body);
 }
 
+// Where its answer lies.
+Arena& arena_of(const Fetch& fetch) {
+  return fetch.exchange != nullptr ? fetch.exchange->arena() : *fetch.arena;
+}
+
 // False: memory is out.
 bool write_request(CountedText& out, BlockPool& memory, const Upstream& upstream, const FetchRequest& request,
                    const http::TraceParent& trace) {
@@ -163,7 +168,7 @@ class Client::Connection {
     job.connection = this;
     out_.swap(job.bytes);
     sent_ = 0;
-    parser_.reset(job.fetch->exchange->arena(), options(), job.head);
+    parser_.reset(arena_of(*job.fetch), options(), job.head);
     if (opening()) return;
     client_.loop_.timers().stop(timer_);
     send_request();
@@ -404,7 +409,7 @@ class Client::Connection {
     Job& job = surrender();
     // Copied: a send of it may be under way.
     job.bytes.reset(kMostKept);
-    const bool copied = job.bytes.append(job.fetch->exchange->worker().blocks(), out_.view(), out_.size());
+    const bool copied = job.bytes.append(client_.memory_.blocks, out_.view(), out_.size());
     job.repeated = true;
     if (!copied || !client_.place(job, true)) client_.finish(job, FetchStatus::Failed, why);
   }
@@ -432,7 +437,12 @@ class Client::Connection {
 };
 
 Client::Client(net::Loop& loop, transport::OutputMemory memory, Deliver deliver, void* owner)
-    : loop_(loop), memory_(memory), deliver_(deliver), owner_(owner), sockets_(kClientSlot) {}
+    : loop_(loop),
+      memory_(memory),
+      deliver_(deliver),
+      owner_(owner),
+      errands_(*this, loop, memory.blocks),
+      sockets_(kClientSlot) {}
 
 Client::~Client() { ENSURE(pools_.empty()); }
 
@@ -474,10 +484,11 @@ bool Client::start(Fetch& fetch, const std::shared_ptr<const Upstream>& upstream
   job.timeout_ms = request.timeout_ms != 0 ? request.timeout_ms : upstream->options().timeout_ms;
   fetch.status = FetchStatus::Pending;
   fetch.job = &job;
-  http::Exchange& exchange = *fetch.exchange;
-  exchange.upstream = exchange.arena().copy(upstream->url());  // for the log; empty where memory is out
-  const bool written =
-      write_request(job.bytes, exchange.worker().blocks(), *upstream, request, exchange.request.trace());
+  static constexpr http::TraceParent kNoTrace{};
+  if (http::Exchange* const exchange = fetch.exchange; exchange != nullptr)
+    exchange->upstream = exchange->arena().copy(upstream->url());  // for the log; empty where memory is out
+  const bool written = write_request(job.bytes, memory_.blocks, *upstream, request,
+                                     fetch.exchange != nullptr ? fetch.exchange->request.trace() : kNoTrace);
   loop_.timers().start(job, loop_.now_ms() + job.timeout_ms);
   if (written && place(job, false)) return true;
   give_job(job);
@@ -562,8 +573,9 @@ void Client::cancel(Fetch& fetch) {
 void Client::finish(Job& job, FetchStatus status, std::string_view message) {
   Fetch& fetch = *job.fetch;
   fetch.status = status;
-  fetch.message = fetch.exchange->arena().copy(message);
+  fetch.message = arena_of(fetch).copy(message);
   give_job(job);
+  if (fetch.exchange == nullptr) return fetch.over(fetch);
   deliver_(owner_, fetch);
 }
 
@@ -583,7 +595,10 @@ void Client::on_turn_end() {
   }
 }
 
+bool Client::begin(std::shared_ptr<Errand> errand) { return errands_.begin(std::move(errand)); }
+
 void Client::close_all() {
+  errands_.abandon();
   sockets_.for_each([](Connection& connection) { connection.close(); });
 }
 

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "client/errands.h"
 #include "client/fetch.h"
 #include "client/response_parser.h"
 #include "client/upstream.h"
@@ -50,11 +51,16 @@ class Client final : public Fetcher {
   [[nodiscard]] bool start(Fetch& fetch, const std::shared_ptr<const Upstream>& upstream,
                            const FetchRequest& request) override;
   void cancel(Fetch& fetch) override;
+  [[nodiscard]] bool begin(std::shared_ptr<Errand> errand) override;
+  void wake(const Errand& errand) override { errands_.wake(errand); }
 
   void on_completion(const net::Completion& completion);
   // Closes what has ended in this turn, and lets connections receive that found no buffer.
   void on_turn_end();
-  // Closes every connection. No fetch may be under way.
+  // The worker comes to its end: its errands are told. errands() says how many are left.
+  void end_errands() { errands_.end(); }
+  [[nodiscard]] size_t errands() const { return errands_.count(); }
+  // Gives up what is left of them, and closes every connection. No other fetch may be under way.
   void close_all();
   // Connections that are not gone yet.
   [[nodiscard]] size_t count() const { return sockets_.count(); }
@@ -84,6 +90,7 @@ class Client final : public Fetcher {
   transport::OutputMemory memory_;
   Deliver deliver_;
   void* owner_;
+  Errands errands_;
   net::SocketTable<Connection> sockets_;
   std::unordered_map<const Upstream*, std::unique_ptr<Pool>>
       pools_;  // of upstreams with a connection or a job

@@ -1,7 +1,8 @@
 // Fetch: one request to another server on behalf of a request, as those see it who ask for it.
 //
 // A handler's request is the exchange; what it asks an upstream for is a fetch. Fetches belong to their
-// exchange: what comes back lies in its arena, and whoever ends the exchange cancels them. The interface
+// exchange: what comes back lies in its arena, and whoever ends the exchange cancels them. Those that a worker
+// makes of its own accord belong to an errand (client/errand.h). The interface
 // stands apart from the client that does the work, so that a test can answer fetches without a socket.
 //
 // Thread: the exchange's worker.
@@ -13,10 +14,12 @@
 #include <span>
 #include <string_view>
 
+#include "base/arena.h"
 #include "http/worker_context.h"
 
 namespace leat::client {
 
+class Errand;
 class Upstream;
 
 struct Field {
@@ -44,8 +47,13 @@ enum class FetchStatus : uint8_t {
 
 // From start() until it has been resumed or cancelled it is the client's; it may lie in the exchange's arena.
 struct Fetch {
+  // For whose sake.
   http::Exchange* exchange = nullptr;
   http::WorkerContext::Resume resume = nullptr;  // called with this as its argument, once, with `status` set
+  // Of one that is for no request's sake, in place of these: where the answer lies, and who is told, once.
+  Arena* arena = nullptr;
+  void (*over)(Fetch& fetch) = nullptr;
+  void* owner = nullptr;  // for that one
 
   FetchStatus status = FetchStatus::Pending;
   uint16_t code = 0;              // of the answer, 200 to 599
@@ -66,6 +74,15 @@ class Fetcher {
                                    const FetchRequest& request) = 0;
   // Gives up: `fetch` will not be resumed. Does nothing for one that was.
   virtual void cancel(Fetch& fetch) = 0;
+
+  // Has the worker do an errand, from a later step on. False: nobody can here, too many are under way, or the worker
+  // has ended.
+  [[nodiscard]] virtual bool begin(std::shared_ptr<Errand> errand) {
+    (void)errand;
+    return false;
+  }
+  // It has something to do before the time for which it waits.
+  virtual void wake(const Errand& errand) { (void)errand; }
 };
 
 // Why the request cannot be sent; empty for one that can. What would let one request become two on the wire,

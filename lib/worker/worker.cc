@@ -22,6 +22,8 @@ namespace {
 // After stop() a worker waits this long for the operations in flight to be cancelled. They complete at once
 // unless the kernel is stuck; then the process is better off ending without them.
 constexpr uint64_t kAbandonNs = 2'000'000'000;
+// What an errand has left to say is said within this, or not at all: less than anybody waits who has told it to stop.
+constexpr uint64_t kErrandsNs = 2'000'000'000;
 
 // Timers for requests: more than one for each exchange is rare, a few for one exchange happen.
 constexpr size_t kTimersPerExchange = 2;
@@ -265,6 +267,9 @@ void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
     if (acceptor != nullptr) acceptor->stop();
   connections_->abandon_all();  // which ends the exchanges, and with them their fetches
   self_requests_->abandon_all();
+  client_->end_errands();
+  const uint64_t errands_until = loop_->now_ns() + kErrandsNs;
+  while (client_->errands() != 0 && loop_->now_ns() < errands_until) loop_->turn(*this, errands_until);
   client_->close_all();
   const uint64_t until = loop_->now_ns() + kAbandonNs;
   const auto busy = [&] {

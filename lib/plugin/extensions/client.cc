@@ -3,6 +3,7 @@
 #include <new>
 #include <vector>
 
+#include "client/asking.h"
 #include "client/fetch.h"
 #include "client/upstream.h"
 #include "http/exchange.h"
@@ -80,29 +81,6 @@ void on_fetched(http::Exchange& exchange, void* argument) {
   state.handler->resume(exchange, record->resume, record->argument);
 }
 
-// Resolves an upstream's name again, on the pool.
-class Refresh final : public ThreadPool::Job {
- public:
-  explicit Refresh(std::shared_ptr<client::Upstream> upstream) : upstream_(std::move(upstream)) {}
-  bool run() override {
-    upstream_->refresh();
-    delete this;
-    return false;
-  }
-
- private:
-  std::shared_ptr<client::Upstream> upstream_;
-};
-
-void refresh_if_due(const std::shared_ptr<client::Upstream>& upstream, http::Exchange& exchange) {
-  if (!upstream->refresh_due(exchange.worker().now_ns() / 1'000'000)) return;
-  SharedResources* shared = current_call.handler->instance().library().options().shared;
-  if (shared == nullptr) return;
-  auto job = std::make_unique<Refresh>(upstream);
-  // Where the pool is full the addresses stay as they are until the next time.
-  if (shared->pool.submit(*job)) (void)job.release();
-}
-
 int32_t open(const leat_host* host, leat_str url, const leat_upstream_options* options, leat_str key,
              leat_error* error, leat_upstream** upstream) {
   constexpr std::string_view kFunction = "leat.client/1 open";
@@ -136,14 +114,6 @@ int32_t open(const leat_host* host, leat_str url, const leat_upstream_options* o
   return LEAT_OK;
 }
 
-// What is left of the request's own time; at least a millisecond.
-uint64_t left_ms(http::Exchange& exchange) {
-  const uint64_t deadline_ms = exchange.answer_deadline_ms();
-  if (deadline_ms == UINT64_MAX) return UINT64_MAX;
-  const uint64_t now_ms = exchange.worker().now_ns() / 1'000'000;
-  return deadline_ms > now_ms ? deadline_ms - now_ms : 1;
-}
-
 int32_t fetch(leat_request* request, leat_upstream* upstream, const leat_fetch* wanted, leat_resume resume,
               void* argument, const leat_fetched** fetched) {
   constexpr std::string_view kFunction = "leat.client/1 fetch";
@@ -166,7 +136,7 @@ int32_t fetch(leat_request* request, leat_upstream* upstream, const leat_fetch* 
   order.fields = fields;
   const uint64_t own =
       wanted->timeout_ms != 0 ? wanted->timeout_ms : upstream->upstream->options().timeout_ms;
-  order.timeout_ms = std::min(own, left_ms(*exchange));
+  order.timeout_ms = std::min(own, client::time_left_ms(*exchange));
   if (const auto why = client::refuse_request(order); !why.empty())
     return refuse(kFunction, why, LEAT_E_ARGUMENT);
 
@@ -180,7 +150,9 @@ int32_t fetch(leat_request* request, leat_upstream* upstream, const leat_fetch* 
   record->fetch.resume = on_fetched;
   record->resume = resume;
   record->argument = argument;
-  refresh_if_due(upstream->upstream, *exchange);
+  SharedResources* const shared = current_call.handler->instance().library().options().shared;
+  client::refresh_if_due(upstream->upstream, exchange->worker().now_ns() / 1'000'000,
+                         shared != nullptr ? &shared->pool : nullptr);
   if (!fetcher->start(record->fetch, upstream->upstream, order)) return LEAT_E_BUSY;
   keep_open(*exchange);
   record->next = state->fetches;
