@@ -1,4 +1,4 @@
-// Looking at fields of a request where it matters how many there are.
+// Looking at fields: where it matters how many of a request there are, and which are not for middleware to deal in.
 #pragma once
 
 #include <string_view>
@@ -16,6 +16,26 @@ inline std::string_view only_field(const http::Request& request, http::HeaderId 
     found = request.head().view(slot.value);
   }
   return found;
+}
+
+// One that says how bytes are framed, or belongs to the connection (RFC 9110, section 7.6.1), or is what a request is for.
+constexpr bool is_transport_field(http::HeaderId id) {
+  switch (id) {
+    case http::HeaderId::Connection:
+    case http::HeaderId::ContentLength:
+    case http::HeaderId::Expect:
+    case http::HeaderId::Host:
+    case http::HeaderId::Http2Settings:
+    case http::HeaderId::KeepAlive:
+    case http::HeaderId::ProxyConnection:
+    case http::HeaderId::Te:
+    case http::HeaderId::Trailer:
+    case http::HeaderId::TransferEncoding:
+    case http::HeaderId::Upgrade:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace leat::middleware

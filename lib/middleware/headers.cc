@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstring>
 #include <initializer_list>
-#include <new>
 #include <optional>
 #include <span>
 #include <utility>
@@ -13,6 +12,8 @@
 #include "base/log.h"
 #include "base/suggest.h"
 #include "base/text.h"
+#include "middleware/fields.h"
+#include "middleware/request_head.h"
 #include "middleware/room.h"
 #include "pipeline/codes.h"
 #include "pipeline/site.h"
@@ -159,25 +160,6 @@ class FieldValue {
 
 // --- What is not for a configuration to change
 
-// It says how bytes are framed, or belongs to the connection (RFC 9110, section 7.6.1), or is what a request is for.
-bool is_transport_field(std::string_view name) {
-  switch (http::find_header(name)) {
-    case http::HeaderId::Connection:
-    case http::HeaderId::ContentLength:
-    case http::HeaderId::Expect:
-    case http::HeaderId::Host:
-    case http::HeaderId::Http2Settings:
-    case http::HeaderId::KeepAlive:
-    case http::HeaderId::ProxyConnection:
-    case http::HeaderId::Te:
-    case http::HeaderId::Trailer:
-    case http::HeaderId::TransferEncoding:
-    case http::HeaderId::Upgrade:
-      return true;
-    default:
-      return false;
-  }
-}
 bool is_servers_field(std::string_view name) {
   const http::HeaderId id = http::find_header(name);
   return id == http::HeaderId::Date || id == http::HeaderId::Server;
@@ -185,7 +167,7 @@ bool is_servers_field(std::string_view name) {
 
 std::string check_name(std::string_view name, bool answer) {
   if (!is_token(name)) return fmt::format("`{}` names no header field", name);
-  if (is_transport_field(name))
+  if (is_transport_field(http::find_header(name)))
     return fmt::format("`{}` says how a message is sent and for whom: it is not for middleware to change",
                        name);
   if (answer && is_servers_field(name)) {
@@ -224,10 +206,6 @@ struct HeadChange {
     for (const FieldValue& field : fields) rooms += equal_ignoring_case(field.name(), "Content-Type") ? 0 : 1;
   }
   [[nodiscard]] bool empty() const { return fields.empty() && removed.empty(); }
-  [[nodiscard]] bool removes(std::string_view name) const {
-    return std::ranges::any_of(removed,
-                               [&](const std::string& each) { return equal_ignoring_case(each, name); });
-  }
   std::vector<std::string> removed;  // names, those of what is set among them
   std::vector<FieldValue> fields;    // that are there afterwards
   size_t rooms = 0;                  // how many of those an answer keeps among its fields
@@ -327,53 +305,14 @@ class Headers final : public pipeline::Middleware {
 
   // Shows a head that is changed. False: memory is out.
   [[nodiscard]] bool change(http::Exchange& exchange) const {
-    Arena& arena = exchange.arena();
-    const http::Head& head = exchange.request.head();
     const size_t count = on_request_.fields.size();
-    auto* const values = arena.allocate_array<std::string_view>(std::max<size_t>(count, 1));
-    if (values == nullptr) return false;
-    size_t more = 0;
+    auto* const fields = exchange.arena().allocate_array<HeadField>(std::max<size_t>(count, 1));
+    if (fields == nullptr) return false;
     for (size_t i = 0; i < count; ++i) {
-      if (!on_request_.fields[i].make(exchange, most_, values[i])) return false;
-      if (!values[i].empty()) more += on_request_.fields[i].name().size() + values[i].size() + 4;
+      fields[i].name = on_request_.fields[i].name();
+      if (!on_request_.fields[i].make(exchange, most_, fields[i].value)) return false;
     }
-    auto* const slots = arena.allocate_array<http::HeaderSlot>(std::max<size_t>(head.slot_count + count, 1));
-    void* const place = arena.allocate(sizeof(http::Head), alignof(http::Head));
-    // What is removed alone needs no bytes of its own.
-    char* const bytes = more == 0 ? nullptr : arena.allocate_array<char>(head.size + more);
-    if (slots == nullptr || place == nullptr || (more != 0 && bytes == nullptr)) return false;
-    auto* const shown = new (place) http::Head(head);
-    http::HeaderSlot* to = slots;
-    for (const http::HeaderSlot& slot : head.headers())
-      if (!on_request_.removes(head.view(slot.name))) *to++ = slot;
-    if (more != 0) {
-      std::memcpy(bytes, head.bytes, head.size);
-      size_t at = head.size;
-      const auto put = [&](std::string_view text) {
-        std::memcpy(bytes + at, text.data(), text.size());
-        const http::Span span{static_cast<uint32_t>(at), static_cast<uint32_t>(text.size())};
-        at += text.size();
-        return span;
-      };
-      for (size_t i = 0; i < count; ++i) {
-        if (values[i].empty()) continue;
-        const std::string& name = on_request_.fields[i].name();
-        to->id = http::find_header(name);
-        to->known = false;
-        to->name = put(name);
-        (void)put(": ");
-        to->value = put(values[i]);
-        (void)put("\r\n");
-        ++to;
-      }
-      shown->bytes = bytes;
-      shown->size = static_cast<uint32_t>(at);
-      shown->added = head.added + static_cast<uint32_t>(more);
-    }
-    shown->slots = slots;
-    shown->slot_count = static_cast<uint32_t>(to - slots);
-    exchange.request.show_head(*shown);
-    return true;
+    return show_changed_head(exchange, on_request_.removed, {fields, count});
   }
 
   const HeadChange on_request_, on_answer_;
