@@ -60,10 +60,13 @@ class Assembler {
     check_metrics();
     gather_kinds();
     // Of a great many routes nothing is there twice: each is let go of when it has been built.
-    pipeline::SiteBuilder builder(assembly_.kinds->all(), {.workers = options_.worker_count,
-                                                           .metrics = &libraries_.shared().metrics,
-                                                           .states = &libraries_.shared().states,
-                                                           .logs = &libraries_.shared().logs});
+    pipeline::SiteBuilder builder(assembly_.kinds->all(),
+                                  {.workers = options_.worker_count,
+                                   .metrics = &libraries_.shared().metrics,
+                                   .states = &libraries_.shared().states,
+                                   .logs = &libraries_.shared().logs,
+                                   .pool = &libraries_.shared().pool,
+                                   .scripted_upstreams = libraries_.shared().scripted_upstreams});
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
     add_hosts(builder);
     for (; !config_.routes.empty(); config_.routes.pop_front()) {

@@ -27,7 +27,7 @@ ARROWS = {
     "lib/client": {"lib/base", "lib/net", "lib/transport", "lib/http"},
     "lib/worker": {"lib/base", "lib/net", "lib/transport", "lib/http", "lib/http1", "lib/client"},
     "lib/pipeline": {"lib/base", "lib/logging", "lib/http", "lib/json"},
-    "lib/middleware": {"lib/base", "lib/logging", "lib/http", "lib/pipeline"},
+    "lib/middleware": {"lib/base", "lib/logging", "lib/http", "lib/client", "lib/pipeline"},
     "lib/handlers": {"lib/base", "lib/http", "lib/pipeline"},
     "lib/cache": {"lib/base", "lib/http", "lib/pipeline", "lib/handlers"},
     "lib/plugin": {"lib/base", "lib/logging", "lib/http", "lib/json", "lib/cache", "lib/client", "lib/pipeline", "lib/handlers"},

@@ -53,7 +53,7 @@ struct Fetch {
   // Of one that is for no request's sake, in place of these: where the answer lies, and who is told, once.
   Arena* arena = nullptr;
   void (*over)(Fetch& fetch) = nullptr;
-  void* owner = nullptr;  // for that one
+  void* owner = nullptr;  // for who is told
 
   FetchStatus status = FetchStatus::Pending;
   uint16_t code = 0;              // of the answer, 200 to 599

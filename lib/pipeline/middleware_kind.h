@@ -14,6 +14,9 @@
 #include "pipeline/kept_states.h"
 #include "pipeline/middleware.h"
 
+namespace leat {
+class ThreadPool;
+}  // namespace leat
 namespace leat::logging {
 class Sinks;
 }  // namespace leat::logging
@@ -40,6 +43,8 @@ struct Surroundings {
   metrics::Registry* metrics = nullptr;  // null where nobody reads any
   KeptStates* states = nullptr;          // null where there are no reloads
   logging::Sinks* logs = nullptr;        // null where there is no daemon
+  ThreadPool* pool = nullptr;  // for what blocks, while requests are served; null where nobody serves any
+  bool scripted_upstreams = false;  // a test answers for them, and their names are not looked up
 };
 
 struct MiddlewareKind;

@@ -36,6 +36,7 @@ class TestWorker final : public http::WorkerContext {
     return resume_after(ticket, 0, resume, argument);
   }
   void run_soon(std::function<void()>) override {}
+  [[nodiscard]] client::Fetcher* fetcher() override { return asks; }
 
   static constexpr std::string_view kDate = "Mon, 23 Nov 2026 12:00:00 GMT";
   struct Waiting {
@@ -49,6 +50,7 @@ class TestWorker final : public http::WorkerContext {
   std::vector<std::string> asked;          // of ask_self()
   std::string asked_client, asked_scheme;  // of the last
   bool asks_self = false;
+  client::Fetcher* asks = nullptr;
 
  private:
   BlockPool blocks_;
