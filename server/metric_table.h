@@ -45,6 +45,7 @@ inline constexpr MetricRow kMetricRows[] = {
      "Requests to routes with a cache, by how they were answered."},
     row_of(middleware::kAccessRequests),
     row_of(middleware::kMaintenanceRefused),
+    row_of(middleware::kForwardAuthRequests),
     row_of(middleware::kRateLimitRequests),
     row_of(middleware::kRateLimitEvicted),
 

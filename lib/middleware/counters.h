@@ -33,6 +33,9 @@ inline constexpr CounterRow kAccessRequests{
 inline constexpr CounterRow kMaintenanceRefused{
     "leat_maintenance_refused_total", "instance",
     "Requests that a `maintenance` has told to come again later."};
+inline constexpr CounterRow kForwardAuthRequests{
+    "leat_forward_auth_requests_total", "instance result",
+    "Requests that a `forward_auth` asked its service about, by what came of it (allowed, denied, failed)."};
 
 // What an instance is called in labels and to clients: its name, or its kind.
 inline std::string_view instance_name(const pipeline::BuildContext& context) {

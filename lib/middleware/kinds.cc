@@ -4,6 +4,7 @@
 #include "middleware/access_log.h"
 #include "middleware/cors.h"
 #include "middleware/error_pages.h"
+#include "middleware/forward_auth.h"
 #include "middleware/headers.h"
 #include "middleware/maintenance.h"
 #include "middleware/rate_limit.h"
@@ -41,6 +42,8 @@ constexpr pipeline::MiddlewareKind kKinds[] = {
     pipeline::middleware_kind<ErrorPagesOptions, create_error_pages, kErrorPagesRows>(
         "error_pages", Phase::Transform,
         "Gives errors to people as pages, and to programs as problems (RFC 9457), as Accept says."),
+    pipeline::middleware_kind<ForwardAuthOptions, create_forward_auth, kForwardAuthRows>(
+        "forward_auth", Phase::Protect, "Asks another service whether a request may pass."),
     pipeline::middleware_kind<RateLimitOptions, create_rate_limit, kRateLimitRows>(
         "rate_limit", Phase::Limit,
         "Answers 429 to clients, or other keys, that ask more often than they may."),

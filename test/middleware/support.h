@@ -62,8 +62,10 @@ inline Value::Entry texts(std::string key, const std::vector<std::string>& items
 // The options that a kind cannot do without, as they might be.
 inline Value::Table needed_options(const MiddlewareKind& kind) {
   Value::Table options;
-  for (const schema::Row& row : kind.options)
+  for (const schema::Row& row : kind.options) {
     if (row.needed && row.name == "origins") options.push_back(texts("origins", {"https://app.example"}));
+    if (row.needed && row.name == "url") options.push_back(pipeline::test::entry("url", "unix:/nowhere"));
+  }
   return options;
 }
 
