@@ -52,6 +52,7 @@ LIBRARIES = {
 # What lies below may carry a pointer for its owner above, and never looks at what it points to.
 CARRIED = {
     ("lib/http/worker_context.h", "client::Fetcher"),
+    ("lib/http/trace_parent.h", "client::FetchWatch"),
     ("lib/http/exchange.h", "handlers::LimitedHandler"),
     ("lib/http/exchange.h", "pipeline::Route"),
     ("lib/http/known_heads.h", "pipeline::Route"),

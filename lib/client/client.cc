@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/counted_text.h"
 #include "base/text.h"
+#include "client/fetch_watch.h"
 #include "http/exchange.h"
 #include "transport/transport.h"
 
@@ -79,6 +80,19 @@ void write_request(const Upstream& upstream, const FetchRequest& request, const 
 // Where its answer lies.
 Arena& arena_of(const Fetch& fetch) {
   return fetch.exchange != nullptr ? fetch.exchange->arena() : *fetch.arena;
+}
+
+// Has a fetch recorded where its request's trace is, as what the upstream is told then says.
+void begin_record(Fetch& fetch, const Upstream& upstream, const FetchRequest& request,
+                  http::TraceParent& trace) {
+  const std::string_view told = trace.watch->on_fetch(fetch, upstream, request);
+  if (told.empty()) return;
+  fetch.watch = trace.watch;
+  trace.text = told;
+}
+
+void end_record(Fetch& fetch) {
+  if (FetchWatch* const watch = std::exchange(fetch.watch, nullptr)) watch->on_fetch_end(fetch);
 }
 
 // False: memory is out.
@@ -484,13 +498,16 @@ bool Client::start(Fetch& fetch, const std::shared_ptr<const Upstream>& upstream
   job.timeout_ms = request.timeout_ms != 0 ? request.timeout_ms : upstream->options().timeout_ms;
   fetch.status = FetchStatus::Pending;
   fetch.job = &job;
-  static constexpr http::TraceParent kNoTrace{};
-  if (http::Exchange* const exchange = fetch.exchange; exchange != nullptr)
+  http::TraceParent trace;
+  if (http::Exchange* const exchange = fetch.exchange; exchange != nullptr) {
     exchange->upstream = exchange->arena().copy(upstream->url());  // for the log; empty where memory is out
-  const bool written = write_request(job.bytes, memory_.blocks, *upstream, request,
-                                     fetch.exchange != nullptr ? fetch.exchange->request.trace() : kNoTrace);
+    trace = exchange->request.trace();
+    if (trace.watch != nullptr) begin_record(fetch, *upstream, request, trace);
+  }
+  const bool written = write_request(job.bytes, memory_.blocks, *upstream, request, trace);
   loop_.timers().start(job, loop_.now_ms() + job.timeout_ms);
   if (written && place(job, false)) return true;
+  end_record(fetch);
   give_job(job);
   return false;
 }
@@ -567,6 +584,7 @@ void Client::cancel(Fetch& fetch) {
   if (job == nullptr) return;
   take_back(*job);
   give_job(*job);
+  end_record(fetch);
 }
 
 // The last thing that is done with `job`: whoever is told may start the next.
@@ -575,6 +593,7 @@ void Client::finish(Job& job, FetchStatus status, std::string_view message) {
   fetch.status = status;
   fetch.message = arena_of(fetch).copy(message);
   give_job(job);
+  end_record(fetch);
   if (fetch.exchange == nullptr) return fetch.over(fetch);
   deliver_(owner_, fetch);
 }

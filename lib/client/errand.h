@@ -38,7 +38,7 @@ class Errand {
   // What is to be done now. `now_ms` is CLOCK_MONOTONIC, as of the turn. `ending`: the worker comes to its end.
   [[nodiscard]] virtual Plan plan(uint64_t now_ms, bool ending) = 0;
   // What was asked for is over: an answer has come, or there is none. Views into `fetch` end with the call.
-  virtual void on_fetched(const Fetch& fetch) = 0;
+  virtual void on_fetched(const Fetch& fetch, uint64_t now_ms) = 0;
 };
 
 }  // namespace leat::client

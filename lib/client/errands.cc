@@ -100,7 +100,7 @@ void Errands::ask(Run& run, const Errand::Plan& plan) {
 
 void Errands::fetched(Run& run) {
   run.asking = false;
-  run.errand->on_fetched(run.fetch);
+  run.errand->on_fetched(run.fetch, loop_.now_ms());
   run.arena.reset();
   run.fetch.fields = {};
   run.fetch.body = run.fetch.message = {};

@@ -20,6 +20,7 @@
 namespace leat::client {
 
 class Errand;
+class FetchWatch;
 class Upstream;
 
 struct Field {
@@ -61,7 +62,9 @@ struct Fetch {
   std::string_view body;          // decoded from its framing
   std::string_view message;       // why there is no answer: "cannot connect: Connection refused"
 
-  void* job = nullptr;  // the client's
+  void* job = nullptr;          // the client's
+  FetchWatch* watch = nullptr;  // who records it, and what that one keeps for it; likewise
+  void* record = nullptr;
 };
 
 class Fetcher {

@@ -10,6 +10,10 @@
 #include <cstdint>
 #include <string_view>
 
+namespace leat::client {
+class FetchWatch;
+}  // namespace leat::client
+
 namespace leat::http {
 
 struct TraceParent {
@@ -17,8 +21,9 @@ struct TraceParent {
   static constexpr uint8_t kSampled = 1;  // whoever began it records it
   static constexpr uint8_t kRandom = 2;   // the trace's identifier is random in its second half
 
-  std::string_view text;   // of that size; empty: the request is in no trace
-  std::string_view state;  // tracestate, to be passed on as it came; may be empty
+  std::string_view text;                // of that size; empty: the request is in no trace
+  std::string_view state;               // tracestate, to be passed on as it came; may be empty
+  client::FetchWatch* watch = nullptr;  // who records what is asked for the request's sake; null: nobody
   [[nodiscard]] std::string_view id() const { return text.empty() ? text : text.substr(3, 32); }
   [[nodiscard]] std::string_view span() const { return text.empty() ? text : text.substr(36, 16); }
 };

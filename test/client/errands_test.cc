@@ -40,7 +40,7 @@ struct Script final : Errand {
     if (waits && !ending) return {.next = Plan::Next::Wait, .wait_ms = wait_ms};
     return {};
   }
-  void on_fetched(const Fetch& fetch) override {
+  void on_fetched(const Fetch& fetch, uint64_t) override {
     heard.push_back({fetch.status, fetch.code, std::string(fetch.body), std::string(fetch.message)});
     bodies.erase(bodies.begin());
   }
