@@ -66,6 +66,7 @@ class Assembler {
                                    .states = &libraries_.shared().states,
                                    .logs = &libraries_.shared().logs,
                                    .pool = &libraries_.shared().pool,
+                                   .version = LEAT_VERSION,
                                    .scripted_upstreams = libraries_.shared().scripted_upstreams});
     for (pipeline::MiddlewareSpec& spec : config_.middleware) builder.add_middleware(std::move(spec));
     add_hosts(builder);

@@ -37,6 +37,11 @@ inline constexpr CounterRow kForwardAuthRequests{
     "leat_forward_auth_requests_total", "instance result",
     "Requests that a `forward_auth` asked its service about, by what came of it (allowed, denied, failed)."};
 
+inline constexpr CounterRow kTraceSpans{"leat_trace_spans_total", "instance result",
+                                        "Spans that a `trace` made, by what became of them: exported; or "
+                                        "lost, because `queue` was full, the collector has "
+                                        "refused them, or it was away for longer than `retry`."};
+
 // What an instance is called in labels and to clients: its name, or its kind.
 inline std::string_view instance_name(const pipeline::BuildContext& context) {
   return context.name.empty() ? context.kind.name : context.name;

@@ -10,6 +10,7 @@
 #include "middleware/rate_limit.h"
 #include "middleware/request_id.h"
 #include "middleware/security_headers.h"
+#include "middleware/trace.h"
 #include "middleware/trace_context.h"
 
 namespace leat::middleware {
@@ -28,6 +29,8 @@ constexpr pipeline::MiddlewareKind kKinds[] = {
         "trace_context", Phase::Identify,
         "Takes the trace that a request is part of, or begins one, and passes it on to upstreams (W3C Trace "
         "Context)."),
+    pipeline::middleware_kind<TraceOptions, create_trace, kTraceRows>(
+        "trace", Phase::Identify, "Tells a collector of requests, as spans of traces (OpenTelemetry)."),
     pipeline::middleware_kind<CorsOptions, create_cors, kCorsRows>(
         "cors", Phase::Identify,
         "Lets pages of other origins read answers, and answers what browsers ask before (CORS)."),

@@ -43,7 +43,8 @@ struct Surroundings {
   metrics::Registry* metrics = nullptr;  // null where nobody reads any
   KeptStates* states = nullptr;          // null where there are no reloads
   logging::Sinks* logs = nullptr;        // null where there is no daemon
-  ThreadPool* pool = nullptr;  // for what blocks, while requests are served; null where nobody serves any
+  ThreadPool* pool = nullptr;      // for what blocks, while requests are served; null where nobody serves any
+  std::string_view version = "0";  // Leat's
   bool scripted_upstreams = false;  // a test answers for them, and their names are not looked up
 };
 
