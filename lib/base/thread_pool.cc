@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/allocator.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 namespace leat {
@@ -62,6 +63,12 @@ void ThreadPool::push(Job& job) {
   (last_ == nullptr ? first_ : last_->next_) = &job;
   last_ = &job;
   ++queued_;
+  job.since_ns_ = monotonic_ns();
+  note_first();
+}
+
+void ThreadPool::note_first() {
+  waiting_since_ns_.store(first_ != nullptr ? first_->since_ns_ : 0, std::memory_order_relaxed);
 }
 
 void ThreadPool::remove(Job& job) {
@@ -69,6 +76,7 @@ void ThreadPool::remove(Job& job) {
   (job.previous_ == nullptr ? first_ : job.previous_->next_) = job.next_;
   (job.next_ == nullptr ? last_ : job.next_->previous_) = job.previous_;
   --queued_;
+  note_first();
 }
 
 uint32_t ThreadPool::current_thread() { return this_thread; }

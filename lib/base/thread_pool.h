@@ -9,6 +9,7 @@
 // No lock is held while a job runs.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -40,7 +41,8 @@ class ThreadPool {
     friend class ThreadPool;
     Job* next_ = nullptr;
     Job* previous_ = nullptr;
-    bool waits_ = false;  // in the queue
+    uint64_t since_ns_ = 0;  // when it was queued
+    bool waits_ = false;     // in the queue
   };
 
   ThreadPool() = default;
@@ -75,10 +77,15 @@ class ThreadPool {
     size_t queued;   // jobs that wait
   };
   [[nodiscard]] Load load();
+  // Since when the job waits that will run next, CLOCK_MONOTONIC; 0: none waits. Any thread, without a lock.
+  [[nodiscard]] uint64_t waiting_since_ns() const {
+    return waiting_since_ns_.load(std::memory_order_relaxed);
+  }
 
  private:
   void push(Job& job);
   void remove(Job& job);
+  void note_first();
   bool start_thread();
   void serve(uint32_t number);
 
@@ -88,6 +95,7 @@ class ThreadPool {
   Job* first_ = nullptr;
   Job* last_ = nullptr;
   size_t queued_ = 0;
+  std::atomic<uint64_t> waiting_since_ns_ = 0;
   size_t idle_ = 0;  // threads that wait for a job
   bool stopping_ = false;
   std::vector<std::thread> threads_;

@@ -30,8 +30,10 @@ class WorkerContext {
   using Resume = void (*)(Exchange& exchange, void* argument);
 
   virtual ~WorkerContext() = default;
-  [[nodiscard]] virtual uint32_t index() const = 0;         // 0-based
-  [[nodiscard]] virtual uint64_t now_ns() const = 0;        // CLOCK_MONOTONIC, as of this turn
+  [[nodiscard]] virtual uint32_t index() const = 0;   // 0-based
+  [[nodiscard]] virtual uint64_t now_ns() const = 0;  // CLOCK_MONOTONIC, as of this turn
+  // The same clock as of this moment: later than that by what the turn has done so far.
+  [[nodiscard]] virtual uint64_t fresh_ns() const { return now_ns(); }
   [[nodiscard]] virtual std::string_view date() const = 0;  // IMF-fixdate of this second, 29 bytes
   [[nodiscard]] virtual BlockPool& blocks() = 0;
 

@@ -42,6 +42,11 @@ inline constexpr CounterRow kTraceSpans{"leat_trace_spans_total", "instance resu
                                         "lost, because `queue` was full, the collector has "
                                         "refused them, or it was away for longer than `retry`."};
 
+inline constexpr CounterRow kShedRequests{"leat_shed_requests_total", "instance result",
+                                          "Requests that a `shed` was asked about, by whether they went on "
+                                          "(admitted) or were sent away for having waited too "
+                                          "long (shed)."};
+
 // What an instance is called in labels and to clients: its name, or its kind.
 inline std::string_view instance_name(const pipeline::BuildContext& context) {
   return context.name.empty() ? context.kind.name : context.name;

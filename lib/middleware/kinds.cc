@@ -10,6 +10,7 @@
 #include "middleware/rate_limit.h"
 #include "middleware/request_id.h"
 #include "middleware/security_headers.h"
+#include "middleware/shed.h"
 #include "middleware/trace.h"
 #include "middleware/trace_context.h"
 
@@ -31,6 +32,9 @@ constexpr pipeline::MiddlewareKind kKinds[] = {
         "Context)."),
     pipeline::middleware_kind<TraceOptions, create_trace, kTraceRows>(
         "trace", Phase::Identify, "Tells a collector of requests, as spans of traces (OpenTelemetry)."),
+    pipeline::middleware_kind<ShedOptions, create_shed, kShedRows>(
+        "shed", Phase::Identify,
+        "Answers 503 to what has waited too long while there is more to do than can be done."),
     pipeline::middleware_kind<CorsOptions, create_cors, kCorsRows>(
         "cors", Phase::Identify,
         "Lets pages of other origins read answers, and answers what browsers ask before (CORS)."),

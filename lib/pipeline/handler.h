@@ -44,6 +44,8 @@ class Handler {
   virtual void list_steps(std::vector<std::string_view>&) const {}
   // Adds what holds for a request that came to it, beside that. Nothing is done. Any thread.
   virtual void explain(http::Exchange&, std::vector<ExplainedFact>&) const {}
+  // It waits for a thread of the pool first.
+  [[nodiscard]] virtual bool waits_for_thread() const { return false; }
   // What its answers pass before all middleware but that of Phase::Content, and where it is itself: for the
   // response cache. Null where there is none.
   [[nodiscard]] virtual http::AnswerFilter* answer_filter() { return nullptr; }

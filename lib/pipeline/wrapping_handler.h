@@ -30,6 +30,7 @@ class WrappingHandler : public Handler {
   void explain(http::Exchange& exchange, std::vector<ExplainedFact>& facts) const override {
     handler_->explain(exchange, facts);
   }
+  [[nodiscard]] bool waits_for_thread() const override { return handler_->waits_for_thread(); }
   [[nodiscard]] http::AnswerFilter* answer_filter() override { return handler_->answer_filter(); }
 
  protected:

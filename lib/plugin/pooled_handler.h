@@ -32,6 +32,7 @@ class PooledHandler final : public pipeline::Handler {
   pipeline::Verdict on_writable(http::Exchange& exchange) override;
   void on_done(http::Exchange& exchange) override;
   [[nodiscard]] std::string_view blame() const override { return handler_->blame(); }
+  [[nodiscard]] bool waits_for_thread() const override { return true; }
   void list_steps(std::vector<std::string_view>& steps) const override {
     steps.emplace_back("pool");
     handler_->list_steps(steps);

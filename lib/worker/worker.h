@@ -18,6 +18,7 @@
 #include "base/date.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/quick_clock.h"
 #include "client/client.h"
 #include "http/exchange.h"
 #include "http/known_heads.h"
@@ -86,6 +87,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   // --- http::WorkerContext
   [[nodiscard]] uint32_t index() const override { return options_.index; }
   [[nodiscard]] uint64_t now_ns() const override { return loop_->now_ns(); }
+  [[nodiscard]] uint64_t fresh_ns() const override { return quick_ns(); }
   [[nodiscard]] std::string_view date() const override { return view(date_); }
   [[nodiscard]] BlockPool& blocks() override { return blocks_; }
   [[nodiscard]] bool resume_after(http::Ticket ticket, uint64_t delay_ms, Resume resume,

@@ -8,6 +8,8 @@
 #include <random>
 #include <vector>
 
+#include "base/clock.h"
+
 namespace leat {
 namespace {
 
@@ -118,6 +120,29 @@ TEST_CASE("thread pool: with submitters of several threads, each job that was ac
   CHECK(totals.runs == accepted);
   CHECK(totals.most <= 4);
   CHECK(accepted > 0);
+}
+
+TEST_CASE("thread pool: it says since when the job waits that is next") {
+  std::vector<std::unique_ptr<Blocking>> jobs;
+  for (int i = 0; i < 3; ++i) jobs.push_back(std::make_unique<Blocking>());
+  ThreadPool pool({.threads = 1, .queue = 8});
+  CHECK(pool.waiting_since_ns() == 0);
+  REQUIRE(pool.submit(*jobs[0]));
+  jobs[0]->begun.wait();
+  CHECK(pool.waiting_since_ns() == 0);
+  const uint64_t before = monotonic_ns();
+  REQUIRE(pool.submit(*jobs[1]));
+  const uint64_t first = pool.waiting_since_ns();
+  CHECK(first >= before);
+  CHECK(first <= monotonic_ns());
+  REQUIRE(pool.submit(*jobs[2]));
+  CHECK(pool.waiting_since_ns() == first);
+  CHECK(pool.withdraw(*jobs[1]));
+  CHECK(pool.waiting_since_ns() >= first);
+  CHECK(pool.waiting_since_ns() != 0);
+  CHECK(pool.withdraw(*jobs[2]));
+  CHECK(pool.waiting_since_ns() == 0);
+  for (const auto& job : jobs) job->open.count_down();
 }
 
 }  // namespace leat

@@ -18,6 +18,7 @@ class TestWorker final : public http::WorkerContext {
   explicit TestWorker(size_t most_blocks = 4096) : blocks_(most_blocks, 64) {}
   [[nodiscard]] uint32_t index() const override { return 0; }
   [[nodiscard]] uint64_t now_ns() const override { return now_ms * 1'000'000; }
+  [[nodiscard]] uint64_t fresh_ns() const override { return now_ns() + turn_ns; }
   [[nodiscard]] std::string_view date() const override { return kDate; }
   [[nodiscard]] BlockPool& blocks() override { return blocks_; }
   [[nodiscard]] bool resume_after(http::Ticket ticket, uint64_t delay_ms, Resume resume,
@@ -47,6 +48,7 @@ class TestWorker final : public http::WorkerContext {
   };
   std::vector<Waiting> waiting;
   uint64_t now_ms = 1'000'000;
+  uint64_t turn_ns = 0;                    // what the turn has taken so far
   std::vector<std::string> asked;          // of ask_self()
   std::string asked_client, asked_scheme;  // of the last
   bool asks_self = false;
