@@ -69,6 +69,15 @@ class ForwardAuth final : public pipeline::Middleware {
     return static_cast<uint8_t>(kRequest | (options_.answer_add.empty() ? 0 : kAnswer));
   }
 
+  [[nodiscard]] std::string explain(http::Exchange& exchange) const override {
+    std::string told;
+    for (const http::HeaderSlot& slot : exchange.request.head().headers()) {
+      const std::string_view name = exchange.request.head().view(slot.name);
+      if (lists_name(options_.forward, name)) told += fmt::format("{}{}", told.empty() ? "" : ", ", name);
+    }
+    return fmt::format("asks {} for {}{}{}", upstream_->url(), options_.path,
+                       told.empty() ? ", and tells it none of its fields" : ", and tells it ", told);
+  }
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
     if (exchange.internal()) return pipeline::Verdict::Next;
     Call* const call = exchange.states.make<Call>(this, *this);

@@ -34,6 +34,10 @@ class Shed final : public pipeline::Middleware {
 
   [[nodiscard]] uint8_t hooks() const override { return kRequest; }
 
+  [[nodiscard]] std::string explain(http::Exchange& exchange) const override {
+    return is_exempt(exchange.route) ? "never sends it away"
+                                     : "sends it away where a queue stands and it has waited too long";
+  }
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
     http::WorkerContext& worker = exchange.worker();
     ENSURE(worker.index() < lanes_.size());

@@ -128,7 +128,8 @@ struct SpanExporter {
 class Trace final : public pipeline::Middleware, public client::FetchWatch {
  public:
   Trace(const TraceOptions& options, uint32_t workers, std::shared_ptr<SpanExporter> exporter)
-      : first_recorded_(first_recorded(options.ratio)),
+      : ratio_(options.ratio),
+        first_recorded_(first_recorded(options.ratio)),
         trusts_(options.trust),
         queries_(options.query),
         most_(options.value),
@@ -139,6 +140,12 @@ class Trace final : public pipeline::Middleware, public client::FetchWatch {
 
   [[nodiscard]] uint8_t hooks() const override { return kRequest | kDone; }
 
+  [[nodiscard]] std::string explain(http::Exchange& exchange) const override {
+    const std::string_view given = trusts_ ? given_trace(exchange.request) : std::string_view();
+    if (given.empty()) return fmt::format("begins a trace, of which {:.4g} % are recorded", 100 * ratio_);
+    return fmt::format("takes trace {}, which is {}recorded", given.substr(3, 32),
+                       (trace_flags(given) & TraceParent::kSampled) != 0 ? "" : "not ");
+  }
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
     TracePlace place;
     const bool placed = place_in_trace(
@@ -289,6 +296,7 @@ class Trace final : public pipeline::Middleware, public client::FetchWatch {
     }
   }
 
+  const double ratio_;
   const uint64_t first_recorded_;
   const bool trusts_;
   const bool queries_;
