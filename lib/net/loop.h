@@ -56,6 +56,8 @@ class Loop {
   void post(Task& task);
   // Lets the turn under way be the last one.
   void stop();
+  // After run(): turn() waits again, for who has some left.
+  void forget_stop() { stopping_.store(false); }
 
   [[nodiscard]] Engine& engine() { return engine_; }
   [[nodiscard]] TimerWheel& timers() { return timers_; }

@@ -267,6 +267,7 @@ void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
     if (acceptor != nullptr) acceptor->stop();
   connections_->abandon_all();  // which ends the exchanges, and with them their fetches
   self_requests_->abandon_all();
+  loop_->forget_stop();
   client_->end_errands();
   const uint64_t errands_until = loop_->now_ns() + kErrandsNs;
   while (client_->errands() != 0 && loop_->now_ns() < errands_until) loop_->turn(*this, errands_until);
