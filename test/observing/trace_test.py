@@ -277,7 +277,7 @@ class TraceCase(unittest.TestCase):
             text = file.read_text()
             begin, end = text.index("[[middleware]]"), text.index("[[route]]")
             file.write_text(text[:begin] + text[end:])
-            subprocess.run([LEAT, "reload", "-c", file, "--plugin-path", PLUGINS], check=True, capture_output=True, timeout=PATIENCE)
+            subprocess.run([LEAT, "reload", "-c", file], check=True, capture_output=True, timeout=PATIENCE)
             self.ask(daemon, "/users/8")
             self.wait(lambda: collector.asked)
         paths = [attributes(span)["url.path"] for _, _, body in collector.asked for span in decode(body)[1]]
