@@ -480,7 +480,7 @@ void Worker::on_turn_end() {
   if (!draining_) {
     for (const auto& acceptor : acceptors_)
       if (acceptor != nullptr) acceptor->on_turn_end();
-  } else if (connections_->count() == 0 && !last_look_.running()) {
+  } else if (connections_->count() == 0 && !ending_ && !last_look_.running()) {
     loop_->timers().start(last_look_, loop_->now_ms() + (fleet_.size() > 1 ? kLastLookMs : 0));
   }
   stalls_.turn_ends(loop_->now_ns());
