@@ -37,7 +37,7 @@ struct TraceOptions {
   uint32_t value = 1024;
   uint32_t timeout_ms = 10'000;
   uint32_t retry_ms = 60'000;
-  uint32_t stop_timeout_ms = 1'000;
+  uint32_t stop_timeout_ms = 500;
 };
 
 // A Row::Check each: "Name: value" of the requests to the collector, and "key=value" of the resource.
@@ -75,7 +75,7 @@ inline constexpr schema::Row kTraceRows[] = {
                                                 "How long the collector may take to answer."),
     schema::duration<&TraceOptions::retry_ms>("retry", 0, 3'600'000,
                                               "How long a batch is tried again which did not get there."),
-    schema::duration<&TraceOptions::stop_timeout_ms>("stop_timeout", 0, 1'500,
+    schema::duration<&TraceOptions::stop_timeout_ms>("stop_timeout", 0, 1'000,
                                                      "How long the rest may take when the daemon stops."),
 };
 

@@ -23,7 +23,7 @@ namespace {
 // unless the kernel is stuck; then the process is better off ending without them.
 constexpr uint64_t kAbandonNs = 2'000'000'000;
 // What an errand has left to say is said within this, or not at all: less than anybody waits who has told it to stop.
-constexpr uint64_t kErrandsNs = 2'000'000'000;
+constexpr uint64_t kErrandsNs = 1'000'000'000;
 
 // Timers for requests: more than one for each exchange is rare, a few for one exchange happen.
 constexpr size_t kTimersPerExchange = 2;

@@ -143,7 +143,8 @@ class WorkerThreads {
 
 // What ends the process when a worker does not come back that was told to stop, or when what plugins do at
 // their end takes longer.
-constexpr uint64_t kWorkersEndMs = 1'000;
+// Of it a worker may take one second for what its errands have left to say.
+constexpr uint64_t kWorkersEndMs = 2'000;
 constexpr uint64_t kEndMs = 10'000;
 // For plugins to be told that the daemon stops, before it does.
 constexpr uint64_t kTellPluginsMs = 1'000;
