@@ -29,7 +29,7 @@ class Tried : public leat::Plugin<Tried> {
 LEAT_PLUGIN(Tried, "tried", "1.0.0")
 """
 
-PARAMETERS = "a handler's parameters are leat::Path, Query, Header and Cookie (of"
+PARAMETERS = "a handler's parameters are leat::Path, Query, Header, Cookie and Form (of"
 BODY = "a leat::JsonBody is of a struct declared with LEAT_JSON"
 OPTIONS = "a parameter's options are leat::Range{least, most} and a leat::Default within it"
 MEMBERS = "a JSON object is names and values in turn, and here the last name has no value"
@@ -48,6 +48,10 @@ WRONG = [
     ('leat::Query<uint8_t, "n", leat::Range{0, 300}> n', "", OPTIONS),
     ('leat::Query<unsigned, "n", leat::Default{-1}> n', "", OPTIONS),
     ('leat::Query<int, "n", 7> n', "", OPTIONS),
+    ('leat::Query<int, "n", leat::Length{1, 2}> n', "", OPTIONS),
+    ('leat::Query<int, "n", leat::Count{1, 2}> n', "", OPTIONS),
+    ('leat::Query<std::string_view, "n", leat::Range{1, 2}> n', "", OPTIONS),
+    ('leat::Query<leat::List<int>, "n", leat::Default{1}> n', "", OPTIONS),
     ("leat::Json& json", 'json.object("a", 1, "b");', MEMBERS),
     ("leat::Json& json", 'json.object("a", leat::members("b"));', MEMBERS),
 ]
@@ -55,6 +59,8 @@ RIGHT = [
     ("const leat::JsonBody<Known>& body, leat::Body text, Tried& self, leat::Request& request", ""),
     ('leat::Query<double, "n", leat::Range{1, 10}, leat::Default{10}> n, leat::Query<bool, "b", leat::Default{true}> b',
      ""),
+    ('leat::Query<leat::List<int>, "n", leat::Count{1, 2}, leat::Range{1, 2}> n, leat::Form<std::optional<bool>, "b"> b, '
+     'leat::Header<std::string_view, "c", leat::OneOf{"d", "ef"}, leat::DefaultText{"d"}> c', ""),
     ('leat::Json& json, leat::Path<std::optional<uint64_t>, "id"> id', 'json.object("a", 1, "b", leat::members());'),
 ]
 
