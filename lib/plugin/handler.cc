@@ -16,7 +16,7 @@ using pipeline::Verdict;
 
 PluginHandler::PluginHandler(PluginInstance& instance, const leat_handler& handler, const RouteInfo& route,
                              void* bound, std::unique_ptr<const pipeline::ParameterSet> parameters,
-                             pipeline::BodySchemas schemas)
+                             std::unique_ptr<const pipeline::BodySchemas> schemas)
     : Callee(instance, route.id,
              instance.library().keep(
                  fmt::format("{}: handler {} on route {}", instance.blame(), view(handler.name), route.id))),
@@ -37,7 +37,7 @@ PluginHandler::~PluginHandler() {
 
 void PluginHandler::describe(pipeline::HandlerDescription& description) const {
   if (parameters_ != nullptr) description.parameters = parameters_->specs();
-  description.schemas = &schemas_;
+  description.schemas = schemas_.get();
   description.streams = streams_body();
 }
 

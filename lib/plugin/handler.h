@@ -23,9 +23,10 @@ struct RequestState;
 class PluginHandler final : public pipeline::Handler, public Callee {
  public:
   // `handler` is the plugin's; `bound` is from its bind(), or null.
-  // `parameters`: what its requests are asked for; null for none.
+  // `parameters`: what its requests are asked for; null for none, as are `schemas`.
   PluginHandler(PluginInstance& instance, const leat_handler& handler, const RouteInfo& route, void* bound,
-                std::unique_ptr<const pipeline::ParameterSet> parameters, pipeline::BodySchemas schemas);
+                std::unique_ptr<const pipeline::ParameterSet> parameters,
+                std::unique_ptr<const pipeline::BodySchemas> schemas);
   ~PluginHandler() override;
 
   [[nodiscard]] bool streams_body() const override {
@@ -55,7 +56,7 @@ class PluginHandler final : public pipeline::Handler, public Callee {
   const leat_handler& handler_;  // the plugin's, which keeps it while it is loaded
   void* bound_;
   const std::unique_ptr<const pipeline::ParameterSet> parameters_;
-  const pipeline::BodySchemas schemas_;
+  const std::unique_ptr<const pipeline::BodySchemas> schemas_;  // null where nothing is said
 };
 
 }  // namespace leat::plugin

@@ -78,6 +78,12 @@ std::expected<std::unique_ptr<const pipeline::ParameterSet>, std::string> make_s
   return set;
 }
 
+// Of the many routes there may be most say nothing.
+std::unique_ptr<const pipeline::BodySchemas> keep_said(pipeline::BodySchemas&& schemas) {
+  if (schemas.body.empty() && schemas.answer.empty()) return nullptr;
+  return std::make_unique<const pipeline::BodySchemas>(std::move(schemas));
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(PluginInstance& instance,
@@ -111,8 +117,8 @@ std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(Plugin
     if (handler.bind != nullptr && handler.unbind != nullptr) handler.unbind(instance.state(), bound);
     return refuse(set.error());
   }
-  auto made =
-      std::make_unique<PluginHandler>(instance, handler, route, bound, *std::move(set), std::move(schemas));
+  auto made = std::make_unique<PluginHandler>(instance, handler, route, bound, *std::move(set),
+                                              keep_said(std::move(schemas)));
   if (executor == Executor::Pool) return on_pool(std::move(made));
   return made;
 }
