@@ -19,8 +19,8 @@ struct KindAnswer {
   std::string_view response;
 };
 constexpr KindAnswer kKindAnswers[] = {
-    {"access", "Forbidden"},
-    {"rate_limit", "TooManyRequests"},
+    {"access", "Forbidden"},        {"forward_auth", "Forbidden"},     {"forward_auth", "Unauthorized"},
+    {"maintenance", "Unavailable"}, {"rate_limit", "TooManyRequests"}, {"shed", "Unavailable"},
 };
 
 struct SharedResponse {
@@ -35,6 +35,7 @@ constexpr SharedResponse kResponses[] = {
      "Bad Request",
      R"(,"detail":"The query parameter `limit` must be a whole number from 1 to 100.","parameter":"limit",)"
      R"("errors":[{"detail":"must be a whole number from 1 to 100","in":"query","parameter":"limit"}])"},
+    {"Unauthorized", "401", "Who asks is not known.", "Unauthorized", ""},
     {"Forbidden", "403", "Who asks may not.", "Forbidden", ""},
     {"UnsupportedMediaType", "415", "The body is of another type.", "Unsupported Media Type", ""},
     {"TooManyRequests", "429", "Too much was asked for: `Retry-After` says when to come again.",

@@ -51,6 +51,7 @@ sentence = "What to call this request & <b>nothing</b> else."
 [[route]]
 path = "/lists"
 handler = "rules:lists"
+middleware = [{{kind = "forward_auth", url = "http://127.0.0.1:9"}}]
 [[route]]
 path = "/numbers"
 handler = "rules:numbers"
@@ -127,6 +128,7 @@ class OpenApi(unittest.TestCase):
         self.assertEqual(texts["since"]["in"], "cookie")
         self.assertEqual(texts["X-Trace"]["schema"], {"type": "string", "maxLength": 8})
         self.assertEqual(set(paths["/texts"]["get"]["responses"]), {"2XX", "400", "403", "429", "default"})
+        self.assertEqual(set(paths["/lists"]["get"]["responses"]), {"2XX", "400", "401", "403", "default"})
         self.assertEqual(set(paths["/numbers"]["get"]["responses"]), {"2XX", "400", "503", "default"})
         ids = next(each for each in paths["/lists"]["get"]["parameters"] if each["name"] == "id")["schema"]
         self.assertEqual(ids, {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 50}, "minItems": 1,
