@@ -23,7 +23,7 @@ name = "demo"
 file = "demo.so"
 [[route]]
 path = "/"
-handler = "demo:welcome"
+handler = "demo:json"
 [[route]]
 path = "/echo"
 method = "POST"
