@@ -9,6 +9,7 @@
 #include "base/base64.h"
 #include "crypto/digest.h"
 #include "middleware/api_keys.h"
+#include "middleware/credential_file.h"
 #include "server/process/exit_code.h"
 
 namespace leat::server {
@@ -23,6 +24,8 @@ int complain(std::string_view what) {
 }
 
 int print_line(const std::string& name, std::string_view key) {
+  // By itself: a blank in it would be the end of it.
+  if (const std::string wrong = middleware::check_user_name(name); !wrong.empty()) return complain(wrong);
   const auto digest = crypto::sha256({key});
   if (!digest) return complain("there is no memory for it");
   const std::string line = fmt::format("{} {}{}", name, middleware::kKeyMethod, crypto::hex(*digest));
