@@ -8,6 +8,7 @@
 
 #include "base/base64.h"
 #include "base/metrics.h"
+#include "base/thread_pool.h"
 #include "json/allocations.h"
 #include "middleware/passwords.h"
 #include "middleware/support.h"
