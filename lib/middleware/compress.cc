@@ -127,6 +127,14 @@ class Compress final : public pipeline::Middleware {
     return pipeline::Verdict::Done;
   }
 
+  [[nodiscard]] std::string explain(http::Exchange& exchange) const override {
+    const CodingChoice choice = choose_coding(exchange.request, codings_);
+    if (!choice.coding) return "leaves answers plain, as the client takes them";
+    return fmt::format(
+        "packs answers in {}{}", coding::name_of(*choice.coding),
+        choice.plain ? ", if their type and size are of the kind" : ", since none is taken plain");
+  }
+
   Wants on_answer(http::Exchange& exchange, http::AnswerBody& body) override {
     http::Response& response = exchange.response;
     const AnswerFields fields(response);

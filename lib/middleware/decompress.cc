@@ -156,6 +156,16 @@ class Decompress final : public pipeline::Middleware {
     return begin(exchange, layers) ? Verdict::Next : refuse(exchange, Refused::Memory);
   }
 
+  [[nodiscard]] std::string explain(http::Exchange& exchange) const override {
+    Layers layers;
+    if (read_layers(exchange.request.head(), layers)) return "would answer 415 to such a Content-Encoding";
+    if (layers.count == 0) return "has nothing to unpack";
+    std::string text = "unpacks the body from ";
+    for (size_t i = layers.count; i-- > 0;)
+      text.append(coding::name_of(layers.codings[i])).append(i == 0 ? "" : ", and that from ");
+    return text;
+  }
+
   [[nodiscard]] Verdict on_body(http::Exchange& exchange, std::string_view& piece, bool last) override {
     auto* const body = exchange.states.find<PackedBody>(this);
     if (body == nullptr) return Verdict::Next;

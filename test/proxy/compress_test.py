@@ -182,6 +182,13 @@ class Compress(proxies.ProxyCase):
             self.assertEqual(self.post("/echo", note, coding), (415, "gzip, deflate, br, zstd"))
         self.assertEqual(self.counted("leat_decompress_refused_total"), 4 * len(CODINGS) + 6)
 
+    def test_explained(self):
+        told = subprocess.run([LEAT, "explain", "-c", f"{self.folder}/leat.toml", "--plugin-path", PLUGINS, "POST", "/echo",
+                               "-H", "Accept-Encoding: gzip;q=0.5, *;q=0", "-H", "Content-Encoding: br, gzip"],
+                              stdout=subprocess.PIPE, check=True, text=True).stdout
+        self.assertIn("unpacks the body from gzip, and that from br", told)
+        self.assertIn("packs answers in gzip, since none is taken plain", told)
+
     def test_curl(self):
         for target in ("/payload/p4", "/cached/p4"):
             self.assertEqual(self.curl("--compressed", f"http://{self.address}{target}"), self.plain)
