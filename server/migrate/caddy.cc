@@ -46,7 +46,7 @@ constexpr CaddyForeign kCaddyForeign[] = {
     {"templates", kCaddyFiles},
     {"tls", kCaddyTls},
     {"import", "other files and snippets are not read: put what they say in its place"},
-    {"handle_errors", "errors are answered as application/problem+json"},
+    {"handle_errors", "middleware `error_pages` has pages for errors, with their text"},
     {"error", "a handler answers with the status that it wants"},
     {"uri", "Leat changes no paths: a route takes the one that clients ask for"},
     {"map", "there are no variables to make"},

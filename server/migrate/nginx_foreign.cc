@@ -50,7 +50,7 @@ constexpr Foreign kForeign[] = {
     {"load_module", "modules of nginx are no plugins of Leat's"},
     {"limit_conn", "limits.connections_per_address bounds all connections of a client"},
     {"expires", "middleware `headers` sets Cache-Control, and a handler knows better"},
-    {"error_page", "errors are answered as application/problem+json"},
+    {"error_page", "middleware `error_pages` has pages for errors, with their text"},
 };
 
 // What is for nginx itself, or what Leat does anyway: nothing is lost without it.

@@ -393,7 +393,7 @@ example.org {
 	}
 	reverse_proxy localhost:9000
 }
-""", ("snippets", "no TLS", "not read", "no TLS", "nothing like it", "problem+json", "absolute path", "passes no requests on"))
+""", ("snippets", "no TLS", "not read", "no TLS", "nothing like it", "error_pages", "absolute path", "passes no requests on"))
 
     def test_caddy_words(self):
         said, _ = self.caddy(':8080 {\n\theader X-A `a "b`\n\theader X-B \\\n\t\t"c \\"d"\n\theader X-C <<END\n\te\n\tEND\n\tmetrics /m # why\n}\n')

@@ -119,12 +119,12 @@ class Sites(unittest.TestCase):
         status, fields, again = self.ask("GET", "/?from=elsewhere")
         self.assertEqual((status, again), (200, body))
         self.assertIsNotNone(fields["Age"])
-        self.assertEqual(self.ask("POST", "/", "x" * 70_000)[0], 413 if self.takes_post() else 405)
+        for accept, kind in (("text/html,*/*;q=0.1", "text/html"), ("application/json", "application/problem+json")):
+            status, fields, _ = self.ask("GET", "/none", Accept=accept)
+            self.assertEqual((status, fields["Content-Type"].split(";")[0]), (404, kind))
+        self.assertEqual(self.ask("GET", "/payload/1", "x" * 70_000)[0], 413)
         answers = [self.ask("GET", "/")[0] for _ in range(120)]
         self.assertIn(429, answers)
-
-    def takes_post(self):
-        return self.ask("POST", "/", "x")[0] != 405
 
     def test_internal(self):
         self.serve("internal")
