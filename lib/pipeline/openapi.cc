@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
 #include "json/writer.h"
 #include "pipeline/parameter_rules.h"
 
@@ -19,9 +21,54 @@ struct KindAnswer {
   std::string_view response;
 };
 constexpr KindAnswer kKindAnswers[] = {
-    {"access", "Forbidden"},        {"forward_auth", "Forbidden"},     {"forward_auth", "Unauthorized"},
-    {"maintenance", "Unavailable"}, {"rate_limit", "TooManyRequests"}, {"shed", "Unavailable"},
+    {"access", "Forbidden"}, {"api_key", "Unauthorized"},    {"basic_auth", "Unauthorized"},
+    {"csrf", "Forbidden"},   {"forward_auth", "Forbidden"},  {"forward_auth", "Unauthorized"},
+    {"jwt", "Unauthorized"}, {"maintenance", "Unavailable"}, {"rate_limit", "TooManyRequests"},
+    {"shed", "Unavailable"},
 };
+
+// How clients say who they are: a name for it, and the scheme as JSON.
+struct SecurityScheme {
+  std::string name, json;
+};
+
+std::string text_option(const Step& step, std::string_view key, std::string_view fallback) {
+  const Value* value = step.spec->options.find(key);
+  return std::string(value != nullptr && value->string() != nullptr ? std::string_view(*value->string())
+                                                                    : fallback);
+}
+
+// Those that a step takes, any one of them; empty for a step that does not ask who it is. The names of fields,
+// parameters and cookies were found good by the kind, and hold nothing that JSON escapes.
+std::vector<SecurityScheme> schemes_of(const Step& step) {
+  std::vector<SecurityScheme> schemes;
+  if (step.kind == nullptr || step.spec == nullptr) return schemes;
+  const auto key_in = [&](std::string_view in, const std::string& name) {
+    if (!name.empty())
+      schemes.push_back({std::string(step.kind->name),
+                         R"({"type":"apiKey","in":")" + std::string(in) + R"(","name":")" + name + "\"}"});
+  };
+  if (step.kind->name == "basic_auth")
+    schemes.push_back({"basic_auth", R"({"type":"http","scheme":"basic"})"});
+  if (step.kind->name == "jwt")
+    schemes.push_back({"jwt", R"({"type":"http","scheme":"bearer","bearerFormat":"JWT"})"});
+  if (step.kind->name == "api_key") {
+    const std::string header = text_option(step, "header", "X-Api-Key");
+    if (equal_ignoring_case(header, "Authorization"))
+      schemes.push_back({"api_key", R"({"type":"http","scheme":"bearer"})"});
+    else
+      key_in("header", header);
+    key_in("query", text_option(step, "query", ""));
+  }
+  if (!schemes.empty()) key_in("cookie", text_option(step, "cookie", ""));
+  return schemes;
+}
+
+// It lets those pass who do not say who they are.
+bool is_optional(const Step& step) {
+  const Value* value = step.spec->options.find("required");
+  return value != nullptr && value->boolean() != nullptr && !*value->boolean();
+}
 
 struct SharedResponse {
   std::string_view name;
@@ -100,7 +147,10 @@ class Describer {
       member("version", version_);
     });
     object("paths", [&] { paths(); });
-    object("components", [&] { components(); });
+    object("components", [&] {
+      components();
+      security_schemes();
+    });
     json_.end_object();
     return std::string(json_.finish().value_or("{}"));
   }
@@ -159,6 +209,7 @@ class Describer {
     const bool reads = request_body(said);
     const bool judged = reads || !said.parameters.empty();
     object("responses", [&] { responses(route, said, judged, reads); });
+    security(route);
   }
 
   void parameters(const HandlerDescription& said, const PathTemplate& made) {
@@ -329,6 +380,40 @@ class Describer {
     return found;
   }
 
+  // The name of a scheme in `components`, one for each that differs.
+  std::string name_of(const SecurityScheme& scheme) {
+    std::string name = scheme.name;
+    for (int number = 2; !schemes_.emplace(name, scheme.json).second && schemes_[name] != scheme.json;
+         ++number)
+      name = scheme.name + "_" + std::to_string(number);
+    return name;
+  }
+  // Each step that asks who it is has to be satisfied, by any of its schemes: so all ways to do that are told.
+  void security(const Route& route) {
+    std::vector<std::set<std::string>> ways(1);
+    for (const Step& step : route.chain->steps) {
+      const std::vector<SecurityScheme> schemes = schemes_of(step);
+      if (schemes.empty()) continue;
+      std::vector<std::set<std::string>> more;
+      for (const std::set<std::string>& way : ways) {
+        for (const SecurityScheme& scheme : schemes) {
+          more.push_back(way);
+          more.back().insert(name_of(scheme));
+        }
+        if (is_optional(step)) more.push_back(way);
+      }
+      ways = std::move(more);
+    }
+    if (ways.size() == 1 && ways.front().empty()) return;
+    array("security", [&] {
+      for (const std::set<std::string>& way : ways) {
+        json_.begin_object();
+        for (const std::string& name : way) array(name, [] {});
+        json_.end_object();
+      }
+    });
+  }
+
   void components() {
     object("schemas", [&] {
       json_.key("Problem");
@@ -347,6 +432,15 @@ class Describer {
       });
     });
   }
+  void security_schemes() {
+    if (schemes_.empty()) return;
+    object("securitySchemes", [&] {
+      for (const auto& [name, json] : schemes_) {
+        json_.key(name);
+        json_.raw(json);
+      }
+    });
+  }
   void problem_content(const std::string& example) {
     object("content", [&] {
       object("application/problem+json", [&] {
@@ -360,6 +454,7 @@ class Describer {
 
   const Site& site_;
   std::string_view version_;
+  std::map<std::string, std::string> schemes_;
   BlockPool pool_{BlockPool::kUnbounded, 0};
   Arena arena_{pool_, SIZE_MAX};
   json::Writer json_{arena_};

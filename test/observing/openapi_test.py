@@ -53,6 +53,17 @@ path = "/lists"
 handler = "rules:lists"
 middleware = [{{kind = "forward_auth", url = "http://127.0.0.1:9"}}]
 [[route]]
+path = "/keys"
+handler = "rules:any"
+middleware = [{{kind = "api_key", header = "X-Key", cookie = "key", keys = [
+  "alice sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"]}}]
+[[route]]
+path = "/both"
+handler = "rules:any"
+middleware = [
+  {{kind = "api_key", required = false, keys = ["alice sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"]}},
+  {{kind = "jwt", algorithms = ["HS256"], secret = "0123456789abcdef0123456789abcdef"}}]
+[[route]]
 path = "/numbers"
 handler = "rules:numbers"
 concurrency = 9
@@ -117,7 +128,7 @@ class OpenApi(unittest.TestCase):
             self.assertEqual(json.loads(printed.stdout), api)
 
         paths = api["paths"]
-        self.assertEqual(sorted(paths), ["/api", "/docs/{rest}", "/files/{path}", "/form", "/lists", "/numbers",
+        self.assertEqual(sorted(paths), ["/api", "/both", "/docs/{rest}", "/files/{path}", "/form", "/keys", "/lists", "/numbers",
                                          "/shops/{shop}/orders", "/texts", "/trees"])
         texts = {each["name"]: each for each in paths["/texts"]["get"]["parameters"]}
         self.assertEqual(texts["name"]["schema"], {"type": "string", "minLength": 2, "maxLength": 5})
@@ -128,6 +139,15 @@ class OpenApi(unittest.TestCase):
         self.assertEqual(texts["since"]["in"], "cookie")
         self.assertEqual(texts["X-Trace"]["schema"], {"type": "string", "maxLength": 8})
         self.assertEqual(set(paths["/texts"]["get"]["responses"]), {"2XX", "400", "403", "429", "default"})
+        schemes = api["components"]["securitySchemes"]
+        keys = [[(schemes[name]["type"], schemes[name].get("in"), schemes[name].get("name")) for name in way]
+                for way in paths["/keys"]["get"]["security"]]
+        self.assertEqual(keys, [[("apiKey", "header", "X-Key")], [("apiKey", "cookie", "key")]])
+        both = [sorted(schemes[name].get("name", schemes[name].get("scheme")) for name in way)
+                for way in paths["/both"]["get"]["security"]]
+        self.assertEqual(sorted(both), [["X-Api-Key", "bearer"], ["bearer"]])
+        self.assertIn("401", paths["/keys"]["get"]["responses"])
+        self.assertNotIn("security", paths["/texts"]["get"])
         self.assertEqual(set(paths["/lists"]["get"]["responses"]), {"2XX", "400", "401", "403", "default"})
         self.assertEqual(set(paths["/numbers"]["get"]["responses"]), {"2XX", "400", "503", "default"})
         ids = next(each for each in paths["/lists"]["get"]["parameters"] if each["name"] == "id")["schema"]
@@ -170,7 +190,7 @@ class OpenApi(unittest.TestCase):
     def test_a_browser_shows_it_and_asks_for_nothing_from_elsewhere(self):
         with Site() as daemon, Browser(daemon.address + "/api") as browser:
             browser.wait_for("document.body.dataset.shown === 'yes'")
-            self.assertEqual(browser.evaluate("document.querySelectorAll('details[data-find]').length"), 10)
+            self.assertEqual(browser.evaluate("document.querySelectorAll('details[data-find]').length"), 12)
             browser.evaluate("document.querySelectorAll('details[data-find]').forEach(each => each.open = true)")
             browser.wait_for("document.body.innerText.includes('matches ^[a-z]+[0-9]?$')")
             seen = browser.evaluate("document.body.innerText")
