@@ -274,6 +274,8 @@ class CaddyCarrier {
     if (name == "handle" || name == "handle_path" || name == "route") return carry_handle(directive, level);
     if (name == "header" || name == "request_header") return carry_header(directive, level);
     if (name == "log") return carry_log(directive, level);
+    if (name == "encode") return carry_encode(directive, level);
+    if (name == "basic_auth" || name == "basicauth") return carry_passwords(directive, level);
     if (name == "request_body") return carry_body(directive, level);
     if (name == "metrics" || name == "respond" || name == "redir" || name == "rewrite")
       return carry_answer(directive, level);
@@ -347,6 +349,32 @@ class CaddyCarrier {
       else
         level.body = text(word);
     }
+  }
+
+  void carry_encode(const Directive& directive, CaddyLevel& level) {
+    std::vector<std::string> codings(directive.words.begin() + 1, directive.words.end());
+    for (const Directive& each : directive.block) {
+      if (each.name() == "gzip" || each.name() == "zstd" || each.name() == "br")
+        codings.emplace_back(each.name());
+      else
+        target_.leave(each, "middleware `compress` has options of its own for it");
+    }
+    const auto known = [](const std::string& each) {
+      return each == "gzip" || each == "zstd" || each == "br";
+    };
+    if (!std::ranges::all_of(codings, known))
+      return target_.leave(directive, "middleware `compress` is for all answers, by zstd, br and gzip");
+    level.instances.push_back({"compress", codings.empty() ? Keys() : Keys{{"codings", list(codings)}}});
+  }
+
+  void carry_passwords(const Directive& directive, CaddyLevel& level) {
+    if (directive.count() != 0)
+      return target_.leave(directive, "put it into a `handle` with the same matcher: there routes have it");
+    std::vector<std::string> users;
+    for (const Directive& each : directive.block)
+      users.push_back(fmt::format("{}:{}", each.name(), each.word(0)));
+    if (users.empty()) return target_.leave(directive, "it names nobody");
+    level.instances.push_back({"basic_auth", {{"users", list(users)}}});
   }
 
   void carry_log(const Directive& directive, CaddyLevel& level) {

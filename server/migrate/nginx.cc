@@ -34,8 +34,12 @@ struct NginxLevel {
   std::string otherwise;
   std::vector<Instance> rates;
   std::vector<std::string> always, on_success, to_handlers;  // fields
-  std::vector<std::string> names;                            // of a server
-  std::optional<RoutePlace> place;                           // of a location
+  std::optional<bool> packs;                                 // gzip
+  std::vector<std::string> packed;                           // gzip_types
+  std::optional<std::string> least_packed, pack_level;       // gzip_min_length, gzip_comp_level
+  std::optional<std::string> realm, passwords;  // auth_basic, auth_basic_user_file; `off` is a realm
+  std::vector<std::string> names;               // of a server
+  std::optional<RoutePlace> place;              // of a location
   Keys answers;
   bool returned = false;
 };
@@ -105,6 +109,12 @@ class NginxCarrier {
         {"error_log", &C::carry_error_log},
         {"add_header", &C::carry_answer_field},
         {"proxy_set_header", &C::carry_request_field},
+        {"gzip", &C::carry_packing},
+        {"gzip_types", &C::carry_packing},
+        {"gzip_min_length", &C::carry_packing},
+        {"gzip_comp_level", &C::carry_packing},
+        {"auth_basic", &C::carry_passwords},
+        {"auth_basic_user_file", &C::carry_passwords},
         {"set_real_ip_from", &C::carry_trusted},
         {"real_ip_header", &C::carry_real_ip_header},
     });
@@ -264,11 +274,30 @@ class NginxCarrier {
     }
     if (const auto* at = nearest(level, [](const NginxLevel& each) { return !each.to_handlers.empty(); }))
       route.instances.push_back({"headers", {{"request_set", list(at->to_handlers)}}});
+    if (const auto* at = nearest(level, [](const NginxLevel& each) { return each.packs.has_value(); });
+        at != nullptr && *at->packs)
+      route.instances.push_back({"compress", packing_of(level)});
+    const auto* realm = nearest(level, [](const NginxLevel& each) { return each.realm.has_value(); });
+    const auto* passwords = nearest(level, [](const NginxLevel& each) { return each.passwords.has_value(); });
+    if (realm != nullptr && passwords != nullptr && *realm->realm != "off")
+      route.instances.push_back(
+          {"basic_auth", {{"file", text(*passwords->passwords)}, {"realm", text(*realm->realm)}}});
     // What all servers have is a setting.
     const auto* at = nearest(level, [](const NginxLevel& each) { return each.body.has_value(); });
     if (at != nullptr && at->outside != nullptr && *at->body != text("0B"))
       route.keys.emplace_back("body_limit", *at->body);
     return route;
+  }
+
+  static Keys packing_of(const NginxLevel& level) {
+    Keys options;
+    if (const auto* at = nearest(level, [](const NginxLevel& each) { return !each.packed.empty(); }))
+      options.emplace_back("types", list(at->packed));
+    if (const auto* at = nearest(level, [](const NginxLevel& each) { return each.least_packed.has_value(); }))
+      options.emplace_back("least", *at->least_packed);
+    if (const auto* at = nearest(level, [](const NginxLevel& each) { return each.pack_level.has_value(); }))
+      options.emplace_back("gzip_level", *at->pack_level);
+    return options;
   }
 
   // --- Where
@@ -397,6 +426,36 @@ class NginxCarrier {
     if (burst != 0 && !std::ranges::contains(directive.words, "nodelay"))
       target_.remark(fmt::format("{}: nginx makes the requests of a burst wait, Leat answers them at once.",
                                  directive.written));
+  }
+
+  void carry_packing(const Directive& directive, NginxLevel& level) {
+    const std::string_view name = directive.name(), said = directive.word(0);
+    if (name == "gzip") {
+      level.packs = said == "on";
+    } else if (name == "gzip_types") {
+      if (std::ranges::contains(directive.words, "*"))
+        return target_.leave(directive,
+                             "middleware `compress` packs what it is worth for, or the types that are named");
+      level.packed = {"text/html"};  // which nginx always packs
+      level.packed.insert(level.packed.end(), directive.words.begin() + 1, directive.words.end());
+    } else if (name == "gzip_min_length") {
+      const auto bytes = nginx_size(said);
+      constexpr uint64_t kMost = uint64_t{1} << 20;
+      if (!bytes || *bytes == 0 || *bytes > kMost)
+        return target_.leave(directive, "compress.least is 1B to 1MiB");
+      level.least_packed = text(size_text(*bytes));
+    } else {
+      const auto number = parse_number<int>(said);
+      if (!number || *number < 1 || *number > 9)
+        return target_.leave(directive, "compress.gzip_level is 1 to 9");
+      level.pack_level = std::to_string(*number);
+    }
+  }
+
+  void carry_passwords(const Directive& directive, NginxLevel& level) {
+    if (directive.word(0).contains('$'))
+      return target_.leave(directive, "middleware `basic_auth` has no variables");
+    (directive.name() == "auth_basic" ? level.realm : level.passwords) = directive.word(0);
   }
 
   // --- Logs

@@ -13,6 +13,8 @@ import unittest
 from pathlib import Path
 
 LEAT, PLUGINS = (Path(argument).resolve() for argument in sys.argv[1:3])
+# Of the password "secret".
+BCRYPT = "$2y$05$KVLJqeY9e7eXgrlRr6ZKxuVbG7GZyRz0U00aouBgxxPVcdOSmvuS."
 # A route that waits for somebody to answer.
 OPEN = {"method": "*", "answer": {"status": 503}}
 NAMES = {"nginx": "nginx.conf", "caddy": "Caddyfile"}
@@ -205,6 +207,39 @@ http {
             self.assertIn(each, options)
         self.assertEqual(len(options), 4)
         self.assertEqual([len(route["middleware"]) for route in said["route"]], [2, 2])
+
+    def test_nginx_packing_and_passwords(self):
+        (self.folder / "users").write_text("ada:" + BCRYPT + "\n")
+        said, _ = self.nginx("""http {
+  gzip on; gzip_types text/css application/json; gzip_min_length 2k; gzip_vary on;
+  server { listen 80; auth_basic "Ours"; auth_basic_user_file USERS;
+    location = /a { stub_status; }
+    location = /b { stub_status; gzip off; auth_basic off; }
+    location = /c { stub_status; gzip_comp_level 6; gzip_min_length 0; }
+  }
+}""".replace("USERS", f"{self.folder}/users"), ("compress.least",))
+        own = {each.get("name"): {key: value for key, value in each.items() if key not in ("name", "global")} for each in said["middleware"]}
+        routes = {route["path"]: [own[name] for name in route.get("middleware", [])] for route in said["route"]}
+        packing = {"kind": "compress", "types": ["text/html", "text/css", "application/json"], "least": "2KiB"}
+        passwords = {"kind": "basic_auth", "file": f"{self.folder}/users", "realm": "Ours"}
+        self.assertEqual(routes, {"/a": [packing, passwords], "/b": [], "/c": [packing | {"gzip_level": 6}, passwords]})
+
+    def test_caddy_packing_and_passwords(self):
+        said, _ = self.caddy(f""":8080 {{
+	encode zstd gzip
+	basic_auth {{
+		ada {BCRYPT}
+	}}
+	metrics /m
+}}
+:8081 {{
+	encode deflate
+	metrics /n
+}}
+""", ("zstd, br and gzip",))
+        self.assertCountEqual([{key: value for key, value in each.items() if key not in ("name", "global")} for each in said["middleware"]],
+                              [{"kind": "compress", "codings": ["zstd", "gzip"]},
+                               {"kind": "basic_auth", "users": ["ada:" + BCRYPT.replace("$", "$$")]}])
 
     def test_nginx_logs(self):
         said, _ = self.nginx("""http {
