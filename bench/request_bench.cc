@@ -92,7 +92,7 @@ void parameter_rows(Client& client) {
   client.expect(
       p11, R"({"user_id":123,"name":"john","active":true,"score":95.5,"tags":["python","web","async"]})");
   client.expect(get("/search?user_id=123&name=john&active=perhaps&score=95.5&tags=x"),
-                R"("parameter":"active"})", "400 Bad Request");
+                R"("in":"query","parameter":"active"}]})", "400 Bad Request");
   client.expect(get("/plaintext"), "Hello, World!");
   row("parameters/none", client, {get("/plaintext")});
   row("parameters/P11", client, {p11});

@@ -85,7 +85,7 @@ class Assembler {
       bind(route, id);
       limit(route, id);
       if (cache(route, id)) builder.set_change_listener(libraries_.shared().responses);
-      route.spec.owner = route.plugin();
+      route.spec.owner_size = route.plugin_size;
       builder.add_route(std::move(route.spec));
     }
     assembly_.site = builder.build(diagnostics_);

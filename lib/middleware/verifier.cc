@@ -28,13 +28,16 @@ Verifier::Verifier(ThreadPool& pool, size_t lanes, size_t queue) : pool_(pool), 
 bool Verifier::submit(std::shared_ptr<Verification> verification) {
   const std::lock_guard lock(mutex_);
   const bool starts = !idle_.empty();
-  if (!starts && waiting_.size() >= queue_) return false;
+  // Those for whom a lane is on its way do not wait for one.
+  if (!starts && waiting_.size() >= queue_ + starting_) return false;
   waiting_.push_back(std::move(verification));
   if (!starts) return true;
   Lane* const lane = idle_.back();
   lane->owner = shared_from_this();
   if (pool_.submit(*lane)) {
     idle_.pop_back();
+    lane->starts = true;
+    ++starting_;
     return true;
   }
   lane->owner.reset();
@@ -50,6 +53,7 @@ void Verifier::withdraw(Verification& verification) {
 
 std::shared_ptr<Verification> Verifier::take(Lane& lane) {
   const std::lock_guard lock(mutex_);
+  if (std::exchange(lane.starts, false)) --starting_;
   if (waiting_.empty()) {
     lane.owner.reset();
     idle_.push_back(&lane);

@@ -73,6 +73,7 @@ class Verifier : public std::enable_shared_from_this<Verifier> {
   struct Lane final : ThreadPool::Job {
     bool run() override;
     std::shared_ptr<Verifier> owner;  // while it runs
+    bool starts = false;              // the pool has it, and it has not run yet; behind the mutex
   };
   // The next that waits; null where none does, and then `lane` is idle.
   std::shared_ptr<Verification> take(Lane& lane);
@@ -82,6 +83,7 @@ class Verifier : public std::enable_shared_from_this<Verifier> {
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::mutex mutex_;  // of all below
   std::vector<Lane*> idle_;
+  size_t starting_ = 0;  // lanes that start
   std::deque<std::shared_ptr<Verification>> waiting_;
 };
 

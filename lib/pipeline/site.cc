@@ -174,7 +174,7 @@ void SiteBuilder::add_route(RouteSpec spec) {
                     : keep(std::string(spec.path));
   if (spec.when) route->when = std::make_unique<const Condition>(std::move(*spec.when));
   route->methods = read_methods(spec);
-  route->owner = keep(std::string(spec.owner));
+  route->owner = keep(spec.handler_name.substr(0, spec.owner_size));
   route->handler_name = keep(std::move(spec.handler_name));
   route->handler = spec.handler.get();
   route->body_limit = spec.body_limit;

@@ -50,8 +50,7 @@ struct RouteSpec {
   std::string path;
   std::vector<std::string> methods;
   std::string handler_name;  // for people, "demo:json"
-  std::string_view
-      owner;  // whose handler it is: the plugin's name in the configuration, which may be part of that
+  size_t owner_size = 0;     // of that, whose handler it is: the plugin's name in the configuration
   std::unique_ptr<Handler> handler;
   std::vector<MiddlewareSpec> middleware;   // the route's own instances
   std::vector<std::string> named;           // declared instances that it asks for by name
