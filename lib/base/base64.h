@@ -62,18 +62,29 @@ inline std::optional<std::string_view> decode_base64(Base64 kind, std::string_vi
   return std::string_view(to, static_cast<size_t>(at - to));
 }
 
-inline std::string encode_base64(Base64 kind, std::string_view bytes) {
+// How many characters encode_base64() makes of so many bytes.
+constexpr size_t encoded_size(Base64 kind, size_t bytes) {
+  return kind == Base64::Padded ? (bytes + 2) / 3 * 4 : bytes / 3 * 4 + (bytes % 3 == 0 ? 0 : bytes % 3 + 1);
+}
+
+// Encodes into `to`, which has room for encoded_size(). Returns the end.
+inline char* encode_base64(Base64 kind, std::string_view bytes, char* to) {
   const std::string_view digits = detail::base64_digits(kind);
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
+  char* const end = to + encoded_size(kind, bytes.size());
   uint32_t bits = 0;
   int count = 0;
   for (const char c : bytes) {
     bits = bits << 8 | static_cast<unsigned char>(c);
-    for (count += 8; count >= 6;) text += digits[bits >> (count -= 6) & 63];
+    for (count += 8; count >= 6;) *to++ = digits[bits >> (count -= 6) & 63];
   }
-  if (count > 0) text += digits[bits << (6 - count) & 63];
-  if (kind == Base64::Padded) text.resize((text.size() + 3) / 4 * 4, '=');
+  if (count > 0) *to++ = digits[bits << (6 - count) & 63];
+  while (to != end) *to++ = '=';
+  return end;
+}
+
+inline std::string encode_base64(Base64 kind, std::string_view bytes) {
+  std::string text(encoded_size(kind, bytes.size()), '\0');
+  encode_base64(kind, bytes, text.data());
   return text;
 }
 
