@@ -62,6 +62,8 @@ inline constexpr MetricRow kMetricRows[] = {
     row_of(middleware::kRateLimitRequests),
     row_of(middleware::kRateLimitEvicted),
     row_of(middleware::kShedRequests),
+    row_of(middleware::kSessionsRequests),
+    row_of(middleware::kSessionsSent),
     row_of(middleware::kTraceSpans),
 
     {"leat_connections_opened_total", metrics::Type::Counter, "listener", "Connections that were accepted."},

@@ -54,6 +54,14 @@ inline constexpr CounterRow kForwardAuthRequests{
     "leat_forward_auth_requests_total", "instance result",
     "Requests that a `forward_auth` asked its service about, by what came of it (allowed, denied, failed)."};
 
+inline constexpr CounterRow kSessionsRequests{
+    "leat_sessions_requests_total", "instance result",
+    "Requests that a `sessions` was asked about, by the cookie that they had: none, one that was good, one "
+    "that "
+    "was over, or one that was refused (changed, of another key, too large, or there twice)."};
+inline constexpr CounterRow kSessionsSent{"leat_sessions_sent_total", "instance",
+                                          "Cookies that a `sessions` sent."};
+
 inline constexpr CounterRow kTraceSpans{"leat_trace_spans_total", "instance result",
                                         "Spans that a `trace` made, by what became of them: exported; or "
                                         "lost, because `queue` was full, the collector has "

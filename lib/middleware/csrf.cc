@@ -1,11 +1,18 @@
 #include "middleware/csrf.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
+#include <optional>
 #include <utility>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "middleware/counters.h"
+#include "middleware/credential_file.h"
+#include "middleware/csrf_token.h"
 #include "middleware/origins.h"
+#include "pipeline/site.h"
 
 namespace leat::middleware {
 
@@ -18,23 +25,73 @@ class Csrf final : public pipeline::Middleware {
   };
 
   Csrf(const CsrfOptions& options, Counters counters)
-      : origins_(options.origins), same_site_(options.same_site), counters_(std::move(counters)) {}
+      : origins_(options.origins), same_site_(options.same_site), counters_(std::move(counters)) {
+    if (options.token)
+      token_.emplace(CsrfTokenPlaces{
+          .cookie = options.token_cookie, .header = options.token_header, .field = options.token_field});
+  }
 
-  [[nodiscard]] uint8_t hooks() const override { return kRequest; }
+  [[nodiscard]] uint8_t hooks() const override {
+    return static_cast<uint8_t>(kRequest | (token_ ? kAnswer | kBody : 0));
+  }
 
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
     const http::Request& request = exchange.request;
     if (is_safe(request.method())) return pipeline::Verdict::Next;
-    if (passes(request)) {
-      count(counters_.passed);
-      return pipeline::Verdict::Next;
+    if (!passes(request)) return refuse(exchange, "A page of another site asks for a change here.");
+    if (!token_) return pass();
+    switch (token_->check(exchange)) {
+      case CsrfToken::Outcome::Good:
+        return pass();
+      case CsrfToken::Outcome::InForm:
+        if (exchange.states.make<InForm>(this) != nullptr) return pipeline::Verdict::Next;
+        http::send_out_of_memory(exchange);
+        return pipeline::Verdict::Done;
+      case CsrfToken::Outcome::NoSession:
+        return fail_without_session(exchange);
+      case CsrfToken::Outcome::Wrong:
+        break;
     }
-    count(counters_.refused);
-    exchange.send_problem(403, "A page of another site asks for a change here.");
-    return pipeline::Verdict::Done;
+    return refuse(exchange, kNoToken);
+  }
+
+  // Of a form, which came in one piece: its handler does not stream.
+  [[nodiscard]] pipeline::Verdict on_body(http::Exchange& exchange, std::string_view& piece,
+                                          bool last) override {
+    if (!token_ || exchange.states.find<InForm>(this) == nullptr) return pipeline::Verdict::Next;
+    return last && token_->check_form(exchange, piece) ? pass() : refuse(exchange, kNoToken);
+  }
+
+  Wants on_answer(http::Exchange& exchange, http::AnswerBody& body) override {
+    if (token_) token_->give(exchange, body);
+    return Wants::Nothing;
   }
 
  private:
+  struct InForm {};
+  static constexpr std::string_view kNoToken =
+      "The token of the session is missing, or it is not this one's.";
+
+  [[nodiscard]] pipeline::Verdict pass() const {
+    count(counters_.passed);
+    return pipeline::Verdict::Next;
+  }
+  [[nodiscard]] pipeline::Verdict refuse(http::Exchange& exchange, std::string_view why) const {
+    count(counters_.refused);
+    exchange.send_problem(403, why);
+    return pipeline::Verdict::Done;
+  }
+  [[nodiscard]] pipeline::Verdict fail_without_session(http::Exchange& exchange) const {
+    const std::string_view route =
+        exchange.route != nullptr ? std::string_view(exchange.route->id) : std::string_view();
+    log::limited(log::Level::Error, {"csrf", route},
+                 "csrf has `token`, and no `sessions` is in front of it: a 500 is answered, on {} {}", route,
+                 exchange.request.id());
+    count(counters_.refused);
+    exchange.send_problem(500, {});
+    return pipeline::Verdict::Done;
+  }
+
   // By definition nothing that its user is to answer for comes of it (RFC 9110, section 9.2.1).
   static bool is_safe(http::Method method) {
     return method == http::Method::Get || method == http::Method::Head || method == http::Method::Options;
@@ -65,6 +122,7 @@ class Csrf final : public pipeline::Middleware {
   const Origins origins_;
   const bool same_site_;
   const Counters counters_;
+  std::optional<CsrfToken> token_;
 };
 
 }  // namespace
@@ -73,6 +131,16 @@ std::string check_csrf_origin(std::string_view, std::string_view text) { return 
 
 std::unique_ptr<pipeline::Middleware> create_csrf(const CsrfOptions& options,
                                                   const pipeline::BuildContext& context) {
+  const size_t before = context.diagnostics.size();
+  const CsrfOptions defaults;
+  for (const auto& [option, part] : {std::pair{"token_cookie", &CsrfOptions::token_cookie},
+                                     std::pair{"token_header", &CsrfOptions::token_header},
+                                     std::pair{"token_field", &CsrfOptions::token_field}})
+    if (!options.token && options.*part != defaults.*part)
+      fail_option(context, option, fmt::format("`{}` says something of a token: set `token = true`", option));
+  if (options.token && options.token_header.empty())
+    fail_option(context, "token_header", "`token_header` is empty: scripts send the token in some field");
+  if (context.diagnostics.size() != before) return nullptr;
   return std::make_unique<Csrf>(
       options, Csrf::Counters{.passed = declare_counter(kCsrfRequests, context, "passed"),
                               .refused = declare_counter(kCsrfRequests, context, "refused")});

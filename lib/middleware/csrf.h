@@ -9,8 +9,8 @@
 //   it has no Sec-Fetch-Site, and its Origin is of the host that it asks, or
 //   it has neither: no browser since 2020 leaves both out, and other programs send nobody's cookies unasked
 //
-// and is answered 403 otherwise. Nothing is kept, and pages need no token. Rejected: tokens in forms, which need a session and
-// the help of each handler, for browsers that are gone.
+// and is answered 403 otherwise. Nothing is kept, and pages need no token. With `token` they do all the same (csrf_token.h),
+// beside all of this: for who has to, or has users whose browsers and proxies are not to be trusted with it.
 #pragma once
 
 #include <memory>
@@ -19,6 +19,8 @@
 #include <vector>
 
 #include "base/schema.h"
+#include "middleware/api_key.h"
+#include "middleware/sessions.h"
 #include "pipeline/middleware_kind.h"
 
 namespace leat::middleware {
@@ -26,6 +28,10 @@ namespace leat::middleware {
 struct CsrfOptions {
   std::vector<std::string> origins;
   bool same_site = false;
+  bool token = false;
+  std::string token_cookie = "__Host-csrf";
+  std::string token_header = "X-CSRF-Token";
+  std::string token_field = "csrf_token";
 };
 
 // A Row::Check.
@@ -38,6 +44,14 @@ inline constexpr schema::Row kCsrfRows[] = {
         "`https://*.example.com` for all hosts below that one."),
     schema::boolean<&CsrfOptions::same_site>(
         "same_site", "Pages of other hosts of the same site may, too: `a.example.com` for `b.example.com`."),
+    schema::boolean<&CsrfOptions::token>(
+        "token", "What may change something needs the token of its session as well, which `sessions` makes."),
+    schema::text<&CsrfOptions::token_cookie>("token_cookie", check_session_cookie, 0,
+                                             "The cookie in which pages find the token."),
+    schema::text<&CsrfOptions::token_header>("token_header", check_header_name, 0,
+                                             "The field in which scripts send it."),
+    schema::text<&CsrfOptions::token_field>(
+        "token_field", "The field of a form in which it may be instead. Empty: in none."),
 };
 
 std::unique_ptr<pipeline::Middleware> create_csrf(const CsrfOptions& options,

@@ -16,6 +16,7 @@
 #include "middleware/rate_limit.h"
 #include "middleware/request_id.h"
 #include "middleware/security_headers.h"
+#include "middleware/sessions.h"
 #include "middleware/shed.h"
 #include "middleware/trace.h"
 #include "middleware/trace_context.h"
@@ -41,6 +42,8 @@ constexpr pipeline::MiddlewareKind kKinds[] = {
     pipeline::middleware_kind<ShedOptions, create_shed, kShedRows>(
         "shed", Phase::Identify,
         "Answers 503 to what has waited too long while there is more to do than can be done."),
+    pipeline::middleware_kind<SessionsOptions, create_sessions, kSessionsRows>(
+        "sessions", Phase::Identify, "Knows who asks again, by a sealed cookie that has all that is known."),
     pipeline::middleware_kind<CorsOptions, create_cors, kCorsRows>(
         "cors", Phase::Identify,
         "Lets pages of other origins read answers, and answers what browsers ask before (CORS)."),

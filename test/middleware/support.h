@@ -69,6 +69,8 @@ inline constexpr std::string_view kOneUser =
     "one:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
 inline constexpr std::string_view kOneUserField = "Authorization: Basic b25lOlUqVQ==\r\n";
 
+inline constexpr std::string_view kOneSessionKey = "one key of sessions, for tests alone";
+
 // The options that a kind cannot do without, as they might be.
 inline Value::Table needed_options(const MiddlewareKind& kind) {
   Value::Table options;
@@ -78,6 +80,7 @@ inline Value::Table needed_options(const MiddlewareKind& kind) {
   }
   if (kind.name == "api_key") options.push_back(texts("keys", {std::string(kOneKey)}));
   if (kind.name == "basic_auth") options.push_back(texts("users", {std::string(kOneUser)}));
+  if (kind.name == "sessions") options.push_back(texts("keys", {std::string(kOneSessionKey)}));
   if (kind.name == "jwt") {
     options.push_back(texts("algorithms", {"HS256"}));
     options.push_back(pipeline::test::entry("secret", std::string(32, 's')));
