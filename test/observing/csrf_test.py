@@ -34,6 +34,31 @@ path = "/metrics"
 handler = "leat:metrics"
 """
 
+# The page of a site whose changes need the token of a session.
+TOKEN = """[server]
+listen = "127.0.0.1:0"
+workers = 1
+[[plugin]]
+name = "demo"
+file = "demo.so"
+[[middleware]]
+kind = "sessions"
+keys = ["one-that-is-made-by-nobody-but-a-generator"]
+[[middleware]]
+kind = "csrf"
+token = true
+[[route]]
+path = "/"
+handler = "leat:start"
+[[route]]
+path = "/echo"
+method = "POST"
+handler = "demo:echo"
+"""
+WITHOUT = "fetch('/echo', {method: 'POST', body: 'x'}).then(answer => answer.status)"
+WITH = ("fetch('/echo', {method: 'POST', body: 'x', headers: {'X-CSRF-Token': document.cookie.split('=')[1]}})"
+        ".then(answer => answer.status)")
+
 # What a page can have a browser send without asking anybody: as a form does. Nobody reads the answer.
 POST = ("fetch('{}/echo', {{method: 'POST', mode: 'no-cors', credentials: 'include', body: 'x'}})"
         ".then(() => 'sent', error => error.name)")
@@ -65,6 +90,14 @@ class Csrf(unittest.TestCase):
             request = urllib.request.Request(daemon.address + "/echo", data=b"x")
             with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 self.assertEqual(answer.read(), b"x")
+
+    def test_a_page_finds_the_token_of_its_session(self):
+        with Daemon(LEAT, PLUGINS, TOKEN) as daemon, Browser(daemon.address + "/") as browser:
+            browser.wait_for("document.readyState === 'complete'")
+            # Scripts see the token, and not the session that it is of.
+            self.assertRegex(browser.evaluate("document.cookie"), r"^__Host-csrf=[\w-]{43}$")
+            self.assertEqual(browser.evaluate(WITHOUT), 403)
+            self.assertEqual(browser.evaluate(WITH), 200)
 
 
 if __name__ == "__main__":
