@@ -274,6 +274,7 @@ TEST_CASE("observing: the page of metrics names each that the daemon shows, and 
       "[[middleware]]\nkind = \"shed\"\n[[middleware]]\nkind = \"csrf\"\n"
       "[[middleware]]\nkind = \"trace\"\nurl = \"http://127.0.0.1:9\"\n"
       "[[route]]\npath = \"/guarded\"\nhandler = \"demo:json\"\nmiddleware = [\n"
+      "{kind = \"sessions\", keys = [\"0123456789012345678901234567890123456789\"]},\n"
       "{kind = \"maintenance\"}, {kind = \"forward_auth\", url = \"http://127.0.0.1:9\"},\n"
       "{kind = \"api_key\", keys = [\"a sha256:"
       "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"]},\n"
