@@ -4,6 +4,7 @@
     sites_test.py LEAT SOURCE_ROOT FOLDER_OF_DEMO_PLUGIN
 """
 
+import gzip
 import http.client
 import re
 import signal
@@ -119,6 +120,8 @@ class Sites(unittest.TestCase):
         status, fields, again = self.ask("GET", "/?from=elsewhere")
         self.assertEqual((status, again), (200, body))
         self.assertIsNotNone(fields["Age"])
+        status, fields, packed = self.ask("GET", "/", Accept_Encoding="gzip")
+        self.assertEqual((status, fields["Content-Encoding"], gzip.decompress(packed)), (200, "gzip", body))
         for accept, kind in (("text/html,*/*;q=0.1", "text/html"), ("application/json", "application/problem+json")):
             status, fields, _ = self.ask("GET", "/none", Accept=accept)
             self.assertEqual((status, fields["Content-Type"].split(";")[0]), (404, kind))
