@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <utility>
 
 #include "base/text.h"
@@ -190,6 +191,22 @@ class ErrorPages final : public pipeline::Middleware {
 
 Statuses all_errors() { return *read_statuses("4xx") | *read_statuses("5xx"); }
 
+// Of a file beside the one that names it. False: that has been told.
+bool read_page_file(ErrorPageKeys& keys, const Value& named, const pipeline::BuildContext& context) {
+  const auto tell = [&](int code, std::string message) {
+    context.diagnostics.push_back(
+        {.code = code, .message = std::move(message), .place = named.place, .hint = {}});
+    return false;
+  };
+  if (!keys.body.empty()) return tell(pipeline::kBadOption, "a page has `body` or `file`, not both");
+  const std::filesystem::path folder =
+      std::filesystem::path(named.place.file ? *named.place.file : std::string()).parent_path();
+  auto text = context.surroundings.read_file((folder / keys.file).string());
+  if (!text) return tell(pipeline::kBadOption, std::move(text.error()));
+  keys.body = std::move(*text);
+  return true;
+}
+
 // Nothing: there is something wrong with it, which has been said.
 std::unique_ptr<ErrorPage> read_page(const Value& item, const pipeline::BuildContext& context) {
   const size_t before = context.diagnostics.size();
@@ -200,9 +217,10 @@ std::unique_ptr<ErrorPage> read_page(const Value& item, const pipeline::BuildCon
   auto keys = schema::read<ErrorPageKeys>(item, kErrorPageRows, pipeline::kOptionCodes, context.diagnostics,
                                           "a page");
   if (context.diagnostics.size() != before) return nullptr;
+  if (!keys.file.empty() && !read_page_file(keys, *item.find("file"), context)) return nullptr;
   if (keys.body.empty()) {
     context.diagnostics.push_back({.code = pipeline::kBadOption,
-                                   .message = "a page needs a `body`",
+                                   .message = "a page needs a `body`, or a `file` that holds it",
                                    .place = item.place,
                                    .hint = "without any pages plain ones are made"});
     return nullptr;

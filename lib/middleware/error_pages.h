@@ -29,6 +29,7 @@ struct ErrorPageKeys {
   std::vector<std::string> status;
   std::string type = "text/html; charset=utf-8";
   std::string body;
+  std::string file;
 };
 
 std::string check_page_type(std::string_view called, std::string_view text);
@@ -39,6 +40,7 @@ inline constexpr schema::Row kErrorPageRows[] = {
                                          "Which errors: `404`, `5xx`, `500-503`. With none, all."),
     schema::text<&ErrorPageKeys::type>("type", check_page_type, 0, "Its type of content."),
     schema::text<&ErrorPageKeys::body>("body", check_page_body, 0, "The page."),
+    schema::text<&ErrorPageKeys::file>("file", "In place of `body`: the file that holds it."),
 };
 
 inline constexpr std::string_view kErrorPageList = "a list of pages";
@@ -46,10 +48,11 @@ inline constexpr schema::Row kErrorPagesRows[] = {
     schema::any<&ErrorPagesOptions::pages>(
         "pages", kErrorPageList,
         "Pages of the site, the first that is for the status and that the client reads best. Each has a "
-        "`body`, and may "
-        "have the lists `status` (`404`, `5xx`, `500-503`; with none, all) and a `type` (`text/html; "
-        "charset=utf-8`). "
-        "`{status}`, `{reason}`, `{detail}`, `{request_id}` and `{host}` in it stand for what they say."),
+        "`body`, or a `file` that holds it, which is read with the configuration, and may have the lists "
+        "`status` (`404`, "
+        "`5xx`, `500-503`; with none, all) and a `type` (`text/html; charset=utf-8`). `{status}`, "
+        "`{reason}`, "
+        "`{detail}`, `{request_id}` and `{host}` in it stand for what they say."),
     schema::boolean<&ErrorPagesOptions::handlers>(
         "handlers", "Errors that handlers answer themselves get pages as well."),
 };
