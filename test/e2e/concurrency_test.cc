@@ -52,8 +52,8 @@ TEST_CASE("concurrency: a route's handler has no more requests than it may, on a
 
 TEST_CASE("concurrency: a plugin's handlers share its bound") {
   Daemon daemon(configuration("concurrency = 4", "concurrency = 2"), {.arguments = {"--workers", "2"}});
-  CHECK(refused(daemon, 6, "/b?wait=200") == 2);
-  CHECK(refused(daemon, 6, "/a?wait=200") == 4);
+  CHECK(refused(daemon, 6, "/b?wait=1000") == 2);
+  CHECK(refused(daemon, 6, "/a?wait=1000") == 4);
   CHECK(Client(daemon.address()).ask(get("/b")).status == 200);
 }
 
