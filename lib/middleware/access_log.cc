@@ -14,6 +14,7 @@
 #include "http/worker_context.h"
 #include "logging/sinks.h"
 #include "middleware/access_line.h"
+#include "middleware/option_error.h"
 #include "middleware/random.h"
 #include "middleware/statuses.h"
 #include "pipeline/request_counts.h"
@@ -124,11 +125,7 @@ class Maker {
  private:
   [[nodiscard]] bool has(std::string_view option) const { return context_.options.find(option) != nullptr; }
   void fail(std::string_view option, int code, std::string message, std::string hint = {}) {
-    const Value* const value = context_.options.find(option);
-    context_.diagnostics.push_back({.code = code,
-                                    .message = std::move(message),
-                                    .place = value != nullptr ? value->place : context_.place,
-                                    .hint = std::move(hint)});
+    fail_option(context_, option, std::move(message), std::move(hint), code);
     good_ = false;
   }
   void no_use(std::string_view option, bool said, bool useful, std::string_view what) {

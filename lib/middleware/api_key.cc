@@ -10,6 +10,7 @@
 #include "middleware/counters.h"
 #include "middleware/credential_file.h"
 #include "middleware/credentials.h"
+#include "middleware/option_error.h"
 
 namespace leat::middleware {
 

@@ -12,6 +12,7 @@
 #include "middleware/counters.h"
 #include "middleware/credential_file.h"
 #include "middleware/credentials.h"
+#include "middleware/option_error.h"
 #include "middleware/passwords.h"
 #include "middleware/verifier.h"
 #include "pipeline/pipeline.h"

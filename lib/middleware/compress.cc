@@ -16,6 +16,7 @@
 #include "middleware/accept_encoding.h"
 #include "middleware/counters.h"
 #include "middleware/media_types.h"
+#include "middleware/option_error.h"
 #include "middleware/packable.h"
 
 namespace leat::middleware {
@@ -326,11 +327,7 @@ std::string check_media_type(std::string_view, std::string_view text) {
 std::unique_ptr<pipeline::Middleware> create_compress(const CompressOptions& options,
                                                       const pipeline::BuildContext& context) {
   const auto fail = [&](std::string_view option, std::string message, std::string hint = {}) {
-    const Value* const value = context.options.find(option);
-    context.diagnostics.push_back({.code = pipeline::kBadOption,
-                                   .message = std::move(message),
-                                   .place = value != nullptr ? value->place : context.place,
-                                   .hint = std::move(hint)});
+    fail_option(context, option, std::move(message), std::move(hint));
   };
   std::vector<Coding> codings;
   for (const std::string& text : options.codings) {

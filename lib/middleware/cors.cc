@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "middleware/fields.h"
+#include "middleware/option_error.h"
 #include "middleware/origins.h"
 #include "middleware/room.h"
 #include "pipeline/codes.h"
@@ -244,11 +245,7 @@ class CorsMaker {
 
  private:
   void fail(std::string_view option, std::string message, std::string hint = {}) {
-    const Value* const value = context_.options.find(option);
-    context_.diagnostics.push_back({.code = pipeline::kBadOption,
-                                    .message = std::move(message),
-                                    .place = value != nullptr ? value->place : context_.place,
-                                    .hint = std::move(hint)});
+    fail_option(context_, option, std::move(message), std::move(hint));
     good_ = false;
   }
 

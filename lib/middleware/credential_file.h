@@ -13,10 +13,6 @@
 
 namespace leat::middleware {
 
-// Says that the value of an option is wrong, at its place, or at the instance's where it was not given.
-void fail_option(const pipeline::BuildContext& context, std::string_view option, std::string message,
-                 std::string hint = {}, int code = pipeline::kBadOption);
-
 // Reads the file that the option `option` names: `visit(line)` for each but empty ones and those that begin with `#`,
 // without the blanks at its ends, says what is wrong with it. False: something was, which is told.
 bool read_credential_lines(const pipeline::BuildContext& context, std::string_view option,

@@ -9,8 +9,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "middleware/counters.h"
-#include "middleware/credential_file.h"
 #include "middleware/csrf_token.h"
+#include "middleware/option_error.h"
 #include "middleware/origins.h"
 #include "pipeline/site.h"
 

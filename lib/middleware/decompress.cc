@@ -14,6 +14,7 @@
 #include "http/list.h"
 #include "http/worker_context.h"
 #include "middleware/counters.h"
+#include "middleware/option_error.h"
 #include "pipeline/site.h"
 
 namespace leat::middleware {
@@ -359,12 +360,8 @@ std::string check_request_coding(std::string_view, std::string_view text) {
 
 std::unique_ptr<pipeline::Middleware> create_decompress(const DecompressOptions& options,
                                                         const pipeline::BuildContext& context) {
-  const Value* const said = context.options.find("codings");
   const auto fail = [&](std::string message, std::string hint = {}) {
-    context.diagnostics.push_back({.code = pipeline::kBadOption,
-                                   .message = std::move(message),
-                                   .place = said != nullptr ? said->place : context.place,
-                                   .hint = std::move(hint)});
+    fail_option(context, "codings", std::move(message), std::move(hint));
   };
   std::vector<Coding> codings;
   for (const std::string& text : options.codings) {
@@ -376,7 +373,7 @@ std::unique_ptr<pipeline::Middleware> create_decompress(const DecompressOptions&
     }
     if (coding::is_decodable(*coding)) {
       codings.push_back(*coding);
-    } else if (said != nullptr) {
+    } else if (context.options.find("codings") != nullptr) {
       fail(fmt::format("this Leat was built without the library for `{}`", text), "see `leat version`");
       return nullptr;
     }

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "http/list.h"
 #include "http/worker_context.h"
 #include "middleware/counters.h"
 #include "middleware/edited_head.h"
@@ -45,13 +46,10 @@ bool lists_name(const std::vector<std::string>& all, std::string_view name) {
 bool is_of_connection(std::span<const client::Field> fields, std::string_view name) {
   return std::ranges::any_of(fields, [&](const client::Field& field) {
     if (!equal_ignoring_case(field.name, "Connection")) return false;
-    std::string_view rest = field.value;
-    while (!rest.empty()) {
-      const size_t comma = std::min(rest.find(','), rest.size());
-      if (equal_ignoring_case(trim(rest.substr(0, comma)), name)) return true;
-      rest.remove_prefix(std::min(comma + 1, rest.size()));
-    }
-    return false;
+    bool named = false;
+    http::for_each_item(field.value,
+                        [&](std::string_view item) { named |= equal_ignoring_case(item, name); });
+    return named;
   });
 }
 

@@ -12,8 +12,8 @@
 #include "crypto/digest.h"
 #include "http/worker_context.h"
 #include "middleware/counters.h"
-#include "middleware/credential_file.h"
 #include "middleware/credentials.h"
+#include "middleware/option_error.h"
 #include "middleware/recent_tokens.h"
 #include "middleware/token.h"
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "client/fetch.h"
-#include "pipeline/codes.h"
+#include "middleware/option_error.h"
 
 namespace leat::middleware {
 
@@ -26,11 +26,7 @@ std::shared_ptr<client::Upstream> open_upstream(const pipeline::BuildContext& co
   auto opened = context.surroundings.scripted_upstreams ? client::Upstream::parse(url, options)
                                                         : client::Upstream::open(url, options);
   if (opened) return std::move(*opened);
-  const Value* const value = context.options.find(option);
-  context.diagnostics.push_back({.code = pipeline::kBadOption,
-                                 .message = fmt::format("`{}` {}: {}", option, url, opened.error()),
-                                 .place = value != nullptr ? value->place : context.place,
-                                 .hint = {}});
+  fail_option(context, option, fmt::format("`{}` {}: {}", option, url, opened.error()));
   return nullptr;
 }
 

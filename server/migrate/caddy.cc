@@ -84,18 +84,13 @@ class CaddyCarrier {
       if (each.name().empty())
         carry_options(each);
       else if (each.name().starts_with('('))
-        leave_all(each, "snippets are not carried over: put what they say where they are imported");
+        target_.leave_all(each, "snippets are not carried over: put what they say where they are imported");
       else
         carry_site(each);
     }
   }
 
  private:
-  void leave_all(const Directive& block, std::string_view why) {
-    target_.leave(block, why);
-    for (const Directive& each : block.block) target_.remark("  " + each.written);
-  }
-
   // --- Of the server
 
   void carry_options(const Directive& options) {
@@ -264,7 +259,7 @@ class CaddyCarrier {
     if (!word.starts_with('@')) return Matcher();
     const auto found = matchers_.find(word);
     if (found != matchers_.end() && !found->second.others) return found->second;
-    leave_all(directive, "routes tell requests apart by path and method alone");
+    target_.leave_all(directive, "routes tell requests apart by path and method alone");
     return std::nullopt;
   }
 

@@ -29,6 +29,17 @@ class DirectiveReader {
   void skip_line() {
     while (!at_end() && here() != '\n') ++at_;
   }
+  // White space, ends of lines, and comments.
+  void skip_space() {
+    while (!at_end()) {
+      if (here() == '#')
+        skip_line();
+      else if (std::string_view(" \t\r\n").contains(here()))
+        step();
+      else
+        return;
+    }
+  }
   [[nodiscard]] std::unexpected<Malformed> malformed(std::string why, uint32_t line = 0) const {
     return std::unexpected(Malformed{line != 0 ? line : line_, std::move(why)});
   }
@@ -81,17 +92,6 @@ class NginxReader : DirectiveReader {
   }
 
  private:
-  void skip_space() {
-    while (!at_end()) {
-      if (here() == '#')
-        skip_line();
-      else if (std::string_view(" \t\r\n").contains(here()))
-        step();
-      else
-        return;
-    }
-  }
-
   std::expected<Directive, Malformed> read_one(size_t depth) {
     Directive directive{.line = line_};
     const size_t begin = at_;
@@ -174,7 +174,7 @@ class CaddyReader : DirectiveReader {
   Directives read_block(size_t depth) {
     std::vector<Directive> directives;
     for (;;) {
-      skip_lines();
+      skip_space();
       if (at_end()) {
         if (depth == 0) return directives;
         return malformed("a block does not end: `}` is missing");
@@ -210,17 +210,6 @@ class CaddyReader : DirectiveReader {
     }
   }
 
-  void skip_lines() {
-    while (!at_end()) {
-      if (here() == '#')
-        skip_line();
-      else if (std::string_view(" \t\r\n").contains(here()))
-        step();
-      else
-        return;
-    }
-  }
-
   // The words of a line, of which there is one at least, and of the next where a comma or a backslash ends it.
   std::expected<std::vector<Word>, Malformed> read_line() {
     std::vector<Word> words;
@@ -235,7 +224,7 @@ class CaddyReader : DirectiveReader {
       if (at_end() || here() == '\n') {
         const bool goes_on = !words.empty() && !words.back().quoted && words.back().text.ends_with(',');
         if (!goes_on || at_end()) return words;
-        skip_lines();
+        skip_space();
         continue;
       }
       auto word = read_word();

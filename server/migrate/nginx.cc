@@ -199,11 +199,11 @@ class NginxCarrier {
     const bool modified = exact || location.word(0) == "^~";
     const std::string_view path = location.word(modified ? 1 : 0);
     if (path.starts_with('~'))
-      return leave_all(location,
-                       "Leat has no regular expressions for paths: write routes with {name} for it");
-    if (path.starts_with('@')) return leave_all(location, "Leat has no named locations");
+      return target_.leave_all(location,
+                               "Leat has no regular expressions for paths: write routes with {name} for it");
+    if (path.starts_with('@')) return target_.leave_all(location, "Leat has no named locations");
     const auto place = route_place(path, exact);
-    if (!place) return leave_all(location, "a route's path cannot be written like this");
+    if (!place) return target_.leave_all(location, "a route's path cannot be written like this");
     NginxLevel level{.outside = &outside};
     level.place = place;
     for (const Directive& each : location.block)
@@ -236,11 +236,6 @@ class NginxCarrier {
     add_route(level, std::move(rewritten->place), std::move(rewritten->answers));
   }
   // Of a block that is not looked into.
-  void leave_all(const Directive& block, std::string_view why) {
-    target_.leave(block, why);
-    for (const Directive& each : block.block) target_.remark("  " + each.written);
-  }
-
   // The nearest level that says it.
   template <class Says>
   static const NginxLevel* nearest(const NginxLevel& level, Says says) {

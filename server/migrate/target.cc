@@ -115,6 +115,11 @@ void Target::leave(const Directive& directive, std::string_view why) {
   remark(fmt::format("     {}.", shown));
 }
 
+void Target::leave_all(const Directive& block, std::string_view why) {
+  leave(block, why);
+  for (const Directive& each : block.block) remark("  " + each.written);
+}
+
 void Target::remark(std::string_view text) { next_piece().comments.emplace_back(text); }
 
 Target::SharedInstances Target::shared_instances() const {

@@ -58,6 +58,8 @@ class Target {
   void add_route(Route route);
   // What could not be carried over, with what is to be done about it, as a sentence without its end.
   void leave(const Directive& directive, std::string_view why);
+  // The same with what stands in its block, line by line.
+  void leave_all(const Directive& block, std::string_view why);
   // A line for people, where the next route will stand.
   void remark(std::string_view text);
 
