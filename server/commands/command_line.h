@@ -2,11 +2,13 @@
 #pragma once
 
 #include <expected>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "config/config.h"
 #include "leat_version.h"
+#include "plugin/sdk/plugin.h"
 #include "server/commands/command_tree.h"
 #include "server/commands/explain.h"
 #include "server/commands/format_files.h"
@@ -70,8 +72,10 @@ struct Command {
   FilesToFormat format;
   Migration migration;
   NewSite new_site;
-  std::string key_name;   // of key new and key hash: whose key it is
-  Invocation invocation;  // of this process
+  std::string key_name;  // of key new and key hash: whose key it is
+  // Of this process, which main() knows:
+  Invocation invocation;
+  std::span<const leat_plugin_entry* const> compiled_in;  // plugins (static_plugins.h)
 };
 
 // The command, or the exit code after help or a complaint was printed.

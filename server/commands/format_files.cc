@@ -16,6 +16,7 @@
 #include "config/file.h"
 #include "config/format.h"
 #include "config/toml.h"
+#include "server/commands/print.h"
 #include "server/commands/write_file.h"
 #include "server/process/exit_code.h"
 
@@ -81,7 +82,7 @@ int format_one(const std::string& file, bool check) {
   if (check)
     return *fresh == text ? kExitFine : complain_of(fmt::format("{} is not formatted", file), kExitFailure);
   if (standard) {
-    std::fwrite(fresh->data(), 1, fresh->size(), stdout);
+    print(*fresh);
     return kExitFine;
   }
   if (*fresh == text) return kExitFine;

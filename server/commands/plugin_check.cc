@@ -12,6 +12,7 @@
 #include "json/writer.h"
 #include "leat_version.h"
 #include "plugin/checker.h"
+#include "server/commands/print.h"
 #include "server/process/exit_code.h"
 
 namespace leat::server {
@@ -100,8 +101,7 @@ int check_plugin_file(const std::string& file, bool json) {
   const std::string path = file.contains('/') ? file : "./" + file;
   Trial trial = plugin::try_plugin(*bytes, path, {.daemon_version = LEAT_VERSION}, plugin::kTrialMs);
   std::ranges::move(plugin::check_place(path), std::back_inserter(trial.findings));
-  const std::string text = json ? as_json(file, trial) : as_text(file, trial, ::isatty(STDOUT_FILENO) != 0);
-  std::fwrite(text.data(), 1, text.size(), stdout);
+  print(json ? as_json(file, trial) : as_text(file, trial, ::isatty(STDOUT_FILENO) != 0));
   return std::ranges::any_of(trial.findings, is_error) ? kExitFailure : kExitFine;
 }
 

@@ -48,6 +48,11 @@ void put_words(char* into, size_t size, std::string_view text) {
   into[fits] = '\0';
 }
 
+LastWords* own_words() {
+  static LastWords words;
+  return &words;
+}
+
 void LastWords::clear() {
   plugin[0] = route[0] = how[0] = loading[0] = '\0';
   for (uint32_t i = 0; i < std::min<uint32_t>(threads, kMostThreads); ++i) all[i].activity.reset();

@@ -51,6 +51,9 @@ struct LastWords {
   [[nodiscard]] std::string running(const Activity& activity) const;
 };
 
+// This process's own, where no other one reads them.
+LastWords* own_words();
+
 // Whose a title is: "plugin demo: handler json on route GET /json" -> "demo"; empty for nobody's. A view of it.
 // Async-signal-safe.
 std::string_view plugin_of(std::string_view title);

@@ -1,6 +1,6 @@
 // What is behind a Host and the requests it makes: one worker of a daemon, on the thread of the test.
 //
-//   Host::Impl     configuration, plugins and site, put together as server/main.cc does; clock and memory
+//   Host::Impl     configuration, plugins and site, put together as server/serve.cc does; clock and memory
 //   Pending::Run   one connection with one request, and the client at its other end
 //
 // A run makes progress by events: a piece of the request that is fed, bytes of the answer that the client
