@@ -21,7 +21,7 @@
 #include "net/engine_choice.h"
 #include "support/direct_service.h"
 #include "support/http_harness.h"
-#include "worker/connection.h"
+#include "worker/connections.h"
 
 namespace leat::bench {
 namespace {

@@ -56,11 +56,11 @@ void Acceptor::start() {
   started_ = true;
   arm();
   look();
-  if (!connections_.restore_reserve()) loop_.timers().start(pause_, loop_.now_ms() + kPauseMs);
+  if (!connections_.places().restore_reserve()) loop_.timers().start(pause_, loop_.now_ms() + kPauseMs);
 }
 
 void Acceptor::arm() {
-  if (armed_ || stopping_ || connections_.full()) return;
+  if (armed_ || stopping_ || connections_.places().full()) return;
   if (hand_on_) {
     loop_.engine().accept_one(token(), listener_.get());
   } else {
@@ -70,7 +70,7 @@ void Acceptor::arm() {
 }
 
 void Acceptor::on_pause() {
-  if (!connections_.restore_reserve()) loop_.timers().start(pause_, loop_.now_ms() + kPauseMs);
+  if (!connections_.places().restore_reserve()) loop_.timers().start(pause_, loop_.now_ms() + kPauseMs);
   arm();
 }
 
@@ -85,7 +85,7 @@ void Acceptor::stop() {
 
 void Acceptor::listen_anew(const net::ListenOptions& options) {
   if (const auto changed = net::listen_anew(listener_.get(), options); !changed)
-    log::warn("worker {}: a listening socket stays as it was: {}", connections_.worker(),
+    log::warn("worker {}: a listening socket stays as it was: {}", connections_.options().worker,
               changed.error().text());
 }
 
@@ -100,7 +100,7 @@ void Acceptor::take(Fd socket) {
 
 // As many as a backlog holds: the next ones are new.
 void Acceptor::take_waiting() {
-  for (int i = 0; i < kMostInBacklog && !connections_.full(); ++i) {
+  for (int i = 0; i < kMostInBacklog && !connections_.places().full(); ++i) {
     Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket) {
       take(std::move(socket));
@@ -144,20 +144,20 @@ void Acceptor::on_completion(const net::Completion& completion) {
 
 void Acceptor::make_room(int reason) {
   const bool descriptors = reason == EMFILE || reason == ENFILE;
-  const size_t gave_up = connections_.give_up_idle(kGiveUp);
-  const bool reserve = gave_up == 0 && descriptors && connections_.use_reserve();
+  const size_t gave_up = connections_.places().give_up_idle(kGiveUp);
+  const bool reserve = gave_up == 0 && descriptors && connections_.places().use_reserve();
   const std::string_view remedy = gave_up != 0 ? "idle ones are closed"
                                   : reserve    ? "new ones are answered 503"
                                                : "new ones wait in the backlog";
   log::limited(log::Level::Warn, {remedy}, "worker {}: cannot accept connections: {} ({} open): {}",
-               connections_.worker(), std::strerror(reason), connections_.count(), remedy);
+               connections_.options().worker, std::strerror(reason), connections_.count(), remedy);
   loop_.timers().start(pause_, loop_.now_ms() + (gave_up != 0 ? kMomentMs : kPauseMs));
   if (reserve) arm();
 }
 
 void Acceptor::on_turn_end() {
   if (shortage_ != 0) make_room(std::exchange(shortage_, 0));
-  if (armed_ && !cancelling_ && connections_.full()) {
+  if (armed_ && !cancelling_ && connections_.places().full()) {
     loop_.engine().cancel(token());
     cancelling_ = true;
   }

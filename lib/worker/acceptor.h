@@ -22,7 +22,7 @@
 #include "base/fd.h"
 #include "net/listener.h"
 #include "net/loop.h"
-#include "worker/connection.h"
+#include "worker/connections.h"
 
 namespace leat::worker {
 

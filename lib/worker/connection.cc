@@ -2,22 +2,18 @@
 
 #include <fmt/core.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <functional>
-#include <string>
-#include <string_view>
+#include <span>
 #include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
-#include "base/units.h"
 #include "transport/proxy_protocol.h"
-#include "worker/address_counts.h"
+#include "worker/connections.h"
 #include "worker/undecided.h"
 
 namespace leat::worker {
@@ -33,44 +29,12 @@ constexpr size_t kMostSend = size_t{256} * 1024;
 // longer are few, and pay for it with an operation more; others pay nothing. Ten times as long would let a
 // crowd that leaves stay for that long, a tenth would make many pay.
 constexpr uint64_t kWatchEndAfterMs = 100;
-// When memory is short, a peer that has made no progress for so long is one that lets us wait. Half of it is
-// what a line around the world takes for an answer and its acknowledgement; twice it would be time in which
-// others are refused.
-constexpr uint64_t kGraceMs = 250;
-// All connections are looked at to find those, so not in every turn.
-constexpr uint64_t kRelieveEveryMs = 100;
-// The same goes for telling all of them that memory fills, where its use goes up and down around that mark.
-constexpr uint64_t kSweepEveryMs = 20;
-constexpr uint64_t kTellEveryMs = 1'000;
 // How long a client that is turned away has for its first byte. One that has connected to ask sends it within
 // a round trip or two; longer would keep others from their answer.
 constexpr uint64_t kTurnAwayMs = 2'000;
 // A connection that has not asked for anything yet is idle after so long. Its client may be on a slow line
 // and about to ask, and would get no answer at all.
 constexpr uint64_t kFreshMs = 1'000;
-// To find those that are idle for the longest all are looked at, so some are found at a time: one in so many,
-// and some at least. Where none is idle the next look is a moment later.
-constexpr size_t kIdleShare = 64;
-constexpr size_t kLeastIdle = 16;
-constexpr uint64_t kLookForIdleEveryMs = 20;
-// Descriptors that are kept to tell clients that there are none: as many as are told at a time.
-constexpr size_t kReserve = 8;
-
-std::shared_ptr<const Listener> make_listener(uint32_t number, std::shared_ptr<const ListenerOptions> options,
-                                              std::span<http::ProtocolFactory* const> all) {
-  auto listener = std::make_shared<Listener>(number, std::move(options));
-  for (const std::string& name : listener->options->protocols) {
-    const auto found = std::ranges::find(all, name, &http::ProtocolFactory::name);
-    ENSURE(found != all.end());  // the configuration names none that there is not
-    listener->protocols.push_back(*found);
-  }
-  if (listener->protocols.empty()) listener->protocols.assign(all.begin(), all.end());
-  if (const auto& counts = listener->options->counts) {
-    listener->received = counts->received->own_cell();
-    listener->sent = counts->sent->own_cell();
-  }
-  return listener;
-}
 
 // "192.0.2.1:443", "[2001:db8::1]:443"; empty for what has no port.
 std::string text_of(const HostAddress& address, uint16_t port) {
@@ -78,8 +42,6 @@ std::string text_of(const HostAddress& address, uint16_t port) {
   const bool six = address.kind() == HostAddress::Kind::Ipv6;
   return fmt::format("{}{}{}:{}", six ? "[" : "", address.text().view(), six ? "]" : "", port);
 }
-
-std::string_view or_somebody(std::string_view peer) { return peer.empty() ? "somebody who has left" : peer; }
 
 void count(std::atomic<uint64_t>* bytes, int32_t more) {
   if (bytes != nullptr)
@@ -232,8 +194,8 @@ void Connection::learn_client(bool asks) {
   const bool had_place = counted_;
   leave();
   group_ = said->client.group();
-  if (!had_place || enter(table_.crowded())) return;
-  table_.seek_place(*this);
+  if (!had_place || enter(table_.places_.crowded())) return;
+  table_.places_.seek(*this);
   if (state_ != State::TurnedAway || !asks) return;
   state_ = State::Open;
   protocol_->turn_away();
@@ -500,17 +462,13 @@ uint64_t Connection::idle_since_ms() const {
 
 bool Connection::enter(bool crowded) {
   if (state_ != State::Open) return false;
-  counted_ = table_.options_.addresses == nullptr || table_.options_.addresses->enter(group_, crowded);
-  if (counted_) ++table_.places_;
+  counted_ = table_.places_.take(group_, crowded);
   return counted_;
 }
 
 // It counts no longer.
 void Connection::leave() {
-  if (!std::exchange(counted_, false)) return;
-  ENSURE(table_.places_ != 0);
-  --table_.places_;
-  if (table_.options_.addresses != nullptr) table_.options_.addresses->leave(group_);
+  if (std::exchange(counted_, false)) table_.places_.give_back(group_);
 }
 
 // From here on nothing is started; settle() waits until the last operation has completed. With `reset` the
@@ -523,463 +481,6 @@ void Connection::begin_close(bool reset) {
   table_.loop_.timers().stop(timer_);
   table_.touch(*this);
   socket_.close(reset);
-}
-
-Connections::NextTurnTimer::NextTurnTimer(Connections& owner)
-    : net::Timer([](net::Timer& timer) { static_cast<NextTurnTimer&>(timer).table.give_turns(); }),
-      table(owner) {}
-
-Connections::EndedTimer::EndedTimer(Connections& owner)
-    : net::Timer([](net::Timer& timer) { static_cast<EndedTimer&>(timer).table.close_ended(); }),
-      table(owner) {}
-
-Connections::MemoryCheckTimer::MemoryCheckTimer(Connections&) : net::Timer([](net::Timer&) {}) {}
-
-Connections::Connections(net::Loop& loop, std::span<http::ProtocolFactory* const> protocols,
-                         transport::OutputMemory memory, const http::Limits& limits,
-                         const ConnectionOptions& options)
-    : loop_(loop),
-      memory_(memory),
-      limits_(limits),
-      options_(options),
-      protocols_(protocols),
-      soon_(*this),
-      look_(*this),
-      ended_(*this) {
-  for (ListenerOptions& each : options_.listeners)
-    set_listener(static_cast<uint32_t>(listeners_.size()),
-                 std::make_shared<ListenerOptions>(std::move(each)));
-  options_.listeners.clear();
-  if (listeners_.empty()) set_listener(0, std::make_shared<ListenerOptions>());
-  turning_all_away_ = !restore_reserve();
-}
-
-Connections::~Connections() {
-  loop_.timers().stop(soon_);
-  loop_.timers().stop(look_);
-  loop_.timers().stop(ended_);
-}
-
-void Connections::take_up(const ConnectionOptions& options) {
-  options_.most = options.most;
-  options_.most_turned_away = options.most_turned_away;
-  options_.send_timeout_ms = options.send_timeout_ms;
-  options_.linger_timeout_ms = options.linger_timeout_ms;
-  options_.doze_after_ms = options.doze_after_ms;
-}
-
-Connections::Known* Connections::find_listener(uint32_t number) {
-  const auto found =
-      std::ranges::find(listeners_, number, [](const Known& each) { return each.listener->number; });
-  return found == listeners_.end() ? nullptr : &*found;
-}
-
-void Connections::set_listener(uint32_t number, std::shared_ptr<const ListenerOptions> options) {
-  auto listener = make_listener(number, std::move(options), protocols_);
-  if (Known* const known = find_listener(number)) {
-    *known = {.listener = std::move(listener)};
-  } else {
-    listeners_.push_back({.listener = std::move(listener)});
-    heard_of_ = std::max(heard_of_, number + 1);
-  }
-}
-
-void Connections::hear_of(uint32_t number, std::shared_ptr<const ListenerOptions> options) {
-  if (number >= heard_of_ && options != nullptr) set_listener(number, std::move(options));
-}
-
-std::shared_ptr<const ListenerOptions> Connections::listener_options(uint32_t number) {
-  const Known* const known = find_listener(number);
-  return known == nullptr ? nullptr : known->listener->options;
-}
-
-void Connections::end_listener(uint32_t number, uint64_t idle_until_ms, uint64_t until_ms) {
-  Known* const known = find_listener(number);
-  if (known == nullptr) return;
-  known->ended = some_drain_ = true;
-  known->idle_until_ms = idle_until_ms;
-  known->until_ms = until_ms;
-  sockets_.for_each([this](Connection& connection) { drain_if_due(connection); });
-  if (!ended_.running() || until_ms < ended_.deadline_ms()) loop_.timers().start(ended_, until_ms);
-}
-
-// Also when it has received something: it may have another protocol by now, which was not told of it.
-void Connections::drain_if_due(Connection& connection) {
-  if (draining_until_ms_) return connection.drain(*draining_until_ms_);
-  const Known* const known = find_listener(connection.listener());
-  if (known != nullptr && known->ended) connection.drain(known->idle_until_ms);
-}
-
-void Connections::close_ended() {
-  const uint64_t now = loop_.now_ms();
-  uint64_t next = UINT64_MAX;
-  some_drain_ = draining_until_ms_.has_value();
-  std::erase_if(listeners_, [&](const Known& known) {
-    if (!known.ended) return false;
-    if (now < known.until_ms) {
-      next = std::min(next, known.until_ms);
-      some_drain_ = true;
-      return false;
-    }
-    size_t left = 0;
-    sockets_.for_each([&](Connection& connection) {
-      if (connection.listener() != known.listener->number) return;
-      connection.abandon();
-      ++left;
-    });
-    if (left != 0)
-      log::warn(
-          "worker {}: {} that came by {}, which is listened on no more, {} closed at the end of "
-          "server.drain_timeout",
-          worker(), counted(left, "connection"), known.listener->options->name, left == 1 ? "is" : "are");
-    return true;
-  });
-  if (next != UINT64_MAX) loop_.timers().start(ended_, next);
-}
-
-void Connections::open(Fd fd, uint32_t number) {
-  const Known* const known = find_listener(number);
-  if (known == nullptr) return;  // it ended, and so has the time that its connections had
-  const HostAddress peer = net::peer_of(fd.get());
-  const ListenerOptions& listener = *known->listener->options;
-  const bool trusted = listener.trust != nullptr && listener.trust->trusts(peer);
-  if (listener.proxy_protocol && !trusted) {
-    log::limited(
-        log::Level::Warn, {},
-        "{}: a connection from {} is closed: it is not one of trusted_proxies, and only these may say by the "
-        "PROXY protocol whose bytes they pass on",
-        listener.name, or_somebody(peer.text().view()));
-    return;
-  }
-  const uint64_t group = trusted ? 0 : peer.group();
-  const bool may_enter = options_.addresses == nullptr || options_.addresses->enter(group, crowded());
-  Connection& connection = sockets_.open([&](net::SocketId id) {
-    return std::make_unique<Connection>(*this, id, std::move(fd), peer, trusted, may_enter, known->listener);
-  });
-  ++opened_;
-  if (listener.counts != nullptr) listener.counts->opened->add(1);
-  touch(connection);
-  if (may_enter) ++places_;
-  if (!may_enter || places_ > options_.most || turning_all_away_) newcomers_.push_back(connection.id().slot);
-  if (some_drain_) [[unlikely]]
-    drain_if_due(connection);
-}
-
-// Finds places for those that came when there was none, at the end of a turn, when everything that has come
-// is known.
-void Connections::make_room() {
-  size_t gave_up = 0;
-  for (const uint32_t slot : newcomers_) {
-    Connection& newcomer = *sockets_.at(slot);
-    if (newcomer.counted() || newcomer.turned_away) continue;
-    if (turning_all_away_) {
-      turn_away(newcomer);
-    } else {
-      seek_place(newcomer);
-    }
-  }
-  while (!turning_all_away_ && places_ > options_.most && give_up_one(idle_)) ++gave_up;
-  if (gave_up != 0)
-    log::limited(log::Level::Warn, {},
-                 "worker {}: limits.connections ({}) is reached: {} idle connection{} closed", worker(),
-                 options_.most, gave_up, gave_up == 1 ? " was" : "s were");
-  for (; places_ > options_.most || turning_all_away_; newcomers_.pop_back()) {
-    if (newcomers_.empty()) break;
-    Connection& latest = *sockets_.at(newcomers_.back());
-    if (!latest.counted()) continue;
-    if (!turning_all_away_)
-      log::limited(
-          log::Level::Warn, {},
-          "worker {}: limits.connections ({}) is reached and none is idle: a new one is answered 503",
-          worker(), options_.most);
-    turn_away(latest);
-  }
-  newcomers_.clear();
-}
-
-// Its address has as many connections as it may: one that is idle goes, or this one.
-void Connections::seek_place(Connection& connection) {
-  const uint64_t group = connection.group();
-  if (idle_of_one_.group != group) idle_of_one_ = {.group = group, .look_ms = idle_of_one_.look_ms};
-  // In the place of another of its address, so it does not matter whether few are left.
-  if (give_up_one(idle_of_one_) && connection.enter()) {
-    log::limited(
-        log::Level::Warn, {},
-        "worker {}: {} has as many connections as one address may have (limits.connections_per_address): an "
-        "idle one was closed",
-        worker(), connection.client());
-    return;
-  }
-  log::limited(log::Level::Warn, {},
-               "worker {}: {} has as many connections as one address may have "
-               "(limits.connections_per_address) and none "
-               "is idle: a new one is answered 503",
-               worker(), connection.client());
-  turn_away(connection);
-}
-
-void Connections::turn_away(Connection& connection) {
-  if (options_.turned_away != nullptr) options_.turned_away->add(1);
-  // One address, which has enough, must not keep others from being told.
-  if (!connection.counted() && turned_away_ >= options_.most_turned_away / 2) {
-    connection.abandon();
-    return;
-  }
-  connection.turned_away = true;
-  ++turned_away_;
-  connection.turn_away();
-}
-
-size_t Connections::give_up_idle(size_t count) {
-  size_t gave_up = 0;
-  while (gave_up < count && give_up_one(idle_)) ++gave_up;
-  return gave_up;
-}
-
-// Closes the connection that has been idle for the longest. False when none is.
-bool Connections::give_up_one(IdleList& list) {
-  for (int look = 0; look < 2; ++look) {
-    while (!list.found.empty()) {
-      const Idle candidate = list.found.back();
-      list.found.pop_back();
-      Connection* const connection = sockets_.find(candidate.id);
-      // Not if it has been of use since it was found, or if it is about to be.
-      if (connection == nullptr || connection->idle_since_ms() != candidate.since_ms || !connection->silent())
-        continue;
-      if (options_.given_up != nullptr) options_.given_up->add(1);
-      connection->abandon();
-      return true;
-    }
-    if (look == 0) find_idle(list);
-  }
-  list.look_ms = loop_.now_ms() + kLookForIdleEveryMs;
-  return false;
-}
-
-void Connections::find_idle(IdleList& list) {
-  if (loop_.now_ms() < list.look_ms) return;
-  sockets_.for_each([&](const Connection& connection) {
-    if (list.group != 0 && connection.group() != list.group) return;
-    const uint64_t since_ms = connection.idle_since_ms();
-    if (since_ms != UINT64_MAX) list.found.push_back({since_ms, connection.id()});
-  });
-  const size_t some = std::min(list.found.size(), std::max(kLeastIdle, list.found.size() / kIdleShare));
-  std::ranges::partial_sort(list.found, list.found.begin() + static_cast<std::ptrdiff_t>(some), {},
-                            [](const Idle& each) { return std::pair(each.since_ms, each.id.slot); });
-  list.found.resize(some);
-  std::ranges::reverse(list.found);
-  // Of one address's that are found, those of another may take the place before they are used up.
-  if (list.group != 0) list.look_ms = loop_.now_ms() + kLookForIdleEveryMs;
-}
-
-bool Connections::use_reserve() {
-  if (turning_all_away_) return false;
-  reserve_.clear();
-  turning_all_away_ = true;
-  return true;
-}
-
-// All or none: what there is serves to turn clients away until then.
-bool Connections::restore_reserve() {
-  while (reserve_.size() < kReserve) {
-    Fd kept(::eventfd(0, EFD_CLOEXEC));
-    if (!kept) {
-      reserve_.clear();
-      return false;
-    }
-    reserve_.push_back(std::move(kept));
-  }
-  turning_all_away_ = false;
-  return true;
-}
-
-void Connections::on_completion(const net::Completion& completion) {
-  if (Connection* const connection = sockets_.find(completion.token)) {
-    touch(*connection);
-    connection->on_completion(completion);
-    if (some_drain_) [[unlikely]]
-      drain_if_due(*connection);
-  }
-  if (completion.buffer.id != net::Buffer::kNone) loop_.engine().release(completion.buffer.id);
-}
-
-void Connections::touch(const http::Protocol& protocol) { touch(*sockets_.at(protocol.owner())); }
-
-void Connections::on_turn_end() {
-  watch_memory();
-  if (!newcomers_.empty()) [[unlikely]]
-    make_room();
-  settle_dirty();
-  if (sockets_.has_parked()) {
-    sockets_.unpark(loop_.engine().free_buffers(), [this](Connection& connection) { touch(connection); });
-    settle_dirty();
-  }
-}
-
-// Memory is short where more is used than is good: here, and in Protocol::wants_input().
-void Connections::watch_memory() {
-  const BlockPool& memory = memory_.blocks;
-  const bool begins = memory.is_filling();
-  if (!begins && !filling_ && memory.refusals() == refusals_told_) [[likely]]
-    return;
-  // It takes less to begin than to end, or all would be looked at whenever it goes up and down a little.
-  const bool filling = begins || (filling_ && memory.used() > memory.most() / 8 * 3);
-  if (filling != filling_) [[unlikely]] {
-    const uint64_t now = loop_.now_ms();
-    if (now >= swept_ms_ + kSweepEveryMs) {
-      // Who receives only to notice that its peer leaves is to stop, or may go on.
-      filling_ = filling;
-      swept_ms_ = now;
-      sockets_.for_each([this](Connection& connection) { touch(connection); });
-    } else if (!look_.running()) {
-      loop_.timers().start(look_, swept_ms_ + kSweepEveryMs);
-    }
-  }
-  if (memory.refusals() != refusals_told_ || memory.is_short()) [[unlikely]]
-    relieve();
-}
-
-// Who holds memory.
-struct MemoryHolders {
-  struct Sum {
-    size_t connections = 0, bytes = 0;
-    void add(size_t more) {
-      ++connections;
-      bytes += more;
-    }
-  };
-  Sum answers;   // that are not read
-  Sum requests;  // of which the rest does not come
-  Sum waiting;   // input that came before its turn
-  Sum others;    // that are being answered
-};
-
-// Takes memory back from those who let us wait, beginning with who has held the most for the longest, until
-// a good part is free.
-void Connections::relieve() {
-  const uint64_t now = loop_.now_ms();
-  if (!look_.running()) loop_.timers().start(look_, now + kRelieveEveryMs);
-  if (now < relieved_ms_ + kRelieveEveryMs && relieved_ms_ != 0) return;
-  relieved_ms_ = now;
-
-  using Holds = Connection::HeldMemory::Holds;
-  struct Candidate {
-    uint64_t weight;
-    Connection* connection;
-    Holds holds;
-    size_t bytes;
-  };
-  std::vector<Candidate> candidates;
-  MemoryHolders relief;
-  const BlockPool& memory = memory_.blocks;
-  sockets_.for_each([&](Connection& connection) {
-    if (const size_t bytes = connection.protocol().waiting_input(); bytes > 0) {
-      relief.waiting.add(bytes);
-      // More than one block of it is nobody's need.
-      if (memory.is_short() && bytes > Block::kSize) {
-        connection.give_up(Holds::Request);
-        ++given_up_;
-        return;
-      }
-    }
-    const Connection::HeldMemory held_memory = connection.held_memory();
-    if (held_memory.holds == Holds::Nothing || now < held_memory.since_ms + kGraceMs) {
-      if (const size_t bytes = connection.protocol().footprint(); bytes != 0) relief.others.add(bytes);
-      return;
-    }
-    (held_memory.holds == Holds::Answer ? relief.answers : relief.requests).add(held_memory.bytes);
-    if (memory.is_short() && held_memory.bytes != 0)
-      candidates.push_back({(now - held_memory.since_ms) * held_memory.bytes, &connection, held_memory.holds,
-                            held_memory.bytes});
-  });
-  std::ranges::sort(candidates, std::greater(), &Candidate::weight);
-  // What is taken back here comes back when its sends have ended.
-  const size_t enough = memory.most() / 2;
-  size_t left = memory.used();
-  for (const Candidate& candidate : candidates) {
-    if (left <= enough) break;
-    left -= std::min(left, candidate.bytes);
-    candidate.connection->give_up(candidate.holds);
-    ++given_up_;
-  }
-  tell_of_memory(relief);
-}
-
-void Connections::tell_of_memory(const MemoryHolders& relief) {
-  const uint64_t now = loop_.now_ms();
-  const BlockPool& memory = memory_.blocks;
-  const size_t refused = memory.refusals() - refusals_told_;
-  if ((refused == 0 && given_up_ == 0) || (now < told_ms_ + kTellEveryMs && told_ms_ != 0)) return;
-  told_ms_ = now;
-  refusals_told_ = memory.refusals();
-  const size_t given_up = std::exchange(given_up_, 0);
-  std::string holders;
-  const auto tell = [&holders](const MemoryHolders::Sum& sum, std::string_view what) {
-    if (sum.bytes != 0)
-      holders += fmt::format("{}{} {}: {} KiB", holders.empty() ? "" : ", ",
-                             counted(sum.connections, "connection"), what, sum.bytes / 1024);
-  };
-  tell(relief.answers, "with answers that are not read");
-  tell(relief.requests, "with requests whose rest does not come");
-  tell(relief.waiting, "with requests ahead of their turn");
-  tell(relief.others, "with requests under way");
-  if (holders.empty()) holders = "no connection holds any now";
-  log::warn(
-      "out of memory: worker {} uses {} of {} KiB of limits.memory; {}; refused {} times, took back from {}",
-      worker(), memory.used() / 1024, memory.most() / 1024, holders, refused, given_up);
-}
-
-void Connections::settle_dirty() {
-  // Settling may touch others (a service may answer one exchange from another's end), so the list is walked
-  // in rounds until nothing is left.
-  while (!dirty_.empty()) {
-    settling_.swap(dirty_);
-    for (const uint32_t slot : settling_) {
-      Connection* connection = sockets_.at(slot);
-      if (connection == nullptr) continue;  // it ended in an earlier round
-      connection->dirty = false;
-      if (connection->settle()) free(slot);
-    }
-    settling_.clear();
-  }
-}
-
-void Connections::wait_turn(Connection& connection) {
-  if (connection.waiting_turn) return;
-  connection.waiting_turn = true;
-  waiting_turn_.push_back(connection.protocol().owner());
-  loop_.timers().start(soon_, loop_.now_ms());
-}
-
-void Connections::give_turns() {
-  std::vector<uint32_t> turns;
-  turns.swap(waiting_turn_);
-  for (const uint32_t slot : turns) {
-    Connection* connection = sockets_.at(slot);
-    if (connection == nullptr || !connection->waiting_turn) continue;
-    connection->waiting_turn = false;
-    connection->take_turn();
-    touch(*connection);
-  }
-}
-
-void Connections::drain_all(uint64_t idle_until_ms) {
-  draining_until_ms_ = idle_until_ms;
-  some_drain_ = true;
-  sockets_.for_each([idle_until_ms](Connection& connection) { connection.drain(idle_until_ms); });
-}
-
-void Connections::abandon_all() {
-  sockets_.for_each([](Connection& connection) { connection.abandon(); });
-}
-
-void Connections::free(uint32_t slot) {
-  const Connection& ended = *sockets_.at(slot);
-  ENSURE(!ended.counted());
-  if (ended.turned_away) --turned_away_;
-  if (const auto& counts = ended.listener_counts()) counts->closed->add(1);
-  sockets_.free(slot);
-  if (sockets_.count() == 0) loop_.timers().stop(look_);
 }
 
 }  // namespace leat::worker

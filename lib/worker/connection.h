@@ -23,42 +23,24 @@
 // Thread: its worker's.
 #pragma once
 
-#include <atomic>
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/fd.h"
 #include "base/host_address.h"
-#include "base/metrics.h"
-#include "http/limits.h"
 #include "http/protocol.h"
-#include "net/listener.h"
 #include "net/loop.h"
 #include "net/socket.h"
 #include "transport/transport.h"
-#include "worker/options.h"
+#include "worker/listeners.h"
 
 namespace leat::worker {
 
 class Connections;
 class Undecided;
-struct MemoryHolders;
-
-// A listening socket, as the connections know it that came by it.
-struct Listener {
-  uint32_t number;
-  std::shared_ptr<const ListenerOptions> options;
-  std::vector<http::ProtocolFactory*> protocols;  // at least one
-  // Where this worker counts its bytes; null where nobody does.
-  std::atomic<uint64_t>* received = nullptr;
-  std::atomic<uint64_t>* sent = nullptr;
-};
 
 class Connection {
  public:
@@ -189,149 +171,9 @@ class Connection {
   bool direct_;                                  // what is received is the protocol's
 };
 
-// All connections of a worker, by slot, and their work lists. Slots are recycled; a token's generation tells
-// whether a completion is for who is there now.
-//
-// Places are limited, and what a client gets that comes when all are taken is: the place of the connection
-// that has been idle for the longest; where none is idle, a 503 with Retry-After, for which it is let in,
-// without a place; and where there are too many of those, a wait in the kernel's backlog. That is what helps
-// it most. The client of an idle connection opens another when it needs one, as it must after any idle
-// timeout. A 503 says at once what a wait would never say, and a proxy asks elsewhere. It is sent when the
-// client has said something, since not all understand an answer that comes before, and the connection
-// lingers, so that no reset overtakes it.
-class Connections {
- public:
-  // `protocols` are those that the worker has, of which listeners may choose. All must outlive this.
-  Connections(net::Loop& loop, std::span<http::ProtocolFactory* const> protocols,
-              transport::OutputMemory memory, const http::Limits& limits, const ConnectionOptions& options);
-  ~Connections();  // all must have ended
-  Connections(const Connections&) = delete;
-  Connections& operator=(const Connections&) = delete;
-
-  // Takes over a socket that the listening one of this number accepted. Whether it can stay is seen at the
-  // turn's end.
-  void open(Fd fd, uint32_t number = 0);
-
-  // What a reload brings: other numbers and times ...
-  void take_up(const ConnectionOptions& options);
-  [[nodiscard]] const ConnectionOptions& options() const { return options_; }
-  // ... a listening socket that is new, or that has other options for those who come from now on ...
-  void set_listener(uint32_t number, std::shared_ptr<const ListenerOptions> options);
-  // ... or of which a worker that hands on its clients was told earlier than this one ...
-  void hear_of(uint32_t number, std::shared_ptr<const ListenerOptions> options);
-  [[nodiscard]] std::shared_ptr<const ListenerOptions> listener_options(uint32_t number);
-  // ... and one that is no more. Its connections, and those of it that others still hand on, end in order, as with
-  // drain_all(), and are closed at `until_ms`.
-  void end_listener(uint32_t number, uint64_t idle_until_ms, uint64_t until_ms);
-  // Gives up `count` idle connections at most, for want of descriptors; returns how many.
-  size_t give_up_idle(size_t count);
-  // Lets go of the descriptors that are kept for this, so that some clients can be taken to be turned away,
-  // as all are from now on. False where that is so already.
-  bool use_reserve();
-  // Takes them back; false as long as that fails, and everyone is turned away.
-  bool restore_reserve();
-  void on_completion(const net::Completion& completion);
-  // Settles every connection that this turn touched; then lets parked ones receive if buffers are free. When
-  // memory is short, whoever holds it without need has to go before.
-  void on_turn_end();
-  // Ends all in order; those between two requests stay for the next one up to `idle_until_ms`, of the loop's
-  // clock.
-  void drain_all(uint64_t idle_until_ms);
-  void abandon_all();
-  // The owner of a protocol (each belongs to a connection of its worker) wants to be settled this turn.
-  void touch(const http::Protocol& protocol);
-
-  [[nodiscard]] size_t count() const { return sockets_.count(); }
-  // No more can be taken, not even to turn them away.
-  [[nodiscard]] bool full() const {
-    return turned_away_ >= options_.most_turned_away && places_ >= options_.most;
-  }
-  // The last quarter of places is for clients that have few.
-  [[nodiscard]] bool crowded() const { return places_ >= options_.most - options_.most / 4; }
-  [[nodiscard]] size_t turned_away() const { return turned_away_; }
-  [[nodiscard]] uint32_t worker() const { return options_.worker; }
-  [[nodiscard]] uint64_t opened() const { return opened_; }
-
- private:
-  friend class Connection;
-  struct Idle {
-    uint64_t since_ms;
-    net::SocketId id;
-  };
-  // Some of those that are idle for the longest: of all, or of one client address.
-  struct IdleList {
-    std::vector<Idle> found;  // the longest last
-    uint64_t group = 0;       // of net::PeerAddress; 0: all
-    uint64_t look_ms = 0;     // when to look for more
-  };
-
-  void touch(Connection& connection) {
-    if (connection.dirty) return;
-    connection.dirty = true;
-    dirty_.push_back(connection.id().slot);
-  }
-  void settle_dirty();
-  void make_room();
-  void seek_place(Connection& connection);
-  bool give_up_one(IdleList& list);
-  void find_idle(IdleList& list);
-  void turn_away(Connection& connection);
-  void give_turns();
-  void wait_turn(Connection& connection);
-  void watch_memory();
-  void relieve();
-  void tell_of_memory(const MemoryHolders& relief);
-  void free(uint32_t slot);
-
-  net::Loop& loop_;
-  transport::OutputMemory memory_;
-  const http::Limits& limits_;
-  ConnectionOptions options_;
-  std::span<http::ProtocolFactory* const> protocols_;
-  struct Known {
-    std::shared_ptr<const Listener> listener;
-    bool ended = false;
-    uint64_t idle_until_ms = 0, until_ms = 0;  // of one that has ended
-  };
-  Known* find_listener(uint32_t number);
-  void drain_if_due(Connection& connection);
-  void close_ended();
-  std::vector<Known> listeners_;
-  uint32_t heard_of_ = 0;  // no number below it is new
-  net::SocketTable<Connection> sockets_;
-  std::vector<uint32_t> dirty_;     // settled at this turn's end
-  std::vector<uint32_t> settling_;  // the same, while it is walked
-  size_t places_ = 0;               // taken
-  size_t turned_away_ = 0;          // those that were, and have not ended
-  bool turning_all_away_ = false;
-  std::vector<Fd> reserve_;
-  std::vector<uint32_t> newcomers_;  // of this turn, for whom there was no place
-  IdleList idle_;
-  IdleList idle_of_one_;
-  uint64_t opened_ = 0;
-  // Runs in the next turn, at once: for connections that had more to do than one turn allows.
-  struct NextTurnTimer : net::Timer {
-    explicit NextTurnTimer(Connections& owner);
-    Connections& table;
-  } soon_;
-  std::vector<uint32_t> waiting_turn_;
-  // While memory is filling: looks again, though nothing happens.
-  struct MemoryCheckTimer : net::Timer {
-    explicit MemoryCheckTimer(Connections& owner);
-  } look_;
-  // Ends what is left of listening sockets that are no more, when it is time.
-  struct EndedTimer : net::Timer {
-    explicit EndedTimer(Connections& owner);
-    Connections& table;
-  } ended_;
-  bool some_drain_ = false;  // connections of such a socket, or all:
-  std::optional<uint64_t> draining_until_ms_;
-  bool filling_ = false;
-  uint64_t swept_ms_ = 0;
-  uint64_t relieved_ms_ = 0;
-  uint64_t told_ms_ = 0;
-  size_t refusals_told_ = 0;
-  size_t given_up_ = 0;  // since it was told of the last time
-};
+// For people: a peer, who may have left before its address was known.
+inline std::string_view or_somebody(std::string_view peer) {
+  return peer.empty() ? "somebody who has left" : peer;
+}
 
 }  // namespace leat::worker

@@ -28,7 +28,7 @@ constexpr uint64_t kErrandsNs = 1'000'000'000;
 // Timers for requests: more than one for each exchange is rare, a few for one exchange happen.
 constexpr size_t kTimersPerExchange = 2;
 
-constexpr uint64_t kSecondNs = 1'000'000'000;
+constexpr uint64_t kDateEveryNs = 1'000'000'000;
 
 // What a worker keeps for its next requests however long it has been idle: half a MiB.
 constexpr size_t kBlocksKept = 16;
@@ -213,7 +213,7 @@ void Worker::take_up(WorkerChange change) {
   self_requests_->set_most(next.self_requests.most);
   connections_->take_up(next.connections);
 
-  for (auto& [number, options] : change.listeners) connections_->set_listener(number, std::move(options));
+  for (auto& [number, options] : change.listeners) connections_->listeners().set(number, std::move(options));
   for (const auto& [number, options] : change.listen_anew)
     for (const auto& acceptor : acceptors_)
       if (acceptor != nullptr && acceptor->listener_number() == number) acceptor->listen_anew(options);
@@ -327,13 +327,13 @@ void Worker::hand_on(Fd fd, uint32_t listener) {
   task->worker = taker;
   task->fd = std::move(fd);
   task->listener = listener;
-  task->options = connections_->listener_options(listener);
+  task->options = connections_->listeners().options(listener);
   task->run = [](net::Task& base) {
     auto& self = static_cast<HandedOn&>(base);
     Worker& worker = *self.worker;
     // One that has been told to stop in the meantime refuses it, as a closed listener would.
     if (worker.connections_ != nullptr && !worker.ending_) {
-      worker.connections_->hear_of(self.listener, std::move(self.options));
+      worker.connections_->listeners().hear_of(self.listener, std::move(self.options));
       worker.connections_->open(std::move(self.fd), self.listener);
     }
     delete &self;
@@ -493,7 +493,7 @@ void Worker::update_date() {
   date_ = http_date(now.tv_sec);
   writer_.set_date({date_.data(), date_.size()});
   watch_memory();
-  next_date_ns_ = loop_->now_ns() + (kSecondNs - static_cast<uint64_t>(now.tv_nsec));
+  next_date_ns_ = loop_->now_ns() + (kDateEveryNs - static_cast<uint64_t>(now.tv_nsec));
 }
 
 }  // namespace leat::worker

@@ -29,7 +29,7 @@
 #include "net/loop.h"
 #include "transport/output.h"
 #include "worker/acceptor.h"
-#include "worker/connection.h"
+#include "worker/connections.h"
 #include "worker/exchange_timers.h"
 #include "worker/memory_watch.h"
 #include "worker/options.h"

@@ -236,7 +236,7 @@ TEST_CASE("acceptor: with too many to turn away it leaves the rest in the backlo
   waiting.sends(get("/"));
   rig.settle();
   CHECK(waiting.received().empty());
-  CHECK(rig.connections->turned_away() == 3);
+  CHECK(rig.connections->places().turned_away() == 3);
   first.resets();
   rig.settle();
   CHECK(read_answers(waiting.received())[0].status == 200);

@@ -1,7 +1,7 @@
 // Connections, on the fake engine and on real sockets: keep-alive, closing as a join, completions that come
 // late or for another. Completions with stale tokens and failures other than resets are scripted: no kernel
 // makes them to order, and those tests are the fake engine's alone (Rig::Options::scripted).
-#include "worker/connection.h"
+#include "worker/connections.h"
 
 #include <sys/socket.h>
 #include <unistd.h>

@@ -17,7 +17,7 @@
 #include "support/fake_engine.h"
 #include "support/http_harness.h"
 #include "support/odd_transport.h"
-#include "worker/connection.h"
+#include "worker/connections.h"
 #include "worker/exchange_timers.h"
 #include "worker/rig.h"
 #include "worker/self_requests.h"

@@ -15,7 +15,7 @@
 #include "support/fake_engine.h"
 #include "support/http_harness.h"
 #include "worker/acceptor.h"
-#include "worker/connection.h"
+#include "worker/connections.h"
 #include "worker/exchange_timers.h"
 #include "worker/line_protocol.h"
 
