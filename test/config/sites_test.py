@@ -11,51 +11,31 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from served import PATIENCE_S, ServedCase  # noqa: E402
+
 LEAT, ROOT, PLUGINS = (Path(argument).resolve() for argument in sys.argv[1:4])
 SITES = ROOT / "config/sites"
-PATIENCE_S = 60  # far more than anything takes: it turns a hang into a failure
 
 
-class Sites(unittest.TestCase):
-    def serve(self, name, change=lambda text: text, wait=True):
+class Sites(ServedCase):
+    ended_by = signal.SIGINT  # at once, also one that drains
+
+    def serve(self, name, change=lambda text: text):
         """The site on a port of its own, until the test ends."""
-        folder = tempfile.TemporaryDirectory(prefix="leat-site-")
-        self.addCleanup(folder.cleanup)
-        file = Path(folder.name, "leat.toml")
+        file = self.temporary() / "leat.toml"
         file.write_text(change((SITES / f"{name}.toml").read_text()))
-        self.log = Path(folder.name, "log")
-        with self.log.open("w") as log:
-            self.daemon = subprocess.Popen([LEAT, "run", "-c", file, "--plugin-path", PLUGINS, "--listen", "127.0.0.1:0"],
-                                           stdout=log, stderr=log)
-        self.addCleanup(self.stop)
-        self.wait_until(lambda: "listening on" in self.log.read_text())
+        self.start(LEAT, "-c", file, "--plugin-path", PLUGINS, "--listen", "127.0.0.1:0")
         self.port = int(re.search(r"listening on 127\.0\.0\.1:(\d+)", self.log.read_text())[1])
-
-    def stop(self):
-        self.daemon.send_signal(signal.SIGINT)
-        try:
-            self.daemon.wait(PATIENCE_S)
-        finally:
-            self.daemon.kill()
-
-    def wait_until(self, met):
-        deadline = time.monotonic() + PATIENCE_S
-        while not met():
-            self.assertIsNone(self.daemon.poll(), self.log.read_text())
-            self.assertLess(time.monotonic(), deadline, self.log.read_text())
-            time.sleep(0.01)
 
     def ask(self, method, target, body=None, **fields):
         """(status, fields, body); names of fields with _ for -."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
-        self.addCleanup(connection.close)
-        connection.request(method, target, body, {name.replace("_", "-"): value for name, value in fields.items()})
-        answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read()
+        return self.ask_on(connection, method, target, body,
+                           headers={name.replace("_", "-"): value for name, value in fields.items()})
 
     def statuses(self, count, **fields):
         return [self.ask("GET", "/users/1", **fields)[0] for _ in range(count)]

@@ -7,22 +7,20 @@
 import http.client
 import http.server
 import json
-import os
 import signal
 import socket
 import socketserver
-import subprocess
 import sys
-import tempfile
 import threading
-import time
 import unittest
 import zlib
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from served import PATIENCE_S, ServedCase  # noqa: E402
+
 LEAT, PLUGINS = (Path(argument).resolve() for argument in sys.argv[1:3])
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs/examples"
-PATIENCE_S = 60  # far more than anything takes: it turns a hang into a failure
 
 
 class Connection(http.client.HTTPConnection):
@@ -38,42 +36,16 @@ class Connection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-class Example(unittest.TestCase):
+class Example(ServedCase):
     def serve(self, name, **environment):
         """Until the test ends; then it must end by itself, threads of plugins and all."""
-        folder = tempfile.TemporaryDirectory(prefix="leat-example-")
-        self.addCleanup(folder.cleanup)
-        self.socket = f"{folder.name}/socket"
-        self.log = Path(folder.name, "log")
-        with self.log.open("w") as log:
-            self.daemon = subprocess.Popen(
-                [LEAT, "run", "-c", EXAMPLES / name / f"{name}.toml", "--plugin-path", PLUGINS,
-                 "--listen", f"unix:{self.socket}", "--workers", "2"], stdout=log, stderr=log,
-                env={**os.environ, **environment})
-        self.addCleanup(self.stop)
-        self.wait_until(lambda: "listening on" in self.log.read_text())
-
-    def stop(self):
-        self.daemon.terminate()
-        try:
-            self.assertEqual(self.daemon.wait(PATIENCE_S), 0, self.log.read_text())
-        finally:
-            self.daemon.kill()
-
-    def wait_until(self, met):
-        deadline = time.monotonic() + PATIENCE_S
-        while not met():
-            self.assertIsNone(self.daemon.poll(), self.log.read_text())
-            self.assertLess(time.monotonic(), deadline, self.log.read_text())
-            time.sleep(0.01)
+        self.socket = f"{self.temporary()}/socket"
+        self.start(LEAT, "-c", EXAMPLES / name / f"{name}.toml", "--plugin-path", PLUGINS,
+                   "--listen", f"unix:{self.socket}", "--workers", "2", **environment)
 
     def ask(self, method, target, body=None, **options):
         """(status, fields, body)"""
-        connection = Connection(self.socket)
-        self.addCleanup(connection.close)
-        connection.request(method, target, body, **options)
-        answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read()
+        return self.ask_on(Connection(self.socket), method, target, body, **options)
 
     def json(self, method, target, body=None, **options):
         """(status, the JSON of the answer, None without one)"""
@@ -183,8 +155,7 @@ class Example(unittest.TestCase):
 
     def upstream(self, answers):
         """A server on a unix socket: the answer to each target, or none ever where it has no entry. Its address."""
-        folder = tempfile.TemporaryDirectory(prefix="leat-upstream-")
-        self.addCleanup(folder.cleanup)
+        path = f"{self.temporary()}/socket"
         never = threading.Event()
         self.addCleanup(never.set)
 
@@ -210,11 +181,11 @@ class Example(unittest.TestCase):
             def get_request(self):
                 return super().get_request()[0], ("unix", 0)
 
-        server = Server(f"{folder.name}/socket", Handler)
+        server = Server(path, Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
-        return f"unix:{folder.name}/socket"
+        return f"unix:{path}"
 
     def test_aggregate(self):
         users = {"/users/1": (200, b'{"name":"Ada"}'), "/users/2": (200, b'{"name":"Bo"}'), "/users/3": (404, b"{}"),

@@ -14,16 +14,9 @@ import unittest
 import urllib.request
 
 from browser import CHROMIUM, PATIENCE, Browser
-from daemon import Daemon
+from daemon import DEMO, Daemon
 
-CONFIGURATION = """[server]
-listen = "127.0.0.1:0"
-workers = 1
-admin_socket = "{folder}/admin"
-[[plugin]]
-name = "demo"
-file = "demo.so"
-[[middleware]]
+CONFIGURATION = DEMO + """[[middleware]]
 kind = "request_id"
 [[middleware]]
 kind = "cors"
@@ -56,9 +49,6 @@ middleware = ["all"]
 [[route]]
 path = "/shut"
 handler = "demo:json"
-[[route]]
-path = "/metrics"
-handler = "leat:metrics"
 """
 
 

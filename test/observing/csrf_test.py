@@ -13,15 +13,9 @@ import urllib.request
 
 from browser import CHROMIUM, PATIENCE, Browser
 from cors_test import Origin
-from daemon import Daemon
+from daemon import DEMO, Daemon
 
-CONFIGURATION = """[server]
-listen = "127.0.0.1:0"
-workers = 1
-[[plugin]]
-name = "demo"
-file = "demo.so"
-[[route]]
+CONFIGURATION = DEMO + """[[route]]
 path = "/"
 handler = "demo:json"
 [[route]]
@@ -29,19 +23,10 @@ path = "/echo"
 method = "POST"
 handler = "demo:echo"
 middleware = [{{kind = "csrf", name = "ours", origins = ["{origin}"]}}]
-[[route]]
-path = "/metrics"
-handler = "leat:metrics"
 """
 
 # The page of a site whose changes need the token of a session.
-TOKEN = """[server]
-listen = "127.0.0.1:0"
-workers = 1
-[[plugin]]
-name = "demo"
-file = "demo.so"
-[[middleware]]
+TOKEN = DEMO + """[[middleware]]
 kind = "sessions"
 keys = ["one-that-is-made-by-nobody-but-a-generator"]
 [[middleware]]

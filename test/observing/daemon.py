@@ -10,6 +10,19 @@ from pathlib import Path
 
 PATIENCE = 60
 
+# A configuration begins with it that has the demo plugin and shows what is counted.
+DEMO = """[server]
+listen = "127.0.0.1:0"
+workers = 1
+admin_socket = "{folder}/admin"
+[[plugin]]
+name = "demo"
+file = "demo.so"
+[[route]]
+path = "/metrics"
+handler = "leat:metrics"
+"""
+
 
 class Daemon:
     """`configuration` listens on one address; {folder} in it, and each of `places`, is filled in."""

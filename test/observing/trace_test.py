@@ -17,20 +17,13 @@ import unittest
 import urllib.error
 import urllib.request
 
-from daemon import PATIENCE, Daemon
+from daemon import DEMO, PATIENCE, Daemon
 
 LEAT, PLUGINS, TEST_PLUGINS = sys.argv[1:4]
 DEFINITIONS = "/usr/include"
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
-CONFIGURATION = """[server]
-listen = "127.0.0.1:0"
-workers = 1
-admin_socket = "{folder}/admin"
-[[plugin]]
-name = "demo"
-file = "demo.so"
-[[plugin]]
+CONFIGURATION = DEMO + """[[plugin]]
 name = "f"
 file = "{test_plugins}/fetches.so"
 [plugin.config]
@@ -47,9 +40,6 @@ handler = "demo:users"
 [[route]]
 path = "/pass/{{rest...}}"
 handler = "f:pass"
-[[route]]
-path = "/metrics"
-handler = "leat:metrics"
 """
 
 
@@ -275,7 +265,8 @@ class TraceCase(unittest.TestCase):
             self.ask(daemon, "/users/7")
             file = daemon.folder / "leat.toml"
             text = file.read_text()
-            begin, end = text.index("[[middleware]]"), text.index("[[route]]")
+            begin = text.index("[[middleware]]")
+            end = text.index("[[route]]", begin)
             file.write_text(text[:begin] + text[end:])
             subprocess.run([LEAT, "reload", "-c", file], check=True, capture_output=True, timeout=PATIENCE)
             self.ask(daemon, "/users/8")

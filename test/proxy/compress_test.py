@@ -7,11 +7,9 @@ zstd, and nginx with a gzip and a cache of its own before it.
 
 import http.client
 import random
-import re
 import shutil
 import subprocess
 import sys
-import unittest
 
 import proxies
 
@@ -78,10 +76,8 @@ def document(chance, size):
 class Compress(proxies.ProxyCase):
     def setUp(self):
         super().setUp()
-        program = self.start([LEAT, "run", "-c", self.file("leat.toml", CONFIGURATION.format(folder=self.folder)),
-                              "--plugin-path", PLUGINS])
-        program.wait_for_log("listening on")
-        self.address = re.search(r"listening on (\S+)", program.log())[1]
+        _, ports = self.serve(LEAT, CONFIGURATION.format(folder=self.folder), "--plugin-path", PLUGINS)
+        self.address = f"127.0.0.1:{ports[0]}"
         self.plain = self.ask("/payload/p4")[1]
 
     def ask(self, target, coding=None, method="GET", body=None, address=None, **more):

@@ -15,7 +15,7 @@ import sys
 import threading
 from pathlib import Path
 
-from proxies import PATIENCE, ProxyCase, free_port, main, wait_for
+from proxies import PATIENCE, ProxyCase, free_port, main
 
 LEAT, PLUGINS = sys.argv[1:3]
 
@@ -88,11 +88,7 @@ methods = ["GET", "POST"]
 handler = "who:who"
 middleware = ["guard"]
 """
-        leat = self.start([LEAT, "run", "-c", self.file("leat.toml", configuration), "--workers", "1", "--no-supervise"])
-        listens = r"listening on [^\n]*?:(\d+)\n"
-        wait_for(lambda: leat.process.poll() is not None or re.search(listens, leat.log()), leat.log)
-        self.assertIsNone(leat.process.poll(), leat.log())
-        return int(re.search(listens, leat.log())[1])
+        return self.serve(LEAT, configuration, "--workers", "1", "--no-supervise")[1][0]
 
     def test_the_same_pass_as_with_auth_request(self):
         url = f"http://127.0.0.1:{self.service.server_address[1]}"

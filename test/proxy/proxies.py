@@ -100,6 +100,19 @@ class ProxyCase(unittest.TestCase):
     def start(self, command, **more):
         return self.programs.enter_context(Program(self.folder, command, **more))
 
+    def serve(self, leat, configuration, *arguments, addresses=1):
+        """Leat by that text. The program, and the ports that it listens on."""
+        program = self.start([leat, "run", "-c", self.file("leat.toml", configuration), *arguments])
+
+        def ports():
+            return [int(port) for port in re.findall(r"listening on [^\n]*?:(\d+)\n", program.log())]
+
+        def come():
+            assert program.process.poll() is None, program.log()
+            return len(ports()) == addresses
+        wait_for(come, program.log)
+        return program, ports()
+
     def nginx(self, blocks, port):
         module = "".join(f"load_module {path};\n" for path in glob.glob("/usr/lib/nginx/modules/ngx_stream_module.so"))
         configuration = f"""{module}daemon off; worker_processes 1; pid {self.folder}/nginx.pid; error_log stderr;

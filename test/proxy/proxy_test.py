@@ -18,7 +18,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from proxies import PATIENCE, ROOT, SNIPPETS, ProxyCase, free_port, main, snippet, wait_for
+from proxies import PATIENCE, ROOT, SNIPPETS, ProxyCase, free_port, main, snippet
 
 LEAT, PLUGINS = sys.argv[1:3]
 CLIENT = "127.0.0.2"
@@ -84,11 +84,7 @@ kind = "access_log"
 path = "/who"
 handler = "who:who"
 """
-        leat = self.start([LEAT, "run", "-c", self.file("leat.toml", configuration), "--workers", "1", "--no-supervise"])
-        listens = r"listening on [^\n]*?:(\d+)\n"
-        wait_for(lambda: leat.process.poll() is not None or len(re.findall(listens, leat.log())) == addresses, leat.log)
-        self.assertIsNone(leat.process.poll(), leat.log())
-        return leat, [int(port) for port in re.findall(listens, leat.log())]
+        return self.serve(LEAT, configuration, "--workers", "1", "--no-supervise", addresses=addresses)
 
     def certificate(self):
         path = Path(self.folder, "site.pem")
