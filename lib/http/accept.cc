@@ -4,29 +4,11 @@
 #include <optional>
 
 #include "base/text.h"
+#include "http/list.h"
 
 namespace leat::http {
 
 namespace {
-
-// What a list has before `separator`, which is none in a quoted string; the rest stays.
-std::string_view take_part(std::string_view& list, char separator) {
-  bool quoted = false;
-  size_t at = 0;
-  for (; at < list.size(); ++at) {
-    if (quoted && list[at] == '\\') {
-      ++at;
-    } else if (list[at] == '"') {
-      quoted = !quoted;
-    } else if (list[at] == separator && !quoted) {
-      break;
-    }
-  }
-  at = std::min(at, list.size());
-  const std::string_view part = trim(list.substr(0, at));
-  list.remove_prefix(std::min(at + 1, list.size()));
-  return part;
-}
 
 // How well a range fits a type: 3 for itself, 2 for text/*, 1 for */*, 0 for not at all.
 unsigned fit(std::string_view range, std::string_view type) {
@@ -38,6 +20,29 @@ unsigned fit(std::string_view range, std::string_view type) {
              ? 2
              : 0;
 }
+
+// "text/html;q=0.5"; good where it has no parameters but that one.
+struct AcceptItem {
+  explicit AcceptItem(std::string_view item) {
+    for_each_item(
+        item,
+        [this](std::string_view part) {
+          if (range.empty()) {
+            range = part;
+            return;
+          }
+          const auto q = part.size() > 2 && ascii_lower(part[0]) == 'q' && part[1] == '='
+                             ? read_weight(part.substr(2))
+                             : std::nullopt;
+          good = good && q.has_value();
+          weight = q.value_or(0);
+        },
+        Backslash::Hides, ';');
+  }
+  std::string_view range;
+  uint32_t weight = 1000;
+  bool good = true;
+};
 
 }  // namespace
 
@@ -58,23 +63,13 @@ uint32_t acceptance(std::string_view accept, std::string_view type) {
   if (trim(accept).empty()) return 1000;
   unsigned best = 0;
   uint32_t wanted = 0;
-  while (!accept.empty()) {
-    std::string_view item = take_part(accept, ',');
-    const unsigned fits = fit(take_part(item, ';'), type);
-    uint32_t weight = 1000;
-    bool good = true;
-    while (!item.empty() && good) {
-      const std::string_view parameter = take_part(item, ';');
-      const auto q = parameter.size() > 2 && ascii_lower(parameter[0]) == 'q' && parameter[1] == '='
-                         ? read_weight(parameter.substr(2))
-                         : std::nullopt;
-      good = q.has_value();
-      weight = q.value_or(0);
-    }
-    if (!good || fits <= best) continue;
+  for_each_item(accept, [&](std::string_view item) {
+    const AcceptItem read(item);
+    const unsigned fits = fit(read.range, type);
+    if (!read.good || fits <= best) return;
     best = fits;
-    wanted = weight;
-  }
+    wanted = read.weight;
+  });
   return wanted;
 }
 

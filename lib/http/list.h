@@ -15,9 +15,10 @@ enum class Backslash : uint8_t { Hides, IsPlain };
 
 // Calls `visit(item)` for each item of a list with commas (RFC 9110, section 5.6.1), trimmed; commas in
 // quotes separate nothing, and empty items are none. A quote that is never closed is no quote, so that it
-// cannot hide what follows.
+// cannot hide what follows. With ';' for the separator these are an item and its parameters (section 5.6.6).
 template <class Visit>
-void for_each_item(std::string_view list, Visit visit, Backslash backslash = Backslash::Hides) {
+void for_each_item(std::string_view list, Visit visit, Backslash backslash = Backslash::Hides,
+                   char separator = ',') {
   size_t begin = 0;
   bool quotes = true;  // they are closed, as far as we know
   const auto end_of_quoted = [&](size_t at) {
@@ -35,7 +36,7 @@ void for_each_item(std::string_view list, Visit visit, Backslash backslash = Bac
       const size_t end = end_of_quoted(at);
       quotes = end < list.size();
       if (quotes) at = end;
-    } else if (list[at] == ',') {
+    } else if (list[at] == separator) {
       end_item(at);
     }
   }

@@ -37,6 +37,8 @@ TEST_CASE("accept: what is malformed fits nothing, and the rest counts") {
   CHECK(acceptance("text/html;a=\"x,y;q=1\", text/*;q=0.2", "text/html") == 200);
   CHECK(acceptance(",,;;,text/html", "text/html") == 1000);
   CHECK(acceptance("text", "text/html") == 0);
+  CHECK(acceptance("text/html;a=\"x, text/plain", "text/plain") == 1000);
+  CHECK(acceptance("text/html;;q=0.5;", "text/html") == 500);  // section 5.6.6 has room for none
   CHECK(acceptance("text/html;q=0.05", "text/html") == 50);
 }
 
