@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <ctime>
 #include <iterator>
-#include <new>
 
 #include "base/siphash.h"
 #include "cache/cache_control.h"
 #include "http/date.h"
+#include "http/edited_head.h"
 
 namespace leat::cache {
 
@@ -42,33 +42,15 @@ const http::Head* with_conditions(const http::Head& head, std::string_view etag,
   const Condition conditions[] = {{http::HeaderId::IfNoneMatch, "If-None-Match", etag},
                                   {http::HeaderId::IfModifiedSince, "If-Modified-Since", modified}};
   size_t more = 0;
-  for (const Condition& each : conditions) more += each.name.size() + each.value.size();
-  auto* const slots = arena.allocate_array<http::HeaderSlot>(head.slot_count + std::size(conditions));
-  auto* const bytes = static_cast<char*>(arena.allocate(head.size + more, 1));
-  void* const memory = arena.allocate(sizeof(http::Head), alignof(http::Head));
-  if (slots == nullptr || bytes == nullptr || memory == nullptr) return nullptr;
-  // Behind the head's own bytes, so that its spans stay right.
-  char* at = std::ranges::copy_n(head.bytes, head.size, bytes).out;
-  const auto put = [&](std::string_view text) {
-    const http::Span span{static_cast<uint32_t>(at - bytes), static_cast<uint32_t>(text.size())};
-    at = std::ranges::copy(text, at).out;
-    return span;
-  };
-  const auto is_condition = [&](const http::HeaderSlot& slot) {
-    return std::ranges::contains(conditions, slot.id, &Condition::id);
-  };
-  http::HeaderSlot* slot = std::ranges::remove_copy_if(head.headers(), slots, is_condition).out;
-  for (const Condition& each : conditions) {
-    if (each.value.empty()) continue;
-    const http::Span name = put(each.name);
-    *slot++ = {.name = name, .value = put(each.value), .id = each.id};
-  }
-  auto* const made = new (memory) http::Head(head);
-  made->bytes = bytes;
-  made->size = static_cast<uint32_t>(at - bytes);
-  made->slots = slots;
-  made->slot_count = static_cast<uint32_t>(slot - slots);
-  return made;
+  for (const Condition& each : conditions)
+    more += each.name.size() + each.value.size() + http::EditedHead::kFieldBytes;
+  http::EditedHead edited(head, arena, std::size(conditions), more);
+  if (!edited.good()) return nullptr;
+  for (const http::HeaderSlot& slot : head.headers())
+    if (!std::ranges::contains(conditions, slot.id, &Condition::id)) edited.keep(slot);
+  for (const Condition& each : conditions)
+    if (!each.value.empty()) edited.add(each.name, each.value);
+  return &edited.done();
 }
 
 // The keys are no secret: whoever makes the body decides about its tag anyway, and two instances of Leat

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "http/authority.h"
+#include "http/edited_head.h"
 
 namespace leat::http {
 
@@ -240,21 +241,19 @@ constexpr bool is_forwarding(const HeaderSlot& slot) { return is_forwarding_fiel
 // `head` without the forwarding fields that are not believed, and with `host`, if it is not empty, as the one that
 // was asked for. It lies in its bytes. Null: memory is out.
 const Head* show_believed(const Head& head, const ProxyTrust* trust, std::string_view host, Arena& arena) {
-  auto* const slots = arena.allocate_array<HeaderSlot>(std::max<size_t>(head.slot_count, 1));
-  void* const place = arena.allocate(sizeof(Head), alignof(Head));
-  if (slots == nullptr || place == nullptr) return nullptr;
-  auto* const shown = new (place) Head(head);
+  EditedHead edited(head, arena, 0, 0);
+  if (!edited.good()) return nullptr;
+  Head& shown = edited.shown();
   if (!host.empty())
-    shown->host = {static_cast<uint32_t>(host.data() - head.bytes), static_cast<uint32_t>(host.size())};
-  HeaderSlot* to = slots;
+    shown.host = {static_cast<uint32_t>(host.data() - head.bytes), static_cast<uint32_t>(host.size())};
   for (const HeaderSlot& slot : head.headers()) {
-    if (is_forwarding(slot) && (trust == nullptr || !trust->believes(slot.id))) continue;
-    *to++ = slot;
-    if (slot.id == HeaderId::Host) to[-1].value = shown->host;
+    if (slot.id == HeaderId::Host) {
+      edited.keep(slot, shown.host);
+    } else if (!is_forwarding(slot) || (trust != nullptr && trust->believes(slot.id))) {
+      edited.keep(slot);
+    }
   }
-  shown->slots = slots;
-  shown->slot_count = static_cast<uint32_t>(to - slots);
-  return shown;
+  return &edited.done();
 }
 
 void tell_of_stranger(const ClientIdentity& connection, const Head& head) {

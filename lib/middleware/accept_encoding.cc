@@ -1,11 +1,10 @@
 #include "middleware/accept_encoding.h"
 
 #include <algorithm>
-#include <cstring>
-#include <new>
 
 #include "base/text.h"
 #include "http/accept.h"
+#include "http/edited_head.h"
 #include "http/list.h"
 
 namespace leat::middleware {
@@ -107,33 +106,19 @@ bool settle_accept_encoding(http::Exchange& exchange, std::span<const coding::Co
   // are needed than those that are there.
   const size_t found = sent.find(text);
   const size_t more = found == std::string_view::npos ? text.size() : 0;
-  Arena& arena = exchange.arena();
-  void* const place = arena.allocate(sizeof(http::Head), alignof(http::Head));
-  auto* const slots = arena.allocate_array<http::HeaderSlot>(head.slot_count);
-  char* const bytes = more == 0 ? nullptr : arena.allocate_array<char>(head.size + more);
-  if (place == nullptr || slots == nullptr || (more != 0 && bytes == nullptr)) return false;
-  auto* const shown = new (place) http::Head(head);
-  http::HeaderSlot* to = slots;
+  http::EditedHead edited(head, exchange.arena(), 0, more);
+  if (!edited.good()) return false;
   for (const http::HeaderSlot& slot : head.headers()) {
-    if (slot.id == http::HeaderId::AcceptEncoding && &slot != first) continue;
-    *to = slot;
-    if (&slot == first) {
-      to->known = false;
-      to->value = {more == 0 ? slot.value.offset + static_cast<uint32_t>(found) : head.size,
-                   static_cast<uint32_t>(text.size())};
+    if (slot.id != http::HeaderId::AcceptEncoding) {
+      edited.keep(slot);
+    } else if (&slot == first && more != 0) {
+      edited.keep(slot, text);
+    } else if (&slot == first) {
+      edited.keep(slot, http::Span{slot.value.offset + static_cast<uint32_t>(found),
+                                   static_cast<uint32_t>(text.size())});
     }
-    ++to;
   }
-  if (more != 0) {
-    std::memcpy(bytes, head.bytes, head.size);
-    std::memcpy(bytes + head.size, text.data(), more);
-    shown->bytes = bytes;
-    shown->size = head.size + static_cast<uint32_t>(more);
-    shown->added = head.added + static_cast<uint32_t>(more);
-  }
-  shown->slots = slots;
-  shown->slot_count = static_cast<uint32_t>(to - slots);
-  exchange.request.show_made_of_head(*shown);
+  exchange.request.show_made_of_head(edited.done());
   return true;
 }
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/text.h"
-#include "middleware/edited_head.h"
+#include "http/edited_head.h"
 #include "pipeline/parameters.h"
 
 namespace leat::middleware {
@@ -132,7 +132,7 @@ bool Credentials::hide(http::Exchange& exchange) const {
     any = any || cookie || in_field(head, slot).data() != nullptr;
   }
   if (!any) return true;
-  EditedHead edited(exchange, 0, more);
+  http::EditedHead edited(head, arena, 0, more);
   if (!edited.good()) return false;
   for (const http::HeaderSlot& slot : head.headers()) {
     if (in_field(head, slot).data() != nullptr) continue;
@@ -145,7 +145,7 @@ bool Credentials::hide(http::Exchange& exchange) const {
     if (!cookies.empty()) edited.keep(slot, cookies);
   }
   if (in_query) edited.set_query(query);
-  edited.show();
+  exchange.request.show_head(edited.done());
   return true;
 }
 

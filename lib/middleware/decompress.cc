@@ -11,6 +11,7 @@
 #include "base/counted_text.h"
 #include "base/text.h"
 #include "coding/unpacker.h"
+#include "http/edited_head.h"
 #include "http/list.h"
 #include "http/worker_context.h"
 #include "middleware/counters.h"
@@ -229,17 +230,12 @@ class Decompress final : public pipeline::Middleware {
   // Shows a head without what is said of the body as it was sent. False: memory is out.
   static bool hide_fields(http::Exchange& exchange) {
     const http::Head& head = exchange.request.head();
-    void* const place = exchange.arena().allocate(sizeof(http::Head), alignof(http::Head));
-    auto* const slots = exchange.arena().allocate_array<http::HeaderSlot>(head.slot_count);
-    if (place == nullptr || slots == nullptr) return false;
-    auto* const shown = new (place) http::Head(head);
-    const auto end = std::ranges::remove_copy_if(head.headers(), slots, [](const http::HeaderSlot& slot) {
-      return is_coding_field(slot.id) || slot.id == http::HeaderId::ContentLength;
-    });
-    shown->slots = slots;
-    shown->slot_count = static_cast<uint32_t>(end.out - slots);
-    shown->length_hidden = true;
-    exchange.request.show_made_of_head(*shown);
+    http::EditedHead edited(head, exchange.arena(), 0, 0);
+    if (!edited.good()) return false;
+    for (const http::HeaderSlot& slot : head.headers())
+      if (!is_coding_field(slot.id) && slot.id != http::HeaderId::ContentLength) edited.keep(slot);
+    edited.shown().length_hidden = true;
+    exchange.request.show_made_of_head(edited.done());
     return true;
   }
 

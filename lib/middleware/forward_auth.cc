@@ -9,10 +9,10 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "http/edited_head.h"
 #include "http/list.h"
 #include "http/worker_context.h"
 #include "middleware/counters.h"
-#include "middleware/edited_head.h"
 #include "middleware/fields.h"
 #include "middleware/request_fetch.h"
 #include "middleware/room.h"
@@ -163,12 +163,12 @@ class ForwardAuth final : public pipeline::Middleware {
   [[nodiscard]] pipeline::Verdict let_in(http::Exchange& exchange, Call& call) const {
     const auto given = call.answer().fields;
     if (!options_.request_set.empty()) {
-      auto* const added = exchange.arena().allocate_array<HeadField>(std::max<size_t>(given.size(), 1));
+      auto* const added = exchange.arena().allocate_array<http::HeadField>(std::max<size_t>(given.size(), 1));
       size_t number = 0;
       if (added != nullptr)
         for (const client::Field& field : given)
           if (lists_name(options_.request_set, field.name)) added[number++] = {field.name, field.value};
-      if (added == nullptr || !show_changed_head(exchange, options_.request_set, {added, number})) {
+      if (added == nullptr || !http::show_changed_head(exchange, options_.request_set, {added, number})) {
         http::send_out_of_memory(exchange);
         return pipeline::Verdict::Done;
       }

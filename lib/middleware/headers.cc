@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/suggest.h"
 #include "base/text.h"
-#include "middleware/edited_head.h"
+#include "http/edited_head.h"
 #include "middleware/fields.h"
 #include "middleware/room.h"
 #include "pipeline/codes.h"
@@ -307,13 +307,13 @@ class Headers final : public pipeline::Middleware {
   // Shows a head that is changed. False: memory is out.
   [[nodiscard]] bool change(http::Exchange& exchange) const {
     const size_t count = on_request_.fields.size();
-    auto* const fields = exchange.arena().allocate_array<HeadField>(std::max<size_t>(count, 1));
+    auto* const fields = exchange.arena().allocate_array<http::HeadField>(std::max<size_t>(count, 1));
     if (fields == nullptr) return false;
     for (size_t i = 0; i < count; ++i) {
       fields[i].name = on_request_.fields[i].name();
       if (!on_request_.fields[i].make(exchange, most_, fields[i].value)) return false;
     }
-    return show_changed_head(exchange, on_request_.removed, {fields, count});
+    return http::show_changed_head(exchange, on_request_.removed, {fields, count});
   }
 
   const HeadChange on_request_, on_answer_;

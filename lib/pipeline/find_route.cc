@@ -1,12 +1,8 @@
 #include "pipeline/find_route.h"
 
 #include <algorithm>
-#include <cstring>
-#include <functional>
-#include <limits>
-#include <new>
-#include <utility>
 
+#include "http/edited_head.h"
 #include "pipeline/preflight.h"
 #include "pipeline/site.h"
 
@@ -81,25 +77,10 @@ void find_once(const http::Request& request, Arena& arena, FoundRoute& found) {
 
 // Shows a head with this path and query in the place of the request's. False: memory is out.
 bool rewrite(http::Request& request, std::string_view target, Arena& arena) {
-  const http::Head& head = request.head();
-  void* const place = arena.allocate(sizeof(http::Head), alignof(http::Head));
-  if (place == nullptr || head.size > std::numeric_limits<uint32_t>::max() - target.size()) return false;
-  char* const bytes = arena.allocate_array<char>(head.size + target.size());
-  if (bytes == nullptr) return false;
-  std::memcpy(bytes, head.bytes, head.size);
-  std::memcpy(bytes + head.size, target.data(), target.size());
-  auto* const own = new (place) http::Head(head);
-  const size_t path = std::min(target.find('?'), target.size());
-  own->bytes = bytes;
-  own->path = {head.size, static_cast<uint32_t>(path)};
-  own->has_query = path != target.size();
-  own->query = {};
-  if (own->has_query)
-    own->query = {static_cast<uint32_t>(head.size + path + 1),
-                  static_cast<uint32_t>(target.size() - path - 1)};
-  own->size = static_cast<uint32_t>(head.size + target.size());
-  own->added = head.added + static_cast<uint32_t>(target.size());
-  request.show_head(*own);
+  http::EditedHead edited(request.head(), arena, http::EditedHead::kSameFields, target.size());
+  if (!edited.good()) return false;
+  edited.set_path(target);
+  request.show_head(edited.done());
   return true;
 }
 
