@@ -220,12 +220,7 @@ class Headers final : public pipeline::Middleware {
         most_(options.value) {
     for (const std::string& name : options.if_method)
       if (const auto method = http::find_method(name)) methods_ |= http::method_bit(*method);
-    for (const std::string& text : options.if_header) {
-      const size_t colon = text.find(':');
-      headers_.push_back(
-          {text.substr(0, colon), colon != std::string::npos,
-           colon == std::string::npos ? "" : std::string(trim(std::string_view(text).substr(colon + 1)))});
-    }
+    for (const std::string& text : options.if_header) headers_.emplace_back(text);
     for (const std::string& text : options.if_status)
       if (const auto statuses = read_statuses(text)) statuses_ |= *statuses;
   }
@@ -284,21 +279,11 @@ class Headers final : public pipeline::Middleware {
 
  private:
   struct Meant {};
-  struct HeaderCondition {
-    std::string name;
-    bool valued;
-    std::string value;
-  };
 
   [[nodiscard]] bool meant(const http::Request& request) const {
     if (methods_ != 0 && (methods_ & http::method_bit(request.method())) == 0) return false;
-    return std::ranges::all_of(headers_, [&](const HeaderCondition& wanted) {
-      return std::ranges::any_of(request.head().headers(), [&](const http::HeaderSlot& slot) {
-        const http::Head& head = request.head();
-        return equal_ignoring_case(head.view(slot.name), wanted.name) &&
-               (!wanted.valued || head.view(slot.value) == wanted.value);
-      });
-    });
+    return std::ranges::all_of(
+        headers_, [&](const pipeline::FieldCondition& wanted) { return wanted.fits(request.head()); });
   }
   [[nodiscard]] bool has_status(const http::Response& response) const {
     return statuses_.none() || statuses_[response.status % statuses_.size()];
@@ -319,7 +304,7 @@ class Headers final : public pipeline::Middleware {
   const HeadChange on_request_, on_answer_;
   const size_t most_;
   http::MethodSet methods_ = 0;  // none: all
-  std::vector<HeaderCondition> headers_;
+  std::vector<pipeline::FieldCondition> headers_;
   Statuses statuses_;  // none: all
 };
 
@@ -332,11 +317,6 @@ std::string check_answer_field(std::string_view, std::string_view text) { return
 
 std::string check_method(std::string_view, std::string_view text) {
   return http::find_method(text) ? std::string() : fmt::format("unknown method `{}`", text);
-}
-
-std::string check_header_condition(std::string_view, std::string_view text) {
-  const std::string_view name = text.substr(0, text.find(':'));
-  return is_token(name) ? std::string() : fmt::format("`{}` names no header field", name);
 }
 
 std::unique_ptr<pipeline::Middleware> create_headers(const HeadersOptions& options,

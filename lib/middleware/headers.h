@@ -27,6 +27,7 @@
 
 #include "base/schema.h"
 #include "middleware/statuses.h"
+#include "pipeline/condition.h"
 #include "pipeline/middleware_kind.h"
 
 namespace leat::middleware {
@@ -38,14 +39,12 @@ struct HeadersOptions {
   uint64_t value = 2048;
 };
 
-// A Row::Check each: of "Name: value" or the name alone, in a request or in an answer; of a method; and of a condition,
-// "Name" or "Name: value".
+// A Row::Check each: of "Name: value" or the name alone, in a request or in an answer; and of a method.
 std::string check_request_field(std::string_view called, std::string_view text);
 std::string check_request_name(std::string_view called, std::string_view text);
 std::string check_answer_field(std::string_view called, std::string_view text);
 std::string check_answer_name(std::string_view called, std::string_view text);
 std::string check_method(std::string_view called, std::string_view text);
-std::string check_header_condition(std::string_view called, std::string_view text);
 
 inline constexpr schema::Row kHeadersRows[] = {
     schema::list<&HeadersOptions::request_set>(
@@ -65,7 +64,7 @@ inline constexpr schema::Row kHeadersRows[] = {
     schema::list<&HeadersOptions::if_method>("if_method", "methods", check_method, 0,
                                              "Only for requests with one of these methods."),
     schema::list<&HeadersOptions::if_header>(
-        "if_header", "fields", check_header_condition, 0,
+        "if_header", "fields", pipeline::check_condition_header, 0,
         "Only for requests that have each of these fields: `DNT`, or with that value: `DNT: 1`."),
     schema::list<&HeadersOptions::if_status>(
         "if_status", "statuses", check_status, 0,

@@ -8,7 +8,6 @@
 
 #include "base/text.h"
 #include "http/authority.h"
-#include "http/header_id.h"
 #include "http/method.h"
 #include "pipeline/host_name.h"
 #include "pipeline/parameters.h"
@@ -98,6 +97,21 @@ bool HostPattern::fits(std::string_view host) const {
          equal_ignoring_case(name, host.substr(host.size() - size));
 }
 
+FieldCondition::FieldCondition(std::string_view text) {
+  const auto [name, value] = split_item(text, ':');
+  name_ = std::string(name);
+  id_ = http::find_header(name);
+  if (value) value_ = trim(*value);
+}
+
+bool FieldCondition::fits(const http::Head& head) const {
+  return std::ranges::any_of(head.headers(), [&](const http::HeaderSlot& slot) {
+    if (slot.id != id_) return false;
+    if (id_ == http::HeaderId::Unknown && !equal_ignoring_case(head.view(slot.name), name_)) return false;
+    return !value_ || *value_ == head.view(slot.value);
+  });
+}
+
 const HostAddress& Facts::client() {
   if (!known_client) known_client = HostAddress::parse(request.client()).value_or(HostAddress());
   return *known_client;
@@ -118,26 +132,11 @@ Condition::Condition(ConditionKeys keys) : keys_(std::move(keys)) {
     if (auto host = HostPattern::parse(text)) hosts_.push_back(std::move(*host));
   for (const std::string& text : keys_.method)
     if (const auto method = http::find_method(text)) methods_ |= http::method_bit(*method);
-  for (const std::string& text : keys_.header) {
-    const auto [name, value] = split_item(text, ':');
-    Field field{.name = std::string(name), .id = http::find_header(name), .value = {}};
-    if (value) field.value = trim(*value);
-    fields_.push_back(std::move(field));
-  }
+  for (const std::string& text : keys_.header) fields_.emplace_back(text);
   for (const std::string& text : keys_.query) {
     const auto [name, value] = split_item(text, '=');
     parameters_.push_back({std::string(name), value ? std::optional<std::string>(*value) : std::nullopt});
   }
-}
-
-// Any of its lines.
-bool Condition::has(const Field& field, const http::Head& head) {
-  return std::ranges::any_of(head.headers(), [&](const http::HeaderSlot& slot) {
-    if (slot.id != field.id) return false;
-    if (field.id == http::HeaderId::Unknown && !equal_ignoring_case(head.view(slot.name), field.name))
-      return false;
-    return !field.value || *field.value == head.view(slot.value);
-  });
 }
 
 // The first of the name: who reads it gets no other.
@@ -162,7 +161,7 @@ Condition::Miss Condition::miss(Facts& facts) const {
       return Miss::Host;
   }
   if (!facts.preflight && !fields_.empty() &&
-      !std::ranges::any_of(fields_, [&](const Field& field) { return has(field, request.head()); }))
+      !std::ranges::any_of(fields_, [&](const FieldCondition& field) { return field.fits(request.head()); }))
     return Miss::Header;
   if (!parameters_.empty() &&
       !std::ranges::any_of(parameters_, [&](const Parameter& each) { return has(each, facts); }))

@@ -14,6 +14,7 @@
 
 #include "base/address_set.h"
 #include "base/arena.h"
+#include "http/header_id.h"
 #include "http/message.h"
 
 namespace leat::pipeline {
@@ -48,6 +49,20 @@ struct HostPattern {
   [[nodiscard]] bool fits(std::string_view host) const;
 };
 
+// A header field that a request has, whatever its value, or with that one alone.
+class FieldCondition {
+ public:
+  // "NAME" or "NAME: VALUE", that check_condition_header() found good.
+  explicit FieldCondition(std::string_view text);
+  // By any of the field's lines.
+  [[nodiscard]] bool fits(const http::Head& head) const;
+
+ private:
+  std::string name_;
+  http::HeaderId id_;
+  std::optional<std::string> value_;  // nothing: any
+};
+
 // What a request is asked for, by as many conditions as there are.
 struct Facts {
   const http::Request& request;
@@ -77,17 +92,11 @@ class Condition {
   [[nodiscard]] const ConditionKeys& keys() const { return keys_; }
 
  private:
-  struct Field {
-    std::string name;
-    http::HeaderId id = http::HeaderId::Unknown;
-    std::optional<std::string> value;  // nothing: any
-  };
   struct Parameter {
     std::string name;
     std::optional<std::string> value;
   };
 
-  static bool has(const Field& field, const http::Head& head);
   static bool has(const Parameter& parameter, const Facts& facts);
   [[nodiscard]] bool has_type(const http::Request& request) const;
 
@@ -95,7 +104,7 @@ class Condition {
   AddressSet clients_;
   std::vector<HostPattern> hosts_;
   http::MethodSet methods_ = 0;
-  std::vector<Field> fields_;
+  std::vector<FieldCondition> fields_;
   std::vector<Parameter> parameters_;
 };
 

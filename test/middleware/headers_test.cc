@@ -288,7 +288,7 @@ TEST_CASE("headers: options that are wrong") {
   CHECK(one_mistake({texts("answer_set", {"X-A: 1"}), texts("if_method", {"FETCH"})})
             .contains("unknown method"));
   CHECK(one_mistake({texts("answer_set", {"X-A: 1"}), texts("if_header", {"a b: c"})})
-            .contains("names no header"));
+            .contains("is no header field"));
   CHECK(
       one_mistake({texts("request_set", {"X-A: 1"}), texts("if_status", {"404"})}).contains("no status yet"));
   // One mistake is not told as two.
