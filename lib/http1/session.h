@@ -16,12 +16,16 @@
 // The parser of a head lies in its exchange's arena, from the first byte on to the request's end. One that is
 // known (http/known_heads.h) needs none.
 //
+// What it does lies in three files: events and time (session.cc), input (session_input.cc), and answers with the ends of
+// requests (session_answer.cc). What of a request's body is not HTTP/1's own is the BodyIntake.
+//
 // Thread: its worker's.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 
+#include "http/body_intake.h"
 #include "http/exchange.h"
 #include "http/known_heads.h"
 #include "http/limits.h"
@@ -114,7 +118,6 @@ class Session final : public http::Protocol, public http::Stream {
   void ask_service();
   void await_answer();
   bool parse_body(std::string_view in, size_t& used);
-  void take_piece(std::string_view piece);
   void end_body();
   bool end_answer(bool more);
   void give_exchange();
@@ -144,10 +147,6 @@ class Session final : public http::Protocol, public http::Stream {
   [[nodiscard]] bool last_request() const;
   [[nodiscard]] bool more_is_there() const;
   [[nodiscard]] uint64_t give_up_ms() const;
-  // The request's body waits, and there is still use for it.
-  [[nodiscard]] bool body_held() const {
-    return body_flow_ != http::BodyFlow::Flowing && !exchange_->finished();
-  }
   [[nodiscard]] http::StreamSide side() const { return http::StreamSide(*exchange_); }
 
   Environment& env_;
@@ -158,18 +157,13 @@ class Session final : public http::Protocol, public http::Stream {
   uint64_t requests_ = 0;
   uint64_t answer_since_ms_ = 0;  // when the request was complete
   uint64_t head_since_ms_ = 0;
-  uint64_t body_since_ms_ = 0;
-  uint64_t body_read_ms_ = 0;
-  uint64_t body_held_since_ms_ = 0;  // 0: it flows
-  uint64_t ended_since_ms_ = 0;      // the peer's end, or the last that has left since; 0: it has not ended
-  uint64_t idle_until_ms_ = 0;       // of a session that drains
-  uint64_t body_bytes_ = 0;          // of payload
-  uint64_t body_overhead_ = 0;       // of chunk framing
-  const size_t* used_ = nullptr;     // while it runs: of the input, how much is done with ...
-  size_t given_ = 0;                 // ... and its size
+  uint64_t ended_since_ms_ = 0;   // the peer's end, or the last that has left since; 0: it has not ended
+  uint64_t idle_until_ms_ = 0;    // of a session that drains
+  http::BodyIntake body_;         // of the request that comes
+  uint64_t body_overhead_ = 0;    // what it has of chunk framing
+  const size_t* used_ = nullptr;  // while it runs: of the input, how much is done with ...
+  size_t given_ = 0;              // ... and its size
   Step step_ = Step::Idle;
-  http::Service::BodyMode body_mode_ = http::Service::BodyMode::Discard;
-  http::BodyFlow body_flow_ = http::BodyFlow::Flowing;
   bool running_ = false;
   bool ended_ = false;  // feed_end() was called
   bool draining_ = false;
@@ -178,7 +172,6 @@ class Session final : public http::Protocol, public http::Stream {
   bool chunked_ = false;     // the answer's framing
   bool asks_head_ = false;   // the head that is read begins like a HEAD request
   uint8_t blank_bytes_ = 0;  // of blank lines before the next request
-  bool body_begun_ = false;  // a byte of it, or 100 Continue, has been seen or sent
 };
 
 }  // namespace leat::http1
