@@ -27,11 +27,6 @@ namespace {
 
 using namespace pipeline;
 using namespace test;
-using pipeline::test::entry;
-using pipeline::test::LogText;
-using pipeline::test::ScriptHandler;
-using pipeline::test::Stage;
-using pipeline::test::status_of;
 
 // The names of the members of a flat object, in order.
 std::vector<std::string> keys(const std::string& object) {
@@ -572,16 +567,7 @@ TEST_CASE("access_log: into a file by the thread that writes, and it asks nothin
     stage.middleware("access_log", {entry("file", path), texts("fields", {"all"})});
     for (const char* kind : {"request_id", "trace_context", "security_headers"}) stage.middleware(kind);
     stage.route("/");
-    http1::Session& session = stage.session();
-    const auto serve = [&] {
-      session.feed("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-      std::string_view parts[8];
-      const size_t count = session.output().gather(parts);
-      size_t size = 0;
-      for (size_t i = 0; i < count; ++i) size += parts[i].size();
-      session.sent(size);
-      pipeline::test::calls.clear();
-    };
+    const auto serve = [&] { stage.serve("GET / HTTP/1.1\r\nHost: a\r\n\r\n"); };
     for (int i = 0; i < 100; ++i) serve();
     const size_t before = leat::test::allocations();
     for (size_t i = 100; i < kRequests; ++i) {

@@ -17,22 +17,12 @@ namespace {
 
 using namespace pipeline;
 using namespace test;
-using pipeline::test::entry;
-using pipeline::test::line;
-using pipeline::test::Stage;
-using pipeline::test::status_of;
-
-Value list_of(const std::vector<std::string>& texts) {
-  Value::Array array;
-  for (const std::string& each : texts) array.emplace_back(std::string(each), line(1), line(1));
-  return Value(std::move(array), line(1), line(1));
-}
 
 using Conditions = std::vector<std::pair<std::string, std::vector<std::string>>>;
 Value rule(const std::string& action, const Conditions& conditions) {
   Value::Table entries = {entry("action", std::string(action))};
   for (const auto& [name, texts] : conditions) entries.emplace_back(name, list_of(texts));
-  return pipeline::test::table(std::move(entries));
+  return table(std::move(entries));
 }
 Value::Table options(std::vector<Value> rules, const std::string& otherwise = "") {
   Value::Table entries;
@@ -62,12 +52,12 @@ TEST_CASE(
   Stage stage(kinds());
   stage.middleware("access");
   stage.route("/");
-  pipeline::test::calls.clear();
+  calls.clear();
   const std::string answer = stage.get("/");
   CHECK(status_of(answer) == 403);
   CHECK(field(answer, "Content-Type") == "application/problem+json");
   CHECK(answer.contains("\"status\":403"));
-  CHECK(pipeline::test::calls.empty());
+  CHECK(calls.empty());
   CHECK(status_of(stage.get("/nowhere")) == 403);  // nor told what there is
   CHECK(field(answer, "Connection") == "(none)");
   CHECK(asked(options({}, "allow"), "") == 200);
@@ -182,19 +172,8 @@ TEST_CASE("access: what it said is counted, and many ranges ask nothing of the h
   const std::string text = registry.text();
   CHECK(text.contains("leat_access_requests_total{instance=\"access\",result=\"allowed\"} 100\n"));
   CHECK(text.contains("leat_access_requests_total{instance=\"access\",result=\"denied\"} 1\n"));
-  http1::Session& session = stage.session();
-  const auto serve = [&] {
-    session.feed("GET / HTTP/1.1\r\nHost: no.example\r\n\r\n");
-    std::string_view parts[8];
-    const size_t count = session.output().gather(parts);
-    size_t size = 0;
-    for (size_t i = 0; i < count; ++i) size += parts[i].size();
-    session.sent(size);
-  };
-  serve();
-  const size_t before = leat::test::allocations();
-  for (int i = 0; i < 100; ++i) serve();
-  CHECK(leat::test::allocations() == before);
+  const auto serve = [&] { stage.serve("GET / HTTP/1.1\r\nHost: no.example\r\n\r\n"); };
+  CHECK(leat::test::allocations_of(100, serve) == 0);
 }
 
 TEST_CASE("access: rules that make no sense are mistakes, each with its place") {
@@ -209,7 +188,7 @@ TEST_CASE("access: rules that make no sense are mistakes, each with its place") 
   CHECK(said({entry("rules", std::string("allow"))}).contains("`rules` is a list of tables"));
   CHECK(said(options({list_of({"allow"})})).contains("a rule is a table"));
   CHECK(said(options({}, "refuse")).contains("`default`"));
-  CHECK(said(options({pipeline::test::table({})})).contains("needs `action`"));
+  CHECK(said(options({table({})})).contains("needs `action`"));
   CHECK(said(options({rule("permit", {})})).contains("`action` is \"allow\" or \"deny\""));
   CHECK(of({{"path", {"/"}}}).contains("unknown option `path`"));
   CHECK(of({{"client", {"10.0.0.1/8"}}}).contains("bits set behind its prefix"));

@@ -18,11 +18,6 @@ namespace {
 
 using namespace pipeline;
 using namespace test;
-using pipeline::test::entry;
-using pipeline::test::LogText;
-using pipeline::test::ScriptHandler;
-using pipeline::test::Stage;
-using pipeline::test::status_of;
 
 std::string line_of(const std::string& name, const std::string& key) {
   return name + " sha256:" + crypto::hex(crypto::sha256({key}).value());
@@ -48,7 +43,6 @@ ScriptHandler& shows(Stage& stage) {
   };
   return handler;
 }
-std::string body(const std::string& answer) { return answer.substr(answer.find("\r\n\r\n") + 4); }
 
 // What files hold, for the surroundings that read none.
 std::string file_text;
@@ -63,9 +57,9 @@ TEST_CASE("api_key: a known key lets in and says who asks; without one it is 401
   Stage stage(kinds());
   stage.middleware("api_key", {keys()});
   shows(stage);
-  CHECK(body(stage.get("/", "X-Api-Key: key-of-alice\r\n")).starts_with("user=alice "));
-  CHECK(body(stage.get("/", "x-api-KEY: new-key-of-alice\r\n")).starts_with("user=alice "));
-  CHECK(body(stage.get("/", "X-Api-Key: key of bob\r\n")).starts_with("user=bob "));
+  CHECK(body_of(stage.get("/", "X-Api-Key: key-of-alice\r\n")).starts_with("user=alice "));
+  CHECK(body_of(stage.get("/", "x-api-KEY: new-key-of-alice\r\n")).starts_with("user=alice "));
+  CHECK(body_of(stage.get("/", "X-Api-Key: key of bob\r\n")).starts_with("user=bob "));
   const std::string missing = stage.get("/");
   CHECK(status_of(missing) == 401);
   CHECK(field(missing, "WWW-Authenticate") == "ApiKey field=\"X-Api-Key\"");
@@ -105,16 +99,16 @@ TEST_CASE("api_key: nobody behind it sees the key, wherever it stood") {
   stage.middleware("api_key",
                    {keys(), entry("query", std::string("key")), entry("cookie", std::string("k"))});
   shows(stage);
-  CHECK(body(stage.get("/?a=1&key=key-of-alice&b=%20", "X-One: 1\r\n")) ==
+  CHECK(body_of(stage.get("/?a=1&key=key-of-alice&b=%20", "X-One: 1\r\n")) ==
         "user=alice target=/?a=1&b=%20 path=/ query=a=1&b=%20|Host=a|X-One=1");
-  CHECK(body(stage.get("/?key=key-of-alice")) == "user=alice target=/ path=/ query=|Host=a");
-  CHECK(body(stage.get("/?%6bey=key+of%20bob")) == "user=bob target=/ path=/ query=|Host=a");
-  CHECK(body(stage.get("/?x", "X-Api-Key: key-of-alice\r\nX-One: 1\r\n")) ==
+  CHECK(body_of(stage.get("/?key=key-of-alice")) == "user=alice target=/ path=/ query=|Host=a");
+  CHECK(body_of(stage.get("/?%6bey=key+of%20bob")) == "user=bob target=/ path=/ query=|Host=a");
+  CHECK(body_of(stage.get("/?x", "X-Api-Key: key-of-alice\r\nX-One: 1\r\n")) ==
         "user=alice target=/?x path=/ query=x|Host=a|X-One=1");
-  CHECK(body(stage.get("/", "Cookie: a=1; k=key-of-alice; b=2\r\nX-One: 1\r\n")) ==
+  CHECK(body_of(stage.get("/", "Cookie: a=1; k=key-of-alice; b=2\r\nX-One: 1\r\n")) ==
         "user=alice target=/ path=/ query=|Host=a|Cookie=a=1; b=2|X-One=1");
-  CHECK(body(stage.get("/", "Cookie: k=\"key of bob\"\r\n")) == "user=bob target=/ path=/ query=|Host=a");
-  CHECK(body(stage.feed("GET http://a/?key=key-of-alice&c HTTP/1.1\r\nHost: a\r\n\r\n")) ==
+  CHECK(body_of(stage.get("/", "Cookie: k=\"key of bob\"\r\n")) == "user=bob target=/ path=/ query=|Host=a");
+  CHECK(body_of(stage.feed("GET http://a/?key=key-of-alice&c HTTP/1.1\r\nHost: a\r\n\r\n")) ==
         "user=alice target=http://a/?c path=/ query=c|Host=a");
   // In two places, which are not one.
   for (const char* twice : {"/?key=key-of-alice&key=key-of-alice", "/?key=key-of-alice&key=x", "/?key=%zz",
@@ -128,9 +122,9 @@ TEST_CASE("api_key: what is to be passed on stays") {
   Stage stage(kinds());
   stage.middleware("api_key", {keys(), entry("query", std::string("key")), entry("pass_on", true)});
   shows(stage);
-  CHECK(body(stage.get("/?key=key-of-alice")) ==
+  CHECK(body_of(stage.get("/?key=key-of-alice")) ==
         "user=alice target=/?key=key-of-alice path=/ query=key=key-of-alice|Host=a");
-  CHECK(body(stage.get("/", "X-Api-Key: key of bob\r\n")).ends_with("|X-Api-Key=key of bob"));
+  CHECK(body_of(stage.get("/", "X-Api-Key: key of bob\r\n")).ends_with("|X-Api-Key=key of bob"));
 }
 
 TEST_CASE("api_key: no line of the log shows a key, be it right or wrong; the user is there") {
@@ -163,8 +157,8 @@ TEST_CASE("api_key: where none is required, requests without one pass as nobody'
   Stage stage(kinds());
   stage.middleware("api_key", {keys(), entry("required", false)});
   shows(stage);
-  CHECK(body(stage.get("/")).starts_with("user= "));
-  CHECK(body(stage.get("/", "X-Api-Key: key-of-alice\r\n")).starts_with("user=alice "));
+  CHECK(body_of(stage.get("/")).starts_with("user= "));
+  CHECK(body_of(stage.get("/", "X-Api-Key: key-of-alice\r\n")).starts_with("user=alice "));
   CHECK(status_of(stage.get("/", "X-Api-Key: nonsense\r\n")) == 401);
 }
 
@@ -176,7 +170,7 @@ TEST_CASE("api_key: who asks is a key of rate_limit, a variable of headers, and 
                    {texts("request_set", {"X-User: {user}"}), texts("answer_set", {"X-Told: {user}"})});
   shows(stage);
   const std::string alice = stage.get("/", "X-User: root\r\nX-Api-Key: key-of-alice\r\n");
-  CHECK(body(alice).ends_with("|Host=a|X-User=alice"));
+  CHECK(body_of(alice).ends_with("|Host=a|X-User=alice"));
   CHECK(field(alice, "X-Told") == "alice");
   CHECK(status_of(stage.get("/", "X-Api-Key: new-key-of-alice\r\n")) == 429);
   CHECK(status_of(stage.get("/", "X-Api-Key: key of bob\r\n")) == 200);
@@ -190,9 +184,9 @@ TEST_CASE("api_key: keys of a file, with remarks and blank lines, beside those o
   Stage stage(kinds(), {.read_file = read_text});
   stage.middleware("api_key", {keys(), entry("file", std::string("/keys"))});
   shows(stage);
-  CHECK(body(stage.get("/", "X-Api-Key: one\r\n")).starts_with("user=alice "));
-  CHECK(body(stage.get("/", "X-Api-Key: two\r\n")).starts_with("user=bob "));
-  CHECK(body(stage.get("/", "X-Api-Key: key of bob\r\n")).starts_with("user=bob "));
+  CHECK(body_of(stage.get("/", "X-Api-Key: one\r\n")).starts_with("user=alice "));
+  CHECK(body_of(stage.get("/", "X-Api-Key: two\r\n")).starts_with("user=bob "));
+  CHECK(body_of(stage.get("/", "X-Api-Key: key of bob\r\n")).starts_with("user=bob "));
 }
 
 TEST_CASE("api_key: what is wrong with a file is told by the numbers of its lines, and shows none of them") {

@@ -23,10 +23,6 @@ using namespace test;
 using coding::Coding;
 using coding::test::unpack;
 using coding::test::unpack_begun;
-using pipeline::test::entry;
-using pipeline::test::ScriptHandler;
-using pipeline::test::Stage;
-using pipeline::test::status_of;
 using pipeline::test::unchunked;
 
 // 4 KB that get smaller.
@@ -37,7 +33,6 @@ const std::string kText = [] {
 }();
 
 std::string accept(std::string_view codings) { return "Accept-Encoding: " + std::string(codings) + "\r\n"; }
-std::string body_of(const std::string& answer) { return answer.substr(answer.find("\r\n\r\n") + 4); }
 
 // What a client reads of an answer.
 std::string content(const std::string& answer) {

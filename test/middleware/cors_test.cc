@@ -13,10 +13,6 @@ namespace {
 
 using namespace pipeline;
 using namespace test;
-using pipeline::test::calls;
-using pipeline::test::entry;
-using pipeline::test::Stage;
-using pipeline::test::status_of;
 
 const std::string kGood = "https://app.example";
 
@@ -374,7 +370,7 @@ TEST_CASE("cors: a preflight with a body is answered, and the next request read 
 }
 
 TEST_CASE("cors: an answer that has no room for its fields is a 500 that has them") {
-  pipeline::test::LogText log;
+  LogText log;
   Stage stage(kinds());
   stage.middleware("cors", {texts("origins", std::vector<std::string>{kGood})});
   stage.route("/").on_handle = [](http::Exchange& exchange) {

@@ -15,9 +15,6 @@ namespace {
 
 using namespace pipeline;
 using namespace test;
-using pipeline::test::entry;
-using pipeline::test::Stage;
-using pipeline::test::status_of;
 
 int asked(Value::Table options, const std::string& fields, const std::string& method = "POST",
           const std::string& host = "example.com") {
@@ -104,7 +101,7 @@ TEST_CASE("csrf: a refused request comes to no handler, is a problem and is coun
   const std::string answer = stage.feed(begin + "Sec-Fetch-Site: cross-site\r\n\r\n");
   CHECK(status_of(answer) == 403);
   CHECK(field(answer, "Content-Type") == "application/problem+json");
-  CHECK(pipeline::test::calls.empty());
+  CHECK(calls.empty());
   (void)stage.feed(begin + "\r\n");
   (void)stage.get("/", "Sec-Fetch-Site: cross-site\r\n");
   CHECK(registry.text().contains("leat_csrf_requests_total{instance=\"csrf\",result=\"refused\"} 1\n"));

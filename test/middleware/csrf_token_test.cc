@@ -13,10 +13,6 @@ namespace {
 
 using namespace pipeline;
 using namespace test;
-using pipeline::test::entry;
-using pipeline::test::LogText;
-using pipeline::test::Stage;
-using pipeline::test::status_of;
 
 // A page, and what changes something.
 class Pages {

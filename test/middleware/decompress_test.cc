@@ -21,10 +21,6 @@ using namespace pipeline;
 using namespace test;
 using coding::Coding;
 using coding::test::pack;
-using pipeline::test::entry;
-using pipeline::test::ScriptHandler;
-using pipeline::test::Stage;
-using pipeline::test::status_of;
 
 const std::string kPlain = [] {
   std::string text;
@@ -274,11 +270,11 @@ TEST_CASE("decompress: a coding that is not taken is answered 415 with those tha
     for (const std::string_view said :
          {"zstd", "lzma", "gzip, zstd", "zstd, gzip", "*", "gzip;q=1", "compress"}) {
       INFO(said);
-      pipeline::test::calls.clear();
+      calls.clear();
       const std::string answer = unpacked.post(pack(Coding::Gzip, "x"), coded(said));
       CHECK(status_of(answer) == 415);
       CHECK(field(answer, "Accept-Encoding") == "br, gzip");
-      CHECK_FALSE(std::ranges::contains(pipeline::test::calls, "handle"));
+      CHECK_FALSE(std::ranges::contains(calls, "handle"));
     }
     CHECK(status_of(unpacked.post(pack(Coding::Gzip, "x"), coded("gzip"))) == 200);
     CHECK(unpacked.count("leat_decompress_refused_total{instance=\"decompress\",reason=\"coding") == "7");

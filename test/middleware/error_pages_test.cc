@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "json/allocations.h"
 #include "middleware/identified.h"
 #include "middleware/support.h"
 #include "pipeline/stage.h"
@@ -16,16 +15,6 @@ namespace {
 
 using namespace pipeline;
 using namespace test;
-using pipeline::test::entry;
-using pipeline::test::line;
-using pipeline::test::Stage;
-using pipeline::test::status_of;
-
-Value list_of(std::vector<std::string> texts) {
-  Value::Array array;
-  for (std::string& each : texts) array.emplace_back(std::move(each), line(1), line(1));
-  return Value(std::move(array), line(1), line(1));
-}
 
 struct PageSpec {
   std::vector<std::string> status;
@@ -38,7 +27,7 @@ Value::Table with_pages(std::vector<PageSpec> specs, bool handlers = false) {
     Value::Table entries = {entry("body", std::move(spec.body))};
     if (!spec.status.empty()) entries.emplace_back("status", list_of(std::move(spec.status)));
     if (!spec.type.empty()) entries.push_back(entry("type", std::move(spec.type)));
-    pages.push_back(pipeline::test::table(std::move(entries)));
+    pages.push_back(table(std::move(entries)));
   }
   Value::Table options;
   options.emplace_back("pages", Value(std::move(pages), line(1), line(1)));
@@ -47,8 +36,6 @@ Value::Table with_pages(std::vector<PageSpec> specs, bool handlers = false) {
 }
 
 constexpr std::string_view kHtml = "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n";
-
-std::string body_of(const std::string& answer) { return answer.substr(answer.find("\r\n\r\n") + 4); }
 
 }  // namespace
 

@@ -14,10 +14,6 @@ namespace {
 
 using namespace pipeline;
 using namespace test;
-using pipeline::test::calls;
-using pipeline::test::entry;
-using pipeline::test::Stage;
-using pipeline::test::status_of;
 
 using List = std::vector<std::string>;
 
@@ -41,7 +37,7 @@ std::string shown(Value::Table options, std::string_view fields, std::string_vie
   stage.route("/", {"GET", "POST"}).on_handle = show_fields;
   const std::string answer =
       stage.feed(std::string(start) + "\r\nHost: a.example:80\r\n" + std::string(fields) + "\r\n");
-  return answer.substr(answer.find("\r\n\r\n") + 4);
+  return body_of(answer);
 }
 
 // An answer to GET / with those fields and status.
@@ -236,7 +232,7 @@ TEST_CASE("headers: what a client sends is never a line of its own") {
 
 TEST_CASE("headers: an answer without room is a 500, which has them unless they are for others") {
   for (const bool always : {true, false}) {
-    pipeline::test::LogText log;
+    LogText log;
     Stage stage(kinds());
     Value::Table options = {texts("answer_set", {"X-Set: yes", "X-More: 1"})};
     if (!always) options.push_back(texts("if_status", {"200"}));
@@ -305,16 +301,8 @@ TEST_CASE("headers: requests and answers that are changed ask nothing of the hea
                    {texts("request_set", {"X-Client: {client} {scheme}"}), texts("request_remove", {"X-One"}),
                     texts("answer_set", {"X-Host: {host}!", "X-Constant: 1"})});
   stage.route("/");
-  http1::Session& session = stage.session();
-  const auto serve = [&] {
-    session.feed("GET / HTTP/1.1\r\nHost: a\r\nX-One: 1\r\n\r\n");
-    leat::test::HttpHarness::send_all(session);
-    calls.clear();
-  };
-  for (int i = 0; i < 100; ++i) serve();
-  const size_t before = leat::test::allocations();
-  for (int i = 0; i < 1000; ++i) serve();
-  CHECK(leat::test::allocations() - before == 0);
+  const auto serve = [&] { stage.serve("GET / HTTP/1.1\r\nHost: a\r\nX-One: 1\r\n\r\n"); };
+  CHECK(leat::test::allocations_of(1000, serve) == 0);
 }
 
 }  // namespace leat::middleware

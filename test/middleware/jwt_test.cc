@@ -22,11 +22,6 @@ namespace {
 
 using namespace pipeline;
 using namespace test;
-using pipeline::test::entry;
-using pipeline::test::LogText;
-using pipeline::test::ScriptHandler;
-using pipeline::test::Stage;
-using pipeline::test::status_of;
 
 const std::string kSecret(32, 's');
 
@@ -289,17 +284,8 @@ TEST_CASE("jwt: a token that comes again asks nothing of the heap, and counts as
   Stage stage(kinds(), {.workers = 1, .metrics = &registry});
   stage.middleware("jwt", options({entry("pass_on", true)}));
   stage.route("/");
-  http1::Session& session = stage.session();
   const std::string request = "GET / HTTP/1.1\r\nHost: a\r\n" + bearer(token_of(claims_of())) + "\r\n";
-  const auto serve = [&] {
-    session.feed(request);
-    leat::test::HttpHarness::send_all(session);
-    pipeline::test::calls.clear();
-  };
-  for (int i = 0; i < 100; ++i) serve();
-  const size_t before = leat::test::allocations();
-  for (int i = 0; i < 1000; ++i) serve();
-  CHECK(leat::test::allocations() - before == 0);
+  CHECK(leat::test::allocations_of(1000, [&] { stage.serve(request); }) == 0);
   (void)stage.get("/");
   (void)stage.get("/", bearer("x"));
   const std::string shown = registry.text();

@@ -18,22 +18,12 @@ namespace {
 
 using namespace pipeline;
 using namespace test;
-using pipeline::test::entry;
-using pipeline::test::Stage;
-using pipeline::test::status_of;
 
 std::string text(std::string_view value) { return std::string(value); }
 
-Value list(const std::vector<std::string>& texts) {
-  Value::Array array;
-  for (const std::string& each : texts)
-    array.emplace_back(std::string(each), pipeline::test::line(1), pipeline::test::line(1));
-  return Value(std::move(array), pipeline::test::line(1), pipeline::test::line(1));
-}
-
 // One request a second and no burst, so that the second of a key is limited.
 Value::Table once(const std::vector<std::string>& key) {
-  return {entry("rate", text("1/s")), {"key", list(key)}};
+  return {entry("rate", text("1/s")), texts("key", key)};
 }
 
 }  // namespace
@@ -49,10 +39,10 @@ TEST_CASE("rate_limit: a burst passes, then it is 429 until the time that it tel
   CHECK(field(last, "RateLimit") == "\"rate_limit\";r=0;t=6");
   CHECK(field(last, "RateLimit-Policy") == "\"rate_limit\";q=3;w=6");
   CHECK(field(last, "Retry-After") == "(none)");
-  pipeline::test::calls.clear();
+  calls.clear();
   const std::string limited = stage.get("/");
   CHECK(status_of(limited) == 429);
-  CHECK(pipeline::test::calls.empty());  // its handler is not asked
+  CHECK(calls.empty());  // its handler is not asked
   CHECK(field(limited, "Content-Type") == "application/problem+json");
   CHECK(field(limited, "Retry-After") == "2");
   CHECK(field(limited, "RateLimit") == "\"rate_limit\";r=0;t=2");
@@ -182,11 +172,10 @@ TEST_CASE(
   metrics::Registry registry;
   const auto policy = [&](const std::string& name) {
     SiteBuilder builder(kinds(), {.workers = 1, .metrics = &registry});
-    builder.add_middleware(
-        {.kind = "rate_limit",
-         .name = name,
-         .options = pipeline::test::table({entry("rate", text("1/s")), entry("keys", int64_t{8})}),
-         .place = pipeline::test::line(1)});
+    builder.add_middleware({.kind = "rate_limit",
+                            .name = name,
+                            .options = table({entry("rate", text("1/s")), entry("keys", int64_t{8})}),
+                            .place = line(1)});
     Diagnostics diagnostics;
     const auto site = builder.build(diagnostics);
     REQUIRE(site);
@@ -245,10 +234,10 @@ TEST_CASE("rate_limit: options that make no sense are mistakes, each with its pl
     CHECK(said({entry("rate", text(rate))}).contains("is a number of requests and the time for them"));
   CHECK(said({entry("rate", int64_t{100})}).contains("`rate`"));
   for (const int64_t burst : {-1, 1'000'001}) CHECK(said({entry("burst", burst)}).contains("`burst`"));
-  CHECK(said({{"key", list({"client", "ip"})}}).contains("`ip`, which is no part of a key"));
+  CHECK(said({texts("key", {"client", "ip"})}).contains("`ip`, which is no part of a key"));
   for (const char* key : {"header:", "header:a b", "header:a:", "Client"})
-    CHECK(said({{"key", list({key})}}).contains("no part of a key"));
-  CHECK(said({{"key", list(std::vector<std::string>(9, "route"))}}) == "a `key` has at most 8 parts");
+    CHECK(said({texts("key", {key})}).contains("no part of a key"));
+  CHECK(said({texts("key", std::vector<std::string>(9, "route"))}) == "a `key` has at most 8 parts");
   CHECK(said({entry("ipv4_prefix", int64_t{33})}).contains("`ipv4_prefix`"));
   CHECK(said({entry("ipv6_prefix", int64_t{0})}).contains("`ipv6_prefix`"));
   CHECK(said({entry("keys", int64_t{7})}).contains("`keys`"));

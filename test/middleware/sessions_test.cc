@@ -17,9 +17,6 @@ namespace {
 
 using namespace pipeline;
 using namespace test;
-using pipeline::test::entry;
-using pipeline::test::Stage;
-using pipeline::test::status_of;
 
 constexpr int64_t kNow = 1'800'000'000;
 const std::string kNewKey = "another key of sessions, for tests";
@@ -55,8 +52,6 @@ class Site {
   Stage stage;
   std::function<std::string(UserSession&)> deed;
 };
-
-std::string body_of(const std::string& answer) { return answer.substr(answer.find("\r\n\r\n") + 4); }
 
 // "NAME=VALUE" of the Set-Cookie; "(none)".
 std::string cookie_of(const std::string& answer) {
@@ -337,17 +332,8 @@ TEST_CASE("sessions: a request without a cookie asks nothing of the heap") {
     return Verdict::Done;
   };
   CHECK(stage.get("/").ends_with("\r\n\r\nempty"));
-  pipeline::test::calls.reserve(1000);
-  http1::Session& session = stage.session();
-  const std::string request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-  const auto round = [&] {
-    session.feed(request);
-    session.output().clear();
-  };
-  for (int i = 0; i < 10; ++i) round();
-  const size_t before = leat::test::allocations();
-  for (int i = 0; i < 100; ++i) round();
-  CHECK(leat::test::allocations() - before == 0);
+  const auto serve = [&] { stage.serve("GET / HTTP/1.1\r\nHost: a\r\n\r\n"); };
+  CHECK(leat::test::allocations_of(100, serve) == 0);
 }
 
 TEST_CASE("sessions: mistakes") {

@@ -23,9 +23,6 @@ namespace {
 
 using namespace pipeline;
 using namespace test;
-using pipeline::test::entry;
-using pipeline::test::Stage;
-using pipeline::test::status_of;
 
 constexpr uint64_t kMs = 1'000'000;
 
@@ -176,9 +173,7 @@ TEST_CASE("shed: a route whose handler waits for a thread has the pool's queue a
 
   Value::Table options = {entry("pool_target", std::string("100ms"))};
   SiteBuilder builder(kinds(), {.pool = &pool});
-  builder.add_middleware({.kind = "shed",
-                          .options = pipeline::test::table(std::move(options)),
-                          .place = pipeline::test::line(1)});
+  builder.add_middleware({.kind = "shed", .options = table(std::move(options)), .place = line(1)});
   const auto add = [&](const char* path, std::unique_ptr<Handler> handler) {
     RouteSpec spec;
     spec.path = path;
@@ -187,7 +182,7 @@ TEST_CASE("shed: a route whose handler waits for a thread has the pool's queue a
     builder.add_route(std::move(spec));
   };
   add("/pooled", std::make_unique<Pooled>());
-  add("/plain", std::make_unique<pipeline::test::ScriptHandler>());
+  add("/plain", std::make_unique<ScriptHandler>());
   Diagnostics diagnostics;
   const auto site = builder.build(diagnostics);
   REQUIRE(site);

@@ -15,6 +15,15 @@ namespace leat::middleware::test {
 
 using leat::Diagnostics;
 using pipeline::MiddlewareKind;
+// The stage that they stand on.
+using pipeline::test::calls;
+using pipeline::test::entry;
+using pipeline::test::line;
+using pipeline::test::LogText;
+using pipeline::test::ScriptHandler;
+using pipeline::test::Stage;
+using pipeline::test::status_of;
+using pipeline::test::table;
 
 inline const MiddlewareKind& kind_named(std::string_view name) {
   const auto found = std::ranges::find(kinds(), name, &MiddlewareKind::name);
@@ -51,12 +60,19 @@ inline std::string member(std::string_view object, std::string_view name) {
   return std::string(object.substr(from, end - from));
 }
 
-// An option that is a list.
-inline Value::Entry texts(std::string key, const std::vector<std::string>& items) {
+// What follows the head of an answer.
+inline std::string body_of(std::string_view answer) {
+  return std::string(answer.substr(answer.find("\r\n\r\n") + 4));
+}
+
+// A list, and an option that is one.
+inline Value list_of(const std::vector<std::string>& items) {
   Value::Array array;
-  for (const std::string& item : items)
-    array.emplace_back(item, pipeline::test::line(1), pipeline::test::line(1));
-  return pipeline::test::entry(std::move(key), std::move(array));
+  for (const std::string& item : items) array.emplace_back(item, line(1), line(1));
+  return {std::move(array), line(1), line(1)};
+}
+inline Value::Entry texts(std::string key, const std::vector<std::string>& items) {
+  return {std::move(key), list_of(items)};
 }
 
 // Of one whose key is "abc": a line, and the field with it.
@@ -76,14 +92,14 @@ inline Value::Table needed_options(const MiddlewareKind& kind) {
   Value::Table options;
   for (const schema::Row& row : kind.options) {
     if (row.needed && row.name == "origins") options.push_back(texts("origins", {"https://app.example"}));
-    if (row.needed && row.name == "url") options.push_back(pipeline::test::entry("url", "unix:/nowhere"));
+    if (row.needed && row.name == "url") options.push_back(entry("url", "unix:/nowhere"));
   }
   if (kind.name == "api_key") options.push_back(texts("keys", {std::string(kOneKey)}));
   if (kind.name == "basic_auth") options.push_back(texts("users", {std::string(kOneUser)}));
   if (kind.name == "sessions") options.push_back(texts("keys", {std::string(kOneSessionKey)}));
   if (kind.name == "jwt") {
     options.push_back(texts("algorithms", {"HS256"}));
-    options.push_back(pipeline::test::entry("secret", std::string(32, 's')));
+    options.push_back(entry("secret", std::string(32, 's')));
   }
   return options;
 }
@@ -91,7 +107,7 @@ inline Value::Table needed_options(const MiddlewareKind& kind) {
 inline Diagnostics mistakes(std::string_view name, Value::Table options,
                             const pipeline::Surroundings& surroundings = {}) {
   Diagnostics diagnostics;
-  const Value value = pipeline::test::table(std::move(options));
+  const Value value = table(std::move(options));
   const MiddlewareKind& kind = kind_named(name);
   (void)kind.create({.kind = kind,
                      .options = value,

@@ -12,8 +12,6 @@ namespace {
 
 using namespace pipeline;
 using namespace test;
-using pipeline::test::entry;
-using pipeline::test::Stage;
 
 const std::string kTrace = "0af7651916cd43dd8448eb211c80319c";
 const std::string kSpan = "b7ad6b7169203331";
@@ -31,7 +29,7 @@ std::string answered(std::string_view fields, Value::Table options = {}) {
     return Verdict::Done;
   };
   const std::string answer = stage.get("/", fields);
-  return answer.substr(answer.find("\r\n\r\n") + 4);
+  return body_of(answer);
 }
 
 }  // namespace

@@ -23,9 +23,6 @@ namespace {
 using namespace pipeline;
 using namespace test;
 using client::FetchStatus;
-using pipeline::test::entry;
-using pipeline::test::LogText;
-using pipeline::test::Stage;
 using Next = client::Errand::Plan::Next;
 
 const std::string kTrace = "0af7651916cd43dd8448eb211c80319c";
@@ -399,17 +396,8 @@ TEST_CASE("trace: what is recorded asks nothing of the heap, nor does what is no
   for (const std::string& fields : {given("01"), given("00")}) {
     Traced traced;
     (void)traced.get("/users/7");
-    http1::Session& session = traced.stage.session();
     const std::string request = "GET /users/7 HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n";
-    const auto serve = [&] {
-      session.feed(request);
-      leat::test::HttpHarness::send_all(session);
-      pipeline::test::calls.clear();
-    };
-    for (int i = 0; i < 100; ++i) serve();
-    const size_t before = leat::test::allocations();
-    for (int i = 0; i < 1000; ++i) serve();
-    CHECK(leat::test::allocations() - before == 0);
+    CHECK(leat::test::allocations_of(1000, [&] { traced.stage.serve(request); }) == 0);
   }
 }
 
