@@ -99,12 +99,11 @@ schema::Content fallback_of(const Row&, leat_str fallback) {
   return fallback.len == 0 ? schema::Content() : schema::Content(std::string(view(fallback)));
 }
 
-void note(AskedOption* option, AskedOption::Shape shape, const Row& row = {},
-          schema::Content&& fallback = {}) {
+void note(AskedOption* option, AskedOption::Shape shape, const Row& row = {}) {
   if (option == nullptr) return;
   option->shape = shape;
   option->row = row;
-  option->fallback = std::move(fallback);
+  option->fallback = std::monostate();
 }
 
 int32_t has(const leat_config* config, leat_str key) {
@@ -118,7 +117,10 @@ int32_t get(const leat_config* config, leat_str key, T fallback, T* out, Take ta
   if (config == nullptr || out == nullptr) return LEAT_E_ARGUMENT;
   *out = fallback;
   const Row row = take_value.row();
-  note(config->note(view(key)), AskedOption::Shape::One, row, fallback_of(row, fallback));
+  if (AskedOption* const option = config->note(view(key)); option != nullptr) {
+    note(option, AskedOption::Shape::One, row);
+    option->fallback = fallback_of(row, fallback);
+  }
   const Value* value = config->read(view(key));
   return value == nullptr ? LEAT_OK : take_value(config, name_of(key), *value, out);
 }
