@@ -22,8 +22,17 @@ const EVP_CIPHER* chacha20_poly1305() {
   return cipher.get();
 }
 
+// One of this thread, which has its cipher already: to be given one again is to be given new memory.
 EVP_CIPHER_CTX* cipher_context_of_thread() {
-  thread_local const std::unique_ptr<EVP_CIPHER_CTX, FreeCipher> context(EVP_CIPHER_CTX_new());
+  thread_local const std::unique_ptr<EVP_CIPHER_CTX, FreeCipher> context([] {
+    EVP_CIPHER_CTX* made = EVP_CIPHER_CTX_new();
+    const EVP_CIPHER* const cipher = chacha20_poly1305();
+    if (made != nullptr && cipher != nullptr &&
+        EVP_CipherInit_ex2(made, cipher, nullptr, nullptr, 1, nullptr) == 1)
+      return made;
+    EVP_CIPHER_CTX_free(made);
+    return static_cast<EVP_CIPHER_CTX*>(nullptr);
+  }());
   return context.get();
 }
 
@@ -36,11 +45,10 @@ EVP_CIPHER_CTX* begin_cipher(const Digest& key, std::string_view nonce, std::str
                              bool sealing) {
   ENSURE(nonce.size() == kNonce && beside.size() <= INT_MAX);
   EVP_CIPHER_CTX* const context = cipher_context_of_thread();
-  const EVP_CIPHER* const cipher = chacha20_poly1305();
   int size = 0;
   const bool good =
-      context != nullptr && cipher != nullptr &&
-      EVP_CipherInit_ex2(context, cipher, key.data(), cipher_bytes(nonce), sealing ? 1 : 0, nullptr) == 1 &&
+      context != nullptr &&
+      EVP_CipherInit_ex2(context, nullptr, key.data(), cipher_bytes(nonce), sealing ? 1 : 0, nullptr) == 1 &&
       (beside.empty() ||
        EVP_CipherUpdate(context, nullptr, &size, cipher_bytes(beside), static_cast<int>(beside.size())) == 1);
   return good ? context : nullptr;
