@@ -4,7 +4,8 @@
 //   kind/NAME       behind one of this kind, as it is usually declared
 //   kind/seven      behind seven of the eight of a typical site: identifier, trace, access, rate limit, key, CORS, security headers
 //
-// The request is that of a browser's page on another origin, with a key. What a kind costs is its row less that of kind/none.
+// The request is that of a browser's page on another origin, with a key, and for some with what they look for beside it. What a
+// kind costs is its row less that of kind/none; that of decompress is what one costs that has nothing to do.
 // The eighth is the access log, which takes a thread that writes and a file: http_suite.py measures it, with the rest of a daemon.
 //
 // One thread. Every row's answer is looked at before it is measured. Built with LEAT_COUNT_ALLOCATIONS, as
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <list>
@@ -22,7 +24,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/metrics.h"
 #include "bench/application.h"
+#include "middleware/session_seal.h"
+#include "middleware/user_session.h"
 #ifdef LEAT_COUNT_ALLOCATIONS
 #include "support/allocations.h"
 #else
@@ -32,21 +37,46 @@
 namespace leat::bench {
 namespace {
 
-constexpr std::string_view kRequest =
+constexpr std::string_view kHead =
     "GET /json HTTP/1.1\r\nHost: api.example.org\r\nOrigin: https://app.example.org\r\n"
     "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36\r\nAccept: "
     "application/json\r\nAccept-Encoding: gzip, br\r\n"
     "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00\r\nX-Api-Key: "
-    "sesame-sesame-sesame-sesame\r\n\r\n";
+    "sesame-sesame-sesame-sesame\r\n";
+constexpr std::string_view kSecret = "a secret of bench with 32 octets";
+// {"sub": "alice", "exp": 4102444800}, under HS256.
+constexpr std::string_view kToken =
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."
+    "eyJzdWIiOiJhbGljZSIsImV4cCI6NDEwMjQ0NDgwMH0."
+    "C9hwApbg9w0zjuaZxHpx9v0KvjFEh5cwQCqxhFovPYE";
 
 // Tables of TOML by the name of their row.
 struct KindRow {
   const char* name;
   std::vector<std::string> tables;
+  std::string fields = {};  // of its request, behind the others
 };
 
 std::string table(std::string_view kind, std::string_view options = {}) {
   return "[[middleware]]\nkind = \"" + std::string(kind) + "\"\n" + std::string(options);
+}
+
+std::string key_of(std::string_view option, std::string_view value) {
+  return fmt::format("{} = [\"{}\"]\n", option, value);
+}
+
+// A cookie with a session of somebody who has logged in.
+std::string session_cookie() {
+  constexpr std::string_view kName = "session";
+  BlockPool memory(16, 1);
+  Arena arena(memory, 64 * 1024);
+  const middleware::SessionRules rules{.max_age_s = 3600, .idle_s = 3600, .values = 4, .bytes = 1024};
+  middleware::UserSession session(rules, arena, std::time(nullptr));
+  middleware::SessionSeal seal(kName);
+  if (!session.set("user", "alice") || !seal.add(kSecret).empty()) fail("there is no session");
+  std::string plain(session.size(), '\0');
+  session.write(plain.data());
+  return fmt::format("Cookie: {}={}\r\n", kName, seal.seal(arena, plain));
 }
 
 std::vector<KindRow> kind_rows() {
@@ -60,6 +90,11 @@ std::vector<KindRow> kind_rows() {
             "keys = [\"alice sha256:4a0a5d555c709ca325187f9b4e585c02bc4edc582d21fcb7d8e250b18b0be0e6\"]\n");
   const std::string cors = table("cors", "origins = [\"https://app.example.org\"]\nmethods = [\"GET\"]\n");
   const std::string security = table("security_headers");
+  const std::string sessions =
+      table("sessions", key_of("keys", kSecret) + "cookie = \"session\"\nsecure = false\n");
+  const std::string jwt =
+      table("jwt", key_of("algorithms", "HS256") + fmt::format("secret = \"{}\"\n", kSecret));
+  const std::string spans = table("trace", "url = \"http://127.0.0.1:9\"\nratio = 0\ntrust = false\n");
   return {
       {"none", {}},
       {"request_id", {id}},
@@ -72,6 +107,13 @@ std::vector<KindRow> kind_rows() {
       {"headers", {table("headers", "answer_set = [\"X-Where: {route}\", \"Cache-Control: no-store\"]\n")}},
       {"error_pages", {table("error_pages")}},
       {"maintenance", {table("maintenance", "allow = [\"192.0.2.0/24\"]\n")}},
+      {"decompress", {table("decompress")}},
+      {"compress", {table("compress")}},
+      {"csrf", {table("csrf")}},
+      {"shed", {table("shed")}},
+      {"trace", {spans}},
+      {"sessions", {sessions}, session_cookie()},
+      {"jwt", {jwt}, fmt::format("Authorization: Bearer {}\r\n", kToken)},
       {"seven", {id, trace, access, rate, key, cors, security}}};
 }
 
@@ -102,10 +144,11 @@ struct KindSite {
   KindSite(const Scratch& scratch, const KindRow& row)
       : application(scratch.write(std::string(row.name) + ".toml", configuration(row)).c_str(),
                     {LEAT_DEMO_FOLDER}),
-        client(application.site()) {
+        client(application.site()),
+        request(fmt::format("{}{}\r\n", kHead, row.fields)) {
     if (application.site().routes()[0]->chain->steps.size() != row.tables.size())
       fail(std::string(row.name) + ": the chain is not what it should be");
-    client.expect(kRequest, R"({"message":"Hello, World!"})");
+    client.expect(request, R"({"message":"Hello, World!"})");
   }
   static std::string configuration(const KindRow& row) {
     std::string text =
@@ -116,6 +159,7 @@ struct KindSite {
   }
   Application application;
   Client client;
+  const std::string request;
 };
 
 #ifdef LEAT_COUNT_ALLOCATIONS
@@ -125,10 +169,11 @@ void count_allocations(std::list<KindSite>& sites, const std::vector<KindRow>& r
   std::string line;
   auto site = sites.begin();
   for (const KindRow& row : rows) {
+    const std::string& request = site->request;
     Client& client = (site++)->client;
-    for (int i = 0; i < kWarm; ++i) client.ask(kRequest);
+    for (int i = 0; i < kWarm; ++i) client.ask(request);
     const uint64_t before = test::heap_allocations();
-    for (int i = 0; i < kRequests; ++i) client.ask(kRequest);
+    for (int i = 0; i < kRequests; ++i) client.ask(request);
     line += fmt::format("{}\"{}\":{:.4g}", line.empty() ? "{" : ",", row.name,
                         static_cast<double>(test::heap_allocations() - before) / kRequests);
   }
@@ -141,6 +186,7 @@ void count_allocations(std::list<KindSite>& sites, const std::vector<KindRow>& r
 
 int main(int count, char** arguments) {
   using namespace leat::bench;
+  leat::metrics::thread_lane = 0;  // this thread is the worker
   const Scratch scratch;
   const std::vector<KindRow> rows = kind_rows();
   std::list<KindSite> sites;
@@ -151,10 +197,9 @@ int main(int count, char** arguments) {
 #else
   auto site = sites.begin();
   for (const KindRow& row : rows)
-    benchmark::RegisterBenchmark((std::string("kind/") + row.name).c_str(),
-                                 [&client = (site++)->client](auto& state) {
-                                   for (auto _ : state) benchmark::DoNotOptimize(client.ask(kRequest));
-                                 });
+    benchmark::RegisterBenchmark((std::string("kind/") + row.name).c_str(), [&kind = *site++](auto& state) {
+      for (auto _ : state) benchmark::DoNotOptimize(kind.client.ask(kind.request));
+    });
   benchmark::Initialize(&count, arguments);
   if (benchmark::ReportUnrecognizedArguments(count, arguments)) return 2;
   benchmark::RunSpecifiedBenchmarks();
