@@ -30,10 +30,15 @@ struct TraceParent {
 
 // Whether `text` is a traceparent as the standard has it: of this version, or a later one that begins like it.
 constexpr bool is_trace_parent(std::string_view text) {
-  const auto is_hex = [](std::string_view digits) {
-    bool all = true;
-    for (const char c : digits) all &= (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-    return all;
+  // So many digits, in a loop that compilers make vectors of.
+  const auto is_hex = [text]<size_t kFrom, size_t kCount>() {
+    uint8_t wrong = 0;
+    for (size_t i = kFrom; i < kFrom + kCount; ++i) {
+      const auto c = static_cast<uint8_t>(text[i]);
+      const bool digit = static_cast<uint8_t>(c - '0') < 10, letter = static_cast<uint8_t>(c - 'a') < 6;
+      wrong = static_cast<uint8_t>(wrong | (digit || letter ? 0 : 1));
+    }
+    return wrong == 0;
   };
   const auto is_zero = [](std::string_view digits) {
     return digits.find_first_not_of('0') == std::string_view::npos;
@@ -42,7 +47,8 @@ constexpr bool is_trace_parent(std::string_view text) {
   const std::string_view version = text.substr(0, 2);
   const std::string_view trace = text.substr(3, 32);
   const std::string_view span = text.substr(36, 16);
-  if (!is_hex(version) || version == "ff" || !is_hex(trace) || !is_hex(span) || !is_hex(text.substr(53, 2)))
+  if (!is_hex.operator()<0, 2>() || version == "ff" || !is_hex.operator()<3, 32>() ||
+      !is_hex.operator()<36, 16>() || !is_hex.operator()<53, 2>())
     return false;
   if (text.size() > TraceParent::kSize && (version == "00" || text[TraceParent::kSize] != '-')) return false;
   return !is_zero(trace) && !is_zero(span);

@@ -70,8 +70,7 @@ Credentials::Credentials(CredentialPlaces places, std::string_view scheme)
     : places_(std::move(places)), id_(http::find_header(places_.header)), scheme_(scheme) {}
 
 std::string_view Credentials::in_field(const http::Head& head, const http::HeaderSlot& slot) const {
-  if (places_.header.empty() || slot.id != id_) return {};
-  if (id_ == http::HeaderId::Unknown && !equal_ignoring_case(head.view(slot.name), places_.header)) return {};
+  if (!is_field(head, slot)) return {};
   const std::string_view value = head.view(slot.value);
   if (!by_scheme()) return value;
   if (value.size() < scheme_.size() || !equal_ignoring_case(value.substr(0, scheme_.size()), scheme_))
@@ -124,17 +123,20 @@ bool Credentials::hide(http::Exchange& exchange) const {
     });
     return found;
   };
+  const auto slots = head.headers();
+  const auto is_hidden = [&](const http::HeaderSlot& slot) {
+    return has_cookie(slot) || in_field(head, slot).data() != nullptr;
+  };
+  const auto first = std::ranges::find_if(slots, is_hidden);
+  if (first == slots.end() && !in_query) return true;
   size_t more = in_query ? head.target.size : 0;
-  bool any = in_query;
-  for (const http::HeaderSlot& slot : head.headers()) {
-    const bool cookie = has_cookie(slot);
-    if (cookie) more += 2 * slot.value.size;
-    any = any || cookie || in_field(head, slot).data() != nullptr;
-  }
-  if (!any) return true;
+  if (!places_.cookie.empty())
+    for (const http::HeaderSlot& slot : slots)
+      if (has_cookie(slot)) more += 2 * slot.value.size;
   http::EditedHead edited(head, arena, 0, more);
   if (!edited.good()) return false;
-  for (const http::HeaderSlot& slot : head.headers()) {
+  for (const http::HeaderSlot& slot : std::span(slots.begin(), first)) edited.keep(slot);
+  for (const http::HeaderSlot& slot : std::span(first, slots.end())) {
     if (in_field(head, slot).data() != nullptr) continue;
     if (!has_cookie(slot)) {
       edited.keep(slot);

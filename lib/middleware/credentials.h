@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/text.h"
 #include "http/exchange.h"
 
 namespace leat::middleware {
@@ -36,6 +37,10 @@ class Credentials {
   [[nodiscard]] const CredentialPlaces& places() const { return places_; }
 
  private:
+  [[nodiscard]] bool is_field(const http::Head& head, const http::HeaderSlot& slot) const {
+    return slot.id == id_ && !places_.header.empty() &&
+           (id_ != http::HeaderId::Unknown || equal_ignoring_case(head.view(slot.name), places_.header));
+  }
   // What stands in `slot`, if it is of the field and scheme; a null data() if it is not.
   [[nodiscard]] std::string_view in_field(const http::Head& head, const http::HeaderSlot& slot) const;
 

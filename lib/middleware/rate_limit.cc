@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 #include <iterator>
 #include <span>
@@ -94,10 +95,10 @@ class RateLimit final : public pipeline::Middleware {
         tells_(options.fields),
         state_(std::move(state)),
         counters_(std::move(counters)),
-        policy_(structured_string(policy)) {
+        field_begin_(fmt::format("{}: {};r=", kField, structured_string(policy))) {
     const Rate& rate = state_->table.rate();
-    policy_line_ =
-        fmt::format("{}: {};q={};w={}\r\n", kPolicyField, policy_, rate.burst, rate.seconds(rate.burst));
+    policy_line_ = fmt::format("{}: {};q={};w={}\r\n", kPolicyField, structured_string(policy), rate.burst,
+                               rate.seconds(rate.burst));
   }
 
   [[nodiscard]] std::string explain(http::Exchange& exchange) const override {
@@ -133,13 +134,16 @@ class RateLimit final : public pipeline::Middleware {
     const Told* const told = exchange.states.find<Told>(this);
     if (told == nullptr) return Wants::Nothing;
     http::Response& response = exchange.response;
-    const size_t room = policy_.size() + 64;
+    const size_t room = field_begin_.size() + 64;
     char* const text = exchange.arena().allocate_array<char>(room);
     // Where there is no room for them the answer is better sent without.
     if (text == nullptr || !response.add_ready(policy_line_, kPolicyField.size())) return Wants::Nothing;
-    const auto written =
-        fmt::format_to_n(text, room, "{}: {};r={};t={}\r\n", kField, policy_, told->remaining, told->reset_s);
-    (void)response.add_ready({text, written.size}, kField.size());
+    char* at = std::ranges::copy(field_begin_, text).out;
+    at = std::to_chars(at, text + room, told->remaining).ptr;
+    at = std::ranges::copy(std::string_view(";t="), at).out;
+    at = std::to_chars(at, text + room, told->reset_s).ptr;
+    at = std::ranges::copy(std::string_view("\r\n"), at).out;
+    (void)response.add_ready({text, static_cast<size_t>(at - text)}, kField.size());
     return Wants::Nothing;
   }
 
@@ -238,8 +242,8 @@ class RateLimit final : public pipeline::Middleware {
   const bool tells_;
   const std::shared_ptr<RateState> state_;
   const Counters counters_;
-  const std::string policy_;  // its name, in quotes
-  std::string policy_line_;   // as it is sent, with CR LF
+  const std::string field_begin_;  // up to the number of what remains
+  std::string policy_line_;        // as it is sent, with CR LF
 };
 
 }  // namespace

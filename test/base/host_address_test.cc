@@ -1,5 +1,9 @@
 #include "base/host_address.h"
 
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 
 namespace leat {
@@ -37,6 +41,21 @@ TEST_CASE("host address: one address has one text, and IPv4 is IPv4 however it c
         "1111:2222:3333:4444:5555:6666:255.255.255.255:7777:8888"})
     CHECK(text_of(none) == "none");
   CHECK(text_of(std::string_view("1.2.3.4\0x", 9)) == "none");
+}
+
+TEST_CASE("host address: four numbers are taken as inet_pton takes them") {
+  for (const char* text :
+       {"0.0.0.0",    "255.255.255.255", "1.20.255.9", "1.2.3.4.5", "1..2.3",    ".1.2.3",   "1.2.3.",
+        "1.2.3.4.",   "1.2.3",           "00.1.2.3",   "1.2.3.00",  "1.2.3.004", "1.2.3.0",  "0001.2.3.4",
+        "1.2.3.1000", "1.2.3.256",       "999.1.1.1",  "1.2.3.4 ",  "1.2.3.-4",  "1.2.3.+4", "1.2.3.0x4",
+        "1.2.3.4\n",  "1,2.3.4",         "1.2.3.4/8",  "...",       "."}) {
+    INFO(text);
+    std::array<uint8_t, 4> bytes;
+    const bool good = ::inet_pton(AF_INET, text, bytes.data()) == 1;
+    const auto parsed = HostAddress::parse(text);
+    REQUIRE(parsed.has_value() == good);
+    if (good) CHECK(std::ranges::equal(parsed->bytes().last<4>(), bytes));
+  }
 }
 
 TEST_CASE("host address: clients are told apart by what each has of its own") {
