@@ -53,6 +53,7 @@ LIBRARIES = {
     "CLI": "server/",
     "zlib": "lib/coding/zlib.cc",
     "libdeflate": "lib/coding/libdeflate.cc",
+    "isa-l": "lib/coding/isal.cc",
     "brotli": "lib/coding/brotli.cc",
     "zstd": "lib/coding/zstd.cc",
     "dlfcn.h": ("lib/plugin/", "server/testhost/"),

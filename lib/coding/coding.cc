@@ -66,6 +66,9 @@ constexpr std::string_view kLibraries[] = {
 #ifdef LEAT_COMPRESS_LIBDEFLATE
     "libdeflate",
 #endif
+#ifdef LEAT_COMPRESS_ISAL
+    "isal",
+#endif
 #ifdef LEAT_COMPRESS_BROTLI
     "brotli",
 #endif

@@ -1,6 +1,6 @@
 // Content codings: what the content of an answer or of a request may be packed in (RFC 9110, section 8.4.1).
 //
-//   gzip     zlib, and libdeflate where all of it is there at once
+//   gzip     zlib, and where all of it is there at once ISA-L or libdeflate
 //   deflate  zlib; requests alone: what is called so comes in two formats, and no client needs it
 //   br       libbrotli
 //   zstd     libzstd
@@ -37,7 +37,7 @@ std::span<const Coding> encodable();
 std::span<const Coding> decodable();
 [[nodiscard]] bool is_encodable(Coding coding);
 [[nodiscard]] bool is_decodable(Coding coding);
-// The libraries that are built in: "zlib", "libdeflate", "brotli", "zstd".
+// The libraries that are built in: "zlib", "libdeflate", "isal", "brotli", "zstd".
 std::span<const std::string_view> libraries();
 
 }  // namespace leat::coding

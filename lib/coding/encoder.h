@@ -55,13 +55,18 @@ std::unique_ptr<Encoder> make_gzip_encoder();
 std::unique_ptr<Encoder> make_brotli_encoder();
 std::unique_ptr<Encoder> make_zstd_encoder();
 
-// gzip by libdeflate: all at once.
-class WholeDeflate {
+// gzip of all at once, by libraries that are quicker than zlib at that. One for each worker.
+class WholeGzip {
  public:
-  virtual ~WholeDeflate() = default;
+  virtual ~WholeGzip() = default;
+  // As Encoder's.
   [[nodiscard]] virtual size_t whole(unsigned level, std::string_view in, std::span<char> out) = 0;
   [[nodiscard]] virtual size_t memory() const = 0;
 };
-std::unique_ptr<WholeDeflate> make_whole_deflate();
+// Up to this level it is ISA-L's, which has no other that is worth its time, and from there on libdeflate's.
+inline constexpr unsigned kMostIsalLevel = 3;
+// Null each where memory is out, or the library is not built in.
+std::unique_ptr<WholeGzip> make_isal_gzip();
+std::unique_ptr<WholeGzip> make_libdeflate_gzip();
 
 }  // namespace leat::coding

@@ -10,7 +10,7 @@ namespace leat::coding {
 
 namespace {
 
-class Libdeflate final : public WholeDeflate {
+class LibdeflateGzip final : public WholeGzip {
  public:
   size_t whole(unsigned level, std::string_view in, std::span<char> out) override {
     auto& compressor = compressors_[level];
@@ -35,8 +35,8 @@ class Libdeflate final : public WholeDeflate {
 
 }  // namespace
 
-std::unique_ptr<WholeDeflate> make_whole_deflate() {
-  return std::unique_ptr<WholeDeflate>(new (std::nothrow) Libdeflate);
+std::unique_ptr<WholeGzip> make_libdeflate_gzip() {
+  return std::unique_ptr<WholeGzip>(new (std::nothrow) LibdeflateGzip);
 }
 
 }  // namespace leat::coding

@@ -48,8 +48,11 @@ std::unique_ptr<Decoder> make_decoder(Coding coding) {
   return nullptr;
 }
 
+#ifndef LEAT_COMPRESS_ISAL
+std::unique_ptr<WholeGzip> make_isal_gzip() { return nullptr; }
+#endif
 #ifndef LEAT_COMPRESS_LIBDEFLATE
-std::unique_ptr<WholeDeflate> make_whole_deflate() { return nullptr; }
+std::unique_ptr<WholeGzip> make_libdeflate_gzip() { return nullptr; }
 #endif
 
 }  // namespace leat::coding

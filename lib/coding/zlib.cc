@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <climits>
 #include <new>
+#include <utility>
 
 #include "coding/decoder.h"
 #include "coding/encoder.h"
@@ -64,21 +65,33 @@ class GzipEncoder final : public Encoder {
   }
 
   size_t whole(unsigned level, std::string_view in, std::span<char> out) override {
-    if (!asked_) {
-      asked_ = true;
-      whole_ = make_whole_deflate();
-    }
-    if (whole_ != nullptr) return whole_->whole(level, in, out);
+    WholeGzip* quicker = level <= kMostIsalLevel ? isal_.get(make_isal_gzip) : nullptr;
+    if (quicker == nullptr) quicker = libdeflate_.get(make_libdeflate_gzip);
+    if (quicker != nullptr) return quicker->whole(level, in, out);
     if (!begin(level)) return 0;
     const Step all = step(in, out, Until::Ended);
     return all.done ? all.made : 0;
   }
 
   [[nodiscard]] size_t memory() const override {
-    return memory_.held() + (whole_ != nullptr ? whole_->memory() : 0);
+    return memory_.held() + isal_.memory() + libdeflate_.memory();
   }
 
  private:
+  // One of the libraries that pack all at once, asked for once there is something to pack.
+  class Quicker {
+   public:
+    WholeGzip* get(std::unique_ptr<WholeGzip> (*make)()) {
+      if (!std::exchange(asked_, true)) gzip_ = make();
+      return gzip_.get();
+    }
+    [[nodiscard]] size_t memory() const { return gzip_ != nullptr ? gzip_->memory() : 0; }
+
+   private:
+    bool asked_ = false;
+    std::unique_ptr<WholeGzip> gzip_;
+  };
+
   bool set_level(unsigned level) {
     if (level == level_) return true;
     level_ = level;
@@ -90,8 +103,7 @@ class GzipEncoder final : public Encoder {
   z_stream stream_{};
   bool made_ = false;
   unsigned level_ = 0;
-  bool asked_ = false;
-  std::unique_ptr<WholeDeflate> whole_;
+  Quicker isal_, libdeflate_;
 };
 
 // Of gzip any number of members (RFC 1952, section 2.2), of deflate the one stream: with zlib's frame (RFC 1950), as the

@@ -41,7 +41,7 @@ struct CompressOptions {
                                     "image/svg+xml"};
   uint64_t least = 1024;
   uint64_t most = uint64_t{1} << 20;
-  uint32_t gzip_level = 4;
+  uint32_t gzip_level = 1;
   uint32_t brotli_level = 4;
   uint32_t zstd_level = 3;
   uint32_t busy = 70;
@@ -65,7 +65,9 @@ inline constexpr schema::Row kCompressRows[] = {
     schema::size<&CompressOptions::most>("most", 1024, int64_t{16} << 20,
                                          "Whole answers of more are left as they are: packing one keeps its "
                                          "worker from all else. A worker keeps as much memory."),
-    schema::count<&CompressOptions::gzip_level>("gzip_level", 1, 9, "How much work is put into gzip."),
+    schema::count<&CompressOptions::gzip_level>(
+        "gzip_level", 1, 9,
+        "How much work is put into gzip. 1 to 3 are one, of whole answers, where ISA-L is built in."),
     schema::count<&CompressOptions::brotli_level>("brotli_level", 1, 11, "How much work is put into br."),
     schema::count<&CompressOptions::zstd_level>("zstd_level", 1, 19, "How much work is put into zstd."),
     schema::count<&CompressOptions::busy>("busy", 1, 100,
