@@ -100,6 +100,14 @@ std::string check_yescrypt(std::string_view text) {
   const std::string_view hash = take_part(rest);
   if (parameters.empty() || salt.empty() || hash.size() != kSize || !is_crypt_text(hash) || !rest.empty())
     return "this is no whole hash of yescrypt";
+  // "j9T": how it works, the logarithm of N less one, and r less one (yescrypt's own alphabet). Others say more behind that.
+  constexpr std::string_view kAlphabet = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  const size_t log_n = parameters.size() == 3 ? kAlphabet.find(parameters[1]) : kAlphabet.npos;
+  const size_t r = parameters.size() == 3 ? kAlphabet.find(parameters[2]) : kAlphabet.npos;
+  constexpr uint64_t kKibOfBlock = 8;  // 128 bytes, N and r times
+  if (log_n > 40 || r == kAlphabet.npos || (uint64_t{2} << log_n) * (r + 1) / kKibOfBlock > kMostMemoryKib)
+    return fmt::format("a hash of yescrypt takes {} KiB of memory at most, or nobody waits for it",
+                       kMostMemoryKib);
   return {};
 }
 

@@ -75,6 +75,14 @@ TEST_CASE("password: what can be guessed in no time, or takes forever, is refuse
   CHECK(wrong_with("$5$rounds=99999999$salt$3xv.VbSCBX41eDL9L3voZedIFjEFBn5nRqaFI6Eo8.4")
             .starts_with("the rounds of such a hash are at most 5000000"));
   CHECK(wrong_with("$y$j9T$salt$short") == "this is no whole hash of yescrypt");
+  const auto yescrypt = [](std::string_view cost) {
+    return wrong_with(fmt::format("$y${}$salt${}", cost, std::string(43, 'a')));
+  };
+  CHECK(yescrypt("jFT").empty());  // 1 GiB, its largest cost by name
+  for (const std::string_view dear : {"jGT", "jHT", "jFz", "jzz", "j", "jFT5", "j!T", ""}) {
+    INFO(dear);
+    CHECK_FALSE(yescrypt(dear).empty());
+  }
   const auto argon = [](const std::string& numbers,
                         const std::string& rest = "c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4") {
     return wrong_with("$argon2id$v=19$" + numbers + "$" + rest);
