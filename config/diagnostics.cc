@@ -3,10 +3,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string_view>
 #include <vector>
 
+#include "base/text.h"
 #include "base/units.h"
 #include "config/codes.h"
 #include "config/file.h"
@@ -70,6 +72,43 @@ class Sources {
   std::map<std::string, std::vector<std::string>> files_;
 };
 
+// Whether what is set under this key is most likely a secret, or the hash of one. It may be a plugin's.
+bool names_secret(std::string_view key) {
+  std::string lower(key);
+  std::ranges::transform(lower, lower.begin(), ascii_lower);
+  if (lower == "keys" || lower == "users") return true;
+  return std::ranges::any_of(
+      std::array{"secret", "password", "passwd", "token", "api_key", "apikey", "private_key"},
+      [&](std::string_view part) { return lower.ends_with(part); });
+}
+
+// Puts an asterisk for each character of texts that are secrets: who looks for a mistake needs the line and not those, and
+// what is told of it lies in logs. One that only names a secret, "${file:...}", stays.
+std::string without_secrets(std::string line) {
+  const auto is_key = [](char c) {
+    return is_digit(c) || c == '_' || c == '-' || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
+  };
+  for (size_t equals = line.find('='); equals != std::string::npos; equals = line.find('=', equals + 1)) {
+    size_t end = equals;
+    while (end > 0 && (is_blank(line[end - 1]) || line[end - 1] == '"')) --end;
+    size_t begin = end;
+    while (begin > 0 && is_key(line[begin - 1])) --begin;
+    if (!names_secret(std::string_view(line).substr(begin, end - begin))) continue;
+    size_t at = line.find_first_not_of(" \t", equals + 1);
+    const bool list = at != std::string::npos && line[at] == '[';
+    for (; at < line.size() && (!list || line[at] != ']'); ++at) {
+      const char quote = line[at];
+      if (quote != '"' && quote != '\'') continue;
+      const size_t close = std::min(line.find(quote, at + 1), line.size());
+      if (!std::string_view(line).substr(at + 1).starts_with("${"))
+        std::fill(line.begin() + at + 1, line.begin() + close, '*');
+      at = close;
+      if (!list) break;
+    }
+  }
+  return line;
+}
+
 struct Colors {
   const char* error;
   const char* warning;
@@ -85,7 +124,8 @@ void render_source(std::string& out, const std::string& line, const Diagnostic& 
   constexpr size_t kMostShown = 160;
   constexpr size_t kMostBefore = 60;
   const Place& place = diagnostic.place;
-  std::vector<std::string_view> characters = printable(line);
+  const std::string shown_line = without_secrets(line);
+  std::vector<std::string_view> characters = printable(shown_line);
   if (!characters.empty() && characters.back() == " " && line.ends_with('\r')) characters.pop_back();
   const size_t at = std::min<size_t>(std::max<uint32_t>(place.column, 1) - 1, characters.size());
   const size_t begin = characters.size() > kMostShown && at > kMostBefore ? at - kMostBefore : 0;
