@@ -90,7 +90,9 @@ void CsrfToken::give(http::Exchange& exchange, http::AnswerBody& body) const {
   http::Response& response = exchange.response;
   UserSession* const session = exchange.states.find<UserSession>();
   if (session == nullptr) return;
-  const bool page = http::is_safe(exchange.request.method()) && has_type(response.content_type, "text/html");
+  // A 304 may be for a page that the client has, and not its token.
+  const bool page = http::is_safe(exchange.request.method()) &&
+                    (response.status == 304 || has_type(response.content_type, "text/html"));
   if (session->empty() && !page) return;
   const std::string_view seed = session->seed();
   const auto token = seed.empty() ? std::nullopt : token_under(seed);

@@ -1,5 +1,7 @@
 #include "middleware/error_pages.h"
 
+#include "middleware/fields.h"
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -161,7 +163,8 @@ class ErrorPages final : public pipeline::Middleware {
     if (text.data() == nullptr) return Wants::Nothing;
     // What was said of the content is not about this.
     for (const std::string_view name :
-         {"Content-Encoding", "Content-Language", "Content-Range", "ETag", "Last-Modified"})
+         {"Content-Digest", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Location",
+          "Content-MD5", "Content-Range", "Digest", "ETag", "Last-Modified", "Repr-Digest"})
       response.remove(name);
     response.content_type = page->type();
     body.whole = text;
@@ -170,8 +173,8 @@ class ErrorPages final : public pipeline::Middleware {
 
  private:
   // Of those for the status the one that the client would rather have; null where that is the problem.
-  [[nodiscard]] const ErrorPage* page_for(const http::Exchange& exchange) const {
-    const std::string_view accept = exchange.request.header(http::HeaderId::Accept);
+  [[nodiscard]] const ErrorPage* page_for(http::Exchange& exchange) const {
+    const std::string_view accept = joined_field(exchange, http::HeaderId::Accept);
     const ErrorPage* best = nullptr;
     uint32_t wanted =
         std::max(http::acceptance(accept, http::kProblemType), http::acceptance(accept, "application/json"));

@@ -54,7 +54,12 @@ SpanLane::SpanLane(std::shared_ptr<const SpanTarget> target, const SpanBatching&
 void SpanLane::add(std::string_view span, client::Fetcher* fetcher, uint64_t now_ms) {
   otlp::Encoder out(filling_.memory.get() + front_ + filling_.size, batching_.bytes - filling_.size);
   out.bytes(otlp::kSpanField, span);
-  if (out.overflowed()) return drop();
+  if (out.overflowed()) {
+    // Before it has as many as are sent together: those that there are go now.
+    if (!std::exchange(full_, true) && filling_.spans < batching_.spans && sending_.spans == 0 && under_way_)
+      fetcher->wake(*this);
+    return drop();
+  }
   if (!under_way_) under_way_ = fetcher != nullptr && fetcher->begin(shared_from_this());
   if (!under_way_) return count(counters_.away, 1);
   filling_.size += out.written().size();
@@ -63,8 +68,8 @@ void SpanLane::add(std::string_view span, client::Fetcher* fetcher, uint64_t now
 }
 
 bool SpanLane::is_due(uint64_t now_ms, bool ending) const {
-  return filling_.spans != 0 &&
-         (ending || filling_.spans >= batching_.spans || now_ms >= filling_.since_ms + batching_.interval_ms);
+  return filling_.spans != 0 && (ending || full_ || filling_.spans >= batching_.spans ||
+                                 now_ms >= filling_.since_ms + batching_.interval_ms);
 }
 
 client::Errand::Plan SpanLane::plan(uint64_t now_ms, bool ending) {
@@ -75,6 +80,7 @@ client::Errand::Plan SpanLane::plan(uint64_t now_ms, bool ending) {
   }
   if (sending_.spans == 0 && is_due(now_ms, ending)) {
     std::swap(sending_, filling_);
+    full_ = false;
     first_ms_ = now_ms;
     next_ms_ = tries_ = 0;
   }

@@ -92,6 +92,7 @@ class SpanLane final : public client::Errand, public std::enable_shared_from_thi
   const size_t front_;  // room for what is around the spans
   Half filling_, sending_;
   bool under_way_ = false;  // an errand
+  bool full_ = false;       // nothing more goes into the half that is filled
   bool ending_ = false;
   uint64_t end_ms_ = 0;    // when what is left is given up
   uint64_t first_ms_ = 0;  // of the batch's tries

@@ -23,6 +23,12 @@ class Pages {
     stage.middleware("csrf", std::move(csrf));
     stage.route("/page").on_handle = [](http::Exchange& exchange) {
       exchange.response.content_type = "text/html; charset=utf-8";
+      if (exchange.request.header(http::HeaderId::IfNoneMatch).data() != nullptr) {
+        exchange.response.status = 304;
+        exchange.response.content_type = {};
+        exchange.send({});
+        return Verdict::Done;
+      }
       exchange.send("<p>");
       return Verdict::Done;
     };
@@ -81,6 +87,13 @@ TEST_CASE("csrf: a page begins a session and has its token, once") {
   CHECK(Given(pages.stage.get("/data", "Cookie: " + given.session + "\r\n")).token == given.token);
   CHECK_FALSE(pages.stage.get("/data").contains("Set-Cookie"));
   CHECK(Given(pages.stage.get("/page")).token != given.token);
+}
+
+TEST_CASE("csrf: a client that has a page and no token gets one with the 304") {
+  Pages pages;
+  const Given given(pages.stage.get("/page", "If-None-Match: \"x\"\r\n"));
+  CHECK(given.token.size() == 43);
+  CHECK_FALSE(given.session.empty());
 }
 
 TEST_CASE("csrf: what changes something needs the token of its own session") {

@@ -63,6 +63,18 @@ TEST_CASE("error pages: people get a page, and programs the problem") {
   CHECK(field(stage.get("/", kHtml), "Vary") == "(none)");
 }
 
+TEST_CASE("error pages: several Accept fields are one list") {
+  Stage stage(identified_kinds());
+  stage.middleware("error_pages");
+  stage.route("/");
+  constexpr std::string_view kJson = "Accept: application/json;q=0.5\r\n";
+  CHECK(stage.get("/nowhere", std::string(kJson) + "Accept: text/html\r\n")
+            .contains("Content-Type: text/html"));
+  CHECK(stage.get("/nowhere", kJson).contains("Content-Type: application/problem+json"));
+  CHECK(stage.get("/nowhere", "Accept: text/html;q=0.1\r\nAccept: application/json\r\n")
+            .contains("Content-Type: application/problem+json"));
+}
+
 TEST_CASE("error pages: HEAD has the page's fields, and 405 keeps Allow") {
   Stage stage(identified_kinds());
   stage.middleware("error_pages");
@@ -109,6 +121,8 @@ TEST_CASE("error pages: handlers' own errors are left alone unless that is asked
     stage.route("/plain").on_handle = [](http::Exchange& exchange) {
       exchange.response.status = 404;
       CHECK(exchange.response.add("ETag", "\"x\""));
+      CHECK(exchange.response.add("Content-Digest", "sha-256=:AAAA:"));
+      CHECK(exchange.response.add("Content-Disposition", "attachment"));
       exchange.response.content_type = "text/html";
       exchange.send("mine");
       return Verdict::Done;
@@ -126,6 +140,8 @@ TEST_CASE("error pages: handlers' own errors are left alone unless that is asked
     const std::string plain = stage.get("/plain", kHtml);
     CHECK(body_of(plain) == (handlers ? "page" : "mine"));
     CHECK(field(plain, "ETag") == (handlers ? "(none)" : "\"x\""));
+    for (const char* about : {"Content-Digest", "Content-Disposition"})
+      CHECK((field(plain, about) == "(none)") == handlers);
     CHECK(body_of(stage.get("/pieces", kHtml)).contains(handlers ? "page" : "mi"));
     // One that fails is the server's to tell.
     CHECK(body_of(stage.get("/fails", kHtml)) == "page");

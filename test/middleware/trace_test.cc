@@ -323,6 +323,20 @@ TEST_CASE("trace: where there is no room spans are dropped, and what waits stays
   CHECK(lane.counted("away") == 2);
 }
 
+TEST_CASE("trace: where there is no room for a whole batch those that there are go at once") {
+  Lane lane({.spans = 100, .interval_ms = 1000, .bytes = 1000, .retry_ms = 10'000, .stop_ms = 500});
+  for (int i = 0; i < 9; ++i) lane.add('a', 0);
+  CHECK(lane.fetcher.wakes == 0);
+  for (int i = 0; i < 3; ++i) lane.add('a', 0);
+  CHECK(lane.fetcher.wakes == 1);
+  CHECK(lane.counted("full") == 3);
+  REQUIRE(lane.lane->plan(0, false).next == Next::Ask);
+  lane.add('b', 0);
+  lane.answered(200, 0);
+  CHECK(lane.counted("exported") == 9);
+  CHECK(lane.lane->plan(0, false).next == Next::Wait);  // the next ones have room again
+}
+
 TEST_CASE("trace: a batch that did not get there is tried again as the protocol has it, and not for ever") {
   LogText log;
   {
