@@ -35,9 +35,17 @@ std::string_view other_slash(std::string_view path, Arena& arena) {
   return {text, path.size() + 1};
 }
 
-// Where a client is to ask again. One slash at its beginning, not two: those would name another host.
-std::string_view moved_to(std::string_view path, const http::Request& request, Arena& arena) {
-  while (path.starts_with("//")) path.remove_prefix(1);
+// Shows a head with this path and query in the place of the request's. False: memory is out.
+bool rewrite(http::Request& request, std::string_view target, Arena& arena) {
+  http::EditedHead edited(request.head(), arena, http::EditedHead::kSameFields, target.size());
+  if (!edited.good()) return false;
+  edited.set_path(target);
+  request.show_head(edited.done());
+  return true;
+}
+
+// A null data(): the arena is full.
+std::string_view with_query(std::string_view path, const http::Request& request, Arena& arena) {
   if (!request.head().has_query) return path;
   const std::string_view query = request.query();
   char* const text = arena.allocate_array<char>(path.size() + 1 + query.size());
@@ -48,8 +56,9 @@ std::string_view moved_to(std::string_view path, const http::Request& request, A
   return {text, path.size() + 1 + query.size()};
 }
 
-// A path without a route may have one with another slash.
-void try_other_slash(const http::Request& request, Arena& arena, Facts& facts, FoundRoute& found) {
+// A path without a route may have one with another slash. Where that is the same, it is shown in its place: to caches one page
+// must not be two.
+void try_other_slash(http::Request& request, Arena& arena, Facts& facts, FoundRoute& found) {
   const std::string_view path = other_slash(request.path(), arena);
   if (path.data() == nullptr) return;
   Router::Match other;
@@ -59,12 +68,15 @@ void try_other_slash(const http::Request& request, Arena& arena, Facts& facts, F
   if (found.host->trailing_slash == TrailingSlash::Ignore) {
     other.by_client = found.match.by_client;
     found.match = other;
+    const std::string_view target = with_query(path, request, arena);
+    if (target.data() == nullptr || !rewrite(request, target, arena)) found.match.kind = Kind::NoMemory;
+    found.rewritten = true;
   } else {
-    found.moved = moved_to(path, request, arena);
+    found.moved = location_of(path, request, arena);
   }
 }
 
-void find_once(const http::Request& request, Arena& arena, FoundRoute& found) {
+void find_once(http::Request& request, Arena& arena, FoundRoute& found) {
   Facts facts{.request = request, .arena = arena};
   found.match = {};
   found.host->router.find(request.method(), request.path(), arena, found.match, &facts);
@@ -73,15 +85,6 @@ void find_once(const http::Request& request, Arena& arena, FoundRoute& found) {
   if (found.match.kind == Kind::Options) [[unlikely]]
     follow_preflight(request, arena, found);
   found.by_connection = found.by_connection || found.match.by_client;
-}
-
-// Shows a head with this path and query in the place of the request's. False: memory is out.
-bool rewrite(http::Request& request, std::string_view target, Arena& arena) {
-  http::EditedHead edited(request.head(), arena, http::EditedHead::kSameFields, target.size());
-  if (!edited.good()) return false;
-  edited.set_path(target);
-  request.show_head(edited.done());
-  return true;
 }
 
 }  // namespace

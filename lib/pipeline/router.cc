@@ -287,8 +287,9 @@ bool Router::choose(const Leaf* leaf, const Wanted& wanted, Match& match) {
     match.route = route;
     return true;
   }
-  // Remembered, but a less specific pattern may still have the method.
-  const bool told = leaf->fitting && std::ranges::any_of(*leaf->fitting, [&](const Route* each) {
+  // Remembered, but a less specific pattern may still have the method. OPTIONS is answered wherever nobody else does.
+  const bool told = wanted.method != http::Method::Options && leaf->fitting &&
+                    std::ranges::any_of(*leaf->fitting, [&](const Route* each) {
                       return (each->served() & http::method_bit(wanted.method)) != 0;
                     });
   if (match.kind == Match::Kind::NotFound && !told) {

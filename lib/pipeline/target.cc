@@ -21,6 +21,8 @@ constexpr bool stands_in_segment(char c) {
          std::string_view("-._~!$&'()*+,;=").contains(c);
 }
 constexpr bool stands_in_path(char c) { return stands_in_segment(c) || c == '/' || c == ':' || c == '@'; }
+// In a path that was sent escapes are there already. A backslash is none of these: browsers take it for a slash.
+constexpr bool stands_as_sent(char c) { return stands_in_path(c) || c == '%'; }
 // What a target may be written with: it is sent, and read as a request's.
 constexpr bool stands_in_target(char c) { return stands_in_path(c) || std::string_view("?#%[]").contains(c); }
 
@@ -51,6 +53,12 @@ std::optional<std::string_view> authority_part(std::string_view text) {
   for (const std::string_view before : {"http://", "https://", "{scheme}://"})
     if (text.starts_with(before)) return text.substr(0, text.find('/', before.size()));
   return std::nullopt;
+}
+
+// Two at its beginning would name another host.
+std::string_view one_slash(std::string_view target) {
+  while (target.starts_with("//")) target.remove_prefix(1);
+  return target;
 }
 
 }  // namespace
@@ -93,6 +101,7 @@ std::expected<Target, std::string> Target::parse(std::string_view text, const Pa
       const bool rest = pattern.has_rest() && param + 1 == params.end();
       if (rest && in_authority)
         return std::unexpected(fmt::format("`{{{}}}` can have slashes, and no host is made of them", name));
+      if (rest) target.rest_depth_ = pattern.segments.size();
       target.parts_.push_back({.kind = rest ? Kind::Rest : Kind::Parameter,
                                .number = static_cast<uint32_t>(param - params.begin()),
                                .text = {}});
@@ -112,16 +121,17 @@ std::expected<Target, std::string> Target::parse(std::string_view text, const Pa
 // Calls `visit(text, stands)` for each part; with what needs no escape in it, or null for one that is sent as it is.
 template <class Visit>
 void Target::for_each(const http::Request& request, std::span<const std::string_view> params,
-                      Visit visit) const {
+                      std::string_view rest, Visit visit) const {
   for (const Part& part : parts_) {
     switch (part.kind) {
       case Kind::Text:
         visit(part.text, nullptr);
         break;
       case Kind::Parameter:
+        if (part.number < params.size()) visit(params[part.number], stands_in_segment);
+        break;
       case Kind::Rest:
-        if (part.number < params.size())
-          visit(params[part.number], part.kind == Kind::Rest ? stands_in_path : stands_in_segment);
+        visit(rest, stands_as_sent);
         break;
       case Kind::Scheme:
         visit(request.scheme(), nullptr);
@@ -130,7 +140,7 @@ void Target::for_each(const http::Request& request, std::span<const std::string_
         visit(request.host(), nullptr);
         break;
       case Kind::Path:
-        visit(request.path(), nullptr);
+        visit(request.path(), stands_as_sent);
         break;
       case Kind::Query:
         if (!request.head().has_query) break;
@@ -141,21 +151,47 @@ void Target::for_each(const http::Request& request, std::span<const std::string_
   }
 }
 
+// The rest of the path without dot segments, and with its escapes. A null data(): the arena is full.
+std::string_view Target::rest_of(const http::Request& request, Arena& arena) const {
+  std::string_view path = request.path();
+  if (needs_normalising(path)) {
+    char* const bytes = arena.allocate_array<char>(path.size() + 1);
+    if (bytes == nullptr) return {};
+    path = {bytes, remove_dots(path, bytes)};
+  }
+  for (size_t i = 0; i < rest_depth_; ++i) path.remove_prefix(std::min(path.find('/'), path.size() - 1) + 1);
+  return path;
+}
+
 std::string_view Target::make(const http::Request& request, std::span<const std::string_view> params,
                               Arena& arena) const {
+  const std::string_view rest = rest_depth_ != 0 ? rest_of(request, arena) : std::string_view();
+  if (rest_depth_ != 0 && rest.data() == nullptr) return {};
   size_t room = 0;
-  for_each(request, params, [&](std::string_view text, Stands stands) {
+  for_each(request, params, rest, [&](std::string_view text, Stands stands) {
     room += stands != nullptr ? encoded_size(text, stands) : text.size();
   });
   char* const begin = arena.allocate_array<char>(room + 1);
   if (begin == nullptr) return {};
   char* at = begin;
-  for_each(request, params, [&](std::string_view text, Stands stands) {
+  for_each(request, params, rest, [&](std::string_view text, Stands stands) {
     at = stands != nullptr ? encode(text, stands, at) : std::ranges::copy(text, at).out;
   });
   std::string_view made(begin, static_cast<size_t>(at - begin));
-  while (on_this_host_ && made.starts_with("//")) made.remove_prefix(1);
-  return made;
+  return on_this_host_ ? one_slash(made) : made;
+}
+
+std::string_view location_of(std::string_view path, const http::Request& request, Arena& arena) {
+  const std::string_view query = request.query();
+  const size_t room = encoded_size(path, stands_as_sent) + 1 + query.size();
+  char* const begin = arena.allocate_array<char>(room);
+  if (begin == nullptr) return {};
+  char* at = encode(path, stands_as_sent, begin);
+  if (request.head().has_query) {
+    *at++ = '?';
+    at = std::ranges::copy(query, at).out;
+  }
+  return one_slash({begin, static_cast<size_t>(at - begin)});
 }
 
 }  // namespace leat::pipeline

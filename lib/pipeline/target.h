@@ -4,7 +4,7 @@
 //
 // In braces stands the name of a parameter of the route's path, or one of `scheme`, `host`, `path` (as it was sent) and
 // `query` (with its question mark, or nothing). Parameters are percent-encoded again, so that nobody makes a query, another
-// segment or a line of one; what stands for the rest of a path keeps its slashes. The text itself says whether the target is on
+// segment or a line of one; what stands for the rest of a path is as it was sent, so that no escape in it becomes a slash. The text itself says whether the target is on
 // another host: no parameter can make it so.
 //
 // Immutable; read by any thread.
@@ -45,11 +45,18 @@ class Target {
   };
 
   template <class Visit>
-  void for_each(const http::Request& request, std::span<const std::string_view> params, Visit visit) const;
+  void for_each(const http::Request& request, std::span<const std::string_view> params, std::string_view rest,
+                Visit visit) const;
+  [[nodiscard]] std::string_view rest_of(const http::Request& request, Arena& arena) const;
 
   std::string text_;
   std::vector<Part> parts_;
   bool on_this_host_ = true;
+  size_t rest_depth_ = 0;  // slashes of a path up to its rest; 0: the rest is no part of the target
 };
+
+// `path` and the query that `request` has, as Location has them for this host, in `arena`; a view with a null data() where that
+// is full. What browsers take for a slash is escaped, as is all that no path has.
+[[nodiscard]] std::string_view location_of(std::string_view path, const http::Request& request, Arena& arena);
 
 }  // namespace leat::pipeline

@@ -52,11 +52,23 @@ TEST_CASE("target: what is decoded is encoded again") {
         "https://evil.com%2F%40x.example.org/");
 }
 
+TEST_CASE("target: the rest of a path keeps its escapes, and leads out of nothing") {
+  CHECK(made("/old/{rest...}", "/new/{rest}", "/old/a%2Fb/c%25") == "/new/a%2Fb/c%25");
+  CHECK(made("/old/{rest...}", "/new/{rest}", "/old/..%2F..%2Fadmin") == "/new/..%2F..%2Fadmin");
+  CHECK(made("/old/{rest...}", "/new/{rest}", "/old/a/%2e%2E/b") == "/new/b");
+  CHECK(made("/old/{id}{/rest...}", "/new/{rest}?{id}", "/old/7") == "/new/?7");
+  CHECK(made("/old/{id}{/rest...}", "/new/{rest}?{id}", "/x/../old/7/a%3Fb") == "/new/a%3Fb?7");
+  CHECK(made("/{rest...}", "/new/{rest}", "/a\"<b") == "/new/a%22%3Cb");
+}
+
 TEST_CASE("target: one on this host stays on it") {
   CHECK(made("/old/{rest...}", "/{rest}", "/old//evil.example") == "/evil.example");
-  CHECK(made("/old/{rest...}", "/{rest}", "/old/%2Fevil.example") == "/evil.example");
+  CHECK(made("/old/{rest...}", "/{rest}", "/old/%2Fevil.example") == "/%2Fevil.example");
   CHECK(made("/old/{rest...}", "/{rest}", "/old/%5Cevil.example") == "/%5Cevil.example");
   CHECK(made("/{rest...}", "{path}", "//evil.example") == "/evil.example");
+  // Browsers take a backslash for a slash.
+  CHECK(made("/{rest...}", "{path}", "/\\evil.example") == "/%5Cevil.example");
+  CHECK(made("/{rest...}", "/{rest}", "/\\evil.example") == "/%5Cevil.example");
 }
 
 TEST_CASE("target: what is none is told") {
