@@ -316,6 +316,16 @@ class Assembler {
         std::move(route.spec.handler), std::move(limits), refused ? std::move(*refused) : nullptr);
   }
 
+  // What a request has that leads to this route and not to another one of the same host and path: answers of the one are none
+  // of the other's.
+  [[nodiscard]] std::string set_apart(const config::RouteDecl& route) const {
+    std::string text = route.spec.when != nullptr ? pipeline::Condition(*route.spec.when).text() : "";
+    if (route.spec.host == 0) return text;
+    for (const net::Address& listener : config_.hosts[route.spec.host - 1].listeners)
+      text += fmt::format("{}listener {}", text.empty() ? "" : ", ", listener.text());
+    return text;
+  }
+
   // Puts the response cache before the handler. False: the route has none.
   bool cache(config::RouteDecl& route, const std::string& id) {
     if (!route.cache || route.spec.handler == nullptr) return false;
@@ -328,6 +338,7 @@ class Assembler {
           options_.worker_count);
       if (counter) counters[i] = std::move(*counter);
     }
+    route.cache->apart = set_apart(route);
     route.spec.handler = std::make_unique<cache::CachedHandler>(
         std::move(route.spec.handler), std::move(*route.cache), shared.responses, std::move(counters));
     return true;

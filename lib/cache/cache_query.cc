@@ -85,7 +85,8 @@ std::string same_head(const http::Request& request) {
 }
 
 http::ClientIdentity same_identity(const Policy& policy, const http::Request& request) {
-  return {.client = policy.per_client ? request.client() : "self", .scheme = request.scheme()};
+  return {.client = policy.per_client || !policy.apart.empty() ? request.client() : "self",
+          .scheme = request.scheme()};
 }
 
 }  // namespace leat::cache

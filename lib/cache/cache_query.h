@@ -38,7 +38,7 @@ struct CacheQuery {
 // The head of a request for what `request` asks for: no larger than that one's, and with no more fields, so
 // that the limits that let the one pass stop the other neither.
 std::string same_head(const http::Request& request);
-// For whom it is, as far as that is in its key (key.h).
+// For whom it is, as far as that is in its key (key.h) or may have led to its route.
 http::ClientIdentity same_identity(const Policy& policy, const http::Request& request);
 
 }  // namespace leat::cache

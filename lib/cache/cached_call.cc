@@ -389,7 +389,7 @@ bool LeadingCall::store(http::Exchange& exchange, std::string_view bytes) {
     pass(exchange, now);
     return false;
   }
-  owner.cache_.add_slots(key.target, slots);
+  owner.cache_.add_slots(exchange.request.host(), key.target, slots);
   // Of one that was freshened those of before are there as well.
   std::ranges::sort(slots);
   slots.erase(std::ranges::unique(slots).begin(), slots.end());

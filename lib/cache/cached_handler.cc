@@ -97,10 +97,11 @@ void CachedHandler::explain(http::Exchange& exchange, std::vector<pipeline::Expl
       stored && !bypass ? make_key(policy_, exchange.request, exchange.arena()) : RequestKey();
   if (key.key.data() != nullptr) {
     facts.push_back(
-        {"cache", fmt::format("stores by {}{} {}{}", exchange.request.scheme() == kHttps ? "https, " : "",
+        {"cache", fmt::format("stores by {}{} {}{}{}", exchange.request.scheme() == kHttps ? "https, " : "",
                               exchange.request.host(), key.target,
                               policy_.per_client ? fmt::format(", for {} alone", exchange.request.client())
-                                                 : std::string())});
+                                                 : std::string(),
+                              policy_.apart.empty() ? std::string() : ", for " + policy_.apart)});
     facts.push_back({"cache ttl", policy_.ttl_ms == 0
                                       ? std::string("what the answer says")
                                       : duration_text(policy_.ttl_ms) + ", where the answer does not say"});
@@ -130,6 +131,13 @@ Verdict CachedHandler::look_up(http::Exchange& exchange, const CacheQuery& asked
   ResponseCache::Found found = cache_.find(worker, key, exchange.request, exchange.arena(), asked.now_ms);
   // What is not for requests with credentials is not there for them, when the handler fails neither.
   if (asked.authorized && found.pin && !found.stored.header.for_authorized) found.pin = Pin();
+  // What is to be renewed lies under this key, or the request has come to another route than the one that asked for it: here
+  // nobody has let it in.
+  if (refresh && !found.pin) {
+    exchange.answer_behind(*this);
+    exchange.send_problem(504, "There is nothing to renew here.");
+    return Verdict::Done;
+  }
   if (!refresh) {
     if (found.pin && !asked.control.no_cache && send_found(exchange, asked, found)) return Verdict::Done;
     if (asked.control.only_if_cached) {
@@ -175,7 +183,8 @@ bool CachedHandler::send_found(http::Exchange& exchange, const CacheQuery& asked
   if (now < header.stale_until_ms) {
     // One of those who find it has it made anew; where that cannot be, it does so itself.
     if (found.pin.claim(now, now + policy_.wait_ms) &&
-        !exchange.worker().ask_self(same_head(exchange.request), same_identity(policy_, exchange.request)))
+        !exchange.worker().ask_self(same_head(exchange.request), same_identity(policy_, exchange.request),
+                                    exchange.listener()))
       return false;
   } else if (now >= header.error_until_ms || !found.pin.claimed(now)) {
     const bool taken_stale = asked.control.max_stale &&

@@ -1,4 +1,7 @@
 // What a successful request may have changed: which stored responses are invalid from then on.
+#include <algorithm>
+#include <string>
+
 #include "base/text.h"
 #include "cache/response_cache.h"
 #include "http/worker_context.h"
@@ -53,16 +56,29 @@ std::string_view path_of(std::string_view reference, const http::Request& reques
   return {bytes, folder.size() + reference.size()};
 }
 
+// Whether Location names something that has become, or may have become, another by that (RFC 9111, section 4.4): where a client is
+// only sent elsewhere, nothing has happened there.
+bool tells_of_change(uint16_t status) { return status < 300 || status == 303; }
+
 }  // namespace
+
+std::string ResponseCache::page_of(std::string_view host, std::string_view path) {
+  std::string name(without_usual_port(host));
+  std::ranges::transform(name, name.begin(), ascii_lower);
+  return name.append(1, '\0').append(path);
+}
 
 void ResponseCache::on_change(http::Exchange& exchange) {
   const uint64_t now_ms = exchange.worker().now_ns() / 1'000'000;
   const auto invalidate = [&](std::string_view path) {
     const std::string_view own = spelled(path, exchange.arena());
     if (own.data() != nullptr)
-      invalidations_.purge(invalidations_.slot(Invalidations::Kind::Path, own), true, now_ms);
+      invalidations_.purge(
+          invalidations_.slot(Invalidations::Kind::Page, page_of(exchange.request.host(), own)), true,
+          now_ms);
   };
   invalidate(exchange.request.path());
+  if (!tells_of_change(exchange.response.status)) return;
   for (const auto& [name, value, origin, ready] : exchange.response.fields())
     if (equal_ignoring_case(name, "Location") || equal_ignoring_case(name, "Content-Location"))
       invalidate(path_of(trim(value), exchange.request, exchange.arena()));

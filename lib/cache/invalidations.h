@@ -29,8 +29,8 @@ namespace leat::cache {
 
 class Invalidations {
  public:
-  // What a name is of: a path with whatever query, a path and its query, a path and all below it, a tag.
-  enum class Kind : uint8_t { Path, Target, Folder, Tag };
+  // What a name is of: a path with whatever query, a path and its query, a path and all below it, a tag, a path of one host.
+  enum class Kind : uint8_t { Path, Target, Folder, Tag, Page };
   enum class Verdict : uint8_t { Good, Stale, Gone };
   struct Judgement {
     Verdict verdict = Verdict::Good;

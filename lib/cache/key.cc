@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kBegin{"\0r", 2};
 
 // What neither a host nor a client has in it: what comes before these.
-constexpr char kBeforeScheme = '\1', kBeforeClient = '\2';
+constexpr char kBeforeScheme = '\1', kBeforeClient = '\2', kBeforeApart = '\3';
 
 // The parameters of `query` that `names` lists, as they came; or nothing where one cannot be told.
 std::optional<std::string_view> listed_part(const std::vector<std::string>& names, std::string_view query,
@@ -53,7 +53,9 @@ RequestKey make_key(const Policy& policy, const http::Request& request, Arena& a
   const std::string_view host = request.host(), path = request.path();
   const std::string_view scheme = request.scheme() == kHttps ? kHttps : std::string_view();
   const std::string_view client = policy.per_client ? request.client() : std::string_view();
-  const size_t more = (scheme.empty() ? 0 : 1 + scheme.size()) + (policy.per_client ? 1 + client.size() : 0);
+  const std::string_view apart = policy.apart;
+  const size_t more = (scheme.empty() ? 0 : 1 + scheme.size()) + (policy.per_client ? 1 + client.size() : 0) +
+                      (apart.empty() ? 0 : 1 + apart.size());
   const size_t size = kBegin.size() + host.size() + more + 1 + path.size() + has_query + query.size();
   char* const bytes = static_cast<char*>(arena.allocate(size, 1));
   if (bytes == nullptr) return {};
@@ -71,6 +73,10 @@ RequestKey make_key(const Policy& policy, const http::Request& request, Arena& a
   if (policy.per_client) {
     *at++ = kBeforeClient;
     put(client);
+  }
+  if (!apart.empty()) {
+    *at++ = kBeforeApart;
+    put(apart);
   }
   *at++ = '\0';
   const char* const target = at;

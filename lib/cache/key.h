@@ -2,7 +2,7 @@
 //
 // A key is the bytes that differ, whole: nothing is hashed down to something that two targets could share.
 // GET and HEAD share theirs; no other method has one. The scheme is part of it, as the host is; the client is where the
-// policy wants that.
+// policy wants that, and what sets a route apart from others where several have the same paths.
 #pragma once
 
 #include <span>

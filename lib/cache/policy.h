@@ -32,6 +32,9 @@ struct Policy {
   bool cookies = false;                 // true: requests with cookies are answered from the cache as well
   bool etag = true;                     // tags are made where the handler gives none
   bool client_control = false;          // whether Cache-Control of requests is obeyed
+  // What its requests have besides host and path, where others with the same ones have another route: conditions of the
+  // route, listeners of its host. Empty: nothing.
+  std::string apart = {};
 };
 
 // What a plugin says of one response.

@@ -163,10 +163,12 @@ void ResponseCache::add_tag(std::string_view tag, std::vector<uint32_t>& slots) 
   slots.push_back(invalidations_.slot(Kind::Tag, tag));
 }
 
-void ResponseCache::add_slots(std::string_view received, std::vector<uint32_t>& slots) const {
+void ResponseCache::add_slots(std::string_view host, std::string_view received,
+                              std::vector<uint32_t>& slots) const {
   const std::string own = spelled(received);
   const std::string_view target = own, path = target.substr(0, target.find('?'));
   slots.push_back(invalidations_.slot(Kind::Path, path));
+  slots.push_back(invalidations_.slot(Kind::Page, page_of(host, path)));
   if (path.size() != target.size()) slots.push_back(invalidations_.slot(Kind::Target, target));
   for_each_folder(
       path, [&](std::string_view folder) { slots.push_back(invalidations_.slot(Kind::Folder, folder)); });

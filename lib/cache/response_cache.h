@@ -52,9 +52,11 @@ class ResponseCache final : public pipeline::ChangeListener {
   // A body of more is not stored.
   [[nodiscard]] size_t most_bytes() const { return store_.limits().entry_bytes; }
 
+  // By what a path of one host is known: without the usual ports, as nobody knows by which scheme it will be asked for.
+  [[nodiscard]] static std::string page_of(std::string_view host, std::string_view path);
   void add_tag(std::string_view tag, std::vector<uint32_t>& slots) const;
-  // Adds the slots by which `target` is purged.
-  void add_slots(std::string_view target, std::vector<uint32_t>& slots) const;
+  // Adds the slots by which `target`, of which `host` was asked, is purged.
+  void add_slots(std::string_view host, std::string_view target, std::vector<uint32_t>& slots) const;
 
   // What a key's `hash` has to be.
   [[nodiscard]] uint64_t hash(std::string_view key) const { return store_.hash(key); }

@@ -49,9 +49,11 @@ class WorkerContext {
 
   // Answers a request that no client sent, in a later turn: `head` is a request's head with Connection: close
   // and without a body. Its exchange is one like any other; nobody reads the answer. False: not now, too many
-  // are under way, or nobody can here. `identity`, of which the texts are copied, is for whom it asks.
-  [[nodiscard]] virtual bool ask_self(std::string_view head, const ClientIdentity& identity) {
-    (void)head, (void)identity;
+  // are under way, or nobody can here. `identity` is for whom it asks, and `listener` by which it comes
+  // (Exchange::listener()); all texts are copied.
+  [[nodiscard]] virtual bool ask_self(std::string_view head, const ClientIdentity& identity,
+                                      std::string_view listener) {
+    (void)head, (void)identity, (void)listener;
     return false;
   }
 

@@ -45,6 +45,8 @@ class Access final : public pipeline::Middleware {
                                             : fmt::format("rule {}", rule - rules_.begin() + 1));
   }
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
+    // For whom it is renewed has been let in.
+    if (exchange.internal()) return pipeline::Verdict::Next;
     if (action_for(exchange) == AccessAction::Allow) {
       count(counters_.allowed);
       return pipeline::Verdict::Next;

@@ -30,7 +30,7 @@ class Maintenance final : public pipeline::Middleware {
   }
 
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
-    if (lets_in(exchange.request)) return pipeline::Verdict::Next;
+    if (exchange.internal() || lets_in(exchange.request)) return pipeline::Verdict::Next;
     count(refused_);
     (void)exchange.response.set("Retry-After", retry_after_);
     (void)exchange.response.set("Cache-Control", "no-store");

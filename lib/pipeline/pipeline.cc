@@ -236,8 +236,10 @@ void Pipeline::remember_route(http::KnownHead& known, const Router::Match& match
 }
 
 http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
-  // A head that comes again leads to the same route again, so that is remembered with it.
-  if (const http::KnownHead* known = exchange.known_head(); known != nullptr && known->route_epoch == epoch_)
+  // A head that comes again leads to the same route again, so that is remembered with it: not where another is shown in its
+  // place, as to whom a proxy names a host.
+  http::KnownHead* const known = exchange.request.shows_known() ? exchange.known_head() : nullptr;
+  if (known != nullptr && known->route_epoch == epoch_)
     return begin(exchange, *known->route, {known->params.data(), known->param_count});
   const FoundRoute found = find_route(site(), exchange.request, exchange.listener(), exchange.arena());
   const Router::Match& match = found.match;
@@ -251,9 +253,7 @@ http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
     exchange.hold();
     return BodyMode::Discard;
   }
-  if (http::KnownHead* known = exchange.known_head();
-      known != nullptr && !found.by_connection && !found.rewritten)
-    remember_route(*known, match);
+  if (known != nullptr && !found.by_connection && !found.rewritten) remember_route(*known, match);
   return begin(exchange, *match.route, {match.params, match.param_count});
 }
 
@@ -379,7 +379,9 @@ void Pipeline::on_response(http::Exchange& exchange) {
   // Of one that is whole it is counted when it ends, which is at once.
   if (exchange.route->chain->moments || !exchange.answers_whole()) [[unlikely]]
     exchange.answer_ns = quick_ns();
-  if (!http::is_safe(exchange.request.method()) && exchange.response.status < 400) [[unlikely]]
+  // Middleware that answers in a handler's place has changed nothing.
+  if (!http::is_safe(exchange.request.method()) && exchange.response.status < 400 &&
+      exchange.response.author() == http::Origin::Handler) [[unlikely]]
     if (ChangeListener* listener = exchange.route->site->change_listener()) listener->on_change(exchange);
   exchange.filter_answer(position_of(exchange));
 }

@@ -7,7 +7,8 @@ namespace leat::worker {
 // Everything that it does it does from its timer: a handler that asks is on the stack, and so is whoever
 // resumes.
 struct SelfRequests::Request : net::Timer {
-  Request(SelfRequests& owner, uint32_t slot, std::string_view bytes, const http::ClientIdentity& identity)
+  Request(SelfRequests& owner, uint32_t slot, std::string_view bytes, const http::ClientIdentity& identity,
+          std::string_view came_by)
       : net::Timer([](net::Timer& timer) {
           Request& request = static_cast<Request&>(timer);
           request.requests.run(request);
@@ -15,14 +16,16 @@ struct SelfRequests::Request : net::Timer {
         requests(owner),
         client(identity.client),
         scheme(identity.scheme),
+        listener(came_by),
         protocol(owner.protocols_.make({.identity = {.peer = "self", .client = client, .scheme = scheme},
+                                        .listener = listener,
                                         .owner = slot,
                                         .internal = true})),
         head(bytes),
         until_ms(owner.loop_.now_ms() + owner.limits_.answer_timeout_ms) {}
 
   SelfRequests& requests;
-  const std::string client, scheme;
+  const std::string client, scheme, listener;
   std::unique_ptr<http::Protocol> protocol;
   std::string head;  // until it is fed
   uint64_t until_ms;
@@ -35,7 +38,8 @@ SelfRequests::SelfRequests(net::Loop& loop, http::ProtocolFactory& protocols, co
 
 SelfRequests::~SelfRequests() { abandon_all(); }
 
-bool SelfRequests::ask(std::string_view head, const http::ClientIdentity& identity) {
+bool SelfRequests::ask(std::string_view head, const http::ClientIdentity& identity,
+                       std::string_view listener) {
   if (under_way_.size() - free_.size() >= options_.most) return false;
   if (free_.empty()) {
     free_.push_back(static_cast<uint32_t>(under_way_.size()));
@@ -43,7 +47,7 @@ bool SelfRequests::ask(std::string_view head, const http::ClientIdentity& identi
   }
   const uint32_t slot = free_.back();
   free_.pop_back();
-  under_way_[slot] = std::make_unique<Request>(*this, slot, head, identity);
+  under_way_[slot] = std::make_unique<Request>(*this, slot, head, identity, listener);
   loop_.timers().start(*under_way_[slot], loop_.now_ms());
   return true;
 }

@@ -32,7 +32,7 @@ class SelfRequests {
   SelfRequests& operator=(const SelfRequests&) = delete;
 
   // False: too many are under way. Nothing of it runs before the next timers do.
-  bool ask(std::string_view head, const http::ClientIdentity& identity);
+  bool ask(std::string_view head, const http::ClientIdentity& identity, std::string_view listener);
   // Something happened to one of these protocols.
   void touch(const http::Protocol& protocol);
   // How many there may be from now on.

@@ -396,8 +396,9 @@ void Worker::resume(http::Exchange& exchange, Resume call, void* argument) {
   protocol->resume(exchange, call, argument);
 }
 
-bool Worker::ask_self(std::string_view head, const http::ClientIdentity& identity) {
-  return !draining_ && self_requests_->ask(head, identity);
+bool Worker::ask_self(std::string_view head, const http::ClientIdentity& identity,
+                      std::string_view listener) {
+  return !draining_ && self_requests_->ask(head, identity, listener);
 }
 
 uint64_t Worker::count(const Choice& chosen) {

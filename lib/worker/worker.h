@@ -94,7 +94,8 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   [[nodiscard]] bool resume_after(http::Ticket ticket, uint64_t delay_ms, Resume resume,
                                   void* argument) override;
   [[nodiscard]] client::Fetcher* fetcher() override { return client_.get(); }
-  [[nodiscard]] bool ask_self(std::string_view head, const http::ClientIdentity& identity) override;
+  [[nodiscard]] bool ask_self(std::string_view head, const http::ClientIdentity& identity,
+                              std::string_view listener) override;
   void forget_timers(http::Exchange& exchange) override { timers_->forget(exchange); }
   [[nodiscard]] bool resume_from_any_thread(http::Ticket ticket, Resume resume, void* argument) override;
 

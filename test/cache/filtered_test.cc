@@ -143,6 +143,10 @@ TEST_CASE("cache filters: what is refused before the cache is not its business")
   CHECK(site.body("/a") == "refused");
   CHECK(body_of(site.get("/a", "X-Key: 1\r\n")) == "(run 1);");
   CHECK(site.body("/a") == "refused");
+  // Nor has it changed anything.
+  CHECK(site.get("/a", "Content-Length: 0\r\n", "POST").status == 200);
+  (void)site.get("/a", "X-Key: 1\r\n");
+  CHECK(site.script->runs == 1);
 }
 
 TEST_CASE("cache filters: the chain of a route shows where its cache stands") {

@@ -90,6 +90,25 @@ TEST_CASE("response cache: what is renewed is renewed for whom it is") {
   other.pass(61'500);
   ask_often(other, by("http", "192.0.2.7"), "run 1");
   CHECK(other.harness->worker.asked_client == "self");  // for nobody in particular
+
+  // One that comes to another route has nothing to renew there: nobody has let it in.
+  http::ProtocolPeer stray = by("http", "self");
+  stray.internal = true;
+  Site::Client self(other, stray);
+  self.ask("/never-asked-for");
+  CHECK(self.take().status == 504);
+  CHECK(other.script->runs == 1);
+
+  shared.apart = "client 192.0.2.0/24, listener 127.0.0.1:81";
+  Site chosen(shared);
+  chosen.harness->worker.asks_self = true;
+  http::ProtocolPeer near = by("http", "192.0.2.7");
+  near.listener = "127.0.0.1:81";
+  ask_often(chosen, near, "run 1");
+  chosen.pass(61'500);
+  ask_often(chosen, near, "run 1");
+  CHECK(chosen.harness->worker.asked_client == "192.0.2.7");  // by whom it has its route
+  CHECK(chosen.harness->worker.asked_listener == "127.0.0.1:81");
 }
 
 }  // namespace leat::cache

@@ -13,6 +13,28 @@ TEST_CASE("response cache: a change by another method makes what is stored for i
   CHECK(site.body("/a?x=1") == "run 3");
 }
 
+TEST_CASE(
+    "response cache: a change is one of its own host, and where a client is only sent elsewhere nothing has "
+    "changed") {
+  Site site;
+  const auto runs_after = [&](std::string_view host, uint16_t status, std::string_view location) {
+    (void)site.body("/a", "Host: a.test\r\n");
+    site.changer->answer = [&](http::Exchange& exchange) {
+      REQUIRE(exchange.response.add("Location", location));
+      return site.changer->say(exchange, "", status);
+    };
+    const int before = site.script->runs;
+    (void)site.get("/changed/x", fmt::format("Host: {}\r\nContent-Length: 0\r\n", host), "PUT");
+    (void)site.body("/a", "Host: a.test\r\n");
+    return site.script->runs - before;
+  };
+  CHECK(runs_after("b.test", 201, "/a") == 0);
+  CHECK(runs_after("a.test", 307, "/a") == 0);
+  CHECK(runs_after("a.test", 302, "/a") == 0);
+  CHECK(runs_after("A.test:80", 201, "/a") == 1);
+  CHECK(runs_after("a.test", 303, "/a") == 1);
+}
+
 TEST_CASE("response cache: purged by target, folder, tag or all, softly or hard") {
   Policy policy = minute();
   policy.stale_while_revalidate_ms = 30'000;

@@ -43,7 +43,7 @@ TEST_CASE("response cache: in a storm of purges nothing is found that was purged
             .status = 200, .fresh_until_ms = UINT64_MAX, .moment = cache.invalidations().moment()};
         const std::string body = std::to_string(content[i]);
         std::vector<uint32_t> slots;
-        cache.add_slots(target, slots);
+        cache.add_slots("a", target, slots);
         cache.add_tag("tag-" + std::to_string(i), slots);
         if (cache.put(lane, key, request, arena, 4,
                       {.header = header,

@@ -145,6 +145,7 @@ class Site {
       const test::TestWorker& worker = harness->worker;
       Client self(*this,
                   {.identity = {.peer = "self", .client = worker.asked_client, .scheme = worker.asked_scheme},
+                   .listener = worker.asked_listener,
                    .internal = true});
       self.session().feed(head);
       CHECK(self.session().finished());

@@ -3,8 +3,10 @@
 #include <fmt/core.h>
 
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "e2e/client.h"
@@ -191,6 +193,43 @@ TEST_CASE("hosts: a reload takes up hosts, and the file of an answer") {
   CHECK(refused.status == 1);
   CHECK((refused.output + refused.errors).contains("two hosts have the name `A.EXAMPLE`"));
   CHECK(client.ask(ask("a.example", "/page")).body == "second");
+}
+
+TEST_CASE("hosts: what is stored for one route is never sent for another of the same path") {
+  constexpr std::string_view kCache =
+      "[route.cache]\nttl = \"1s\"\njitter = 0\nstale_while_revalidate = \"1h\"\n";
+  std::string routes;
+  const auto route = [&](std::string_view path, std::string_view answer, std::string_view when) {
+    routes += fmt::format("[[route]]\npath = \"{}\"\nanswer = {{body = \"{}\"}}\n{}\n{}", path, answer,
+                          when.empty() ? "" : fmt::format("when = {{{}}}", when), kCache);
+  };
+  route("/client", "near", R"(client = ["10.0.0.0/8"])");
+  route("/client", "far", "");
+  route("/header", "two", R"(header = ["X-Api: 2"])");
+  route("/header", "one", "");
+  Daemon daemon("[server]\nlisten = \"127.0.0.1:0\"\ntrusted_proxies = [\"127.0.0.1\"]\n" + routes,
+                {.arguments = {"--workers", "1"}});
+  Client client(daemon.address());
+  const auto hit = [&](std::string_view target, std::string_view fields, std::string_view body) {
+    for (int i = 0; i < 3; ++i) {
+      const Response answer = client.ask(ask("a", target, fields));
+      CHECK(answer.body == body);
+      CHECK(answer.field("cache-status").value_or("").contains(i == 0 ? "fwd=uri-miss" : "hit"));
+    }
+  };
+  hit("/client", "X-Forwarded-For: 10.1.2.3\r\n", "near");
+  hit("/client", "X-Forwarded-For: 192.0.2.1\r\n", "far");
+  hit("/header", "X-Api: 2\r\n", "two");
+  hit("/header", "", "one");
+  // Who is served what is stale has it made anew for the same route.
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  const auto renewed = [&] {
+    const Response answer = client.ask(ask("a", "/client", "X-Forwarded-For: 10.1.2.3\r\n"));
+    CHECK(answer.body == "near");
+    return answer.field("age") == "0";
+  };
+  CHECK_FALSE(renewed());
+  CHECK(wait_until(renewed));
 }
 
 }  // namespace leat::e2e

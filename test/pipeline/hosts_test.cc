@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "http/forwarding.h"
 #include "pipeline/find_route.h"
 #include "pipeline/stage.h"
 
@@ -211,6 +212,32 @@ TEST_CASE("routes: a condition on the client is asked each time, whatever is rem
   other.disconnect();
 }
 
+TEST_CASE("routes: where a proxy names the host nothing is remembered of the head, for whoever sends it") {
+  NamedSite named;
+  named.route("/r", "a", named.host({"a"}));
+  named.route("/r", "b", named.host({"b"}));
+  REQUIRE(named.build().empty());
+  const http::ProxyTrust trust{
+      .proxies = {AddressRange::parse("10.0.0.1").value()},
+      .fields = {http::ForwardingField(http::HeaderId::XForwardedHost)},
+  };
+  http1::Session proxy(named.harness().environment,
+                       {.identity = {.peer = "10.0.0.1", .client = "10.0.0.1"}, .trust = &trust});
+  const auto ask = [](http1::Session& session, std::string_view fields) {
+    session.feed("GET /r HTTP/1.1\r\nHost: a\r\nX-Forwarded-Host: b\r\n" + std::string(fields) + "\r\n");
+    const std::string answer = leat::test::HttpHarness::take(session);
+    return answer.substr(answer.find("\r\n\r\n") + 4);
+  };
+  // Often enough for a head to be known, in both orders.
+  for (int i = 0; i < 6; ++i) CHECK(named.ask("a", "/r", "GET", "X-Forwarded-Host: b\r\n") == "a");
+  for (int i = 0; i < 6; ++i) CHECK(ask(proxy, "") == "b");
+  CHECK(named.ask("a", "/r", "GET", "X-Forwarded-Host: b\r\n") == "a");
+  for (int i = 0; i < 6; ++i) CHECK(ask(proxy, "X-Other: 1\r\n") == "b");
+  for (int i = 0; i < 6; ++i)
+    CHECK(named.ask("a", "/r", "GET", "X-Forwarded-Host: b\r\nX-Other: 1\r\n") == "a");
+  proxy.disconnect();
+}
+
 TEST_CASE("routes: two with the same condition clash, and two without") {
   const auto clash = [](std::optional<ConditionKeys> one, std::optional<ConditionKeys> other) {
     NamedSite named;
@@ -252,6 +279,15 @@ TEST_CASE("routes: any method is all but OPTIONS, which is answered") {
     CHECK(named.ask("a", "/any", method) == "any");
   CHECK(named.ask("a", "/any?x", "PUT", "Content-Length: 0\r\n") == "put ?x");
   CHECK(named.ask("a", "/any", "OPTIONS") == "204");
+}
+
+TEST_CASE("routes: OPTIONS is answered where those that have it do not fit") {
+  NamedSite named;
+  named.route("/r", "own", 0, ConditionKeys{.header = {"X-Own"}}, {"OPTIONS"});
+  named.route("/r", "get");
+  REQUIRE(named.build().empty());
+  CHECK(named.ask("a", "/r", "OPTIONS") == "204");
+  CHECK(named.ask("a", "/r", "OPTIONS", "X-Own: 1\r\n") == "own");
 }
 
 TEST_CASE("routes: a rewrite leads to another path of its host") {

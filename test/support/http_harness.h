@@ -27,9 +27,11 @@ class TestWorker final : public http::WorkerContext {
     waiting.push_back({ticket, resume, argument, delay_ms});
     return true;
   }
-  [[nodiscard]] bool ask_self(std::string_view head, const http::ClientIdentity& identity) override {
+  [[nodiscard]] bool ask_self(std::string_view head, const http::ClientIdentity& identity,
+                              std::string_view listener) override {
     if (asks_self) asked.emplace_back(head);
     asked_client = identity.client;
+    asked_listener = listener;
     asked_scheme = identity.scheme;
     return asks_self;
   }
@@ -49,9 +51,9 @@ class TestWorker final : public http::WorkerContext {
   };
   std::vector<Waiting> waiting;
   uint64_t now_ms = 1'000'000;
-  uint64_t turn_ns = 0;                    // what the turn has taken so far
-  std::vector<std::string> asked;          // of ask_self()
-  std::string asked_client, asked_scheme;  // of the last
+  uint64_t turn_ns = 0;                                    // what the turn has taken so far
+  std::vector<std::string> asked;                          // of ask_self()
+  std::string asked_client, asked_scheme, asked_listener;  // of the last
   bool asks_self = false;
   client::Fetcher* asks = nullptr;
   unsigned busy = 0;

@@ -252,7 +252,7 @@ TEST_CASE("line protocol: draining answers what was begun and closes") {
 
 TEST_CASE("line protocol: a request that a worker makes to itself is marked as such") {
   RealClient client(any_engine());
-  REQUIRE(client.rig.self_requests->ask("GET /wait/1\n", {}));
+  REQUIRE(client.rig.self_requests->ask("GET /wait/1\n", {}, ""));
   CHECK(client.rig.turn_until([&] { return client.rig.site.internal == 1; }));
   CHECK(client.rig.site.last_status == 200);
 }

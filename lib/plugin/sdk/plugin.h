@@ -349,7 +349,8 @@ typedef struct leat_request_v1 {
    * UINT64_MAX for never. */
   uint64_t (*deadline_ns)(const leat_request* request);
   /* For whom it is, by what proxies say that the configuration trusts; the peer's address where none says anything. A
-   * proxy may give a name in place of an address ("_hidden", "unknown"). "self": the daemon renews a stored response. */
+   * proxy may give a name in place of an address ("_hidden", "unknown"). "self": the daemon renews a stored response, on
+   * a route that is not chosen by its client. */
   leat_str (*client)(const leat_request* request);
   /* By which that client asks: "http" or "https". */
   leat_str (*scheme)(const leat_request* request);
