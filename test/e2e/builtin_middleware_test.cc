@@ -12,12 +12,25 @@ namespace leat::e2e {
 
 namespace {
 
+// With a handler at /json, and what is counted at /metrics.
 std::string configuration(std::string_view engine, std::string_view rest) {
-  return fmt::format(
-      "[server]\nlisten = \"127.0.0.1:0\"\nengine = \"{}\"\n"
-      "[[plugin]]\nname = \"demo\"\nfile = \"demo.so\"\n"
-      "[[plugin]]\nname = \"bad\"\nfile = \"{}/bad_middleware.so\"\n{}",
-      engine, TEST_PLUGINS, rest);
+  return fmt::format(R"([server]
+listen = "127.0.0.1:0"
+engine = "{}"
+[[plugin]]
+name = "demo"
+file = "demo.so"
+[[plugin]]
+name = "bad"
+file = "{}/bad_middleware.so"
+[[route]]
+path = "/json"
+handler = "demo:json"
+[[route]]
+path = "/metrics"
+handler = "leat:metrics"
+{})",
+                     engine, TEST_PLUGINS, rest);
 }
 
 std::string preflight(std::string_view target, std::string_view origin, std::string_view method) {
@@ -47,12 +60,6 @@ path = "/users/{id}"
 handler = "demo:users"
 executor = "pool"
 middleware = [{kind = "cors", origins = ["*"], headers = ["*"]}]
-[[route]]
-path = "/json"
-handler = "demo:json"
-[[route]]
-path = "/metrics"
-handler = "leat:metrics"
 )"));
   Client client(daemon.address());
   // Again and again: heads that are known lead to the same.
@@ -106,9 +113,6 @@ format = "seen {header:X-Client} {bytes_in} end"
 kind = "headers"
 request_set = ["X-Client: {client}"]
 answer_set = ["X-Told: {client} {host}"]
-[[route]]
-path = "/json"
-handler = "demo:json"
 )"));
   const std::string request = "GET /json HTTP/1.1\r\nHost: a\r\nX-Client: forged\r\n\r\n";
   for (int i = 0; i < 2; ++i)
@@ -131,8 +135,7 @@ TEST_CASE("security_headers: no answer is without them, whoever has taken their 
       "auto", fmt::format("[[middleware]]\nkind = \"security_headers\"\n"
                           "[[middleware]]\nkind = \"request_id\"\n"
                           "[[middleware]]\nkind = \"headers\"\nanswer_add = [{0}]\n"
-                          "[[middleware]]\nkind = \"headers\"\nanswer_add = [{0}]\nif_method = [\"GET\"]\n"
-                          "[[route]]\npath = \"/json\"\nhandler = \"demo:json\"\n",
+                          "[[middleware]]\nkind = \"headers\"\nanswer_add = [{0}]\nif_method = [\"GET\"]\n",
                           adds)));
   Client client(daemon.address());
   for (int i = 0; i < 2; ++i) {
@@ -163,12 +166,6 @@ exempt = ["/metrics"]
 [[route]]
 path = "/blocks"
 handler = "misuse:blocks"
-[[route]]
-path = "/json"
-handler = "demo:json"
-[[route]]
-path = "/metrics"
-handler = "leat:metrics"
 )"));
   // Sixty at a time, each of which keeps the worker for three milliseconds: nine times the target. A busy machine may leave the
   // worker without any for a while, and then nothing stands.
