@@ -5,7 +5,7 @@
 #include <atomic>
 
 #include "base/check.h"
-#include "base/shared/plugin_text.hpp"
+#include "base/utf8.h"
 
 namespace leat::json {
 
@@ -56,15 +56,6 @@ EventBackend* make_backend(Backend backend, TextBuffer& out) {
 }
 
 namespace {
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const size_t size = encoding::utf8_sequence(text);
-    if (size == 0) return false;
-    text.remove_prefix(size);
-  }
-  return true;
-}
 
 bool has_capital_code(std::string_view text) {
   return std::ranges::any_of(text, [](char c) {

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "base/metrics.h"
-#include "base/shared/plugin_text.hpp"
+#include "base/utf8.h"
 #include "plugin/call.h"
 #include "plugin/extensions/extensions.h"
 #include "plugin/load_time.h"
@@ -23,15 +23,6 @@ static_assert(static_cast<uint32_t>(metrics::Type::Gauge) == LEAT_METRIC_GAUGE);
 static_assert(static_cast<uint32_t>(metrics::Type::Histogram) == LEAT_METRIC_HISTOGRAM);
 
 metrics::Metric* behind(leat_metric* metric) { return reinterpret_cast<metrics::Metric*>(metric); }
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const size_t size = encoding::utf8_sequence(text);
-    if (size == 0) return false;
-    text.remove_prefix(size);
-  }
-  return true;
-}
 
 // Whether all that it points to is there.
 bool is_whole(const leat_metric_options& options) {
