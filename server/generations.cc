@@ -10,8 +10,8 @@
 #include "base/date.h"
 #include "base/log.h"
 #include "base/units.h"
-#include "json/writer.h"
 #include "server/hand_over.h"
+#include "server/json_text.h"
 #include "server/process/crash_report.h"
 
 namespace leat::server {
@@ -240,51 +240,43 @@ std::string Generations::describe_text(worker::Workers workers, const std::stop_
 
 std::string Generations::describe_json(worker::Workers workers, const std::stop_token& stopping) {
   count_requests(workers, stopping);
-  BlockPool pool(BlockPool::kUnbounded, 0);
-  Arena arena(pool, SIZE_MAX);
-  json::Writer json(arena);
-  const auto text = [&json](std::string_view key, std::string_view value) {
-    json.key(key);
-    json.string(value);
-  };
+  JsonText json;
   json.begin_array();
   for (const Generation& generation : generations_) {
     json.begin_object();
-    json.key("generation");
-    json.unsigned_integer(generation.number);
-    text("state", &generation == &generations_.front() ? "serving" : "draining");
-    text("since", generation.since);
-    json.key("requests");
-    json.unsigned_integer(generation.requests);
+    json.whole("generation", generation.number);
+    json.text("state", &generation == &generations_.front() ? "serving" : "draining");
+    json.text("since", generation.since);
+    json.whole("requests", generation.requests);
     json.key("plugins");
     json.begin_array();
     for (const auto& plugin : generation.assembly.plugins) {
       const plugin::PluginLibrary& library = plugin->library();
       json.begin_object();
-      text("name", plugin->name());
-      text("plugin", library.name());
-      text("version", library.version());
-      text("content", library.content());
-      text("file", library.path());
+      json.text("name", plugin->name());
+      json.text("plugin", library.name());
+      json.text("version", library.version());
+      json.text("content", library.content());
+      json.text("file", library.path());
       json.key("uses");
       json.begin_object();
       for (const leat_service_use& use : plugin->uses())
-        text(std::string_view(use.service->name.ptr, use.service->name.len), use.provider->name());
+        json.text(std::string_view(use.service->name.ptr, use.service->name.len), use.provider->name());
       json.end_object();
       json.end_object();
     }
     for (const Assembly::OutOfService& each : generation.assembly.out_of_service) {
       json.begin_object();
-      text("name", each.name);
-      text("state", each.quarantined ? "quarantined" : "out of service");
-      text("path", each.file);
+      json.text("name", each.name);
+      json.text("state", each.quarantined ? "quarantined" : "out of service");
+      json.text("path", each.file);
       json.end_object();
     }
     json.end_array();
     json.end_object();
   }
   json.end_array();
-  return std::string(json.finish().value_or("[]")) + "\n";
+  return json.take("[]") + "\n";
 }
 
 }  // namespace leat::server

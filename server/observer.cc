@@ -7,12 +7,11 @@
 #include <ctime>
 #include <ranges>
 
-#include "base/arena.h"
 #include "base/clock.h"
 #include "base/date.h"
 #include "base/log.h"
-#include "json/writer.h"
 #include "leat_version.h"
+#include "server/json_text.h"
 #include "server/process/crash_report.h"
 
 namespace leat::server {
@@ -211,50 +210,32 @@ Observer::Observation Observer::compare(const Sample& before, const Sample& now)
 }
 
 std::string Observer::as_json(const Observation& seen) {
-  BlockPool pool(BlockPool::kUnbounded, 0);
-  Arena arena(pool, SIZE_MAX);
-  json::Writer json(arena);
-  const auto text = [&json](std::string_view key, std::string_view value) {
-    json.key(key);
-    json.string(value);
-  };
-  const auto real = [&json](std::string_view key, double value) {
-    json.key(key);
-    json.real(value);
-  };
-  const auto whole = [&json](std::string_view key, uint64_t value) {
-    json.key(key);
-    json.unsigned_integer(value);
-  };
-  const auto truth = [&json](std::string_view key, bool value) {
-    json.key(key);
-    json.boolean(value);
-  };
+  JsonText json;
   json.begin_object();
-  text("time", utc(seen.time));
-  text("version", LEAT_VERSION);
-  whole("generation", shared_.condition.generation);
-  truth("ready", shared_.condition.ready());
-  truth("leaving", shared_.condition.leaving);
-  whole("uptime", uptime_s());
-  whole("workers", workers_);
-  whole("connections", seen.connections);
-  real("connections_opened", seen.opened);
-  real("requests", seen.requests);
+  json.text("time", utc(seen.time));
+  json.text("version", LEAT_VERSION);
+  json.whole("generation", shared_.condition.generation);
+  json.truth("ready", shared_.condition.ready());
+  json.truth("leaving", shared_.condition.leaving);
+  json.whole("uptime", uptime_s());
+  json.whole("workers", workers_);
+  json.whole("connections", seen.connections);
+  json.decimal("connections_opened", seen.opened);
+  json.decimal("requests", seen.requests);
   json.key("status");
   json.begin_object();
   for (size_t digit = 1; digit < seen.by_class.size(); ++digit)
-    real(std::to_string(digit), seen.by_class[digit]);
+    json.decimal(std::to_string(digit), seen.by_class[digit]);
   json.end_object();
   json.key("latency");
   json.begin_object();
-  real("p50", seen.times.p50);
-  real("p90", seen.times.p90);
-  real("p99", seen.times.p99);
-  real("first_byte_p99", seen.times.first_byte_p99);
+  json.decimal("p50", seen.times.p50);
+  json.decimal("p90", seen.times.p90);
+  json.decimal("p99", seen.times.p99);
+  json.decimal("first_byte_p99", seen.times.first_byte_p99);
   json.end_object();
-  real("received", seen.received);
-  real("sent", seen.sent);
+  json.decimal("received", seen.received);
+  json.decimal("sent", seen.sent);
   json.key("cache");
   json.begin_object();
   json.key("hit_rate");
@@ -262,29 +243,29 @@ std::string Observer::as_json(const Observation& seen) {
     json.real(*seen.hit_rate);
   else
     json.null();
-  whole("entries", seen.cache.entries);
-  whole("bytes", seen.cache.bytes);
+  json.whole("entries", seen.cache.entries);
+  json.whole("bytes", seen.cache.bytes);
   json.end_object();
   json.key("memory");
   json.begin_object();
-  whole("resident", seen.usage.resident_bytes);
-  whole("used", seen.memory_used);
+  json.whole("resident", seen.usage.resident_bytes);
+  json.whole("used", seen.memory_used);
   json.end_object();
-  real("cpu", seen.cpu);
-  whole("descriptors", seen.usage.open_descriptors);
+  json.decimal("cpu", seen.cpu);
+  json.whole("descriptors", seen.usage.open_descriptors);
   json.key("routes");
   json.begin_array();
   for (const Route& route : seen.routes | std::views::take(kMostRoutes)) {
     json.begin_object();
-    text("route", route.name);
-    real("requests", route.requests);
-    real("errors", route.errors);
-    real("received", route.received);
-    real("sent", route.sent);
-    real("p50", route.times.p50);
-    real("p90", route.times.p90);
-    real("p99", route.times.p99);
-    real("first_byte_p99", route.times.first_byte_p99);
+    json.text("route", route.name);
+    json.decimal("requests", route.requests);
+    json.decimal("errors", route.errors);
+    json.decimal("received", route.received);
+    json.decimal("sent", route.sent);
+    json.decimal("p50", route.times.p50);
+    json.decimal("p90", route.times.p90);
+    json.decimal("p99", route.times.p99);
+    json.decimal("first_byte_p99", route.times.first_byte_p99);
     json.end_object();
   }
   json.end_array();
@@ -294,10 +275,10 @@ std::string Observer::as_json(const Observation& seen) {
     const std::lock_guard lock(mutex_);
     for (const Plugin& plugin : plugins_) {
       json.begin_object();
-      text("name", plugin.name);
-      text("state", plugin.state);
-      text("version", plugin.version);
-      text("file", plugin.file);
+      json.text("name", plugin.name);
+      json.text("state", plugin.state);
+      json.text("version", plugin.version);
+      json.text("file", plugin.file);
       json.end_object();
     }
   }
@@ -306,14 +287,14 @@ std::string Observer::as_json(const Observation& seen) {
   json.begin_array();
   for (const log::RecentLine& line : log::recent()) {
     json.begin_object();
-    text("time", utc(line.time));
-    text("level", line.level == log::Level::Error ? "error" : "warning");
-    text("text", line.text);
+    json.text("time", utc(line.time));
+    json.text("level", line.level == log::Level::Error ? "error" : "warning");
+    json.text("text", line.text);
     json.end_object();
   }
   json.end_array();
   json.end_object();
-  return std::string(json.finish().value_or("{}"));
+  return json.take("{}");
 }
 
 std::string Observer::as_text(const Observation& seen) {

@@ -6,13 +6,12 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "base/arena.h"
 #include "base/units.h"
 #include "config/file.h"
-#include "json/writer.h"
 #include "leat_version.h"
 #include "plugin/checker.h"
 #include "server/commands/print.h"
+#include "server/json_text.h"
 #include "server/process/exit_code.h"
 
 namespace leat::server {
@@ -46,47 +45,40 @@ std::string as_text(const std::string& file, const Trial& trial, bool color) {
 }
 
 std::string as_json(const std::string& file, const Trial& trial) {
-  BlockPool pool(BlockPool::kUnbounded, 0);
-  Arena arena(pool, SIZE_MAX);
-  json::Writer json(arena);
-  const auto text = [&json](std::string_view key, std::string_view value) {
-    json.key(key);
-    json.string(value);
+  JsonText json;
+  const auto list = [&json](std::string_view name, const std::vector<std::string>& names) {
+    json.key(name);
+    json.begin_array();
+    for (const std::string& each : names) json.string(each);
+    json.end_array();
   };
   json.begin_object();
-  text("file", file);
+  json.text("file", file);
   json.key("findings");
   json.begin_array();
   for (const Finding& each : trial.findings) {
     json.begin_object();
-    text("rule", each.rule);
-    text("severity", is_error(each) ? "error" : "warning");
-    text("found", each.found);
-    text("reason", each.reason);
-    text("fix", each.fix);
+    json.text("rule", each.rule);
+    json.text("severity", is_error(each) ? "error" : "warning");
+    json.text("found", each.found);
+    json.text("reason", each.reason);
+    json.text("fix", each.fix);
     json.end_object();
   }
   json.end_array();
-  json.key("middleware");
-  json.begin_array();
-  for (const std::string& kind : trial.kinds) json.string(kind);
-  json.end_array();
-  json.key("provides");
-  json.begin_array();
-  for (const std::string& service : trial.services) json.string(service);
-  json.end_array();
+  list("middleware", trial.kinds);
+  list("provides", trial.services);
   json.key("needs");
   json.begin_array();
   for (const Trial::Need& need : trial.needs) {
     json.begin_object();
-    text("service", need.service);
-    json.key("optional");
-    json.boolean(need.optional);
+    json.text("service", need.service);
+    json.truth("optional", need.optional);
     json.end_object();
   }
   json.end_array();
   json.end_object();
-  return std::string(json.finish().value_or("{\"error\":\"there are too many names in the file\"}")) + "\n";
+  return json.take("{\"error\":\"there are too many names in the file\"}") + "\n";
 }
 
 }  // namespace
