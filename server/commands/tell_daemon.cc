@@ -7,8 +7,8 @@
 #include "config/config.h"
 #include "config/diagnostics.h"
 #include "server/load.h"
+#include "server/process/admin_command.h"
 #include "server/process/admin_socket.h"
-#include "server/process/control.h"
 #include "server/process/exit_code.h"
 
 namespace leat::server {

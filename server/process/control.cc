@@ -3,20 +3,15 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
-#include <cstdio>
 #include <cstring>
 #include <ctime>
 
@@ -25,9 +20,10 @@
 #include "base/log.h"
 #include "net/listener.h"
 #include "server/cache_statistics.h"
+#include "server/process/admin_command.h"
 #include "server/process/crash_report.h"
-#include "server/process/exit_code.h"
 #include "server/process/notify.h"
+#include "server/process/reload_check.h"
 
 namespace leat::server {
 
@@ -40,10 +36,6 @@ constexpr int kMostAtOnce = 16;  // are accepted before those that are there are
 constexpr uint64_t kWithoutDescriptorsMs = 100;
 // The longest names a path to purge, which may be as long as a request line.
 constexpr size_t kMostCommand = size_t{72} * 1024;
-// What a checker says is passed on up to here.
-constexpr size_t kMostReport = size_t{64} * 1024;
-// A checker ends itself in time and says at which plugin it was.
-constexpr uint32_t kCheckerMoreMs = 5'000;
 // How often watched files are looked at. Polling, because it sees changes on every kind of file system.
 constexpr int kWatchMs = 200;
 
@@ -57,33 +49,6 @@ std::string state_of(const std::vector<std::string>& files) {
                          status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
   }
   return state;
-}
-
-// Reads `fd` to its end into `text`, which it grows up to `most` bytes. False when `deadline_ms` or
-// `stopping` came first; it looks for that in steps.
-bool read_to_end(int fd, std::string& text, size_t most, uint64_t deadline_ms,
-                 const std::stop_token& stopping) {
-  constexpr int kStepMs = 100;
-  char piece[4096];
-  for (;;) {
-    if (stopping.stop_requested() || monotonic_ms() >= deadline_ms) return false;
-    pollfd event{fd, POLLIN, 0};
-    if (::poll(&event, 1, kStepMs) <= 0) continue;
-    const ssize_t got = ::read(fd, piece, sizeof piece);
-    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (got <= 0) return true;
-    if (text.size() < most) text.append(piece, static_cast<size_t>(got));
-  }
-}
-
-bool send_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent <= 0) return false;
-    bytes.remove_prefix(static_cast<size_t>(sent));
-  }
-  return true;
 }
 
 void set_send_timeout(int fd, int ms) {
@@ -373,7 +338,10 @@ Control::Answer Control::reload(std::string_view why, const std::stop_token& sto
     return answer(
         false,
         "an upgrade is under way, and the new process reads the files itself: reload again if it fails");
-  if (std::string wrong = check(stopping); !wrong.empty()) return answer(false, std::move(wrong));
+  if (std::string wrong =
+          check_in_own_process(options_.checker, options_.folder, options_.load_timeout_ms(), stopping);
+      !wrong.empty())
+    return answer(false, std::move(wrong));
   std::string remarks;
   auto loaded = options_.load(remarks);
   if (!loaded) return answer(false, std::move(loaded.error()));
@@ -392,118 +360,5 @@ Control::Answer Control::reload(std::string_view why, const std::stop_token& sto
 }
 
 // What a process of its own finds wrong with the configuration; empty when it loads there.
-std::string Control::check(const std::stop_token& stopping) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return fmt::format("cannot check it: pipe: {}", std::strerror(errno));
-  const Fd out(ends[0]);
-  Fd in(ends[1]);
-  std::vector<char*> arguments;
-  for (std::string& word : options_.checker) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, in.get(), STDERR_FILENO);
-  ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  // A plugin may have led the daemon elsewhere.
-  ::posix_spawn_file_actions_addchdir_np(&actions, options_.folder.c_str());
-  posix_spawnattr_t attributes;
-  ::posix_spawnattr_init(&attributes);
-  sigset_t none;
-  sigemptyset(&none);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  // And may have it ignore signals. A group of its own, so that what a plugin starts in it can be ended, too.
-  sigset_t all;
-  sigfillset(&all);
-  ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setpgroup(&attributes, 0);
-  ::posix_spawnattr_setflags(&attributes,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  pid_t child = -1;
-  const int failed =
-      ::posix_spawn(&child, options_.checker[0].c_str(), &actions, &attributes, arguments.data(), environ);
-  ::posix_spawnattr_destroy(&attributes);
-  ::posix_spawn_file_actions_destroy(&actions);
-  if (failed != 0) return fmt::format("cannot check it: {}: {}", options_.checker[0], std::strerror(failed));
-  in.reset();
-
-  std::string report;
-  const uint32_t within_ms = options_.load_timeout_ms() + kCheckerMoreMs;
-  const bool ended = read_to_end(out.get(), report, kMostReport, monotonic_ms() + within_ms, stopping);
-  if (!ended) ::kill(-child, SIGKILL);
-  int status = 0;
-  pid_t waited;
-  while ((waited = ::waitpid(child, &status, 0)) < 0 && errno == EINTR) {
-  }
-  if (stopping.stop_requested()) return "the daemon is stopping";
-  if (!ended) return fmt::format("loading it in a process of its own took longer than {} ms", within_ms);
-  if (waited < 0)
-    return fmt::format("cannot tell how loading it in a process of its own ended: waitpid: {}",
-                       std::strerror(errno));
-  if (WIFSIGNALED(status))
-    return fmt::format("loading it in a process of its own ended with the signal {} ({})\n{}",
-                       WTERMSIG(status), ::strsignal(WTERMSIG(status)), report);
-  if (WEXITSTATUS(status) == kExitFine) return {};
-  return report.empty()
-             ? fmt::format("loading it in a process of its own ended with status {}", WEXITSTATUS(status))
-             : report;
-}
-
-namespace {
-
-// No descriptor, and errno, where nothing answers.
-Fd connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    errno = ENAMETOOLONG;
-    return {};
-  }
-  path.copy(address.sun_path, path.size());
-  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
-  return socket;
-}
-
-}  // namespace
-
-int run_admin_command(const std::vector<std::string>& sockets, std::string_view command,
-                      const std::function<void(std::string_view)>& take) {
-  Fd socket;
-  std::string tried;
-  for (const std::string& path : sockets) {
-    socket = connect_to(path);
-    if (socket) break;
-    tried += fmt::format("leat: no daemon answers at {}: {}\n", path, std::strerror(errno));
-  }
-  if (!socket) {
-    std::fputs(tried.c_str(), stderr);
-    return kExitNoDaemon;
-  }
-  const auto fail = [&](const char* what) {
-    std::fprintf(stderr, "leat: %s the daemon: %s\n", what, std::strerror(errno));
-    return kExitFailure;
-  };
-  if (!send_all(socket.get(), std::string(command) + "\n")) return fail("cannot write to");
-  std::string answer;
-  char piece[4096];
-  for (;;) {
-    const ssize_t got = ::recv(socket.get(), piece, sizeof piece, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail("cannot read from");
-    if (got == 0) break;
-    answer.append(piece, static_cast<size_t>(got));
-  }
-  const bool good = answer.starts_with("ok\n");
-  if (!good && !answer.starts_with("failed\n")) {
-    std::fprintf(stderr, "leat: the daemon hung up without an answer\n");
-    return kExitFailure;
-  }
-  const std::string_view text = std::string_view(answer).substr(answer.find('\n') + 1);
-  if (take && good)
-    take(text);
-  else
-    std::fwrite(text.data(), 1, text.size(), good ? stdout : stderr);
-  return good ? kExitFine : kExitFailure;
-}
 
 }  // namespace leat::server

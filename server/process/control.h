@@ -146,7 +146,6 @@ class Control final : public DaemonClient {
   [[nodiscard]] Answer purge(std::string_view arguments) const;
   Answer upgrade(const std::stop_token& stopping);
   Answer reload(std::string_view why, const std::stop_token& stopping);
-  std::string check(const std::stop_token& stopping);
 
   Options options_;
   Generations& generations_;
@@ -164,11 +163,5 @@ class Control final : public DaemonClient {
   std::string settled_;            // that of the last reload
   std::jthread thread_;
 };
-
-// The other end: sends `command` to the daemon behind the first of `sockets` that one answers at. The exit
-// code, after its answer was printed, or was given to `take`, where there is one; kExitNoDaemon, and what was tried on
-// stderr, where there is none.
-int run_admin_command(const std::vector<std::string>& sockets, std::string_view command,
-                      const std::function<void(std::string_view answer)>& take = {});
 
 }  // namespace leat::server
