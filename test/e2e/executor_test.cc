@@ -115,7 +115,7 @@ TEST_CASE("executor: the cache before a handler on the pool has it run once, and
   CHECK(Client(daemon.address()).ask(get("/count")).body == "run 2");
   // What is stored is invalid once the handler has changed it, whether its client waits for that or not.
   Client gone(daemon.address());
-  gone.send("POST /count?ms=200 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+  gone.send(with_body("POST", "/count?ms=200", ""));
   CHECK(gone.read_some(50).empty());
   gone.reset();
   CHECK(wait_until([&] { return Client(daemon.address()).ask(get("/count")).body == "run 4"; }));
