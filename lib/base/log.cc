@@ -295,6 +295,7 @@ std::expected<void, std::string> open(const Options& options) {
                                                        spdlog::async_overflow_policy::discard_new);
   next.logger->set_level(spdlog::level::trace);
   next.logger->flush_on(spdlog::level::warn);
+  causes.sweep(UINT64_MAX);  // what was left out before is told where the rest was
   current = std::move(next);
   set_bounds(options);
   current.ticker = std::make_unique<spdlog::details::periodic_worker>(

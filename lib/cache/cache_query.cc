@@ -12,7 +12,7 @@ CacheQuery::CacheQuery(http::Exchange& exchange, bool obeyed)
   const http::Head& head = exchange.request.head();
   body = head.framing != http::Framing::None;
   // Whoever has proved who it is may have had the field taken from its request.
-  authorized = !exchange.request.user().empty();
+  authorized = !exchange.request.user().empty() || exchange.request.had_credentials();
   bool has_control = false, pragma = false;
   for (const http::HeaderSlot& slot : head.headers()) {
     switch (slot.id) {

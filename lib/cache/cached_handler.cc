@@ -105,6 +105,9 @@ void CachedHandler::explain(http::Exchange& exchange, std::vector<pipeline::Expl
     facts.push_back({"cache ttl", policy_.ttl_ms == 0
                                       ? std::string("what the answer says")
                                       : duration_text(policy_.ttl_ms) + ", where the answer does not say"});
+    if (asked.authorized)
+      facts.push_back(
+          {"cache credentials", "the request has some: only what says that it is for all is stored or sent"});
   } else {
     facts.push_back({"cache", !stored                             ? "passes by: not GET or HEAD"
                               : asked.body                        ? "passes by: it has a body"

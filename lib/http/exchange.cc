@@ -379,6 +379,7 @@ bool Exchange::take_request(Exchange& original) {
   std::ranges::transform(theirs.claims(), claims,
                          [&](const Claim& claim) { return Claim{copy(claim.name), copy(claim.value)}; });
   request.set_user(copy(theirs.user()), {claims, theirs.claims().size()});
+  request.had_credentials_ = theirs.had_credentials_;
   request.trace_ = {copy(theirs.trace().text), copy(theirs.trace().state)};
   request.trailer_bytes_ = copy(theirs.trailer_bytes_);
   request.trailers_ = {trailers, theirs.trailers().size()};

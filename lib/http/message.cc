@@ -38,6 +38,7 @@ void Request::reset(const Head& head) {
   identity_ = &kNobody;
   id_ = {};
   user_ = {};
+  had_credentials_ = false;
   claims_ = {};
   trace_ = {};
   trailers_ = {};

@@ -83,6 +83,10 @@ class Request {
     user_ = user;
     claims_ = claims;
   }
+  // What it came with has been looked at to let it in, whether or not that says who asks: what it is answered may be for no other
+  // (RFC 9111, section 3.5). Middleware says so that takes credentials away, or has somebody else judge them.
+  [[nodiscard]] bool had_credentials() const { return had_credentials_; }
+  void set_had_credentials() { had_credentials_ = true; }
   // Set by the request-id middleware, or when an error answer needs one, of token characters; may be empty.
   [[nodiscard]] std::string_view id() const { return id_; }
   void set_id(std::string_view id) { id_ = id; }
@@ -107,6 +111,7 @@ class Request {
   std::array<std::string_view, kMostParams> params_;
   size_t param_count_ = 0;
   bool known_ = false;
+  bool had_credentials_ = false;
 };
 
 // Who a field of an answer is by. What is stored of an answer is the handler's.

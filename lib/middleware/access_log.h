@@ -36,7 +36,8 @@ struct AccessLogOptions {
                                      "status", "route",      "reason",  "bytes_out", "duration_us",
                                      "cache",  "request_id", "trace_id"};
   std::vector<std::string> redact_headers = {"authorization", "proxy-authorization", "cookie"};
-  std::vector<std::string> redact_query;
+  std::vector<std::string> redact_query = {"access_token", "api_key", "apikey",
+                                           "password",     "secret",  "token"};
 
   std::vector<std::string> status;
   std::optional<uint64_t> slower_than_ms;

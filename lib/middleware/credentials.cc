@@ -129,6 +129,7 @@ bool Credentials::hide(http::Exchange& exchange) const {
   };
   const auto first = std::ranges::find_if(slots, is_hidden);
   if (first == slots.end() && !in_query) return true;
+  exchange.request.set_had_credentials();
   size_t more = in_query ? head.target.size : 0;
   if (!places_.cookie.empty())
     for (const http::HeaderSlot& slot : slots)

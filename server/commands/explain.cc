@@ -9,6 +9,7 @@
 #include "base/host_address.h"
 #include "base/text.h"
 #include "http/exchange.h"
+#include "http/forwarding.h"
 #include "http/service.h"
 #include "http1/session.h"
 #include "pipeline/explain.h"
@@ -92,7 +93,8 @@ std::expected<std::string, std::string> written(const Question& question, const 
   if (std::ranges::none_of(question.fields, is_host))
     text += fmt::format("Host: {}\r\n", asked.host.empty() ? std::string_view("localhost") : asked.host);
   for (const std::string& field : question.fields) {
-    if (field.find(':') == std::string::npos || !is_field_value(field))
+    // A tab ends it where it is passed on to the daemon.
+    if (field.find(':') == std::string::npos || !is_field_value(field) || field.contains('\t'))
       return std::unexpected(fmt::format("`{}` is no header field: write NAME: VALUE", field));
     text += field + "\r\n";
   }
@@ -140,6 +142,10 @@ std::expected<std::string, std::string> explain(const pipeline::Site& site, cons
   const std::vector<config::ListeningSocket> sockets = config::listening_sockets(settings);
   std::string listener = question.listener;
   if (listener.empty() && !sockets.empty()) listener = sockets.front().address.text();
+  // Whose word counts there.
+  const auto socket =
+      std::ranges::find(sockets, listener, [](const auto& each) { return each.address.text(); });
+  const http::ProxyTrust* const trust = socket == sockets.end() ? nullptr : socket->connections.trust.get();
 
   NoWorker worker;
   const http::Limits& limits = settings.worker.limits;
@@ -158,6 +164,7 @@ std::expected<std::string, std::string> explain(const pipeline::Site& site, cons
   http1::Session session(
       environment,
       http::ProtocolPeer{.identity = {.peer = question.from, .client = question.from, .scheme = scheme},
+                         .trust = trust != nullptr && trust->trusts(question.from) ? trust : nullptr,
                          .listener = listener});
   session.feed(*text);
   std::string refused;  // the answer of one that was never explained
