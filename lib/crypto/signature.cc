@@ -25,6 +25,7 @@ namespace {
 
 constexpr int kLeastRsaBits = 2048;
 constexpr int kMostRsaBits = 16384;  // as OpenSSL has it
+constexpr const char* kOtherCurve = "the curve of a key is P-256, P-384 or P-521";
 
 struct Free {
   void operator()(BIGNUM* number) const { BN_free(number); }
@@ -69,6 +70,7 @@ const char* hash_of(Algorithm algorithm) {
     case Algorithm::HS512:
     case Algorithm::RS512:
     case Algorithm::PS512:
+    case Algorithm::ES512:
       return "SHA512";
     case Algorithm::EdDSA:
       break;
@@ -111,6 +113,24 @@ VerificationKey::Outcome verify_secret(EVP_PKEY* key, const char* hash, std::str
 
 }  // namespace
 
+// The curves of RFC 7518, section 6.2.1.1, each with the one algorithm that it is for (section 3.4).
+struct VerificationKey::Curve {
+  Kind kind;
+  Algorithm algorithm;
+  std::string_view name, group;  // the second is OpenSSL's
+  size_t bytes;                  // of a number
+};
+constexpr VerificationKey::Curve VerificationKey::kCurves[] = {
+    {Kind::P256, Algorithm::ES256, "P-256", "prime256v1", 32},
+    {Kind::P384, Algorithm::ES384, "P-384", "secp384r1", 48},
+    {Kind::P521, Algorithm::ES512, "P-521", "secp521r1", 66}};
+
+// Null: it is on none.
+const VerificationKey::Curve* VerificationKey::curve_of(Kind kind) {
+  const auto* const found = std::ranges::find(kCurves, kind, &Curve::kind);
+  return found == std::end(kCurves) ? nullptr : found;
+}
+
 std::optional<Algorithm> find_algorithm(std::string_view name) {
   const auto* const found = std::ranges::find(kAlgorithmNames, name);
   if (found == std::end(kAlgorithmNames)) return std::nullopt;
@@ -152,9 +172,9 @@ VerificationKey::Made VerificationKey::of_rsa(std::string_view modulus, std::str
 
 VerificationKey::Made VerificationKey::of_curve(std::string_view curve, std::string_view x,
                                                 std::string_view y) {
-  if (curve != "P-256" && curve != "P-384") return std::unexpected("the curve of a key is P-256 or P-384");
-  const size_t size = curve == "P-256" ? 32 : 48;
-  if (x.size() != size || y.size() != size)
+  const auto* const known = std::ranges::find(kCurves, curve, &Curve::name);
+  if (known == std::end(kCurves)) return std::unexpected(kOtherCurve);
+  if (x.size() != known->bytes || y.size() != known->bytes)
     return std::unexpected(fmt::format("this is no point of {}", curve));
   std::string point = "\x04";  // not compressed
   point.append(x).append(y);
@@ -190,11 +210,11 @@ VerificationKey::Made VerificationKey::of_key(std::shared_ptr<EVP_PKEY> key) {
     size_t size = 0;
     (void)EVP_PKEY_get_group_name(key.get(), group, sizeof group, &size);
     const std::string_view name(group, size);
-    if (name == "prime256v1" || name == "P-256") return VerificationKey(Kind::P256, std::move(key), 0);
-    if (name == "secp384r1" || name == "P-384") return VerificationKey(Kind::P384, std::move(key), 0);
-    return std::unexpected("the curve of a key is P-256 or P-384");
+    for (const Curve& curve : kCurves)
+      if (name == curve.group || name == curve.name) return VerificationKey(curve.kind, std::move(key), 0);
+    return std::unexpected(kOtherCurve);
   }
-  return std::unexpected("a key is of RSA, P-256, P-384 or Ed25519");
+  return std::unexpected("a key is of RSA, P-256, P-384, P-521 or Ed25519");
 }
 
 std::expected<std::vector<VerificationKey>, std::string> VerificationKey::of_pem(std::string_view text) {
@@ -243,9 +263,9 @@ bool VerificationKey::fits(Algorithm algorithm) const {
     case Kind::Rsa:
       return algorithm >= Algorithm::RS256 && algorithm <= Algorithm::PS512;
     case Kind::P256:
-      return algorithm == Algorithm::ES256;
     case Kind::P384:
-      return algorithm == Algorithm::ES384;
+    case Kind::P521:
+      return algorithm == curve_of(kind_)->algorithm;
     case Kind::Ed25519:
       return algorithm == Algorithm::EdDSA;
   }
@@ -258,8 +278,8 @@ VerificationKey::Outcome VerificationKey::verify(Algorithm algorithm, std::strin
   const NoErrors clean;
   if (kind_ == Kind::Secret) return verify_secret(key_.get(), hash_of(algorithm), message, signature);
   std::string der;
-  if (kind_ == Kind::P256 || kind_ == Kind::P384) {
-    if (signature.size() != (kind_ == Kind::P256 ? 64 : 96)) return Outcome::Bad;
+  if (const Curve* const curve = curve_of(kind_)) {
+    if (signature.size() != 2 * curve->bytes) return Outcome::Bad;
     der = der_of(signature);
     if (der.empty()) return Outcome::Failed;
     signature = der;

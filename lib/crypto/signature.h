@@ -30,10 +30,12 @@ enum class Algorithm : uint8_t {
   PS512,
   ES256,
   ES384,
+  ES512,
   EdDSA
 };
-inline constexpr std::string_view kAlgorithmNames[] = {"HS256", "HS384", "HS512", "RS256", "RS384", "RS512",
-                                                       "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"};
+inline constexpr std::string_view kAlgorithmNames[] = {"HS256", "HS384", "HS512", "RS256", "RS384",
+                                                       "RS512", "PS256", "PS384", "PS512", "ES256",
+                                                       "ES384", "ES512", "EdDSA"};
 inline std::string_view algorithm_name(Algorithm algorithm) {
   return kAlgorithmNames[static_cast<size_t>(algorithm)];
 }
@@ -48,7 +50,7 @@ class VerificationKey {
   static Made of_secret(std::string_view secret);
   // Big-endian numbers, as in a JWK. RSA has 2048 bits at least.
   static Made of_rsa(std::string_view modulus, std::string_view exponent);
-  // `curve`: "P-256" or "P-384".
+  // `curve`: "P-256", "P-384" or "P-521".
   static Made of_curve(std::string_view curve, std::string_view x, std::string_view y);
   static Made of_ed25519(std::string_view bytes);
   // Those of all blocks of a PEM text: public keys, and certificates, of which the key alone counts.
@@ -61,7 +63,10 @@ class VerificationKey {
                                std::string_view signature) const;
 
  private:
-  enum class Kind : uint8_t { Secret, Rsa, P256, P384, Ed25519 };
+  enum class Kind : uint8_t { Secret, Rsa, P256, P384, P521, Ed25519 };
+  struct Curve;
+  static const Curve kCurves[];
+  static const Curve* curve_of(Kind kind);
   VerificationKey(Kind kind, std::shared_ptr<evp_pkey_st> key, size_t size)
       : kind_(kind), key_(std::move(key)), size_(size) {}
   // Of one that OpenSSL has read.

@@ -89,6 +89,25 @@ TEST_CASE("signature: ES256, RFC 7515, A.3") {
   CHECK(fitting(*key) == "ES256 ");
 }
 
+TEST_CASE("signature: ES512, RFC 7515, A.4") {
+  const std::string x =
+      "AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk";
+  const std::string y =
+      "ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2";
+  const auto key = VerificationKey::of_curve("P-521", bytes(x), bytes(y));
+  REQUIRE(key);
+  // RFC 7518, section 3.4: each of the two numbers has 66 bytes, the zeros in front of it too.
+  check(
+      *key, Algorithm::ES512, "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA",
+      bytes(
+          "AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB34XO0aw_7XdtAG8GaSwFKd"
+          "CAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW9ERBXukOXolLzeO_Jn"));
+  CHECK(fitting(*key) == "ES512 ");
+  CHECK_FALSE(VerificationKey::of_curve("P-521", bytes(x).substr(1), bytes(y)));
+  CHECK_FALSE(VerificationKey::of_curve("P-384", bytes(x), bytes(y)));
+  CHECK_FALSE(VerificationKey::of_curve("P-521", bytes(y), bytes(x)));  // not on it
+}
+
 TEST_CASE("signature: EdDSA, RFC 8037, A.4") {
   const auto key = VerificationKey::of_ed25519(bytes("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"));
   REQUIRE(key);
@@ -111,7 +130,8 @@ TEST_CASE("signature: what is no key, or too weak a one, is refused") {
   CHECK_FALSE(VerificationKey::of_rsa("", ""));
   CHECK_FALSE(VerificationKey::of_curve("P-256", std::string(32, 'x'), std::string(32, 'y')));  // not on it
   CHECK(wrong(VerificationKey::of_curve("P-256", "x", "y")) == "this is no point of P-256");
-  CHECK(wrong(VerificationKey::of_curve("secp256k1", "x", "y")) == "the curve of a key is P-256 or P-384");
+  CHECK(wrong(VerificationKey::of_curve("secp256k1", "x", "y")) ==
+        "the curve of a key is P-256, P-384 or P-521");
   CHECK_FALSE(VerificationKey::of_ed25519("short"));
   CHECK(wrong(VerificationKey::of_pem("nothing")) == "there is no key in it");
   CHECK(wrong(VerificationKey::of_pem("-----BEGIN PUBLIC KEY-----\nAAAA\n")) ==
@@ -138,7 +158,7 @@ TEST_CASE("signature: keys in PEM") {
 
 TEST_CASE("signature: names of algorithms, in capitals as they are, and no other") {
   for (const std::string_view name : kAlgorithmNames) CHECK(algorithm_name(*find_algorithm(name)) == name);
-  for (const char* none : {"none", "None", "", "hs256", "HS257", "ES512", "RS256 "})
+  for (const char* none : {"none", "None", "", "hs256", "HS257", "ES521", "ES256K", "RS256 "})
     CHECK_FALSE(find_algorithm(none));
 }
 

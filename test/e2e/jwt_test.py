@@ -67,6 +67,7 @@ class Jwt(unittest.TestCase):
         self.rsa = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.p256 = ec.generate_private_key(ec.SECP256R1())
         self.p384 = ec.generate_private_key(ec.SECP384R1())
+        self.p521 = ec.generate_private_key(ec.SECP521R1())
         self.ed25519 = ed25519.Ed25519PrivateKey.generate()
         self.secret = "s" * 64
 
@@ -99,6 +100,7 @@ class Jwt(unittest.TestCase):
         for key, public, algorithms in (
                 (self.rsa, pem(self.rsa), ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")),
                 (self.p256, pem(self.p256), ("ES256",)), (self.p384, pem(self.p384), ("ES384",)),
+                (self.p521, pem(self.p521), ("ES512",)),
                 (self.ed25519, pem(self.ed25519), ("EdDSA",)), (self.secret, self.secret, ("HS256", "HS384", "HS512"))):
             daemon = self.serve(public, algorithms)
             for algorithm in algorithms:

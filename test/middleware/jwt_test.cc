@@ -217,7 +217,7 @@ TEST_CASE("jwt: keys of a set are found by their id, and tried where there are f
   };
   TokenKeys keys;
   REQUIRE(keys.add("{\"keys\":[" + key("one", 'a') + "," + key("two", 'b') +
-                   R"(,{"kty":"EC","crv":"P-521"},)" + key("three", 'c', R"(,"use":"enc")") + "," +
+                   R"(,{"kty":"EC","crv":"secp256k1"},)" + key("three", 'c', R"(,"use":"enc")") + "," +
                    key("four", 'd', R"(,"alg":"HS256","key_ops":["verify"])") + R"(],"more":1})")
               .empty());
   CHECK(keys.all().size() == 3);
@@ -245,7 +245,7 @@ TEST_CASE("jwt: what is wrong with keys is told, and shows nothing of them") {
   CHECK(wrong(R"({"keys":{}})") == "`keys` is no list");
   CHECK(wrong(R"({"keys":[1]})") == "key 1 of the set cannot be used: it is no JSON object");
   CHECK(wrong(R"({"keys":[]})").empty());
-  CHECK(wrong(R"({"kty":"EC","crv":"P-521"})") ==
+  CHECK(wrong(R"({"kty":"EC","crv":"secp256k1"})") ==
         "the key cannot be used: it is not for signatures that are known here");
   CHECK(wrong(R"({"kty":"oct","k":"c2hvcnQ"})").contains("a secret has 32 bytes at least"));
   CHECK(
@@ -315,7 +315,7 @@ TEST_CASE("jwt: options that make no sense are mistakes") {
   CHECK(said({texts("algorithms", {"HS256"})}) == "there is no key: name a `file`, or a `secret`");
   CHECK(said({texts("algorithms", {"none"}), entry("secret", std::string(kSecret))})
             .contains("what nobody has signed says nothing"));
-  CHECK(said({texts("algorithms", {"ES512"}), entry("secret", std::string(kSecret))})
+  CHECK(said({texts("algorithms", {"ES256K"}), entry("secret", std::string(kSecret))})
             .contains("none of HS256, HS384"));
   CHECK(said({texts("algorithms", {"HS256", "RS256"}), entry("secret", std::string(kSecret))}) ==
         "there is no key that is for RS256");
