@@ -8,6 +8,7 @@
 namespace leat::http {
 
 class Exchange;
+class WorkerContext;
 
 // Answers requests: the pipeline in the daemon, a script in tests. One is shared by all workers; every call
 // comes on the worker's thread. No call may throw.
@@ -20,6 +21,8 @@ class Service {
   };
   virtual ~Service() = default;
 
+  // The worker that it is for serves from now on: once, before its first request. `worker` outlives its requests.
+  virtual void on_start(WorkerContext& worker) { (void)worker; }
   // The head is complete. The service may answer here. Its result says what to do with the body, if there is
   // one and no answer was finished yet. Or it may say Exchange::hold(), and is asked again later.
   virtual BodyMode on_request(Exchange& exchange) = 0;

@@ -31,10 +31,15 @@ class Middleware : public http::AnswerFilter {
     kBody = 8,
     kMoments = 16,
     kPreflight = 32,
-    kVaries = 64
+    kVaries = 64,
+    kWorker = 128
   };
 
   [[nodiscard]] virtual uint8_t hooks() const = 0;
+
+  // On each worker's thread, when it begins to serve by the site that the instance is of, at its start or after a reload,
+  // and before any request: for who has something to do that no request asks for (client::Errand).
+  virtual void on_worker(http::WorkerContext&) {}
 
   // Forward, before the handler, in the order of the chain. Next goes on; Done means that it answered, or
   // began to. Pending: exchange.suspend() was called; whoever resumes the request (WorkerContext) calls

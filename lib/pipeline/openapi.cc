@@ -21,10 +21,10 @@ struct KindAnswer {
   std::string_view response;
 };
 constexpr KindAnswer kKindAnswers[] = {
-    {"access", "Forbidden"}, {"api_key", "Unauthorized"},    {"basic_auth", "Unauthorized"},
-    {"csrf", "Forbidden"},   {"forward_auth", "Forbidden"},  {"forward_auth", "Unauthorized"},
-    {"jwt", "Unauthorized"}, {"maintenance", "Unavailable"}, {"rate_limit", "TooManyRequests"},
-    {"shed", "Unavailable"},
+    {"access", "Forbidden"}, {"api_key", "Unauthorized"},        {"basic_auth", "Unauthorized"},
+    {"csrf", "Forbidden"},   {"forward_auth", "Forbidden"},      {"forward_auth", "Unauthorized"},
+    {"jwt", "Unauthorized"}, {"maintenance", "Unavailable"},     {"rate_limit", "TooManyRequests"},
+    {"shed", "Unavailable"}, {"concurrency", "TooManyRequests"},
 };
 
 // How clients say who they are: a name for it, and the scheme as JSON.

@@ -466,6 +466,11 @@ uint64_t Pipeline::requests(const Site& asked) const {
   return use == uses_.end() ? 0 : use->requests;
 }
 
+void Pipeline::on_start(http::WorkerContext& worker) {
+  worker_ = &worker;
+  site().begin(worker);
+}
+
 void Pipeline::replace_site(const Site& next) {
   const Site& last = site();
   // Counted as one more, so that an idle one is left in the same way.
@@ -474,6 +479,7 @@ void Pipeline::replace_site(const Site& next) {
   release();
   uses_.insert(uses_.begin(), {.site = &next});
   leave_former(last);
+  if (worker_ != nullptr) next.begin(*worker_);
 }
 
 }  // namespace leat::pipeline

@@ -37,6 +37,7 @@ class Pipeline final : public http::Service {
   // pipeline. Without `counts`, its worker's, nothing is counted.
   explicit Pipeline(const Site& site, Owner* owner = nullptr, RequestCounts::Lane* counts = nullptr);
 
+  void on_start(http::WorkerContext& worker) override;
   BodyMode on_request(http::Exchange& exchange) override;
   void on_body(http::Exchange& exchange, std::string_view piece) override;
   void on_body_end(http::Exchange& exchange) override;
@@ -82,6 +83,7 @@ class Pipeline final : public http::Service {
   std::vector<Use> uses_;  // the site of new requests, then those that are being left
   std::vector<std::string> held_;
   Owner* owner_;
+  http::WorkerContext* worker_ = nullptr;  // null: before on_start()
   RequestCounts::Lane* counts_;
   uint64_t epoch_ = next_epoch();  // of the site of new requests, for what is remembered with known heads
 };

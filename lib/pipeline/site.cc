@@ -38,6 +38,11 @@ const MiddlewareSpec& cache_spec() {
 
 }  // namespace
 
+void Site::begin(http::WorkerContext& worker) const {
+  for (const auto& instance : instances_)
+    if ((instance->hooks() & Middleware::kWorker) != 0) instance->on_worker(worker);
+}
+
 SiteBuilder::SiteBuilder(std::span<const MiddlewareKind> kinds, const Surroundings& surroundings)
     : kinds_(kinds), surroundings_(surroundings), site_(std::make_unique<Site>()) {
   hosts_.push_back(&site_->hosts_.rest());

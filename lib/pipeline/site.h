@@ -88,6 +88,8 @@ class Site {
   [[nodiscard]] const std::vector<std::unique_ptr<Route>>& routes() const { return routes_; }
   // The global chain, for what never came to a host.
   [[nodiscard]] const Route& unmatched() const { return hosts_.rest().unmatched; }
+  // Tells its middleware of a worker that serves by it from now on. The worker's thread.
+  void begin(http::WorkerContext& worker) const;
   // nullptr where nobody asks.
   [[nodiscard]] ChangeListener* change_listener() const { return change_listener_; }
 

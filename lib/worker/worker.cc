@@ -257,6 +257,7 @@ void Worker::run(const std::function<void(Expected<std::string>)>& ready) {
   serving_ = serving;
   ready(std::move(built));
   if (!serving) return;
+  service_.on_start(*this);
   for (const auto& acceptor : acceptors_) acceptor->start();
   loop_->run(*this);
 

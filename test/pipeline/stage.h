@@ -103,6 +103,11 @@ class Stage {
     }
     return *session_;
   }
+  // The worker begins to serve. After the last route.
+  void start() {
+    session();
+    pipeline_->on_start(harness_->worker);
+  }
   // Replaces the site by one whose only route answers `text` at `path`. The former lives as long as the
   // stage.
   void replace(std::string path, std::string text) {
