@@ -45,6 +45,7 @@ class RecentTokens {
       return entry.token == nullptr ? INT64_MIN : entry.token->until_s();
     }) = {digest, std::move(token)};
   }
+  void forget() { std::ranges::fill(entries_, Entry{}); }
 
  private:
   std::vector<Entry> entries_;

@@ -50,9 +50,12 @@ class VerifiedToken {
   int64_t until_s_ = INT64_MAX;
 };
 
+inline constexpr std::string_view kUnknownKey = "the token is of a key that is not known";
+
 struct TokenRefusal {
   std::string_view why;
-  bool failed = false;  // for want of memory: nothing is known of it
+  bool failed = false;       // for want of memory: nothing is known of it
+  bool unknown_key = false;  // there is no key that it may be of
 };
 
 // `token` as it was sent, at the time `now_s` since 1970.

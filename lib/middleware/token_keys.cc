@@ -29,6 +29,9 @@ std::string bytes_of(const Members& members, std::string_view name) {
   return bytes;
 }
 
+// Bytes of a modulus: one of 4096 bits. To look at a larger one takes a worker too long.
+constexpr size_t kMostPublishedRsa = 512;
+
 bool says_of_others(const Members& members) {
   if (const auto use = text_of(members, "use"); use && *use != "sig") return true;
   const std::string_view operations = json::find_member(members, "key_ops");
@@ -51,12 +54,12 @@ VerificationKey::Made key_of(const Members& members, std::string_view type) {
 bool is_known(const Members& members, std::string_view type) {
   const std::string curve = text_of(members, "crv").value_or("");
   return type == "oct" || type == "RSA" || (type == "OKP" && curve == "Ed25519") ||
-         (type == "EC" && (curve == "P-256" || curve == "P-384"));
+         (type == "EC" && (curve == "P-256" || curve == "P-384" || curve == "P-521"));
 }
 
 }  // namespace
 
-std::string TokenKeys::add_jwk(std::string_view text, bool listed) {
+std::string TokenKeys::add_jwk(std::string_view text, From from) {
   const auto members = json::read_object(text);
   if (!members) return "it is no JSON object";
   const std::string type = text_of(*members, "kty").value_or("");
@@ -64,7 +67,10 @@ std::string TokenKeys::add_jwk(std::string_view text, bool listed) {
   const auto name = text_of(*members, "alg");
   const auto algorithm = name ? crypto::find_algorithm(*name) : std::nullopt;
   if (!is_known(*members, type) || says_of_others(*members) || (name && !algorithm))
-    return listed ? "" : "it is not for signatures that are known here";
+    return from == From::Alone ? "it is not for signatures that are known here" : "";
+  if (from == From::Published && type == "oct") return "it is a secret that anybody can read";
+  if (from == From::Published && bytes_of(*members, "n").size() > kMostPublishedRsa)
+    return fmt::format("it has more than {} bits", 8 * kMostPublishedRsa);
   auto key = key_of(*members, type);
   if (!key) return std::move(key.error());
   const std::string id = text_of(*members, "kid").value_or("");
@@ -81,13 +87,13 @@ std::string TokenKeys::add_jwks(std::string_view text) {
   if (!members) return "this is no well-formed JSON object";
   const std::string_view list = json::find_member(*members, "keys");
   if (list.data() == nullptr) {
-    const std::string wrong = add_jwk(text, false);
+    const std::string wrong = add_jwk(text, From::Alone);
     return wrong.empty() ? wrong : "the key cannot be used: " + wrong;
   }
   const auto keys = json::read_array(list);
   if (!keys) return "`keys` is no list";
   for (size_t i = 0; i < keys->size(); ++i)
-    if (const std::string wrong = add_jwk((*keys)[i], true); !wrong.empty())
+    if (const std::string wrong = add_jwk((*keys)[i], From::Set); !wrong.empty())
       return fmt::format("key {} of the set cannot be used: {}", i + 1, wrong);
   return {};
 }
@@ -107,6 +113,34 @@ std::string TokenKeys::add(std::string_view text) {
   if (!secret) return "it is neither JSON nor PEM, so it is a secret, and " + secret.error();
   keys_.push_back({std::move(*secret), {}, std::nullopt});
   return {};
+}
+
+JwksReader::JwksReader(std::string text) : text_(std::move(text)) {
+  const auto members = json::read_object(text_);
+  const std::string_view list = members ? json::find_member(*members, "keys") : std::string_view();
+  const auto keys = list.data() == nullptr ? std::nullopt : json::read_array(list);
+  if (!keys) {
+    wrong_ = "this is no set of keys (RFC 7517)";
+  } else if (keys->size() > TokenKeys::kMostKeys) {
+    wrong_ = fmt::format("there are more than {} keys", TokenKeys::kMostKeys);
+  } else {
+    for (const std::string_view key : *keys)
+      parts_.emplace_back(static_cast<size_t>(key.data() - text_.data()), key.size());
+  }
+}
+
+bool JwksReader::step() {
+  if (next_ < parts_.size()) {
+    const auto [begin, size] = parts_[next_++];
+    const std::string wrong =
+        keys_.add_jwk(std::string_view(text_).substr(begin, size), TokenKeys::From::Published);
+    if (!wrong.empty() && left_out_.empty())
+      left_out_ = fmt::format("number {} is left out: {}", next_, wrong);
+    return true;
+  }
+  if (wrong_.empty() && keys_.all().empty())
+    wrong_ = left_out_.empty() ? "there is none in it that is for signatures" : left_out_;
+  return false;
 }
 
 }  // namespace leat::middleware
