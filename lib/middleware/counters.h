@@ -26,6 +26,11 @@ inline constexpr CounterRow kRateLimitEvicted{"leat_rate_limit_evicted_total", "
                                               "Keys of a `rate_limit` that were forgotten for others before "
                                               "they had all of their budget again: a sign that "
                                               "`keys` is small."};
+inline constexpr CounterRow kConcurrencyRequests{
+    "leat_concurrency_requests_total", "instance result",
+    "Requests that a middleware `concurrency` was asked about, by whether it gave them a place (admitted), "
+    "their key had as many as it may (limited), or there was no room for another key (full), a sign that "
+    "`keys` is small."};
 inline constexpr CounterRow kApiKeyRequests{
     "leat_api_key_requests_total", "instance result",
     "Requests that an `api_key` was asked about, by whether their key was known (accepted, refused), or they "
@@ -39,7 +44,12 @@ inline constexpr CounterRow kJwtRequests{
     "leat_jwt_requests_total", "instance result",
     "Requests that a `jwt` was asked about, by what came of it: the token was good (accepted) or had been "
     "before and still "
-    "was (remembered), it was not (refused), or there was none (missing)."};
+    "was (remembered), it was not (refused), there was none (missing), or the keys were not to be had "
+    "(unavailable)."};
+inline constexpr CounterRow kJwtFetches{"leat_jwt_fetches_total", "instance result",
+                                        "Fetches of keys by a `jwt` with a `url`, by what came of them: "
+                                        "others than before (changed), the same, what is no set of keys "
+                                        "(wrong), or nothing (failed)."};
 inline constexpr CounterRow kCsrfRequests{"leat_csrf_requests_total", "instance result",
                                           "Requests that may change something and that a `csrf` was asked "
                                           "about, by whether they passed (passed, refused)."};
@@ -53,6 +63,10 @@ inline constexpr CounterRow kMaintenanceRefused{
 inline constexpr CounterRow kForwardAuthRequests{
     "leat_forward_auth_requests_total", "instance result",
     "Requests that a `forward_auth` asked its service about, by what came of it (allowed, denied, failed)."};
+inline constexpr CounterRow kForwardAuthCache{
+    "leat_forward_auth_cache_total", "instance result",
+    "Requests that a `forward_auth` with a `cache` was asked about, by how it knows: it remembered (hit), it "
+    "asked (miss), or an equal question was under way, whose answer it took (shared)."};
 
 inline constexpr CounterRow kSessionsRequests{
     "leat_sessions_requests_total", "instance result",

@@ -7,6 +7,9 @@
 // 401, 403 or redirect is what the client gets. Whatever else comes of it, none at all too, is a 503: where nobody knows,
 // nobody passes.
 //
+// With a `cache` an answer is remembered by the question, all that the service was told (auth_memory.h), and equal questions
+// are asked once at a time.
+//
 // The request waits meanwhile, and with it what comes of its body; its worker serves others. A request of the daemon to
 // itself, for its cache, is for somebody who has passed.
 #pragma once
@@ -38,10 +41,16 @@ struct ForwardAuthOptions {
   uint32_t connections = 64;
   uint32_t waiting = 1024;
   uint64_t body = 64 << 10;
+  std::vector<std::string> tell = {"Method", "Proto", "Host", "Uri", "For"};
+  uint32_t cache_ms = 0;
+  uint32_t cache_denied_ms = 0;
+  uint32_t cached = 1024;
 };
 
 // A Row::Check: a field of requests that the service can be told.
 std::string check_forwarded_name(std::string_view called, std::string_view text);
+// A Row::Check: "Uri" of X-Forwarded-Uri.
+std::string check_told(std::string_view called, std::string_view text);
 
 inline constexpr schema::Row kForwardAuthRows[] = {
     schema::text<&ForwardAuthOptions::url>("url", check_upstream, 0,
@@ -70,6 +79,16 @@ inline constexpr schema::Row kForwardAuthRows[] = {
         "Requests of each worker that wait for one of them; one more is answered 503."),
     schema::size<&ForwardAuthOptions::body>("body", 0, 1 << 20,
                                             "Of its answers, at most; a longer one is a 503."),
+    schema::list<&ForwardAuthOptions::tell>(
+        "tell", "ends of names", check_told, 0,
+        "What it is told beside these: X-Forwarded-`Method`, `Proto`, `Host`, `Uri` and `For`."),
+    schema::duration<&ForwardAuthOptions::cache_ms>(
+        "cache", 0, 86'400'000,
+        "For how long a worker remembers that who asks with the same passes; 0: it asks each time."),
+    schema::duration<&ForwardAuthOptions::cache_denied_ms>(
+        "cache_denied", 0, 3'600'000, "The same of a 401 or 403, where there is a `cache`."),
+    schema::count<&ForwardAuthOptions::cached>("cached", 4, 1'048'576,
+                                               "How many answers each worker remembers."),
 };
 
 std::unique_ptr<pipeline::Middleware> create_forward_auth(const ForwardAuthOptions& options,

@@ -14,8 +14,10 @@
 #include "middleware/counters.h"
 #include "middleware/credentials.h"
 #include "middleware/option_error.h"
+#include "middleware/published_keys.h"
 #include "middleware/recent_tokens.h"
 #include "middleware/token.h"
+#include "pipeline/pipeline.h"
 
 namespace leat::middleware {
 
@@ -24,12 +26,15 @@ namespace {
 class Jwt final : public pipeline::Middleware {
  public:
   struct Counters {
-    std::shared_ptr<metrics::Metric> accepted, remembered, missing, refused;
+    std::shared_ptr<metrics::Metric> accepted, remembered, missing, refused, unavailable;
   };
 
-  Jwt(const JwtOptions& options, TokenKeys keys, TokenRules rules, uint32_t workers, Counters counters)
+  // `published`: in place of the keys; may be null.
+  Jwt(const JwtOptions& options, TokenKeys keys, std::shared_ptr<PublishedKeys> published, TokenRules rules,
+      uint32_t workers, Counters counters)
       : credentials_({.header = "Authorization", .query = {}, .cookie = options.cookie}, "Bearer"),
         keys_(std::move(keys)),
+        published_(std::move(published)),
         rules_(std::move(rules)),
         required_(options.required),
         pass_on_(options.pass_on),
@@ -38,7 +43,14 @@ class Jwt final : public pipeline::Middleware {
     for (uint32_t i = 0; i < workers; ++i) workers_.emplace_back(RecentTokens(options.remembered));
   }
 
-  [[nodiscard]] uint8_t hooks() const override { return kRequest; }
+  [[nodiscard]] uint8_t hooks() const override {
+    return static_cast<uint8_t>(kRequest | (published_ == nullptr ? 0 : kWorker));
+  }
+  void on_worker(http::WorkerContext& worker) override { published_->tend(worker); }
+
+  [[nodiscard]] std::string explain(http::Exchange&) const override {
+    return published_ == nullptr ? std::string() : "takes tokens by " + published_->describe();
+  }
 
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
     if (exchange.internal()) return pipeline::Verdict::Next;
@@ -58,32 +70,84 @@ class Jwt final : public pipeline::Middleware {
       return pipeline::Verdict::Done;
     }
     if (token.size() > size_) return refuse(exchange, "the token is too long");
-    const auto digest = crypto::sha256({token});
-    if (!digest) return out_of_memory(exchange);
-    const int64_t now_s = std::time(nullptr);
-    RecentTokens& recent = recent_of(exchange);
-    if (const auto* const known = recent.find(*digest, now_s)) {
-      count(counters_.remembered);
-      return pass(exchange, *known);
-    }
-    auto verified = verify_token(token, keys_, rules_, now_s);
-    if (!verified)
-      return verified.error().failed ? out_of_memory(exchange) : refuse(exchange, verified.error().why);
-    count(counters_.accepted);
-    recent.remember(*digest, *verified);
-    return pass(exchange, *verified);
+    return judge(exchange, token, true);
   }
 
  private:
   struct alignas(64) Worker {
     RecentTokens recent;
+    PublishedKeys::TakenUp taken = {};
   };
   using Held = std::shared_ptr<const VerifiedToken>;  // by a request, whose user and claims are views of it
+  // Of a request that waits for keys.
+  struct Waiting {
+    Waiting(Jwt& asked, std::string_view its) : self(asked), token(its) {}
+    Jwt& self;
+    const std::string_view token;
+  };
 
-  [[nodiscard]] RecentTokens& recent_of(http::Exchange& exchange) {
+  // `may_wait`: for other keys; once.
+  pipeline::Verdict judge(http::Exchange& exchange, std::string_view token, bool may_wait) {
+    Worker& worker = worker_of(exchange);
+    const TokenKeys* const keys = keys_of(exchange, worker);
+    if (keys == nullptr) return may_wait ? wait(exchange, token, false) : unavailable(exchange);
+    const auto digest = crypto::sha256({token});
+    if (!digest) return out_of_memory(exchange);
+    const int64_t now_s = std::time(nullptr);
+    if (const auto* const known = worker.recent.find(*digest, now_s)) {
+      count(counters_.remembered);
+      return pass(exchange, *known);
+    }
+    auto verified = verify_token(token, *keys, rules_, now_s);
+    if (!verified) {
+      if (verified.error().failed) return out_of_memory(exchange);
+      if (verified.error().unknown_key && published_ != nullptr && may_wait)
+        return wait(exchange, token, true);
+      return refuse(exchange, verified.error().why);
+    }
+    count(counters_.accepted);
+    worker.recent.remember(*digest, *verified);
+    return pass(exchange, *verified);
+  }
+
+  [[nodiscard]] Worker& worker_of(http::Exchange& exchange) {
     const uint32_t worker = exchange.worker().index();
     ENSURE(worker < workers_.size());
-    return workers_[worker].recent;
+    return workers_[worker];
+  }
+  // Null: there are none that may be used. What was found good by others is forgotten.
+  [[nodiscard]] const TokenKeys* keys_of(http::Exchange& exchange, Worker& worker) const {
+    if (published_ == nullptr) return &keys_;
+    if (published_->take_up(worker.taken)) worker.recent.forget();
+    return published_->good(exchange.worker().now_ns() / 1'000'000) ? worker.taken.keys.get() : nullptr;
+  }
+  // `known`: there are keys, but none that the token may be of.
+  pipeline::Verdict wait(http::Exchange& exchange, std::string_view token, bool known) {
+    auto* const waiting = exchange.states.make<Waiting>(this, *this, token);
+    if (waiting == nullptr) return out_of_memory(exchange);
+    switch (published_->await(exchange, go_on, waiting)) {
+      case PublishedKeys::Awaited::Coming:
+        exchange.suspend();
+        return pipeline::Verdict::Pending;
+      case PublishedKeys::Awaited::TooMany:
+        return unavailable(exchange);
+      case PublishedKeys::Awaited::Nothing:
+        break;
+    }
+    return known ? refuse(exchange, kUnknownKey) : unavailable(exchange);
+  }
+  static void go_on(http::Exchange& exchange, void* argument) {
+    const auto& waiting = *static_cast<Waiting*>(argument);
+    // Where its time was up it has its answer.
+    (void)pipeline::resume_chain(exchange, exchange.started()
+                                               ? pipeline::Verdict::Done
+                                               : waiting.self.judge(exchange, waiting.token, false));
+  }
+  pipeline::Verdict unavailable(http::Exchange& exchange) {
+    count(counters_.unavailable);
+    http::add_retry_after(exchange);
+    exchange.send_problem(503, "The keys by which tokens are verified are not to be had at the moment.");
+    return pipeline::Verdict::Done;
   }
   static pipeline::Verdict out_of_memory(http::Exchange& exchange) {
     http::send_out_of_memory(exchange);
@@ -109,6 +173,7 @@ class Jwt final : public pipeline::Middleware {
 
   const Credentials credentials_;
   const TokenKeys keys_;
+  const std::shared_ptr<PublishedKeys> published_;
   const TokenRules rules_;
   const bool required_, pass_on_;
   const size_t size_;
@@ -139,6 +204,63 @@ void read_keys(const JwtOptions& options, const TokenRules& rules, TokenKeys& ke
     if (std::ranges::none_of(keys.all(), [&](const TokenKey& key) { return key.is_for(algorithm); }))
       fail_option(context, "algorithms",
                   fmt::format("there is no key that is for {}", algorithm_name(algorithm)));
+}
+
+// The options that are about a url, where there is one or not.
+bool check_source(const JwtOptions& options, const TokenRules& rules, const pipeline::BuildContext& context) {
+  const size_t before = context.diagnostics.size();
+  const auto given = [&](std::string_view option) { return context.options.find(option) != nullptr; };
+  if (!given("url")) {
+    for (const std::string_view option :
+         {"path", "interval", "least_interval", "max_age", "timeout", "document", "waiting"})
+      if (given(option))
+        fail_option(context, option,
+                    fmt::format("`{}` says something of keys that are fetched: name a `url`", option));
+    if (!given("file") && !given("secret"))
+      fail_option(context, "file", "there is no key: name a `file`, a `secret` or a `url`");
+    return context.diagnostics.size() == before;
+  }
+  for (const std::string_view option : {"file", "secret"})
+    if (given(option))
+      fail_option(context, option,
+                  fmt::format("keys come from a `url` or from a `{}`, not from both", option));
+  for (const crypto::Algorithm algorithm : rules.algorithms)
+    if (const std::string_view name = algorithm_name(algorithm); name.starts_with("HS"))
+      fail_option(
+          context, "algorithms",
+          fmt::format("{} is by a secret, and what is published is none: take it from a `file`", name));
+  if (options.least_interval_ms > options.interval_ms)
+    fail_option(context, given("least_interval") ? "least_interval" : "interval",
+                "`least_interval` is longer than `interval`");
+  if (options.max_age_ms < options.interval_ms)
+    fail_option(context, given("max_age") ? "max_age" : "interval",
+                "`max_age` is shorter than `interval`: keys would be too old before they are fetched again");
+  return context.diagnostics.size() == before;
+}
+
+// Null: `url` has no address, which was said.
+std::shared_ptr<PublishedKeys> publish_keys(const JwtOptions& options,
+                                            const pipeline::BuildContext& context) {
+  auto upstream = open_upstream(
+      context, "url", options.url,
+      {.connections = 2, .waiting = 2, .timeout_ms = options.timeout_ms, .body_bytes = options.document});
+  if (upstream == nullptr) return nullptr;
+  const auto source = std::make_shared<const KeySource>(KeySource{.upstream = std::move(upstream),
+                                                                  .pool = context.surroundings.pool,
+                                                                  .path = options.path,
+                                                                  .interval_ms = options.interval_ms,
+                                                                  .least_ms = options.least_interval_ms,
+                                                                  .max_age_ms = options.max_age_ms,
+                                                                  .timeout_ms = options.timeout_ms,
+                                                                  .waiting = options.waiting});
+  const PublishedKeys::KeyCounters counters{.changed = declare_counter(kJwtFetches, context, "changed"),
+                                            .same = declare_counter(kJwtFetches, context, "same"),
+                                            .wrong = declare_counter(kJwtFetches, context, "wrong"),
+                                            .failed = declare_counter(kJwtFetches, context, "failed")};
+  // By the options, which say whose keys they are, and not by the name.
+  if (context.surroundings.states == nullptr) return std::make_shared<PublishedKeys>(source, counters);
+  return context.surroundings.states->share<PublishedKeys>(context.kind.name, {}, context.options, source,
+                                                           counters);
 }
 
 }  // namespace
@@ -175,18 +297,21 @@ std::unique_ptr<pipeline::Middleware> create_jwt(const JwtOptions& options,
                    .leeway_s = static_cast<int64_t>(options.leeway_ms / 1000)};
   for (const std::string& name : options.algorithms)
     if (const auto algorithm = crypto::find_algorithm(name)) rules.algorithms.push_back(*algorithm);
-  if (context.options.find("file") == nullptr && context.options.find("secret") == nullptr)
-    fail_option(context, "file", "there is no key: name a `file`, or a `secret`");
-  if (context.diagnostics.size() != before) return nullptr;
+  if (!check_source(options, rules, context)) return nullptr;
   TokenKeys keys;
-  read_keys(options, rules, keys, context);
-  if (context.diagnostics.size() != before) return nullptr;
+  std::shared_ptr<PublishedKeys> published;
+  if (options.url.empty())
+    read_keys(options, rules, keys, context);
+  else
+    published = publish_keys(options, context);
+  if (context.diagnostics.size() != before || (published == nullptr && !options.url.empty())) return nullptr;
   return std::make_unique<Jwt>(
-      options, std::move(keys), std::move(rules), context.surroundings.workers,
+      options, std::move(keys), std::move(published), std::move(rules), context.surroundings.workers,
       Jwt::Counters{.accepted = declare_counter(kJwtRequests, context, "accepted"),
                     .remembered = declare_counter(kJwtRequests, context, "remembered"),
                     .missing = declare_counter(kJwtRequests, context, "missing"),
-                    .refused = declare_counter(kJwtRequests, context, "refused")});
+                    .refused = declare_counter(kJwtRequests, context, "refused"),
+                    .unavailable = declare_counter(kJwtRequests, context, "unavailable")});
 }
 
 }  // namespace leat::middleware

@@ -5,6 +5,7 @@
 #include "middleware/api_key.h"
 #include "middleware/basic_auth.h"
 #include "middleware/compress.h"
+#include "middleware/concurrency.h"
 #include "middleware/cors.h"
 #include "middleware/csrf.h"
 #include "middleware/decompress.h"
@@ -72,6 +73,9 @@ constexpr pipeline::MiddlewareKind kKinds[] = {
     pipeline::middleware_kind<RateLimitOptions, create_rate_limit, kRateLimitRows>(
         "rate_limit", Phase::Limit,
         "Answers 429 to clients, or other keys, that ask more often than they may."),
+    pipeline::middleware_kind<ConcurrencyOptions, create_concurrency, kConcurrencyRows>(
+        "concurrency", Phase::Limit,
+        "Answers 429 to clients, or other keys, that have more requests under way than they may."),
     pipeline::middleware_kind<DecompressOptions, create_decompress, kDecompressRows>(
         "decompress", Phase::Transform,
         "Takes requests' bodies out of gzip, deflate, br or zstd for handlers."),

@@ -17,6 +17,7 @@
 
 #include "base/schema.h"
 #include "middleware/rate_table.h"
+#include "middleware/request_key.h"
 #include "pipeline/middleware_kind.h"
 
 namespace leat::middleware {
@@ -31,9 +32,8 @@ struct RateLimitOptions {
   bool fields = true;
 };
 
-// A Row::Check each.
+// A Row::Check.
 std::string check_rate(std::string_view called, std::string_view text);
-std::string check_rate_key(std::string_view called, std::string_view text);
 
 inline constexpr schema::Row kRateLimitRows[] = {
     schema::text<&RateLimitOptions::rate>(
@@ -43,14 +43,7 @@ inline constexpr schema::Row kRateLimitRows[] = {
     schema::automatic<&RateLimitOptions::burst>(
         "burst", 1, int64_t{Rate::kMostBurst},
         "How many may come at once, after a rest; auto is as many as `rate` names."),
-    schema::list<&RateLimitOptions::key>(
-        "key", "parts of a key", check_rate_key, 0,
-        "Who is counted by themselves: each `client`, `user` that has proved who "
-        "it is, `host`, `route`, or "
-        "value of a header field of requests, "
-        "`header:NAME`. Those without user or field are counted by client. "
-        "Several make each combination a key; with none, "
-        "all requests are counted together."),
+    schema::list<&RateLimitOptions::key>("key", "parts of a key", check_key_part, 0, kKeyPartsHelp),
     schema::count<&RateLimitOptions::ipv4_prefix>(
         "ipv4_prefix", 1, 32, "Clients whose IPv4 addresses begin with the same so many bits are one."),
     schema::count<&RateLimitOptions::ipv6_prefix>("ipv6_prefix", 1, 128, "The same of IPv6 addresses."),

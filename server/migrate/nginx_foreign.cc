@@ -48,7 +48,8 @@ constexpr Foreign kForeign[] = {
     {"stream", "Leat speaks HTTP alone"},
     {"mail", "Leat speaks HTTP alone"},
     {"load_module", "modules of nginx are no plugins of Leat's"},
-    {"limit_conn", "limits.connections_per_address bounds all connections of a client"},
+    {"limit_conn",
+     "middleware `concurrency` bounds how many requests of a client or another key are under way"},
     {"expires", "middleware `headers` sets Cache-Control, and a handler knows better"},
     {"error_page", "middleware `error_pages` has pages for errors, with their text"},
 };

@@ -77,6 +77,76 @@ TEST_CASE("concurrency: what the cache answers does not count") {
   CHECK(refused(daemon, 20, "/a?wait=100") == 0);
 }
 
+namespace {
+
+std::string by_key(std::string_view options, std::string_view server = "") {
+  return fmt::format(
+      "[server]\nlisten = \"127.0.0.1:0\"\n{}\n[[plugin]]\nname = \"r\"\nfile = \"" TEST_PLUGINS
+      "/responses.so\"\n[[route]]\npath = \"/metrics\"\nhandler = \"leat:metrics\"\n[[route]]\npath = "
+      "\"/a\"\nhandler = \"r:make\"\n[[route.middleware]]\nkind = \"concurrency\"\n{}\n",
+      server, options);
+}
+std::string of_key(std::string_view key, std::string_view target) {
+  return fmt::format("GET {} HTTP/1.1\r\nHost: a\r\nX-Key: {}\r\n\r\n", target, key);
+}
+// How many of `count` that ask at once with that key are answered, and that the others are told so.
+int admitted(const Daemon& daemon, size_t count, std::string_view key, std::string_view target) {
+  int answered = 0;
+  for (Client& client : send_all(daemon.address(), count, of_key(key, target))) {
+    const Response response = client.read_response();
+    if (response.status == 200) {
+      ++answered;
+      continue;
+    }
+    CHECK(response.is_problem(429));
+    CHECK(response.field("retry-after") == "1");
+  }
+  return answered;
+}
+constexpr std::string_view kThreeOfAKey = "limit = 3\nkey = [\"header:X-Key\"]";
+
+}  // namespace
+
+TEST_CASE("concurrency by key: each has as many requests as it may, on all workers together") {
+  for (const char* engine : kEngines) {
+    INFO(engine);
+    Daemon daemon(by_key(kThreeOfAKey), {.arguments = {"--workers", "2", "--engine", engine}});
+    for (int round = 0; round < 2; ++round) CHECK(admitted(daemon, 10, "one", "/a?wait=500") == 3);
+    std::vector<Client> others = send_all(daemon.address(), 3, of_key("other", "/a?wait=500"));
+    CHECK(admitted(daemon, 10, "one", "/a?wait=500") == 3);
+    for (Client& each : others) CHECK(each.read_response().status == 200);
+    CHECK(Client(daemon.address())
+              .ask(get("/metrics"))
+              .body.contains(
+                  "leat_concurrency_requests_total{instance=\"concurrency\",result=\"limited\"} 21\n"));
+  }
+}
+
+TEST_CASE("concurrency by key: places come back from who leaves while it waits, in good order or not") {
+  Daemon daemon(by_key(kThreeOfAKey), {.arguments = {"--workers", "2"}});
+  for (int round = 0; round < 10; ++round) {
+    {
+      std::vector<Client> leaving = send_all(daemon.address(), 3, of_key("one", "/a?wait=60000"));
+      REQUIRE(wait_until([&] { return admitted(daemon, 1, "one", "/a?wait=1") == 0; }));
+      leaving[0].reset();
+    }
+    REQUIRE(wait_until([&] { return admitted(daemon, 3, "one", "/a?wait=20") == 3; }));
+  }
+  CHECK(admitted(daemon, 8, "one", "/a?wait=500") == 3);
+}
+
+TEST_CASE("concurrency by key: what is under way stays counted over a reload, and is given back after it") {
+  const TempFolder folder;
+  const std::string admin = folder.path("admin");
+  Daemon daemon(by_key(kThreeOfAKey, "admin_socket = \"" + admin + "\""), {.arguments = {"--workers", "2"}});
+  std::vector<Client> before = send_all(daemon.address(), 2, of_key("one", "/a?wait=3000"));
+  REQUIRE(wait_until([&] { return admitted(daemon, 2, "one", "/a?wait=1") < 2; }));
+  REQUIRE(run_leat({"reload", "--socket", admin}).status == 0);
+  CHECK(admitted(daemon, 8, "one", "/a?wait=300") == 1);
+  for (Client& each : before) CHECK(each.read_response().status == 200);
+  CHECK(admitted(daemon, 8, "one", "/a?wait=300") == 3);
+}
+
 TEST_CASE("concurrency: what is wrong with it is said") {
   TempFolder folder;
   for (const char* bad :

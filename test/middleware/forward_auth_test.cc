@@ -1,6 +1,7 @@
 // forward_auth: what the service is told, and what becomes of a request by what it says.
 #include "middleware/forward_auth.h"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <memory>
 #include <string>
@@ -244,6 +245,262 @@ TEST_CASE("forward_auth: what asks and lets pass asks nothing of the heap") {
   CHECK(leat::test::allocations_of(1000, serve) == 0);
 }
 
+namespace {
+
+// Connections beside the stage's own.
+struct Others {
+  explicit Others(Guarded& behind) : guarded(behind) {}
+  ~Others() {
+    for (auto& each : sessions) {
+      each->disconnect();
+      each->output().clear();
+    }
+  }
+  std::string ask(const std::string& fields = "", const std::string& target = "/") {
+    auto& session = *sessions.emplace_back(std::make_unique<http1::Session>(
+        guarded.stage.harness().environment, "192.0.2.1", static_cast<uint32_t>(sessions.size() + 1)));
+    session.feed("GET " + target + " HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n");
+    return leat::test::HttpHarness::take(session);
+  }
+  std::string taken(size_t number) { return leat::test::HttpHarness::take(*sessions[number]); }
+  Guarded& guarded;
+  std::vector<std::unique_ptr<http1::Session>> sessions;
+};
+
+Value::Table cached(Value::Table more = {}) {
+  more.push_back(entry("cache", std::string("10s")));
+  return more;
+}
+
+}  // namespace
+
+TEST_CASE("forward_auth: with a cache an equal question is not asked again, for its time") {
+  metrics::Registry registry;
+  Guarded guarded(cached({texts("request_set", {"X-User"})}), {.metrics = &registry});
+  CHECK(guarded.stage.get("/", "Cookie: a=1\r\n").empty());
+  guarded.service.answer(200, {{"X-User", "anna"}, {"X-Secret", "hidden"}}, "ignored");
+  CHECK(body_of(guarded.taken()) == "Host=a;Cookie=a=1;X-User=anna;");
+  for (int i = 0; i < 3; ++i)
+    CHECK(body_of(guarded.stage.get("/", "X-User: root\r\nCookie: a=1\r\n")) ==
+          "Host=a;Cookie=a=1;X-User=anna;");
+  guarded.stage.harness().worker.now_ms += 9'999;
+  CHECK(status_of(guarded.stage.get("/", "Cookie: a=1\r\n")) == 200);
+  guarded.stage.harness().worker.now_ms += 1;
+  CHECK(guarded.stage.get("/", "Cookie: a=1\r\n").empty());
+  guarded.service.answer(403, {}, "no longer");
+  CHECK(status_of(guarded.taken()) == 403);
+  // What refuses is not remembered, unless that is wished for.
+  CHECK(guarded.stage.get("/", "Cookie: a=1\r\n").empty());
+  guarded.service.answer(200);
+  CHECK(status_of(guarded.taken()) == 200);
+  const std::string shown = registry.text();
+  for (const char* line : {"hit\"} 4\n", "miss\"} 3\n", "shared\"} 0\n"})
+    CHECK(shown.contains(std::string("leat_forward_auth_cache_total{instance=\"forward_auth\",result=\"") +
+                         line));
+  CHECK(shown.contains("leat_forward_auth_requests_total{instance=\"forward_auth\",result=\"allowed\"} 6\n"));
+}
+
+TEST_CASE("forward_auth: whatever the service is told makes another question, and nothing else does") {
+  Guarded guarded(cached());
+  const auto asks = [&](const std::string& request) {
+    const bool asked = guarded.stage.feed(request).empty();
+    if (asked) {
+      guarded.service.answer(200);
+      (void)guarded.taken();
+    }
+    return asked;
+  };
+  const std::string get = "GET / HTTP/1.1\r\nHost: a\r\n";
+  CHECK(asks(get + "Cookie: a=1\r\n\r\n"));
+  CHECK_FALSE(asks(get + "Cookie: a=1\r\n\r\n"));
+  CHECK_FALSE(asks(get + "Cookie: a=1\r\nX-Other: 1\r\n\r\n"));
+  CHECK(asks(get + "\r\n"));
+  CHECK(asks(get + "Cookie: a=2\r\n\r\n"));
+  CHECK(asks(get + "Authorization: a=1\r\n\r\n"));
+  CHECK(asks(get + "Cookie: a=1\r\nCookie: \r\n\r\n"));
+  CHECK(asks(get + "Cookie: a=1\r\nX-Client: 192.0.2.9\r\n\r\n"));
+  CHECK(asks("GET /?b HTTP/1.1\r\nHost: a\r\nCookie: a=1\r\n\r\n"));
+  CHECK(asks("GET / HTTP/1.1\r\nHost: b\r\nCookie: a=1\r\n\r\n"));
+  CHECK(asks("HEAD / HTTP/1.1\r\nHost: a\r\nCookie: a=1\r\n\r\n"));
+  // What one field has is not what another has, wherever one ends.
+  CHECK(asks(get + "Cookie: x\r\nAuthorization: yz\r\n\r\n"));
+  CHECK(asks(get + "Cookie: xy\r\nAuthorization: z\r\n\r\n"));
+
+  // One that is told less answers for more.
+  Guarded brief(cached({texts("tell", {"Host"})}));
+  CHECK(brief.stage.get("/", "Cookie: a=1\r\n").empty());
+  REQUIRE(brief.service.asked.size() == 1);
+  CHECK(brief.service.asked[0].fields.size() == 2);
+  CHECK(brief.service.asked[0].field("X-Forwarded-Host") == "a");
+  brief.service.answer(200);
+  CHECK(status_of(brief.taken()) == 200);
+  CHECK(status_of(brief.stage.get("/?b", "Cookie: a=1\r\nX-Client: 192.0.2.9\r\n")) == 200);
+  CHECK(brief.stage.get("/", "Cookie: a=2\r\n").empty());
+  brief.service.answer(200);
+  (void)brief.taken();
+}
+
+TEST_CASE("forward_auth: what the answer says of caches, and what is for one client alone, is heeded") {
+  const auto remembered = [](std::vector<client::Field> fields, uint16_t code = 200) {
+    Guarded guarded(cached({texts("answer_add", {"X-Once"}), entry("cache_denied", std::string("5s"))}));
+    CHECK(guarded.stage.get("/").empty());
+    guarded.service.answer(code, fields, "a body");
+    const std::string first = guarded.taken();
+    const std::string second = guarded.stage.get("/");
+    if (second.empty()) {
+      guarded.service.answer(200);
+      (void)guarded.taken();
+      return false;
+    }
+    CHECK(second == first);
+    return true;
+  };
+  CHECK(remembered({}));
+  CHECK(remembered({{"Cache-Control", "private, max-age=1"}}));
+  for (const char* value :
+       {"no-store", "No-Store", "max-age=5, no-cache", "no-cache=\"x\"", "max-age=0", "max-age=x"})
+    CHECK_FALSE(remembered({{"cache-control", value}}));
+  CHECK_FALSE(remembered({{"X-Once", "1"}}));
+  CHECK_FALSE(remembered({{"Set-Cookie", "a=1"}}));
+  CHECK(remembered({{"WWW-Authenticate", "Basic"}}, 401));
+  CHECK(remembered({}, 403));
+  CHECK_FALSE(remembered({{"Set-Cookie", "a=1"}}, 403));
+  CHECK_FALSE(remembered({{"Location", "/login?state=1"}}, 302));
+  for (const uint16_t code : {304, 404, 500, 503}) CHECK_FALSE(remembered({}, code));
+  const std::string large(8193, 'x');
+  CHECK_FALSE(remembered({{"X-Large", large}}, 403));
+  CHECK(remembered({{"X-Large", large}}));  // of which nothing is kept
+}
+
+TEST_CASE("forward_auth: what refuses is remembered for its own time") {
+  Guarded guarded(cached({entry("cache_denied", std::string("1s"))}));
+  CHECK(guarded.stage.get("/").empty());
+  guarded.service.answer(
+      401, {{"WWW-Authenticate", "Basic realm=\"x\""}, {"Connection", "x-hop"}, {"X-Hop", "1"}}, "no");
+  const std::string first = guarded.taken();
+  CHECK(status_of(first) == 401);
+  CHECK_FALSE(first.contains("X-Hop"));
+  guarded.stage.harness().worker.now_ms += 999;
+  CHECK(guarded.stage.get("/") == first);
+  guarded.stage.harness().worker.now_ms += 1;
+  CHECK(guarded.stage.get("/").empty());
+  guarded.service.answer(200);
+  CHECK(status_of(guarded.taken()) == 200);
+}
+
+TEST_CASE("forward_auth: equal questions at the same moment are asked once") {
+  metrics::Registry registry;
+  Guarded guarded(cached({texts("request_set", {"X-User"})}), {.metrics = &registry});
+  Others others(guarded);
+  CHECK(guarded.stage.get("/").empty());
+  for (int i = 0; i < 3; ++i) CHECK(others.ask().empty());
+  CHECK(others.ask("Cookie: other\r\n").empty());
+  CHECK(guarded.service.asked.size() == 2);
+  guarded.service.answer(200, {{"X-User", "anna"}});
+  CHECK(status_of(guarded.taken()) == 200);
+  guarded.stage.harness().resume_all();
+  for (size_t i = 0; i < 3; ++i) CHECK(body_of(others.taken(i)) == "Host=a;X-User=anna;");
+  CHECK(others.taken(3).empty());
+  guarded.service.answer(403, {}, "no");
+  CHECK(status_of(others.taken(3)) == 403);
+  CHECK(registry.text().contains("result=\"shared\"} 3\n"));
+}
+
+TEST_CASE("forward_auth: what is said to one alone is said to nobody else: the others ask for themselves") {
+  Guarded guarded(cached());
+  Others others(guarded);
+  CHECK(guarded.stage.get("/").empty());
+  for (int i = 0; i < 2; ++i) CHECK(others.ask().empty());
+  CHECK(guarded.service.asked.size() == 1);
+  guarded.service.answer(200, {{"Cache-Control", "no-store"}});
+  CHECK(status_of(guarded.taken()) == 200);
+  guarded.stage.harness().resume_all();
+  CHECK(guarded.service.asked.size() == 2);
+  guarded.service.answer(200, {{"Cache-Control", "no-store"}});
+  guarded.service.answer(403);
+  std::vector<int> statuses = {status_of(others.taken(0)), status_of(others.taken(1))};
+  std::ranges::sort(statuses);
+  CHECK(statuses == std::vector<int>{200, 403});
+}
+
+TEST_CASE("forward_auth: who leaves takes its question along, and the next of those who wait asks it") {
+  Guarded guarded(cached());
+  Others others(guarded);
+  CHECK(guarded.stage.get("/").empty());
+  for (int i = 0; i < 3; ++i) CHECK(others.ask().empty());
+  // One that waits, and the one that is asked for.
+  others.sessions[1]->disconnect();
+  CHECK(guarded.service.asked.size() == 1);
+  guarded.stage.session().disconnect();
+  CHECK(guarded.service.cancelled == 1);
+  guarded.stage.harness().resume_all();
+  CHECK(guarded.service.asked.size() == 1);
+  guarded.service.answer(200);
+  guarded.stage.harness().resume_all();
+  CHECK(status_of(others.taken(0)) == 200);
+  CHECK(status_of(others.taken(2)) == 200);
+  CHECK(guarded.handled == 2);
+}
+
+TEST_CASE("forward_auth: where the service is away those who wait for it are told so, and few may wait") {
+  Guarded guarded(cached({entry("waiting", int64_t{2})}));
+  Others others(guarded);
+  CHECK(guarded.stage.get("/").empty());
+  for (int i = 0; i < 2; ++i) CHECK(others.ask().empty());
+  CHECK(status_of(others.ask()) == 503);
+  guarded.service.fail(FetchStatus::Timeout, "it took too long");
+  guarded.stage.harness().resume_all();
+  CHECK(status_of(guarded.taken()) == 503);
+  CHECK(status_of(others.taken(0)) == 503);
+  CHECK(status_of(others.taken(1)) == 503);
+  CHECK(guarded.service.asked.empty());
+  // And there is room again.
+  CHECK(guarded.stage.get("/").empty());
+  for (int i = 0; i < 2; ++i) CHECK(others.ask().empty());
+  guarded.service.answer(200);
+  guarded.stage.harness().resume_all();
+  CHECK(guarded.handled == 3);
+}
+
+TEST_CASE("forward_auth: as many answers are remembered as may be, and the one that ends first makes room") {
+  Guarded guarded(cached({entry("cached", int64_t{4})}));
+  for (int i = 0; i < 40; ++i) {
+    CHECK(guarded.stage.get("/", "Cookie: " + std::to_string(i) + "\r\n").empty());
+    guarded.service.answer(200);
+    CHECK(status_of(guarded.taken()) == 200);
+    guarded.stage.harness().worker.now_ms += 1;
+  }
+  for (int i = 36; i < 40; ++i)
+    CHECK(status_of(guarded.stage.get("/", "Cookie: " + std::to_string(i) + "\r\n")) == 200);
+  CHECK(guarded.stage.get("/", "Cookie: 35\r\n").empty());
+  guarded.service.answer(200);
+  (void)guarded.taken();
+}
+
+TEST_CASE("forward_auth: what is remembered asks nothing of the heap") {
+  Guarded guarded(cached({texts("request_set", {"X-User"})}));
+  CHECK(guarded.stage.get("/", "Cookie: a\r\n").empty());
+  guarded.service.answer(200, {{"X-User", "anna"}});
+  (void)guarded.taken();
+  Stage quiet(kinds());
+  quiet.middleware("forward_auth", with_url(cached({texts("request_set", {"X-User"})})));
+  quiet.route("/");
+  quiet.harness().worker.asks = &guarded.service;
+  CHECK(quiet.get("/").empty());
+  guarded.service.answer(200, {{"X-User", "anna"}});
+  (void)leat::test::HttpHarness::take(quiet.session());
+  const auto serve = [&] {
+    quiet.session().feed("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    leat::test::HttpHarness::send_all(quiet.session());
+    pipeline::test::calls.clear();
+  };
+  for (int i = 0; i < 100; ++i) serve();
+  const size_t before = leat::test::allocations();
+  for (int i = 0; i < 1000; ++i) serve();
+  CHECK(leat::test::allocations() - before == 0);
+  CHECK(guarded.service.asked.empty());
+}
+
 TEST_CASE("forward_auth: what is wrong with its options") {
   const auto message = [](Value::Table options) {
     const Diagnostics found = mistakes("forward_auth", std::move(options));
@@ -261,6 +518,11 @@ TEST_CASE("forward_auth: what is wrong with its options") {
   CHECK(message(with_url({texts("request_set", {"X User"})})).contains("names no header field"));
   CHECK(message(with_url({texts("answer_add", {"Date"})})).contains("is the server's own"));
   CHECK(message(with_url({entry("method", std::string("POST"))})).contains("\"GET\" or \"HEAD\""));
+  CHECK(message(with_url({texts("tell", {"Client"})}))
+            .contains("can be told Method, Proto, Host, Uri and For"));
+  CHECK(
+      message(with_url({entry("cache_denied", std::string("1s"))})).contains("says something of a `cache`"));
+  CHECK(message(with_url({entry("cached", int64_t{8})})).contains("says something of a `cache`"));
 }
 
 }  // namespace leat::middleware

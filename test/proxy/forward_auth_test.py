@@ -150,6 +150,20 @@ location = /auth {{ internal; proxy_pass {url}/check; proxy_pass_request_body of
             self.assertEqual(answer.fields["retry-after"], "1")
         self.assertEqual(Answer(port, "/who").status, 200)
 
+    def test_with_a_cache_it_asks_once_for_what_is_equal(self):
+        port = self.leat(f'url = "http://127.0.0.1:{self.service.server_address[1]}"\nrequest_set = ["X-User"]\n'
+                         'cache = "1m"\nforward = ["Cookie"]\n')
+        for _ in range(5):
+            answer = Answer(port, "/guarded", {"Cookie": "answer=200", "X-User": "forged"})
+            self.assertEqual((answer.status, answer.seen("x-user")), (200, ["anna"]))
+            self.assertEqual(Answer(port, "/guarded", {"Cookie": "answer=401"}).status, 401)
+        # Who is refused is asked about each time, and who passes once; another question is another.
+        self.assertEqual(len(Service.asked), 1 + 5)
+        for cookie in ("answer=200; a", "answer=200; b", "answer=200; a"):
+            self.assertEqual(Answer(port, "/guarded", {"Cookie": cookie}).status, 200)
+        self.assertEqual(Answer(port, "/guarded?q", {"Cookie": "answer=200"}).status, 200)
+        self.assertEqual(len(Service.asked), 6 + 3)
+
     def test_nginx_as_the_service(self):
         hashed = subprocess.run(["openssl", "passwd", "-apr1", "open sesame"], capture_output=True, text=True, check=True).stdout
         self.file("users", f"ali:{hashed}")

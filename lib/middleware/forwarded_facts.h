@@ -1,0 +1,25 @@
+// What the service of a forward_auth is told of a request beside fields of it: X-Forwarded-Method, -Proto, -Host, -Uri and -For,
+// as Leat knows them, and never as the client has sent them.
+#pragma once
+
+#include <string_view>
+
+#include "http/message.h"
+
+namespace leat::middleware {
+
+inline constexpr std::string_view kForwarded = "X-Forwarded-";
+
+struct ForwardedFact {
+  std::string_view name;
+  std::string_view (*of)(const http::Request& request);
+};
+inline constexpr ForwardedFact kForwardedFacts[] = {
+    {"X-Forwarded-Method", [](const http::Request& request) { return http::method_name(request.method()); }},
+    {"X-Forwarded-Proto", [](const http::Request& request) { return request.scheme(); }},
+    {"X-Forwarded-Host", [](const http::Request& request) { return request.host(); }},
+    {"X-Forwarded-Uri", [](const http::Request& request) { return request.target(); }},
+    {"X-Forwarded-For", [](const http::Request& request) { return request.client(); }},
+};
+
+}  // namespace leat::middleware
