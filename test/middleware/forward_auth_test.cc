@@ -366,7 +366,7 @@ TEST_CASE("forward_auth: what the answer says of caches, and what is for one cli
   CHECK(remembered({}, 403));
   CHECK_FALSE(remembered({{"Set-Cookie", "a=1"}}, 403));
   CHECK_FALSE(remembered({{"Location", "/login?state=1"}}, 302));
-  for (const uint16_t code : {304, 404, 500, 503}) CHECK_FALSE(remembered({}, code));
+  for (const int code : {304, 404, 500, 503}) CHECK_FALSE(remembered({}, static_cast<uint16_t>(code)));
   const std::string large(8193, 'x');
   CHECK_FALSE(remembered({{"X-Large", large}}, 403));
   CHECK(remembered({{"X-Large", large}}));  // of which nothing is kept
