@@ -209,19 +209,30 @@ void read_keys(const JwtOptions& options, const TokenRules& rules, TokenKeys& ke
 // The options that are about a url, where there is one or not.
 bool check_source(const JwtOptions& options, const TokenRules& rules, const pipeline::BuildContext& context) {
   const size_t before = context.diagnostics.size();
+  const JwtOptions defaults;
   const auto given = [&](std::string_view option) { return context.options.find(option) != nullptr; };
-  if (!given("url")) {
-    for (const std::string_view option :
-         {"path", "interval", "least_interval", "max_age", "timeout", "document", "waiting"})
-      if (given(option))
+  if (options.url.empty()) {
+    for (const auto& [option, changed] :
+         {std::pair{"path", options.path != defaults.path},
+          std::pair{"interval", options.interval_ms != defaults.interval_ms},
+          std::pair{"least_interval", options.least_interval_ms != defaults.least_interval_ms},
+          std::pair{"max_age", options.max_age_ms != defaults.max_age_ms},
+          std::pair{"timeout", options.timeout_ms != defaults.timeout_ms},
+          std::pair{"document", options.document != defaults.document},
+          std::pair{"waiting", options.waiting != defaults.waiting}})
+      if (changed)
         fail_option(context, option,
                     fmt::format("`{}` says something of keys that are fetched: name a `url`", option));
-    if (!given("file") && !given("secret"))
+    // What is wrong with one that there is has been said.
+    const Value* const url = context.options.find("url");
+    const bool named = url != nullptr && url->string() != nullptr && !url->string()->empty();
+    if (!given("file") && !given("secret") && !named)
       fail_option(context, "file", "there is no key: name a `file`, a `secret` or a `url`");
     return context.diagnostics.size() == before;
   }
-  for (const std::string_view option : {"file", "secret"})
-    if (given(option))
+  for (const auto& [option, there] :
+       {std::pair{"file", !options.file.empty()}, std::pair{"secret", !options.secret.empty()}})
+    if (there)
       fail_option(context, option,
                   fmt::format("keys come from a `url` or from a `{}`, not from both", option));
   for (const crypto::Algorithm algorithm : rules.algorithms)
@@ -279,6 +290,10 @@ std::string check_token_secret(std::string_view called, std::string_view text) {
     return fmt::format("{} is a key that others may know, and no secret: put it into the `file`", called);
   const auto made = crypto::VerificationKey::of_secret(text);
   return made ? std::string() : fmt::format("{} cannot be used: {}", called, made.error());
+}
+
+std::string check_keys_url(std::string_view called, std::string_view text) {
+  return text.empty() ? std::string() : check_upstream(called, text);
 }
 
 std::string check_cookie(std::string_view called, std::string_view text) {

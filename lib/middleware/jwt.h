@@ -48,6 +48,7 @@ struct JwtOptions {
 // A Row::Check each.
 std::string check_algorithm(std::string_view called, std::string_view text);
 std::string check_token_secret(std::string_view called, std::string_view text);
+std::string check_keys_url(std::string_view called, std::string_view text);
 std::string check_cookie(std::string_view called, std::string_view text);
 
 inline constexpr schema::Row kJwtRows[] = {
@@ -62,7 +63,7 @@ inline constexpr schema::Row kJwtRows[] = {
     schema::text<&JwtOptions::secret>(
         "secret", check_token_secret, 0,
         "The secret of HS256 and its like, beside the file's keys: `${credential:NAME}`."),
-    schema::text<&JwtOptions::url>("url", check_upstream, 0,
+    schema::text<&JwtOptions::url>("url", check_keys_url, 0,
                                    "In place of a file and a secret: the server that publishes the keys, "
                                    "`http://HOST[:PORT]` or `unix:/PATH`."),
     schema::text<&JwtOptions::path>("path", check_upstream_path, 0,

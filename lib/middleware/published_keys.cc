@@ -194,7 +194,8 @@ void PublishedKeys::over(http::WorkerContext& worker, uint64_t next_ms) {
 }
 
 void PublishedKeys::publish(std::string document, std::shared_ptr<const TokenKeys> keys, uint64_t now_ms) {
-  log::info("jwt: there are {} keys of {}{}", keys->all().size(), source_->upstream->url(), source_->path);
+  log::limited(log::Level::Info, {"jwt", source_->upstream->url(), "changed"},
+               "jwt: there are {} keys of {}{}", keys->all().size(), source_->upstream->url(), source_->path);
   const std::lock_guard lock(mutex_);
   keep(now_ms);
   document_ = std::move(document);

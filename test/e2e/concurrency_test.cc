@@ -103,6 +103,18 @@ int admitted(const Daemon& daemon, size_t count, std::string_view key, std::stri
   }
   return answered;
 }
+// So many that wait for a while, each with a place.
+std::vector<Client> holding(const Daemon& daemon, size_t count, std::string_view key,
+                            std::string_view target) {
+  const auto given = [&] {
+    return number_after(Client(daemon.address()).ask(get("/metrics")).body,
+                        "\nleat_concurrency_requests_total{instance=\"concurrency\",result=\"admitted\"} ");
+  };
+  const int64_t before = given();
+  std::vector<Client> clients = send_all(daemon.address(), count, of_key(key, target));
+  REQUIRE(wait_until([&] { return given() == before + static_cast<int64_t>(count); }));
+  return clients;
+}
 constexpr std::string_view kThreeOfAKey = "limit = 3\nkey = [\"header:X-Key\"]";
 
 }  // namespace
@@ -112,7 +124,7 @@ TEST_CASE("concurrency by key: each has as many requests as it may, on all worke
     INFO(engine);
     Daemon daemon(by_key(kThreeOfAKey), {.arguments = {"--workers", "2", "--engine", engine}});
     for (int round = 0; round < 2; ++round) CHECK(admitted(daemon, 10, "one", "/a?wait=500") == 3);
-    std::vector<Client> others = send_all(daemon.address(), 3, of_key("other", "/a?wait=500"));
+    std::vector<Client> others = holding(daemon, 3, "other", "/a?wait=2000");
     CHECK(admitted(daemon, 10, "one", "/a?wait=500") == 3);
     for (Client& each : others) CHECK(each.read_response().status == 200);
     CHECK(Client(daemon.address())
@@ -126,8 +138,8 @@ TEST_CASE("concurrency by key: places come back from who leaves while it waits, 
   Daemon daemon(by_key(kThreeOfAKey), {.arguments = {"--workers", "2"}});
   for (int round = 0; round < 10; ++round) {
     {
-      std::vector<Client> leaving = send_all(daemon.address(), 3, of_key("one", "/a?wait=60000"));
-      REQUIRE(wait_until([&] { return admitted(daemon, 1, "one", "/a?wait=1") == 0; }));
+      std::vector<Client> leaving = holding(daemon, 3, "one", "/a?wait=60000");
+      CHECK(admitted(daemon, 2, "one", "/a") == 0);
       leaving[0].reset();
     }
     REQUIRE(wait_until([&] { return admitted(daemon, 3, "one", "/a?wait=20") == 3; }));
@@ -139,8 +151,7 @@ TEST_CASE("concurrency by key: what is under way stays counted over a reload, an
   const TempFolder folder;
   const std::string admin = folder.path("admin");
   Daemon daemon(by_key(kThreeOfAKey, "admin_socket = \"" + admin + "\""), {.arguments = {"--workers", "2"}});
-  std::vector<Client> before = send_all(daemon.address(), 2, of_key("one", "/a?wait=3000"));
-  REQUIRE(wait_until([&] { return admitted(daemon, 2, "one", "/a?wait=1") < 2; }));
+  std::vector<Client> before = holding(daemon, 2, "one", "/a?wait=5000");
   REQUIRE(run_leat({"reload", "--socket", admin}).status == 0);
   CHECK(admitted(daemon, 8, "one", "/a?wait=300") == 1);
   for (Client& each : before) CHECK(each.read_response().status == 200);

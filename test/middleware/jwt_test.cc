@@ -312,7 +312,7 @@ TEST_CASE("jwt: options that make no sense are mistakes") {
   };
   const auto file = [] { return entry("file", std::string("/keys")); };
   CHECK(said({entry("secret", std::string(kSecret))}) == "`algorithms` is missing");
-  CHECK(said({texts("algorithms", {"HS256"})}) == "there is no key: name a `file`, or a `secret`");
+  CHECK(said({texts("algorithms", {"HS256"})}) == "there is no key: name a `file`, a `secret` or a `url`");
   CHECK(said({texts("algorithms", {"none"}), entry("secret", std::string(kSecret))})
             .contains("what nobody has signed says nothing"));
   CHECK(said({texts("algorithms", {"ES256K"}), entry("secret", std::string(kSecret))})

@@ -385,7 +385,7 @@ TEST_CASE("jwt: keys are fetched without any request, and stay over a reload") {
   server.errand->on_fetched(fetch, former.harness().worker.now_ms);
   while (server.errand->plan(former.harness().worker.now_ms, false).wait_ms == 0) {
   }
-  CHECK(status_of(former.get("/", bearer(kTokenOfOne))) == 404);
+  CHECK(status_of(former.get("/", bearer(kTokenOfOne))) == 200);
 
   const auto* const errand = server.errand.get();
   Stage next(kinds(), {.states = &states});
@@ -394,7 +394,7 @@ TEST_CASE("jwt: keys are fetched without any request, and stay over a reload") {
   next.harness().worker.asks = &server;
   next.start();
   CHECK(server.errand.get() == errand);
-  CHECK(status_of(next.get("/", bearer(kTokenOfOne))) == 404);
+  CHECK(status_of(next.get("/", bearer(kTokenOfOne))) == 200);
   CHECK(status_of(next.get("/", bearer(kTokenOfTwo))) == 401);
 }
 
@@ -417,6 +417,7 @@ TEST_CASE("jwt: what is wrong with the options of a url") {
   CHECK(
       said(with_url({entry("max_age", std::string("1m"))})).contains("`max_age` is shorter than `interval`"));
   CHECK(said(with_url({entry("path", std::string("keys"))})).contains("does not begin with a /"));
+  CHECK(said({entry("url", std::string())}).contains("there is no key: name a `file`"));
   CHECK(said({entry("url", std::string("https://login.example/keys"))}).contains("https is not supported"));
   CHECK(said({entry("secret", std::string(32, 's')), entry("interval", std::string("1m"))}, "HS256") ==
         "`interval` says something of keys that are fetched: name a `url`");
