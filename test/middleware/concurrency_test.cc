@@ -19,9 +19,6 @@ namespace {
 
 using namespace pipeline;
 using namespace test;
-using pipeline::test::entry;
-using pipeline::test::Stage;
-using pipeline::test::status_of;
 
 // Sessions of which each may have a request that waits; its answer comes when the test says so.
 struct Waits {
@@ -214,15 +211,8 @@ TEST_CASE("concurrency: a request with a place asks nothing of the heap") {
   Stage stage(kinds());
   stage.middleware("concurrency", {texts("key", {"client", "cookie:a", "claim:b"})});
   stage.route("/");
-  const auto serve = [&] {
-    stage.session().feed("GET / HTTP/1.1\r\nHost: a\r\nCookie: a=1\r\n\r\n");
-    leat::test::HttpHarness::send_all(stage.session());
-    pipeline::test::calls.clear();
-  };
-  for (int i = 0; i < 100; ++i) serve();
-  const size_t before = leat::test::allocations();
-  for (int i = 0; i < 1000; ++i) serve();
-  CHECK(leat::test::allocations() - before == 0);
+  CHECK(leat::test::allocations_of(
+            1000, [&] { stage.serve("GET / HTTP/1.1\r\nHost: a\r\nCookie: a=1\r\n\r\n"); }) == 0);
 }
 
 TEST_CASE("concurrency: what is wrong with its options") {

@@ -22,10 +22,6 @@ namespace {
 using namespace pipeline;
 using namespace test;
 using client::FetchStatus;
-using pipeline::test::entry;
-using pipeline::test::LogText;
-using pipeline::test::Stage;
-using pipeline::test::status_of;
 using Next = client::Errand::Plan::Next;
 
 // Two keys of P-256, which python3-cryptography has made, and a token of each, which is by PyJWT: {"sub": "alice"}.
