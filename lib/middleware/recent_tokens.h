@@ -20,6 +20,7 @@ class RecentTokens {
   struct Entry {
     crypto::Digest digest{};
     std::shared_ptr<const VerifiedToken> token;
+    uint64_t generation = 0;  // good as long as nothing was forgotten since
   };
   template <class Entries>
   static auto ways(Entries& entries, const crypto::Digest& digest) {
@@ -35,19 +36,24 @@ class RecentTokens {
   [[nodiscard]] const std::shared_ptr<const VerifiedToken>* find(const crypto::Digest& digest,
                                                                  int64_t now_s) const {
     for (const Entry& entry : ways(entries_, digest))
-      if (entry.token != nullptr && entry.digest == digest && entry.token->until_s() > now_s)
-        return &entry.token;
+      if (is_there(entry) && entry.digest == digest && entry.token->until_s() > now_s) return &entry.token;
     return nullptr;
   }
   void remember(const crypto::Digest& digest, std::shared_ptr<const VerifiedToken> token) {
     auto at = ways(entries_, digest);
-    *std::ranges::min_element(at, {}, [](const Entry& entry) {
-      return entry.token == nullptr ? INT64_MIN : entry.token->until_s();
-    }) = {digest, std::move(token)};
+    *std::ranges::min_element(at, {}, [&](const Entry& entry) {
+      return is_there(entry) ? entry.token->until_s() : INT64_MIN;
+    }) = {digest, std::move(token), generation_};
   }
-  void forget() { std::ranges::fill(entries_, Entry{}); }
+  // All of them, without going through them.
+  void forget() { ++generation_; }
 
  private:
+  [[nodiscard]] bool is_there(const Entry& entry) const {
+    return entry.token != nullptr && entry.generation == generation_;
+  }
+
+  uint64_t generation_ = 0;
   std::vector<Entry> entries_;
 };
 
