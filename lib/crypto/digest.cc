@@ -2,10 +2,8 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <sys/random.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <memory>
 
 #include "base/check.h"
@@ -76,17 +74,6 @@ std::optional<Digest> hmac_sha256(std::string_view key, std::initializer_list<st
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
-bool random_bytes(char* to, size_t count) {
-  while (count > 0) {
-    const ssize_t got = ::getrandom(to, count, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
-    to += got;
-    count -= static_cast<size_t>(got);
-  }
-  return true;
 }
 
 std::string hex(const Digest& digest) {

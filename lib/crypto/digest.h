@@ -22,9 +22,6 @@ std::optional<Digest> hmac_sha256(std::string_view key, std::initializer_list<st
 // In a time that depends on their sizes alone.
 bool equal_in_constant_time(std::string_view a, std::string_view b);
 
-// Writes so many bytes that nobody can guess (getrandom, random(4)). False: the kernel has none.
-[[nodiscard]] bool random_bytes(char* to, size_t count);
-
 inline std::string_view view(const Digest& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }

@@ -6,6 +6,7 @@
 
 #include "base/base64.h"
 #include "base/check.h"
+#include "base/random_bytes.h"
 #include "crypto/aead.h"
 
 namespace leat::middleware {
@@ -51,7 +52,7 @@ std::string_view SessionSeal::seal(Arena& arena, std::string_view plain) const {
   const size_t characters = encoded_size(Base64::Url, size);
   char* const bytes = arena.allocate_array<char>(size);
   char* const text = arena.allocate_array<char>(characters);
-  if (bytes == nullptr || text == nullptr || !crypto::random_bytes(bytes + 1, kSealHead - 1)) return {};
+  if (bytes == nullptr || text == nullptr || !random_bytes(bytes + 1, kSealHead - 1)) return {};
   bytes[0] = kVersion;
   const auto key = cookie_key(keys_.front(), {bytes + 1, kSalt});
   if (!key || !crypto::seal(*key, {bytes + 1 + kSalt, crypto::kNonce}, beside_, plain, bytes + kSealHead))

@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "base/base64.h"
+#include "base/random_bytes.h"
 #include "crypto/digest.h"
 #include "middleware/api_keys.h"
 #include "middleware/credential_file.h"
@@ -38,7 +39,7 @@ int print_line(const std::string& name, std::string_view key) {
 
 int make_key(const std::string& name) {
   std::array<char, 32> bytes;
-  if (!crypto::random_bytes(bytes.data(), bytes.size())) return complain("the kernel has no random bytes");
+  if (!random_bytes(bytes.data(), bytes.size())) return complain("the kernel has no random bytes");
   // By its beginning, programs that look for keys where there should be none know it for one.
   const std::string key = "leat_" + encode_base64(Base64::Url, {bytes.data(), bytes.size()});
   const int code = print_line(name, key);

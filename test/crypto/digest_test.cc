@@ -2,7 +2,6 @@
 #include "crypto/digest.h"
 
 #include <catch2/catch_test_macros.hpp>
-#include <set>
 #include <string>
 
 #include "json/allocations.h"
@@ -62,15 +61,6 @@ TEST_CASE("hexadecimal digits: of either case, and nothing else") {
   CHECK_FALSE(read_hex(text.substr(1)));
   CHECK_FALSE(read_hex(std::string(63, '0') + "g"));
   CHECK_FALSE(read_hex(""));
-}
-
-TEST_CASE("random_bytes: never the same twice") {
-  std::set<std::string> seen;
-  for (int i = 0; i < 100; ++i) {
-    std::string bytes(32, '\0');
-    REQUIRE(random_bytes(bytes.data(), bytes.size()));
-    CHECK(seen.insert(bytes).second);
-  }
 }
 
 }  // namespace leat::crypto
