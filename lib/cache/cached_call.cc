@@ -13,6 +13,7 @@
 #include "http/bytes.h"
 #include "http/date.h"
 #include "http/problem.h"
+#include "http/user_session.h"
 #include "http/worker_context.h"
 
 namespace leat::cache {
@@ -259,6 +260,9 @@ void LeadingCall::judge_answer(http::Exchange& exchange, std::optional<std::stri
       return answer_condition(exchange, bytes);
     }
   }
+  // What was made by a client's session is that client's, also where it came without a cookie.
+  const auto* const session = exchange.states.find<http::UserSession>();
+  if (session != nullptr && session->used()) wishes.no_store = true;
   judgement = judge(policy, response, wishes, authorized, any_number(), std::time(nullptr));
   switch (judgement.kind) {
     case Judgement::Kind::Failure: {

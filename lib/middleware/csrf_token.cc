@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "crypto/digest.h"
+#include "http/user_session.h"
 #include "middleware/room.h"
 #include "middleware/sessions.h"
 #include "pipeline/parameters.h"
@@ -17,6 +18,8 @@
 namespace leat::middleware {
 
 namespace {
+
+using http::UserSession;
 
 constexpr size_t kTokenSize = encoded_size(Base64::Url, sizeof(crypto::Digest));
 using Token = std::array<char, kTokenSize>;
@@ -68,7 +71,6 @@ CsrfToken::CsrfToken(CsrfTokenPlaces places)
     : places_(std::move(places)), prefixed_(!check_cookie_prefix(places_.cookie, false, "/").empty()) {}
 
 CsrfToken::Outcome CsrfToken::check(const http::Exchange& exchange) const {
-  if (exchange.states.find<UserSession>() == nullptr) return Outcome::NoSession;
   const http::Head& head = exchange.request.head();
   std::string_view given;
   size_t count = 0;
@@ -89,7 +91,7 @@ bool CsrfToken::check_form(http::Exchange& exchange, std::string_view body) cons
 void CsrfToken::give(http::Exchange& exchange, http::AnswerBody& body) const {
   http::Response& response = exchange.response;
   UserSession* const session = exchange.states.find<UserSession>();
-  if (session == nullptr) return;
+  if (session == nullptr || exchange.internal()) return;
   // A 304 may be for a page that the client has, and not its token.
   const bool page = http::is_safe(exchange.request.method()) &&
                     (response.status == 304 || has_type(response.content_type, "text/html"));

@@ -12,7 +12,6 @@
 #include <string_view>
 
 #include "http/exchange.h"
-#include "middleware/user_session.h"
 
 namespace leat::middleware {
 
@@ -28,9 +27,8 @@ class CsrfToken {
 
   enum class Outcome : uint8_t {
     Good,
-    Wrong,     // or missing
-    InForm,    // the request has none, but a form may: check_form() says
-    NoSession  // nothing on this route makes any
+    Wrong,  // or missing
+    InForm  // the request has none, but a form may: check_form() says
   };
   [[nodiscard]] Outcome check(const http::Exchange& exchange) const;
   // Of the whole body of a request that had none elsewhere.

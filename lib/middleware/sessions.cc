@@ -15,7 +15,6 @@
 #include "middleware/option_error.h"
 #include "middleware/room.h"
 #include "middleware/session_seal.h"
-#include "middleware/user_session.h"
 #include "pipeline/site.h"
 
 namespace leat::middleware {
@@ -31,7 +30,9 @@ std::string cookie_attributes(const SessionsOptions& options) {
                      kSites[static_cast<size_t>(options.same_site)], options.secure ? "; Secure" : "");
 }
 
-class Sessions final : public pipeline::Middleware {
+using http::UserSession;
+
+class Sessions final : public pipeline::Middleware, public SessionCookies {
  public:
   struct Counters {
     std::shared_ptr<metrics::Metric> none, good, over, refused, sent;
@@ -39,6 +40,7 @@ class Sessions final : public pipeline::Middleware {
 
   Sessions(const SessionsOptions& options, SessionSeal seal, Counters counters)
       : seal_(std::move(seal)),
+        name_(options.cookie),
         begin_(options.cookie + "="),
         attributes_(cookie_attributes(options)),
         most_characters_(options.size - std::min<uint64_t>(options.size, begin_.size() + attributes_.size() +
@@ -52,15 +54,18 @@ class Sessions final : public pipeline::Middleware {
         counters_(std::move(counters)) {}
 
   [[nodiscard]] uint8_t hooks() const override { return kRequest | kAnswer; }
+  [[nodiscard]] uint8_t finds() const override { return pipeline::kSession; }
 
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
-    if (exchange.internal()) return pipeline::Verdict::Next;
     std::string_view text;
-    const Credentials::Found found = cookies_.find(exchange, text);
+    // Nobody's session is in the daemon's own requests, for its cache.
+    const bool internal = exchange.internal();
+    const Credentials::Found found = internal ? Credentials::Found::None : cookies_.find(exchange, text);
     auto* const session =
         exchange.states.make<UserSession>(this, rules_, exchange.arena(), std::time(nullptr));
     const bool noted = found == Credentials::Found::None || exchange.states.make<HadCookie>(this) != nullptr;
-    if (session == nullptr || !noted || !read(exchange, found, text, *session)) [[unlikely]] {
+    const bool known = internal || (session != nullptr && read(exchange, found, text, *session));
+    if (session == nullptr || !noted || !known) [[unlikely]] {
       http::send_out_of_memory(exchange);
       return pipeline::Verdict::Done;
     }
@@ -70,15 +75,14 @@ class Sessions final : public pipeline::Middleware {
   Wants on_answer(http::Exchange& exchange, http::AnswerBody& body) override {
     UserSession* const session = exchange.states.find<UserSession>(this);
     if (session == nullptr) return Wants::Nothing;
-    const bool told = session->changed() || session->is_due();
+    const bool told = !exchange.internal() && (session->changed() || session->is_due());
     session->close(told);
     if (!told) return Wants::Nothing;
-    const bool over = session->empty();
-    if (over && exchange.states.find<HadCookie>(this) == nullptr) return Wants::Nothing;
+    if (session->empty() && exchange.states.find<HadCookie>(this) == nullptr) return Wants::Nothing;
     make_room(exchange, body, 2, "sessions");
-    const std::string_view line = over ? cookie(exchange.arena(), "", 0) : sealed(exchange.arena(), *session);
+    const std::string_view told_line = line(exchange.arena(), *session);
     http::Response& response = exchange.response;
-    if (line.data() == nullptr || !response.add("Set-Cookie", line) ||
+    if (told_line.data() == nullptr || !response.add("Set-Cookie", told_line) ||
         !response.add("Cache-Control", "private")) [[unlikely]] {
       const std::string_view route =
           exchange.route != nullptr ? std::string_view(exchange.route->id) : std::string_view();
@@ -90,6 +94,15 @@ class Sessions final : public pipeline::Middleware {
     }
     count(counters_.sent);
     return Wants::Nothing;
+  }
+
+  [[nodiscard]] const std::string& cookie() const override { return name_; }
+  [[nodiscard]] const http::SessionRules& rules() const override { return rules_; }
+  [[nodiscard]] std::string_view line(Arena& arena, const UserSession& session) const override {
+    return session.empty() ? assembled(arena, "", 0) : sealed(arena, session);
+  }
+  [[nodiscard]] bool open(Arena& arena, std::string_view text, UserSession& session) const override {
+    return opened(arena, text, session) == UserSession::Outcome::Good;
   }
 
  private:
@@ -106,14 +119,17 @@ class Sessions final : public pipeline::Middleware {
       count(counters_.refused);
       return found != Credentials::Found::NoMemory;
     }
-    const SessionSeal::Opened opened = seal_.open(exchange.arena(), text);
-    if (opened.no_memory) return false;
-    const UserSession::Outcome outcome =
-        opened.good ? session.read(opened.plain) : UserSession::Outcome::Malformed;
+    const UserSession::Outcome outcome = opened(exchange.arena(), text, session);
     count(outcome == UserSession::Outcome::Good   ? counters_.good
           : outcome == UserSession::Outcome::Over ? counters_.over
                                                   : counters_.refused);
     return outcome != UserSession::Outcome::NoMemory;
+  }
+
+  [[nodiscard]] UserSession::Outcome opened(Arena& arena, std::string_view text, UserSession& session) const {
+    const SessionSeal::Opened found = seal_.open(arena, text);
+    if (found.no_memory) return UserSession::Outcome::NoMemory;
+    return found.good ? session.read(found.plain) : UserSession::Outcome::Malformed;
   }
 
   // A null data() each: memory or randomness is out.
@@ -123,9 +139,9 @@ class Sessions final : public pipeline::Middleware {
     if (plain == nullptr) return {};
     session.write(plain);
     const std::string_view text = seal_.seal(arena, {plain, size});
-    return text.data() == nullptr ? text : cookie(arena, text, session.rest_s());
+    return text.data() == nullptr ? text : assembled(arena, text, session.rest_s());
   }
-  [[nodiscard]] std::string_view cookie(Arena& arena, std::string_view text, int64_t seconds) const {
+  [[nodiscard]] std::string_view assembled(Arena& arena, std::string_view text, int64_t seconds) const {
     const size_t room = begin_.size() + text.size() + attributes_.size() + kMostAgeDigits;
     char* const line = arena.allocate_array<char>(room);
     if (line == nullptr) return {};
@@ -137,9 +153,9 @@ class Sessions final : public pipeline::Middleware {
   }
 
   const SessionSeal seal_;
-  const std::string begin_, attributes_;
+  const std::string name_, begin_, attributes_;
   const size_t most_characters_;
-  const SessionRules rules_;
+  const http::SessionRules rules_;
   const Credentials cookies_;
   const Counters counters_;
 };

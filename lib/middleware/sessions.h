@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/schema.h"
+#include "http/user_session.h"
 #include "pipeline/middleware_kind.h"
 
 namespace leat::middleware {
@@ -67,6 +68,21 @@ inline constexpr schema::Row kSessionsRows[] = {
     schema::count<&SessionsOptions::values>("values", 1, 256, "How many values a session has at most."),
     schema::size<&SessionsOptions::size>(
         "size", 512, 4096, "Of a cookie, with all that is said of it: browsers take no larger ones."),
+};
+
+// What clients are to an instance, for whoever stands for one: what create_sessions() has made is one of these, too. Any
+// thread.
+class SessionCookies {
+ public:
+  [[nodiscard]] virtual const std::string& cookie() const = 0;  // its name
+  [[nodiscard]] virtual const http::SessionRules& rules() const = 0;
+  // The line of a Set-Cookie, in the session's arena: a null data() where memory is out.
+  [[nodiscard]] virtual std::string_view line(Arena& arena, const http::UserSession& session) const = 0;
+  // What a cookie's value holds, into an empty one. False: it is none of these, or too old.
+  [[nodiscard]] virtual bool open(Arena& arena, std::string_view text, http::UserSession& session) const = 0;
+
+ protected:
+  ~SessionCookies() = default;
 };
 
 std::unique_ptr<pipeline::Middleware> create_sessions(const SessionsOptions& options,

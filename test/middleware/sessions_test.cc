@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include "base/metrics.h"
+#include "http/user_session.h"
 #include "json/allocations.h"
 #include "middleware/support.h"
-#include "middleware/user_session.h"
 #include "pipeline/stage.h"
 
 namespace leat::middleware {
@@ -17,7 +17,9 @@ namespace {
 
 using namespace pipeline;
 using namespace test;
+using http::UserSession;
 
+using Change = UserSession::Change;
 constexpr int64_t kNow = 1'800'000'000;
 const std::string kNewKey = "another key of sessions, for tests";
 
@@ -63,7 +65,9 @@ std::string look(UserSession& session) {
   const std::string_view user = session.get("user");
   return user.data() == nullptr ? "nobody" : std::string(user);
 }
-std::string log_in(UserSession& session) { return session.set("user", "alice") ? "yes" : "no"; }
+std::string log_in(UserSession& session) {
+  return session.set("user", "alice") == Change::Done ? "yes" : "no";
+}
 
 }  // namespace
 
@@ -108,12 +112,12 @@ TEST_CASE("sessions: cookies say what is configured") {
 TEST_CASE("sessions: values are replaced, removed and cleared, and a renewed session keeps them") {
   Site site;
   std::string cookie = cookie_of(site.ask([](UserSession& session) {
-    CHECK(session.set("a", "1"));
-    CHECK(session.set("b", ""));
-    CHECK(session.set("a", "22"));
-    CHECK(session.set("c", "3"));
-    CHECK(session.remove("b"));
-    CHECK(session.remove("unknown"));
+    CHECK(session.set("a", "1") == Change::Done);
+    CHECK(session.set("b", "") == Change::Done);
+    CHECK(session.set("a", "22") == Change::Done);
+    CHECK(session.set("c", "3") == Change::Done);
+    CHECK(session.remove("b") == Change::Done);
+    CHECK(session.remove("unknown") == Change::Done);
     return std::string();
   }));
   std::string seed;
@@ -128,7 +132,7 @@ TEST_CASE("sessions: values are replaced, removed and cleared, and a renewed ses
   CHECK(seed.size() == UserSession::kSeed);
   cookie = cookie_of(site.ask(
       [](UserSession& session) {
-        CHECK(session.renew());
+        CHECK(session.renew() == Change::Done);
         return std::string();
       },
       cookie));
@@ -141,7 +145,7 @@ TEST_CASE("sessions: values are replaced, removed and cleared, and a renewed ses
       cookie);
   const std::string cleared = site.ask(
       [](UserSession& session) {
-        CHECK(session.clear());
+        CHECK(session.clear() == Change::Done);
         CHECK(session.empty());
         return look(session);
       },
@@ -205,18 +209,18 @@ TEST_CASE("sessions: keys are rotated: the first seals, and each opens") {
 TEST_CASE("sessions: what is too large or too many is refused, and the rest stays") {
   Site site(with(with(keyed(), entry("values", int64_t{3})), entry("size", std::string("512B"))));
   const std::string answer = site.ask([](UserSession& session) {
-    CHECK_FALSE(session.set("", "a"));
-    CHECK_FALSE(session.set(std::string(256, 'n'), "a"));
-    CHECK_FALSE(session.set("big", std::string(512, 'v')));
+    CHECK(session.set("", "a") == Change::TooMuch);
+    CHECK(session.set(std::string(256, 'n'), "a") == Change::TooMuch);
+    CHECK(session.set("big", std::string(512, 'v')) == Change::TooMuch);
     CHECK(session.empty());
-    CHECK(session.set("a", "1"));
-    CHECK(session.set("b", std::string(100, 'v')));
-    CHECK_FALSE(session.set("b", std::string(400, 'v')));
-    CHECK(session.set("c", "3"));
-    CHECK_FALSE(session.set("d", "4"));
-    CHECK(session.set("c", "33"));
+    CHECK(session.set("a", "1") == Change::Done);
+    CHECK(session.set("b", std::string(100, 'v')) == Change::Done);
+    CHECK(session.set("b", std::string(400, 'v')) == Change::TooMuch);
+    CHECK(session.set("c", "3") == Change::Done);
+    CHECK(session.set("d", "4") == Change::TooMuch);
+    CHECK(session.set("c", "33") == Change::Done);
     size_t size = 100;
-    while (session.set("b", std::string(size + 1, 'v'))) ++size;
+    while (session.set("b", std::string(size + 1, 'v')) == Change::Done) ++size;
     return std::to_string(size);
   });
   CHECK(field(answer, "Set-Cookie").size() <= 512);
@@ -236,12 +240,12 @@ TEST_CASE("sessions: once the answer has begun nothing is changed any more") {
   stage.middleware("sessions", keyed());
   stage.route("/").on_handle = [](http::Exchange& exchange) {
     UserSession& session = *exchange.states.find<UserSession>();
-    CHECK(session.set("a", "1"));
+    CHECK(session.set("a", "1") == Change::Done);
     exchange.begin(std::nullopt);
-    CHECK_FALSE(session.set("b", "2"));
-    CHECK_FALSE(session.remove("a"));
-    CHECK_FALSE(session.clear());
-    CHECK_FALSE(session.renew());
+    CHECK(session.set("b", "2") == Change::Late);
+    CHECK(session.remove("a") == Change::Late);
+    CHECK(session.clear() == Change::Late);
+    CHECK(session.renew() == Change::Late);
     CHECK(session.get("a") == "1");
     exchange.end();
     return Verdict::Done;
@@ -250,14 +254,14 @@ TEST_CASE("sessions: once the answer has begun nothing is changed any more") {
 }
 
 TEST_CASE("session: by the clock") {
-  const SessionRules rules{.max_age_s = 1000, .idle_s = 100, .values = 4, .bytes = 1000};
+  const http::SessionRules rules{.max_age_s = 1000, .idle_s = 100, .values = 4, .bytes = 1000};
   Stage stage(kinds());
   stage.route("/").on_handle = [&](http::Exchange& exchange) {
     Arena& arena = exchange.arena();
     // What is read of one that was created and renewed at these times, from now.
     const auto read_after = [&](int64_t created_s, int64_t renewed_s, bool& due, int64_t& rest_s) {
       UserSession made(rules, arena, kNow + created_s);
-      REQUIRE(made.set("a", "1"));
+      REQUIRE(made.set("a", "1") == Change::Done);
       std::string bytes(made.size(), '\0');
       made.write(bytes.data());
       for (int i = 0; i < 8; ++i) bytes[8 + i] = static_cast<char>((kNow + renewed_s) >> (56 - 8 * i));
@@ -294,12 +298,12 @@ TEST_CASE("session: by the clock") {
 }
 
 TEST_CASE("session: bytes that write() has not made are none") {
-  const SessionRules rules{.max_age_s = 1000, .idle_s = 100, .values = 2, .bytes = 1000};
+  const http::SessionRules rules{.max_age_s = 1000, .idle_s = 100, .values = 2, .bytes = 1000};
   Stage stage(kinds());
   stage.route("/").on_handle = [&](http::Exchange& exchange) {
     UserSession made(rules, exchange.arena(), kNow);
-    REQUIRE(made.set("name", "value"));
-    REQUIRE(made.set("b", ""));
+    REQUIRE(made.set("name", "value") == Change::Done);
+    REQUIRE(made.set("b", "") == Change::Done);
     std::string bytes(made.size(), '\0');
     made.write(bytes.data());
     const auto is_good = [&](std::string_view text) {

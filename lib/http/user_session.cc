@@ -1,11 +1,12 @@
-#include "middleware/user_session.h"
+#include "http/user_session.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "crypto/digest.h"
+#include "base/random_bytes.h"
+#include "http/exchange.h"
 
-namespace leat::middleware {
+namespace leat::http {
 
 namespace {
 
@@ -38,57 +39,81 @@ std::string_view UserSession::get(std::string_view name) const {
   return found == nullptr ? std::string_view() : found->value;
 }
 
-bool UserSession::begin() {
-  if (closed_) return false;
+UserSession::Change UserSession::begin() {
+  if (closed_) return Change::Late;
   char* const seed = arena_.allocate_array<char>(kSeed);
-  if (seed == nullptr || !crypto::random_bytes(seed, kSeed)) return false;
+  if (seed == nullptr || !random_bytes(seed, kSeed)) return Change::NoMemory;
   seed_ = {seed, kSeed};
   created_s_ = renewed_s_ = now_s_;
   changed_ = true;
-  return true;
+  return Change::Done;
 }
 
-bool UserSession::set(std::string_view name, std::string_view value) {
+UserSession::Change UserSession::set(std::string_view name, std::string_view value) {
   constexpr size_t kMostName = 0xff, kMostValue = 0xffff;
-  if (closed_ || name.empty() || name.size() > kMostName || value.size() > kMostValue) return false;
+  if (closed_) return Change::Late;
+  if (name.empty() || name.size() > kMostName || value.size() > kMostValue) return Change::TooMuch;
   Value* place = find(name);
   const size_t gone = place == nullptr ? 0 : kValueHead + name.size() + place->value.size();
   const size_t before = std::max(size(), kHead) - gone;
-  if (before + kValueHead + name.size() + value.size() > rules_.bytes) return false;
-  if (place == nullptr && count_ == rules_.values) return false;
+  if (before + kValueHead + name.size() + value.size() > rules_.bytes) return Change::TooMuch;
+  if (place == nullptr && count_ == rules_.values) return Change::TooMuch;
   const std::string_view kept_name = place == nullptr ? arena_.copy(name) : place->name;
-  const std::string_view kept_value = arena_.copy(value);
+  const std::string_view kept_value = value.empty() ? std::string_view("") : arena_.copy(value);
   if (values_ == nullptr) values_ = arena_.allocate_array<Value>(rules_.values);
-  if (kept_name.data() == nullptr || kept_value.data() == nullptr || values_ == nullptr) return false;
-  if (empty() && !begin()) return false;
+  if (kept_name.data() == nullptr || kept_value.data() == nullptr || values_ == nullptr)
+    return Change::NoMemory;
+  if (const Change begun = empty() ? begin() : Change::Done; begun != Change::Done) return begun;
   if (place == nullptr) place = &values_[count_++];
   *place = {kept_name, kept_value};
   changed_ = true;
-  return true;
+  return Change::Done;
 }
 
-bool UserSession::remove(std::string_view name) {
-  if (closed_) return false;
+UserSession::Change UserSession::remove(std::string_view name) {
+  if (closed_) return Change::Late;
   if (Value* const found = find(name)) {
     *found = values_[--count_];
     changed_ = true;
   }
-  return true;
+  return Change::Done;
 }
 
-bool UserSession::clear() {
-  if (closed_) return false;
+UserSession::Change UserSession::clear() {
+  if (closed_) return Change::Late;
   seed_ = {};
   count_ = 0;
   changed_ = true;
-  return true;
+  return Change::Done;
 }
 
-bool UserSession::renew() { return begin(); }
+UserSession::Change UserSession::renew() { return begin(); }
 
 std::string_view UserSession::seed() {
   if (empty()) (void)begin();
   return seed_;
+}
+
+bool UserSession::take(const UserSession& other) {
+  if (closed_) return false;
+  const auto copy = [&](std::string_view text) {
+    return text.empty() ? std::string_view("") : arena_.copy(text);
+  };
+  const std::string_view seed = other.empty() ? std::string_view() : copy(other.seed_);
+  if (values_ == nullptr && other.count_ != 0) values_ = arena_.allocate_array<Value>(rules_.values);
+  if (seed.empty() != other.empty() || (values_ == nullptr && other.count_ != 0)) return false;
+  count_ = 0;
+  for (const Value& each : std::span(other.values_, other.count_)) {
+    const Value kept{copy(each.name), copy(each.value)};
+    if (kept.name.data() == nullptr || kept.value.data() == nullptr) return false;
+    values_[count_++] = kept;
+  }
+  seed_ = seed;
+  created_s_ = other.created_s_;
+  renewed_s_ = other.renewed_s_;
+  changed_ = other.changed_;
+  used_ = used_ || other.used_;
+  return true;
 }
 
 UserSession::Outcome UserSession::read(std::string_view bytes) {
@@ -157,4 +182,22 @@ int64_t UserSession::rest_s() const {
   return std::max<int64_t>(std::min(created_s_ + rules_.max_age_s, renewed_s_ + rules_.idle_s) - now_s_, 0);
 }
 
-}  // namespace leat::middleware
+bool copy_session(const Exchange& from, Exchange& to) {
+  const UserSession* const session = from.states.find<UserSession>();
+  if (session == nullptr) return true;
+  auto* const copy = to.states.make<UserSession>(&from, session->rules(), to.arena(), session->now_s());
+  return copy != nullptr && copy->take(*session);
+}
+
+bool take_session(const Exchange& from, Exchange& to) {
+  const UserSession* const copy = from.states.find<UserSession>();
+  UserSession* const session = to.states.find<UserSession>();
+  if (copy == nullptr || session == nullptr || session->closed()) return true;
+  if (!copy->changed()) {
+    if (copy->used()) session->mark_used();
+    return true;
+  }
+  return session->take(*copy);
+}
+
+}  // namespace leat::http

@@ -1,12 +1,14 @@
-// UserSession: what is known of whoever asks, from one request to the next. It lies with the client, sealed (session_seal.h), and
-// here for as long as the request does.
+// UserSession: what is known of whoever asks, from one request to the next. It lies with the client, sealed
+// (middleware/session_seal.h), and here for as long as the request does.
 //
 //   created, renewed     8 bytes each, seconds since 1970, the most significant byte first
 //   seed                 32 random bytes that nobody else ever sees: what other secrets of the session are made of
 //   for each value       a byte with the size of its name, two with that of the value, then both
 //
-// `sessions` (sessions.h) makes one for each request, and who comes behind finds it: exchange.states.find<UserSession>(). It is
+// The middleware `sessions` makes one for each request, and who comes behind finds it: exchange.states.find<UserSession>(). It is
 // empty until something is set, or the seed is asked for. Once the answer has begun nothing can be changed any more.
+//
+// A handler on another thread has a copy, in memory of its own, whose changes the worker takes with its answer (copy_session).
 //
 // Thread: the exchange's.
 #pragma once
@@ -18,7 +20,7 @@
 
 #include "base/arena.h"
 
-namespace leat::middleware {
+namespace leat::http {
 
 struct SessionRules {
   int64_t max_age_s = 0;  // since it was created
@@ -34,7 +36,15 @@ class UserSession {
   // Clocks of machines that share a key are not further apart.
   static constexpr int64_t kSkew_s = 60;
 
-  // `rules` and `arena` outlive it. `now_s`: since 1970.
+  // What became of a change. All but Done have changed nothing.
+  enum class Change : uint8_t {
+    Done,
+    Late,     // the answer has begun
+    TooMuch,  // too many values or bytes, or a name that is empty or longer than 255 bytes
+    NoMemory  // or no randomness
+  };
+
+  // `arena` outlives it. `now_s`: since 1970.
   UserSession(const SessionRules& rules, Arena& arena, int64_t now_s)
       : rules_(rules), arena_(arena), now_s_(now_s) {}
 
@@ -43,19 +53,29 @@ class UserSession {
   [[nodiscard]] bool empty() const { return seed_.empty(); }
   // As long as the exchange; a view with a null data() where there is none.
   [[nodiscard]] std::string_view get(std::string_view name) const;
-  // Copies both. False, and nothing changed: the name is empty or longer than 255 bytes, there are too many values or bytes,
-  // memory or randomness is out, or the answer has begun.
-  [[nodiscard]] bool set(std::string_view name, std::string_view value);
-  // False: the answer has begun. That there is none is no mistake.
-  bool remove(std::string_view name);
-  // Without values, and without what it was known by. False: the answer has begun.
-  bool clear();
-  // The same values under another seed, as a new session: for when somebody becomes another, by logging in. False as set().
-  [[nodiscard]] bool renew();
+  // Calls it with the name and value of each.
+  template <class Each>
+  void for_each(Each each) const {
+    for (const Value& value : std::span(values_, count_)) each(value.name, value.value);
+  }
+  // Copies both.
+  [[nodiscard]] Change set(std::string_view name, std::string_view value);
+  // That there is none is no mistake.
+  Change remove(std::string_view name);
+  // Without values, and without what it was known by.
+  Change clear();
+  // The same values under another seed, as a new session: for when somebody becomes another, by logging in.
+  [[nodiscard]] Change renew();
   // kSeed bytes, as long as the exchange; an empty session begins with it. Empty: randomness or memory is out, or the answer
   // has begun without one.
   [[nodiscard]] std::string_view seed();
   [[nodiscard]] const SessionRules& rules() const { return rules_; }
+  // An answer is made by what is in it, and is for this client alone. For the cache. Nothing once that has begun.
+  void mark_used() { used_ = used_ || !closed_; }
+  [[nodiscard]] bool used() const { return used_; }
+  [[nodiscard]] bool closed() const { return closed_; }
+  // Becomes what that one is, which may be in use no more; false where memory is out, or its own answer has begun.
+  [[nodiscard]] bool take(const UserSession& other);
 
   // --- For `sessions`.
 
@@ -66,6 +86,7 @@ class UserSession {
   char* write(char* to) const;
   [[nodiscard]] size_t size() const;
   [[nodiscard]] bool changed() const { return changed_; }
+  [[nodiscard]] int64_t now_s() const { return now_s_; }
   // So much of its time without a request has gone that the client is to be told of this one.
   [[nodiscard]] bool is_due() const { return !empty() && now_s_ - renewed_s_ >= rules_.idle_s / 8; }
   // How long it may stay with the client.
@@ -86,16 +107,23 @@ class UserSession {
   [[nodiscard]] Value* find(std::string_view name) const;
   [[nodiscard]] bool is_in_time() const;
   [[nodiscard]] bool read_values(std::string_view bytes);
-  [[nodiscard]] bool begin();
+  [[nodiscard]] Change begin();
 
-  const SessionRules& rules_;
+  const SessionRules rules_;
   Arena& arena_;
   const int64_t now_s_;
   int64_t created_s_ = 0, renewed_s_ = 0;
   std::string_view seed_;
   Value* values_ = nullptr;  // room for rules_.values, once there was one
   size_t count_ = 0;
-  bool changed_ = false, closed_ = false;
+  bool changed_ = false, closed_ = false, used_ = false;
 };
 
-}  // namespace leat::middleware
+class Exchange;
+
+// Of a request's session, where it has one, a copy for `to`, whose request is the same. False: memory is out.
+[[nodiscard]] bool copy_session(const Exchange& from, Exchange& to);
+// What was done to that copy. Before the answer of `to` begins; the other one's has. False: memory is out.
+[[nodiscard]] bool take_session(const Exchange& from, Exchange& to);
+
+}  // namespace leat::http
