@@ -171,6 +171,14 @@ constexpr Explanation kExplanations[] = {
      "The file that a middleware has its keys or passwords from is not there, cannot be read by the daemon's "
      "user, or has lines that are wrong, of which the numbers are told and never the text. A daemon that "
      "serves goes on with those that it has read before. `leat key new NAME` makes a line for `api_key`."},
+    {pipeline::kUnmetNeed, "what needs another middleware in front of it has none",
+     "Some kinds and handlers work with what another kind has found out of a request: `csrf` with a `token` "
+     "and handlers "
+     "that keep sessions need `sessions`, and a key or field of a user needs a kind that has it proved who "
+     "asks. It has to "
+     "be on the same routes, and in front: of an earlier phase, or by `before`. What no route takes passes "
+     "the global ones "
+     "alone, and those of its host."},
     {plugin::kCannotLoad, "a plugin cannot be loaded",
      "The shared object is missing, cannot be linked, is not a plugin, or was made for another version of "
      "the plugin interface; the message says which. A file name without a slash is looked for in "

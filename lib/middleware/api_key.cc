@@ -41,6 +41,7 @@ class ApiKey final : public pipeline::Middleware {
   }
 
   [[nodiscard]] uint8_t hooks() const override { return kRequest; }
+  [[nodiscard]] uint8_t finds() const override { return pipeline::kUser; }
 
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
     if (exchange.internal()) return pipeline::Verdict::Next;

@@ -7,6 +7,7 @@
 
 #include "base/base64.h"
 #include "base/check.h"
+#include "base/random_bytes.h"
 #include "base/text.h"
 #include "http/worker_context.h"
 #include "middleware/counters.h"
@@ -44,6 +45,7 @@ class BasicAuth final : public pipeline::Middleware {
   }
 
   [[nodiscard]] uint8_t hooks() const override { return kRequest; }
+  [[nodiscard]] uint8_t finds() const override { return pipeline::kUser; }
 
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
     if (exchange.internal()) return pipeline::Verdict::Next;
@@ -194,7 +196,7 @@ std::unique_ptr<pipeline::Middleware> create_basic_auth(const BasicAuthOptions& 
     fail_option(context, source, "nobody has a password: name a `file` of them, or `users`");
   else if (std::string wrong = passwords->freeze(); !wrong.empty())
     fail_option(context, source, std::move(wrong), {}, pipeline::kCredentials);
-  else if (!crypto::random_bytes(secret.data(), secret.size()))
+  else if (!random_bytes(secret.data(), secret.size()))
     fail_option(context, source, "the kernel has no random bytes", {}, pipeline::kCredentials);
   if (context.diagnostics.size() != before) return nullptr;
   ThreadPool* const pool = context.surroundings.pool;

@@ -6,7 +6,6 @@
 #include <optional>
 #include <utility>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "middleware/counters.h"
 #include "middleware/csrf_token.h"
@@ -35,6 +34,11 @@ class Csrf final : public pipeline::Middleware {
     return static_cast<uint8_t>(kRequest | (token_ ? kAnswer | kBody : 0));
   }
 
+  [[nodiscard]] std::vector<pipeline::Need> needs() const override {
+    if (!token_) return {};
+    return {{.finding = pipeline::kSession, .always = true, .option = "token"}};
+  }
+
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
     const http::Request& request = exchange.request;
     if (is_safe(request.method())) return pipeline::Verdict::Next;
@@ -47,8 +51,6 @@ class Csrf final : public pipeline::Middleware {
         if (exchange.states.make<InForm>(this) != nullptr) return pipeline::Verdict::Next;
         http::send_out_of_memory(exchange);
         return pipeline::Verdict::Done;
-      case CsrfToken::Outcome::NoSession:
-        return fail_without_session(exchange);
       case CsrfToken::Outcome::Wrong:
         break;
     }
@@ -81,17 +83,6 @@ class Csrf final : public pipeline::Middleware {
     exchange.send_problem(403, why);
     return pipeline::Verdict::Done;
   }
-  [[nodiscard]] pipeline::Verdict fail_without_session(http::Exchange& exchange) const {
-    const std::string_view route =
-        exchange.route != nullptr ? std::string_view(exchange.route->id) : std::string_view();
-    log::limited(log::Level::Error, {"csrf", route},
-                 "csrf has `token`, and no `sessions` is in front of it: a 500 is answered, on {} {}", route,
-                 exchange.request.id());
-    count(counters_.refused);
-    exchange.send_problem(500, {});
-    return pipeline::Verdict::Done;
-  }
-
   // By definition nothing that its user is to answer for comes of it (RFC 9110, section 9.2.1).
   static bool is_safe(http::Method method) {
     return method == http::Method::Get || method == http::Method::Head || method == http::Method::Options;

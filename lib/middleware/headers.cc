@@ -34,6 +34,7 @@ std::string_view route_of(const http::Exchange& exchange) {
   return exchange.route != nullptr ? std::string_view(exchange.route->id) : std::string_view();
 }
 
+constexpr std::string_view kUserVariable = "user";
 constexpr Variable kVariables[] = {
     {"client", [](const http::Exchange& exchange) { return exchange.request.client(); }},
     {"peer", [](const http::Exchange& exchange) { return exchange.request.peer(); }},
@@ -41,7 +42,7 @@ constexpr Variable kVariables[] = {
     {"host", [](const http::Exchange& exchange) { return exchange.request.host(); }},
     {"method", [](const http::Exchange& exchange) { return http::method_name(exchange.request.method()); }},
     {"path", [](const http::Exchange& exchange) { return exchange.request.path(); }},
-    {"user", [](const http::Exchange& exchange) { return exchange.request.user(); }},
+    {kUserVariable, [](const http::Exchange& exchange) { return exchange.request.user(); }},
     {"listener", [](const http::Exchange& exchange) { return exchange.listener(); }},
     {"route", route_of},
     {"request_id", [](const http::Exchange& exchange) { return exchange.request.id(); }},
@@ -120,6 +121,11 @@ class FieldValue {
     }
   }
   [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] bool tells_user() const {
+    return std::ranges::any_of(parts_, [](const ValuePart& part) {
+      return part.variable != nullptr && part.variable->name == kUserVariable;
+    });
+  }
   // For this request, good as long as it; empty where there is nothing to be said, more than `most` bytes of it, or what
   // must not be. False: memory is out.
   [[nodiscard]] bool make(http::Exchange& exchange, size_t most, std::string_view& value) const {
@@ -203,12 +209,14 @@ struct HeadChange {
       fields.emplace_back(text);
       removed.push_back(fields.back().name());
     }
+    sets = fields.size();
     for (const std::string& text : add) fields.emplace_back(text);
     for (const FieldValue& field : fields) rooms += equal_ignoring_case(field.name(), "Content-Type") ? 0 : 1;
   }
   [[nodiscard]] bool empty() const { return fields.empty() && removed.empty(); }
   std::vector<std::string> removed;  // names, those of what is set among them
   std::vector<FieldValue> fields;    // that are there afterwards
+  size_t sets = 0;                   // how many of them, the first, are set and not added
   size_t rooms = 0;                  // how many of those an answer keeps among its fields
 };
 
@@ -229,6 +237,14 @@ class Headers final : public pipeline::Middleware {
     return static_cast<uint8_t>((on_request_.empty() ? 0 : kRequest) | (on_answer_.empty() ? 0 : kAnswer));
   }
 
+  // Of an answer's fields nobody does anything that would need a user.
+  [[nodiscard]] std::vector<pipeline::Need> needs() const override {
+    const auto& fields = on_request_.fields;
+    const auto found = std::ranges::find_if(fields, &FieldValue::tells_user);
+    if (found == fields.end()) return {};
+    const bool set = static_cast<size_t>(found - fields.begin()) < on_request_.sets;
+    return {{.finding = pipeline::kUser, .option = set ? "request_set" : "request_add"}};
+  }
   [[nodiscard]] std::string explain(http::Exchange& exchange) const override {
     if (!meant(exchange.request)) return "changes nothing: its conditions do not hold";
     std::string text;

@@ -21,6 +21,7 @@ enum Code : int {
   kInsideCache = 215,
   kTooManyFilters = 216,
   kCredentials = 217,  // a file of keys or passwords
+  kUnmetNeed = 218,    // what needs another in front of it has none
 };
 
 // Of what an option's row finds wrong.

@@ -30,6 +30,7 @@ struct HandlerDescription {
   std::span<const ParameterSpec> parameters;
   const BodySchemas* schemas = nullptr;  // null: it says nothing of its bodies
   bool streams = false;
+  bool needs_session = false;  // it cannot do without one in front (http/user_session.h)
 };
 
 class Handler {

@@ -11,8 +11,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "http/exchange.h"
+#include "pipeline/finding.h"
 #include "pipeline/verdict.h"
 
 namespace leat::pipeline {
@@ -70,6 +72,10 @@ class Middleware : public http::AnswerFilter {
   // What it would do with this request, for people (explain.h): "lets 192.0.2.1 in, by rule 2". Nothing is done, and nothing
   // counted. Empty where that is said by the sentence of its kind. Any thread.
   [[nodiscard]] virtual std::string explain(http::Exchange&) const { return {}; }
+  // What it finds out of each request that it lets pass, for those behind it, as a set of Finding; and what it needs of those in
+  // front of it. Asked when the site is built.
+  [[nodiscard]] virtual uint8_t finds() const { return kNoFinding; }
+  [[nodiscard]] virtual std::vector<Need> needs() const { return {}; }
   // Who is to blame in logs and 500s, "plugin demo"; its kind where it does not say.
   [[nodiscard]] virtual std::string_view blame() const { return {}; }
 };

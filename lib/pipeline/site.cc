@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/suggest.h"
 #include "pipeline/codes.h"
+#include "pipeline/needs.h"
 
 namespace leat::pipeline {
 
@@ -68,11 +69,15 @@ void SiteBuilder::fail(int code, std::string message, const Place& place, std::s
 
 // Creates the instance of `spec`. A step without a kind means that something was wrong and has been said.
 Step SiteBuilder::make_step(MiddlewareSpec spec) {
-  if (spec.kind.empty()) return {};
+  if (spec.kind.empty()) {
+    incomplete_ = true;
+    return {};
+  }
   const auto kind = std::ranges::find(kinds_, spec.kind, &MiddlewareKind::name);
   if (kind == kinds_.end()) {
     fail(kUnknownKind, "unknown middleware kind `" + spec.kind + "`", spec.place,
          did_you_mean(spec.kind, kinds_ | std::views::transform(&MiddlewareKind::name)));
+    incomplete_ = true;
     return {};
   }
   auto instance = kind->create({.kind = *kind,
@@ -82,7 +87,10 @@ Step SiteBuilder::make_step(MiddlewareSpec spec) {
                                 .optional = spec.optional,
                                 .diagnostics = diagnostics_,
                                 .surroundings = surroundings_});
-  if (instance == nullptr) return {};
+  if (instance == nullptr) {
+    incomplete_ = true;
+    return {};
+  }
   site_->instances_.push_back(std::move(instance));
   site_->specs_.push_back(std::make_unique<MiddlewareSpec>(std::move(spec)));
   return {.kind = &*kind, .spec = site_->specs_.back().get(), .instance = site_->instances_.back().get()};
@@ -160,10 +168,22 @@ std::unique_ptr<Site> SiteBuilder::build(Diagnostics& diagnostics) {
   for (const auto& route : site_->routes_)
     route->streams_body = route->handler != nullptr && route->handler->streams_body();
   for (const auto& host : site_->hosts_.all()) host->router.freeze();
+  check_needs();
   const bool bad = std::ranges::any_of(
       diagnostics_, [](const Diagnostic& each) { return each.severity == Diagnostic::Severity::Error; });
   std::ranges::move(diagnostics_, std::back_inserter(diagnostics));
   return bad ? nullptr : std::move(site_);
+}
+
+// Where an instance could not be made nobody knows what it would have found out.
+void SiteBuilder::check_needs() {
+  if (incomplete_) return;
+  Needs needs;
+  for (size_t i = 0; i < site_->routes_.size(); ++i)
+    if (const Route& route = *site_->routes_[i]; route.rewrite == nullptr) needs.add(route, path_places_[i]);
+  for (const auto& host : site_->hosts_.all()) needs.add(host->unmatched, {});
+  for (Needs::Unmet& each : needs.unmet())
+    fail(kUnmetNeed, std::move(each.message), each.place, std::move(each.hint));
 }
 
 void SiteBuilder::add_route(RouteSpec spec) {

@@ -135,6 +135,7 @@ class SiteBuilder {
   std::vector<Step> steps_of(RouteSpec& spec);
   void give_chain(Route& route, std::vector<Step> steps);
   std::unique_ptr<Chain> compile_chain(std::vector<Step> steps);
+  void check_needs();
   std::string_view keep(std::string&& name);
   void fail(int code, std::string message, const Place& place, std::string hint = {});
 
@@ -150,6 +151,7 @@ class SiteBuilder {
   std::map<std::vector<const void*>, const Chain*> chains_;  // by the instances
   std::unordered_set<std::string> said_;
   bool middleware_made_ = false;
+  bool incomplete_ = false;  // an instance could not be made, or one that is named is not there
   Diagnostics diagnostics_;
 };
 
