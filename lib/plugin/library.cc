@@ -440,6 +440,10 @@ std::expected<void, LoadError> PluginLibrary::run_load() {
   return {};
 }
 
+Patterns& PluginLibrary::patterns() {
+  return options_.shared != nullptr ? options_.shared->patterns : patterns_;
+}
+
 const std::string& PluginLibrary::keep(std::string text) {
   std::set<std::string>& kept = options_.shared != nullptr ? options_.shared->titles : kept_;
   const auto [at, fresh] = kept.insert(std::move(text));

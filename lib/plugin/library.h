@@ -17,6 +17,7 @@
 #include "base/value.h"
 #include "plugin/elf_note.h"
 #include "plugin/host_table.h"
+#include "plugin/patterns.h"
 #include "plugin/sdk/plugin.h"
 
 namespace leat::plugin {
@@ -60,6 +61,8 @@ class PluginLibrary {
   // A title: a copy in the SharedResources, and with them longer than the library; the same one for the same
   // text. One thread at a time.
   const std::string& keep(std::string text);
+  // Where those that load() asks for are kept: likewise.
+  Patterns& patterns();
 
  private:
   PluginLibrary(std::string path, const LibraryOptions& options)
@@ -90,6 +93,7 @@ class PluginLibrary {
   std::vector<leat_need> needs_;
   std::vector<DeclaredKind> middleware_;
   std::set<std::string> kept_;
+  Patterns patterns_;
   std::unique_ptr<Host> host_;
   bool loaded_ = false;
   void* object_ = nullptr;  // the dynamic linker's

@@ -17,6 +17,7 @@
 #include "pipeline/kept_states.h"
 #include "plugin/asked_options.h"
 #include "plugin/options.h"
+#include "plugin/patterns.h"
 #include "plugin/sdk/plugin.h"
 
 namespace leat::plugin {
@@ -35,6 +36,8 @@ struct SharedResources {
   std::set<std::string> titles;
   // Plugins' objects that are mapped though no instance has them: of former builds.
   std::atomic<uint64_t> idle_objects = 0;
+  // Those of a plugin that has gone are few, and stay.
+  Patterns patterns;
   // Of the routes that have one; leat.response_cache/1.
   cache::ResponseCache responses{cache, cache::CachedHandler::wake};
   // Is told of each title (running.h) when it is made; may be null.

@@ -159,6 +159,9 @@ class OpenApi(unittest.TestCase):
         self.assertEqual(schema["required"], ["id", "lines", "tags", "gift"])
         self.assertEqual(schema["properties"]["lines"]["items"]["properties"]["count"],
                          {"type": "integer", "minimum": 1, "maximum": 99})
+        self.assertEqual(schema["properties"]["lines"]["items"]["properties"]["product"],
+                         {"type": "string", "minLength": 2, "maxLength": 8, "pattern": "^[a-z]+$"})
+        self.assertEqual(schema["properties"]["tags"]["items"]["pattern"], "^[a-z]")
         self.assertEqual(order["responses"]["200"]["content"]["application/json"]["schema"], schema)
         form = paths["/form"]["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"]
         self.assertEqual(form["required"], ["name"])

@@ -304,6 +304,16 @@ FUNCTION(leat_parameters_v1, reject, 5);
 FUNCTION(leat_parameters_v1, refuse, 6);
 FUNCTION(leat_parameters_v1, fits, 7);
 FUNCTION(leat_parameters_v1, describe, 8);
+FUNCTION(leat_parameters_v1, pattern, 9);
+FUNCTION(leat_parameters_v1, matches, 10);
+
+FUNCTION(leat_session_v1, need, 0);
+FUNCTION(leat_session_v1, there, 1);
+FUNCTION(leat_session_v1, get, 2);
+FUNCTION(leat_session_v1, set, 3);
+FUNCTION(leat_session_v1, remove, 4);
+FUNCTION(leat_session_v1, clear, 5);
+FUNCTION(leat_session_v1, renew, 6);
 
 AT(leat_note, owner, 12);
 AT(leat_note, abi_major, 20);

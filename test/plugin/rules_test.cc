@@ -127,6 +127,8 @@ TEST_CASE("rules: members of a body keep theirs, nested ones and elements too") 
   } cases[] = {
       {R"("lines":[])", "/lines", "must have 1 to 3 elements"},
       {R"("lines":[{"product":"a","count":1}])", "/lines/0/product", "must be a text of 2 to 8 characters"},
+      {R"("lines":[{"product":"ab","count":1},{"product":"a1","count":1}])", "/lines/1/product",
+       "must be a text that matches `^[a-z]+$`"},
       {R"("lines":[{"product":"ab","count":0}])", "/lines/0/count", "must be a whole number from 1 to 99"},
       {R"("lines":[{"product":"ab","count":1}],"discount":0.75)", "/discount",
        "must be a number from 0.0 to 0.5"},
@@ -170,6 +172,46 @@ TEST_CASE("rules: all that is wrong with a body, and with parameters, is in one 
             .body.contains("The path parameter `shop` must be a whole number from 1 to 9."));
   CHECK(site.ask(form_post("/order/0?page=1", "a=b")).status == 415);
   CHECK(site.handled == site.ended);
+}
+
+TEST_CASE("rules: patterns of members are told with all else, of elements and nested ones too") {
+  Site site("rules");
+  REQUIRE(site.route("order", {"shop"}));
+  const Answer answer = site.post(
+      "/order/1?page=1",
+      R"({"id":"x","lines":[{"product":"ab","count":1},{"product":"A","count":0}],"tags":["1","a"],"gift":true})");
+  INFO(answer.body);
+  CHECK(answer.status == 400);
+  CHECK(answer.body.contains("The request has 5 mistakes."));
+  for (const std::string_view each :
+       {R"({"detail":"must be a text of 2 to 8 characters","pointer":"#/lines/1/product"})",
+        R"({"detail":"must be a text that matches `^[a-z]+$`","pointer":"#/lines/1/product"})",
+        R"({"detail":"must be a text that matches `^[a-z]`","pointer":"#/tags/0"})"})
+    CHECK(answer.body.contains(each));
+
+  CHECK(site.post("/matched", R"({"slow":"aaa","quoted":"7 \"x\"","some":["\u00e4",null]})").body ==
+        R"({"slow":3,"quoted":"7 \"x\"","some":2})");
+  CHECK(site.post("/matched", R"({"slow":"a","quoted":null,"some":[]})").status == 200);
+  const Answer wrong = site.post("/matched", R"({"slow":"b","quoted":"7","some":["a"]})");
+  INFO(wrong.body);
+  CHECK(wrong.body.contains(R"(must be a text that matches `^\\d \"x\"$`)"));
+  CHECK(wrong.body.contains("\"pointer\":\"#/some/0\""));
+  CHECK(site.handled == site.ended);
+}
+
+TEST_CASE("rules: no text makes a pattern of a member slow") {
+  Site site("rules");
+  // Tried in all ways this would be two to the power of its length.
+  const std::string text(100'000, 'a');
+  CHECK(site.post("/matched", "{\"slow\":\"" + text + "\",\"some\":[]}").body.contains("\"slow\":100000"));
+  CHECK(site.post("/matched", "{\"slow\":\"" + text + "!\",\"some\":[]}").status == 400);
+}
+
+TEST_CASE("rules: a pattern of a member that is none refuses its plugin, and says whose it is") {
+  const auto loaded = load("bad_pattern");
+  REQUIRE_FALSE(loaded);
+  CHECK(loaded.error().message.contains(
+      "`Inner.codes` has a pattern, `[a-`, that is no regular expression: missing ]"));
 }
 
 TEST_CASE("rules: what is behind something that is no JSON is not told, and nothing is told without end") {

@@ -11,6 +11,7 @@
 #include "pipeline/parameter_rules.h"
 #include "plugin/call.h"
 #include "plugin/extensions/extensions.h"
+#include "plugin/library.h"
 #include "plugin/load_time.h"
 
 namespace leat::plugin {
@@ -166,6 +167,29 @@ int32_t describe(const leat_route* route, uint32_t what, leat_str schema) {
   return LEAT_OK;
 }
 
+const leat_pattern* pattern(const leat_host* host, leat_str text, leat_str called, leat_error* error) {
+  constexpr std::string_view kFunction = "leat.parameters/1 pattern";
+  const Host* const known = static_cast<const Host*>(host);
+  if (known == nullptr || known->loading == nullptr || !is_text(text)) {
+    plugin::refuse(kFunction, "patterns are made in load()", LEAT_E_STATE);
+    return nullptr;
+  }
+  Patterns& patterns = known->loading->patterns();
+  if (const auto found = patterns.find(view(text)); found != patterns.end()) return &found->second;
+  auto made = pipeline::TextPattern::make(view(text));
+  if (!made) {
+    const std::string what = fmt::format("`{}` has a pattern, `{}`, that is no regular expression: {}",
+                                         view(called), view(text), made.error());
+    host->fail(error, {}, to_str(what));
+    return nullptr;
+  }
+  return &patterns.try_emplace(std::string(view(text)), std::move(*made)).first->second;
+}
+
+int32_t matches(const leat_pattern* pattern, leat_str text) {
+  return pattern != nullptr && is_text(text) && pattern->text.is_in(view(text)) ? 1 : 0;
+}
+
 }  // namespace
 
 const leat_parameters_v1 kParametersExtension = {
@@ -180,6 +204,8 @@ const leat_parameters_v1 kParametersExtension = {
     .refuse = refuse_request,
     .fits = fits,
     .describe = describe,
+    .pattern = pattern,
+    .matches = matches,
 };
 
 }  // namespace leat::plugin

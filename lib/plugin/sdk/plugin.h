@@ -13,7 +13,7 @@
  *  - Basic types: texts, answers and errors, the host and its callbacks' scope.
  *  - What a plugin offers: its handlers, its services and needs, and the entry that lists them.
  *  - Extensions, each with the types that it alone has. A request and its answer: leat.request, route, body,
- *    response, arena, json, json_reader, parameters. The plugin itself: log, config. Going on later: async, timer, pool,
+ *    response, arena, json, json_reader, parameters, session. The plugin itself: log, config. Going on later: async, timer, pool,
  *    client. What is shared: metrics, services, cache, response_cache.
  *  - Note and exported symbol: how a plugin says that it is one.
  *
@@ -100,6 +100,7 @@ typedef struct leat_route leat_route; /* a route that names a handler of the plu
 typedef struct leat_error leat_error; /* why a load-time callback fails; valid during the callback */
 typedef struct leat_json leat_json;   /* a JSON text under construction; valid as long as its request */
 typedef struct leat_json_reader leat_json_reader; /* a JSON text that is read; likewise */
+typedef struct leat_pattern leat_pattern; /* a regular expression; valid until unload() has returned */
 
 /* The host as one configured instance of a plugin sees it. It lives until destroy() (or, given to load(),
  * until unload()) has returned. */
@@ -453,7 +454,42 @@ typedef struct leat_parameters_v1 {
   /* [main] In bind(): what the body has to be, or what is answered, as a JSON Schema, for the description of
    * the API (`leat openapi`). Copied. LEAT_E_ARGUMENT for what is no JSON. */
   int32_t (*describe)(const leat_route* route, uint32_t what, leat_str schema);
+  /* [main] In load(): a regular expression of RE2, for members of a body and the like. NULL, explained with
+   * host->fail, where it is none; `called` is whose it is, for people. */
+  const leat_pattern* (*pattern)(const leat_host* host, leat_str pattern, leat_str called, leat_error* error);
+  /* [any] 1: it is found anywhere in the text: ^ and $ bind it to the ends. It takes time in proportion to the text,
+   * whatever both are, and no memory of the request's. */
+  int32_t (*matches)(const leat_pattern* pattern, leat_str text);
 } leat_parameters_v1;
+
+/* "leat.session/1": what is known of whoever asks, from one request to the next. The middleware `sessions` has it
+ * in front of a route, sealed in a cookie of its client, so that it is small, and that nobody else reads or
+ * changes it. Names and values are bytes. What is changed is with the client when the answer's head is. What a
+ * handler answers that has used it is for that client alone: the response cache does not store it.
+ *
+ * Where no session is in front of the route all but there() answer LEAT_E_NOT_FOUND, which is logged. Changes are
+ * LEAT_E_STATE once the answer has begun, or its client has left. */
+typedef struct leat_session_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* [main] In bind(): the handler cannot do without. A route that has none in front is told as a mistake of the
+   * configuration. LEAT_OK. */
+  int32_t (*need)(const leat_route* route);
+  /* [worker] Not 0: there is one, if only an empty one. */
+  int32_t (*there)(const leat_request* request);
+  /* [worker] LEAT_OK; `*value` is absent where there is none of that name. Valid until the request ends. */
+  int32_t (*get)(leat_request* request, leat_str name, leat_str* value);
+  /* [worker] Copied, in place of what was there. LEAT_E_ARGUMENT, and nothing is changed, for a name that is empty
+   * or longer than 255 bytes, and for more values or bytes than `sessions` takes; LEAT_E_MEMORY. */
+  int32_t (*set)(leat_request* request, leat_str name, leat_str value);
+  /* [worker] That there is none of that name is no mistake. */
+  int32_t (*remove)(leat_request* request, leat_str name);
+  /* [worker] Ends it, with all its values: for logging out. */
+  int32_t (*clear)(leat_request* request);
+  /* [worker] The same values in a session of its own, which nobody knew before: for logging in, so that whoever
+   * gave the client a session does not share what comes of it (session fixation). LEAT_E_MEMORY. */
+  int32_t (*renew)(leat_request* request);
+} leat_session_v1;
 
 /* "leat.body/1": the flow of a streamed body, and trailers. All [worker]. */
 typedef struct leat_body_v1 {

@@ -19,6 +19,7 @@
 //   leat::Body                               the whole body
 //   leat::Request&, leat::Response&          the request and its answer
 //   leat::Json&                              a JSON text, begun
+//   leat::Session&                           what is known of whoever asks; see plugin_session.hpp
 //   the plugin class &, its Worker &         what is shared by all requests, and by those of one worker
 //
 // T is a number, bool, std::string_view, or std::optional of one; a parameter that is missing or does not fit
@@ -71,6 +72,7 @@
 #include "plugin_pool.hpp"
 #include "plugin_request.hpp"
 #include "plugin_services.hpp"
+#include "plugin_session.hpp"
 #include "plugin_task.hpp"
 
 namespace leat {
@@ -197,6 +199,8 @@ struct Entry {
     look_up(api.response_cache, "leat.response_cache/1");
     api.parameters =
         static_cast<const leat_parameters_v1*>(host->extension(host, LEAT_STR("leat.parameters/1")));
+    api.session = static_cast<const leat_session_v1*>(host->extension(host, LEAT_STR("leat.session/1")));
+    if (!compile_patterns(host, error)) return LEAT_E_ARGUMENT;
     if constexpr (HasMiddleware<T>) {
       look_up(api.middleware, "leat.middleware/1");
       if (!complete) return LEAT_E_NOT_FOUND;

@@ -44,6 +44,7 @@ struct Api {
   const leat_response_cache_v1* response_cache = nullptr;
   const leat_middleware_v1* middleware = nullptr;  // null on daemons without
   const leat_parameters_v1* parameters = nullptr;  // likewise
+  const leat_session_v1* session = nullptr;        // likewise
 };
 inline constinit Api api;
 

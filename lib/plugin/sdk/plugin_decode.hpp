@@ -101,20 +101,15 @@ class Decoder : private Scanner {
     end_container();
     return seen;
   }
-  template <class T, class... Rules>
-  void member(Seen& seen, size_t number, T& value, const Rules&... rules) {
-    static_assert(
-        (detail::rule_fits<T, Rules>() && ...),
-        "the rules of a member are leat::Range for numbers, leat::Length, leat::OneOf and leat::Format for "
-        "texts, leat::Count for vectors, whose elements keep the others");
-    if (seen[number]) {
-      const size_t begin = at_;
-      note_failure(name_at_, "must not appear twice");
-      skip_whole(begin);
-      return;
-    }
-    seen[number] = true;
-    attempt(value, rules...);
+  template <class T>
+  void member(Seen& seen, size_t number, T& value) {
+    member_by(seen, number, value);
+  }
+  template <class T, detail::NamedRules Named>
+  void member(Seen& seen, size_t number, T& value, Named) {
+    [&]<size_t... I>(std::index_sequence<I...>) {
+      member_by(seen, number, value, detail::ready_rule<Named, I>()...);
+    }(std::make_index_sequence<std::tuple_size_v<decltype(Named::rules())>>());
   }
   template <class T>
   void need(const Seen& seen, size_t number, std::string_view name, const T&) {
@@ -163,6 +158,22 @@ class Decoder : private Scanner {
       depth_ = depth;
       skip_whole(begin);
     }
+  }
+
+  template <class T, class... Rules>
+  void member_by(Seen& seen, size_t number, T& value, const Rules&... rules) {
+    static_assert(
+        (detail::rule_fits<T, Rules>() && ...),
+        "the rules of a member are leat::Range for numbers, leat::Length, leat::Pattern, leat::OneOf and "
+        "leat::Format for texts, leat::Count for vectors, whose elements keep the others");
+    if (seen[number]) {
+      const size_t begin = at_;
+      note_failure(name_at_, "must not appear twice");
+      skip_whole(begin);
+      return;
+    }
+    seen[number] = true;
+    attempt(value, rules...);
   }
 
   // What a value that was taken must be as well.

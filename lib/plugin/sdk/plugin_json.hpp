@@ -240,6 +240,7 @@ Problem& Problem::with(std::string_view name, const T& value) & {
   }                                                                                           \
   template <class LeatDecoder>                                                                \
   void leat_decode(LeatDecoder& leat_text, Type& leat_value) {                                \
+    [[maybe_unused]] static constexpr std::string_view leat_struct = #Type;                   \
     const auto leat_seen = leat_text.object([&](std::string_view leat_name, auto& leat_all) { \
       size_t leat_number = 0;                                                                 \
       LEAT_EACH_(LEAT_JSON_DECODE_, __VA_ARGS__)                                              \
@@ -266,11 +267,20 @@ Problem& Problem::with(std::string_view name, const T& value) & {
 #define LEAT_JSON_BOUND_2_(field) +sizeof(#field) + 3 + ::leat::Encoder::bound(leat_value.field)
 #define LEAT_JSON_DECODE_(member) LEAT_JSON_DECODE_1_(LEAT_FIELD_(member), LEAT_RULES_OF_(member))
 #define LEAT_JSON_DECODE_1_(...) LEAT_JSON_DECODE_2_(__VA_ARGS__)
-#define LEAT_JSON_DECODE_2_(field, ...)                                                   \
-  if (leat_name == #field) {                                                              \
-    leat_text.member(leat_all, leat_number, leat_value.field __VA_OPT__(, ) __VA_ARGS__); \
-    return true;                                                                          \
-  }                                                                                       \
+#define LEAT_JSON_DECODE_2_(field, ...)                                                               \
+  if (leat_name == #field) {                                                                          \
+    __VA_OPT__(struct LeatRules {                                                           \
+      /* Its type is said for clang 16. */                                                  \
+      static constexpr decltype(std::make_tuple(__VA_ARGS__)) rules() {                     \
+        return std::make_tuple(__VA_ARGS__);                                                          \
+  }                                                                                                   \
+  static constexpr std::string_view owner() { return leat_struct; }                                   \
+  static constexpr std::string_view member() { return #field; }                                       \
+  }                                                                                                   \
+  ;)                                                                                     \
+    leat_text.member(leat_all, leat_number, leat_value.field __VA_OPT__(, ) __VA_OPT__(LeatRules())); \
+  return true;                                                                                        \
+  }                                                                                                   \
   ++leat_number;
 #define LEAT_JSON_NEED_(member) LEAT_JSON_NEED_1_(LEAT_FIELD_(member))
 #define LEAT_JSON_NEED_1_(field) LEAT_JSON_NEED_2_(field)

@@ -13,7 +13,9 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "plugin_base.hpp"
@@ -34,6 +36,63 @@ template <size_t... N>
 inline constexpr bool is_one_of<OneOf<N...>> = true;
 template <class T>
 inline constexpr bool is_count = std::same_as<T, Count>;
+template <class T>
+inline constexpr bool is_pattern = false;
+template <size_t N>
+inline constexpr bool is_pattern<Pattern<N>> = true;
+
+// A Pattern of a member. The host makes it when the plugin is loaded (compile_patterns), for which all of a plugin's are
+// a list, from the moment on that its object is there.
+class MemberPattern {
+ public:
+  // "^[a-z]+$", of "Line", "product".
+  MemberPattern(std::string_view of_text, std::string_view of_struct, std::string_view of_member)
+      : text(of_text), owner(of_struct), member(of_member), next(std::exchange(first, this)) {}
+  MemberPattern(const MemberPattern&) = delete;
+  MemberPattern& operator=(const MemberPattern&) = delete;
+
+  const std::string_view text, owner, member;
+  const leat_pattern* made = nullptr;
+  MemberPattern* const next;
+  static inline constinit MemberPattern* first = nullptr;
+};
+// That of the rule with this number of a member whose rules are Named's, as LEAT_JSON writes them down.
+template <class Named, size_t number>
+struct PatternOf {
+  static constexpr auto kRule = std::get<number>(Named::rules());
+  static inline MemberPattern pattern{kRule.view(), Named::owner(), Named::member()};
+};
+// In the place of a Pattern where values are read.
+struct ReadyPattern {
+  const MemberPattern* pattern;
+};
+template <class Named, size_t number>
+constexpr auto ready_rule() {
+  constexpr auto kRule = std::get<number>(Named::rules());
+  if constexpr (is_pattern<std::remove_const_t<decltype(kRule)>>)
+    return ReadyPattern{&PatternOf<Named, number>::pattern};
+  else
+    return kRule;
+}
+template <class T>
+concept NamedRules = requires { T::rules(); };
+
+// Has the host make all patterns of the plugin. False: one is none, which is told.
+inline bool compile_patterns(const leat_host* host, leat_error* error) {
+  bool whole = true;
+  for (MemberPattern* each = MemberPattern::first; each != nullptr; each = each->next) {
+    const std::string called = std::string(each->owner) + "." + std::string(each->member);
+    each->made = nullptr;
+    if (api.parameters == nullptr || !LEAT_HAS(api.parameters, leat_parameters_v1, matches)) {
+      const std::string message = "this daemon is too old for the pattern of `" + called + "`";
+      host->fail(error, {}, to_str(message));
+    } else {
+      each->made = api.parameters->pattern(host, to_str(each->text), to_str(called), error);
+    }
+    whole = whole && each->made != nullptr;
+  }
+  return whole;
+}
 
 // Of a member of this type, or of each element where it is a list.
 template <class T, class Rule>
@@ -54,7 +113,8 @@ constexpr bool rule_fits() {
   } else if constexpr (is_range<Rule>) {
     return std::is_arithmetic_v<T> && !std::is_same_v<T, bool>;
   } else {
-    return (std::same_as<Rule, Length> || std::same_as<Rule, Format> || is_one_of<Rule>) &&
+    return (std::same_as<Rule, Length> || std::same_as<Rule, Format> || std::same_as<Rule, ReadyPattern> ||
+            is_one_of<Rule>) &&
            std::convertible_to<const T&, std::string_view>;
   }
 }
@@ -117,6 +177,11 @@ inline bool keeps(const Format& format, std::string_view text) {
   return api.parameters->fits(static_cast<uint32_t>(format), to_str(text)) != 0;
 }
 
+inline bool keeps(const ReadyPattern& rule, std::string_view text) {
+  if (rule.pattern->made == nullptr) throw std::logic_error("a leat::Pattern without a host");
+  return api.parameters->matches(rule.pattern->made, to_str(text)) != 0;
+}
+
 // What is told of one that does not.
 template <class N, class T>
 std::string demand(const Range<N>& range, const T&) {
@@ -155,6 +220,11 @@ std::string demand(const Format& format, const T&) {
       return "must be a URI with its scheme";
   }
   return "must be another text";
+}
+
+template <class T>
+std::string demand(const ReadyPattern& rule, const T&) {
+  return "must be a text that matches `" + std::string(rule.pattern->text) + "`";
 }
 
 }  // namespace detail

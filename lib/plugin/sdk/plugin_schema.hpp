@@ -56,6 +56,12 @@ std::string keywords(const OneOf<N...>& choices) {
   }
   return text + "]";
 }
+template <size_t N>
+std::string keywords(const Pattern<N>& pattern) {
+  std::string text = ",\"pattern\":";
+  append_json(text, pattern.view());
+  return text;
+}
 inline std::string keywords(const Format& format) {
   constexpr std::string_view kNames[] = {"uuid", "date-time", "email", "uri"};
   return ",\"format\":\"" + std::string(kNames[static_cast<uint32_t>(format) - LEAT_TYPE_UUID]) + "\"";

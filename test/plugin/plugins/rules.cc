@@ -16,7 +16,7 @@ struct Line {
   std::string product;
   uint32_t count;
 };
-LEAT_JSON(Line, (product, leat::Length{2, 8}), (count, leat::Range{1, 99}));
+LEAT_JSON(Line, (product, leat::Length{2, 8}, leat::Pattern{"^[a-z]+$"}), (count, leat::Range{1, 99}));
 
 struct Order {
   std::string_view id;
@@ -27,8 +27,8 @@ struct Order {
   bool gift;
 };
 LEAT_JSON(Order, (id, leat::Format::Uuid), (lines, leat::Count{1, 3}),
-          (tags, leat::Count{0, 2}, leat::Length{1, 4}), (discount, leat::Range{0.0, 0.5}),
-          (way, leat::OneOf{"air", "sea"}), gift);
+          (tags, leat::Count{0, 2}, leat::Length{1, 4}, leat::Pattern{"^[a-z]"}),
+          (discount, leat::Range{0.0, 0.5}), (way, leat::OneOf{"air", "sea"}), gift);
 
 // It holds more of itself.
 struct Tree {
@@ -36,6 +36,15 @@ struct Tree {
   std::vector<Tree> below;
 };
 LEAT_JSON(Tree, (id, leat::Range{0, 9}), below);
+
+// What would take for ever where a pattern is tried in all ways; and one that is told with what JSON escapes.
+struct Texts {
+  std::string slow;
+  std::optional<std::string_view> quoted;
+  std::vector<std::optional<std::string>> some;
+};
+LEAT_JSON(Texts, (slow, leat::Pattern{"^(a+)+$"}), (quoted, leat::Pattern{"^\\d \"x\"$"}),
+          (some, leat::Count{0, 40}, leat::Pattern{"^\xc3\xa4$"}));
 
 class Streamed {
  public:
@@ -81,6 +90,9 @@ class Rules : public leat::Plugin<Rules> {
     return *order;
   }
   static Tree tree(leat::JsonBody<Tree> tree) { return *tree; }
+  static Reply matched(leat::JsonBody<Texts> texts, Json& json) {
+    return json.object("slow", texts->slow.size(), "quoted", texts->quoted, "some", texts->some.size());
+  }
   // Rules that contradict those of a route, or themselves.
   static Reply bad_pattern(leat::Query<std::string_view, "a", leat::Pattern{"[a-"}>) {
     return leat::text("never");
@@ -96,11 +108,12 @@ class Rules : public leat::Plugin<Rules> {
   }
 
   static constexpr auto handlers() {
-    return leat::list(
-        handler<&Rules::texts>("texts"), handler<&Rules::lists>("lists"), handler<&Rules::numbers>("numbers"),
-        handler<&Rules::form>("form"), handler<&Rules::order>("order"), handler<&Rules::tree>("tree"),
-        handler<&Rules::bad_pattern>("bad_pattern"), handler<&Rules::bad_default>("bad_default"),
-        handler<&Rules::any>("any"), handler<&Rules::waits>("waits"), stream<Streamed>("streamed"));
+    return leat::list(handler<&Rules::texts>("texts"), handler<&Rules::lists>("lists"),
+                      handler<&Rules::numbers>("numbers"), handler<&Rules::form>("form"),
+                      handler<&Rules::order>("order"), handler<&Rules::tree>("tree"),
+                      handler<&Rules::matched>("matched"), handler<&Rules::bad_pattern>("bad_pattern"),
+                      handler<&Rules::bad_default>("bad_default"), handler<&Rules::any>("any"),
+                      handler<&Rules::waits>("waits"), stream<Streamed>("streamed"));
   }
 };
 
