@@ -26,8 +26,8 @@
 
 #include "base/metrics.h"
 #include "bench/application.h"
+#include "http/user_session.h"
 #include "middleware/session_seal.h"
-#include "middleware/user_session.h"
 #ifdef LEAT_COUNT_ALLOCATIONS
 #include "support/allocations.h"
 #else
@@ -70,10 +70,11 @@ std::string session_cookie() {
   constexpr std::string_view kName = "session";
   BlockPool memory(16, 1);
   Arena arena(memory, 64 * 1024);
-  const middleware::SessionRules rules{.max_age_s = 3600, .idle_s = 3600, .values = 4, .bytes = 1024};
-  middleware::UserSession session(rules, arena, std::time(nullptr));
+  const http::SessionRules rules{.max_age_s = 3600, .idle_s = 3600, .values = 4, .bytes = 1024};
+  http::UserSession session(rules, arena, std::time(nullptr));
   middleware::SessionSeal seal(kName);
-  if (!session.set("user", "alice") || !seal.add(kSecret).empty()) fail("there is no session");
+  const bool set = session.set("user", "alice") == http::UserSession::Change::Done;
+  if (!set || !seal.add(kSecret).empty()) fail("there is no session");
   std::string plain(session.size(), '\0');
   session.write(plain.data());
   return fmt::format("Cookie: {}={}\r\n", kName, seal.seal(arena, plain));

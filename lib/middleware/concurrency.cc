@@ -30,6 +30,7 @@ class Concurrency final : public pipeline::Middleware {
       : key_(std::move(key)), state_(std::move(state)), counters_(std::move(counters)) {}
 
   [[nodiscard]] uint8_t hooks() const override { return kRequest | kDone; }
+  [[nodiscard]] std::vector<pipeline::Need> needs() const override { return key_.needs(); }
 
   [[nodiscard]] std::string explain(http::Exchange& exchange) const override {
     return fmt::format("counts it for {}: {} at a time, of which {} are under way", key_.describe(exchange),

@@ -46,7 +46,7 @@ class Jwt final : public pipeline::Middleware {
   [[nodiscard]] uint8_t hooks() const override {
     return static_cast<uint8_t>(kRequest | (published_ == nullptr ? 0 : kWorker));
   }
-  [[nodiscard]] uint8_t finds() const override { return pipeline::kUser; }
+  [[nodiscard]] uint8_t finds() const override { return pipeline::kUser | pipeline::kClaims; }
   void on_worker(http::WorkerContext& worker) override { published_->tend(worker); }
 
   [[nodiscard]] std::string explain(http::Exchange&) const override {

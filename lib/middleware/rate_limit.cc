@@ -62,10 +62,7 @@ class RateLimit final : public pipeline::Middleware {
   [[nodiscard]] uint8_t hooks() const override {
     return static_cast<uint8_t>(kRequest | (tells_ ? kAnswer : 0));
   }
-  [[nodiscard]] std::vector<pipeline::Need> needs() const override {
-    if (!std::ranges::contains(parts_, Part::User, &KeyPart::part)) return {};
-    return {{.finding = pipeline::kUser, .option = "key"}};
-  }
+  [[nodiscard]] std::vector<pipeline::Need> needs() const override { return key_.needs(); }
 
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
     if (exchange.internal()) return pipeline::Verdict::Next;

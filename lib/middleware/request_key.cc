@@ -73,6 +73,15 @@ std::optional<RequestKey> RequestKey::read(const pipeline::BuildContext& context
   return RequestKey(std::move(all), ipv4_bits, ipv6_bits);
 }
 
+std::vector<pipeline::Need> RequestKey::needs() const {
+  std::vector<pipeline::Need> all;
+  for (const auto& [kind, finding] :
+       {std::pair{Kind::User, pipeline::kUser}, std::pair{Kind::Claim, pipeline::kClaims}})
+    if (std::ranges::contains(parts_, kind, &Part::kind))
+      all.push_back({.finding = finding, .option = "key"});
+  return all;
+}
+
 std::string_view RequestKey::value_of(const http::Exchange& exchange, const Part& part) {
   const http::Request& request = exchange.request;
   switch (part.kind) {

@@ -46,6 +46,8 @@ class RequestKey {
   [[nodiscard]] uint64_t hash(const http::Exchange& exchange, const SipKey& key) const;
   // "192.0.2.1 and its route"; no value of a field, which may be a secret.
   [[nodiscard]] std::string describe(const http::Exchange& exchange) const;
+  // Of those in front, for Middleware::needs().
+  [[nodiscard]] std::vector<pipeline::Need> needs() const;
 
  private:
   // What a part is. Each hashes under a key of its own, so that what one client sends as a field is never what another is by

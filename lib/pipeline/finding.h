@@ -10,7 +10,8 @@ namespace leat::pipeline {
 enum Finding : uint8_t {
   kNoFinding = 0,
   kSession = 1,  // http::UserSession
-  kUser = 2      // Request::user()
+  kUser = 2,     // Request::user()
+  kClaims = 4    // Request::claim()
 };
 
 struct Need {

@@ -17,6 +17,7 @@ struct Told {
 };
 constexpr Told kTold[] = {
     {kSession, "a session", "`sessions`"},
+    {kClaims, "a user's claims", "`jwt`"},
     {kUser, "a user who has proved who it is", "`api_key`, `basic_auth` or `jwt`"},
 };
 

@@ -10,6 +10,7 @@
 #include "base/thread_pool.h"
 #include "handlers/limited.h"
 #include "http/problem.h"
+#include "http/user_session.h"
 #include "pipeline/pipeline.h"
 #include "plugin/call.h"
 #include "plugin/notes.h"
@@ -65,7 +66,9 @@ std::unique_ptr<DetachedCall> DetachedCall::make(http::Exchange& original, Plugi
 }
 
 bool DetachedCall::take(http::Exchange& original) {
-  if (!exchange_.take_request(original) || !copy_notes(original, exchange_)) return false;
+  if (!exchange_.take_request(original) || !copy_notes(original, exchange_) ||
+      !http::copy_session(original, exchange_))
+    return false;
   Arena& arena = exchange_.arena();
   for (const auto& [name, value, origin, ready] : original.response.fields())
     if (!add_copy(exchange_, name, value, origin)) return false;
@@ -99,6 +102,8 @@ void DetachedCall::begin(const http::Exchange& exchange, Answer kind) {
   ENSURE(&exchange == &exchange_ && answer_ == Answer::None);
   // Here and not with the worker's answer, which nobody may wait for any more: what is done is done.
   if (listener_ != nullptr && exchange.response.status < 400) listener_->on_change(exchange_);
+  // From here on the worker may read it.
+  if (auto* const session = exchange_.states.find<http::UserSession>()) session->close(false);
   answer_ = kind;
 }
 
@@ -204,7 +209,7 @@ bool DetachedCall::give_head(http::Exchange& original) {
   response.reset();
   response.status = exchange_.response.status;
   response.content_type = arena.copy(exchange_.response.content_type);
-  bool whole = response.content_type.data() != nullptr;
+  bool whole = response.content_type.data() != nullptr && http::take_session(exchange_, original);
   for (const auto& [name, value, origin, ready] : exchange_.response.fields())
     whole = add_copy(original, name, value, origin) && whole;
   if (whole) return true;

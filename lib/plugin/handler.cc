@@ -16,10 +16,11 @@ using pipeline::Verdict;
 
 PluginHandler::PluginHandler(PluginInstance& instance, const leat_handler& handler, const RouteInfo& route,
                              void* bound, std::unique_ptr<const pipeline::ParameterSet> parameters,
-                             std::unique_ptr<const pipeline::BodySchemas> schemas)
+                             std::unique_ptr<const pipeline::BodySchemas> schemas, bool needs_session)
     : Callee(instance, route.id,
              instance.library().keep(
                  fmt::format("{}: handler {} on route {}", instance.blame(), view(handler.name), route.id))),
+      needs_session_(needs_session),
       handler_(handler),
       bound_(bound),
       parameters_(std::move(parameters)),
@@ -39,6 +40,7 @@ void PluginHandler::describe(pipeline::HandlerDescription& description) const {
   if (parameters_ != nullptr) description.parameters = parameters_->specs();
   description.schemas = schemas_.get();
   description.streams = streams_body();
+  description.needs_session = needs_session_;
 }
 
 leat_scope PluginHandler::scope(uint32_t worker) const {

@@ -23,10 +23,10 @@ struct RequestState;
 class PluginHandler final : public pipeline::Handler, public Callee {
  public:
   // `handler` is the plugin's; `bound` is from its bind(), or null.
-  // `parameters`: what its requests are asked for; null for none, as are `schemas`.
+  // `parameters`: what its requests are asked for; null for none, as are `schemas`. `needs_session`: it said so.
   PluginHandler(PluginInstance& instance, const leat_handler& handler, const RouteInfo& route, void* bound,
                 std::unique_ptr<const pipeline::ParameterSet> parameters,
-                std::unique_ptr<const pipeline::BodySchemas> schemas);
+                std::unique_ptr<const pipeline::BodySchemas> schemas, bool needs_session);
   ~PluginHandler() override;
 
   [[nodiscard]] bool streams_body() const override {
@@ -53,6 +53,7 @@ class PluginHandler final : public pipeline::Handler, public Callee {
   [[nodiscard]] bool body_comes(const RequestState* state) const;
   [[nodiscard]] bool goes_on(const RequestState* state) const;
   [[nodiscard]] bool takes_parameters(http::Exchange& exchange) const;
+  const bool needs_session_;
   const leat_handler& handler_;  // the plugin's, which keeps it while it is loaded
   void* bound_;
   const std::unique_ptr<const pipeline::ParameterSet> parameters_;

@@ -56,6 +56,7 @@ struct leat_route {
   // Those of the configuration, and what bind() adds.
   std::vector<leat::pipeline::ParameterSpec>* parameters = nullptr;
   leat::pipeline::BodySchemas* schemas = nullptr;
+  bool* needs_session = nullptr;  // set where the handler cannot do without one
 };
 
 // One table of an instance's options. It remembers which keys were asked for: the others are mistakes of the

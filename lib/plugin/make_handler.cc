@@ -101,8 +101,9 @@ std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(Plugin
   if (const std::string mistake = find_in_path(parameters, route); !mistake.empty()) return refuse(mistake);
   void* bound = nullptr;
   pipeline::BodySchemas schemas;
+  bool needs_session = false;
   if (handler.bind != nullptr) {
-    const leat_route bound_route{route, &parameters, &schemas};
+    const leat_route bound_route{route, &parameters, &schemas, &needs_session};
     leat_error error;
     const int32_t answer = guarded(error, [&] {
       return handler.bind(&instance.host(), instance.state(), &bound_route, &bound, &error);
@@ -118,7 +119,7 @@ std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(Plugin
     return refuse(set.error());
   }
   auto made = std::make_unique<PluginHandler>(instance, handler, route, bound, *std::move(set),
-                                              keep_said(std::move(schemas)));
+                                              keep_said(std::move(schemas)), needs_session);
   if (executor == Executor::Pool) return on_pool(std::move(made));
   return made;
 }

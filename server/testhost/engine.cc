@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/text.h"
 #include "plugin/call.h"
 
 namespace leat::testing {
@@ -79,7 +80,9 @@ Pending::Run::Run(Host::Impl& impl, const Request& request)
       peer(request.peer_),
       client(request.client_.empty() ? request.peer_ : request.client_),
       scheme(request.scheme_),
-      pieces_(request.pieces()),
+      kept_(request.has_session_ ? ClientSession::of(*impl.loaded.assembly.site)
+                                 : ClientSession::if_any(*impl.loaded.assembly.site)),
+      pieces_(pieces_of(request)),
       read_at_most_(std::max<size_t>(request.read_at_most_, 1)) {
   limits_.head_bytes = limits_.fields = UINT32_MAX;
   limits_.body_bytes = UINT64_MAX;
@@ -93,6 +96,19 @@ Pending::Run::Run(Host::Impl& impl, const Request& request)
 }
 
 Pending::Run::~Run() { leave(); }
+
+std::vector<std::string> Pending::Run::pieces_of(const Request& request) {
+  if (!request.has_session_) return request.pieces();
+  Request with = request;
+  const std::string cookie = kept_.cookie(request.session_);
+  const auto other = std::ranges::find_if(
+      with.headers_, [](const auto& each) { return equal_ignoring_case(each.first, "Cookie"); });
+  if (other == with.headers_.end())
+    with.header("Cookie", cookie);
+  else
+    other->second += "; " + cookie;
+  return with.pieces();
+}
 
 void Pending::Run::leave() {
   if (host == nullptr) return;
@@ -138,6 +154,11 @@ void Pending::Run::finish(client::ResponseParser::Step step) {
   if (step == Step::Done) {
     for (const client::Field& field : parser_.fields())
       reply.headers.emplace_back(std::string(field.name), std::string(field.value));
+    for (const auto& [name, line] : reply.headers) {
+      SessionValues values;
+      if (equal_ignoring_case(name, "Set-Cookie") && kept_.take(line, values, reply.session_renewed))
+        reply.session = std::move(values);
+    }
   } else if (!session->finished()) {
     host->log.add_problem(fmt::format("{}: {}", title, parser_.message()));
   }

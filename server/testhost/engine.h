@@ -25,6 +25,7 @@
 #include "http/forwarding.h"
 #include "http1/session.h"
 #include "pipeline/pipeline.h"
+#include "server/testhost/client_session.h"
 #include "server/testhost/leat/testhost.hpp"
 #include "server/testhost/setup.h"
 #include "server/testhost/upstreams.h"
@@ -75,7 +76,10 @@ struct Pending::Run {
 
  private:
   void finish(client::ResponseParser::Step step);
+  // What the request says, with the cookie of its session.
+  std::vector<std::string> pieces_of(const Request& request);
 
+  ClientSession kept_;               // by the client
   std::vector<std::string> pieces_;  // what the client sends
   size_t next_piece_ = 0;
   size_t read_at_most_;

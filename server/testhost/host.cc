@@ -55,6 +55,12 @@ Request& Request::trailer(std::string_view name, std::string_view value) {
   return chunked();
 }
 
+Request& Request::session(std::map<std::string, std::string> values) {
+  session_ = std::move(values);
+  has_session_ = true;
+  return *this;
+}
+
 Request& Request::split_body(size_t bytes) {
   split_ = bytes;
   return *this;

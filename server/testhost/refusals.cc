@@ -105,6 +105,17 @@ int32_t send(leat_request* request, leat_json* json) {
   return refuses() ? LEAT_E_STATE : plugin::kJsonExtension.send(request, json);
 }
 
+int32_t set_value(leat_request* request, leat_str name, leat_str value) {
+  if (!refuses()) return plugin::kSessionExtension.set(request, name, value);
+  note_refusal(request);
+  return LEAT_E_MEMORY;
+}
+int32_t renew(leat_request* request) {
+  if (!refuses()) return plugin::kSessionExtension.renew(request);
+  note_refusal(request);
+  return LEAT_E_MEMORY;
+}
+
 // The function at `kMember` of `kTable`, or `kError`.
 template <const auto& kTable, auto kMember, int32_t kError, class... Arguments>
 int32_t ask_first(Arguments... arguments) {
@@ -167,6 +178,12 @@ const leat_cache_v1 kCache = [] {
   stand_in<plugin::kCacheExtension, &leat_cache_v1::put, LEAT_E_MEMORY>(table);
   return table;
 }();
+const leat_session_v1 kSession = [] {
+  leat_session_v1 table = plugin::kSessionExtension;
+  table.set = set_value;
+  table.renew = renew;
+  return table;
+}();
 const leat_client_v1 kClient = [] {
   leat_client_v1 table = plugin::kClientExtension;
   stand_in<plugin::kClientExtension, &leat_client_v1::fetch, LEAT_E_BUSY>(table);
@@ -201,10 +218,11 @@ const void* exchange_table(leat_str name, const void* table) {
     std::string_view name;
     const void* table;
   };
-  static constexpr Standing kStanding[] = {
-      {"leat.arena/1", &kArena},       {"leat.json/1", &kJson},     {"leat.request/1", &kRequest},
-      {"leat.response/1", &kResponse}, {"leat.async/1", &kAsync},   {"leat.timer/1", &kTimer},
-      {"leat.pool/1", &kPool},         {"leat.client/1", &kClient}, {"leat.cache/1", &kCache}};
+  static constexpr Standing kStanding[] = {{"leat.arena/1", &kArena},     {"leat.json/1", &kJson},
+                                           {"leat.request/1", &kRequest}, {"leat.response/1", &kResponse},
+                                           {"leat.async/1", &kAsync},     {"leat.timer/1", &kTimer},
+                                           {"leat.pool/1", &kPool},       {"leat.client/1", &kClient},
+                                           {"leat.cache/1", &kCache},     {"leat.session/1", &kSession}};
   const auto* found = std::ranges::find(kStanding, std::string_view(name.ptr, name.len), &Standing::name);
   return found == std::end(kStanding) ? table : found->table;
 }

@@ -87,6 +87,10 @@ std::string configuration(const Setup& setup, const plugin::PluginLibrary& libra
     for (const leat_handler& each : library.handlers()) handlers.emplace_back(each.name.ptr, each.name.len);
     text += server::handler_routes(handlers, name);
   }
+  if (setup.sessions)
+    text +=
+        "[[middleware]]\nkind = \"sessions\"\nkeys = [\"a key that opens nothing but what tests have "
+        "sealed\"]\n";
   for (const Middleware& each : setup.middleware)
     text += fmt::format("[[middleware]]\nkind = {}\n{}\n", server::toml_text(name + ":" + each.kind),
                         each.options);
@@ -136,9 +140,9 @@ std::string replace_all(std::string text, std::string_view what, std::string_vie
 Loaded load(const PluginSource& source, const Setup& setup) {
   const bool whole = !setup.file.empty() || !setup.text.empty();
   const bool in_parts = !setup.options.empty() || !setup.routes.empty() || !setup.middleware.empty() ||
-                        static_cast<bool>(setup.behind);
+                        setup.sessions || static_cast<bool>(setup.behind);
   if (whole && (in_parts || (!setup.file.empty() && !setup.text.empty())))
-    throw Error("a setup is a file, or a text, or options, routes and middleware");
+    throw Error("a setup is a file, or a text, or options, routes, middleware and sessions");
   const auto library = load_library(source);
   const bool stands_alone = library->handlers().empty();
   if (setup.behind && !stands_alone) throw Error("`behind` is for plugins without handlers");

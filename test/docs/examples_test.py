@@ -84,6 +84,19 @@ class Example(ServedCase):
         self.serve("gate")
         self.guarded("gate", b'{"HELLO":"WORLD"}')
 
+    def test_login(self):
+        self.serve("login")
+        self.assertEqual(self.ask("GET", "/me")[0], 401)
+        wrong = json.dumps({"name": "alice", "password": "open"})
+        self.assertEqual(self.ask("POST", "/login", wrong)[0], 403)
+        status, fields, _ = self.ask("POST", "/login", json.dumps({"name": "alice", "password": "sesame"}))
+        self.assertEqual(status, 204)
+        cookie = {"Cookie": fields["Set-Cookie"].split(";")[0]}
+        self.assertEqual(self.json("GET", "/me", headers=cookie), (200, {"user": "alice"}))
+        status, fields, _ = self.ask("POST", "/logout", headers=cookie)
+        self.assertEqual(status, 204)
+        self.assertTrue(fields["Set-Cookie"].startswith("session=; "), fields["Set-Cookie"])
+
     def test_orders(self):
         self.serve("orders")
         line = {"item": "millet", "count": 3, "price": 250}

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "middleware/support.h"
-#include "pipeline/fixture.h"
 #include "pipeline/site.h"
 
 namespace leat::middleware {
@@ -13,10 +12,6 @@ namespace {
 
 using namespace pipeline;
 using namespace test;
-using pipeline::test::entry;
-using pipeline::test::line;
-using pipeline::test::ScriptHandler;
-using pipeline::test::table;
 
 MiddlewareSpec instance(std::string kind, Value::Table options, bool global = false) {
   return {.kind = std::move(kind), .global = global, .options = table(std::move(options)), .place = line(1)};

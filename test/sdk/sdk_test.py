@@ -263,11 +263,25 @@ fn add(plugin: &Plugin, request: &Request) -> Result<Response, Problem> {
         })
     }))
 }
+fn visit(_: &Plugin, request: &Request) -> Result<Response, Problem> {
+    let session = request.session().ok_or_else(|| Problem::new(500, "There is no session."))?;
+    let seen = session.get("seen").unwrap_or_default().to_vec();
+    if seen.len() == 3 {
+        session.clear();
+    } else {
+        session.renew()?;
+        session.remove("other");
+        session.set("seen", &[&seen, &b"x"[..]].concat())?;
+    }
+    Ok(Response::text(String::from_utf8_lossy(&seen)))
+}
 
 leat::plugin!(""")
-        replace(project / "src/lib.rs", "=> hello }", '=> hello, "add" => add }')
+        replace(project / "src/lib.rs", "=> hello }", '=> hello, "add" => add, "visit" => visit }')
         with (project / "safe.toml").open("a") as file:
-            file.write('\n[[route]]\npath = "/add"\nmethod = "POST"\nhandler = "safe:add"\n')
+            file.write('\n[[route]]\npath = "/add"\nmethod = "POST"\nhandler = "safe:add"\n'
+                       '[[route]]\npath = "/visit"\nhandler = "safe:visit"\n[[middleware]]\nkind = "sessions"\n'
+                       'keys = ["0123456789abcdef0123456789abcdef"]\n')
         replace(project / "test.cc", "  host.close();", r"""
   const auto add = [&](const char* body) {
     return host.request("POST", "/add").header("Content-Type", "application/json").body(body);
@@ -284,6 +298,10 @@ leat::plugin!(""")
   CHECK(host.request("GET", "/hello/%FF").send().status == 400);
   CHECK(host.request("GET", "/hello/Ada?times=%2B3").send().status == 400);
   CHECK(host.for_each_allocation(add(R"({"tags":["\u0041"],"title":"x"})")) > 0);
+  const auto visit = host.request("GET", "/visit").session({{"seen", "xx"}, {"other", "1"}}).send();
+  CHECK(visit.body == "xx" && visit.session && visit.session->size() == 1 && visit.session->at("seen") == "xxx");
+  CHECK(visit.session_renewed);
+  CHECK(host.request("GET", "/visit").session(*visit.session).send().session->empty());
 
   host.close();""")
         for command in MESON:

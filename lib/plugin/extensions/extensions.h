@@ -16,6 +16,7 @@
   EXTENSION("leat.json/1", leat_json_v1, kJsonExtension)                              \
   EXTENSION("leat.json_reader/1", leat_json_reader_v1, kJsonReaderExtension)          \
   EXTENSION("leat.parameters/1", leat_parameters_v1, kParametersExtension)            \
+  EXTENSION("leat.session/1", leat_session_v1, kSessionExtension)                     \
   EXTENSION("leat.log/1", leat_log_v1, kLogExtension)                                 \
   EXTENSION("leat.config/1", leat_config_v1, kConfigExtension)                        \
   EXTENSION("leat.route/1", leat_route_v1, kRouteExtension)                           \

@@ -30,6 +30,7 @@
 #include "plugin_parameters.hpp"
 #include "plugin_request.hpp"
 #include "plugin_schema.hpp"
+#include "plugin_session.hpp"
 
 namespace leat {
 inline namespace [[gnu::visibility("hidden")]] v1 {
@@ -421,6 +422,23 @@ struct Source<Response> {
   }
   Response& pass() { return *response; }
   std::optional<Response> response;
+};
+
+template <>
+struct Source<Session> {
+  struct Binding {
+    static bool bind(const leat_host* host, const leat_route* route, leat_error* error) {
+      if (api.session != nullptr) return api.session->need(route) == LEAT_OK;
+      host->fail(error, {}, LEAT_STR("this daemon is too old for sessions"));
+      return false;
+    }
+  };
+  bool take(const Frame& frame, const Binding&) {
+    session.emplace(frame.request);
+    return true;
+  }
+  Session& pass() { return *session; }
+  std::optional<Session> session;
 };
 
 template <>

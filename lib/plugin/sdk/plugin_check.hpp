@@ -202,8 +202,8 @@ constexpr bool is_free_of(uint32_t mistake, const Handlers& handlers) {
   static_assert(                                                                                           \
       leat::detail::is_free_of(leat::detail::kWrongParameter, handlers),                                   \
       "a handler's parameters are leat::Path, Query, Header, Cookie and Form (of a number, bool, "         \
-      "std::string_view or std::optional of one), Body, JsonBody, Request&, Response&, Json&, the "        \
-      "plugin & and its Worker &");                                                                        \
+      "std::string_view or std::optional of one), Body, JsonBody, Request&, Response&, Json&, Session&, "  \
+      "the plugin & and its Worker &");                                                                    \
   static_assert(leat::detail::is_free_of(leat::detail::kWrongBody, handlers),                              \
                 "a leat::JsonBody is of a struct declared with LEAT_JSON, a bool, a number, std::string, " \
                 "std::string_view, or std::optional, std::vector or std::array of one");                   \

@@ -16,6 +16,7 @@
 #include "plugin.h"
 #include "plugin_answer.hpp"
 #include "plugin_fields.hpp"
+#include "plugin_session.hpp"
 
 namespace leat {
 inline namespace [[gnu::visibility("hidden")]] v1 {
@@ -146,6 +147,9 @@ class Request {
     const uint64_t now_ns = detail::api.timer->now_ns(request_);
     return std::chrono::nanoseconds(deadline_ns > now_ns ? deadline_ns - now_ns : 0);
   }
+
+  // What is known of whoever asks, from one request to the next; there may be none, which it says.
+  [[nodiscard]] Session session() const { return Session(request_); }
 
   // The flow of a streamed body.
   void pause_body() { detail::api.body->pause(request_); }

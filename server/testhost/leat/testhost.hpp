@@ -26,7 +26,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -54,6 +56,10 @@ struct Reply {
   std::vector<std::pair<std::string, std::string>> headers;  // as received, trailers last
   std::string body;                                          // without its framing
   bool cut = false;                                          // it ended half-way, and the client can tell
+  // What is in the client's session now, where the answer says that; none where it leaves it as it was. Empty: it is over,
+  // or there is nothing in it.
+  std::optional<std::map<std::string, std::string>> session = {};
+  bool session_renewed = false;  // it is another one than the request's
 
   // The first of that name, any case; empty where there is none.
   [[nodiscard]] std::string header(std::string_view name) const;
@@ -88,13 +94,14 @@ struct Middleware {
 };
 
 // What the plugin is configured with: a whole configuration, from a file or as text, or options, routes and
-// middleware.
+// middleware, and what is put before them.
 struct Setup {
   std::string file = {};                    // as `leat run -c` takes it; its [server] does not matter
   std::string text = {};                    // the same as text
   std::string options = {};                 // lines of [plugin.config]
   std::vector<Route> routes = {};           // none in all: each handler has the route "/" and its name
   std::vector<Middleware> middleware = {};  // in front of all routes, in the order that their phases give
+  bool sessions = false;                    // puts a `sessions` in front of all routes
   // What stands behind the middleware of a plugin without handlers, whatever is asked for. Without it each
   // request is answered with its own body, in the pieces in which that comes, and its own Content-Type.
   Upstream behind = {};
@@ -135,6 +142,9 @@ class Request {
   Request& header(std::string_view name, std::string_view value);
   // Framed by its length, unless one of the headers says otherwise.
   Request& body(std::string_view bytes);
+  // Whose session has these values, as earlier answers would have set them. `sessions` has to be in front of some route; of
+  // several it is that of the first route which has one.
+  Request& session(std::map<std::string, std::string> values);
   // In chunks instead, one for each piece.
   Request& chunked();
   // After the body, which makes it chunked.
@@ -169,6 +179,8 @@ class Request {
   size_t split_ = 0;                      // 0: not at all
   size_t split_at_ = 0;
   size_t read_at_most_ = SIZE_MAX;
+  std::map<std::string, std::string> session_;
+  bool has_session_ = false;
   bool has_body_ = false;
   bool chunked_ = false;
 };

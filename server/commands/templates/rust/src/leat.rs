@@ -183,6 +183,13 @@ impl Request<'_> {
         }
     }
 
+    /// What is known of the client from one request to the next; `None` where no `sessions` is in front of the route.
+    pub fn session(&self) -> Option<Session<'_>> {
+        let table = *SESSION.get()?;
+        // SAFETY: the request is that of this callback.
+        (unsafe { (table.there)(self.raw) } != 0).then_some(Session { raw: self.raw, table, life: PhantomData })
+    }
+
     /// A response that is the JSON which `write` writes, once, into the request's memory.
     pub fn json(&self, write: impl FnOnce(&mut Json)) -> Response {
         let raw = unsafe { (api().json.start)(self.raw) };
@@ -201,6 +208,46 @@ impl Request<'_> {
         let value = read(&mut JsonReader { raw, life: PhantomData });
         // SAFETY: it may be null, which is "no memory"; so for all that a JsonReader calls.
         if unsafe { (api().reader.finish)(raw) } == LEAT_OK { Ok(value) } else { Err(Problem(Wrong::Body)) }
+    }
+}
+
+/// A client's session: a few values, sealed in a cookie that the answer sets. Changes are for before it begins.
+pub struct Session<'a> {
+    raw: *mut leat_request,
+    table: &'static leat_session_v1,
+    life: PhantomData<&'a leat_request>,
+}
+
+impl<'a> Session<'a> {
+    pub fn get(&self, name: &str) -> Option<&'a [u8]> {
+        let mut value = leat_str::ABSENT;
+        // SAFETY: a Session lasts no longer than the call in whose request it lies, and what is read of it as long as
+        // that; names and values are copied. Likewise below.
+        unsafe { (self.table.get)(self.raw, leat_str::new(name), &mut value) };
+        unsafe { value.bytes() }
+    }
+    /// A problem where there are too many values or bytes: nothing is changed then.
+    pub fn set(&self, name: &str, value: &[u8]) -> Result<(), Problem> {
+        let value = leat_str { ptr: value.as_ptr(), len: value.len() };
+        match unsafe { (self.table.set)(self.raw, leat_str::new(name), value) } {
+            LEAT_OK => Ok(()),
+            LEAT_E_ARGUMENT => Err(Problem::new(507, "The session is full.")),
+            _ => Err(Problem::new(503, "The session cannot be changed.")),
+        }
+    }
+    pub fn remove(&self, name: &str) {
+        unsafe { (self.table.remove)(self.raw, leat_str::new(name)) };
+    }
+    /// Ends it, with all its values: for logging out.
+    pub fn clear(&self) {
+        unsafe { (self.table.clear)(self.raw) };
+    }
+    /// The same values in a session of its own, which nobody knew before: whenever somebody logs in.
+    pub fn renew(&self) -> Result<(), Problem> {
+        match unsafe { (self.table.renew)(self.raw) } {
+            LEAT_OK => Ok(()),
+            _ => Err(Problem::new(503, "The session cannot be changed.")),
+        }
     }
 }
 
@@ -727,6 +774,7 @@ pub const fn kind_of<M: Middleware>() -> leat_middleware {
     }
 }
 
+static SESSION: OnceLock<&'static leat_session_v1> = OnceLock::new();
 static MIDDLEWARE: OnceLock<(&'static leat_middleware_v1, &'static leat_arena_v1)> = OnceLock::new();
 
 fn middleware_api() -> &'static leat_middleware_v1 {
@@ -742,6 +790,10 @@ pub unsafe fn load_with(host: *const leat_host, error: *mut leat_error, kinds: &
     let loaded = load(host, error);
     if loaded != LEAT_OK {
         return loaded;
+    }
+    let session = ((*host).extension)(host, leat_str::new(leat_session_v1::NAME)).cast::<leat_session_v1>();
+    if let Some(table) = session.as_ref() {
+        SESSION.get_or_init(|| table); // an older daemon has none
     }
     if kinds.is_empty() && ((*host).extension)(host, leat_str::new(leat_middleware_v1::NAME)).is_null() {
         return LEAT_OK; // an older daemon, where nobody notes anything
