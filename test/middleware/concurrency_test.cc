@@ -155,8 +155,6 @@ TEST_CASE("concurrency: a key is what it is told to be, and who leaves it out is
   CHECK(second_waits({"header:X-Api-Key"}, "", "X-Client: 192.0.2.9\r\n"));
   CHECK(second_waits({"cookie:session"}, "Cookie: a=1; session=x\r\n", "Cookie: session=y\r\n"));
   CHECK_FALSE(second_waits({"cookie:session"}, "Cookie: a=1; session=x\r\n", "Cookie: session=x\r\n"));
-  CHECK_FALSE(second_waits({"user"}, "", ""));
-  CHECK_FALSE(second_waits({"claim:tenant"}, "", ""));
   // What one sends as a field is nobody's address, and no cookie.
   CHECK(second_waits({"header:X-Api-Key"}, "X-Api-Key: 192.0.2.1\r\n", ""));
 }
@@ -209,7 +207,7 @@ TEST_CASE("concurrency: what is under way stays counted over a reload that leave
 
 TEST_CASE("concurrency: a request with a place asks nothing of the heap") {
   Stage stage(kinds());
-  stage.middleware("concurrency", {texts("key", {"client", "cookie:a", "claim:b"})});
+  stage.middleware("concurrency", {texts("key", {"client", "cookie:a", "header:b"})});
   stage.route("/");
   CHECK(leat::test::allocations_of(
             1000, [&] { stage.serve("GET / HTTP/1.1\r\nHost: a\r\nCookie: a=1\r\n\r\n"); }) == 0);
