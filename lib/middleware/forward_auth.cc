@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/random_bytes.h"
 #include "base/text.h"
 #include "http/edited_head.h"
 #include "http/list.h"
@@ -392,7 +393,7 @@ std::unique_ptr<pipeline::Middleware> create_forward_auth(const ForwardAuthOptio
         return nullptr;
       }
   std::string secret(options.cache_ms == 0 ? 0 : sizeof(crypto::Digest), '\0');
-  if (!crypto::random_bytes(secret.data(), secret.size())) {
+  if (!random_bytes(secret.data(), secret.size())) {
     fail_option(context, "cache", "the kernel has no random bytes");
     return nullptr;
   }
