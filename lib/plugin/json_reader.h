@@ -15,8 +15,8 @@
 #include <string_view>
 
 #include "base/arena.h"
+#include "base/shared/plugin_scan.hpp"
 #include "plugin/sdk/plugin.h"
-#include "plugin/sdk/plugin_scan.hpp"
 
 namespace leat::plugin {
 

@@ -1,6 +1,6 @@
 // Texts in application/x-www-form-urlencoded (WHATWG URL, section 5.1), as queries and forms are: '&' between
 // pairs, '=' between a name and its value, '+' for a space, percent escapes. And Cookie fields, which are
-// pairs as well.
+// pairs as well, and the little that all header fields have in common.
 //
 // The one place that says how they are taken apart, for the daemon as for the wrapper of plugins. It
 // allocates nothing and needs nothing but the standard library.
@@ -86,6 +86,35 @@ constexpr std::string_view without_blanks(std::string_view text) {
   while (!text.empty() && blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && blank(text.back())) text.remove_suffix(1);
   return text;
+}
+
+// --- Header fields, and what stands in them.
+
+// ASCII letters of either case are the same, as in the names of fields.
+constexpr bool same_field_name(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i)
+    if (lower(a[i]) != lower(b[i])) return false;
+  return true;
+}
+
+// Whether the value of a Content-Type field is of that type, whatever its parameters are (RFC 9110, section
+// 8.3.1).
+constexpr bool is_media_type(std::string_view value, std::string_view type) {
+  return same_field_name(without_blanks(value.substr(0, value.find(';'))), type);
+}
+
+// What a token is made of (RFC 9110, section 5.6.2).
+constexpr bool is_token_byte(char c) {
+  constexpr std::string_view kSeparators = "\"(),/:;<=>?@[\\]{}";
+  return c > ' ' && c < 0x7f && kSeparators.find(c) == std::string_view::npos;
+}
+template <class Allowed>
+constexpr bool has_only(std::string_view text, Allowed&& allowed) {
+  for (const char c : text)
+    if (!allowed(c)) return false;
+  return true;
 }
 
 // Takes the next cookie off the front of a Cookie field (RFC 6265, section 4.2.1), without the quotes around

@@ -46,16 +46,8 @@ inline constexpr size_t kMostCookie = 4096, kMostCookieAttribute = 1024;
 constexpr bool is_cookie_byte(char c) {
   return c > ' ' && c < 0x7f && c != '"' && c != ',' && c != ';' && c != '\\';
 }
-constexpr bool is_token_byte(char c) {
-  constexpr std::string_view kSeparators = "\"(),/:;<=>?@[\\]{}";
-  return c > ' ' && c < 0x7f && kSeparators.find(c) == std::string_view::npos;
-}
-template <class Allowed>
-constexpr bool has_only(std::string_view text, Allowed&& allowed) {
-  for (const char c : text)
-    if (!allowed(c)) return false;
-  return true;
-}
+using encoding::has_only;
+using encoding::is_token_byte;
 constexpr bool has_prefix(std::string_view name, std::string_view prefix) {
   return name.size() >= prefix.size() && same_field_name(name.substr(0, prefix.size()), prefix);
 }

@@ -87,20 +87,8 @@ class Fields : public std::ranges::view_interface<Fields<Steps>> {
 
 namespace detail {
 
-// ASCII letters of either case are the same, as in the names of fields.
-constexpr bool same_field_name(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i)
-    if (lower(a[i]) != lower(b[i])) return false;
-  return true;
-}
-
-// Whether the value of a Content-Type field is of that type, whatever its parameters are (RFC 9110, section
-// 8.3.1).
-constexpr bool is_media_type(std::string_view value, std::string_view type) {
-  return same_field_name(encoding::without_blanks(value.substr(0, value.find(';'))), type);
-}
+using encoding::is_media_type;
+using encoding::same_field_name;
 
 // Of header fields and trailers, which the host has by number.
 class NumberedSteps {
