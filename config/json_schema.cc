@@ -11,8 +11,10 @@
 #include "base/schema.h"
 #include "config/declarations.h"
 #include "config/route_parameters.h"
+#include "config/route_tables.h"
 #include "config/routes.h"
 #include "config/settings.h"
+#include "json/nested.h"
 #include "json/writer.h"
 #include "middleware/access.h"
 #include "middleware/error_pages.h"
@@ -29,9 +31,9 @@ using schema::Type;
 // What stands for something else is known when it is read.
 constexpr std::string_view kExpanded = R"(\$)";
 
-class SchemaWriter {
+class SchemaWriter : private json::Nested {
  public:
-  SchemaWriter(json::Writer& json, const KnownPlugins& plugins) : json_(json), plugins_(plugins) {}
+  SchemaWriter(json::Writer& json, const KnownPlugins& plugins) : Nested(json), plugins_(plugins) {}
 
   void run() {
     json_.begin_object();
@@ -39,7 +41,7 @@ class SchemaWriter {
     member("title", "Leat's configuration");
     member("description", "A configuration file of the web server Leat, in TOML.");
     begin_table();
-    property("include", [&] {
+    object("include", [&] {
       member("description", "Further files to read, relative to this one; may hold * and ?.");
       string_or_list();
     });
@@ -49,94 +51,65 @@ class SchemaWriter {
                                          std::pair("host", "What is served under some names."),
                                          std::pair("group", "Routes that have something in common."),
                                          std::pair("route", "Which handler answers which requests.")})
-      property(name, [&] {
+      object(name, [&] {
         member("description", sentence);
         list_of(name);
       });
     for (const auto& [group, rows] : setting_groups())
-      property(group, [&] {
+      object(group, [&] {
         begin_table();
         properties(rows, group.size() + 1);
         end_table();
       });
     end_table();
-    json_.key("$defs");
-    json_.begin_object();
-    property("listener", [&] { table(listener_rows()); });
-    property("plugin", [&] {
-      table(plugin_rows());
-      plugin_options();
-    });
-    property("route", [&] {
-      table(route_rows());
-      json_.key("allOf");
-      json_.begin_array();
-      just_one_of({"path", "prefix"});
-      just_one_of({"handler", "redirect", "rewrite", "answer"});
-      json_.end_array();
-    });
-    property("group", [&] { table(group_rows()); });
-    property("host", [&] {
-      table(host_rows());
-      any_of([&] { required("names"); }, [&] { required("listeners"); });
-    });
-    property("route_when", [&] { table(route_when_rows()); });
-    property("route_answer", [&] { table(route_answer_rows()); });
-    property("route_parameter", [&] { table(route_parameter_rows()); });
-    property("route_cache", [&] { table(route_query_rows(), route_cache_settings()); });
-    property("middleware", [&] { middleware_kinds(); });
-    json_.end_object();
+    object("$defs", [&] { definitions(); });
     json_.end_object();
   }
 
  private:
-  void member(std::string_view name, std::string_view text) {
-    json_.key(name);
-    json_.string(text);
-  }
-  template <class Write>
-  void property(std::string_view name, Write&& write) {
-    json_.key(name);
-    json_.begin_object();
-    write();
-    json_.end_object();
+  void definitions() {
+    object("listener", [&] { table(listener_rows()); });
+    object("plugin", [&] {
+      table(plugin_rows());
+      plugin_options();
+    });
+    object("route", [&] {
+      table(route_rows());
+      array("allOf", [&] {
+        just_one_of({"path", "prefix"});
+        just_one_of({"handler", "redirect", "rewrite", "answer"});
+      });
+    });
+    object("group", [&] { table(group_rows(), scope_rows()); });
+    object("host", [&] {
+      table(host_rows(), scope_rows());
+      any_of([&] { required("names"); }, [&] { required("listeners"); });
+    });
+    object("route_when", [&] { table(route_when_rows()); });
+    object("route_answer", [&] { table(route_answer_rows()); });
+    object("route_parameter", [&] { table(route_parameter_rows()); });
+    object("route_cache", [&] { table(route_query_rows(), route_cache_settings()); });
+    object("middleware", [&] { middleware_kinds(); });
   }
   // One of several, each of which `write` writes.
   template <class... Write>
   void any_of(Write&&... write) {
-    json_.key("anyOf");
-    json_.begin_array();
-    (
-        [&] {
-          json_.begin_object();
-          write();
-          json_.end_object();
-        }(),
-        ...);
-    json_.end_array();
+    array("anyOf", [&] { (object(write), ...); });
   }
   void pattern(std::string_view regex) {
     member("type", "string");
     member("pattern", regex);
   }
   void required(std::string_view key) {
-    json_.key("required");
-    json_.begin_array();
-    json_.string(key);
-    json_.end_array();
+    array("required", [&] { json_.string(key); });
   }
   // A schema by itself: what has one of these keys, and no other of them.
   void just_one_of(std::initializer_list<std::string_view> keys) {
-    json_.begin_object();
-    json_.key("oneOf");
-    json_.begin_array();
-    for (const std::string_view key : keys) {
-      json_.begin_object();
-      required(key);
-      json_.end_object();
-    }
-    json_.end_array();
-    json_.end_object();
+    object([&] {
+      array("oneOf", [&] {
+        for (const std::string_view key : keys) object([&] { required(key); });
+      });
+    });
   }
   // What `write` writes, or a text that stands for something else.
   template <class Write>
@@ -147,42 +120,37 @@ class SchemaWriter {
     any_of([&] { member("type", "string"); },
            [&] {
              member("type", "array");
-             property("items", [&] { member("type", "string"); });
+             object("items", [&] { member("type", "string"); });
            });
   }
   void reference(std::string_view definition) { member("$ref", "#/$defs/" + std::string(definition)); }
   void list_of(std::string_view definition) {
     member("type", "array");
-    property("items", [&] { reference(definition); });
+    object("items", [&] { reference(definition); });
   }
 
   void begin_table() {
     member("type", "object");
-    json_.key("additionalProperties");
-    json_.boolean(false);
+    flag("additionalProperties", false);
     json_.key("properties");
     json_.begin_object();
   }
   void end_table() { json_.end_object(); }
   void properties(std::span<const Row> rows, size_t prefix = 0) {
     for (const Row& row : rows)
-      property(row.name.substr(prefix), [&] {
+      object(row.name.substr(prefix), [&] {
         member("description",
                schema::described(row) + (row.restart ? " A change takes effect at the next start." : ""));
-        if (!row.deprecated_since.empty()) {
-          json_.key("deprecated");
-          json_.boolean(true);
-        }
+        if (!row.deprecated_since.empty()) flag("deprecated", true);
         put_type(row);
         put_default(row);
       });
   }
   void put_needed(std::span<const Row> rows) {
-    json_.key("required");
-    json_.begin_array();
-    for (const Row& row : rows)
-      if (row.needed) json_.string(row.name);
-    json_.end_array();
+    array("required", [&] {
+      for (const Row& row : rows)
+        if (row.needed) json_.string(row.name);
+    });
   }
   // A table with the keys of all `rows`.
   template <class... Rows>
@@ -235,21 +203,16 @@ class SchemaWriter {
         return or_expanded([&] { member("type", "boolean"); });
       case Type::Choice:
         return or_expanded([&] {
-          json_.key("enum");
-          json_.begin_array();
-          for (const std::string_view word : schema::words(row.choices)) json_.string(word);
-          json_.end_array();
+          array("enum", [&] {
+            for (const std::string_view word : schema::words(row.choices)) json_.string(word);
+          });
         });
       case Type::Text:
         return or_expanded([&] {
           member("type", "string");
-          if (row.needed) {
-            json_.key("minLength");
-            json_.integer(1);
-          }
-          if (row.most == INT64_MAX) return;
-          json_.key("maxLength");  // in characters, of which there are no more than bytes
-          json_.integer(row.most);
+          if (row.needed) count("minLength", 1);
+          // In characters, of which there are no more than bytes.
+          if (row.most != INT64_MAX) count("maxLength", static_cast<uint64_t>(row.most));
         });
       case Type::Texts:
         return string_or_list();
@@ -262,11 +225,11 @@ class SchemaWriter {
   void put_any(const Row& row) {
     if (row.wanted == middleware::kErrorPageList) {
       member("type", "array");
-      return property("items", [&] { table(middleware::kErrorPageRows); });
+      return object("items", [&] { table(middleware::kErrorPageRows); });
     }
     if (row.wanted == middleware::kAccessRuleList) {
       member("type", "array");
-      return property("items", [&] { table(middleware::kAccessRuleRows); });
+      return object("items", [&] { table(middleware::kAccessRuleRows); });
     }
     for (const std::string_view definition : {"route", "group"})
       if (row.name == definition) return list_of(definition);
@@ -280,25 +243,24 @@ class SchemaWriter {
     if (row.name == "query")
       return any_of(
           [&] {
-            json_.key("enum");
-            json_.begin_array();
-            json_.string("all");
-            json_.string("none");
-            json_.end_array();
+            array("enum", [&] {
+              json_.string("all");
+              json_.string("none");
+            });
           },
           [&] { pattern(kExpanded); },
           [&] {
             member("type", "array");
-            property("items", [&] { member("type", "string"); });
+            object("items", [&] { member("type", "string"); });
           });
     if (row.name == "middleware") {
       member("type", "array");
-      return property("items",
-                      [&] { any_of([&] { member("type", "string"); }, [&] { reference("middleware"); }); });
+      return object("items",
+                    [&] { any_of([&] { member("type", "string"); }, [&] { reference("middleware"); }); });
     }
     member("type", "object");
     if (row.name == "services")
-      property("additionalProperties", [&] { member("type", "string"); });
+      object("additionalProperties", [&] { member("type", "string"); });
     else
       ENSURE(row.name == "config");
   }
@@ -326,10 +288,10 @@ class SchemaWriter {
   // What a plugin asks for: more may be said to it, since what it asks for depends on what it is told.
   void asked_table(const plugin::AskedTable& asked) {
     member("type", "object");
-    property("properties", [&] { asked_options(asked); });
+    object("properties", [&] { asked_options(asked); });
   }
   void asked_options(const plugin::AskedTable& asked) {
-    for (const auto& option : asked.options) property(option->name, [&] { asked_option(*option); });
+    for (const auto& option : asked.options) object(option->name, [&] { asked_option(*option); });
   }
   void asked_option(const plugin::AskedOption& option) {
     using Shape = plugin::AskedOption::Shape;
@@ -344,102 +306,89 @@ class SchemaWriter {
       }
       case Shape::List:
         member("type", "array");
-        if (option.row.type != Type::Any) property("items", [&] { put_type(option.row); });
+        if (option.row.type != Type::Any) object("items", [&] { put_type(option.row); });
         return;
       case Shape::Table:
         return asked_table(option.below);
       case Shape::Tables:
         member("type", "array");
-        return property("items", [&] { asked_table(option.below); });
+        return object("items", [&] { asked_table(option.below); });
     }
   }
 
   // Of each plugin that is known, by its name.
   void plugin_options() {
     if (plugins_.names.empty()) return;
-    json_.key("allOf");
-    json_.begin_array();
-    for (const std::string_view name : plugins_.names) {
-      const auto asked = plugins_.asked.find(name);
-      if (asked == plugins_.asked.end()) continue;
-      json_.begin_object();
-      property("if", [&] {
-        property("properties", [&] { property("name", [&] { member("const", name); }); });
-        json_.key("required");
-        json_.begin_array();
-        json_.string("name");
-        json_.end_array();
-      });
-      property("then", [&] {
-        property("properties", [&] { property("config", [&] { asked_table(asked->second); }); });
-      });
-      json_.end_object();
-    }
-    json_.end_array();
+    array("allOf", [&] {
+      for (const std::string_view name : plugins_.names)
+        if (const auto asked = plugins_.asked.find(name); asked != plugins_.asked.end())
+          object([&] { options_where_named(name, asked->second); });
+    });
+  }
+  void options_where_named(std::string_view name, const plugin::AskedTable& asked) {
+    object("if", [&] {
+      object("properties", [&] { object("name", [&] { member("const", name); }); });
+      required("name");
+    });
+    object("then", [&] { object("properties", [&] { object("config", [&] { asked_table(asked); }); }); });
   }
 
   static bool of_plugin(const pipeline::MiddlewareKind& kind) { return kind.name.contains(':'); }
 
   // A kind that a plugin has; where none of it was made, nobody knows its options.
   void plugin_kind(const pipeline::MiddlewareKind& kind) {
-    json_.begin_object();
     member("title", kind.name);
     if (!kind.sentence.empty()) member("description", kind.sentence);
     member("type", "object");
-    property("properties", [&] {
-      property("kind", [&] { member("const", kind.name); });
+    object("properties", [&] {
+      object("kind", [&] { member("const", kind.name); });
       if (const auto asked = plugins_.asked.find(kind.name); asked != plugins_.asked.end())
         asked_options(asked->second);
       properties(middleware_rows().subspan(1));
     });
     put_needed(middleware_rows());
-    json_.end_object();
+  }
+  void own_kind(const pipeline::MiddlewareKind& kind) {
+    member("title", kind.name);
+    member("description", kind.sentence);
+    begin_table();
+    object("kind", [&] { member("const", kind.name); });
+    properties(middleware_rows().subspan(1));
+    properties(kind.options);
+    end_table();
+    put_needed(middleware_rows());
+  }
+  void other_kinds() {
+    member("title", "PLUGIN:NAME");
+    member("description", "A kind that a plugin has, with the options that it knows.");
+    member("type", "object");
+    object("properties", [&] {
+      object("kind", [&] {
+        pattern(R"(^[^:]+:[^:]+$|\$)");
+        if (std::ranges::none_of(plugins_.kinds, of_plugin)) return;
+        object("not", [&] {
+          array("enum", [&] {
+            for (const pipeline::MiddlewareKind& kind : plugins_.kinds)
+              if (of_plugin(kind)) json_.string(kind.name);
+          });
+        });
+      });
+      properties(middleware_rows().subspan(1));
+    });
+    put_needed(middleware_rows());
   }
 
   // Leat's own have the options that they say. What is named PLUGIN:NAME has options that its plugin knows.
   void middleware_kinds() {
     ENSURE(middleware_rows().front().name == "kind");
-    json_.key("anyOf");
-    json_.begin_array();
-    for (const pipeline::MiddlewareKind& kind : middleware::kinds()) {
-      json_.begin_object();
-      member("title", kind.name);
-      member("description", kind.sentence);
-      begin_table();
-      property("kind", [&] { member("const", kind.name); });
-      properties(middleware_rows().subspan(1));
-      properties(kind.options);
-      end_table();
-      put_needed(middleware_rows());
-      json_.end_object();
-    }
-    for (const pipeline::MiddlewareKind& kind : plugins_.kinds)
-      if (of_plugin(kind)) plugin_kind(kind);
-    json_.begin_object();
-    member("title", "PLUGIN:NAME");
-    member("description", "A kind that a plugin has, with the options that it knows.");
-    member("type", "object");
-    json_.key("properties");
-    json_.begin_object();
-    property("kind", [&] {
-      pattern(R"(^[^:]+:[^:]+$|\$)");
-      if (std::ranges::none_of(plugins_.kinds, of_plugin)) return;
-      property("not", [&] {
-        json_.key("enum");
-        json_.begin_array();
-        for (const pipeline::MiddlewareKind& kind : plugins_.kinds)
-          if (of_plugin(kind)) json_.string(kind.name);
-        json_.end_array();
-      });
+    array("anyOf", [&] {
+      for (const pipeline::MiddlewareKind& kind : middleware::kinds()) object([&] { own_kind(kind); });
+      for (const pipeline::MiddlewareKind& kind : plugins_.kinds)
+        if (of_plugin(kind)) object([&] { plugin_kind(kind); });
+      object([&] { other_kinds(); });
     });
-    properties(middleware_rows().subspan(1));
-    json_.end_object();
-    put_needed(middleware_rows());
-    json_.end_object();
-    json_.end_array();
   }
 
-  json::Writer& json_;
   const KnownPlugins& plugins_;
 };
 

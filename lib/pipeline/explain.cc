@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/units.h"
+#include "json/nested.h"
 #include "json/writer.h"
 #include "pipeline/find_route.h"
 #include "pipeline/host_name.h"
@@ -199,38 +200,32 @@ std::string explanation_json(const Explanation& told) {
   BlockPool pool(BlockPool::kUnbounded, 0);
   Arena arena(pool, SIZE_MAX);
   json::Writer json(arena);
+  json::Nested out(json);
   const auto member = [&](std::string_view key, std::string_view text) {
-    if (text.empty()) return;
-    json.key(key);
-    json.string(text);
+    if (!text.empty()) out.member(key, text);
   };
   const auto facts = [&](std::string_view key, std::string_view label, std::string_view text,
                          const std::vector<ExplainedFact>& all) {
-    json.key(key);
-    json.begin_array();
-    for (const ExplainedFact& fact : all) {
-      json.begin_object();
-      json.key(label);
-      json.string(fact.label);
-      json.key(text);
-      json.string(fact.text);
-      json.end_object();
-    }
-    json.end_array();
+    out.array(key, [&] {
+      for (const ExplainedFact& fact : all)
+        out.object([&] {
+          out.member(label, fact.label);
+          out.member(text, fact.text);
+        });
+    });
   };
-  json.begin_object();
-  member("host", told.host);
-  member("rewritten", told.rewritten);
-  member("route", told.route);
-  member("outcome", told.outcome);
-  facts("parameters", "name", "value", told.params);
-  facts("middleware", "name", "does", told.middleware);
-  member("handler", told.handler);
-  facts("limits", "name", "is", told.facts);
-  facts("not", "route", "why", told.close);
-  json.key("not_listed");
-  json.unsigned_integer(told.more_close);
-  json.end_object();
+  out.object([&] {
+    member("host", told.host);
+    member("rewritten", told.rewritten);
+    member("route", told.route);
+    member("outcome", told.outcome);
+    facts("parameters", "name", "value", told.params);
+    facts("middleware", "name", "does", told.middleware);
+    member("handler", told.handler);
+    facts("limits", "name", "is", told.facts);
+    facts("not", "route", "why", told.close);
+    out.count("not_listed", told.more_close);
+  });
   return std::string(json.finish().value_or("{}"));
 }
 
