@@ -5,6 +5,7 @@
 #include "config/codes.h"
 #include "config/declarations.h"
 #include "config/route_parameters.h"
+#include "config/route_tables.h"
 #include "config/routes.h"
 #include "config/settings.h"
 #include "middleware/access_fields.h"
@@ -197,8 +198,10 @@ std::string reference_markdown() {
   add_table(page, route_parameter_rows());
   page += kGroupText;
   add_table(page, group_rows());
+  add_rows(page, scope_rows());
   page += kHostText;
   add_table(page, host_rows());
+  add_rows(page, scope_rows());
   page += kMiddleware;
   add_table(page, middleware_rows());
   page += kKinds;

@@ -3,17 +3,15 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 #include "base/text.h"
 #include "config/codes.h"
 #include "config/declarations.h"
-#include "config/file.h"
 #include "config/foreign_keys.h"
 #include "config/route_parameters.h"
+#include "config/route_tables.h"
 #include "config/settings.h"
-#include "http/status.h"
 #include "pipeline/codes.h"
 
 namespace leat::config {
@@ -46,10 +44,6 @@ struct RouteKeys {
   const Value* cache = nullptr;
   const Value* parameters = nullptr;
 };
-struct QueryKey {
-  const Value* query = nullptr;
-};
-
 // What a group and a host say for all that stands in them.
 struct ScopeKeys {
   const Value* middleware = nullptr;
@@ -61,34 +55,18 @@ struct ScopeKeys {
 };
 struct GroupKeys {
   std::string prefix;
-  ScopeKeys scope;
 };
 struct HostKeys {
   std::vector<std::string> names;
   std::vector<std::string> listeners;
   std::optional<pipeline::TrailingSlash> trailing_slash;
-  ScopeKeys scope;
 };
-struct AnswerKeys {
-  uint32_t status = 200;
-  std::optional<std::string> type;
-  std::optional<std::string> body;
-  std::string file;
-  std::vector<std::string> headers;
-};
-
 constexpr int64_t kMostRequests = 1'000'000;
-constexpr size_t kMostAnswer = size_t{1} << 20;
 constexpr int64_t kMostBody = int64_t{1} << 40;
 constexpr int64_t kLongestAnswer = int64_t{24} * 60 * 60 * 1000;
 constexpr std::string_view kMiddlewareList = "a list of names and tables";
-constexpr std::string_view kCacheTable = "a table, written as [route.cache]";
-constexpr std::string_view kWhenTable = "a table, like {header = [\"X-Api: 2\"]}";
-constexpr std::string_view kAnswerTable = "a table, like {status = 403}";
 constexpr std::string_view kRouteList = "a list of tables, each written as [[route]]";
 constexpr std::string_view kGroupList = "a list of tables, each written as [[group]]";
-constexpr std::string_view kQueryWords = R"("all", "none" or a list of parameters)";
-
 std::string check_allowed(std::string_view called, std::string_view text) {
   return text == "all" ? std::string() : check_range(called, text);
 }
@@ -99,18 +77,6 @@ std::string check_host_name(std::string_view called, std::string_view text) {
         "{} has `{}`: names are written as they are sent, `xn--...` for other letters than those of ASCII",
         called, text);
   return pipeline::check_condition_host(called, text);
-}
-
-// It may have lines, which a schema::text() without a check may not.
-std::string any_text(std::string_view, std::string_view) { return {}; }
-
-std::string check_answer_field(std::string_view called, std::string_view text) {
-  const size_t colon = text.find(':');
-  http::Response response;
-  if (colon != std::string_view::npos && response.add(text.substr(0, colon), trim(text.substr(colon + 1))))
-    return {};
-  return fmt::format("{} has `{}`, which is no header field that an answer can be given: write NAME: VALUE",
-                     called, text);
 }
 
 constexpr Row kRoute[] = {
@@ -169,53 +135,20 @@ constexpr Row kRoute[] = {
                                         "What it asks of parameters; see below."),
 };
 
-// Of a route's `when`.
-constexpr Row kWhen[] = {
-    schema::list<&pipeline::ConditionKeys::header>("header", "header fields",
-                                                   pipeline::check_condition_header, kBadCondition,
-                                                   "Fields that there are: `NAME`, or `NAME: VALUE`."),
-    schema::list<&pipeline::ConditionKeys::query>("query", "parameters", pipeline::check_condition_query,
-                                                  kBadCondition,
-                                                  "Parameters of the query: `NAME`, or `NAME=VALUE`."),
-    schema::list<&pipeline::ConditionKeys::content_type>(
-        "content_type", "types of content", pipeline::check_condition_content_type, kBadCondition,
-        "What its body is: `application/json`, or `image/*`. Where that is all that does not fit, the answer "
-        "is 415."),
-    schema::list<&pipeline::ConditionKeys::client>(
-        "client", "ranges of addresses", pipeline::check_condition_client, kBadRange,
-        "Who asks: ranges of addresses as in `server.trusted_proxies`."),
+// What a group and a host say for theirs.
+constexpr Row kScope[] = {
+    schema::any<&ScopeKeys::middleware>("middleware", kMiddlewareList,
+                                        "As a route has it, for each of them."),
+    schema::size<&ScopeKeys::body_limit>("body_limit", 1, kMostBody, "For routes that do not say it."),
+    schema::duration<&ScopeKeys::timeout>("timeout", 1, kLongestAnswer, "For routes that do not say it."),
+    schema::count<&ScopeKeys::concurrency>("concurrency", 1, kMostRequests,
+                                           "Of the handlers of all of them together."),
+    schema::any<&ScopeKeys::route>("route", kRouteList, "Its routes, with the keys of `[[route]]`."),
+    schema::any<&ScopeKeys::group>("group", kGroupList, "Its groups."),
 };
-
-// Of a route's `answer`.
-constexpr Row kAnswer[] = {
-    schema::count<&AnswerKeys::status>(
-        "status", 200, 599, "The status. One of 400 and more without a body is a problem (RFC 9457)."),
-    schema::text<&AnswerKeys::type>(
-        "type", 256, "The type of content: `text/plain; charset=utf-8` for a body without one."),
-    schema::text<&AnswerKeys::body>("body", any_text, kOutOfRange, "The body."),
-    schema::text<&AnswerKeys::file>(
-        "file",
-        "A file that holds the body, relative to the one that names it. It is read with the configuration."),
-    schema::list<&AnswerKeys::headers>("headers", "header fields", check_answer_field, kBadField,
-                                       "Further header fields, `NAME: VALUE`."),
-};
-
-// The rows of what a group and a host say for theirs, for the keys of either.
-#define SCOPE(Keys, member) [](Keys& keys) -> auto& { return keys.scope.member; }
-#define SCOPE_ROWS(Keys)                                                                                   \
-  schema::any<SCOPE(Keys, middleware)>("middleware", kMiddlewareList,                                      \
-                                       "As a route has it, for each of them."),                            \
-      schema::size<SCOPE(Keys, body_limit)>("body_limit", 1, kMostBody, "For routes that do not say it."), \
-      schema::duration<SCOPE(Keys, timeout)>("timeout", 1, kLongestAnswer,                                 \
-                                             "For routes that do not say it."),                            \
-      schema::count<SCOPE(Keys, concurrency)>("concurrency", 1, kMostRequests,                             \
-                                              "Of the handlers of all of them together."),                 \
-      schema::any<SCOPE(Keys, route)>("route", kRouteList, "Its routes, with the keys of `[[route]]`."),   \
-      schema::any<SCOPE(Keys, group)>("group", kGroupList, "Its groups.")
 
 constexpr Row kGroup[] = {
     schema::text<&GroupKeys::prefix>("prefix", "What the paths of its routes begin with."),
-    SCOPE_ROWS(GroupKeys),
 };
 
 constexpr Row kHost[] = {
@@ -229,25 +162,7 @@ constexpr Row kHost[] = {
         "with none, by any."),
     schema::choice<&HostKeys::trailing_slash>("trailing_slash", "exact redirect ignore",
                                               "In place of `server.trailing_slash`."),
-    SCOPE_ROWS(HostKeys),
 };
-
-const schema::Content kWholeQuery = std::string("all");
-constexpr Row kQuery[] = {
-    schema::any<&QueryKey::query>(
-        "query", kQueryWords,
-        "The part of the query that makes two requests different: all of it, nothing, or the parameters that "
-        "are listed.")
-        .with_default(&kWholeQuery),
-};
-
-Reader reader_of(const Value& table, std::string_view header, Diagnostics& diagnostics) {
-  return {table, header, kSchemaCodes, diagnostics};
-}
-void wrong_type(Reader& reader, const Value& value, std::string_view key, std::string_view wanted) {
-  reader.diagnostics().push_back(
-      schema::wrong_type(value, fmt::format("`{}`", key), wanted, kSchemaCodes.type));
-}
 
 // What routes have of the host and the groups that they stand in.
 struct Scope {
@@ -280,38 +195,6 @@ void take_handler(Reader& reader, std::string&& name, RouteDecl& route) {
   if (colon != std::string_view::npos) route.plugin_size = colon;
   if (route.plugin().empty() || route.handler().empty())
     reader.fail(kBadHandler, fmt::format("`{}` is not PLUGIN:HANDLER", whole), route.handler_place);
-}
-
-void take_query(Reader& reader, const Value& value, cache::Policy& policy) {
-  using Query = cache::Policy::Query;
-  const auto is = [&](std::string_view word) { return value.string() != nullptr && *value.string() == word; };
-  if (value.array() == nullptr) {
-    if (!is("all") && !is("none")) return wrong_type(reader, value, "query", kQueryWords);
-    policy.query = is("all") ? Query::All : Query::None;
-    return;
-  }
-  struct Listed {
-    std::vector<std::string> parameters;
-  } listed;
-  static constexpr Row kRow[] = {schema::texts<&Listed::parameters>("query", "")};
-  reader.read(kRow, listed);
-  policy.query = Query::Listed;
-  policy.parameters = std::move(listed.parameters);
-}
-
-void take_cache(Reader& reader, const Value& value, RouteDecl& route) {
-  if (value.table() == nullptr) return wrong_type(reader, value, "cache", kCacheTable);
-  if (!std::ranges::contains(route.spec.methods, "GET") &&
-      !std::ranges::contains(route.spec.methods, pipeline::kAnyMethod))
-    reader.fail(kBadChoice, "`cache` is for routes with the method GET", value.place);
-  Reader own = reader_of(value, "[route.cache]", reader.diagnostics());
-  route.cache = std::make_unique<cache::Policy>();
-  cache::Policy& policy = *route.cache;
-  QueryKey key;
-  own.read(route_cache_settings(), policy);
-  own.read(kQuery, key);
-  if (key.query != nullptr) take_query(own, *key.query, policy);
-  own.refuse_others();
 }
 
 // Gives `visit` the names and the tables of a list of middleware.
@@ -352,58 +235,6 @@ void take_path(Reader& reader, RouteKeys& keys, const Scope& scope, pipeline::Ro
   spec.path = scope.prefix + own;
 }
 
-void take_when(Reader& reader, const Value& value, pipeline::RouteSpec& spec) {
-  if (value.table() == nullptr) return wrong_type(reader, value, "when", kWhenTable);
-  Reader own = reader_of(value, "`when`", reader.diagnostics());
-  pipeline::ConditionKeys keys;
-  own.read(kWhen, keys);
-  own.refuse_others();
-  // A list that is there and empty would be read as no condition by some, and as one that nobody fits by others.
-  for (const auto& [key, list] : *value.table())
-    if (list.array() != nullptr && list.array()->empty())
-      own.fail(kBadCondition, fmt::format("`{}` of `when` is empty", key), list.place,
-               "leave it out for a route that is for whatever it is");
-  if (value.table()->empty())
-    own.fail(kBadCondition, "`when` is empty", value.place,
-             "leave it out: the route is for all requests then");
-  spec.when = std::make_unique<pipeline::ConditionKeys>(std::move(keys));
-}
-
-// Of a file that is named at `file` of this table.
-std::optional<std::string> read_beside(Reader& reader, const std::string& name) {
-  const Place& place = reader.place_of("file");
-  const std::filesystem::path folder =
-      std::filesystem::path(place.file ? *place.file : std::string()).parent_path();
-  auto text = read_file((folder / name).string(), kMostAnswer);
-  if (text) return std::move(*text);
-  reader.fail(text.error().code, text.error().reason, place);
-  return std::nullopt;
-}
-
-void take_answer(Reader& reader, const Value& value, RouteDecl& route) {
-  if (value.table() == nullptr) return wrong_type(reader, value, "answer", kAnswerTable);
-  Reader own = reader_of(value, "`answer`", reader.diagnostics());
-  AnswerKeys keys;
-  own.read(kAnswer, keys);
-  own.refuse_others();
-  route.answer = std::make_unique<handlers::FixedAnswer>();
-  handlers::FixedAnswer& answer = *route.answer;
-  answer.status = static_cast<uint16_t>(keys.status);
-  answer.body = std::move(keys.body);
-  if (own.has("file") && own.has("body"))
-    own.fail(kDefinedTwice, "an answer has `body` or `file`, not both", own.place_of("file"));
-  else if (!keys.file.empty())
-    answer.body = read_beside(own, keys.file);
-  if (keys.type || answer.body) answer.type = keys.type.value_or("text/plain; charset=utf-8");
-  if (answer.body && !answer.body->empty() && !http::status_allows_body(answer.status))
-    own.fail(kNotTogether, fmt::format("an answer with the status {} has no body", answer.status),
-             own.place_of("status"));
-  for (const std::string& field : keys.headers) {
-    const size_t colon = field.find(':');
-    answer.fields.emplace_back(field.substr(0, colon), trim(std::string_view(field).substr(colon + 1)));
-  }
-}
-
 // What answers: one of four.
 void take_action(Reader& reader, RouteKeys& keys, RouteDecl& route) {
   constexpr std::string_view kActions[] = {"handler", "redirect", "rewrite", "answer"};
@@ -420,7 +251,7 @@ void take_action(Reader& reader, RouteKeys& keys, RouteDecl& route) {
     reader.fail(kNotTogether, "`status` is for redirects", reader.place_of("status"),
                 reader.has("answer") ? "an answer has its own: answer = {status = ...}" : "");
   if (reader.has("handler")) return take_handler(reader, std::move(keys.handler), route);
-  if (keys.answer != nullptr) take_answer(reader, *keys.answer, route);
+  if (keys.answer != nullptr) read_route_answer(reader, *keys.answer, route);
   if (reader.has("redirect")) {
     route.redirect = std::make_unique<RedirectDecl>(
         RedirectDecl{.target = std::move(keys.redirect),
@@ -457,7 +288,7 @@ bool read_route_in(const Value& table, const Scope& scope, Config& config, Diagn
   route.executor = keys.executor;
   take_methods(reader, keys, route.spec);
   take_action(reader, keys, route);
-  if (keys.when != nullptr) take_when(reader, *keys.when, route.spec);
+  if (keys.when != nullptr) read_route_when(reader, *keys.when, route.spec);
   if (keys.middleware != nullptr) take_middleware(reader, *keys.middleware, route.spec);
   const bool is_plugins = !route.plugin().empty() && route.plugin() != kOwnHandlers;
   if (!is_plugins && reader.has("executor"))
@@ -465,7 +296,7 @@ bool read_route_in(const Value& table, const Scope& scope, Config& config, Diagn
   if (reader.has("allow") && (route.plugin() != kOwnHandlers || route.handler() != "dashboard"))
     reader.fail(kBadChoice, "`allow` is for the handler `leat:dashboard`", reader.place_of("allow"));
   route.allow = std::move(keys.allow);
-  if (keys.cache != nullptr) take_cache(reader, *keys.cache, route);
+  if (keys.cache != nullptr) read_route_cache(reader, *keys.cache, route);
   if (keys.parameters != nullptr) {
     if (is_plugins)
       read_route_parameters(*keys.parameters, route, reader.diagnostics());
@@ -522,7 +353,9 @@ void read_inside(Reader& reader, const ScopeKeys& keys, const Scope& scope, Conf
 bool read_group_in(const Value& table, const Scope& outer, Config& config, Diagnostics& diagnostics) {
   Reader reader = reader_of(table, "[[group]]", diagnostics);
   GroupKeys keys;
+  ScopeKeys of_all;
   reader.read(kGroup, keys);
+  reader.read(kScope, of_all);
   reader.refuse_others();
   Scope scope = outer;
   if (keys.prefix.ends_with('/')) keys.prefix.pop_back();
@@ -530,19 +363,17 @@ bool read_group_in(const Value& table, const Scope& outer, Config& config, Diagn
     reader.fail(pipeline::kBadPattern, fmt::format("bad path `{}`: a path begins with `/`", keys.prefix),
                 reader.place_of("prefix"));
   scope.prefix += keys.prefix;
-  take_scope(reader, keys.scope, scope, config);
-  read_inside(reader, keys.scope, scope, config);
+  take_scope(reader, of_all, scope, config);
+  read_inside(reader, of_all, scope, config);
   return reader.good();
 }
 
 }  // namespace
 
 std::span<const Row> route_rows() { return kRoute; }
-std::span<const Row> route_when_rows() { return kWhen; }
-std::span<const Row> route_answer_rows() { return kAnswer; }
-std::span<const Row> route_query_rows() { return kQuery; }
 std::span<const Row> group_rows() { return kGroup; }
 std::span<const Row> host_rows() { return kHost; }
+std::span<const Row> scope_rows() { return kScope; }
 
 bool read_route(const Value& table, Config& config, Diagnostics& diagnostics) {
   return read_route_in(table, {}, config, diagnostics);
@@ -555,7 +386,9 @@ bool read_group(const Value& table, Config& config, Diagnostics& diagnostics) {
 bool read_host(const Value& table, Config& config, Diagnostics& diagnostics) {
   Reader reader = reader_of(table, "[[host]]", diagnostics);
   HostKeys keys;
+  ScopeKeys of_all;
   reader.read(kHost, keys);
+  reader.read(kScope, of_all);
   reader.refuse_others();
   HostDecl host;
   host.spec.place = reader.place_of(reader.has("names") ? "names" : "listeners");
@@ -572,12 +405,12 @@ bool read_host(const Value& table, Config& config, Diagnostics& diagnostics) {
   host.trailing_slash = keys.trailing_slash;
   Scope scope;
   scope.host = config.hosts.size() + 1;
-  take_scope(reader, keys.scope, scope, config);
+  take_scope(reader, of_all, scope, config);
   host.spec.scope = scope.said;
-  if (keys.scope.middleware != nullptr) host.spec.middleware_place = keys.scope.middleware->place;
+  if (of_all.middleware != nullptr) host.spec.middleware_place = of_all.middleware->place;
   // Also one that is wrong, since its routes say by number where they stand.
   config.hosts.push_back(std::move(host));
-  read_inside(reader, keys.scope, scope, config);
+  read_inside(reader, of_all, scope, config);
   return reader.good();
 }
 

@@ -20,12 +20,10 @@ bool read_route(const Value& table, Config& config, Diagnostics& diagnostics);
 bool read_group(const Value& table, Config& config, Diagnostics& diagnostics);
 bool read_host(const Value& table, Config& config, Diagnostics& diagnostics);
 
-// The keys of these tables, and of tables in them.
+// The keys of these tables; those of tables in a route are in route_tables.h and route_parameters.h.
 std::span<const schema::Row> route_rows();
-std::span<const schema::Row> route_when_rows();
-std::span<const schema::Row> route_answer_rows();
-std::span<const schema::Row> route_query_rows();  // of [route.cache] what is not in route_cache_settings()
 std::span<const schema::Row> group_rows();
 std::span<const schema::Row> host_rows();
+std::span<const schema::Row> scope_rows();  // of a group and of a host, beside those
 
 }  // namespace leat::config
