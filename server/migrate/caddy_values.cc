@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "base/text.h"
@@ -32,6 +34,16 @@ std::expected<Keys, std::string> respond_of(const Directive& directive, size_t f
   if (!body.empty()) answer += fmt::format(", body = {}", text(body));
   return Keys{{"answer", answer + "}"}};
 }
+// `error [MESSAGE] [STATUS]`: a problem, which says what is wrong in words of its own.
+std::expected<Keys, std::string> error_of(const Directive& directive, size_t first) {
+  const size_t words = directive.count() - std::min(first, directive.count());
+  const std::string_view last = directive.word(directive.count() - 1);
+  const auto said = words == 0 ? std::nullopt : parse_number<int>(last);
+  const int number = said.value_or(500);
+  if (number < 400 || number > 599) return std::unexpected("an error has a status from 400 to 599");
+  return Keys{{"answer", fmt::format("{{status = {}}}", number)}};
+}
+
 // Where a redirect or a rewrite leads.
 std::expected<std::string, std::string> caddy_target(std::string_view to) {
   struct Word {
@@ -59,6 +71,7 @@ std::expected<std::string, std::string> caddy_target(std::string_view to) {
 std::expected<Keys, std::string> caddy_answer(const Directive& directive, size_t first) {
   if (directive.name() == "metrics") return Keys{{"handler", text("leat:metrics")}};
   if (directive.name() == "respond") return respond_of(directive, first);
+  if (directive.name() == "error") return error_of(directive, first);
   const auto target = caddy_target(directive.word(first));
   if (!target) return std::unexpected(target.error());
   if (directive.name() == "rewrite") return Keys{{"rewrite", text(*target)}};
@@ -68,6 +81,70 @@ std::expected<Keys, std::string> caddy_answer(const Directive& directive, size_t
                                                          : parse_number<int>(code).value_or(0);
   if (!is_redirect(status)) return std::unexpected("a redirect has the status 301, 302, 303, 307 or 308");
   return Keys{{"redirect", text(*target)}, {"status", std::to_string(status)}};
+}
+
+std::string lower_case(std::string_view word) {
+  std::string text(word);
+  std::ranges::transform(text, text.begin(), ascii_lower);
+  return text;
+}
+
+namespace {
+
+// With the placeholders that pages have; nothing where there are others.
+std::optional<std::string> page_text(std::string_view text) {
+  struct Word {
+    std::string_view caddy, leat;
+  };
+  constexpr Word kWords[] = {
+      {"{err.status_code}", "{status}"},       {"{http.error.status_code}", "{status}"},
+      {"{err.status_text}", "{reason}"},       {"{http.error.status_text}", "{reason}"},
+      {"{err.message}", "{detail}"},           {"{http.error.message}", "{detail}"},
+      {"{http.request.uuid}", "{request_id}"}, {"{host}", "{host}"}};
+  std::string own;
+  while (!text.empty()) {
+    const auto* const word =
+        std::ranges::find_if(kWords, [&](const Word& each) { return text.starts_with(each.caddy); });
+    const bool known = word != std::end(kWords);
+    if (!known && (text.front() == '{' || text.front() == '}')) return std::nullopt;
+    own += known ? word->leat : text.substr(0, 1);
+    text.remove_prefix(known ? word->caddy.size() : 1);
+  }
+  return own;
+}
+
+bool is_error_status(std::string_view word) {
+  return word.size() == 3 && (word[0] == '4' || word[0] == '5') &&
+         (word.substr(1) == "xx" || (is_digit(word[1]) && is_digit(word[2])));
+}
+
+}  // namespace
+
+std::optional<std::string> caddy_page(const Directive& directive, const std::string& root) {
+  const std::vector<std::string> statuses(directive.words.begin() + 1, directive.words.end());
+  if (!std::ranges::all_of(statuses, is_error_status)) return std::nullopt;
+  std::optional<std::string> said;
+  for (const Directive& each : directive.block) {
+    const size_t first = each.word(0) == "*" ? 1 : 0;
+    if (each.name() == "file_server" && each.count() == first) continue;
+    if (said) return std::nullopt;
+    if (each.name() == "respond" && each.count() == first + 1) {
+      const auto body = page_text(each.word(first));
+      if (!body) return std::nullopt;
+      said = fmt::format("body = {}, type = \"text/plain; charset=utf-8\"", text(*body));
+    } else if (each.name() == "rewrite" && each.count() == first + 1) {
+      const std::string file = root + std::string(each.word(first));
+      std::error_code error;
+      if (!file.starts_with('/') || file.contains('{') || !std::filesystem::is_regular_file(file, error))
+        return std::nullopt;
+      said = fmt::format("file = {}", text(file));
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (!said) return std::nullopt;
+  return statuses.empty() ? fmt::format("{{{}}}", *said)
+                          : fmt::format("{{status = {}, {}}}", list(statuses), *said);
 }
 
 std::expected<std::string, std::string> caddy_text(std::string_view value) {

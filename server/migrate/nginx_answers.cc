@@ -12,9 +12,15 @@ namespace leat::server::migrate {
 
 namespace {
 
-// Where a redirect or a rewrite leads, with Leat's words in the place of variables. `rest`: what $1 is.
+// The number of "$1"; 0 for anything else.
+size_t group_of(std::string_view text) {
+  const bool is = text.size() > 1 && text[0] == '$' && text[1] > '0' && text[1] <= '9';
+  return is ? static_cast<size_t>(text[1] - '0') : 0;
+}
+
+// Where a redirect or a rewrite leads, with Leat's words in the place of variables. `groups`: what $1 and so on are.
 std::expected<std::string, std::string> target_text(std::string_view text, const pipeline::Pattern& pattern,
-                                                    std::string_view rest = {}) {
+                                                    const std::vector<std::string>& groups = {}) {
   struct Word {
     std::string_view nginx, leat;
   };
@@ -36,8 +42,8 @@ std::expected<std::string, std::string> target_text(std::string_view text, const
     if (word != std::end(kWords)) {
       own += word->leat;
       text.remove_prefix(word->nginx.size());
-    } else if (!rest.empty() && text.starts_with("$1")) {
-      own += fmt::format("{{{}}}", rest);
+    } else if (const size_t group = group_of(text); group != 0 && group <= groups.size()) {
+      own += fmt::format("{{{}}}", groups[group - 1]);
       text.remove_prefix(2);
     } else if (text.front() == '$') {
       return std::unexpected(
@@ -50,22 +56,6 @@ std::expected<std::string, std::string> target_text(std::string_view text, const
   if (const auto parsed = pipeline::Target::parse(own, pattern); !parsed)
     return std::unexpected(parsed.error());
   return own;
-}
-
-// "^/a\.b" is "/a.b"; nothing where it is more than a text.
-std::optional<std::string> literal_of(std::string_view expression) {
-  std::string text;
-  for (size_t i = 0; i < expression.size(); ++i) {
-    char c = expression[i];
-    if (c == '\\' && i + 1 < expression.size()) {
-      c = expression[++i];
-      if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c)) return std::nullopt;
-    } else if (std::string_view("^$.[]|()?*+{}\\").contains(c) && c != '.') {
-      return std::nullopt;  // a dot stands for itself as well, and hardly anybody means more
-    }
-    text += c;
-  }
-  return text;
 }
 
 }  // namespace
@@ -99,30 +89,22 @@ std::expected<Keys, std::string> nginx_return(const Directive& directive, const 
 }
 
 std::expected<Rewritten, std::string> nginx_rewrite(const Directive& directive) {
-  std::string_view expression = directive.word(0);
   const std::string_view flag = directive.word(2);
-  constexpr std::string_view kRest = "/(.*)";
-  if (!expression.starts_with("^/")) return std::unexpected("Leat has no regular expressions for paths");
-  expression.remove_prefix(1);
-  if (expression.ends_with('$')) expression.remove_suffix(1);
-  const bool rest = expression.ends_with(kRest);
-  if (rest) expression.remove_suffix(kRest.size() - 1);
-  const auto path = literal_of(expression);
-  if (!path) return std::unexpected("Leat has no regular expressions for paths");
-  const auto place = route_place(*path, !rest);
-  if (!place) return std::unexpected("a route's path cannot be written like this");
-  const auto pattern = pipeline::Pattern::parse(pattern_text(*place));
+  const auto found = place_of_expression(directive.word(0));
+  if (!found) return std::unexpected("Leat has no regular expressions for paths");
+  const RoutePlace& place = found->place;
+  const auto pattern = pipeline::Pattern::parse(pattern_text(place));
   if (!pattern) return std::unexpected(pattern.error());
   const bool redirect = flag == "permanent" || flag == "redirect" || directive.word(1).contains("://");
   std::string_view leads = directive.word(1);
   // A question mark at the end keeps the query from being added.
   const bool query = !leads.ends_with('?');
   if (!query) leads.remove_suffix(1);
-  auto target = target_text(leads, *pattern, rest ? "rest" : "");
+  auto target = target_text(leads, *pattern, found->groups);
   if (!target) return std::unexpected(target.error());
   if (query && !target->contains("{query}") && !target->contains('?')) *target += "{query}";
-  if (!redirect) return Rewritten{*place, {{"rewrite", text(*target)}}};
-  return Rewritten{*place, {{"redirect", text(*target)}, {"status", flag == "permanent" ? "301" : "302"}}};
+  if (!redirect) return Rewritten{place, {{"rewrite", text(*target)}}};
+  return Rewritten{place, {{"redirect", text(*target)}, {"status", flag == "permanent" ? "301" : "302"}}};
 }
 
 }  // namespace leat::server::migrate

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 
+#include "base/shared/plugin_form.hpp"
 #include "base/text.h"
 #include "middleware/headers.h"
 #include "middleware/rate_limit.h"
+#include "net/listener.h"
 
 namespace leat::server::migrate {
 
@@ -102,6 +104,30 @@ std::string nginx_address(std::string_view word) {
   if (address.starts_with("localhost:")) address.replace(0, 9, "127.0.0.1");
   if (address.starts_with("0.0.0.0:")) address.replace(0, 7, "*");
   return address;
+}
+
+std::string_view parameter(const Directive& directive, std::string_view begin) {
+  for (size_t i = 0; i < directive.count(); ++i)
+    if (directive.word(i).starts_with(begin)) return directive.word(i).substr(begin.size());
+  return {};
+}
+
+std::optional<AskedUrl> asked_url(std::string_view url) {
+  constexpr std::string_view kScheme = "http://", kUnix = "unix:";
+  if (!url.starts_with(kScheme) || url.contains('$')) return std::nullopt;
+  std::string_view rest = url.substr(kScheme.size());
+  if (rest.starts_with(kUnix)) {
+    rest.remove_prefix(kUnix.size());
+    const std::string_view socket = encoding::cut(rest, ':');
+    return socket.starts_with('/')
+               ? std::optional(AskedUrl{fmt::format("unix:{}", socket), std::string(rest)})
+               : std::nullopt;
+  }
+  const std::string_view authority = rest.substr(0, rest.find('/'));
+  std::string address(authority);
+  if (address.starts_with("localhost")) address.replace(0, 9, "127.0.0.1");
+  if (!net::Address::parse(address.contains(':') ? address : address + ":80")) return std::nullopt;
+  return AskedUrl{fmt::format("http://{}", address), std::string(rest.substr(authority.size()))};
 }
 
 std::optional<uint64_t> nginx_size(std::string_view word) {

@@ -17,6 +17,16 @@ std::string nginx_address(std::string_view word);
 std::optional<uint64_t> nginx_size(std::string_view word);
 std::optional<uint64_t> nginx_time(std::string_view word);
 
+// What follows `begin` in one of the words; empty where none begins so.
+std::string_view parameter(const Directive& directive, std::string_view begin);
+
+// Where `proxy_pass` of a location leads that is asked who may pass: "http://127.0.0.1:9091/check". Nothing where that is no
+// address but a name, or another protocol.
+struct AskedUrl {
+  std::string address, path;  // "http://127.0.0.1:9091", "/check"; the path is empty where none is said
+};
+std::optional<AskedUrl> asked_url(std::string_view url);
+
 struct NginxRate {
   std::string text;  // "10/s"
 };

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace leat::server::migrate {
 
@@ -15,6 +16,14 @@ struct RoutePlace {
 // Of `path` itself (`exact`), or of it and all below it; of one that ends in a slash, of what is below it. Nothing where a
 // route cannot have such a path.
 std::optional<RoutePlace> route_place(std::string_view path, bool exact);
+
+// Of a regular expression that comes to no more than that: text, segments ("[^/]+") and the rest ("/.*"), from the path's
+// beginning. Nothing of any other.
+struct ExpressionPlace {
+  RoutePlace place;
+  std::vector<std::string> groups;  // what $1 and so on are called there
+};
+std::optional<ExpressionPlace> place_of_expression(std::string_view expression);
 
 // The path that routes have there: a prefix is "/docs{/rest...}".
 std::string pattern_text(const RoutePlace& place);

@@ -96,6 +96,7 @@ void Target::add_route(Route route) {
   // Another server may tell two apart that are one for Leat: the first counts.
   std::erase_if(route.places, [&](const RoutePlace& place) {
     std::string key = place.value;
+    for (const auto& [name, value] : route.when) key += fmt::format(" {} {}", name, value);
     for (const std::string& method : route.methods) key += " " + method;
     if (host().taken.insert(std::move(key)).second) return false;
     remark(fmt::format("There is a route for {} already, which stays the only one.",
@@ -170,6 +171,11 @@ void Target::put_route(std::string& out, std::string_view table, const Route& ro
     else if (!handled)
       out += "method = \"*\"\n";
     if (route.answers.empty()) out += "answer = {status = 503}\n";
+    if (!route.when.empty()) {
+      out += "when = {";
+      for (const auto& [key, value] : route.when) out += fmt::format("{} = {}, ", key, value);
+      out += "}\n";
+    }
     put_keys(out, route.answers);
     if (!named.empty()) out += fmt::format("middleware = {}\n", list(named));
     put_keys(out, route.keys);
@@ -184,6 +190,10 @@ std::string Target::file() const {
                        : fmt::format(",\n# and {} {} left to do: see TODO.\n\n", left_.size(),
                                      left_.size() == 1 ? "thing is" : "things are");
   put_settings(out);
+  for (const Keys& each : listeners_) {
+    out += "[[listener]]\n";
+    put_keys(out, each);
+  }
   const SharedInstances shared = shared_instances();
   for (const auto& [key, each] : shared) {
     out += fmt::format("[[middleware]]\nkind = {}\n", text(each.instance->kind));

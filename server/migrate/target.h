@@ -34,7 +34,8 @@ struct Route {
   std::vector<std::string> methods;  // none: what a route has by default
   Keys answers;                      // what does: a handler, a redirect. None: nobody yet, and 503 until then
   std::vector<Instance> instances;
-  Keys keys;  // others
+  Keys keys;       // others
+  Keys when = {};  // it is for requests only that fit; others go to the next route of its path
 };
 
 struct Left {
@@ -52,6 +53,8 @@ class Target {
   void set(std::string_view table, std::string_view key, std::string value, const Directive& from);
   // One more of a list; not twice.
   void add(std::string_view table, std::string_view key, const std::string& item);
+  // A [[listener]].
+  void add_listener(Keys keys) { listeners_.push_back(std::move(keys)); }
   // The routes that follow are for these names; with none, for whatever host no other is for. What a host said before is
   // gone on with.
   void begin_host(const std::vector<std::string>& names);
@@ -101,6 +104,7 @@ class Target {
 
   std::string source_;
   std::map<std::string, std::vector<Setting>, std::less<>> settings_;  // by table
+  std::vector<Keys> listeners_;
   std::vector<Host> hosts_;
   size_t host_ = 0;  // its index
   std::vector<Left> left_;

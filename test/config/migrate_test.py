@@ -241,6 +241,66 @@ http {
                               [{"kind": "compress", "codings": ["zstd", "gzip"]},
                                {"kind": "basic_auth", "users": ["ada:" + BCRYPT.replace("$", "$$")]}])
 
+    def test_nginx_behind_a_proxy(self):
+        said, _ = self.nginx("""http {
+  set_real_ip_from 10.0.0.0/8; real_ip_header proxy_protocol;
+  server { listen 80 proxy_protocol; listen [::]:80 proxy_protocol; listen 81; location = /a { stub_status; } }
+}""")
+        self.assertEqual(said["listener"], [{"address": "*:80", "proxy_protocol": True}])
+        self.assertEqual(said["server"], {"trusted_proxies": ["10.0.0.0/8"], "listen": ["*:81"]})
+        # Whom it would believe is not known.
+        said, _ = self.nginx("server { listen 80 proxy_protocol; location = /a { stub_status; } }", ("who may connect",))
+        self.assertNotIn("listener", said)
+
+    def test_nginx_expressions_that_are_none(self):
+        said, _ = self.nginx("""server { listen 80;
+  location ~ ^/exact\\.html$ { stub_status; }
+  location ~ ^/below/ { stub_status; }
+  location ~ ^/prefix { stub_status; }
+  location ~ ^/users/([^/]+)/posts/[^/]+$ { stub_status; }
+  location ~ ^/old/(.*)$ { return 301 /new; }
+  location ~* ^/[0-9]$ { stub_status; }
+  location ~* ^/letters$ { stub_status; }
+  location ~ \\.(png|gif)$ { stub_status; }
+  location ~ ^/half[^/]+$ { stub_status; }
+  rewrite ^/a/([^/]+)/b/(.*)$ /c/$2/$1 last;
+  rewrite ^/d/([^/]+)$ /e/$3 last;
+}""", ("regular expressions",) * 4 + ("nothing else",))
+        self.assertEqual([route.get("path", route.get("prefix")) for route in said["route"]],
+                         ["/exact.html", "/below/{rest...}", "/prefix", "/users/{part1}/posts/{part2}", "/old/{rest...}",
+                          "/a/{part1}/b/{rest...}"])
+        self.assertEqual(said["route"][-1]["rewrite"], "/c/{rest}/{part1}{query}")
+
+    def test_nginx_pages_questions_and_the_rest(self):
+        (self.folder / "404.html").write_text("<p>Not here")
+        said, out = self.nginx("""http {
+  large_client_header_buffers 4 8k;
+  server { listen 80; root ROOT;
+    error_page 404 410 /404.html;
+    error_page 500 502 /50x.html;
+    error_page 404 =200 /404.html;
+    location = /auth { proxy_pass http://localhost:9091/check; }
+    location = /other { proxy_pass http://back; }
+    location = /a { stub_status; auth_request /auth; expires 1h; }
+    location = /b { stub_status; auth_request off; expires off; limit_except GET { allow 10.0.0.0/8; deny all; } }
+    location = /c { stub_status; auth_request /other; expires modified +1h; }
+    location = /d { stub_status; expires -1; limit_conn one 5; satisfy any; }
+  }
+}""".replace("ROOT", str(self.folder)), ("serves no files", "file that is there", "leaves the status", "passes no requests on", "passes no requests on",
+                                        "asks an address", "sets Cache-Control", "middleware `concurrency`", "pass all middleware"))
+        self.assertEqual(said["limits"], {"request_line": "8KiB", "headers": "32KiB"})
+        own = {each.get("name"): {key: value for key, value in each.items() if key not in ("name", "global")} for each in said["middleware"]}
+        routes = {route["path"]: [own[name] for name in route.get("middleware", [])] for route in said["route"]}
+        self.assertEqual(own[None], {"kind": "error_pages", "pages": [{"status": ["404", "410"], "file": f"{self.folder}/404.html"}]})
+        ok = ["200", "201", "204", "206", "301-304", "307", "308"]
+        self.assertEqual(routes["/a"], [{"kind": "forward_auth", "url": "http://127.0.0.1:9091", "path": "/check"},
+                                        {"kind": "headers", "answer_set": ["Cache-Control: max-age=3600"], "if_status": ok}])
+        self.assertEqual(routes["/b"], [{"kind": "access", "default": "deny", "rules": [
+            {"action": "allow", "method": ["GET", "HEAD"]}, {"action": "allow", "client": ["10.0.0.0/8"]}]}])
+        self.assertEqual(routes["/c"], [])
+        self.assertEqual(routes["/d"], [{"kind": "headers", "answer_set": ["Cache-Control: no-cache"], "if_status": ok}])
+        self.assertIn("Leat those that `forward` names", out)
+
     def test_nginx_logs(self):
         said, _ = self.nginx("""http {
   log_format own '$remote_addr [$time_local] "$request" $status ' '$body_bytes_sent "${http_referer}" $http_x_a';
@@ -362,12 +422,13 @@ http {
 	reverse_proxy @api 127.0.0.1:9001
 	file_server
 }
-""", ("serves no files", "serves no files", "passes no requests on", "path and method", "passes no requests on", "serves no files"))
+""", ("serves no files", "serves no files", "passes no requests on", "passes no requests on", "serves no files"))
         self.assertEqual(said["server"]["listen"], ["*:8080", "*:8081"])
         body = {"body_limit": "1MB"}
         self.assertEqual([{key: value for key, value in route.items() if key != "middleware"} for route in said["route"]], [
             {"prefix": "/status", "handler": "leat:metrics"} | body, OPEN | {"path": "/files/{rest...}"} | body,
             {"path": "/write/{rest...}", "methods": ["POST", "PUT"], "answer": {"status": 503}} | body,
+            {"prefix": "/", "method": "*", "when": {"header": ["X-Y: z"]}, "answer": {"status": 200, "body": "x"}} | body,
             OPEN | {"path": "/api/{rest...}"} | body, OPEN | {"path": "/v2"} | body, OPEN | {"prefix": "/"} | body])
         self.assertIn("a handler sees the whole path", out)
         self.assertIn({"kind": "headers", "answer_set": ["X-All: 1"]}, said["middleware"])
@@ -421,14 +482,82 @@ example.org {
 	tls internal
 	encode_nothing
 	handle_errors {
-		respond "x"
+		rewrite * /none.html
 	}
+	@not not path /a
+	respond @not "x"
 	log {
 		output net localhost:1
 	}
 	reverse_proxy localhost:9000
 }
-""", ("snippets", "no TLS", "not read", "no TLS", "nothing like it", "error_pages", "absolute path", "passes no requests on"))
+""", ("snippets", "no TLS", "not read", "no TLS", "nothing like it", "error_pages", "absolute path", "tell requests apart",
+      "passes no requests on"))
+
+    def test_caddy_matchers(self):
+        said, _ = self.caddy(""":8080 {
+	@two {
+		path /a
+		header X-V 2
+		header X-V 3
+		query kind=new
+		remote_ip 10.0.0.0/8 private_ranges
+	}
+	@there header X-A *
+	@other {
+		header X-A 1
+		header X-B 1
+	}
+	@regexp path_regexp ^/x
+	respond @two "two"
+	respond @there "there"
+	respond @other "other"
+	respond @regexp "regexp"
+	respond "all"
+}
+""", ("tell requests apart", "tell requests apart"))
+        routes = [{key: value for key, value in route.items() if key != "method"} for route in said["route"]]
+        clients = routes[0]["when"].pop("client")
+        self.assertEqual(clients[:2], ["10.0.0.0/8", "192.168.0.0/16"])
+        self.assertEqual(routes, [
+            {"path": "/a", "when": {"header": ["X-V: 2", "X-V: 3"], "query": ["kind=new"]}, "answer": {"status": 200, "body": "two"}},
+            {"prefix": "/", "when": {"header": ["X-A"]}, "answer": {"status": 200, "body": "there"}},
+            {"prefix": "/", "answer": {"status": 200, "body": "all"}}])
+
+    def test_caddy_errors_and_questions(self):
+        (self.folder / "sorry.html").write_text("<p>Sorry")
+        said, out = self.caddy(f""":8080 {{
+	forward_auth 127.0.0.1:9091 {{
+		uri /check
+		copy_headers X-User X-Groups
+		header_up X-A b
+	}}
+	handle_errors 404 5xx {{
+		respond "{{err.status_code}} {{err.status_text}}"
+	}}
+	error /gone "it is gone" 410
+	error /broken
+	metrics /m
+}}
+:8081 {{
+	root * {self.folder}
+	forward_auth auth.example:9091
+	handle_errors {{
+		rewrite * /sorry.html
+		file_server
+	}}
+	error /a 200
+	metrics /n
+}}
+""", ("options of its own", "serves no files", "asks one address", "from 400 to 599"))
+        own = [{key: value for key, value in each.items() if key not in ("name", "global")} for each in said["middleware"]]
+        self.assertCountEqual(own, [
+            {"kind": "forward_auth", "url": "http://127.0.0.1:9091", "path": "/check", "request_set": ["X-User", "X-Groups"]},
+            {"kind": "error_pages", "pages": [{"status": ["404", "5xx"], "body": "{status} {reason}", "type": "text/plain; charset=utf-8"}]},
+            {"kind": "error_pages", "pages": [{"file": f"{self.folder}/sorry.html"}]}])
+        self.assertIn("Leat those that `forward` names", out)
+        answers = {route["path"]: route.get("answer") for route in said["route"]}
+        self.assertEqual(answers, {"/gone": {"status": 410}, "/broken": {"status": 500}, "/m": None, "/n": None})
 
     def test_caddy_words(self):
         said, _ = self.caddy(':8080 {\n\theader X-A `a "b`\n\theader X-B \\\n\t\t"c \\"d"\n\theader X-C <<END\n\te\n\tEND\n\tmetrics /m # why\n}\n')

@@ -1,0 +1,79 @@
+// How a Caddyfile becomes a configuration of Leat: directive by directive, with what the blocks around it say.
+//
+//   caddy.cc             sites, matchers, and what answers there
+//   caddy_settings.cc    the options of the server, and addresses
+//   caddy_middleware.cc  what requests and answers pass
+//
+// Private to these.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/migrate/caddy.h"
+#include "server/migrate/caddy_matcher.h"
+#include "server/migrate/directive.h"
+#include "server/migrate/target.h"
+
+namespace leat::server::migrate {
+
+struct CaddyLevel {
+  const CaddyLevel* outside = nullptr;
+  std::vector<Instance> instances;  // besides those outside
+  std::optional<std::string> body;
+  std::optional<std::string> root;
+  Matcher matcher;
+  bool answered = false;  // by what has no matcher of its own
+  Keys answers;           // what does; none: nobody yet
+};
+
+class CaddyCarrier {
+ public:
+  explicit CaddyCarrier(Target& target) : target_(target) {}
+
+  void run(const std::vector<Directive>& directives);
+
+ private:
+  void carry_options(const Directive& options);
+  void carry_servers(const Directive& servers);
+  void carry_trusted(const Directive& directive);
+  void carry_timeout(const Directive& directive);
+  void carry_time(const Directive& directive, std::string_view word, std::string_view table,
+                  std::string_view key);
+  void carry_own_log(const Directive& directive);
+  void carry_address(std::string_view address, std::vector<std::string>& names,
+                     std::vector<std::string_view>& whys);
+
+  void carry_site(const Directive& site);
+  void carry_block(const std::vector<Directive>& block, CaddyLevel& level);
+  static bool makes_route(const Directive& directive);
+  static bool answers(const Directive& directive);
+  std::optional<Matcher> read_matcher(const Directive& directive, size_t& first);
+  void carry(const Directive& directive, CaddyLevel& level);
+  bool carry_known(const Directive& directive, CaddyLevel& level);
+  void answer(CaddyLevel& level, const Matcher& matcher, Keys answers);
+  void carry_handle(const Directive& directive, CaddyLevel& outside);
+  void carry_answer(const Directive& directive, CaddyLevel& level);
+  void add_route(const CaddyLevel& level, const Matcher& matcher, Keys answers);
+
+  // False, which is said: it is for some requests alone, and middleware is for a route.
+  bool is_for_all(const Directive& directive, size_t& first);
+  void carry_body(const Directive& directive, CaddyLevel& level);
+  void carry_encode(const Directive& directive, CaddyLevel& level);
+  void carry_passwords(const Directive& directive, CaddyLevel& level);
+  void carry_question(const Directive& directive, CaddyLevel& level);
+  void carry_pages(const Directive& directive, CaddyLevel& level);
+  void carry_log(const Directive& directive, CaddyLevel& level);
+  void carry_header(const Directive& directive, CaddyLevel& level);
+
+  Target& target_;
+  std::vector<std::string> names_;                        // of the site
+  std::map<std::string, Matcher, std::less<>> matchers_;  // of the site, by name
+  std::set<std::string, std::less<>> host_names_;         // a name is the first site's that has it
+};
+
+}  // namespace leat::server::migrate

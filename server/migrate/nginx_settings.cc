@@ -1,0 +1,170 @@
+// What a configuration of nginx says once for all of a server's: addresses, limits, proxies and logs.
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/host_address.h"
+#include "base/text.h"
+#include "base/units.h"
+#include "net/listener.h"
+#include "server/migrate/foreign.h"
+#include "server/migrate/nginx_carrier.h"
+#include "server/migrate/nginx_values.h"
+
+namespace leat::server::migrate {
+
+void NginxCarrier::carry_listen(const Directive& directive, NginxLevel&) {
+  bool proxies = false;
+  for (size_t i = 1; i < directive.count(); ++i) {
+    const std::string_view word = directive.word(i);
+    if (word == "ssl" || word == "quic") return target_.leave(directive, kSpeaksNoTls);
+    proxies = proxies || word == "proxy_protocol";
+  }
+  if (proxies && !trusts_)
+    return target_.leave(
+        directive,
+        "a [[listener]] with `proxy_protocol = true` is it, and `trusted_proxies`, which says "
+        "who may connect");
+  std::string address = nginx_address(directive.word(0));
+  const auto parsed = net::Address::parse(address);
+  if (!parsed) return target_.leave(directive, "this is no address that Leat can listen on");
+  // All addresses are those of IPv6 as well.
+  const std::string_view port = std::string_view(address).substr(address.rfind(':') + 1);
+  if (address.starts_with("[::]:")) address = fmt::format("*:{}", port);
+  if (parsed->kind != net::Address::Kind::Unix) {
+    const std::string all = fmt::format("*:{}", port);
+    if (address != all && std::ranges::contains(listened_, all)) return;
+    if (is_listened_on(address, all))
+      return target_.leave(directive,
+                           "another address with this port is listened on already, which is part of it");
+  }
+  if (std::ranges::contains(listened_, address)) return;
+  listened_.push_back(address);
+  if (proxies)
+    target_.add_listener({{"address", text(address)}, {"proxy_protocol", "true"}});
+  else
+    target_.add("server", "listen", address);
+}
+
+bool NginxCarrier::is_listened_on(const std::string& address, const std::string& all) const {
+  return address == all && std::ranges::any_of(listened_, [&](const std::string& each) {
+           return each != all && each.ends_with(all.substr(1));
+         });
+}
+
+void NginxCarrier::carry_trusted(const Directive& directive, NginxLevel&) {
+  const std::string said(directive.word(0) == "unix:" ? "unix" : directive.word(0));
+  if (!AddressRange::parse(said))
+    return target_.leave(directive, "names of proxies are not looked up: write their addresses");
+  target_.add("server", "trusted_proxies", said);
+}
+
+void NginxCarrier::carry_real_ip_header(const Directive& directive, NginxLevel&) {
+  if (equal_ignoring_case(directive.word(0), "X-Forwarded-For"))
+    return target_.add("server", "proxy_fields", "x-forwarded-for");
+  // What the header of such a listener says is who it is, anyway.
+  if (equal_ignoring_case(directive.word(0), "proxy_protocol")) return;
+  target_.leave(directive, "Leat believes X-Forwarded-For or Forwarded: see server.proxy_fields");
+}
+
+void NginxCarrier::carry_workers(const Directive& directive, NginxLevel&) {
+  const auto count = parse_number<int64_t>(directive.word(0));
+  if (directive.word(0) != "auto" && (!count || *count < 1 || *count > 1024))
+    return target_.leave(directive, "server.workers is a number up to 1024, or auto");
+  target_.set("server", "workers", count ? std::to_string(*count) : text("auto"), directive);
+}
+
+void NginxCarrier::carry_connections(const Directive& directive, NginxLevel&) {
+  const auto count = parse_number<int64_t>(directive.word(0));
+  if (!count || *count < 1 || *count > 1'000'000)
+    return target_.leave(directive, "limits.connections is a number up to a million");
+  target_.set("limits", "connections", std::to_string(*count), directive);
+}
+
+void NginxCarrier::carry_keepalive_requests(const Directive& directive, NginxLevel&) {
+  const auto count = parse_number<int64_t>(directive.word(0));
+  if (!count || *count < 1)
+    return target_.leave(directive, "limits.requests_per_connection is a number from 1 on");
+  target_.set("limits", "requests_per_connection", std::to_string(*count), directive);
+}
+
+void NginxCarrier::carry_body(const Directive& directive, NginxLevel& level) {
+  const auto bytes = nginx_size(directive.word(0));
+  if (!bytes) return target_.leave(directive, "this is no size, or a larger one than Leat takes");
+  if (*bytes == 0)
+    return target_.leave(directive, "a body has a limit: limits.body, or body_limit of a route");
+  if (level.outside == nullptr)
+    target_.set("limits", "body", text(size_text(*bytes)), directive);
+  else
+    level.body = text(size_text(*bytes));
+}
+
+void NginxCarrier::carry_head(const Directive& directive, NginxLevel&) {
+  const auto number = parse_number<uint64_t>(directive.word(0));
+  const auto bytes = nginx_size(directive.word(1));
+  constexpr uint64_t kMostLine = uint64_t{64} << 10, kMostHead = uint64_t{1} << 20;
+  if (!number || !bytes || *number == 0 || *number > 1000 || *bytes < 256 || *bytes > kMostLine ||
+      *number * *bytes > kMostHead)
+    return target_.leave(directive, "limits.request_line is 64B to 64KiB, limits.headers 256B to 1MiB");
+  target_.set("limits", "request_line", text(size_text(*bytes)), directive);
+  target_.set("limits", "headers", text(size_text(*number * *bytes)), directive);
+}
+
+void NginxCarrier::carry_timeout(const Directive& directive, NginxLevel&) {
+  struct Named {
+    std::string_view nginx, leat;
+  };
+  constexpr Named kNames[] = {{"client_header_timeout", "head_timeout"},
+                              {"client_body_timeout", "body_timeout"},
+                              {"keepalive_timeout", "idle_timeout"},
+                              {"send_timeout", "send_timeout"}};
+  const auto* const named = std::ranges::find(kNames, directive.name(), &Named::nginx);
+  const auto ms = nginx_time(directive.word(0));
+  constexpr uint64_t kHour = 3'600'000;
+  if (!ms || *ms == 0 || *ms > kHour)
+    return target_.leave(directive, fmt::format("limits.{} is 1ms to 1h", named->leat));
+  target_.set("limits", named->leat, text(duration_text(*ms)), directive);
+}
+
+void NginxCarrier::carry_access_log(const Directive& directive, NginxLevel& level) {
+  level.logs = true;
+  const std::string_view where = directive.word(0);
+  if (where == "off") return;
+  Keys options;
+  if (where.starts_with("syslog:")) {
+    options.emplace_back("to", text("syslog"));
+  } else if (where == "/dev/stdout" || where == "/dev/stderr") {
+    options.emplace_back("to", text("stderr"));
+  } else if (!where.starts_with('/') || where.contains('$')) {
+    return target_.leave(directive, "a log has one absolute path");
+  } else {
+    options.emplace_back("file", text(where));
+  }
+  const std::string_view format = directive.word(1);
+  if (format.empty() || format == "combined" || format.contains('=')) {
+    options.emplace_back("format", text("combined"));
+  } else if (const auto found = formats_.find(format); found != formats_.end()) {
+    const auto told = nginx_log_format(*found->second);
+    if (!told) target_.leave(*found->second, fmt::format("{}; the log is `combined` for now", told.error()));
+    options.emplace_back("format", text(told.value_or("combined")));
+  } else {
+    return target_.leave(directive, "there is no log_format of this name");
+  }
+  level.access_logs.push_back({"access_log", std::move(options)});
+}
+
+void NginxCarrier::carry_error_log(const Directive& directive, NginxLevel&) {
+  const std::string_view where = directive.word(0), level = directive.word(1);
+  if (where.starts_with('/') && !where.starts_with("/dev/"))
+    target_.set("log", "file", text(where), directive);
+  else if (where != "stderr" && !where.starts_with("/dev/"))
+    return target_.leave(directive, "the log goes to stderr or into a file with an absolute path");
+  if (level.empty()) return;
+  const std::string_view own = level == "debug"                       ? "debug"
+                               : level == "info" || level == "notice" ? "info"
+                               : level == "warn"                      ? "warn"
+                                                                      : "error";
+  target_.set("log", "level", text(own), directive);
+}
+
+}  // namespace leat::server::migrate
