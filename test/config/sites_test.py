@@ -4,8 +4,10 @@
     sites_test.py LEAT SOURCE_ROOT FOLDER_OF_DEMO_PLUGIN
 """
 
+import base64
 import gzip
 import http.client
+import json
 import re
 import signal
 import subprocess
@@ -82,6 +84,17 @@ class Sites(ServedCase):
         self.assertEqual(status, 200)
         self.assertIn(b"leat_requests_total", body)
 
+        # What a route asks of a request is checked, and told to whoever asks from here.
+        for wrong in ("0", "1000001", "me"):
+            status, fields, body = self.ask("GET", f"/users/{wrong}", **proxied)
+            self.assertEqual((status, fields["Content-Type"]), (400, "application/problem+json"))
+            self.assertIn(b"must be a whole number from 1 to 1000000", body)
+        self.assertEqual(self.ask("GET", "/openapi", **proxied)[0], 403)
+        status, _, body = self.ask("GET", "/openapi")
+        parameter, = json.loads(body)["paths"]["/users/{id}"]["get"]["parameters"]
+        self.assertEqual((status, parameter["schema"], parameter["description"]),
+                         (200, {"type": "integer", "minimum": 1, "maximum": 1000000}, "The number of a user."))
+
     def wait_for_line(self, part):
         self.wait_until(lambda: any(part in line for line in self.log.read_text().splitlines()))
         return next(line for line in self.log.read_text().splitlines() if part in line)
@@ -106,6 +119,9 @@ class Sites(ServedCase):
             status, fields, _ = self.ask("GET", "/none", Accept=accept)
             self.assertEqual((status, fields["Content-Type"].split(";")[0]), (404, kind))
         self.assertEqual(self.ask("GET", "/payload/1", "x" * 70_000)[0], 413)
+        # A form of another site's page is refused, and one of its own only finds that nothing takes it.
+        self.assertEqual(self.ask("POST", "/", Sec_Fetch_Site="cross-site")[0], 403)
+        self.assertEqual(self.ask("POST", "/", Sec_Fetch_Site="same-origin")[0], 405)
         answers = [self.ask("GET", "/")[0] for _ in range(120)]
         self.assertIn(429, answers)
 
@@ -122,6 +138,26 @@ class Sites(ServedCase):
         self.daemon.terminate()
         self.wait_until(lambda: self.ask("GET", "/readyz")[0] == 503)
         self.assertEqual(self.ask("GET", "/users/42")[0], 200)
+
+    def test_internal_with_operators(self):
+        """As its comments say: the lines that are commented out, and a file of hashes."""
+        def with_operators(text):
+            lines = ["# [[middleware]]", '# kind = "basic_auth"', '# name = "operators"', "# global = false", '# file = "operators"',
+                     '# realm = "operators"', '# allow = ["all"]', '# middleware = ["operators"]']
+            for line in lines:
+                self.assertEqual(text.count(line + "\n"), 1, line)
+                text = text.replace(line + "\n", line[2:] + "\n")
+            return text
+
+        # Of "secret".
+        self.files = {"operators": "ada:$2y$05$KVLJqeY9e7eXgrlRr6ZKxuVbG7GZyRz0U00aouBgxxPVcdOSmvuS.\n"}
+        self.serve("internal", with_operators)
+        status, fields, _ = self.ask("GET", "/dashboard")
+        self.assertEqual((status, fields["WWW-Authenticate"]), (401, 'Basic realm="operators", charset="UTF-8"'))
+        for name, word, status in (("ada", "secret", 200), ("ada", "Secret", 401), ("bob", "secret", 401)):
+            told = base64.b64encode(f"{name}:{word}".encode()).decode()
+            self.assertEqual(self.ask("GET", "/dashboard", Authorization=f"Basic {told}")[0], status)
+        self.assertEqual(self.ask("GET", "/metrics")[0], 200)
 
     def test_internal_refuses_strangers(self):
         self.serve("internal", lambda text: text.replace('"127.0.0.0/8", ', ""))
