@@ -8,8 +8,7 @@
 #include <vector>
 
 #include "base/text.h"
-#include "json/writer.h"
-#include "pipeline/parameter_rules.h"
+#include "pipeline/openapi_schema.h"
 
 namespace leat::pipeline {
 
@@ -135,44 +134,39 @@ PathTemplate template_of(std::string_view path) {
   return made;
 }
 
-class Describer {
+class Describer : private SchemaText {
  public:
-  Describer(const Site& site, std::string_view version) : site_(site), version_(version) {}
+  Describer(json::Writer& json, const Site& site, const Host& host, std::string_view version)
+      : SchemaText(json), site_(site), host_(host), version_(version) {}
 
-  std::string run() {
-    json_.begin_object();
-    member("openapi", "3.1.0");
-    object("info", [&] {
-      member("title", "What this server answers");
-      member("version", version_);
+  void run() {
+    object([&] {
+      member("openapi", "3.1.0");
+      object("info", [&] {
+        member("title", "What this server answers");
+        member("version", version_);
+      });
+      servers();
+      object("paths", [&] { paths(); });
+      object("components", [&] {
+        components();
+        security_schemes();
+      });
     });
-    object("paths", [&] { paths(); });
-    object("components", [&] {
-      components();
-      security_schemes();
-    });
-    json_.end_object();
-    return std::string(json_.finish().value_or("{}"));
   }
 
  private:
-  void member(std::string_view name, std::string_view text) {
-    json_.key(name);
-    json_.string(text);
-  }
-  template <class Write>
-  void object(std::string_view name, Write&& write) {
-    json_.key(name);
-    json_.begin_object();
-    write();
-    json_.end_object();
-  }
-  template <class Write>
-  void array(std::string_view name, Write&& write) {
-    json_.key(name);
-    json_.begin_array();
-    write();
-    json_.end_array();
+  // By whichever scheme it was asked: what ends TLS stands before this server.
+  void servers() {
+    if (host_.names.empty()) return;  // where the description is
+    array("servers", [&] {
+      for (const std::string_view name : host_.names)
+        object([&] {
+          const bool below = name.starts_with("*.");
+          member("url", "//" + std::string(below ? "{name}" : "") + std::string(name.substr(below ? 1 : 0)));
+          if (below) object("variables", [&] { object("name", [&] { member("default", "www"); }); });
+        });
+    });
   }
 
   // Routes of one path stand together, in the order of the first.
@@ -180,7 +174,7 @@ class Describer {
     std::vector<std::pair<PathTemplate, std::vector<const Route*>>> items;
     std::map<std::string, size_t, std::less<>> known;
     for (const auto& route : site_.routes()) {
-      if (route->rewrite != nullptr) continue;  // another route answers
+      if (route->host != &host_ || route->rewrite != nullptr) continue;  // of a rewrite another route answers
       PathTemplate made = template_of(route->path);
       const auto [found, is_new] = known.emplace(made.text, items.size());
       if (is_new) items.push_back({std::move(made), {}});
@@ -223,7 +217,7 @@ class Describer {
       parameter(known ? *declared : plain);
     }
     for (const ParameterSpec& spec : said.parameters)
-      if (spec.in != In::Path && spec.in != In::Form) parameter(spec);
+      if (spec.in != In::Path && spec.in < In::Form) parameter(spec);
   }
 
   void parameter(const ParameterSpec& spec) {
@@ -236,118 +230,6 @@ class Describer {
     if (!spec.sentence.empty()) member("description", spec.sentence);
     object("schema", [&] { schema(spec); });
     json_.end_object();
-  }
-
-  void schema(const ParameterSpec& spec) {
-    if (!spec.list) return value_schema(spec);
-    member("type", "array");
-    object("items", [&] { value_schema(spec); });
-    if (spec.min_items != 0) count("minItems", spec.min_items);
-    if (spec.max_items != UINT32_MAX) count("maxItems", spec.max_items);
-  }
-  void count(std::string_view name, uint64_t number) {
-    json_.key(name);
-    json_.unsigned_integer(number);
-  }
-  void whole(std::string_view name, WideInteger number) {
-    json_.key(name);
-    if (number < 0)
-      json_.integer(static_cast<int64_t>(number));
-    else
-      json_.unsigned_integer(static_cast<uint64_t>(number));
-  }
-
-  void value_schema(const ParameterSpec& spec) {
-    switch (spec.type) {
-      case ParameterType::Integer:
-        member("type", "integer");
-        whole("minimum", spec.least);
-        whole("maximum", spec.most);
-        break;
-      case ParameterType::Number:
-        member("type", "number");
-        if (std::isfinite(spec.least_number)) {
-          json_.key("minimum");
-          json_.real(spec.least_number);
-        }
-        if (std::isfinite(spec.most_number)) {
-          json_.key("maximum");
-          json_.real(spec.most_number);
-        }
-        break;
-      case ParameterType::Boolean:
-        member("type", "boolean");
-        break;
-      default:
-        text_schema(spec);
-    }
-    if (spec.fallback) fallback(spec);
-  }
-  void text_schema(const ParameterSpec& spec) {
-    member("type", "string");
-    constexpr std::pair<ParameterType, std::string_view> kFormats[] = {{ParameterType::Uuid, "uuid"},
-                                                                       {ParameterType::DateTime, "date-time"},
-                                                                       {ParameterType::Email, "email"},
-                                                                       {ParameterType::Uri, "uri"}};
-    for (const auto& [type, format] : kFormats)
-      if (spec.type == type) member("format", format);
-    if (spec.min_length != 0) count("minLength", spec.min_length);
-    if (spec.max_length != UINT32_MAX) count("maxLength", spec.max_length);
-    if (!spec.pattern.empty()) member("pattern", spec.pattern);
-    if (!spec.choices.empty())
-      array("enum", [&] {
-        for (const std::string& choice : spec.choices) json_.string(choice);
-      });
-  }
-  void fallback(const ParameterSpec& spec) {
-    json_.key("default");
-    switch (spec.type) {
-      case ParameterType::Integer:
-      case ParameterType::Number:
-        return json_.raw(*spec.fallback);  // found to be one when it was declared
-      case ParameterType::Boolean:
-        return json_.boolean(is_true(*spec.fallback));
-      default:
-        json_.string(*spec.fallback);
-    }
-  }
-  static bool is_true(std::string_view text) {
-    return text.starts_with('t') || text.starts_with('T') || text.starts_with('1') || text.starts_with('y') ||
-           text.starts_with('Y') || text.size() == 2;  // "on"; "no" is the other
-  }
-
-  // True: it says what the body has to be.
-  bool request_body(const HandlerDescription& said) {
-    const bool form = std::ranges::contains(said.parameters, In::Form, &ParameterSpec::in);
-    const bool typed = said.schemas != nullptr && !said.schemas->body.empty();
-    if (!form && !typed) return false;
-    object("requestBody", [&] {
-      json_.key("required");
-      json_.boolean(true);
-      object("content", [&] {
-        if (typed) content("application/json", said.schemas->body);
-        if (form)
-          object("application/x-www-form-urlencoded", [&] { object("schema", [&] { form_schema(said); }); });
-      });
-    });
-    return true;
-  }
-  void form_schema(const HandlerDescription& said) {
-    member("type", "object");
-    object("properties", [&] {
-      for (const ParameterSpec& spec : said.parameters)
-        if (spec.in == In::Form) object(spec.name, [&] { schema(spec); });
-    });
-    array("required", [&] {
-      for (const ParameterSpec& spec : said.parameters)
-        if (spec.in == In::Form && spec.required) json_.string(spec.name);
-    });
-  }
-  void content(std::string_view type, std::string_view schema_json) {
-    object(type, [&] {
-      json_.key("schema");
-      json_.raw(schema_json);
-    });
   }
 
   void responses(const Route& route, const HandlerDescription& said, bool judged, bool reads) {
@@ -453,17 +335,32 @@ class Describer {
   }
 
   const Site& site_;
+  const Host& host_;
   std::string_view version_;
   std::map<std::string, std::string> schemes_;
-  BlockPool pool_{BlockPool::kUnbounded, 0};
-  Arena arena_{pool_, SIZE_MAX};
-  json::Writer json_{arena_};
 };
 
 }  // namespace
 
-std::string openapi_json(const Site& site, std::string_view version) {
-  return Describer(site, version).run();
+std::string openapi_json(const Site& site, const Host& host, std::string_view version) {
+  BlockPool pool(BlockPool::kUnbounded, 0);
+  Arena arena(pool, SIZE_MAX);
+  json::Writer json(arena);
+  Describer(json, site, host, version).run();
+  return std::string(json.finish().value_or("{}"));
+}
+
+const Host& described_host(const Site& site, std::string_view asked) {
+  const auto& hosts = site.hosts().all();
+  if (!asked.empty()) {
+    for (const auto& host : hosts)
+      if (std::ranges::contains(host->names, asked)) return *host;
+    bool by_listener = false;
+    return site.hosts().find(asked, {}, by_listener);
+  }
+  const Host* const rest = &site.hosts().rest();
+  const bool used = std::ranges::contains(site.routes(), rest, [](const auto& route) { return route->host; });
+  return used || hosts.size() == 1 ? *rest : *hosts[1];
 }
 
 }  // namespace leat::pipeline

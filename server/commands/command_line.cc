@@ -167,8 +167,15 @@ void declare(CLI::App& app, Command& command, ToldWords& words) {
       add("routes", "Show the routes and what each request passes through", Command::Kind::Routes);
   takes_file(routes);
   routes->add_flag("--json", command.json, "As JSON");
-  takes_file(add("openapi", "Print the description of the API that is configured, OpenAPI 3.1 as JSON",
-                 Command::Kind::OpenApi));
+  CLI::App* openapi =
+      add("openapi", "Print the description of the API that is configured, OpenAPI 3.1 as JSON",
+          Command::Kind::OpenApi);
+  takes_file(openapi);
+  openapi
+      ->add_option(
+          "--host", command.host,
+          "What is served under this name; by default what is outside of every [[host]], or the first")
+      ->type_name("NAME");
   const auto takes_socket = [&](CLI::App* sub) {
     sub->add_option("-c,--config", command.file, "The configuration file that names the daemon's socket")
         ->type_name("FILE")

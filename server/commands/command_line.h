@@ -64,6 +64,7 @@ struct Command {
   bool once = false;     // top: one look, and the end
   Question question;     // of explain
   bool running = false;  // explain: the daemon is asked
+  std::string host;      // openapi: of which one; empty: the one for all other names
   std::string purge;     // the admin command's arguments
   std::string code;
   std::string shell;          // of completion

@@ -56,8 +56,9 @@ int show_routes(const Command& command) {
 }
 
 int show_openapi(const Command& command) {
-  return show(command, [](const Loaded& loaded) -> Made {
-    return pipeline::openapi_json(*loaded.assembly.site, LEAT_VERSION) + "\n";
+  return show(command, [&](const Loaded& loaded) -> Made {
+    const pipeline::Site& site = *loaded.assembly.site;
+    return pipeline::openapi_json(site, pipeline::described_host(site, command.host), LEAT_VERSION) + "\n";
   });
 }
 

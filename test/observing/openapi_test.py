@@ -72,6 +72,49 @@ path = "/form"
 method = "POST"
 handler = "rules:form"
 [[route]]
+path = "/upload"
+method = "POST"
+handler = "rules:upload"
+[[route.parameter]]
+name = "tag"
+in = "multipart"
+list = true
+sentence = "Words for it."
+[[route]]
+path = "/places"
+method = "POST"
+handler = "rules:any"
+[[route.parameter]]
+name = "/address/city"
+in = "json"
+required = true
+max_length = 20
+[[route.parameter]]
+name = "size"
+in = "json"
+type = "integer"
+minimum = 1
+[[route]]
+path = "/named"
+method = "POST"
+handler = "rules:tree"
+[[route.parameter]]
+name = "name"
+in = "json"
+[[host]]
+names = ["api.example.org", "*.example.net"]
+[[host.route]]
+path = "/api"
+handler = "leat:openapi"
+[[host.route]]
+path = "/texts"
+handler = "rules:lists"
+[[host]]
+names = ["bare.example.org"]
+[[host.route]]
+path = "/numbers"
+handler = "rules:numbers"
+[[route]]
 path = "/shops/{{shop}}/orders"
 methods = ["POST", "PUT"]
 handler = "rules:order"
@@ -128,8 +171,8 @@ class OpenApi(unittest.TestCase):
             self.assertEqual(json.loads(printed.stdout), api)
 
         paths = api["paths"]
-        self.assertEqual(sorted(paths), ["/api", "/both", "/docs/{rest}", "/files/{path}", "/form", "/keys", "/lists", "/numbers",
-                                         "/shops/{shop}/orders", "/texts", "/trees"])
+        self.assertEqual(sorted(paths), ["/api", "/both", "/docs/{rest}", "/files/{path}", "/form", "/keys", "/lists", "/named", "/numbers",
+                                         "/places", "/shops/{shop}/orders", "/texts", "/trees", "/upload"])
         texts = {each["name"]: each for each in paths["/texts"]["get"]["parameters"]}
         self.assertEqual(texts["name"]["schema"], {"type": "string", "minLength": 2, "maxLength": 5})
         self.assertTrue(texts["name"]["required"])
@@ -165,6 +208,46 @@ class OpenApi(unittest.TestCase):
         self.assertEqual(order["responses"]["200"]["content"]["application/json"]["schema"], schema)
         form = paths["/form"]["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"]
         self.assertEqual(form["required"], ["name"])
+        self.assertNotIn("servers", api)
+
+        content = paths["/upload"]["post"]["requestBody"]["content"]
+        self.assertEqual(list(content), ["multipart/form-data"])
+        upload = content["multipart/form-data"]
+        self.assertEqual(upload["schema"]["required"], ["title", "photo"])
+        self.assertEqual(upload["schema"]["properties"]["photo"],
+                         {"type": "string", "contentMediaType": "application/octet-stream", "maxLength": 16})
+        self.assertEqual(upload["schema"]["properties"]["more"]["maxItems"], 2)
+        self.assertEqual(upload["schema"]["properties"]["tag"]["description"], "Words for it.")
+        self.assertEqual(upload["encoding"], {"photo": {"contentType": "image/png, text/*"}})
+        places = paths["/places"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        self.assertEqual(places["properties"]["address"],
+                         {"type": "object", "properties": {"city": {"type": "string", "maxLength": 20}}, "required": ["city"]})
+        self.assertEqual((places["required"], places["properties"]["size"]["minimum"]), (["address"], 1))
+        named = paths["/named"]["post"]["requestBody"]["content"]["application/json"]["schema"]["allOf"]
+        self.assertEqual(named[1]["properties"], {"name": {"type": "string"}})
+
+    def test_each_host_has_one_of_its_own(self):
+        with Site() as daemon:
+            of_all = json.loads(daemon.ask("/api")[2])
+            told = daemon.ask("/api", headers={"Host": "a.example.net"})[2]
+            returned, said = validate(told.decode(), daemon.folder)
+            self.assertEqual(returned, 0, said)
+            own = json.loads(told)
+            self.assertEqual(sorted(own["paths"]), ["/api", "/texts"])
+            self.assertEqual(own["paths"]["/texts"]["get"]["summary"], "rules:lists")
+            self.assertEqual(of_all["paths"]["/texts"]["get"]["summary"], "rules:texts")
+            self.assertEqual(own["servers"], [{"url": "//api.example.org"},
+                                              {"url": "//{name}.example.net", "variables": {"name": {"default": "www"}}}])
+            configuration = str(daemon.folder / "leat.toml")
+            for name, paths in (("api.example.org", ["/api", "/texts"]), ("x.example.net", ["/api", "/texts"]),
+                                ("*.example.net", ["/api", "/texts"]), ("bare.example.org", ["/numbers"]),
+                                ("elsewhere.example", sorted(of_all["paths"]))):
+                printed = subprocess.run([LEAT, "openapi", "--host", name, "-c", configuration, "--plugin-path", PLUGINS],
+                                         capture_output=True, text=True, timeout=PATIENCE)
+                self.assertEqual((printed.returncode, printed.stderr), (0, ""))
+                self.assertEqual(sorted(json.loads(printed.stdout)["paths"]), paths, name)
+                returned, said = validate(printed.stdout, daemon.folder)
+                self.assertEqual(returned, 0, said)
 
     def test_what_it_says_is_what_is_done(self):
         """What the description takes is taken, and what it does not is a 400: by its own schemas."""
@@ -193,7 +276,7 @@ class OpenApi(unittest.TestCase):
     def test_a_browser_shows_it_and_asks_for_nothing_from_elsewhere(self):
         with Site() as daemon, Browser(daemon.address + "/api") as browser:
             browser.wait_for("document.body.dataset.shown === 'yes'")
-            self.assertEqual(browser.evaluate("document.querySelectorAll('details[data-find]').length"), 12)
+            self.assertEqual(browser.evaluate("document.querySelectorAll('details[data-find]').length"), 15)
             browser.evaluate("document.querySelectorAll('details[data-find]').forEach(each => each.open = true)")
             browser.wait_for("document.body.innerText.includes('matches ^[a-z]+[0-9]?$')")
             seen = browser.evaluate("document.body.innerText")
