@@ -67,6 +67,7 @@ struct Settings {
   uint32_t load_timeout_ms = 30'000;
   uint64_t drain_delay_ms = 0;
   pipeline::TrailingSlash trailing_slash = pipeline::TrailingSlash::Exact;
+  pipeline::FormLimits form_limits;
   uint64_t max_per_address = 0;  // connections, of all workers; 0: three quarters of all there may be
 
   struct Supervision {

@@ -36,27 +36,40 @@ struct ParameterKeys {
   std::optional<uint32_t> max_items;
   std::string pattern;
   std::vector<std::string> choices;
+  std::optional<uint64_t> max_size;
+  std::vector<std::string> content_types;
   const Value* fallback = nullptr;
   std::string sentence;
 };
 
 constexpr int64_t kMostCount = 1'000'000'000;
+constexpr int64_t kMostSize = int64_t{1} << 40;
 constexpr std::string_view kNumber = "a number";
 constexpr std::string_view kScalar = "a text, a number, true or false";
 
 constexpr Row kParameter[] = {
-    schema::text<&ParameterKeys::name>("name", "As clients write it; of a header in any case.").as_needed(),
-    schema::choice<&ParameterKeys::in>("in", pipeline::kInWords,
-                                       "Where it stands; `form` is a field of a body that is "
-                                       "`application/x-www-form-urlencoded`."),
-    schema::choice<&ParameterKeys::type>("type", pipeline::kTypeWords,
-                                         "What its value is; `text` where neither this nor the handler says "
-                                         "it. `boolean` is true, false, 1, 0, yes, "
-                                         "no, on or off."),
+    schema::text<&ParameterKeys::name>(
+        "name",
+        "As clients write it; of a header in any case. Of `json` a member of the object that the "
+        "body is, or a pointer to one further in, `/address/city` (RFC 6901).")
+        .as_needed(),
+    schema::choice<&ParameterKeys::in>(
+        "in", pipeline::kInWords,
+        "Where it stands; `form` is a field of a body that is "
+        "`application/x-www-form-urlencoded`, `multipart` one of "
+        "`multipart/form-data`, `json` a member of one that is JSON. Parameters of a "
+        "route are in one kind of body."),
+    schema::choice<&ParameterKeys::type>(
+        "type", pipeline::kTypeWords,
+        "What its value is; `text` where neither this nor the handler says "
+        "it. `boolean` is true, false, 1, 0, yes, "
+        "no, on or off. `file` is for `multipart`. In `json` a number, true and "
+        "false have no quotes, and null counts as nothing."),
     schema::boolean<&ParameterKeys::required>("required", "A request without it is answered 400."),
     schema::boolean<&ParameterKeys::list>(
         "list",
-        "It may have several values: each with its name, or, in a path or a header, with commas between."),
+        "It may have several values: each with its name, or, in a path or a header, with commas between; in "
+        "`json` an array."),
     schema::any<&ParameterKeys::minimum>("minimum", kNumber, "Of an `integer` or `number`."),
     schema::any<&ParameterKeys::maximum>("maximum", kNumber, "Of an `integer` or `number`."),
     schema::count<&ParameterKeys::min_length>("min_length", 0, kMostCount,
@@ -67,6 +80,11 @@ constexpr Row kParameter[] = {
         "pattern",
         "A regular expression of RE2 that is to be found in a `text`; `^` and `$` bind it to the ends."),
     schema::texts<&ParameterKeys::choices>("enum", "A `text` is one of these."),
+    schema::size<&ParameterKeys::max_size>("max_size", 1, kMostSize,
+                                           "The largest `file`; without it the body's limit holds."),
+    schema::texts<&ParameterKeys::content_types>("content_types",
+                                                 "What a client may say that a `file` is: `image/png`, or "
+                                                 "`image/*`. Whether it is that nobody has looked."),
     schema::count<&ParameterKeys::min_items>("min_items", 0, kMostCount, "Values of a list, at least."),
     schema::count<&ParameterKeys::max_items>("max_items", 1, kMostCount, "Values of a list, at most."),
     schema::any<&ParameterKeys::fallback>("default", kScalar, "Its value where a request has none."),
@@ -96,6 +114,18 @@ void take_bound(Reader& reader, const Value* value, std::string_view key, Parame
     reader.fail(kBadChoice, fmt::format("`{}` is for numbers", key), value->place,
                 R"(say `type = "integer"` or `type = "number"`)");
   }
+}
+
+// Of files they are what choices are of texts.
+void take_types(Reader& reader, ParameterSpec& spec, std::vector<std::string> types) {
+  const bool file = spec.type == ParameterType::File;
+  if (file && !spec.choices.empty())
+    reader.fail(kBadChoice, "`enum` is for texts", reader.place_of("enum"), "say `content_types`");
+  else if (!file && !types.empty())
+    reader.fail(kBadChoice, "`content_types` is for files", reader.place_of("content_types"),
+                R"(say `type = "file"`)");
+  else if (file)
+    spec.choices = std::move(types);
 }
 
 std::optional<std::string> scalar_text(Reader& reader, const Value& value) {
@@ -128,10 +158,12 @@ std::optional<ParameterSpec> read_parameter(const Value& table, Diagnostics& dia
                      .max_items = keys.max_items.value_or(UINT32_MAX),
                      .pattern = std::move(keys.pattern),
                      .choices = std::move(keys.choices),
+                     .max_size = keys.max_size.value_or(UINT64_MAX),
                      .fallback = std::nullopt,
                      .place = reader.place_of("name")};
   take_bound(reader, keys.minimum, "minimum", spec.type, spec.least, spec.least_number);
   take_bound(reader, keys.maximum, "maximum", spec.type, spec.most, spec.most_number);
+  take_types(reader, spec, std::move(keys.content_types));
   if (keys.fallback != nullptr) spec.fallback = scalar_text(reader, *keys.fallback);
   if (!reader.good()) return std::nullopt;
   if (std::string mistake = mistake_in(spec); !mistake.empty()) {

@@ -158,6 +158,12 @@ constexpr Row kSettings[] = {
                                           "Header fields of a request; beyond it the answer is 431."),
     size<AT(worker.limits.body_bytes)>("limits.body", 0, 1024 * kGiB,
                                        "Largest request body; beyond it the answer is 413."),
+    count<AT(form_limits.parts)>("limits.form_parts", 1, 1'000'000,
+                                 "Parts of a multipart form of which parameters are asked; past it 400."),
+    size<AT(form_limits.text_bytes)>("limits.form_field", 1, kGiB,
+                                     "A parameter in a multipart form that is no file. Of a body that comes "
+                                     "in pieces as much is kept of each; past it "
+                                     "400."),
     count<AT(worker.limits.requests_per_connection)>("limits.requests_per_connection", 1, 1'000'000'000'000,
                                                      "Requests after which a connection is closed."),
     count<AT(trust.hops)>(

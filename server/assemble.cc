@@ -292,7 +292,8 @@ class Assembler {
     const plugin::RouteInfo info{.id = id,
                                  .pattern = route.spec.path,
                                  .params = pattern->params(),
-                                 .parameters = std::move(route.parameters)};
+                                 .parameters = std::move(route.parameters),
+                                 .form_limits = config_.settings.form_limits};
     const LoadingScope scope(route.plugin());
     auto handler = plugin::make_handler(instance, route.handler(), info, route.executor);
     if (!handler) return fail(plugin::kCannotBind, handler.error(), route.handler_place);

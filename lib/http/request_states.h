@@ -64,8 +64,9 @@ class RequestStates {
     void* kind = nullptr;
     void (*destroy)(Link& link) = nullptr;
   };
+  // Hidden, as some of the states are.
   template <class T>
-  struct Node : Link {
+  struct [[gnu::visibility("hidden")]] Node : Link {
     template <class... Arguments>
     explicit Node(Arguments&&... arguments) : state(std::forward<Arguments>(arguments)...) {}
     T state;

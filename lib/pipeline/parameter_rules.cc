@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/shared/plugin_number.hpp"
+#include "base/text.h"
 
 namespace leat::pipeline {
 
@@ -63,29 +64,71 @@ std::string text_words(const ParameterSpec& spec) {
   return words;
 }
 
+std::string file_words(const ParameterSpec& spec) {
+  std::string words = "a file";
+  if (spec.max_size != UINT64_MAX) words += fmt::format(" of {} bytes at most", spec.max_size);
+  for (const std::string& type : spec.choices)
+    words += fmt::format("{}`{}`", &type == spec.choices.data() ? " of the type " : " or ", type);
+  return words;
+}
+
+// "image/png", or "image/*"
+bool is_type_of_file(std::string_view type) {
+  const size_t slash = type.find('/');
+  return slash != 0 && slash != std::string_view::npos && slash + 1 != type.size() &&
+         std::ranges::count(type, '/') == 1 &&
+         std::ranges::all_of(type, [](char c) { return c == '/' || is_token_char(c); });
+}
+
+// What only files can have, and what they cannot.
+std::string misplaced_of_file(const ParameterSpec& spec) {
+  if (spec.type != ParameterType::File) return spec.max_size != UINT64_MAX ? "a size is for files" : "";
+  if (spec.in != In::Multipart) return "files are in multipart forms alone";
+  if (spec.fallback) return "a file has no default";
+  for (const std::string& type : spec.choices)
+    if (!is_type_of_file(type)) return fmt::format("`{}` is no type such as `image/png` or `image/*`", type);
+  return {};
+}
+
 // What only some types can have.
 std::string misplaced(const ParameterSpec& spec) {
   const bool text = spec.type == ParameterType::Text;
   if (!text && (spec.min_length != 0 || spec.max_length != UINT32_MAX)) return "a length is for texts";
   if (!text && !spec.pattern.empty()) return "a pattern is for texts";
-  if (!text && !spec.choices.empty()) return "choices are for texts";
+  if (!text && spec.type != ParameterType::File && !spec.choices.empty()) return "choices are for texts";
   if (spec.type != ParameterType::Integer && !is_any(spec)) return "such a range is for whole numbers";
   if (spec.type != ParameterType::Number &&
       (std::isfinite(spec.least_number) || std::isfinite(spec.most_number)))
     return "such a range is for numbers";
   if (!spec.list && (spec.min_items != 0 || spec.max_items != UINT32_MAX))
     return "a number of values is for lists";
-  return {};
+  if (spec.in == In::Json && spec.fallback)
+    return "a member of a body has no default: the handler reads the body";
+  return misplaced_of_file(spec);
 }
 
 }  // namespace
 
 std::string_view kind_text(In in) {
-  constexpr std::string_view kKinds[] = {"path parameter", "query parameter", "header", "cookie",
-                                         "form field"};
+  constexpr std::string_view kKinds[kInCount] = {
+      "path parameter", "query parameter", "header", "cookie", "form field", "form field", "body's member"};
   return kKinds[static_cast<size_t>(in)];
 }
 
+std::vector<std::string> steps_of(std::string_view name) {
+  if (!name.starts_with('/')) return {std::string(name)};
+  std::vector<std::string> steps;
+  while (!name.empty()) {
+    name.remove_prefix(1);
+    std::string& step = steps.emplace_back();
+    for (; !name.empty() && name.front() != '/'; name.remove_prefix(1)) {
+      const bool escape = name.starts_with("~0") || name.starts_with("~1");
+      step += escape ? (name[1] == '0' ? '~' : '/') : name.front();
+      if (escape) name.remove_prefix(1);
+    }
+  }
+  return steps;
+}
 std::string expectation_text(const ParameterSpec& spec) {
   switch (spec.type) {
     case ParameterType::Text:
@@ -104,8 +147,20 @@ std::string expectation_text(const ParameterSpec& spec) {
       return "an e-mail address";
     case ParameterType::Uri:
       return "a URI with its scheme";
+    case ParameterType::File:
+      return file_words(spec);
   }
   return {};
+}
+
+std::string rule_text(const ParameterSpec& spec) {
+  std::string text = expectation_text(spec);
+  if (spec.list) text = fmt::format("a list, of which each is {}", text);
+  if (spec.min_items != 0 || spec.max_items != UINT32_MAX)
+    text += "; " + range_words(spec.min_items, spec.max_items, "value", "values");
+  if (spec.required || spec.in == In::Path) text += "; required";
+  if (spec.fallback) text += fmt::format("; by default `{}`", *spec.fallback);
+  return text;
 }
 
 std::string mistake_in(const ParameterSpec& spec) {
@@ -129,6 +184,8 @@ std::string narrow(ParameterSpec& spec, const ParameterSpec& other) {
   using enum ParameterType;
   if (spec.list != other.list) return both("once as a list");
   if (spec.type != other.type) {
+    const bool file = spec.type == File || other.type == File;
+    if (file && spec.type != Text && other.type != Text) return both("once as a file");
     const bool numbers = spec.type == Number && other.type == Integer;
     if (spec.type != Text && other.type != Text && !numbers &&
         !(spec.type == Integer && other.type == Number))
@@ -143,6 +200,7 @@ std::string narrow(ParameterSpec& spec, const ParameterSpec& other) {
   spec.most_number = std::min(spec.most_number, other.most_number);
   spec.min_length = std::max(spec.min_length, other.min_length);
   spec.max_length = std::min(spec.max_length, other.max_length);
+  spec.max_size = std::min(spec.max_size, other.max_size);
   spec.min_items = std::max(spec.min_items, other.min_items);
   spec.max_items = std::min(spec.max_items, other.max_items);
   if (spec.pattern.empty()) spec.pattern = other.pattern;

@@ -43,6 +43,12 @@ void PluginHandler::describe(pipeline::HandlerDescription& description) const {
   description.needs_session = needs_session_;
 }
 
+void PluginHandler::explain(http::Exchange&, std::vector<pipeline::ExplainedFact>& facts) const {
+  if (parameters_ == nullptr) return;
+  for (const pipeline::ParameterSpec& spec : parameters_->specs())
+    facts.push_back({fmt::format("{} {}", kind_text(spec.in), spec.name), rule_text(spec)});
+}
+
 leat_scope PluginHandler::scope(uint32_t worker) const {
   return {sizeof(leat_scope),
           worker,
@@ -127,29 +133,43 @@ Verdict PluginHandler::judge(http::Exchange& exchange, int32_t verdict) const {
   }
 }
 
-// False: it was answered, since they are not what they must be.
-bool PluginHandler::takes_parameters(http::Exchange& exchange) const {
+// False: it was answered, since they are not what they must be. An answer that is under way is cut off: what it
+// was made of is wrong.
+bool PluginHandler::passes(http::Exchange& exchange, pipeline::ParameterSet::Taken taken) const {
   using Taken = pipeline::ParameterSet::Taken;
-  const Taken taken = parameters_->take(exchange);
-  if (taken == Taken::NoMemory) {
+  const bool good =
+      taken == Taken::Good || (taken == Taken::Wrong && (handler_.flags & LEAT_HANDLER_REFUSES) != 0);
+  if (good) return true;
+  if (exchange.started())
+    exchange.abort();
+  else if (taken == Taken::NoMemory)
     http::send_out_of_memory(exchange);
-    return false;
-  }
-  pipeline::ParameterValues& values = *parameters_->values(exchange);
-  if (taken == Taken::Good || (handler_.flags & LEAT_HANDLER_REFUSES) != 0) {
-    values.admit();
-    return true;
-  }
-  (void)values.refuse(exchange);
+  else
+    (void)parameters_->values(exchange)->refuse(exchange);
   return false;
 }
 
 Verdict PluginHandler::handle(http::Exchange& exchange) {
-  if (parameters_ != nullptr && !takes_parameters(exchange)) return Verdict::Done;
+  if (parameters_ != nullptr) {
+    if (!passes(exchange, parameters_->take(exchange, streams_body()))) return Verdict::Done;
+    parameters_->values(exchange)->admit();
+  }
   return judge(exchange, call(exchange, handler_.handle));
 }
 
+// Whether the handler is to see the piece. A form that is wrong is read to its end, so that the client is told
+// all of it; the handler has seen what came before.
+bool PluginHandler::takes_piece(http::Exchange& exchange, std::string_view piece) const {
+  if (piece.empty() || exchange.finished()) return true;
+  using Taken = pipeline::ParameterSet::Taken;
+  const Taken taken = parameters_->take_piece(exchange, piece);
+  if (taken == Taken::Wrong && !parameters_->is_broken(exchange) && !exchange.started())
+    return (handler_.flags & LEAT_HANDLER_REFUSES) != 0;
+  return passes(exchange, taken);
+}
+
 Verdict PluginHandler::on_body(http::Exchange& exchange, std::string_view piece) {
+  if (reads_parts() && !takes_piece(exchange, piece)) return Verdict::Done;
   if (handler_.on_body == nullptr) return Verdict::Done;
   return judge(exchange, call(exchange, [&](const leat_scope* seen, leat_request* request) {
                  return handler_.on_body(seen, request, to_str(piece));
@@ -157,6 +177,8 @@ Verdict PluginHandler::on_body(http::Exchange& exchange, std::string_view piece)
 }
 
 Verdict PluginHandler::on_body_end(http::Exchange& exchange) {
+  if (reads_parts() && !exchange.finished() && !passes(exchange, parameters_->take_end(exchange)))
+    return Verdict::Done;
   const CallScope call_scope(exchange, *this, false);
   RequestState* state = need_state(exchange);
   if (state == nullptr) {

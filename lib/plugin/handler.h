@@ -40,6 +40,7 @@ class PluginHandler final : public pipeline::Handler, public Callee {
   void on_done(http::Exchange& exchange) override;
   [[nodiscard]] std::string_view blame() const override { return instance().blame(); }
   void describe(pipeline::HandlerDescription& description) const override;
+  void explain(http::Exchange& exchange, std::vector<pipeline::ExplainedFact>& facts) const override;
 
   void resume(http::Exchange& exchange, leat_resume callback, void* argument) const override;
   void deliver_without_request(uint32_t worker, const Completion& completion) const override;
@@ -52,7 +53,12 @@ class PluginHandler final : public pipeline::Handler, public Callee {
   [[nodiscard]] bool body_open(const RequestState* state) const;
   [[nodiscard]] bool body_comes(const RequestState* state) const;
   [[nodiscard]] bool goes_on(const RequestState* state) const;
-  [[nodiscard]] bool takes_parameters(http::Exchange& exchange) const;
+  [[nodiscard]] bool passes(http::Exchange& exchange, pipeline::ParameterSet::Taken taken) const;
+  [[nodiscard]] bool takes_piece(http::Exchange& exchange, std::string_view piece) const;
+  // As its body comes.
+  [[nodiscard]] bool reads_parts() const {
+    return parameters_ != nullptr && parameters_->reads_parts() && streams_body();
+  }
   const bool needs_session_;
   const leat_handler& handler_;  // the plugin's, which keeps it while it is loaded
   void* bound_;

@@ -70,11 +70,13 @@ std::string find_in_path(std::vector<pipeline::ParameterSpec>& parameters, const
 
 // What its requests are asked for; null for nothing.
 std::expected<std::unique_ptr<const pipeline::ParameterSet>, std::string> make_set(
-    std::vector<pipeline::ParameterSpec> parameters, const leat_handler& handler) {
+    std::vector<pipeline::ParameterSpec> parameters, const leat_handler& handler,
+    const pipeline::FormLimits& limits) {
   if (parameters.empty()) return nullptr;
-  auto set = pipeline::ParameterSet::make(std::move(parameters));
-  if (set && (*set)->reads_form() && (handler.flags & LEAT_HANDLER_STREAM_BODY) != 0)
-    return std::unexpected("it takes its body in pieces, of which no form field can be known before");
+  auto set = pipeline::ParameterSet::make(std::move(parameters), limits);
+  if (set && (*set)->needs_whole_body() && (handler.flags & LEAT_HANDLER_STREAM_BODY) != 0)
+    return std::unexpected(
+        "it takes its body in pieces, of which no form field and no member can be known before");
   return set;
 }
 
@@ -113,7 +115,7 @@ std::expected<std::unique_ptr<pipeline::Handler>, LoadError> make_handler(Plugin
       return refuse(error.text());
     }
   }
-  auto set = make_set(std::move(parameters), handler);
+  auto set = make_set(std::move(parameters), handler, route.form_limits);
   if (!set) {
     if (handler.bind != nullptr && handler.unbind != nullptr) handler.unbind(instance.state(), bound);
     return refuse(set.error());

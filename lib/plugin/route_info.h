@@ -14,6 +14,7 @@ struct RouteInfo {
   std::vector<std::string> params;  // names, in the order of Request::params()
   // What the configuration declares of its parameters.
   std::vector<pipeline::ParameterSpec> parameters = {};
+  pipeline::FormLimits form_limits = {};
 };
 
 }  // namespace leat::plugin

@@ -75,6 +75,7 @@ std::expected<void, LoadError> Site::route(const std::string& name, std::vector<
   RouteInfo info{.id = "route-" + name, .pattern = "/" + name, .params = std::move(params)};
   for (const std::string& param : info.params) info.pattern += "/{" + param + "}";
   info.parameters = std::move(parameters);
+  info.form_limits = form_limits;
   auto handler = make_handler(*instance_, name, info, executor);
   if (!handler) return std::unexpected(handler.error());
   handlers_[name] = std::move(*handler);

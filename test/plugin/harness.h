@@ -79,6 +79,7 @@ class Site : public http::Service {
 
   http::Limits limits;
   Executor executor = Executor::Worker;  // of routes from here on
+  pipeline::FormLimits form_limits;      // likewise
   uint64_t handled = 0, ended = 0;       // handle() calls, on_done() calls
 
   // --- http::Service, as the pipeline does it

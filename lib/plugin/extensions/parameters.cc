@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 #include "json/valid.h"
@@ -20,6 +21,8 @@ namespace {
 using pipeline::ParameterSpec;
 using pipeline::ParameterValue;
 using pipeline::ParameterValues;
+
+constexpr uint32_t kLastIn = LEAT_IN_JSON, kLastType = LEAT_TYPE_FILE;
 
 // Bounds as they are declared, where 0 is none of the upper ones.
 uint32_t upper(uint32_t most) { return most == 0 ? UINT32_MAX : most; }
@@ -37,6 +40,7 @@ ParameterSpec spec_of(const leat_parameter& declared) {
                      .max_items = upper(declared.max_items),
                      .pattern = std::string(view(declared.pattern)),
                      .choices = {},
+                     .max_size = declared.max_size == 0 ? UINT64_MAX : declared.max_size,
                      .fallback = {}};
   if ((declared.flags & LEAT_PARAMETER_RANGE) != 0) {
     if (spec.type == pipeline::ParameterType::Number) {
@@ -66,9 +70,10 @@ int32_t declare(const leat_host* host, const leat_route* route, const leat_param
   };
   // One that has grown since it was compiled is known as far as it goes here.
   leat_parameter known{};
-  if (parameter->struct_size < sizeof known) return fail("a parameter lacks its struct_size");
-  std::memcpy(&known, parameter, sizeof known);
-  if (known.in > LEAT_IN_FORM || known.type > LEAT_TYPE_URI || known.name.len == 0 ||
+  if (parameter->struct_size < offsetof(leat_parameter, max_size))
+    return fail("a parameter lacks its struct_size");
+  std::memcpy(&known, parameter, std::min<size_t>(parameter->struct_size, sizeof known));
+  if (known.in > kLastIn || known.type > kLastType || known.name.len == 0 ||
       (known.choice_count != 0 && known.choices == nullptr))
     return fail("a parameter lacks its name, or stands where none can, or is of a type that is none");
   ParameterSpec spec = spec_of(known);
@@ -91,7 +96,7 @@ int32_t declare(const leat_host* host, const leat_route* route, const leat_param
 }
 
 int32_t find(const leat_route* route, uint32_t in, leat_str name) {
-  if (route == nullptr || in > LEAT_IN_FORM) return LEAT_E_NOT_FOUND;
+  if (route == nullptr || in > kLastIn) return LEAT_E_NOT_FOUND;
   const int32_t number = route->find(static_cast<pipeline::In>(in), view(name));
   return number < 0 ? LEAT_E_NOT_FOUND : number;
 }
@@ -124,6 +129,22 @@ uint32_t values(const leat_request* request, uint32_t number, leat_str* into, ui
   return size;
 }
 
+int32_t file(const leat_request* request, uint32_t number, uint32_t index, leat_file* into) {
+  constexpr std::string_view kFunction = "leat.parameters/1 file";
+  const http::Exchange* exchange = exchange_of(request, kFunction);
+  if (exchange == nullptr) return LEAT_E_THREAD;
+  if (into == nullptr || into->struct_size < sizeof(leat_file))
+    return plugin::refuse(kFunction, "the file is NULL, or lacks its struct_size", LEAT_E_ARGUMENT);
+  const auto* values = exchange->states.find<ParameterValues>();
+  const pipeline::FileValue* found = values == nullptr ? nullptr : values->file(number, index);
+  if (found == nullptr) return LEAT_E_NOT_FOUND;
+  into->name = to_str(found->name);
+  into->type = to_str(found->type);
+  into->content = text_of(found);
+  into->size = found->size;
+  return LEAT_OK;
+}
+
 uint32_t wrong(const leat_request* request) {
   const ParameterValues* values = values_of(request, "leat.parameters/1 wrong");
   return values == nullptr ? 0 : values->violations();
@@ -154,7 +175,7 @@ int32_t refuse_request(leat_request* request) {
 }
 
 int32_t fits(uint32_t type, leat_str text) {
-  if (type > LEAT_TYPE_URI || !is_text(text)) return 0;
+  if (type > kLastType || !is_text(text)) return 0;
   return pipeline::is_of_type(static_cast<pipeline::ParameterType>(type), view(text)) ? 1 : 0;
 }
 
@@ -206,6 +227,7 @@ const leat_parameters_v1 kParametersExtension = {
     .describe = describe,
     .pattern = pattern,
     .matches = matches,
+    .file = file,
 };
 
 }  // namespace leat::plugin

@@ -383,7 +383,10 @@ typedef struct leat_route_v1 {
 #define LEAT_IN_QUERY 1u
 #define LEAT_IN_HEADER 2u
 #define LEAT_IN_COOKIE 3u
-#define LEAT_IN_FORM 4u /* a body that is application/x-www-form-urlencoded; not with STREAM_BODY */
+#define LEAT_IN_FORM 4u      /* a body that is application/x-www-form-urlencoded; not with STREAM_BODY */
+#define LEAT_IN_MULTIPART 5u /* one that is multipart/form-data; with STREAM_BODY known from on_body_end on */
+#define LEAT_IN_JSON \
+  6u /* a member of one that is a JSON object, by name or pointer (RFC 6901); not with STREAM_BODY */
 #define LEAT_TYPE_TEXT 0u
 #define LEAT_TYPE_INTEGER 1u
 #define LEAT_TYPE_NUMBER 2u    /* finite */
@@ -392,6 +395,8 @@ typedef struct leat_route_v1 {
 #define LEAT_TYPE_DATE_TIME 5u /* RFC 3339 */
 #define LEAT_TYPE_EMAIL 6u     /* as browsers have it */
 #define LEAT_TYPE_URI 7u       /* RFC 3986, with its scheme */
+#define LEAT_TYPE_FILE \
+  8u /* of LEAT_IN_MULTIPART; its choices are types: "image/png", "image/..." with a star for all images */
 
 #define LEAT_PARAMETER_REQUIRED 1u
 /* Several values: in a query, a form or cookies each with the name, in a path or fields with commas between. */
@@ -420,7 +425,18 @@ typedef struct leat_parameter {
   uint32_t choice_count;
   uint32_t reserved;
   leat_str fallback; /* the value where there is none; absent: none */
+  uint64_t max_size; /* of a file, in bytes; 0: however large the body may be */
 } leat_parameter;
+
+/* A file of a form, as the client gave it. */
+typedef struct leat_file {
+  uint32_t struct_size; /* set before the call */
+  uint32_t reserved;
+  leat_str name;    /* never to be used as a path: it may have folders in it, or be empty */
+  leat_str type;    /* its Content-Type */
+  leat_str content; /* in the body; empty where that came in pieces */
+  uint64_t size;
+} leat_file;
 
 /* What describe() tells of. */
 #define LEAT_DESCRIBES_BODY 0u
@@ -460,6 +476,9 @@ typedef struct leat_parameters_v1 {
   /* [any] 1: it is found anywhere in the text: ^ and $ bind it to the ends. It takes time in proportion to the text,
    * whatever both are, and no memory of the request's. */
   int32_t (*matches)(const leat_pattern* pattern, leat_str text);
+  /* [worker] File `index` of those that were given for a parameter, from 0; LEAT_E_NOT_FOUND past the last. Good until
+   * the request ends. */
+  int32_t (*file)(const leat_request* request, uint32_t number, uint32_t index, leat_file* file);
 } leat_parameters_v1;
 
 /* "leat.session/1": what is known of whoever asks, from one request to the next. The middleware `sessions` has it

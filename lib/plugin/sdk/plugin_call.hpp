@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cmath>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <limits>
@@ -190,6 +191,7 @@ struct Declaration {
     table.choices = choices.data();
     table.choice_count = static_cast<uint32_t>(choices.size());
   }
+  void add(const MaxSize& size) { table.max_size = size.bytes; }
   void add(const Format& format) { table.type = static_cast<uint32_t>(format); }
 };
 
@@ -204,8 +206,10 @@ struct Source<Parameter<where, T, name, options...>> {
   using RangeOption = FindOption<Range, options...>;
   using DefaultOption = FindOption<Default, options...>;
   // It needs a daemon that declares parameters, and a route.
-  static constexpr bool kDeclaredOnly = where == Where::Form || is_list<Value> ||
+  static constexpr bool kDeclaredOnly = where == Where::Form || where == Where::Multipart || is_list<Value> ||
                                         !(is_old_option<std::remove_const_t<decltype(options)>> && ...);
+  static constexpr bool kIsFile = std::is_same_v<Item, File>;
+  static_assert(!kIsFile || where == Where::Multipart, "a file is a leat::FormPart");
 
   struct Binding {
     static constexpr uint32_t kUndeclared = UINT32_MAX;
@@ -213,7 +217,9 @@ struct Source<Parameter<where, T, name, options...>> {
     uint32_t index = 0;             // of a path parameter of which the daemon knows no more
 
     bool bind(const leat_host* host, const leat_route* route, leat_error* error) {
-      if (api.parameters != nullptr) return declare(host, route, error);
+      const bool old = kIsFile && api.parameters != nullptr &&
+                       api.parameters->struct_size <= offsetof(leat_parameters_v1, file);
+      if (api.parameters != nullptr && !old) return declare(host, route, error);
       if (kDeclaredOnly) {
         const std::string message =
             "this daemon is too old for the rules of `" + std::string(name.view()) + "`";
@@ -238,7 +244,9 @@ struct Source<Parameter<where, T, name, options...>> {
       made.table.struct_size = sizeof made.table;
       made.table.in = static_cast<uint32_t>(where);
       made.table.name = to_str(name.view());
-      if constexpr (std::is_same_v<Item, bool>) {
+      if constexpr (kIsFile) {
+        made.table.type = LEAT_TYPE_FILE;
+      } else if constexpr (std::is_same_v<Item, bool>) {
         made.table.type = LEAT_TYPE_BOOLEAN;
       } else if constexpr (std::is_floating_point_v<Item>) {
         made.table.type = LEAT_TYPE_NUMBER;
@@ -275,6 +283,13 @@ struct Source<Parameter<where, T, name, options...>> {
   bool take(const Frame& frame, const Binding& binding) {
     if constexpr (is_list<Value>) {
       return take_list(frame, binding);
+    } else if constexpr (kIsFile) {
+      File file;
+      if (take_file(frame, binding.number, 0, file))
+        parameter.value = file;
+      else if constexpr (!is_optional_value<T>)
+        return refuse(frame, " is missing.");
+      return true;
     } else {
       const bool declared = binding.number != Binding::kUndeclared;
       if (!declared && kDeclaredOnly)
@@ -313,10 +328,20 @@ struct Source<Parameter<where, T, name, options...>> {
     (void)api.parameters->values(frame.request, number, texts, count);
     for (uint32_t i = 0; i < count; ++i) {
       Item* item = new (items + i) Item{};
-      if (!parse(to_view(texts[i]), *item))
+      if constexpr (kIsFile)
+        (void)take_file(frame, number, i, *item);
+      else if (!parse(to_view(texts[i]), *item))
         return refuse(frame, " must be " + expectation(kLeast, kMost) + ".");
     }
     parameter.value = Value(std::span<const Item>(items, count));
+    return true;
+  }
+  // False: there is none.
+  static bool take_file(const Frame& frame, uint32_t number, uint32_t index, File& file) {
+    leat_file found{};
+    found.struct_size = sizeof found;
+    if (api.parameters->file(frame.request, number, index, &found) != LEAT_OK) return false;
+    file = {to_view(found.name), to_view(found.type), to_view(found.content), found.size};
     return true;
   }
   static leat_str look_up(const Frame& frame, const Binding& binding) {
@@ -327,8 +352,8 @@ struct Source<Parameter<where, T, name, options...>> {
     return {};
   }
   static bool refuse(const Frame& frame, std::string_view why) {
-    constexpr std::string_view kinds[] = {"path parameter", "query parameter", "header", "cookie",
-                                          "form field"};
+    constexpr std::string_view kinds[] = {"path parameter", "query parameter", "header",
+                                          "cookie",         "form field",      "form field"};
     std::string detail = "The " + std::string(kinds[static_cast<size_t>(where)]) + " `";
     detail.append(name.view()).append("`").append(why);
     const std::string extra = "\"parameter\":\"" + std::string(name.view()) + "\"";

@@ -105,7 +105,20 @@ class List : public std::span<const T> {
   explicit List(std::span<const T> values) : std::span<const T>(values) {}
 };
 
-enum class Where : uint8_t { Path, Query, Header, Cookie, Form };
+// A file of a form that is multipart/form-data: leat::FormPart<leat::File, "photo", leat::MaxSize{1 << 20},
+// leat::OneOf{"image/png", "image/jpeg"}>. What it may be of is what the client says: nobody has looked.
+struct File {
+  std::string_view name;  // as the client calls it; never to be used as a path: see leaf_name()
+  std::string_view type;  // as the client says
+  std::string_view content;
+  uint64_t size = 0;
+};
+// How large a File is at most, in bytes.
+struct MaxSize {
+  uint64_t bytes;
+};
+
+enum class Where : uint8_t { Path, Query, Header, Cookie, Form, Multipart };
 
 template <Where where, class T, Name name, auto... options>
 struct Parameter {
@@ -126,6 +139,10 @@ using Cookie = Parameter<Where::Cookie, T, name, options...>;
 // A field of a body that is application/x-www-form-urlencoded.
 template <class T, Name name, auto... options>
 using Form = Parameter<Where::Form, T, name, options...>;
+
+// A field of one that is multipart/form-data, a text, a number or a File.
+template <class T, Name name, auto... options>
+using FormPart = Parameter<Where::Multipart, T, name, options...>;
 
 // The whole body of the request.
 struct Body {

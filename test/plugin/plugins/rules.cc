@@ -85,6 +85,20 @@ class Rules : public leat::Plugin<Rules> {
                     leat::Query<int, "page", leat::Default{1}> page, Json& json) {
     return json.object("name", name, "age", age, "page", page);
   }
+  static Reply upload(
+      leat::FormPart<std::string_view, "title", leat::Length{1, 10}> title,
+      leat::FormPart<std::optional<int>, "year", leat::Range{1900, 2100}> year,
+      leat::FormPart<leat::File, "photo", leat::MaxSize{16}, leat::OneOf{"image/png", "text/*"}> photo,
+      leat::FormPart<leat::List<leat::File>, "more", leat::Count{0, 2}> more,
+      leat::FormPart<std::optional<leat::File>, "extra"> extra,
+      leat::FormPart<leat::List<std::string_view>, "tag", leat::Length{1, 3}> tags, Json& json) {
+    std::string all;
+    for (const leat::File& each : *more)
+      all += std::string(each.name) + "=" + std::string(each.content) + ";";
+    return json.object("title", title, "year", year, "name", photo->name, "type", photo->type, "content",
+                       photo->content, "size", photo->size, "more", all, "extra", extra->has_value(), "tags",
+                       tags);
+  }
   static Order order(leat::Path<uint32_t, "shop", leat::Range{1, 9}>,
                      leat::Query<int, "page", leat::Range{1, 9}>, leat::JsonBody<Order> order) {
     return *order;
@@ -108,12 +122,12 @@ class Rules : public leat::Plugin<Rules> {
   }
 
   static constexpr auto handlers() {
-    return leat::list(handler<&Rules::texts>("texts"), handler<&Rules::lists>("lists"),
-                      handler<&Rules::numbers>("numbers"), handler<&Rules::form>("form"),
-                      handler<&Rules::order>("order"), handler<&Rules::tree>("tree"),
-                      handler<&Rules::matched>("matched"), handler<&Rules::bad_pattern>("bad_pattern"),
-                      handler<&Rules::bad_default>("bad_default"), handler<&Rules::any>("any"),
-                      handler<&Rules::waits>("waits"), stream<Streamed>("streamed"));
+    return leat::list(
+        handler<&Rules::texts>("texts"), handler<&Rules::lists>("lists"), handler<&Rules::numbers>("numbers"),
+        handler<&Rules::form>("form"), handler<&Rules::upload>("upload"), handler<&Rules::order>("order"),
+        handler<&Rules::tree>("tree"), handler<&Rules::matched>("matched"),
+        handler<&Rules::bad_pattern>("bad_pattern"), handler<&Rules::bad_default>("bad_default"),
+        handler<&Rules::any>("any"), handler<&Rules::waits>("waits"), stream<Streamed>("streamed"));
   }
 };
 
