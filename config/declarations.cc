@@ -114,14 +114,6 @@ constexpr Row kMiddleware[] = {
         "answer 503 then, so that nothing that it guards is open."),
 };
 
-Reader reader_of(const Value& table, std::string_view header, Diagnostics& diagnostics) {
-  return {table, header, kSchemaCodes, diagnostics};
-}
-void wrong_type(Reader& reader, const Value& value, std::string_view key, std::string_view wanted) {
-  reader.diagnostics().push_back(
-      schema::wrong_type(value, fmt::format("`{}`", key), wanted, kSchemaCodes.type));
-}
-
 bool is_name(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
@@ -139,6 +131,14 @@ void take_services(Reader& reader, const Value& value, PluginDecl& plugin) {
 }
 
 }  // namespace
+
+Reader reader_of(const Value& table, std::string_view header, Diagnostics& diagnostics) {
+  return {table, header, kSchemaCodes, diagnostics};
+}
+void wrong_type(Reader& reader, const Value& value, std::string_view key, std::string_view wanted) {
+  reader.diagnostics().push_back(
+      schema::wrong_type(value, fmt::format("`{}`", key), wanted, kSchemaCodes.type));
+}
 
 std::span<const Row> listener_rows() { return kListener; }
 std::span<const Row> plugin_rows() { return kPlugin; }

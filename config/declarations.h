@@ -25,4 +25,8 @@ std::span<const schema::Row> listener_rows();
 std::span<const schema::Row> plugin_rows();
 std::span<const schema::Row> middleware_rows();
 
+// A reader of a table within another's, and a value that is of another type than it must be.
+schema::Reader reader_of(const Value& table, std::string_view header, Diagnostics& diagnostics);
+void wrong_type(schema::Reader& reader, const Value& value, std::string_view key, std::string_view wanted);
+
 }  // namespace leat::config

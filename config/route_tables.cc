@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "config/codes.h"
+#include "config/declarations.h"
 #include "config/file.h"
 #include "config/settings.h"
 #include "http/message.h"
@@ -125,14 +126,6 @@ std::optional<std::string> read_beside(Reader& reader, const std::string& name) 
 std::span<const Row> route_when_rows() { return kWhen; }
 std::span<const Row> route_answer_rows() { return kAnswer; }
 std::span<const Row> route_query_rows() { return kQuery; }
-
-Reader reader_of(const Value& table, std::string_view header, Diagnostics& diagnostics) {
-  return {table, header, kSchemaCodes, diagnostics};
-}
-void wrong_type(Reader& reader, const Value& value, std::string_view key, std::string_view wanted) {
-  reader.diagnostics().push_back(
-      schema::wrong_type(value, fmt::format("`{}`", key), wanted, kSchemaCodes.type));
-}
 
 void read_route_cache(Reader& reader, const Value& value, RouteDecl& route) {
   if (value.table() == nullptr) return wrong_type(reader, value, "cache", kCacheTable);

@@ -23,8 +23,4 @@ void read_route_when(schema::Reader& reader, const Value& value, pipeline::Route
 void read_route_answer(schema::Reader& reader, const Value& value, RouteDecl& route);
 void read_route_cache(schema::Reader& reader, const Value& value, RouteDecl& route);
 
-// A reader of a table within another's, and a value that is of another type than it must be.
-schema::Reader reader_of(const Value& table, std::string_view header, Diagnostics& diagnostics);
-void wrong_type(schema::Reader& reader, const Value& value, std::string_view key, std::string_view wanted);
-
 }  // namespace leat::config

@@ -273,6 +273,16 @@ class OpenApi(unittest.TestCase):
             self.assertEqual([each.get("pointer", each.get("parameter")) for each in errors],
                              ["shop", "page", "#/id", "#/lines/0/count", "#/tags/0", "#/gift"])
 
+    def test_explain_says_the_same(self):
+        with Site() as daemon:
+            told = subprocess.run([LEAT, "explain", "POST", "/upload", "-c", str(daemon.folder / "leat.toml"), "--plugin-path", PLUGINS],
+                                  capture_output=True, text=True, timeout=PATIENCE)
+            self.assertEqual((told.returncode, told.stderr), (0, ""))
+            for line in ("form field photo  a file of 16 bytes at most of the type `image/png` or `text/*`; required",
+                         "form field more   a list, of which each is a file; 2 values at most",
+                         "form field year   a whole number from 1900 to 2100"):
+                self.assertIn(line, told.stdout)
+
     def test_a_browser_shows_it_and_asks_for_nothing_from_elsewhere(self):
         with Site() as daemon, Browser(daemon.address + "/api") as browser:
             browser.wait_for("document.body.dataset.shown === 'yes'")
