@@ -11,6 +11,7 @@
 #include "server/migrate/foreign.h"
 #include "server/migrate/nginx_answers.h"
 #include "server/migrate/nginx_carrier.h"
+#include "server/migrate/nginx_values.h"
 
 namespace leat::server::migrate {
 

@@ -91,7 +91,8 @@ class Sites(ServedCase):
             self.assertIn(b"must be a whole number from 1 to 1000000", body)
         self.assertEqual(self.ask("GET", "/openapi", **proxied)[0], 403)
         status, _, body = self.ask("GET", "/openapi")
-        parameter, = json.loads(body)["paths"]["/users/{id}"]["get"]["parameters"]
+        parameters = json.loads(body)["paths"]["/users/{id}"]["get"]["parameters"]
+        parameter = next(each for each in parameters if each["in"] == "path")
         self.assertEqual((status, parameter["schema"], parameter["description"]),
                          (200, {"type": "integer", "minimum": 1, "maximum": 1000000}, "The number of a user."))
 
@@ -142,15 +143,16 @@ class Sites(ServedCase):
     def test_internal_with_operators(self):
         """As its comments say: the lines that are commented out, and a file of hashes."""
         def with_operators(text):
-            lines = ["# [[middleware]]", '# kind = "basic_auth"', '# name = "operators"', "# global = false", '# file = "operators"',
+            lines = ["# [[middleware]]", '# kind = "basic_auth"', '# name = "operators"', "# global = false", '# file = "/etc/leat/operators"',
                      '# realm = "operators"', '# allow = ["all"]', '# middleware = ["operators"]']
             for line in lines:
                 self.assertEqual(text.count(line + "\n"), 1, line)
                 text = text.replace(line + "\n", line[2:] + "\n")
-            return text
+            return text.replace("/etc/leat/operators", str(passwords))
 
+        passwords = self.temporary() / "operators"
         # Of "secret".
-        self.files = {"operators": "ada:$2y$05$KVLJqeY9e7eXgrlRr6ZKxuVbG7GZyRz0U00aouBgxxPVcdOSmvuS.\n"}
+        passwords.write_text("ada:$2y$05$KVLJqeY9e7eXgrlRr6ZKxuVbG7GZyRz0U00aouBgxxPVcdOSmvuS.\n")
         self.serve("internal", with_operators)
         status, fields, _ = self.ask("GET", "/dashboard")
         self.assertEqual((status, fields["WWW-Authenticate"]), (401, 'Basic realm="operators", charset="UTF-8"'))

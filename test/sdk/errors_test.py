@@ -29,7 +29,7 @@ class Tried : public leat::Plugin<Tried> {
 LEAT_PLUGIN(Tried, "tried", "1.0.0")
 """
 
-PARAMETERS = "a handler's parameters are leat::Path, Query, Header, Cookie and Form (of"
+PARAMETERS = "a handler's parameters are leat::Path, Query, Header, Cookie, Form and FormPart (of"
 BODY = "a leat::JsonBody is of a struct declared with LEAT_JSON"
 OPTIONS = "a parameter's options are leat::Range{least, most} and a leat::Default within it"
 MEMBERS = "a JSON object is names and values in turn, and here the last name has no value"

@@ -92,12 +92,14 @@ struct ParameterMistake<A, Parameter<where, T, name, options...>> {
   // Rules of texts are for texts, those of a list for one.
   template <class Option>
   static constexpr bool is_known() {
-    constexpr bool kText = std::is_same_v<Value, std::string_view>,
+    constexpr bool kText = std::is_same_v<Value, std::string_view>, kFile = std::is_same_v<Value, File>,
                    kList = is_list<typename Unwrapped<T>::Type>;
     if constexpr (is_old_option<Option>)
       return !kList || is_option<Range, Option>;
     else if constexpr (std::is_same_v<Option, Count>)
       return kList;
+    else if constexpr (kFile)
+      return std::is_same_v<Option, MaxSize> || is_one_of<Option>;
     else
       return kText && is_text_option<Option>;
   }
@@ -128,7 +130,8 @@ struct ParameterMistake<A, Parameter<where, T, name, options...>> {
   }
   static constexpr uint32_t kind = [] {
     if constexpr (!std::is_convertible_v<const Parameter<where, T, name, options...>&, A> ||
-                  !(std::is_arithmetic_v<Value> || std::same_as<Value, std::string_view>))
+                  !(std::is_arithmetic_v<Value> || std::same_as<Value, std::string_view> ||
+                    (std::same_as<Value, File> && where == Where::Multipart)))
       return kWrongParameter;
     else
       return in_range() ? 0u : kWrongOption;
@@ -198,18 +201,19 @@ constexpr bool is_free_of(uint32_t mistake, const Handlers& handlers) {
 }  // namespace v1
 }  // namespace leat
 
-#define LEAT_CHECK_HANDLERS_(handlers)                                                                     \
-  static_assert(                                                                                           \
-      leat::detail::is_free_of(leat::detail::kWrongParameter, handlers),                                   \
-      "a handler's parameters are leat::Path, Query, Header, Cookie and Form (of a number, bool, "         \
-      "std::string_view or std::optional of one), Body, JsonBody, Request&, Response&, Json&, Session&, "  \
-      "the plugin & and its Worker &");                                                                    \
-  static_assert(leat::detail::is_free_of(leat::detail::kWrongBody, handlers),                              \
-                "a leat::JsonBody is of a struct declared with LEAT_JSON, a bool, a number, std::string, " \
-                "std::string_view, or std::optional, std::vector or std::array of one");                   \
-  static_assert(leat::detail::is_free_of(leat::detail::kWrongOption, handlers),                            \
-                "a parameter's options are leat::Range{least, most} and a leat::Default within it, both "  \
-                "values of the parameter's own type; of texts leat::Length, Pattern, OneOf, Format and "   \
-                "DefaultText; of a leat::List its leat::Count");
+#define LEAT_CHECK_HANDLERS_(handlers)                                                                       \
+  static_assert(                                                                                             \
+      leat::detail::is_free_of(leat::detail::kWrongParameter, handlers),                                     \
+      "a handler's parameters are leat::Path, Query, Header, Cookie, Form and FormPart (of a number, bool, " \
+      "std::string_view or std::optional of one, in a FormPart a leat::File), Body, JsonBody, Request&, "    \
+      "Response&, Json&, Session&, the "                                                                     \
+      "plugin & and its Worker &");                                                                          \
+  static_assert(leat::detail::is_free_of(leat::detail::kWrongBody, handlers),                                \
+                "a leat::JsonBody is of a struct declared with LEAT_JSON, a bool, a number, std::string, "   \
+                "std::string_view, or std::optional, std::vector or std::array of one");                     \
+  static_assert(leat::detail::is_free_of(leat::detail::kWrongOption, handlers),                              \
+                "a parameter's options are leat::Range{least, most} and a leat::Default within it, both "    \
+                "values of the parameter's own type; of texts leat::Length, Pattern, OneOf, Format and "     \
+                "DefaultText; of a leat::File leat::MaxSize and OneOf; of a leat::List its leat::Count");
 
 #endif
