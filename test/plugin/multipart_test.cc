@@ -102,7 +102,7 @@ TEST_CASE("multipart: names are taken out of their quotes") {
       {"; name=\"a\\\"b\\\\c\\d\"", "a\"b\\c\\d|-|"},
       {"; name=\"\"", "|-|"},
       {"; NAME=\"a\"; FileName=x.png", "a|x.png|"},
-      {"; name=\"a\"; filename*=UTF-8''evil; other=\"y\"", "a|-|"},
+      {"; name=\"a\"; filename=b; filename*=UTF-8''evil; other=\"y\"", "a|b|"},
       {"; filename=\"C:\\old\\way.txt\"; name=\"a\"", "a|C:\\old\\way.txt|"},
       {"; name=\"\xc3\xa4\";", "\xc3\xa4|-|"},
   };
@@ -145,6 +145,7 @@ TEST_CASE("multipart: what is no form is a 400 that says why, and where") {
       {part(disposition("; name=\"a\"; filename=\"b\"; filename=\"c\"")), "two file names"},
       {part(named("a") + "\r\n" + named("b")), "two Content-Disposition"},
       {part(named("a") + "\r\nContent-Type: a\r\nContent-Type: b"), "two Content-Type"},
+      {part(disposition("; name=\"a\"; filename*=UTF-8''evil")), "has a part with `filename*` and no `filename`"},
       {part(disposition("; name=\"a")), "cannot be read"},
       {part(disposition("; name=\"a\"b")), "cannot be read"},
       {part(disposition("; name=")), "cannot be read"},

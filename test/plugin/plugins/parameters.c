@@ -84,7 +84,7 @@ static int32_t fits(const leat_scope* scope, leat_request* request) {
                    parameters->fits(LEAT_TYPE_INTEGER, LEAT_STR("18446744073709551615")) == 1 &&
                    parameters->fits(LEAT_TYPE_INTEGER, LEAT_STR("-9223372036854775809")) == 0 &&
                    parameters->fits(LEAT_TYPE_BOOLEAN, LEAT_STR("On")) == 1 &&
-                   parameters->fits(LEAT_TYPE_URI + 1, LEAT_STR("x")) == 0 &&
+                   parameters->fits(LEAT_TYPE_FILE + 1, LEAT_STR("x")) == 0 &&
                    parameters->fits(LEAT_TYPE_TEXT, (leat_str){NULL, 3}) == 0;
   response->send(request, good ? (leat_str)LEAT_STR_INIT("good") : (leat_str)LEAT_STR_INIT("bad"));
   return LEAT_DONE;
@@ -100,8 +100,8 @@ static int32_t fits(const leat_scope* scope, leat_request* request) {
   }
 DECLARES(no_size, .name = LEAT_STR_INIT("a"))
 DECLARES(no_name, .struct_size = sizeof(leat_parameter))
-DECLARES(no_place, .struct_size = sizeof(leat_parameter), .name = LEAT_STR_INIT("a"), .in = 5)
-DECLARES(no_type, .struct_size = sizeof(leat_parameter), .name = LEAT_STR_INIT("a"), .type = 8)
+DECLARES(no_place, .struct_size = sizeof(leat_parameter), .name = LEAT_STR_INIT("a"), .in = LEAT_IN_JSON + 1)
+DECLARES(no_type, .struct_size = sizeof(leat_parameter), .name = LEAT_STR_INIT("a"), .type = LEAT_TYPE_FILE + 1)
 DECLARES(no_choices, .struct_size = sizeof(leat_parameter), .name = LEAT_STR_INIT("a"), .choice_count = 2)
 DECLARES(no_range, .struct_size = sizeof(leat_parameter), .name = LEAT_STR_INIT("a"),
          .type = LEAT_TYPE_INTEGER, .flags = LEAT_PARAMETER_RANGE, .least = 2, .most = 1)
