@@ -101,7 +101,8 @@ static int32_t fits(const leat_scope* scope, leat_request* request) {
 DECLARES(no_size, .name = LEAT_STR_INIT("a"))
 DECLARES(no_name, .struct_size = sizeof(leat_parameter))
 DECLARES(no_place, .struct_size = sizeof(leat_parameter), .name = LEAT_STR_INIT("a"), .in = LEAT_IN_JSON + 1)
-DECLARES(no_type, .struct_size = sizeof(leat_parameter), .name = LEAT_STR_INIT("a"), .type = LEAT_TYPE_FILE + 1)
+DECLARES(no_type, .struct_size = sizeof(leat_parameter), .name = LEAT_STR_INIT("a"),
+         .type = LEAT_TYPE_FILE + 1)
 DECLARES(no_choices, .struct_size = sizeof(leat_parameter), .name = LEAT_STR_INIT("a"), .choice_count = 2)
 DECLARES(no_range, .struct_size = sizeof(leat_parameter), .name = LEAT_STR_INIT("a"),
          .type = LEAT_TYPE_INTEGER, .flags = LEAT_PARAMETER_RANGE, .least = 2, .most = 1)
