@@ -102,9 +102,14 @@ class ForwardAuth final : public pipeline::Middleware {
     const auto meant = [&](const client::Field& field) {
       return lists_name(options_.answer_add, field.name);
     };
-    make_room(exchange, body, static_cast<size_t>(std::ranges::count_if(given, meant)), "forward_auth");
+    const bool personal = std::ranges::any_of(given, [&](const client::Field& field) {
+      return meant(field) && equal_ignoring_case(field.name, "Set-Cookie");
+    });
+    const auto more = static_cast<size_t>(std::ranges::count_if(given, meant)) + (personal ? 1 : 0);
+    make_room(exchange, body, more, "forward_auth");
     for (const client::Field& field : given)
       if (meant(field)) (void)exchange.response.add(field.name, field.value);
+    if (personal) (void)exchange.response.add("Cache-Control", "private");
     return Wants::Nothing;
   }
 
@@ -319,6 +324,8 @@ class ForwardAuth final : public pipeline::Middleware {
   }
 
   [[nodiscard]] pipeline::Verdict let_in(http::Exchange& exchange, Call& call, const Said& answer) const {
+    // By what it came with, whatever that is.
+    exchange.request.set_had_credentials();
     const auto given = answer.fields;
     if (!options_.request_set.empty()) {
       auto* const added = exchange.arena().allocate_array<http::HeadField>(std::max<size_t>(given.size(), 1));

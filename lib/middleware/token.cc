@@ -93,6 +93,10 @@ class TokenReader {
     const auto token = std::make_shared<VerifiedToken>();
     if (const std::string_view why = check_times(*members, *token); !why.empty()) return refuse(why);
     if (const std::string_view why = check_names(*members); !why.empty()) return refuse(why);
+    // No text, or a list of them: nobody is called so (RFC 7519, section 4.1.2).
+    const std::string_view user = json::find_member(*members, rules_.user);
+    if (user.data() != nullptr && !user.starts_with('"'))
+      return refuse("the claim that names the user is no text");
     for (const json::Member& member : *members)
       token->texts_.push_back(
           {member.name, json::read_string(member.value).value_or(std::string(member.value))});

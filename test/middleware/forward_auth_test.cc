@@ -35,6 +35,7 @@ struct Guarded {
     stage.middleware("forward_auth", with_url(std::move(options)));
     stage.route("/", {"GET", "HEAD", "POST"}).on_handle = [this](http::Exchange& exchange) {
       ++handled;
+      CHECK(exchange.request.had_credentials());
       std::string text;
       for (const http::HeaderSlot& slot : exchange.request.head().headers())
         text.append(exchange.request.head().view(slot.name))
@@ -84,6 +85,21 @@ TEST_CASE(
   CHECK(status_of(guarded.taken()) == 404);
 }
 
+TEST_CASE("forward_auth: a target that names a host leads past no rule for the beginnings of paths") {
+  Guarded guarded({});
+  const auto told = [&](std::string_view target) {
+    CHECK(guarded.stage.feed(fmt::format("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", target)).empty());
+    const std::string uri = guarded.service.asked.back().field("X-Forwarded-Uri");
+    guarded.service.answer(204);
+    (void)guarded.taken();
+    return uri;
+  };
+  CHECK(told("http://a/admin?a=1") == "/admin?a=1");
+  CHECK(told("http://a") == "/");
+  CHECK(told("http://a?b=/c") == "?b=/c");
+  CHECK(told("/x?u=http://b/c") == "/x?u=http://b/c");
+}
+
 TEST_CASE("forward_auth: a 2xx lets a request pass, with fields that no client can forge") {
   Guarded guarded({texts("request_set", {"X-User", "X-Roles"}), texts("answer_add", {"Set-Cookie"})});
   for (int i = 0; i < 3; ++i) {
@@ -97,6 +113,7 @@ TEST_CASE("forward_auth: a 2xx lets a request pass, with fields that no client c
     CHECK(body_of(answer) == "Host=a;X-Other=mine;x-user=anna;");
     CHECK(field(answer, "Set-Cookie") == "s=2");
     CHECK(answer.contains("\r\nSet-Cookie: t=3\r\n"));
+    CHECK(field(answer, "Cache-Control") == "private");
     CHECK_FALSE(answer.contains("hidden"));
   }
   // A body that has come meanwhile is the handler's.

@@ -127,6 +127,14 @@ TEST_CASE("jwt: what is not well-formed is refused, whatever is behind it") {
         "the header of the token is not well-formed");
 }
 
+TEST_CASE("jwt: what names the user is a text") {
+  for (const char* user : {"null", "true", "5", R"(["a"])", R"({"a":"b"})"}) {
+    INFO(user);
+    CHECK(judged(token_of(fmt::format(R"({{"sub":{},"exp":2000}})", user))) ==
+          "the claim that names the user is no text");
+  }
+}
+
 TEST_CASE("jwt: no token chooses how it is judged") {
   const std::string claims = R"({"sub":"alice","exp":2000})";
   for (const char* header :
