@@ -22,6 +22,12 @@ using http::Origin;
 
 namespace {
 
+// What was made by a client's session is that client's, also where it came without a cookie.
+bool is_of_session(const http::Exchange& exchange) {
+  const auto* const session = exchange.states.find<http::UserSession>();
+  return session != nullptr && session->used();
+}
+
 // What can be validated is kept for as long again as it was fresh, and so long: who comes seldom is who gains
 // most by a 304. The store lets it go before that where there is no room.
 constexpr uint64_t kLeastKeptMs = 3'600'000;
@@ -260,9 +266,7 @@ void LeadingCall::judge_answer(http::Exchange& exchange, std::optional<std::stri
       return answer_condition(exchange, bytes);
     }
   }
-  // What was made by a client's session is that client's, also where it came without a cookie.
-  const auto* const session = exchange.states.find<http::UserSession>();
-  if (session != nullptr && session->used()) wishes.no_store = true;
+  if (is_of_session(exchange)) wishes.no_store = true;
   judgement = judge(policy, response, wishes, authorized, any_number(), std::time(nullptr));
   switch (judgement.kind) {
     case Judgement::Kind::Failure: {
@@ -337,7 +341,12 @@ void LeadingCall::keep_piece(http::Exchange& exchange, std::string_view bytes) {
 }
 
 void LeadingCall::end_answer(http::Exchange& exchange) {
-  if (stage == Stage::Storing) (void)store(exchange, body.view());
+  if (stage != Stage::Storing) return;
+  // Its handler may have looked at the session when the head had gone.
+  if (!is_of_session(exchange)) return (void)store(exchange, body.view());
+  stage = Stage::Judged;
+  body.clear();
+  pass(exchange, now_ms_of(exchange));
 }
 
 std::string_view LeadingCall::Answered::find(std::string_view name) const {

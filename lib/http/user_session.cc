@@ -112,7 +112,7 @@ bool UserSession::take(const UserSession& other) {
   created_s_ = other.created_s_;
   renewed_s_ = other.renewed_s_;
   changed_ = other.changed_;
-  used_ = used_ || other.used_;
+  if (other.used()) mark_used();
   return true;
 }
 
@@ -192,12 +192,9 @@ bool copy_session(const Exchange& from, Exchange& to) {
 bool take_session(const Exchange& from, Exchange& to) {
   const UserSession* const copy = from.states.find<UserSession>();
   UserSession* const session = to.states.find<UserSession>();
-  if (copy == nullptr || session == nullptr || session->closed()) return true;
-  if (!copy->changed()) {
-    if (copy->used()) session->mark_used();
-    return true;
-  }
-  return session->take(*copy);
+  if (copy == nullptr || session == nullptr) return true;
+  if (copy->used()) session->mark_used();
+  return session->closed() || !copy->changed() || session->take(*copy);
 }
 
 }  // namespace leat::http

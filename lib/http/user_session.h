@@ -13,6 +13,7 @@
 // Thread: the exchange's.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -70,9 +71,10 @@ class UserSession {
   // has begun without one.
   [[nodiscard]] std::string_view seed();
   [[nodiscard]] const SessionRules& rules() const { return rules_; }
-  // An answer is made by what is in it, and is for this client alone. For the cache. Nothing once that has begun.
-  void mark_used() { used_ = used_ || !closed_; }
-  [[nodiscard]] bool used() const { return used_; }
+  // An answer is made by what is in it, and is for this client alone: also one that has begun, of which the rest may be. For the cache.
+  // Any thread.
+  void mark_used() { used_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] bool used() const { return used_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool closed() const { return closed_; }
   // Becomes what that one is, which may be in use no more; false where memory is out, or its own answer has begun.
   [[nodiscard]] bool take(const UserSession& other);
@@ -116,7 +118,8 @@ class UserSession {
   std::string_view seed_;
   Value* values_ = nullptr;  // room for rules_.values, once there was one
   size_t count_ = 0;
-  bool changed_ = false, closed_ = false, used_ = false;
+  bool changed_ = false, closed_ = false;
+  std::atomic<bool> used_ = false;
 };
 
 class Exchange;

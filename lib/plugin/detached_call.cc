@@ -238,6 +238,7 @@ void DetachedCall::end_pieces(http::Exchange& original) {
   }
   if (original.finished()) return;
   if (!complete_) return original.abort();
+  (void)http::take_session(exchange_, original);  // whether it was used; changed it is no more
   for (const http::Response::Field& field : exchange_.trailers().fields())
     (void)original.add_trailer(field.name, field.value);
   original.end();
