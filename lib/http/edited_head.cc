@@ -51,6 +51,13 @@ void EditedHead::add(std::string_view name, std::string_view value) {
 }
 
 void EditedHead::set_query(std::string_view query) {
+  // Behind a rewrite the query is not that of the target, which stays as it was sent.
+  const uint32_t target_end = head_.target.offset + head_.target.size;
+  if (head_.has_query && head_.query.offset + head_.query.size != target_end) {
+    shown_->has_query = !query.empty();
+    shown_->query = query.empty() ? Span{} : put(query);
+    return;
+  }
   std::string_view before = head_.view(head_.target);
   if (head_.has_query) before.remove_suffix(head_.query.size + 1);
   Span target = put(before);

@@ -195,6 +195,28 @@ TEST_CASE("hosts: a reload takes up hosts, and the file of an answer") {
   CHECK(client.ask(ask("a.example", "/page")).body == "second");
 }
 
+TEST_CASE("hosts: a rewrite may give the parameter that a middleware takes away") {
+  constexpr std::string_view kHash =
+      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";  // of "abc"
+  Daemon daemon(demo_configuration(
+      {.more =
+           fmt::format("[[middleware]]\nkind = \"api_key\"\nname = \"k\"\nglobal = false\nquery = \"key\"\n"
+                       "keys = [\"alice sha256:{}\"]\n"
+                       "[[route]]\npath = \"/b\"\nmiddleware = [\"k\"]\nhandler = \"demo:json\"\n"
+                       "[[route]]\npath = \"/x/{{key}}\"\nrewrite = \"/b?version=2&key={{key}}\"\n"
+                       "[[route]]\npath = \"/y/{{key}}\"\nrewrite = \"/b?key={{key}}\"\n",
+                       kHash)}));
+  Client client(daemon.address());
+  for (const char* target : {"/b?key=abc", "/x/abc", "/y/abc", "/x/abc?key=other", "/y/abc?a"}) {
+    INFO(target);
+    CHECK(client.ask(get(target)).status == 200);
+  }
+  for (const char* target : {"/b", "/x/other", "/y/a-much-longer-key-than-the-target-has"}) {
+    INFO(target);
+    CHECK(client.ask(get(target)).status == 401);
+  }
+}
+
 TEST_CASE("hosts: what is stored for one route is never sent for another of the same path") {
   constexpr std::string_view kCache =
       "[route.cache]\nttl = \"1s\"\njitter = 0\nstale_while_revalidate = \"1h\"\n";
