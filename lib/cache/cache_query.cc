@@ -74,13 +74,13 @@ bool is_for_one(http::HeaderId id) {
 }  // namespace
 
 std::string same_head(const http::Request& request) {
+  // As it was asked, since it passes all that changes it once more; but for credentials, which are for nobody to see again.
+  const bool personal = request.had_credentials() || !request.user().empty();
+  const http::Head& asked = personal ? request.head() : request.asked_head();
   std::string head = fmt::format("GET {} HTTP/1.{}\r\n", request.target(), request.minor_version());
-  for (const http::HeaderSlot& slot : request.head().headers())
+  for (const http::HeaderSlot& slot : asked.headers())
     if (!is_for_one(slot.id))
-      head.append(request.head().view(slot.name))
-          .append(":")
-          .append(request.head().view(slot.value))
-          .append("\r\n");
+      head.append(asked.view(slot.name)).append(":").append(asked.view(slot.value)).append("\r\n");
   return head.append("\r\n");
 }
 

@@ -33,7 +33,7 @@ void Request::set_params(std::span<const std::string_view> params) {
 }
 
 void Request::reset(const Head& head) {
-  head_ = &head;
+  head_ = asked_ = &head;
   body_ = {};
   identity_ = &kNobody;
   id_ = {};

@@ -47,6 +47,10 @@ class Request {
   // Whether what is shown depends on nothing but the known head that the request came with (known_heads.h).
   [[nodiscard]] bool shows_known() const { return known_; }
 
+  // The head as its client asks with it: what is shown when set_asked() is called, before anybody changes it. For the pipeline.
+  [[nodiscard]] const Head& asked_head() const { return *asked_; }
+  void set_asked() { asked_ = head_; }
+
   // The first field of that name, or a view with a null data() when there is none.
   [[nodiscard]] std::string_view header(HeaderId id) const;
   [[nodiscard]] std::string_view header(std::string_view name) const;
@@ -102,6 +106,7 @@ class Request {
   static constexpr ClientIdentity kNobody{};
 
   const Head* head_ = nullptr;  // set for as long as the exchange is in use
+  const Head* asked_ = nullptr;
   const ClientIdentity* identity_ = &kNobody;
   std::string_view body_, id_, user_;
   std::span<const Claim> claims_;

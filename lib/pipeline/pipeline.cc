@@ -236,6 +236,7 @@ void Pipeline::remember_route(http::KnownHead& known, const Router::Match& match
 }
 
 http::Service::BodyMode Pipeline::on_request(http::Exchange& exchange) {
+  exchange.request.set_asked();
   // A head that comes again leads to the same route again, so that is remembered with it: not where another is shown in its
   // place, as to whom a proxy names a host.
   http::KnownHead* const known = exchange.request.shows_known() ? exchange.known_head() : nullptr;

@@ -2,6 +2,8 @@
 #include <catch2/generators/catch_generators.hpp>
 
 #include "cache/site.h"
+#include "http/edited_head.h"
+#include "http/user_session.h"
 #include "pipeline/codes.h"
 #include "pipeline/scripted.h"
 
@@ -147,6 +149,52 @@ TEST_CASE("cache filters: what is refused before the cache is not its business")
   CHECK(site.get("/a", "Content-Length: 0\r\n", "POST").status == 200);
   (void)site.get("/a", "X-Key: 1\r\n");
   CHECK(site.script->runs == 1);
+}
+
+TEST_CASE("cache filters: what is stale is made anew by a request as it was asked, without what let it in") {
+  Policy policy = minute();
+  policy.stale_while_revalidate_ms = 30'000;
+  bool personal = false;
+  Scripted edits;
+  edits.name = "edits";
+  edits.request = [&](http::Exchange& exchange) {
+    if (personal) exchange.request.set_had_credentials();
+    const std::string removed[] = {"X-Secret"};
+    const http::HeadField added[] = {{"X-Added", "1"}};
+    REQUIRE(http::show_changed_head(exchange, removed, added));
+    return Verdict::Next;
+  };
+  const std::vector kinds = {edits.kind()};
+  for (const bool each : {false, true}) {
+    personal = each;
+    Site site(policy, {}, sip_hash<1, 3>, kinds);
+    site.script->fields["Cache-Control"] = "public, max-age=60";
+    site.harness->worker.asks_self = true;
+    (void)site.get("/a", "X-Secret: s\r\n");
+    site.pass(61'500);
+    CHECK(site.get("/a", "X-Secret: s\r\n").body == "run 1");
+    REQUIRE(site.harness->worker.asked.size() == 1);
+    CHECK(site.harness->worker.asked[0].contains("X-Secret") == !personal);
+    CHECK(site.harness->worker.asked[0].contains("X-Added") == personal);
+    site.refresh();
+    CHECK(site.get("/a", "X-Secret: s\r\n").body == "run 2");
+  }
+}
+
+TEST_CASE("cache filters: an answer in pieces whose handler looks at a session late is for nobody else") {
+  Site site;
+  const http::SessionRules rules{.max_age_s = 60, .idle_s = 60, .values = 4, .bytes = 1024};
+  site.script->answer = [&](http::Exchange& exchange) {
+    exchange.begin(std::nullopt);
+    exchange.write("for ");
+    auto* const session = exchange.states.make<http::UserSession>(nullptr, rules, exchange.arena(), 0);
+    session->mark_used();
+    exchange.write(fmt::format("{}", site.script->runs));
+    exchange.end();
+    return Verdict::Done;
+  };
+  CHECK(body_of(site.get("/a")) == "for 1");
+  CHECK(body_of(site.get("/a")) == "for 2");
 }
 
 TEST_CASE("cache filters: the chain of a route shows where its cache stands") {
