@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <expected>
+#include <thread>
 #include <utility>
 
 #include "base/clock.h"
@@ -25,6 +27,7 @@ namespace {
 constexpr size_t kMostReport = size_t{64} * 1024;
 // A checker ends itself in time and says at which plugin it was.
 constexpr uint32_t kCheckerMoreMs = 5'000;
+constexpr uint64_t kDescriptorsMs = 2'000;  // a worker's longest turn, and more
 
 // Reads `fd` to its end into `text`, which it grows up to `most` bytes. False when `deadline_ms` or
 // `stopping` came first; it looks for that in steps.
@@ -92,7 +95,13 @@ std::string judge_checker(int status, std::string report) {
 std::string check_in_own_process(std::vector<std::string> command, const std::string& folder,
                                  uint32_t load_timeout_ms, const std::stop_token& stopping) {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return fmt::format("cannot check it: pipe: {}", std::strerror(errno));
+  // The kernel takes more connections for a moment than there may be: those go as soon as their worker sees them.
+  const uint64_t until_ms = monotonic_ms() + kDescriptorsMs;
+  while (::pipe2(ends, O_CLOEXEC) != 0) {
+    if (errno != EMFILE || monotonic_ms() >= until_ms || stopping.stop_requested())
+      return fmt::format("cannot check it: pipe: {}", std::strerror(errno));
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
   const Fd out(ends[0]);
   Fd in(ends[1]);
   const auto child = start_checker(command, folder, in);

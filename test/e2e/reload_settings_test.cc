@@ -80,6 +80,18 @@ std::string blocking() {
 std::string cached() { return plugin("c", "cached") + route("/large", "c:large"); }
 std::string crashing() { return plugin("x", "crash") + route("/segv", "x:segv"); }
 
+// A route that asks for a parameter of a form, whatever its handler makes of that.
+std::string with_form() {
+  return "[[route]]\npath = \"/form\"\nmethods = [\"POST\"]\nhandler = \"demo:json\"\n"
+         "[[route.parameter]]\nname = \"a\"\nin = \"multipart\"\nlist = true\n";
+}
+std::string form(const std::vector<std::string>& values) {
+  std::string body;
+  for (const std::string& value : values)
+    body += "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n" + value + "\r\n";
+  return with_body("POST", "/form", body + "--x--\r\n", "Content-Type: multipart/form-data; boundary=x\r\n");
+}
+
 // A daemon for one case: with the setting's default at first, then with what the case says.
 class Trial {
  public:
@@ -599,6 +611,20 @@ const std::map<std::string, Case> kCases = {
        trial.takes_up("limits.body", "\"1MiB\"");
        trial.takes_up("log.file", "\"\"");
        CHECK_FALSE(trial.daemon().log().contains("generation 3 serves"));
+     }},
+    {"limits.form_field",
+     [] {
+       Trial trial(with_form());
+       CHECK(trial.status(form({std::string(2000, 'x')})) != 400);
+       trial.takes_up("limits.form_field", "\"1KiB\"");
+       CHECK(trial.status(form({std::string(2000, 'x')})) == 400);
+     }},
+    {"limits.form_parts",
+     [] {
+       Trial trial(with_form());
+       CHECK(trial.status(form({"1", "2", "3"})) != 400);
+       trial.takes_up("limits.form_parts", "2");
+       CHECK(trial.status(form({"1", "2", "3"})) == 400);
      }},
     {"log.format",
      [] {
