@@ -6,19 +6,25 @@
 namespace leat::middleware {
 
 uint64_t auth_lasts_ms(std::span<const client::Field> fields, uint64_t most_ms) {
+  // What has lain somewhere on the way has been good for as long (RFC 9111, section 4.2.3).
+  uint64_t age_ms = 0, max_age_ms = UINT64_MAX;
   constexpr std::string_view kMaxAge = "max-age=";
   for (const client::Field& field : fields) {
     if (equal_ignoring_case(field.name, "Set-Cookie")) return 0;  // which is for one request
+    if (equal_ignoring_case(field.name, "Age")) {
+      const auto seconds = parse_number<uint32_t>(trim(field.value));
+      age_ms = seconds ? uint64_t{*seconds} * 1000 : UINT64_MAX;
+    }
     if (!equal_ignoring_case(field.name, "Cache-Control")) continue;
     http::for_each_item(field.value, [&](std::string_view item) {
       const std::string_view name = item.substr(0, item.find('='));
       if (equal_ignoring_case(name, "no-store") || equal_ignoring_case(name, "no-cache")) most_ms = 0;
       if (!equal_ignoring_case(item.substr(0, kMaxAge.size()), kMaxAge)) return;
       const auto seconds = parse_number<uint32_t>(item.substr(kMaxAge.size()));
-      most_ms = std::min(most_ms, seconds ? uint64_t{*seconds} * 1000 : 0);
+      max_age_ms = seconds ? uint64_t{*seconds} * 1000 : 0;
     });
   }
-  return most_ms;
+  return max_age_ms == UINT64_MAX ? most_ms : std::min(most_ms, max_age_ms - std::min(max_age_ms, age_ms));
 }
 
 bool digest_question(Arena& arena, std::string_view secret, std::span<const client::Field> fields,

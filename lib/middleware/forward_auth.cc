@@ -282,7 +282,7 @@ class ForwardAuth final : public pipeline::Middleware {
     if (room == nullptr) return false;
     size_t count = 0;
     for (const ForwardedFact& fact : told_) {
-      const std::string_view value = fact.of(exchange.request);
+      const std::string_view value = fact.of(exchange.request, exchange.arena());
       if (!value.empty()) room[count++] = {fact.name, value};
     }
     for (const http::HeaderSlot& slot : head.headers())

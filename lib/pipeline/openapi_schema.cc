@@ -81,9 +81,13 @@ void SchemaText::file_schema(const ParameterSpec& spec) {
 void SchemaText::fallback(const ParameterSpec& spec) {
   json_.key("default");
   switch (spec.type) {
+    // Found to be one when it was declared, in a way of writing that JSON need not have: "007", ".5".
     case ParameterType::Integer:
+      return spec.fallback->starts_with('-')
+                 ? json_.integer(to_integer(*spec.fallback).value_or(0))
+                 : json_.unsigned_integer(to_unsigned_integer(*spec.fallback).value_or(0));
     case ParameterType::Number:
-      return json_.raw(*spec.fallback);  // found to be one when it was declared
+      return json_.real(to_real(*spec.fallback).value_or(0));
     case ParameterType::Boolean:
       return json_.boolean(to_boolean(*spec.fallback).value_or(false));
     default:
@@ -96,7 +100,11 @@ bool SchemaText::request_body(const HandlerDescription& said) {
   const bool typed = said.schemas != nullptr && !said.schemas->body.empty();
   if (!typed && !has(In::Form) && !has(In::Multipart) && !has(In::Json)) return false;
   object("requestBody", [&] {
-    flag("required", true);
+    const bool needed =
+        typed || std::ranges::any_of(said.parameters, [](const ParameterSpec& spec) {
+          return spec.required && (spec.in == In::Form || spec.in == In::Multipart || spec.in == In::Json);
+        });
+    flag("required", needed);
     object("content", [&] {
       if (typed || has(In::Json)) json_content(said, typed, has(In::Json));
       if (has(In::Form))

@@ -96,7 +96,7 @@ TEST_CASE("forward_auth: a target that names a host leads past no rule for the b
   };
   CHECK(told("http://a/admin?a=1") == "/admin?a=1");
   CHECK(told("http://a") == "/");
-  CHECK(told("http://a?b=/c") == "?b=/c");
+  CHECK(told("http://a?b=/c") == "/?b=/c");
   CHECK(told("/x?u=http://b/c") == "/x?u=http://b/c");
 }
 

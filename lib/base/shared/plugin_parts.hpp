@@ -314,6 +314,7 @@ class PartReader {
              kOthers.find(c) != std::string_view::npos;
     };
     cut(type, ';');
+    std::string_view boundary;
     while (!type.empty()) {
       // Another parameter's quotes may hold a ';': what is behind it ends with a quote, and is no boundary.
       std::string_view value = cut(type, ';');
@@ -322,10 +323,13 @@ class PartReader {
       value = without_blanks(value);
       if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
         value = value.substr(1, value.size() - 2);
-      const bool good = value.size() <= 70 && has_only(value, allowed) && !value.ends_with(' ');
-      return good ? value : std::string_view();
+      // Of two some readers take the first, and others the last.
+      const bool good =
+          boundary.empty() && value.size() <= 70 && has_only(value, allowed) && !value.ends_with(' ');
+      if (!good || value.empty()) return {};
+      boundary = value;
     }
-    return {};
+    return boundary;
   }
 
   PartLimits limits_;
