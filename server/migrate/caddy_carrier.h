@@ -29,6 +29,19 @@ struct CaddyLevel {
   Matcher matcher;
   bool answered = false;  // by what has no matcher of its own
   Keys answers;           // what does; none: nobody yet
+  std::string answers_rank = {};
+  const Directive* answers_from = nullptr;
+  std::string rank = {};  // of all in it: Route::rank begins with it
+  bool in_order = false;  // what stands in it has the order of the file
+  size_t number = 0;      // of answers in it, so far
+};
+
+// An address of a site.
+struct CaddyAddress {
+  std::string name;      // empty: whatever host
+  std::string listened;  // empty: it says no port
+  bool plain = false;    // without TLS
+  bool has_path = false, has_port = false;
 };
 
 class CaddyCarrier {
@@ -45,8 +58,11 @@ class CaddyCarrier {
   void carry_time(const Directive& directive, std::string_view word, std::string_view table,
                   std::string_view key);
   void carry_own_log(const Directive& directive);
-  void carry_address(std::string_view address, std::vector<std::string>& names,
+  static CaddyAddress read_address(std::string_view address);
+  void carry_address(const CaddyAddress& address, std::vector<std::string>& names,
                      std::vector<std::string_view>& whys);
+  // By which addresses its requests come; none where that is by all.
+  std::vector<std::string> listeners_of(const Directive& site) const;
 
   void carry_site(const Directive& site);
   void carry_block(const std::vector<Directive>& block, CaddyLevel& level);
@@ -55,10 +71,12 @@ class CaddyCarrier {
   std::optional<Matcher> read_matcher(const Directive& directive, size_t& first);
   void carry(const Directive& directive, CaddyLevel& level);
   bool carry_known(const Directive& directive, CaddyLevel& level);
-  void answer(CaddyLevel& level, const Matcher& matcher, Keys answers);
+  static std::string rank_of(const Directive& directive, const Matcher& matcher, CaddyLevel& level);
+  void answer(CaddyLevel& level, const Matcher& matcher, Keys answers, const Directive& from);
   void carry_handle(const Directive& directive, CaddyLevel& outside);
   void carry_answer(const Directive& directive, CaddyLevel& level);
-  void add_route(const CaddyLevel& level, const Matcher& matcher, Keys answers);
+  void add_route(const CaddyLevel& level, const Matcher& matcher, Keys answers, std::string rank,
+                 const Directive& from);
 
   // False, which is said: it is for some requests alone, and middleware is for a route.
   bool is_for_all(const Directive& directive, size_t& first);
@@ -73,7 +91,8 @@ class CaddyCarrier {
   Target& target_;
   std::vector<std::string> names_;                        // of the site
   std::map<std::string, Matcher, std::less<>> matchers_;  // of the site, by name
-  std::set<std::string, std::less<>> host_names_;         // a name is the first site's that has it
+  std::set<std::string, std::less<>> host_names_;  // by name and listeners: the first site's that has it
+  std::set<std::string, std::less<>> listened_;    // by all sites
 };
 
 }  // namespace leat::server::migrate

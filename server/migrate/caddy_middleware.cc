@@ -22,6 +22,8 @@ bool CaddyCarrier::is_for_all(const Directive& directive, size_t& first) {
 }
 
 void CaddyCarrier::carry_body(const Directive& directive, CaddyLevel& level) {
+  size_t first = 0;
+  if (!is_for_all(directive, first)) return;
   for (const Directive& each : directive.block) {
     std::string word(each.word(0));
     const auto bytes = parse_size(word);

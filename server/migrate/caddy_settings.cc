@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/host_address.h"
 #include "base/units.h"
@@ -91,36 +92,54 @@ void CaddyCarrier::carry_own_log(const Directive& directive) {
   }
 }
 
+CaddyAddress CaddyCarrier::read_address(std::string_view address) {
+  CaddyAddress read;
+  while (address.ends_with(',')) address.remove_suffix(1);
+  read.plain = address.starts_with("http://");
+  if (const size_t scheme = address.find("://"); scheme != std::string_view::npos)
+    address.remove_prefix(scheme + 3);
+  const size_t path = address.find('/');
+  read.has_path = path != std::string_view::npos;
+  address = address.substr(0, path);
+  const size_t colon = address.rfind(':');
+  const bool has_port = colon != std::string_view::npos && !address.ends_with(']');
+  read.name = lower_case(has_port ? address.substr(0, colon) : address);
+  const std::string_view port = has_port ? address.substr(colon + 1) : read.plain ? "80" : "";
+  read.has_port = !port.empty();
+  if (std::string own = fmt::format("*:{}", port); read.has_port && net::Address::parse(own))
+    read.listened = std::move(own);
+  return read;
+}
+
+std::vector<std::string> CaddyCarrier::listeners_of(const Directive& site) const {
+  std::vector<std::string> own;
+  for (const std::string& word : site.words) {
+    const CaddyAddress address = read_address(word);
+    // What stands in front may send it to any.
+    if (address.listened.empty() && !address.name.empty()) return {};
+    if (!address.listened.empty() && !std::ranges::contains(own, address.listened))
+      own.push_back(address.listened);
+  }
+  return own.size() == listened_.size() ? std::vector<std::string>() : own;
+}
+
 // `whys`: what is to be said of it, once.
-void CaddyCarrier::carry_address(std::string_view address, std::vector<std::string>& names,
+void CaddyCarrier::carry_address(const CaddyAddress& address, std::vector<std::string>& names,
                                  std::vector<std::string_view>& whys) {
   const auto say = [&](std::string_view why) {
     if (!std::ranges::contains(whys, why)) whys.push_back(why);
   };
-  while (address.ends_with(',')) address.remove_suffix(1);
-  if (address.empty()) return;
-  const bool plain = address.starts_with("http://");
-  if (const size_t scheme = address.find("://"); scheme != std::string_view::npos)
-    address.remove_prefix(scheme + 3);
-  if (const size_t path = address.find('/'); path != std::string_view::npos) {
-    say("a path belongs to a route");
-    address = address.substr(0, path);
-  }
-  const size_t colon = address.rfind(':');
-  const bool has_port = colon != std::string_view::npos && !address.ends_with(']');
-  const std::string name = lower_case(has_port ? address.substr(0, colon) : address);
-  const std::string_view port = has_port ? address.substr(colon + 1) : plain ? "80" : "";
-  if (!name.empty() && !plain) say(kSpeaksNoTls);
-  if (!name.empty() && name != "localhost") {
-    if (!pipeline::HostPattern::parse(name))
+  if (address.has_path) say("a path belongs to a route");
+  if (!address.name.empty() && !address.plain) say(kSpeaksNoTls);
+  if (!address.name.empty() && address.name != "localhost") {
+    if (!pipeline::HostPattern::parse(address.name))
       say("a host has whole names, or all below one: *.example.org");
-    else if (!std::ranges::contains(names, name) && host_names_.insert(name).second)
-      names.push_back(name);
+    else if (!std::ranges::contains(names, address.name))
+      names.push_back(address.name);
   }
-  if (port.empty()) return;
-  const std::string own = fmt::format("*:{}", port);
-  if (!net::Address::parse(own)) return say("this is no address that Leat can listen on");
-  target_.add("server", "listen", own);
+  if (!address.has_port) return;
+  if (address.listened.empty()) return say("this is no address that Leat can listen on");
+  target_.add("server", "listen", address.listened);
 }
 
 }  // namespace leat::server::migrate

@@ -11,8 +11,6 @@ constexpr std::string_view kNoPassing =
     "Leat passes no requests on by itself: a plugin does, with leat.client, or the proxy in front";
 constexpr std::string_view kNoFiles = "Leat serves no files by itself: a plugin does, or the proxy in front";
 constexpr std::string_view kNoVariables = "there are no variables to make";
-constexpr std::string_view kConcurrency =
-    "middleware `concurrency` bounds how many requests of a client or another key are under way";
 constexpr std::string_view kHttpAlone = "Leat speaks HTTP alone";
 
 constexpr Foreign kNginxForeign[] = {
@@ -45,8 +43,6 @@ constexpr Foreign kNginxForeign[] = {
     {"stream", kHttpAlone},
     {"mail", kHttpAlone},
     {"load_module", "modules of nginx are no plugins of Leat's"},
-    {"limit_conn_zone", kConcurrency},
-    {"limit_conn", kConcurrency},
     {"limit_rate", "Leat sends as fast as a client reads"},
     {"limit_rate_after", "Leat sends as fast as a client reads"},
     {"satisfy", "a request has to pass all middleware of its route"},

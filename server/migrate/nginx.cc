@@ -41,6 +41,8 @@ constexpr auto NginxCarrier::known() {
       {"limit_except", &C::carry_methods},
       {"limit_req", &C::carry_rate},
       {"limit_req_zone", &C::carry_nothing},
+      {"limit_conn", &C::carry_crowd},
+      {"limit_conn_zone", &C::carry_nothing},
       {"log_format", &C::carry_nothing},
       {"access_log", &C::carry_access_log},
       {"error_log", &C::carry_error_log},
@@ -70,13 +72,15 @@ void NginxCarrier::run(const std::vector<Directive>& directives) {
 // What may be used before it stands there.
 void NginxCarrier::gather(const std::vector<Directive>& directives) {
   for (const Directive& each : directives) {
-    if (each.name() == "limit_req_zone") {
+    if (each.name() == "limit_req_zone" || each.name() == "limit_conn_zone") {
       const std::string_view said = parameter(each, "zone=");
-      zones_.try_emplace(std::string(said.substr(0, said.find(':'))), &each);
+      (each.name() == "limit_req_zone" ? zones_ : crowd_zones_)
+          .try_emplace(std::string(said.substr(0, said.find(':'))), &each);
     }
     if (each.name() == "log_format" && each.count() > 1)
       formats_.try_emplace(std::string(each.word(0)), &each);
     trusts_ = trusts_ || each.name() == "set_real_ip_from";
+    if (each.name() == "server" && each.braces) gather_listening(each);
     gather(each.block);
   }
 }
@@ -105,18 +109,37 @@ bool NginxCarrier::makes_route(const Directive& directive) {
 // All but what makes routes comes first: it holds for them wherever it stands.
 void NginxCarrier::carry_server(const Directive& server, NginxLevel& outside) {
   NginxLevel level{.outside = &outside};
-  level.server = &server;
+  level.server = level.from = &server;
   level.root = root_of(server);
   level.names = begin_host(server);
   for (const Directive& each : server.block)
     if (!makes_route(each)) carry(each, level);
-  size_t routes = 0;
+  if (std::ranges::any_of(server.block, makes_route)) return carry_answers(server, level);
+  level.rank = "4";
+  add_route(level, {"prefix", "/"}, {}, server);
+}
+
+// A `return` of the server comes before all of its locations, wherever it stands.
+void NginxCarrier::carry_answers(const Directive& server, NginxLevel& level) {
+  const auto all = std::ranges::find_if(server.block, [&](const Directive& each) {
+    return each.name() == "return" && !is_to_https(each, level);
+  });
+  size_t number = 0;
+  for (const Directive& each : server.block) {
+    level.rank = fmt::format("0{:08}", number++);
+    if (&each == &*all) break;
+    if (each.name() == "rewrite" || each.name() == "return") carry(each, level);
+  }
+  if (all == server.block.end()) {
+    for (const Directive& each : server.block)
+      if (each.name() == "location") carry(each, level);
+    return;
+  }
+  carry_return(*all, level);
+  if (!level.returned) add_route(level, {"prefix", "/"}, {}, *all);
   for (const Directive& each : server.block)
-    if (makes_route(each)) {
-      carry(each, level);
-      ++routes;
-    }
-  if (routes == 0) add_route(level, {"prefix", "/"}, {});
+    if (each.name() == "location")
+      target_.remark(fmt::format("{}: the server's `return` comes before it.", each.written));
 }
 
 // Names that a host cannot have are told.
@@ -137,25 +160,50 @@ std::vector<std::string> NginxCarrier::begin_host(const Directive& server) {
       else if (!std::ranges::contains(names, name))
         names.push_back(std::move(name));
     }
-  // A name is one host's: that of the first server which has it.
+  // A name is one host's: that of the first server which has it, of those with the same listeners.
+  const std::vector<std::string> listeners = listeners_of(server);
+  std::string by;
+  for (const std::string& each : listeners) by += " " + each;
   for (const std::string& name : names)
-    if (const auto found = hosts_.find(name); found != hosts_.end()) {
-      target_.begin_host(found->second);
-      for (const auto& [directive, why] : others) target_.leave(*directive, why);
-      target_.remark(fmt::format("--- goes on with the server at line {}", server.line));
-      return found->second;
-    }
-  for (const std::string& name : names) hosts_.try_emplace(name, names);
-  target_.begin_host(names);
+    for (const auto& [key, index] : hosts_of_)
+      if (key == name + by || (key.starts_with(name + " ") && by.empty()) || (key == name && !by.empty())) {
+        const NginxHost& host = hosts_[index];
+        target_.begin_host(host.names, host.listeners);
+        for (const auto& [directive, why] : others) target_.leave(*directive, why);
+        target_.remark(fmt::format("--- goes on with the server at line {}", server.line));
+        return host.names;
+      }
+  for (const std::string& name : names) hosts_of_.try_emplace(name + by, hosts_.size());
+  hosts_.push_back({names, listeners});
+  target_.begin_host(names, listeners);
   target_.remark(fmt::format("--- the server at line {}", server.line));
   for (const auto& [directive, why] : others) target_.leave(*directive, why);
   return names;
 }
 
-void NginxCarrier::add_route(const NginxLevel& level, RoutePlace place, Keys answers) {
-  Route route = route_of(level);
+// None where it is reached by all that there are, or, since it speaks TLS, by what stands in front.
+std::vector<std::string> NginxCarrier::listeners_of(const Directive& server) const {
+  const auto found = arriving_by_.find(&server);
+  if (found == arriving_by_.end()) return {};
+  const bool all = std::ranges::all_of(
+      arriving_, [&](const std::string& each) { return std::ranges::contains(found->second, each); });
+  return all ? std::vector<std::string>() : found->second;
+}
+
+void NginxCarrier::add_route(const NginxLevel& level, RoutePlace place, Keys answers, const Directive& from) {
+  const bool early = !answers.empty() && (from.name() == "return" || from.name() == "rewrite");
+  const bool rewrites = !answers.empty() && answers.front().first == "rewrite";
+  Route route = rewrites ? Route() : route_of(level);
+  const auto is_asked = [](const Instance& each) {
+    return each.kind == "access" || each.kind == "basic_auth" || each.kind == "forward_auth";
+  };
+  if (early && std::ranges::any_of(route.instances, is_asked))
+    target_.remark(
+        fmt::format("{}: nginx answers before it looks who asks, Leat behind that.", from.written));
   route.places.push_back(std::move(place));
   route.answers = std::move(answers);
+  route.rank = level.rank;
+  route.from = &from;
   target_.add_route(std::move(route));
 }
 
@@ -178,6 +226,14 @@ std::expected<RoutePlace, std::string_view> NginxCarrier::place_of(const Directi
   return *std::move(place);
 }
 
+// `location =`, then `location ^~`, expressions in their order, and of others the longest.
+std::string NginxCarrier::rank_of(const Directive& location) {
+  const std::string_view how = location.word(0);
+  if (how == "=") return "1";
+  if (how == "^~") return "2";
+  return how.starts_with('~') ? fmt::format("3{:08}", expressions_++) : "4";
+}
+
 void NginxCarrier::carry_location(const Directive& location, NginxLevel& outside) {
   if (location.count() == 0) return target_.leave(location, "a location has a path");
   const auto place = place_of(location);
@@ -185,12 +241,14 @@ void NginxCarrier::carry_location(const Directive& location, NginxLevel& outside
   NginxLevel level{.outside = &outside};
   level.root = root_of(location);
   level.place = *place;
+  level.rank = rank_of(location);
+  level.from = &location;
   for (const Directive& each : location.block)
     if (!makes_route(each)) carry(each, level);
   for (const Directive& each : location.block)
     if (makes_route(each) && each.name() != "location") carry(each, level);
   // Where a return stands, nothing else answers.
-  if (!level.returned) add_route(level, *place, std::move(level.answers));
+  if (!level.returned) add_route(level, *place, std::move(level.answers), location);
   for (const Directive& each : location.block)
     if (each.name() == "location") carry_location(each, level);
 }
@@ -200,26 +258,44 @@ void NginxCarrier::carry_stub_status(const Directive& directive, NginxLevel& lev
   level.answers = {{"handler", text("leat:metrics")}};
 }
 
-void NginxCarrier::carry_return(const Directive& directive, NginxLevel& level) {
+bool NginxCarrier::is_to_https(const Directive& directive, const NginxLevel& level) const {
   const NginxLevel* named = nearest(level, [](const NginxLevel& each) { return !each.names.empty(); });
-  if (leads_to_https(directive.word(directive.count() > 1 ? 1 : 0),
-                     named != nullptr ? named->names : std::vector<std::string>()))
+  return leads_to_https(directive.word(directive.count() > 1 ? 1 : 0),
+                        named != nullptr ? named->names : std::vector<std::string>());
+}
+
+void NginxCarrier::carry_return(const Directive& directive, NginxLevel& level) {
+  if (level.returned) return;  // the first is the last
+  if (is_to_https(directive, level))
     return target_.leave(directive, "whoever speaks TLS in front of Leat sends clients there");
   const RoutePlace place = level.place.value_or(RoutePlace{"prefix", "/"});
   auto answers = nginx_return(directive, place);
   if (!answers) return target_.leave(directive, answers.error());
-  add_route(level, place, *std::move(answers));
+  add_route(level, place, *std::move(answers), directive);
   level.returned = true;
 }
 
+// Whose requests go on where it leads to: what they pass is said there.
 void NginxCarrier::carry_rewrite(const Directive& directive, NginxLevel& level) {
   auto rewritten = nginx_rewrite(directive);
   if (!rewritten) return target_.leave(directive, rewritten.error());
-  add_route(level, std::move(rewritten->place), std::move(rewritten->answers));
+  if (level.place && !is_within(rewritten->place, *level.place))
+    return target_.leave(directive, "its expression is for other paths than its location");
+  const bool redirects = rewritten->answers.front().first == "redirect";
+  const std::string_view flag = directive.word(2);
+  if (!redirects && flag == "break" && level.place)
+    return target_.leave(directive,
+                         "it stays in its location, and a rewrite of Leat's leads to another route");
+  const auto ends = [](const Directive& each) { return each.name() == "return"; };
+  const bool returns = std::ranges::any_of(level.from->block, ends);
+  if (!redirects && returns && (flag.empty() || !level.place))
+    return target_.leave(directive, "a `return` stands beside it, which is there for what it made of a path");
+  add_route(level, std::move(rewritten->place), std::move(rewritten->answers), directive);
 }
 
 void carry_over_nginx(const std::vector<Directive>& directives, Target& target) {
   NginxCarrier(target).run(directives);
+  target.settle();
 }
 
 }  // namespace leat::server::migrate

@@ -30,8 +30,9 @@ struct NginxLevel {
   bool logs = false;  // access_log stands here, and be it `off`
   std::vector<std::string> rules;
   std::string otherwise;
-  std::vector<Instance> methods;  // limit_except
-  std::vector<Instance> rates;
+  std::vector<Instance> methods;                             // limit_except
+  std::vector<Instance> rates;                               // limit_req
+  std::vector<Instance> crowds;                              // limit_conn
   std::vector<std::string> always, on_success, to_handlers;  // fields
   std::optional<std::string> lifetime;                       // expires, as Cache-Control; empty: none
   std::optional<bool> packs;                                 // gzip
@@ -44,6 +45,8 @@ struct NginxLevel {
   const Directive* server = nullptr;  // of a server
   std::vector<std::string> names;     // likewise
   std::optional<RoutePlace> place;    // of a location
+  std::string rank;                   // likewise: Route::rank
+  const Directive* from = nullptr;    // of a server or a location: itself
   Keys answers;
   bool returned = false;
 };
@@ -79,15 +82,19 @@ class NginxCarrier {
   static bool makes_route(const Directive& directive);
   void carry_server(const Directive& server, NginxLevel& outside);
   std::vector<std::string> begin_host(const Directive& server);
-  void add_route(const NginxLevel& level, RoutePlace place, Keys answers);
+  void add_route(const NginxLevel& level, RoutePlace place, Keys answers, const Directive& from);
+  void carry_answers(const Directive& server, NginxLevel& level);
+  [[nodiscard]] std::vector<std::string> listeners_of(const Directive& server) const;
   void carry_location(const Directive& location, NginxLevel& outside);
+  std::string rank_of(const Directive& location);
   std::expected<RoutePlace, std::string_view> place_of(const Directive& location) const;
   void carry_stub_status(const Directive& directive, NginxLevel& level);
   void carry_return(const Directive& directive, NginxLevel& level);
   void carry_rewrite(const Directive& directive, NginxLevel& level);
 
   void carry_listen(const Directive& directive, NginxLevel& level);
-  [[nodiscard]] bool is_listened_on(const std::string& address, const std::string& all) const;
+  void gather_listening(const Directive& server);
+  [[nodiscard]] bool is_to_https(const Directive& directive, const NginxLevel& level) const;
   void carry_trusted(const Directive& directive, NginxLevel& level);
   void carry_real_ip_header(const Directive& directive, NginxLevel& level);
   void carry_workers(const Directive& directive, NginxLevel& level);
@@ -104,6 +111,8 @@ class NginxCarrier {
   void carry_rule(const Directive& directive, NginxLevel& level);
   void carry_methods(const Directive& directive, NginxLevel& level);
   void carry_rate(const Directive& directive, NginxLevel& level);
+  void carry_crowd(const Directive& directive, NginxLevel& level);
+  void tell_zone(const Directive& directive, std::string_view zone, const Instance& instance);
   void carry_packing(const Directive& directive, NginxLevel& level);
   void carry_passwords(const Directive& directive, NginxLevel& level);
   void carry_question(const Directive& directive, NginxLevel& level);
@@ -114,10 +123,18 @@ class NginxCarrier {
   void carry_pages(const Directive& directive, NginxLevel& level);
 
   Target& target_;
-  std::map<std::string, const Directive*, std::less<>> zones_, formats_;  // by name
-  std::map<std::string, std::vector<std::string>, std::less<>> hosts_;  // the names of the host that has one
+  std::map<std::string, const Directive*, std::less<>> zones_, crowd_zones_, formats_;  // by name
+  std::map<std::string, Instance, std::less<>> counted_;  // by kind and zone: the first
+  struct NginxHost {
+    std::vector<std::string> names, listeners;
+  };
+  std::vector<NginxHost> hosts_;
+  std::map<std::string, size_t, std::less<>> hosts_of_;  // by name and listeners: its index
   std::vector<std::string> listened_;
-  bool trusts_ = false;  // set_real_ip_from stands somewhere
+  std::vector<std::string> arriving_;                                 // all that servers listen on
+  std::map<const Directive*, std::vector<std::string>> arriving_by_;  // by server: where its requests come in
+  size_t expressions_ = 0;                                            // so far, for their order
+  bool trusts_ = false;                                               // set_real_ip_from stands somewhere
 };
 
 }  // namespace leat::server::migrate

@@ -42,6 +42,8 @@ Route NginxCarrier::route_of(const NginxLevel& level) {
     route.instances.push_back(*at->asked);
   if (const auto* at = nearest(level, [](const NginxLevel& each) { return !each.rates.empty(); }))
     std::ranges::copy(at->rates, std::back_inserter(route.instances));
+  if (const auto* at = nearest(level, [](const NginxLevel& each) { return !each.crowds.empty(); }))
+    std::ranges::copy(at->crowds, std::back_inserter(route.instances));
   if (const auto* at = nearest(
           level, [](const NginxLevel& each) { return !each.always.empty() || !each.on_success.empty(); })) {
     if (!at->always.empty()) route.instances.push_back({"headers", {{"answer_add", list(at->always)}}});
@@ -135,10 +137,34 @@ void NginxCarrier::carry_rate(const Directive& directive, NginxLevel& level) {
   }
   options.emplace_back("burst", std::to_string(burst + 1));
   if (*key != "client") options.emplace_back("key", list({*key}));
+  tell_zone(directive, parameter(directive, "zone="), {"rate_limit", options});
   level.rates.push_back({"rate_limit", std::move(options)});
   if (burst != 0 && !std::ranges::contains(directive.words, "nodelay"))
     target_.remark(fmt::format("{}: nginx makes the requests of a burst wait, Leat answers them at once.",
                                directive.written));
+}
+
+// Of one zone all is counted together, and here what has the same options is.
+void NginxCarrier::tell_zone(const Directive& directive, std::string_view zone, const Instance& instance) {
+  const auto [first, fresh] = counted_.try_emplace(fmt::format("{} {}", instance.kind, zone), instance);
+  if (!fresh && first->second != instance)
+    target_.leave(
+        directive,
+        "its zone is counted for other locations with other limits as well, and here each counts by itself");
+}
+
+void NginxCarrier::carry_crowd(const Directive& directive, NginxLevel& level) {
+  const auto zone = crowd_zones_.find(directive.word(0));
+  if (zone == crowd_zones_.end()) return target_.leave(directive, "there is no limit_conn_zone of this name");
+  const auto key = nginx_rate_key(zone->second->word(0));
+  if (!key) return target_.leave(directive, "Leat counts by client, host, or a header field");
+  const auto limit = parse_number<uint32_t>(directive.word(1));
+  if (!limit || *limit == 0 || *limit > 1'000'000)
+    return target_.leave(directive, "concurrency.limit is a number up to a million");
+  Instance instance{"concurrency", {{"limit", std::to_string(*limit)}}};
+  if (*key != "client") instance.options.emplace_back("key", list({*key}));
+  tell_zone(directive, directive.word(0), instance);
+  level.crowds.push_back(std::move(instance));
 }
 
 void NginxCarrier::carry_packing(const Directive& directive, NginxLevel& level) {
@@ -168,7 +194,13 @@ void NginxCarrier::carry_packing(const Directive& directive, NginxLevel& level) 
 void NginxCarrier::carry_passwords(const Directive& directive, NginxLevel& level) {
   if (directive.word(0).contains('$'))
     return target_.leave(directive, "middleware `basic_auth` has no variables");
-  (directive.name() == "auth_basic" ? level.realm : level.passwords) = directive.word(0);
+  if (directive.name() == "auth_basic_user_file") return void(level.passwords = directive.word(0));
+  std::string realm(directive.word(0));
+  const auto is_no_realm = [](char c) { return c < ' ' || c > '~' || c == '"' || c == '\\'; };
+  if (std::erase_if(realm, is_no_realm) != 0)
+    target_.remark(fmt::format("{}: a realm has printable ASCII alone, without quotes and backslashes.",
+                               directive.written));
+  level.realm = std::move(realm);
 }
 
 // The location that it names is asked in nginx; what answers there is asked here.

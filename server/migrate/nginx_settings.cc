@@ -2,6 +2,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <expected>
+#include <utility>
 
 #include "base/host_address.h"
 #include "base/text.h"
@@ -13,43 +15,82 @@
 
 namespace leat::server::migrate {
 
-void NginxCarrier::carry_listen(const Directive& directive, NginxLevel&) {
+namespace {
+
+// What `listen` says, or why it cannot be.
+struct Listening {
+  std::string address;
+  bool proxies = false;
+};
+std::expected<Listening, std::string_view> listening(const Directive& directive, bool trusts) {
   bool proxies = false;
   for (size_t i = 1; i < directive.count(); ++i) {
     const std::string_view word = directive.word(i);
-    if (word == "ssl" || word == "quic") return target_.leave(directive, kSpeaksNoTls);
+    if (word == "ssl" || word == "quic") return std::unexpected(kSpeaksNoTls);
     proxies = proxies || word == "proxy_protocol";
   }
-  if (proxies && !trusts_)
-    return target_.leave(
-        directive,
-        "a [[listener]] with `proxy_protocol = true` is it, and `trusted_proxies`, which says "
-        "who may connect");
+  if (proxies && !trusts)
+    return std::unexpected(
+        "a [[listener]] with `proxy_protocol = true` is it, and `trusted_proxies`, which says who may "
+        "connect");
   std::string address = nginx_address(directive.word(0));
-  const auto parsed = net::Address::parse(address);
-  if (!parsed) return target_.leave(directive, "this is no address that Leat can listen on");
+  if (!net::Address::parse(address)) return std::unexpected("this is no address that Leat can listen on");
   // All addresses are those of IPv6 as well.
-  const std::string_view port = std::string_view(address).substr(address.rfind(':') + 1);
-  if (address.starts_with("[::]:")) address = fmt::format("*:{}", port);
-  if (parsed->kind != net::Address::Kind::Unix) {
-    const std::string all = fmt::format("*:{}", port);
-    if (address != all && std::ranges::contains(listened_, all)) return;
-    if (is_listened_on(address, all))
-      return target_.leave(directive,
-                           "another address with this port is listened on already, which is part of it");
-  }
-  if (std::ranges::contains(listened_, address)) return;
-  listened_.push_back(address);
-  if (proxies)
-    target_.add_listener({{"address", text(address)}, {"proxy_protocol", "true"}});
-  else
-    target_.add("server", "listen", address);
+  if (address.starts_with("[::]:")) address = fmt::format("*:{}", address.substr(5));
+  return Listening{std::move(address), proxies};
 }
 
-bool NginxCarrier::is_listened_on(const std::string& address, const std::string& all) const {
-  return address == all && std::ranges::any_of(listened_, [&](const std::string& each) {
-           return each != all && each.ends_with(all.substr(1));
-         });
+// Where what is sent to `address` comes in, of those that are listened on: there, or at all addresses with its port. Empty:
+// it is all of them, and one is listened on already.
+std::string comes_in(const std::vector<std::string>& listened, const std::string& address) {
+  if (address.starts_with("unix:") || std::ranges::contains(listened, address)) return address;
+  const std::string all = fmt::format("*:{}", address.substr(address.rfind(':') + 1));
+  if (std::ranges::contains(listened, all)) return all;
+  const bool part = address == all && std::ranges::any_of(listened, [&](const std::string& each) {
+                      return !each.starts_with("unix:") && each.ends_with(all.substr(1));
+                    });
+  return part ? std::string() : address;
+}
+
+}  // namespace
+
+void NginxCarrier::gather_listening(const Directive& server) {
+  std::vector<std::string> own;
+  for (const Directive& each : server.block)
+    if (each.name() == "listen")
+      if (const auto said = listening(each, true))
+        if (std::string at = comes_in(arriving_, said->address); !at.empty()) {
+          if (!std::ranges::contains(arriving_, at)) arriving_.push_back(at);
+          if (!std::ranges::contains(own, at)) own.push_back(std::move(at));
+        }
+  if (!own.empty()) arriving_by_.emplace(&server, std::move(own));
+}
+
+void NginxCarrier::carry_listen(const Directive& directive, NginxLevel& level) {
+  const auto said = listening(directive, trusts_);
+  if (!said) return target_.leave(directive, said.error());
+  const std::string at = comes_in(listened_, said->address);
+  if (at.empty())
+    return target_.leave(directive,
+                         "another address with this port is listened on already, which is part of it");
+  if (at != said->address) {
+    const bool own =
+        level.server != nullptr && std::ranges::any_of(level.server->block, [&](const Directive& each) {
+          if (each.name() != "listen") return false;
+          const auto beside = listening(each, trusts_);
+          return beside && beside->address == at;
+        });
+    if (!own)
+      target_.leave(directive,
+                    fmt::format("it is part of {}, and what is for one of them is for both here", at));
+    return;
+  }
+  if (std::ranges::contains(listened_, at)) return;
+  listened_.push_back(at);
+  if (said->proxies)
+    target_.add_listener({{"address", text(at)}, {"proxy_protocol", "true"}});
+  else
+    target_.add("server", "listen", at);
 }
 
 void NginxCarrier::carry_trusted(const Directive& directive, NginxLevel&) {

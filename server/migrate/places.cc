@@ -28,8 +28,18 @@ std::optional<RoutePlace> route_place(std::string_view path, bool exact) {
   const std::string own = route_text(path);
   const bool prefix = !exact && (own == "/" || !own.ends_with('/'));
   RoutePlace place{prefix ? "prefix" : "path", exact || prefix ? own : own + "{rest...}"};
+  place.goes_on = prefix && own != "/";
   if (!pipeline::Pattern::parse(pattern_text(place))) return std::nullopt;
   return place;
+}
+
+bool is_within(const RoutePlace& inner, const RoutePlace& outer) {
+  constexpr std::string_view kRest = "{rest...}";
+  if (inner.value == outer.value && inner.key == outer.key) return true;
+  if (outer.key == "prefix")
+    return outer.value == "/" || inner.value == outer.value || inner.value.starts_with(outer.value + "/");
+  return outer.value.ends_with("/{rest...}") &&
+         inner.value.starts_with(outer.value.substr(0, outer.value.size() - kRest.size()));
 }
 
 namespace {
@@ -40,11 +50,11 @@ bool take(std::string_view& text, std::string_view begin) {
   return true;
 }
 
-// A character that stands for itself; a dot does as well, and hardly anybody means more. 0 for what is none.
+// A character that stands for itself. 0 for what is none, as a dot that is not escaped: it stands for any.
 char take_literal(std::string_view& text) {
   char c = text.front();
   text.remove_prefix(1);
-  if (c != '\\') return std::string_view("^$[]|()?*+{}").contains(c) ? '\0' : c;
+  if (c != '\\') return std::string_view("^$[]|()?*+{}.").contains(c) ? '\0' : c;
   if (text.empty()) return '\0';
   c = text.front();
   text.remove_prefix(1);
@@ -80,12 +90,15 @@ std::optional<ExpressionPlace> place_of_expression(std::string_view expression) 
     }
   }
   const bool folder = own.ends_with('/');
-  if (ends && !rest)
+  if (ends && !rest) {
     found.place = {"path", own};
-  else if (rest || (folder && own != "/"))
+  } else if (rest || (folder && own != "/")) {
     found.place = {"path", own + "{rest...}"};
-  else
+  } else {
     found.place = whole ? RoutePlace{"prefix", own} : RoutePlace{"path", own + "{/rest...}"};
+    // A segment takes all up to a slash: what goes on is part of it.
+    found.place.goes_on = own != "/" && !own.ends_with('}');
+  }
   if (!pipeline::Pattern::parse(pattern_text(found.place))) return std::nullopt;
   return found;
 }

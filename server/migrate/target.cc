@@ -18,13 +18,6 @@ void put_keys(std::string& out, const Keys& keys) {
   for (const auto& [key, value] : keys) out += fmt::format("{} = {}\n", key, value);
 }
 
-// What tells instances apart.
-std::string key_of(const Instance& instance) {
-  std::string key = instance.kind;
-  for (const auto& [name, value] : instance.options) key += fmt::format("\n{} = {}", name, value);
-  return key;
-}
-
 // Each line a comment.
 std::string commented(std::string_view text) {
   std::string out;
@@ -37,6 +30,12 @@ std::string commented(std::string_view text) {
 }
 
 }  // namespace
+
+std::string key_of(const Instance& instance) {
+  std::string key = instance.kind;
+  for (const auto& [name, value] : instance.options) key += fmt::format("\n{} = {}", name, value);
+  return key;
+}
 
 std::string text(std::string_view value) {
   std::string out = "\"";
@@ -80,10 +79,11 @@ Target::Host& Target::host() {
   return hosts_[host_];
 }
 
-void Target::begin_host(const std::vector<std::string>& names) {
-  const auto found = std::ranges::find(hosts_, names, &Host::names);
+void Target::begin_host(const std::vector<std::string>& names, const std::vector<std::string>& listeners) {
+  const auto found = std::ranges::find_if(
+      hosts_, [&](const Host& each) { return each.names == names && each.listeners == listeners; });
   host_ = static_cast<size_t>(found - hosts_.begin());
-  if (found == hosts_.end()) hosts_.push_back({.names = names, .pieces = {}, .taken = {}});
+  if (found == hosts_.end()) hosts_.push_back({.names = names, .listeners = listeners, .pieces = {}});
 }
 
 Target::Piece& Target::next_piece() {
@@ -93,27 +93,19 @@ Target::Piece& Target::next_piece() {
 }
 
 void Target::add_route(Route route) {
-  // Another server may tell two apart that are one for Leat: the first counts.
-  std::erase_if(route.places, [&](const RoutePlace& place) {
-    std::string key = place.value;
-    for (const auto& [name, value] : route.when) key += fmt::format(" {} {}", name, value);
-    for (const std::string& method : route.methods) key += " " + method;
-    if (host().taken.insert(std::move(key)).second) return false;
-    remark(fmt::format("There is a route for {} already, which stays the only one.",
-                       printable_line(place.value)));
-    return true;
-  });
   if (route.answers.empty())
     remark(R"(TODO: a plugin answers here: handler = "PLUGIN:HANDLER" in place of `answer`.)");
   next_piece().route = std::make_unique<Route>(std::move(route));
 }
 
-void Target::leave(const Directive& directive, std::string_view why) {
+void Target::leave(const Directive& directive, std::string_view why) { tell(next_piece(), directive, why); }
+
+void Target::tell(Piece& piece, const Directive& directive, std::string_view why) {
   constexpr size_t kMostWhy = 400;
   const std::string shown = printable_line(why, kMostWhy);
   left_.push_back({directive.line, directive.written, shown});
-  remark(fmt::format("TODO {}:{}: {}", source_, directive.line, directive.written));
-  remark(fmt::format("     {}.", shown));
+  piece.comments.push_back(fmt::format("TODO {}:{}: {}", source_, directive.line, directive.written));
+  piece.comments.push_back(fmt::format("     {}.", shown));
 }
 
 void Target::leave_all(const Directive& block, std::string_view why) {
@@ -128,6 +120,7 @@ Target::SharedInstances Target::shared_instances() const {
   std::map<std::string, size_t, std::less<>> uses;
   size_t routes = 0;
   const auto count = [&](const Route& route) {
+    if (route.rewrites()) return;  // middleware is that of the route that it leads to
     ++routes;
     std::set<std::string> own;
     for (const Instance& each : route.instances)
@@ -138,7 +131,7 @@ Target::SharedInstances Target::shared_instances() const {
   };
   for (const Host& host : hosts_)
     for (const Piece& piece : host.pieces)
-      if (piece.route != nullptr) count(*piece.route);
+      if (!piece.given.empty()) count(*piece.route);
   std::map<std::string_view, size_t> numbers;
   for (auto& [key, each] : shared)
     if (uses[key] != routes)
@@ -156,19 +149,19 @@ void Target::put_settings(std::string& out) const {
   }
 }
 
-void Target::put_route(std::string& out, std::string_view table, const Route& route,
+void Target::put_route(std::string& out, std::string_view table, const Piece& piece,
                        const SharedInstances& shared) {
+  const Route& route = *piece.route;
   std::vector<std::string> named;
   for (const Instance& each : route.instances)
     if (const std::string& name = shared.at(key_of(each)).name;
         !name.empty() && !std::ranges::contains(named, name))
       named.push_back(name);
-  for (const RoutePlace& place : route.places) {
-    out += fmt::format("[[{}]]\n{} = {}\n", table, place.key, text(place.value));
-    const bool handled = !route.answers.empty() && route.answers.front().first == "handler";
-    if (!route.methods.empty())
-      out += fmt::format("methods = {}\n", list(route.methods));
-    else if (!handled)
+  for (const Given& given : piece.given) {
+    out += fmt::format("[[{}]]\n{} = {}\n", table, given.place.key, text(given.place.value));
+    if (!given.methods.empty())
+      out += fmt::format("methods = {}\n", list(given.methods));
+    else if (given.every)
       out += "method = \"*\"\n";
     if (route.answers.empty()) out += "answer = {status = 503}\n";
     if (!route.when.empty()) {
@@ -201,12 +194,14 @@ std::string Target::file() const {
     put_keys(out, each.instance->options);
   }
   for (const Host& host : hosts_) {
-    if (!host.names.empty()) out += fmt::format("\n[[host]]\nnames = {}\n", list(host.names));
+    const bool whatever = host.names.empty() && host.listeners.empty();
+    if (!whatever) out += "\n[[host]]\n";
+    if (!host.names.empty()) out += fmt::format("names = {}\n", list(host.names));
+    if (!host.listeners.empty()) out += fmt::format("listeners = {}\n", list(host.listeners));
     for (const Piece& piece : host.pieces) {
       out += '\n';
       for (const std::string& line : piece.comments) out += commented(line);
-      if (piece.route != nullptr)
-        put_route(out, host.names.empty() ? "route" : "host.route", *piece.route, shared);
+      if (!piece.given.empty()) put_route(out, whatever ? "route" : "host.route", piece, shared);
     }
   }
   return config::format_toml(out).value_or(out);

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,6 +35,12 @@ struct Route {
   std::vector<Instance> instances;
   Keys keys;       // others
   Keys when = {};  // it is for requests only that fit; others go to the next route of its path
+  // Of two that a request fits the one of the lower rank has it there; of the same rank the one with the longer place, and
+  // then the earlier.
+  std::string rank = {};
+  const Directive* from = nullptr;  // which says so, for people; outlives the target
+
+  [[nodiscard]] bool rewrites() const { return !answers.empty() && answers.front().first == "rewrite"; }
 };
 
 struct Left {
@@ -55,9 +60,9 @@ class Target {
   void add(std::string_view table, std::string_view key, const std::string& item);
   // A [[listener]].
   void add_listener(Keys keys) { listeners_.push_back(std::move(keys)); }
-  // The routes that follow are for these names; with none, for whatever host no other is for. What a host said before is
-  // gone on with.
-  void begin_host(const std::vector<std::string>& names);
+  // The routes that follow are for these names, and for what comes by these listeners; without names for whatever host no
+  // other is for, without listeners by any. What a host said before is gone on with.
+  void begin_host(const std::vector<std::string>& names, const std::vector<std::string>& listeners);
   void add_route(Route route);
   // What could not be carried over, with what is to be done about it, as a sentence without its end.
   void leave(const Directive& directive, std::string_view why);
@@ -66,22 +71,36 @@ class Target {
   // A line for people, where the next route will stand.
   void remark(std::string_view text);
 
+  // Once, when all routes are there: places that several of them want are given to those that have them there, and what
+  // cannot be as it is there is left (settle.cc).
+  void settle();
+  // Something about all of the file that people have to do.
+  void leave_at(uint32_t line, std::string_view written, std::string_view why);
+
   // The file, formatted.
   [[nodiscard]] std::string file() const;
   [[nodiscard]] const std::vector<Left>& left() const { return left_; }
 
  private:
+  // A place that a route was given, for these methods; none: what a route has by default, and with `every` all.
+  struct Given {
+    RoutePlace place;
+    std::vector<std::string> methods;
+    bool every = false;
+  };
   // A route, or none, and the lines of comments before it.
   struct Piece {
     std::vector<std::string> comments;
     std::unique_ptr<Route> route;
+    std::vector<Given> given;
   };
-  // The routes of some names.
+  // The routes of some names and listeners.
   struct Host {
-    std::vector<std::string> names;
+    std::vector<std::string> names, listeners;
     std::vector<Piece> pieces;
-    std::set<std::string, std::less<>> taken;  // by routes
   };
+  class Settling;
+  friend class Settling;
   struct Setting {
     std::string key, value;
     std::vector<std::string> items;  // of a list
@@ -96,8 +115,10 @@ class Target {
 
   [[nodiscard]] SharedInstances shared_instances() const;
   void put_settings(std::string& out) const;
-  static void put_route(std::string& out, std::string_view table, const Route& route,
+  static void put_route(std::string& out, std::string_view table, const Piece& piece,
                         const SharedInstances& shared);
+  void tell(Piece& piece, const Directive& directive, std::string_view why);
+  [[nodiscard]] uint64_t body_limit() const;  // of all
   // The one that routes and remarks are for.
   [[nodiscard]] Host& host();
   Piece& next_piece();
@@ -109,6 +130,9 @@ class Target {
   size_t host_ = 0;  // its index
   std::vector<Left> left_;
 };
+
+// What tells instances apart.
+std::string key_of(const Instance& instance);
 
 // Values, as TOML.
 std::string text(std::string_view value);
