@@ -203,7 +203,7 @@ void NginxCarrier::add_route(const NginxLevel& level, RoutePlace place, Keys ans
   route.places.push_back(std::move(place));
   route.answers = std::move(answers);
   route.rank = level.rank;
-  route.from = &from;
+  route.from = from.name() == "return" && level.place ? level.from : &from;
   target_.add_route(std::move(route));
 }
 
@@ -286,7 +286,9 @@ void NginxCarrier::carry_rewrite(const Directive& directive, NginxLevel& level) 
   if (!redirects && flag == "break" && level.place)
     return target_.leave(directive,
                          "it stays in its location, and a rewrite of Leat's leads to another route");
-  const auto ends = [](const Directive& each) { return each.name() == "return"; };
+  const auto ends = [&](const Directive& each) {
+    return each.name() == "return" && !is_to_https(each, level);
+  };
   const bool returns = std::ranges::any_of(level.from->block, ends);
   if (!redirects && returns && (flag.empty() || !level.place))
     return target_.leave(directive, "a `return` stands beside it, which is there for what it made of a path");

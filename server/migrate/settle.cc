@@ -29,6 +29,9 @@ namespace {
 // Of routes with a standing of their own. Nobody writes so many; each is compared with all.
 constexpr size_t kMostCompared = size_t{4} << 20;
 
+// Of the others that it loses to.
+constexpr size_t kMostTold = 3;
+
 http::MethodSet methods_of(const Route& route) {
   http::MethodSet methods = 0;
   for (const std::string& each : route.methods)
@@ -216,19 +219,22 @@ class Target::Settling {
       if (wish.piece->given.empty() || (!conditions && wish.shape.is_one_path())) continue;
       if ((compared += wishes_.size() - i) > kMostCompared)
         return tell(wish, "this and those behind it are too many to find out which Leat would rather take");
-      for (size_t k = i + 1; k < wishes_.size(); ++k) {
+      std::string others;
+      size_t told = 0;
+      for (size_t k = i + 1; k < wishes_.size() && told < kMostTold; ++k) {
         const Wish& other = wishes_[k];
         if (other.route().rank == wish.route().rank || other.piece == wish.piece ||
             other.piece->given.empty() || !loses(wish, other) || does_the_same(wish.route(), other.route()))
           continue;
-        tell(wish,
-             fmt::format(
-                 "it comes before what is for {}{}: in Leat the more special path counts, so that "
-                 "requests of both go there",
-                 place_text(other.place),
-                 other.route().from == nullptr ? "" : fmt::format(", line {}", other.route().from->line)));
-        break;
+        others += fmt::format(
+            "{}{}{}", others.empty() ? "" : " and ", place_text(other.place),
+            other.route().from == nullptr ? "" : fmt::format(" (line {})", other.route().from->line));
+        ++told;
       }
+      if (told != 0)
+        tell(wish, fmt::format("what both it and {} are for is its own there, and theirs here: the more "
+                               "special path counts",
+                               others));
     }
   }
 

@@ -92,11 +92,7 @@ Target::Piece& Target::next_piece() {
   return pieces.back();
 }
 
-void Target::add_route(Route route) {
-  if (route.answers.empty())
-    remark(R"(TODO: a plugin answers here: handler = "PLUGIN:HANDLER" in place of `answer`.)");
-  next_piece().route = std::make_unique<Route>(std::move(route));
-}
+void Target::add_route(Route route) { next_piece().route = std::make_unique<Route>(std::move(route)); }
 
 void Target::leave(const Directive& directive, std::string_view why) { tell(next_piece(), directive, why); }
 
@@ -201,7 +197,10 @@ std::string Target::file() const {
     for (const Piece& piece : host.pieces) {
       out += '\n';
       for (const std::string& line : piece.comments) out += commented(line);
-      if (!piece.given.empty()) put_route(out, whatever ? "route" : "host.route", piece, shared);
+      if (piece.given.empty()) continue;
+      if (piece.route->answers.empty())
+        out += commented(R"(TODO: a plugin answers here: handler = "PLUGIN:HANDLER" in place of `answer`.)");
+      put_route(out, whatever ? "route" : "host.route", piece, shared);
     }
   }
   return config::format_toml(out).value_or(out);
