@@ -12,7 +12,8 @@ struct Migration {
   std::string output;  // a file that is not there yet; empty: standard output
 };
 
-// An exit code: 0 where all was carried over, kExitIncomplete where something is left, 1 where nothing was written.
+// An exit code: 0 where all was carried over, kExitIncomplete where something is left or what was made does not
+// pass `leat check`, 1 where nothing was written.
 int migrate_configuration(const Migration& migration);
 
 }  // namespace leat::server

@@ -189,6 +189,11 @@ class Target::Settling {
 
   void tell_taken(const Wish& wish, const Route* first) {
     if (first == nullptr || does_the_same(*first, wish.route())) return;
+    // A rewrite that takes all that its own location is for.
+    if (wish.route().from != nullptr &&
+        std::ranges::any_of(wish.route().from->block,
+                            [&](const Directive& each) { return &each == first->from; }))
+      return;
     tell(wish, first->from == nullptr ? fmt::format("there is a route for {} already", place_text(wish.place))
                                       : fmt::format("there is a route for {} already, of line {}",
                                                     place_text(wish.place), first->from->line));

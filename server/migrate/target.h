@@ -74,8 +74,6 @@ class Target {
   // Once, when all routes are there: places that several of them want are given to those that have them there, and what
   // cannot be as it is there is left (settle.cc).
   void settle();
-  // Something about all of the file that people have to do.
-  void leave_at(uint32_t line, std::string_view written, std::string_view why);
 
   // The file, formatted.
   [[nodiscard]] std::string file() const;

@@ -108,7 +108,7 @@ http {
             {"path": "/health", "handler": "leat:metrics"}, OPEN | {"path": "/api/{rest...}", "body_limit": "1MiB"}, OPEN | {"prefix": "/static"},
             OPEN | {"prefix": "/with%20space%7B%7D"}, OPEN | {"prefix": "/with/in"}, OPEN | {"prefix": "/"}])
         self.assertIn("#   fastcgi_pass unix:/run/php.sock;", out)
-        self.assertEqual(out.count('TODO: a plugin answers here: handler = "PLUGIN:HANDLER" in place of `answer`.'), 6)
+        self.assertEqual(out.count('TODO: a plugin answers here: handler = "PLUGIN:HANDLER" in place of `answer`.'), 5)
 
     def test_nginx_hosts(self):
         said, out = self.nginx("""http {
@@ -290,7 +290,8 @@ http {
         routes = {route.get("path", route.get("prefix")): route for route in said["route"]}
         self.assertEqual(routes["/x/{rest...}"], {"path": "/x/{rest...}", "method": "*", "rewrite": "/y/{rest}{query}"})
         self.assertEqual(routes["/rw/{rest...}"]["rewrite"], "/y/{rest}{query}")
-        self.assertEqual(routes["/safe"]["middleware"], ["access-2"] if "access-2" in str(routes["/safe"]) else ["access-1"])
+        rules = {each["name"]: each.get("rules") for each in said["middleware"]}
+        self.assertEqual([rules[name] for name in routes["/safe"]["middleware"]], [None])
 
     def test_nginx_a_server_is_kept_to_its_addresses(self):
         said, _ = self.nginx("""http {
@@ -550,7 +551,8 @@ http {
 	reverse_proxy @api 127.0.0.1:9001
 	file_server
 }
-""", ("serves no files", "serves no files", "passes no requests on", "passes no requests on", "serves no files"))
+""", ("serves no files", "serves no files", "passes no requests on", "passes no requests on", "serves no files",
+     "what both it and /api/{rest...} (line 26) and /v2 (line 26) are for"))
         self.assertEqual(said["server"]["listen"], ["*:8080", "*:8081"])
         body = {"body_limit": "1MB"}
         self.assertEqual([{key: value for key, value in route.items() if key != "middleware"} for route in said["route"]], [
@@ -583,7 +585,7 @@ http://:8080 {
 http://elsewhere.example {
 	redir https://{host}{uri}
 }
-""", ("has the status", "always the same", "speaks TLS in front"))
+""", ("has the status", "always the same", "speaks TLS in front", "/i 404 -- it is for those that differ in capitals", "/k 410"))
         routes = {route.get("path", route.get("prefix")): route for route in said["host"][0]["route"]}
         self.assertEqual(said["host"][0]["names"], ["example.org", "*.example.net"])
         for path, want in {"/a": {"redirect": "/b", "status": 301}, "/c": {"redirect": "https://other.example{path}{query}", "status": 302},
@@ -592,7 +594,9 @@ http://elsewhere.example {
                            "/": {"answer": {"status": 200, "body": "else"}}}.items():
             self.assertEqual({key: value for key, value in routes.pop(path).items() if key not in ("path", "prefix", "method")}, want, path)
         self.assertEqual(routes, {})
-        self.assertEqual(said["route"], [{"prefix": "/", "method": "*", "redirect": "https://example.org{path}{query}", "status": 302}])
+        self.assertEqual(said["host"][0]["listeners"], ["*:80"])
+        self.assertEqual(said["host"][1], {"listeners": ["*:8080"], "route": [
+            {"prefix": "/", "method": "*", "redirect": "https://example.org{path}{query}", "status": 302}]})
         self.assertEqual(said["server"]["listen"], ["*:80", "*:8080"])
 
     def test_caddy_without_braces(self):
@@ -621,6 +625,61 @@ example.org {
 }
 """, ("snippets", "no TLS", "not read", "no TLS", "nothing like it", "error_pages", "absolute path", "tell requests apart",
       "passes no requests on"))
+
+    def test_caddy_paths_with_stars(self):
+        said, _ = self.caddy(""":8080 {
+	@php path *.php /known
+	respond @php 403
+	respond /a/*/b 403
+	respond /*/c/* 403
+	respond /wp-*/x 403
+	respond /what? 403
+}
+""", ("like *.php", "like /wp-*/x", "like /what?"))
+        self.assertEqual([route["path"] for route in said["route"]], ["/known", "/a/{part1}/b", "/{part1}/c/{part2}"])
+
+    def test_caddy_the_order_of_directives(self):
+        # Not that of the file: `error` is before `respond`, and `redir` before all.
+        said, _ = self.caddy(":8080 {\n\trespond \"all\"\n\terror 403\n\tredir / /home\n}\n")
+        self.assertEqual([(route.get("path", route.get("prefix")), route.get("answer")) for route in said["route"]],
+                         [("/", None), ("/", {"status": 403})])
+        self.caddy(":8080 {\n\terror /a/* 403\n\tmetrics /a/m\n}\n", ("what both it and /a/m (line 3)",))
+        self.caddy(":8080 {\n\t@in remote_ip 10.0.0.0/8\n\terror @in 403\n\tmetrics /m\n}\n", ("what both it and /m (line 4)",))
+        # In a route it is.
+        said, _ = self.caddy(":8080 {\n\troute {\n\t\trespond \"all\"\n\t\terror 403\n\t}\n}\n")
+        self.assertEqual(said["route"][0]["answer"], {"status": 200, "body": "all"})
+
+    def test_caddy_what_stands_beside_no_answer(self):
+        for block in ("route /safe/*", "handle /safe/*"):
+            self.caddy(f":8080 {{\n\t{block} {{\n\t\tbasic_auth {{\n\t\t\tada {BCRYPT}\n\t\t}}\n\t}}\n\trespond \"all\"\n}}\n",
+                       ("nothing in it answers",))
+        self.caddy(":8080 {\n\trequest_body /up {\n\t\tmax_size 1MB\n\t}\n\trespond \"all\"\n}\n", ("with the same matcher",))
+
+    def test_caddy_methods_are_shared(self):
+        said, _ = self.caddy(":8080 {\n\t@post method POST\n\trespond @post 403\n\trespond \"all\"\n}\n")
+        first, second = said["route"]
+        self.assertEqual((first["methods"], first["answer"]), (["POST"], {"status": 403}))
+        self.assertIn("GET", second["methods"])
+        self.assertNotIn("POST", second["methods"])
+        self.caddy(":8080 {\n\t@odd method ODD\n\trespond @odd 403\n\trespond \"all\"\n}\n", ("there is no method ODD",))
+
+    def test_caddy_a_site_is_kept_to_its_addresses(self):
+        said, _ = self.caddy(""":8080 {
+	respond "public"
+}
+:8081 {
+	metrics /m
+}
+http://a.example:8080, http://a.example:8081 {
+	respond "both"
+}
+http://a.example:8080, http://a.example:8081 {
+	respond "again"
+}
+""", ("another site has its names",))
+        self.assertNotIn("route", said)
+        self.assertEqual([(host.get("names"), host.get("listeners")) for host in said["host"]],
+                         [(None, ["*:8080"]), (None, ["*:8081"]), (["a.example"], None)])
 
     def test_caddy_matchers(self):
         said, _ = self.caddy(""":8080 {
@@ -684,7 +743,7 @@ example.org {
             {"kind": "error_pages", "pages": [{"status": ["404", "5xx"], "body": "{status} {reason}", "type": "text/plain; charset=utf-8"}]},
             {"kind": "error_pages", "pages": [{"file": f"{self.folder}/sorry.html"}]}])
         self.assertIn("Leat those that `forward` names", out)
-        answers = {route["path"]: route.get("answer") for route in said["route"]}
+        answers = {route["path"]: route.get("answer") for host in said["host"] for route in host["route"]}
         self.assertEqual(answers, {"/gone": {"status": 410}, "/broken": {"status": 500}, "/m": None, "/n": None})
 
     def test_caddy_words(self):
