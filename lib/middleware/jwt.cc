@@ -91,7 +91,7 @@ class Jwt final : public pipeline::Middleware {
   pipeline::Verdict judge(http::Exchange& exchange, std::string_view token, bool may_wait) {
     Worker& worker = worker_of(exchange);
     const TokenKeys* const keys = keys_of(exchange, worker);
-    if (keys == nullptr) return may_wait ? wait(exchange, token, false) : unavailable(exchange);
+    if (keys == nullptr) return may_wait ? wait(exchange, token, {}) : unavailable(exchange);
     const auto digest = crypto::sha256({token});
     if (!digest) return out_of_memory(exchange);
     const int64_t now_s = std::time(nullptr);
@@ -102,8 +102,8 @@ class Jwt final : public pipeline::Middleware {
     auto verified = verify_token(token, *keys, rules_, now_s);
     if (!verified) {
       if (verified.error().failed) return out_of_memory(exchange);
-      if (verified.error().unknown_key && published_ != nullptr && may_wait)
-        return wait(exchange, token, true);
+      if (verified.error().other_keys && published_ != nullptr && may_wait)
+        return wait(exchange, token, verified.error().why);
       return refuse(exchange, verified.error().why);
     }
     count(counters_.accepted);
@@ -122,8 +122,8 @@ class Jwt final : public pipeline::Middleware {
     if (published_->take_up(worker.taken)) worker.recent.forget();
     return published_->good(exchange.worker().now_ns() / 1'000'000) ? worker.taken.keys.get() : nullptr;
   }
-  // `known`: there are keys, but none that the token may be of.
-  pipeline::Verdict wait(http::Exchange& exchange, std::string_view token, bool known) {
+  // `why`: what the token is refused for by the keys that there are; empty where there are none.
+  pipeline::Verdict wait(http::Exchange& exchange, std::string_view token, std::string_view why) {
     auto* const waiting = exchange.states.make<Waiting>(this, *this, token);
     if (waiting == nullptr) return out_of_memory(exchange);
     switch (published_->await(exchange, go_on, waiting)) {
@@ -135,7 +135,7 @@ class Jwt final : public pipeline::Middleware {
       case PublishedKeys::Awaited::Nothing:
         break;
     }
-    return known ? refuse(exchange, kUnknownKey) : unavailable(exchange);
+    return why.empty() ? unavailable(exchange) : refuse(exchange, why);
   }
   static void go_on(http::Exchange& exchange, void* argument) {
     const auto& waiting = *static_cast<Waiting*>(argument);

@@ -73,7 +73,7 @@ std::expected<std::vector<const VerificationKey*>, TokenRefusal> keys_for(const 
   for (const TokenKey& key : keys.all())
     if (key.is_for(header.algorithm) && (!header.key_id || key.id.empty() || key.id == *header.key_id))
       found.push_back(&key.key);
-  if (found.empty()) return Refused(TokenRefusal{.why = kUnknownKey, .unknown_key = true});
+  if (found.empty()) return Refused(TokenRefusal{.why = kUnknownKey, .other_keys = true});
   if (found.size() > TokenKeys::kMostTries)
     return refuse("the token does not say which of the keys it is of");
   return found;
@@ -174,7 +174,9 @@ std::expected<std::shared_ptr<const VerifiedToken>, TokenRefusal> verify_token(s
     if (outcome == VerificationKey::Outcome::Failed) return Refused(TokenRefusal{.why = {}, .failed = true});
     if (outcome == VerificationKey::Outcome::Good) return TokenReader(rules, now_s).read(claims_part);
   }
-  return refuse("the signature of the token is not good");
+  // Whether it is a forgery or of a key that has taken the place of one of these, with its id or without any, only the keys
+  // that there are now can tell.
+  return Refused(TokenRefusal{.why = "the signature of the token is not good", .other_keys = true});
 }
 
 }  // namespace leat::middleware

@@ -54,8 +54,8 @@ inline constexpr std::string_view kUnknownKey = "the token is of a key that is n
 
 struct TokenRefusal {
   std::string_view why;
-  bool failed = false;       // for want of memory: nothing is known of it
-  bool unknown_key = false;  // there is no key that it may be of
+  bool failed = false;      // for want of memory: nothing is known of it
+  bool other_keys = false;  // by other keys it might be good: it is of none of these
 };
 
 // `token` as it was sent, at the time `now_s` since 1970.

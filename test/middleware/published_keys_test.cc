@@ -317,6 +317,32 @@ TEST_CASE("jwt: keys that take turns: a token of a new one waits, one of a forme
   CHECK(status_of(site.get(kTokenOfTwo)) == 200);
 }
 
+TEST_CASE("jwt: a key that takes the place of another with the same id, or without any, is noticed as well") {
+  const auto called = [](const std::string& set_key, const std::string& id) {
+    std::string text = set_key;
+    return text.replace(text.find(R"("kid":")") + 7, 3, id);
+  };
+  for (const std::string id : {"two", ""}) {
+    INFO(id);
+    Site site;
+    CHECK(site.get(kTokenOfTwo).empty());
+    site.answers(set_of(called(kOne, id)));
+    const std::string refused = site.told();
+    CHECK(status_of(refused) == 401);
+    CHECK(field(refused, "WWW-Authenticate").contains("the signature of the token is not good"));
+    // Forgeries cause no more than a fetch each `least_interval`, and are told what is wrong with them.
+    site.worker().now_ms += 9'999;
+    for (int i = 0; i < 5; ++i)
+      CHECK(field(site.get(kTokenOfTwo), "WWW-Authenticate").contains("the signature of the token is not"));
+    CHECK(site.server.errand == nullptr);
+    site.worker().now_ms += 1;
+    CHECK(site.get(kTokenOfTwo).empty());
+    site.answers(set_of(called(kTwo, id)));
+    CHECK(site.told().ends_with("alice"));
+    CHECK(site.get(kTokenOfTwo).ends_with("alice"));
+  }
+}
+
 TEST_CASE("jwt: where there are no keys that may be used nobody is let in, and nobody is called a liar") {
   Site site({entry("max_age", std::string("20m"))});
   CHECK(site.get(kTokenOfOne).empty());

@@ -162,9 +162,24 @@ algorithms = {json.dumps(algorithms)}
         self.come(leat)
         self.publish(jwk(new, "one"))
         wait_for(lambda: self.counted(leat, "leat_jwt_fetches_total", "changed") == 2, leat.log)
-        # The same name, and another key: nothing is fetched for what is not signed well.
         self.assertEqual(self.status(leat, token(new, "one")), 200)
         self.assertEqual(self.status(leat, token(old, "one")), 401)
+
+    def test_keys_without_names_and_with_the_same_are_rotated_as_well(self):
+        def published(key, name):
+            return {member: value for member, value in jwk(key, name).items() if value is not None}
+
+        self.publish(published(made(), "none"))
+        self.nginx_server()
+        leat = self.leat('interval = "1h"\nleast_interval = "100ms"')
+        self.come(leat)
+        for in_set, in_token in (("same", "same"), ("same", None), (None, None), (None, "any")):
+            with self.subTest(in_set=in_set, in_token=in_token):
+                key = made()
+                self.publish(published(key, in_set))
+                time.sleep(0.2)  # what it is allowed to ask again after
+                self.assertEqual(self.status(leat, token(key, in_token)), 200)
+                self.assertEqual(self.status(leat, token(made(), in_token)), 401)
 
     def test_the_server_is_away_and_comes_back(self):
         key = made()
