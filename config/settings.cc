@@ -159,7 +159,8 @@ constexpr Row kSettings[] = {
     size<AT(worker.limits.body_bytes)>("limits.body", 0, 1024 * kGiB,
                                        "Largest request body; beyond it the answer is 413."),
     count<AT(form_limits.parts)>("limits.form_parts", 1, 1'000'000,
-                                 "Parts of a multipart form of which parameters are asked; past it 400."),
+                                 "Parts of a multipart form of which parameters are asked, and fields "
+                                 "of another form; past it 400."),
     size<AT(form_limits.text_bytes)>("limits.form_field", 1, kGiB,
                                      "A parameter in a multipart form that is no file. Of a body that comes "
                                      "in pieces as much is kept of each; past it "

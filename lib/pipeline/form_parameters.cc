@@ -17,7 +17,7 @@ namespace leat::pipeline {
 
 namespace {
 
-constexpr uint32_t kNobody = UINT32_MAX;
+constexpr uint32_t kNobody = NameTable::kNone;
 constexpr std::string_view kNoFile = "must be a file, which has a `filename`";
 constexpr std::string_view kNoText = "must be a text and no file";
 constexpr std::string_view kNested = "must not be a multipart of its own, which forms no longer have";
@@ -65,10 +65,7 @@ struct ParameterSet::PartSink {
   [[nodiscard]] bool wants_file() const { return spec().type == ParameterType::File; }
 
   void on_part(const encoding::PartHead& part) {
-    const auto all = taking.numbers(In::Multipart);
-    const auto found = std::ranges::find(
-        all, part.name, [&](uint32_t number) -> std::string_view { return taking.set.specs_[number].name; });
-    form.number = found == all.end() ? kNobody : *found;
+    form.number = taking.set.number_of(In::Multipart, part.name);
     if (form.number == kNobody) return;
     form.fault = is_nested(part.type)              ? kNested
                  : wants_file() && !part.file_name ? kNoFile

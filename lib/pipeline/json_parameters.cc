@@ -3,8 +3,8 @@
 //
 // It stands on the scanner that plugins read structs with, so that both say the same of a text that is no JSON.
 // That one throws, which ends here.
+#include <algorithm>
 #include <array>
-#include <bitset>
 #include <new>
 #include <string>
 
@@ -21,10 +21,8 @@ class ParameterSet::Members : private Scanner {
   void read() {
     try {
       try {
-        Numbers all;
-        for (const uint32_t number : taking_.numbers(In::Json)) all.set(number);
         skip_space();
-        read_object(all, 0);
+        read_object(kInBody, 0);
         expect_end();
       } catch (const Error& error) {
         // What was not come to is not known to be missing.
@@ -38,42 +36,39 @@ class ParameterSet::Members : private Scanner {
   }
 
  private:
-  using Numbers = std::bitset<kMost>;
-
-  // Of an object, in which the members of those numbers lie, that many names further in.
-  void read_object(const Numbers& wanted, size_t depth) {
+  // Of an object: the body, or what a step names, that many names further in.
+  void read_object(uint32_t within, uint32_t depth) {
     begin_object();
     for (bool more = !object_ends(true); more;) {
       std::string storage;
       size_t begin = 0;
       const std::string_view name = take_name(storage, begin);
       const Within place(*this, name);
-      Numbers within;
-      for (const uint32_t number : taking_.numbers(In::Json)) {
-        const auto& steps = taking_.set.rules_[number].steps;
-        if (!wanted.test(number) || steps[depth] != name) continue;
-        if (come_to_[number] > depth) fail_at(begin, "must not appear twice");
-        come_to_[number] = static_cast<uint32_t>(depth + 1);
-        within.set(number);
+      if (const uint32_t step = taking_.set.names_.find(within, name); step == NameTable::kNone) {
+        skip_value();
+      } else {
+        uint32_t& come_to = come_to_[taking_.set.steps_[step].first];
+        if (come_to > depth) fail_at(begin, "must not appear twice");
+        come_to = depth + 1;
+        read_member(step, depth + 1);
       }
-      read_member(within, depth + 1);
       more = !object_ends(false);
     }
     end_container();
   }
 
-  void read_member(const Numbers& within, size_t depth) {
-    if (within.none()) return skip_value();
+  void read_member(uint32_t step, uint32_t depth) {
     if (skip_word("null")) return;  // as if it were not there
+    const auto [first, last] = taking_.set.steps_[step];
+    if (last) return read_value(first);
+    if (peek() == '{') return read_object(in_step(step), depth);
+    const auto& rules = taking_.set.rules_;
+    const auto way = std::span(rules[first].steps).first(depth);
     for (const uint32_t number : taking_.numbers(In::Json))
-      if (within.test(number) && taking_.set.rules_[number].steps.size() == depth) return read_value(number);
-    if (peek() == '{') return read_object(within, depth);
-    bool told = false;
-    for (const uint32_t number : taking_.numbers(In::Json)) {
-      if (!within.test(number)) continue;
-      taking_.values.slots_[number].wrong = true;
-      if (!std::exchange(told, true)) tell_of_outer(number, depth);
-    }
+      if (rules[number].steps.size() > depth &&
+          std::ranges::equal(std::span(rules[number].steps).first(depth), way))
+        taking_.values.slots_[number].wrong = true;
+    tell_of_outer(first, depth);
     skip_value();
   }
   // What members are asked of is no object.
@@ -95,7 +90,10 @@ class ParameterSet::Members : private Scanner {
     for (size_t index = 0; !array_ends(index == 0); ++index) {
       skip_space();
       const Within place(*this, index);
-      read_scalar(number);
+      if (taking_.values.slots_[number].wrong)
+        skip_value();  // there are too many
+      else
+        read_scalar(number);
     }
     end_container();
   }
@@ -127,7 +125,8 @@ class ParameterSet::Members : private Scanner {
   }
 
   Taking& taking_;
-  std::array<uint32_t, kMost> come_to_{};  // how many names on the way to each were seen
+  // How many names on the way to each were seen, of those that are the first in what the names name.
+  std::array<uint32_t, kMost> come_to_{};
 };
 
 void ParameterSet::Taking::take_members() {

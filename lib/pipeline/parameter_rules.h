@@ -26,6 +26,7 @@
 
 #include "base/value.h"
 #include "http/exchange.h"
+#include "pipeline/name_table.h"
 #include "pipeline/text_pattern.h"
 
 namespace leat::pipeline {
@@ -98,10 +99,10 @@ struct FileValue : ParameterValue {
   uint64_t size = 0;
 };
 
-// What a multipart form may have, whatever is asked of its fields. Each is a setting.
+// What a form may have, whatever is asked of its fields. Each is a setting.
 struct FormLimits {
-  uint32_t parts = 1000;
-  uint64_t text_bytes = uint64_t{64} << 10;  // of a field that is no file
+  uint32_t parts = 1000;                     // of a multipart form; of another, its fields
+  uint64_t text_bytes = uint64_t{64} << 10;  // of a multipart form's field that is no file
 };
 
 class ParameterSet;
@@ -200,6 +201,14 @@ class ParameterSet {
     std::vector<std::string> steps;  // of In::Json: the names on the way to it
     std::string pointer;             // likewise
   };
+  // A name on the way to members of a JSON body: where it stands, what is asked of lies.
+  struct Step {
+    uint32_t first;  // of the numbers of those that lie there
+    bool last;       // it is that one's own name
+  };
+  // Where the names in a JSON body stand for names_: in the body, or in what step number `step` names.
+  static constexpr uint32_t kInBody = kInCount;
+  static constexpr uint32_t in_step(uint32_t step) { return kInBody + 1 + step; }
   struct Taking;                                  // parameter_taking.h
   struct [[gnu::visibility("hidden")]] Form;      // form_parameters.cc
   struct [[gnu::visibility("hidden")]] PartSink;  // likewise
@@ -209,14 +218,24 @@ class ParameterSet {
   [[nodiscard]] bool has(In in) const {
     return begins_[static_cast<size_t>(in)] != ends_[static_cast<size_t>(in)];
   }
+  void add_names();
+  // The number of the one that is called so there; NameTable::kNone.
+  [[nodiscard]] uint32_t number_of(In in, std::string_view name) const {
+    return names_.find(static_cast<uint32_t>(in), name);
+  }
+  // Likewise of a name as it stands in a query or a form.
+  [[nodiscard]] uint32_t number_of_encoded(In in, std::string_view name) const;
   [[nodiscard]] static bool fits(const ParameterSpec& spec, const Rule& rule, std::string_view text);
 
   std::vector<ParameterSpec> specs_;
   std::vector<Rule> rules_;
   std::vector<uint32_t> order_;                           // numbers of specs, by where they stand
   uint32_t begins_[kInCount] = {}, ends_[kInCount] = {};  // in order_, of each In
+  NameTable names_;  // numbers of specs within their In; within a JSON body, of steps_
+  std::vector<Step> steps_;
   FormLimits limits_;
   std::string too_long_;  // what is said of a text that is longer than limits_ has it
+  std::string too_many_;  // and of a form with more fields
 };
 
 }  // namespace leat::pipeline

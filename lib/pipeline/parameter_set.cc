@@ -99,6 +99,26 @@ bool ParameterSet::fits(const ParameterSpec& spec, const Rule& rule, std::string
   }
 }
 
+void ParameterSet::add_names() {
+  for (uint32_t number = 0; number < specs_.size(); ++number) {
+    const ParameterSpec& spec = specs_[number];
+    if (spec.in != In::Json) {
+      names_.add(static_cast<uint32_t>(spec.in), spec.name, number);
+      continue;
+    }
+    uint32_t within = kInBody;
+    for (const std::string& name : rules_[number].steps) {
+      uint32_t step = names_.find(within, name);
+      if (step == NameTable::kNone) {
+        step = static_cast<uint32_t>(steps_.size());
+        steps_.push_back({number, &name == &rules_[number].steps.back()});
+        names_.add(within, name, step);
+      }
+      within = in_step(step);
+    }
+  }
+}
+
 std::expected<std::unique_ptr<const ParameterSet>, std::string> ParameterSet::make(
     std::vector<ParameterSpec> specs, const FormLimits& limits) {
   std::string wrong;
@@ -110,6 +130,7 @@ std::expected<std::unique_ptr<const ParameterSet>, std::string> ParameterSet::ma
   if (std::string mistake = mistake_among(specs); !mistake.empty())
     return std::unexpected(std::move(mistake));
   set->limits_ = limits;
+  set->too_many_ = fmt::format("has more than {} fields", limits.parts);
   set->too_long_ = fmt::format("must be a text of {} bytes at most", limits.text_bytes);
   for (ParameterSpec& spec : specs) {
     Rule rule;
@@ -137,6 +158,7 @@ std::expected<std::unique_ptr<const ParameterSet>, std::string> ParameterSet::ma
   }
   if (!wrong.empty()) return std::unexpected(std::move(wrong));
   set->specs_ = std::move(specs);
+  set->add_names();
   set->order_.resize(set->specs_.size());
   std::iota(set->order_.begin(), set->order_.end(), 0U);
   std::ranges::stable_sort(set->order_, {}, [&](uint32_t number) { return set->specs_[number].in; });

@@ -28,9 +28,21 @@ bool stands_for(std::string_view text, std::string_view name) {
 
 }  // namespace
 
+// Without keeping what it stands for: a form may have many.
+uint32_t ParameterSet::number_of_encoded(In in, std::string_view name) const {
+  if (!encoding::needs_form_decoding(name)) return number_of(in, name);
+  NameTable::Hash hash(static_cast<uint32_t>(in));
+  bool malformed = false;
+  for (std::string_view rest = name; !rest.empty();) hash.add(encoding::take_form_byte(rest, malformed));
+  if (malformed) return NameTable::kNone;
+  return names_.find(static_cast<uint32_t>(in), hash.value(),
+                     [&](std::string_view each) { return stands_for(name, each); });
+}
+
 void ParameterSet::Taking::reject(uint32_t number, std::string_view what, uint32_t item) {
   const ParameterSpec& spec = set.specs_[number];
   values.slots_[number].wrong = true;
+  if (values.violation_count_ >= ParameterValues::kMostViolations) return void(++values.violation_count_);
   if (spec.in != In::Json) {
     memory = values.add(arena(), {&spec, {}, what, item, nullptr}) && memory;
     return;
@@ -57,7 +69,14 @@ void ParameterSet::Taking::append(uint32_t number, ParameterValue* value) {
 }
 
 void ParameterSet::Taking::add(uint32_t number, std::string_view text) {
-  if (values.slots_[number].count++ != 0 && !set.specs_[number].list) return;
+  const ParameterSpec& spec = set.specs_[number];
+  const uint32_t count = ++values.slots_[number].count;
+  if (count != 1 && !spec.list) return;
+  // Past what a list may have nothing is kept.
+  if (count > spec.max_items) {
+    if (count - 1 == spec.max_items) reject(number, set.rules_[number].item_count);
+    return;
+  }
   void* place = arena().allocate(sizeof(ParameterValue), alignof(ParameterValue));
   if (place == nullptr) return void(memory = false);
   append(number, new (place) ParameterValue{text});
@@ -90,19 +109,19 @@ std::string_view ParameterSet::Taking::decoded(std::string_view text, bool& malf
 
 // Of a query or a form: other names are nobody's business.
 void ParameterSet::Taking::take_pairs(In in, std::string_view text) {
-  const auto all = numbers(in);
-  if (all.empty()) return;
+  if (numbers(in).empty()) return;
+  uint32_t left = in == In::Form ? set.limits_.parts : UINT32_MAX;
   for (encoding::FormPair pair; encoding::take_form_pair(text, pair);) {
-    const std::string_view name = pair.name;
-    const auto found =
-        std::ranges::find_if(all, [&](uint32_t number) { return stands_for(name, set.specs_[number].name); });
-    if (found == all.end() || values.slots_[*found].wrong) continue;
+    if (left-- == 0) return reject_body(in, set.too_many_);
+    const uint32_t found = set.number_of_encoded(in, pair.name);
+    if (found == NameTable::kNone || values.slots_[found].wrong) continue;
+    if (values.slots_[found].count != 0 && !set.specs_[found].list) continue;  // the first counts
     bool malformed = false;
     const std::string_view value = decoded(pair.value, malformed);
     if (malformed)
-      reject(*found, encoding::kBadEscape);
+      reject(found, encoding::kBadEscape);
     else if (value.data() != nullptr)
-      add(*found, value);
+      add(found, value);
   }
 }
 
@@ -117,8 +136,8 @@ void ParameterSet::Taking::take_fields() {
     if (slot.id != http::HeaderId::Cookie || cookies.empty()) continue;
     std::string_view field = head.view(slot.value);
     for (encoding::FormPair cookie; encoding::take_cookie(field, cookie);)
-      for (const uint32_t number : cookies)
-        if (cookie.name == set.specs_[number].name) add(number, cookie.value);
+      if (const uint32_t number = set.number_of(In::Cookie, cookie.name); number != NameTable::kNone)
+        add(number, cookie.value);
   }
 }
 

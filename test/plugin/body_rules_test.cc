@@ -244,6 +244,98 @@ TEST_CASE("body rules: members of a JSON body are asked of by name or pointer") 
   CHECK_FALSE(twice.body.contains("2 mistakes"));
 }
 
+TEST_CASE("body rules: names in a JSON body are looked up, however many there are on either side") {
+  Site site("rules");
+  std::vector<ParameterSpec> specs;
+  for (int i = 0; i < 128; ++i)
+    specs.push_back(
+        {.name = "/a" + std::to_string(i % 8) + "/b" + std::to_string(i % 32) + "/c" + std::to_string(i),
+         .in = In::Json,
+         .type = ParameterType::Integer,
+         .required = true});
+  REQUIRE(site.route("any", {}, specs));
+  const auto post = [&](const std::string& body) {
+    return site.ask(post_of("/any?q", body, "application/json"));
+  };
+  // Each where it was asked of, among names of other places, written in another way.
+  const auto body_with = [](int without, int twice) {
+    std::string text = R"({"c0":1,"b0":{"a0":{}})";
+    for (int a = 0; a < 8; ++a) {
+      text += R"(,"\u0061)" + std::to_string(a) + R"(":{"a0":{"b0":{}},"c0":"x")";
+      for (int b = a; b < 32; b += 8) {
+        text += ",\"b" + std::to_string(b) + R"(":{"b0":null,"c":[])";
+        for (int c = b; c < 128; c += 32)
+          for (int times = c == without ? 0 : c == twice ? 2 : 1; times > 0; --times)
+            text += ",\"c" + std::to_string(c) + "\":" + std::to_string(c);
+        text += "}";
+      }
+      text += "}";
+    }
+    return text + "}";
+  };
+  CHECK(post(body_with(-1, -1)).body == "q");
+  for (const int each : {0, 31, 77, 127}) {
+    const std::string place = "`/a" + std::to_string(each % 8) + "/b" + std::to_string(each % 32) + "/c" +
+                              std::to_string(each) + "`";
+    CHECK(post(body_with(each, -1)).body.contains("The body's " + place + " is missing."));
+    CHECK(post(body_with(-1, each)).body.contains("The body's " + place + " must not appear twice."));
+  }
+  // What many are asked of is told once.
+  CHECK(
+      post(R"({"a0":1,"a1":{"b1":[]}})").body.contains(R"({"detail":"must be an object","pointer":"#/a0"})"));
+  CHECK(post(R"({"a0":1,"a1":{"b1":[]}})")
+            .body.contains(R"({"detail":"must be an object","pointer":"#/a1/b1"})"));
+}
+
+TEST_CASE("body rules: of a list no more is kept than it may have") {
+  Site site("rules");
+  const ParameterSpec form{.name = "x", .in = In::Form, .list = true, .max_items = 3};
+  ParameterSpec json = form;
+  json.in = In::Json;
+  site.form_limits = {.parts = 1'000'000};
+  // Far more than there is memory for.
+  std::string pairs, texts;
+  for (int i = 0; i < 700'000; ++i) {
+    pairs += "x=%41&";
+    texts += i == 0 ? R"("\u0041")" : R"(,"\u0041")";
+  }
+  REQUIRE(site.route("any", {}, {form}));
+  const auto told = [&](std::string_view body, std::string_view type) {
+    const Answer answer = site.ask(post_of("/any?q", body, type));
+    return std::to_string(answer.status) + " " + std::string(answer.body);
+  };
+  constexpr std::string_view kForm = "application/x-www-form-urlencoded", kJson = "application/json";
+  CHECK(told("x=1&x=2&x=3", kForm) == "200 q");
+  for (const std::string& body : {std::string("x=1&x=2&x=3&x=4"), pairs}) {
+    const std::string answer = told(body, kForm);
+    CHECK(answer.starts_with("400 "));
+    CHECK(answer.contains("The form field `x` must have 0 to 3 values."));
+  }
+  REQUIRE(site.route("any", {}, {json}));
+  CHECK(told(R"({"x":["1","2","3"]})", kJson) == "200 q");
+  for (const std::string& body : {std::string(R"({"x":["1","2","3",4]})"), "{\"x\":[" + texts + "]}"}) {
+    const std::string answer = told(body, kJson);
+    CHECK(answer.starts_with("400 "));
+    CHECK(answer.contains("The body's `/x` must have 0 to 3 values."));
+  }
+  // What is wrong with the text behind them is told all the same.
+  const std::string broken = told("{\"x\":[" + texts + ",x]}", kJson);
+  CHECK(broken.contains(R"({"detail":"must have 0 to 3 values","pointer":"#/x"})"));
+  CHECK(broken.contains(R"({"detail":"must be a value","pointer":"#/x/700000"})"));
+}
+
+TEST_CASE("body rules: fields of a form are as many as limits.form_parts has it") {
+  Site site("rules");
+  site.form_limits = {.parts = 4};
+  const auto told = [&](std::string_view body) {
+    return std::string(site.ask(post_of("/form", body, "application/x-www-form-urlencoded")).body);
+  };
+  CHECK(told("a=1&&b=2&&c&name=x") == R"({"name":"x","age":null,"page":1})");
+  CHECK(told("a=1&b=2&c&name=x&d").contains("The body has more than 4 fields."));
+  CHECK(told("name=x&name=y&name=z&n%61me=%41&name").contains("The body has more than 4 fields."));
+  CHECK(told("&&&&&&&&n%61me=%41&a%67e=7") == R"({"name":"A","age":7,"page":1})");
+}
+
 TEST_CASE("body rules: what a body cannot have is told when the route is loaded") {
   Site site("rules");
   const auto message = [&](const std::string& name, std::vector<ParameterSpec> specs) {
