@@ -6,6 +6,10 @@
 // over, and those that it has must be there unless they are optional. Numbers must fit: whole ones into their
 // type, others into a double.
 //
+// Of a list no more elements are made than its Count lets it have: what is behind them is read over and not judged. And
+// whatever lists may have, their elements take no more than kMostSpread bytes for each of the text, beyond the first
+// kFreeBytes: a text of "{},{},{}" may be a hundred times as large as structs.
+//
 // Members can be: bool, numbers, std::string, std::string_view, std::optional of one, std::vector and
 // std::array of one, and structs of LEAT_JSON. A std::string_view is a part of the text where nothing in it
 // is escaped, else memory that the decoder's owner lends.
@@ -56,6 +60,10 @@ class Decoder : private Scanner {
   static constexpr size_t kMostErrors = 32;
   // Members of a struct, as many as LEAT_JSON takes.
   static constexpr size_t kMostMembers = 80;
+
+  // What the elements of lists take, in bytes: for each byte of the text, and whatever that is.
+  static constexpr size_t kMostSpread = 32;
+  static constexpr size_t kFreeBytes = size_t{1} << 20;
 
   // Lends `size` bytes for a text without its escapes; throws where there are none.
   using Lend = char* (*)(void* owner, size_t size);
@@ -221,7 +229,16 @@ class Decoder : private Scanner {
       }
     } else if constexpr (detail::is_vector<T>) {
       value.clear();
-      elements([&](size_t) {
+      [[maybe_unused]] const size_t begin = at_;
+      [[maybe_unused]] Place* const here = place_;
+      elements([&](size_t index) {
+        if constexpr ((detail::is_count<Rules> || ...)) {
+          if (index >= detail::most_elements(rules...)) {
+            if (index == detail::most_elements(rules...)) note_count(begin, here, value, rules...);
+            return skip_value();
+          }
+        }
+        spend(sizeof(typename T::value_type));
         if constexpr (std::is_same_v<T, std::vector<bool>>) {
           bool item = false;
           attempt(item);
@@ -241,6 +258,23 @@ class Decoder : private Scanner {
     }
   }
 
+  // There are more than a list may have, which begins at `begin` and lies in `here`.
+  template <class T, class... Rules>
+  void note_count(size_t begin, Place* here, const T& value, const Rules&... rules) {
+    Place* const element = std::exchange(place_, here);
+    (
+        [&] {
+          if constexpr (detail::is_count<Rules>) note_failure(begin, detail::demand(rules, value));
+        }(),
+        ...);
+    place_ = element;
+  }
+  void spend(size_t bytes) {
+    if (bytes > kFreeBytes + kMostSpread * text_.size() - spent_)
+      fail("is one of more elements than a body of this size may have");
+    spent_ += bytes;
+  }
+
   template <class Element>
   size_t elements(Element&& element) {
     begin_array();
@@ -255,6 +289,7 @@ class Decoder : private Scanner {
   }
 
   size_t name_at_ = 0;
+  size_t spent_ = 0;  // bytes, by elements of lists
   std::vector<Error> errors_;
   Lend lend_;
   void* owner_;

@@ -143,6 +143,19 @@ T most_of([[maybe_unused]] const Rule& rule, const Rules&... rules) {
     return most_of<T>(rules...);
 }
 
+// How many elements a list may have, by its Count.
+template <class... Rules>
+constexpr size_t most_elements(const Rules&... rules) {
+  size_t most = std::numeric_limits<size_t>::max();
+  (
+      [&] {
+        if constexpr (is_count<Rules>)
+          if (rules.most != UINT32_MAX) most = rules.most;
+      }(),
+      ...);
+  return most;
+}
+
 inline std::string bounds_text(uint32_t least, uint32_t most, const char* noun) {
   if (most == UINT32_MAX) return std::to_string(least) + " " + noun + " or more";
   if (least == most) return std::to_string(least) + " " + noun;
