@@ -49,7 +49,8 @@ In every string, those of plugins and middleware included:
 | `$$` | a dollar sign |
 
 What such a text stands for may be meant for a number, or for `true` or `false`: `workers = "${WORKERS:-4}"`. What a
-secret holds is shown in no message.
+secret holds is shown in no message. A line that is shown with a mistake has asterisks for the texts of keys whose names say that
+they are secrets (`secret`, `keys`, `db_password`), for what is behind `Authorization:` and its like, and for passwords in URLs.
 
 Editors complete a file and mark what is wrong with it when they know its JSON Schema, which `leat schema` prints; with
 `-c FILE` it knows the options of the plugins and of their middleware, too, as those ask for them with that file. Write it
