@@ -32,13 +32,13 @@ TEST_CASE("name_table: as a map says it, of many names") {
   NameTable names;
   std::map<std::pair<uint32_t, std::string>, uint32_t> expected;
   for (uint32_t i = 0; i < 3000; ++i) {
-    const uint32_t within = random() % 4;
+    const auto within = static_cast<uint32_t>(random() % 4);
     const std::string text = name();
     names.add(within, text, i);
     expected.emplace(std::pair(within, text), i);
   }
   for (uint32_t i = 0; i < 20'000; ++i) {
-    const uint32_t within = random() % 5;
+    const auto within = static_cast<uint32_t>(random() % 5);
     const std::string text = name();
     const auto found = expected.find({within, text});
     REQUIRE(names.find(within, text) == (found == expected.end() ? NameTable::kNone : found->second));
