@@ -172,8 +172,9 @@ class Schema(unittest.TestCase):
         count = 0
         for name, rest in (case.split("\n", 1) for case in cases):
             text, said = rest.split("---\n", 1)
-            # Unknown keys, wrong types, units and choices, keys that are missing. What a variable holds nobody knows there.
-            if "@@@ " in rest or "${" in text or not re.search(r"error\[LT01(07|08|10|11|13)\]", said):
+            # Unknown keys, wrong types, units and choices, keys that are missing. What a variable holds nobody knows there, and
+            # what is no TOML nobody looks at.
+            if "@@@ " in rest or "${" in text or "error[LT0103]" in said or not re.search(r"error\[LT01(07|08|10|11|13)\]", said):
                 continue
             count += 1
             with self.subTest(name):
