@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "http/problem.h"
 
 namespace leat::http1 {
 

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "http/forwarding.h"
+#include "http/problem.h"
 #include "http1/session.h"
 
 namespace leat::http1 {
