@@ -289,7 +289,8 @@ void NginxCarrier::carry_rewrite(const Directive& directive, NginxLevel& level) 
   const auto ends = [&](const Directive& each) {
     return each.name() == "return" && !is_to_https(each, level);
   };
-  const bool returns = std::ranges::any_of(level.from->block, ends);
+  const bool returns =
+      level.from != nullptr && std::ranges::any_of(level.from->block, ends);  // null: of no server
   if (!redirects && returns && (flag.empty() || !level.place))
     return target_.leave(directive, "a `return` stands beside it, which is there for what it made of a path");
   add_route(level, std::move(rewritten->place), std::move(rewritten->answers), directive);
