@@ -354,11 +354,7 @@ std::unique_ptr<pipeline::Middleware> create_compress(const CompressOptions& opt
     fail("least", "`least` is more than `most`: nothing would be packed");
     return nullptr;
   }
-  const uint32_t workers = context.surroundings.workers;
-  std::shared_ptr<WorkersEncoders> encoders =
-      context.surroundings.states == nullptr
-          ? std::make_shared<WorkersEncoders>(workers)
-          : context.surroundings.states->share<WorkersEncoders>(context.kind.name, {}, Value(), workers);
+  auto encoders = context.share_by_kind<WorkersEncoders>(context.surroundings.workers);
   return std::make_unique<Compress>(options, std::move(codings), std::move(encoders),
                                     CompressCounters(context));
 }

@@ -85,10 +85,7 @@ std::unique_ptr<pipeline::Middleware> create_concurrency(const ConcurrencyOption
   auto key = RequestKey::read(context, options.key, options.ipv4_prefix, options.ipv6_prefix);
   if (!key) return nullptr;  // which was said
   // By the options and not by the name, under which others may be found after a reload.
-  auto state = context.surroundings.states == nullptr
-                   ? std::make_shared<PlaceState>(options.keys, options.limit)
-                   : context.surroundings.states->share<PlaceState>(context.kind.name, {}, context.options,
-                                                                    options.keys, options.limit);
+  auto state = context.share_by_options<PlaceState>(options.keys, options.limit);
   return std::make_unique<Concurrency>(
       std::move(*key), std::move(state),
       Concurrency::Counters{.admitted = declare_counter(kConcurrencyRequests, context, "admitted"),

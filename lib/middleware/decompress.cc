@@ -379,11 +379,7 @@ std::unique_ptr<pipeline::Middleware> create_decompress(const DecompressOptions&
                                  : "this Leat was built without a library that unpacks bodies");
     return nullptr;
   }
-  const uint32_t workers = context.surroundings.workers;
-  std::shared_ptr<WorkersDecoders> decoders =
-      context.surroundings.states == nullptr
-          ? std::make_shared<WorkersDecoders>(workers)
-          : context.surroundings.states->share<WorkersDecoders>(context.kind.name, {}, Value(), workers);
+  auto decoders = context.share_by_kind<WorkersDecoders>(context.surroundings.workers);
   return std::make_unique<Decompress>(options, std::move(codings), std::move(decoders),
                                       DecompressCounters(context));
 }

@@ -270,9 +270,7 @@ std::shared_ptr<PublishedKeys> publish_keys(const JwtOptions& options,
                                             .wrong = declare_counter(kJwtFetches, context, "wrong"),
                                             .failed = declare_counter(kJwtFetches, context, "failed")};
   // By the options, which say whose keys they are, and not by the name.
-  if (context.surroundings.states == nullptr) return std::make_shared<PublishedKeys>(source, counters);
-  return context.surroundings.states->share<PublishedKeys>(context.kind.name, {}, context.options, source,
-                                                           counters);
+  return context.share_by_options<PublishedKeys>(source, counters);
 }
 
 }  // namespace

@@ -165,10 +165,7 @@ std::unique_ptr<pipeline::Middleware> create_rate_limit(const RateLimitOptions& 
   if (!rate || !key) return nullptr;  // which was said
   if (options.burst != 0) rate->burst = options.burst;
   // By the options and not by the name, under which others may be found after a reload.
-  std::shared_ptr<RateState> state = context.surroundings.states == nullptr
-                                         ? std::make_shared<RateState>(options.keys, *rate)
-                                         : context.surroundings.states->share<RateState>(
-                                               context.kind.name, {}, context.options, options.keys, *rate);
+  auto state = context.share_by_options<RateState>(options.keys, *rate);
   std::string_view policy = instance_name(context);
   if (!std::ranges::all_of(policy, [](char c) { return c >= ' ' && c <= '~'; })) policy = context.kind.name;
   return std::make_unique<RateLimit>(

@@ -381,11 +381,7 @@ std::unique_ptr<pipeline::Middleware> create_trace(const TraceOptions& options,
   const uint32_t workers = context.surroundings.workers;
   const std::shared_ptr<const SpanTarget> fixed = std::move(target);
   // By the options, which say where spans go, and not by the name.
-  auto exporter =
-      context.surroundings.states == nullptr
-          ? std::make_shared<SpanExporter>(fixed, batching, envelope, counters, workers)
-          : context.surroundings.states->share<SpanExporter>(context.kind.name, {}, context.options, fixed,
-                                                             batching, envelope, counters, workers);
+  auto exporter = context.share_by_options<SpanExporter>(fixed, batching, envelope, counters, workers);
   return std::make_unique<Trace>(options, workers, std::move(exporter));
 }
 

@@ -67,9 +67,19 @@ struct BuildContext {
   Diagnostics& diagnostics;
   const Surroundings& surroundings;
 
-  // What the instance keeps over reloads; see kept_states.h. Its own where there are none.
+  // What the instance keeps over reloads; see kept_states.h. Its own where there are none. The next one has it by the same name
+  // and options; by the same options, whatever its name; or by its kind alone.
   template <class T, class... Arguments>
   [[nodiscard]] std::shared_ptr<T> share(Arguments&&... arguments) const;
+  template <class T, class... Arguments>
+  [[nodiscard]] std::shared_ptr<T> share_by_options(Arguments&&... arguments) const;
+  template <class T, class... Arguments>
+  [[nodiscard]] std::shared_ptr<T> share_by_kind(Arguments&&... arguments) const;
+
+ private:
+  template <class T, class... Arguments>
+  [[nodiscard]] std::shared_ptr<T> share_as(std::string_view called, const Value& by,
+                                            Arguments&&... arguments) const;
 };
 
 struct MiddlewareKind {
@@ -83,9 +93,22 @@ struct MiddlewareKind {
 };
 
 template <class T, class... Arguments>
-std::shared_ptr<T> BuildContext::share(Arguments&&... arguments) const {
+std::shared_ptr<T> BuildContext::share_as(std::string_view called, const Value& by,
+                                          Arguments&&... arguments) const {
   if (surroundings.states == nullptr) return std::make_shared<T>(std::forward<Arguments>(arguments)...);
-  return surroundings.states->share<T>(kind.name, name, options, std::forward<Arguments>(arguments)...);
+  return surroundings.states->share<T>(kind.name, called, by, std::forward<Arguments>(arguments)...);
+}
+template <class T, class... Arguments>
+std::shared_ptr<T> BuildContext::share(Arguments&&... arguments) const {
+  return share_as<T>(name, options, std::forward<Arguments>(arguments)...);
+}
+template <class T, class... Arguments>
+std::shared_ptr<T> BuildContext::share_by_options(Arguments&&... arguments) const {
+  return share_as<T>({}, options, std::forward<Arguments>(arguments)...);
+}
+template <class T, class... Arguments>
+std::shared_ptr<T> BuildContext::share_by_kind(Arguments&&... arguments) const {
+  return share_as<T>({}, Value(), std::forward<Arguments>(arguments)...);
 }
 
 // A kind that is made by `Make` from its own options struct, which its rows fill.
