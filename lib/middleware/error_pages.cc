@@ -1,7 +1,5 @@
 #include "middleware/error_pages.h"
 
-#include "middleware/fields.h"
-
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -14,6 +12,7 @@
 #include "http/authority.h"
 #include "http/problem.h"
 #include "http/status.h"
+#include "middleware/fields.h"
 #include "pipeline/host_name.h"
 
 namespace leat::middleware {

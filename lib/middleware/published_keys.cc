@@ -11,6 +11,7 @@
 #include "client/asking.h"
 #include "client/errand.h"
 #include "http/list.h"
+#include "middleware/counters.h"
 
 namespace leat::middleware {
 
@@ -103,18 +104,15 @@ class KeyErrand final : public client::Errand {
     keys.publish(read.take_text(), std::make_shared<const TokenKeys>(read.take_keys()), now_ms);
     end(keys, keys.counters_.changed, now_ms);
   }
-  static void count_one(const std::shared_ptr<metrics::Metric>& counter) {
-    if (counter != nullptr) counter->add(1);
-  }
   void end(PublishedKeys& keys, const std::shared_ptr<metrics::Metric>& counter, uint64_t now_ms) {
-    count_one(counter);
+    count(counter);
     keys.keep(now_ms);
     under_way_ = false;
     keys.over(worker_, now_ms + good_ms_);
   }
   void end_without(PublishedKeys& keys, const std::shared_ptr<metrics::Metric>& counter,
                    std::string_view what, std::string_view why, uint64_t now_ms) {
-    count_one(counter);
+    count(counter);
     log::limited(
         log::Level::Warn, {"jwt", upstream_->url()}, "jwt: the keys of {}{} {}: {}; {}", upstream_->url(),
         source_->path, what, why,

@@ -73,7 +73,8 @@ std::expected<std::vector<const VerificationKey*>, TokenRefusal> keys_for(const 
   for (const TokenKey& key : keys.all())
     if (key.is_for(header.algorithm) && (!header.key_id || key.id.empty() || key.id == *header.key_id))
       found.push_back(&key.key);
-  if (found.empty()) return Refused(TokenRefusal{.why = kUnknownKey, .other_keys = true});
+  if (found.empty())
+    return Refused(TokenRefusal{.why = "the token is of a key that is not known", .other_keys = true});
   if (found.size() > TokenKeys::kMostTries)
     return refuse("the token does not say which of the keys it is of");
   return found;

@@ -50,8 +50,6 @@ class VerifiedToken {
   int64_t until_s_ = INT64_MAX;
 };
 
-inline constexpr std::string_view kUnknownKey = "the token is of a key that is not known";
-
 struct TokenRefusal {
   std::string_view why;
   bool failed = false;      // for want of memory: nothing is known of it
