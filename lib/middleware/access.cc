@@ -36,6 +36,7 @@ class Access final : public pipeline::Middleware {
       : rules_(std::move(rules)), otherwise_(otherwise), counters_(std::move(counters)) {}
 
   [[nodiscard]] uint8_t hooks() const override { return kRequest; }
+  [[nodiscard]] bool for_clients() const override { return true; }
 
   [[nodiscard]] std::string explain(http::Exchange& exchange) const override {
     const auto rule = rule_for(exchange);
@@ -45,8 +46,6 @@ class Access final : public pipeline::Middleware {
                                             : fmt::format("rule {}", rule - rules_.begin() + 1));
   }
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
-    // For whom it is renewed has been let in.
-    if (exchange.internal()) return pipeline::Verdict::Next;
     if (action_for(exchange) == AccessAction::Allow) {
       count(counters_.allowed);
       return pipeline::Verdict::Next;

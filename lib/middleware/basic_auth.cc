@@ -45,10 +45,10 @@ class BasicAuth final : public pipeline::Middleware {
   }
 
   [[nodiscard]] uint8_t hooks() const override { return kRequest; }
+  [[nodiscard]] bool for_clients() const override { return true; }
   [[nodiscard]] uint8_t finds() const override { return pipeline::kUser; }
 
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
-    if (exchange.internal()) return pipeline::Verdict::Next;
     std::string_view text;
     const Credentials::Found found = credentials_.find(exchange, text);
     if (found == Credentials::Found::None) {

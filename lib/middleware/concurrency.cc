@@ -30,6 +30,7 @@ class Concurrency final : public pipeline::Middleware {
       : key_(std::move(key)), state_(std::move(state)), counters_(std::move(counters)) {}
 
   [[nodiscard]] uint8_t hooks() const override { return kRequest | kDone; }
+  [[nodiscard]] bool for_clients() const override { return true; }
   [[nodiscard]] std::vector<pipeline::Need> needs() const override { return key_.needs(); }
 
   [[nodiscard]] std::string explain(http::Exchange& exchange) const override {
@@ -38,7 +39,6 @@ class Concurrency final : public pipeline::Middleware {
   }
 
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
-    if (exchange.internal()) return pipeline::Verdict::Next;
     Place* const place = exchange.states.make<Place>(this);
     if (place == nullptr) {
       http::send_out_of_memory(exchange);

@@ -70,6 +70,7 @@ class ForwardAuth final : public pipeline::Middleware {
     return static_cast<uint8_t>(kRequest | (options_.answer_add.empty() ? 0 : kAnswer) |
                                 (remembers() ? kDone : 0));
   }
+  [[nodiscard]] bool for_clients() const override { return true; }
 
   [[nodiscard]] std::string explain(http::Exchange& exchange) const override {
     std::string told;
@@ -81,7 +82,6 @@ class ForwardAuth final : public pipeline::Middleware {
                        told.empty() ? ", and tells it none of its fields" : ", and tells it ", told);
   }
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
-    if (exchange.internal()) return pipeline::Verdict::Next;
     Call* const call = exchange.states.make<Call>(this, *this);
     std::span<client::Field> fields;
     if (call == nullptr || !list_fields(exchange, fields)) {

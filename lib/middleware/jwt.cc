@@ -46,6 +46,7 @@ class Jwt final : public pipeline::Middleware {
   [[nodiscard]] uint8_t hooks() const override {
     return static_cast<uint8_t>(kRequest | (published_ == nullptr ? 0 : kWorker));
   }
+  [[nodiscard]] bool for_clients() const override { return true; }
   [[nodiscard]] uint8_t finds() const override { return pipeline::kUser | pipeline::kClaims; }
   void on_worker(http::WorkerContext& worker) override { published_->tend(worker); }
 
@@ -54,7 +55,6 @@ class Jwt final : public pipeline::Middleware {
   }
 
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
-    if (exchange.internal()) return pipeline::Verdict::Next;
     std::string_view token;
     const Credentials::Found found = credentials_.find(exchange, token);
     if (!pass_on_ && !credentials_.hide(exchange)) return out_of_memory(exchange);

@@ -23,6 +23,7 @@ class Maintenance final : public pipeline::Middleware {
         refused_(std::move(refused)) {}
 
   [[nodiscard]] uint8_t hooks() const override { return on_ ? kRequest : 0; }
+  [[nodiscard]] bool for_clients() const override { return true; }
 
   [[nodiscard]] std::string explain(http::Exchange& exchange) const override {
     if (!on_) return "is off";
@@ -30,7 +31,7 @@ class Maintenance final : public pipeline::Middleware {
   }
 
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
-    if (exchange.internal() || lets_in(exchange.request)) return pipeline::Verdict::Next;
+    if (lets_in(exchange.request)) return pipeline::Verdict::Next;
     count(refused_);
     (void)exchange.response.set("Retry-After", retry_after_);
     (void)exchange.response.set("Cache-Control", "no-store");

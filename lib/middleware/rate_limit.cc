@@ -62,10 +62,10 @@ class RateLimit final : public pipeline::Middleware {
   [[nodiscard]] uint8_t hooks() const override {
     return static_cast<uint8_t>(kRequest | (tells_ ? kAnswer : 0));
   }
+  [[nodiscard]] bool for_clients() const override { return true; }
   [[nodiscard]] std::vector<pipeline::Need> needs() const override { return key_.needs(); }
 
   [[nodiscard]] pipeline::Verdict on_request(http::Exchange& exchange) override {
-    if (exchange.internal()) return pipeline::Verdict::Next;
     const RateTable::Outcome outcome =
         state_->table.take(key_.hash(exchange, state_->key), exchange.worker().now_ns());
     if (tells_) {

@@ -39,6 +39,10 @@ class Middleware : public http::AnswerFilter {
 
   [[nodiscard]] virtual uint8_t hooks() const = 0;
 
+  // Whether it is about who asks, and how often, so that its on_request() is called for requests of clients alone. Those that the
+  // daemon makes itself (Exchange::internal()) renew what was answered to one that it has let in. Asked when the site is built.
+  [[nodiscard]] virtual bool for_clients() const { return false; }
+
   // On each worker's thread, when it begins to serve by the site that the instance is of, at its start or after a reload,
   // and before any request: for who has something to do that no request asks for (client::Errand).
   virtual void on_worker(http::WorkerContext&) {}

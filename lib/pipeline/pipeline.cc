@@ -117,7 +117,7 @@ bool run_forward(http::Exchange& exchange, const Route& route) {
     const uint32_t reached = position_of(exchange);
     exchange.response.set_author(http::Origin::Middleware);
     for (const Chain::Hook& hook : route.chain->on_request) {
-      if (hook.position <= reached) continue;
+      if (hook.position <= reached || (hook.for_clients && exchange.internal())) continue;
       exchange.chain_position = (exchange.chain_position & ~kPosition) | hook.position;
       if (!passes(exchange, route.chain->steps[hook.position - 1], hook.instance->on_request(exchange)))
         return false;

@@ -38,6 +38,7 @@ struct Chain {
   struct Hook {
     Middleware* instance;
     uint32_t position;  // in the chain, from 1; 0 for one without a forward step: its reverse ones always run
+    bool for_clients;   // Middleware::for_clients()
   };
   std::vector<Step> steps;                // in forward order
   std::vector<std::string> owners;        // plugins whose middleware is among them

@@ -351,7 +351,7 @@ std::unique_ptr<Chain> SiteBuilder::compile_chain(std::vector<Step> steps) {
       fail(kInsideCache,
            "`" + display_name(*step.spec) + "` acts on requests, and cannot come after the cache",
            step.spec->place);
-    const Chain::Hook hook{step.instance, reached ? i + 1 : 0};
+    const Chain::Hook hook{step.instance, reached ? i + 1 : 0, step.instance->for_clients()};
     if ((hooks & Middleware::kRequest) != 0) chain.on_request.push_back(hook);
     if ((hooks & Middleware::kBody) != 0) chain.on_body.push_back(hook);
     if ((hooks & Middleware::kAnswer) != 0)
