@@ -169,6 +169,44 @@ TEST_CASE("response cache: a client with as many fields as there may be has what
   CHECK(wait_until([&] { return client.ask(request + "\r\n").body != "run 1 "; }));
 }
 
+TEST_CASE("response cache: what is made anew in the background passes all that is about clients") {
+  Site site(route("/{name}", "make", "ttl = \"50ms\"\nstale_while_revalidate = \"1h\"") +
+                "[[route]]\npath = \"/metrics\"\nhandler = \"leat:metrics\"\n",
+            {"--workers", "1"}, R"(
+[[middleware]]
+kind = "access"
+rules = [{action = "allow", client = ["127.0.0.1"]}]
+[[middleware]]
+kind = "maintenance"
+on = true
+allow = ["127.0.0.1"]
+[[middleware]]
+kind = "rate_limit"
+rate = "1000/h"
+[[middleware]]
+kind = "concurrency"
+limit = 1
+)");
+  uint64_t asked = 0;
+  const auto ask = [&] {
+    ++asked;
+    return site.body("/a");
+  };
+  CHECK(ask() == "run 1 ");
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  CHECK(ask() == "run 1 ");
+  CHECK(wait_until([&] { return ask() != "run 1 "; }));
+  // Each of them has seen as many requests as clients have sent: the one for these numbers is the last.
+  const std::string text = site.body("/metrics");
+  for (const char* line :
+       {"leat_access_requests_total{instance=\"access\",result=\"allowed\"} ",
+        "leat_rate_limit_requests_total{instance=\"rate_limit\",result=\"allowed\"} ",
+        "leat_concurrency_requests_total{instance=\"concurrency\",result=\"admitted\"} "}) {
+    INFO(line << '\n' << text);
+    CHECK(number_after(text, line) == static_cast<int64_t>(asked + 1));
+  }
+}
+
 TEST_CASE("response cache: a reload has everything made anew") {
   Site site(route("/{name}", "make", "ttl = \"1h\""));
   CHECK(site.body("/a") == "run 1 ");

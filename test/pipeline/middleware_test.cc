@@ -82,6 +82,28 @@ struct Gated {
 
 }  // namespace
 
+TEST_CASE("middleware: a request of the daemon's own passes what is about clients, and meets all else") {
+  const bool own = GENERATE(false, true);
+  Gated site;
+  site.before.for_clients = true;
+  site.gate.for_clients = true;
+  if (own) site.stage.be_own();
+  site.stage.route("/").on_handle = [](http::Exchange& exchange) {
+    exchange.send("made");
+    return Verdict::Done;
+  };
+  site.out = site.stage.get("/");
+  if (own) {
+    CHECK(calls == Calls{"forward last", "handle", "done", "end last", "end gate", "end first"});
+  } else {
+    CHECK(calls == Calls{"forward first", "suspend gate"});
+    site.open();
+    CHECK(calls == Calls{"forward first", "suspend gate", "forward last", "handle", "done", "end last",
+                         "end gate", "end first"});
+  }
+  CHECK(site.out.ends_with("\r\n\r\nmade"));
+}
+
 TEST_CASE("middleware: a chain goes on behind the step that suspended it") {
   Gated gated;
   gated.stage.route("/");

@@ -24,6 +24,7 @@ struct Scripted {
       [](http::Exchange&, std::string_view bytes, http::Onward& onward) { onward.give(bytes); };
   std::function<void(http::Exchange&, http::Onward&)> end = [](http::Exchange&, http::Onward&) {};
   std::string blames;
+  bool for_clients = false;
 
   [[nodiscard]] MiddlewareKind kind() const { return {name, phase, "", {}, create, this}; }
 
@@ -49,6 +50,7 @@ struct Scripted {
     void on_cancel(http::Exchange&) override { calls.push_back("cancel " + script_.name); }
     void on_done(http::Exchange&) override { calls.push_back("end " + script_.name); }
     [[nodiscard]] std::string_view blame() const override { return script_.blames; }
+    [[nodiscard]] bool for_clients() const override { return script_.for_clients; }
 
    private:
     const Scripted& script_;

@@ -73,6 +73,8 @@ class Stage {
     session_.reset();
     CHECK(harness_->worker.blocks().out() == 0);
   }
+  // What its session is fed are requests of the daemon's own. Before the first of them.
+  void be_own() { own_ = true; }
   // What the session answers to `bytes`.
   std::string feed(std::string_view bytes) {
     session().feed(bytes);
@@ -98,7 +100,9 @@ class Stage {
       REQUIRE(site_);
       pipeline_.emplace(*site_, &left_);
       harness_ = std::make_unique<leat::test::HttpHarness>(*pipeline_);
-      session_ = std::make_unique<http1::Session>(harness_->environment, "192.0.2.1", 0);
+      http::ProtocolPeer peer = http::peer_at("192.0.2.1");
+      peer.internal = own_;
+      session_ = std::make_unique<http1::Session>(harness_->environment, peer);
       calls.clear();
     }
     return *session_;
@@ -149,6 +153,7 @@ class Stage {
     std::vector<const Site*> sites;
   };
 
+  bool own_ = false;
   SiteBuilder builder_;
   Left left_;
   std::vector<std::unique_ptr<Site>> former_;
