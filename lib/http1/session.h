@@ -32,10 +32,10 @@
 #include "http/protocol.h"
 #include "http/service.h"
 #include "http/stream.h"
-#include "http1/input.h"
 #include "http1/known_lines.h"
 #include "http1/parser.h"
 #include "http1/writer.h"
+#include "transport/input.h"
 #include "transport/output.h"
 
 namespace leat::http1 {
@@ -150,7 +150,7 @@ class Session final : public http::Protocol, public http::Stream {
   [[nodiscard]] http::StreamSide side() const { return http::StreamSide(*exchange_); }
 
   Environment& env_;
-  Input input_;
+  transport::Input input_;
   http::Exchange* exchange_ = nullptr;  // from the first byte of a head to the end of its answer
   Parser* parser_ = nullptr;            // of its head and body; null where the head is known
   http::KnownHead* hint_ = nullptr;     // the head that came last

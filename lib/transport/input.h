@@ -1,6 +1,6 @@
 // Input: received bytes that could not be used yet, in one contiguous run.
 //
-// Holds the beginning of a head that has not arrived whole, and whatever came in while the session was not
+// Holds the beginning of a head that has not arrived whole, and whatever came in while its protocol was not
 // reading (a handler has not answered, the peer does not take its answers). Empty most of the time, and
 // then without memory. Up to a block's size it lies in one of the worker's blocks, above that in memory that
 // the worker's pool counts.
@@ -10,7 +10,7 @@
 
 #include "base/block_pool.h"
 
-namespace leat::http1 {
+namespace leat::transport {
 
 class Input {
  public:
@@ -40,4 +40,4 @@ class Input {
   size_t end_ = 0;
 };
 
-}  // namespace leat::http1
+}  // namespace leat::transport

@@ -1,4 +1,4 @@
-#include "http1/input.h"
+#include "transport/input.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 
-namespace leat::http1 {
+namespace leat::transport {
 
 bool Input::append(std::string_view bytes) {
   if (bytes.empty()) return true;
@@ -65,4 +65,4 @@ void Input::clear() {
   room_ = begin_ = end_ = 0;
 }
 
-}  // namespace leat::http1
+}  // namespace leat::transport

@@ -1,5 +1,5 @@
 // Input: a run of bytes over a worker's blocks.
-#include "http1/input.h"
+#include "transport/input.h"
 
 #include <catch2/catch_get_random_seed.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -8,7 +8,7 @@
 
 namespace leat::test {
 
-using http1::Input;
+using transport::Input;
 
 TEST_CASE("input: keeps bytes in order, in one piece, and holds nothing when empty") {
   const uint32_t seed = Catch::getSeed();
