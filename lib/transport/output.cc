@@ -98,19 +98,60 @@ void Output::clear() {
   while (first_ != nullptr) pop();
 }
 
+size_t Output::take_front(Output& from, size_t most) {
+  size_t taken = 0;
+  while (taken < most && from.first_ != nullptr) {
+    OutputSegment* segment = from.first_;
+    const size_t size = std::min(segment->size, most - taken);
+    if (size == segment->size) {
+      append_segment(from.unlink_first());
+    } else {
+      OutputSegment* const slice = push();
+      if (slice == nullptr) break;
+      slice->data = segment->data;
+      slice->size = size;
+      segment->data += size;
+      segment->size -= size;
+    }
+    from.size_ -= size;
+    size_ += size;
+    taken += size;
+  }
+  return taken;
+}
+
+void Output::drop_behind(Output& other) {
+  while (first_ != nullptr && other.first_ != nullptr) {
+    OutputSegment* const segment = unlink_first();
+    segment->size = 0;
+    other.append_segment(segment);
+  }
+  clear();
+}
+
 OutputSegment* Output::push() {
   OutputSegment* segment = memory_.segments.take();
-  if (segment == nullptr) return nullptr;
+  if (segment != nullptr) append_segment(segment);
+  return segment;
+}
+
+void Output::append_segment(OutputSegment* segment) {
   (last_ != nullptr ? last_->next : first_) = segment;
   last_ = segment;
+}
+
+// The first one, which is nobody's any more.
+OutputSegment* Output::unlink_first() {
+  OutputSegment* const segment = first_;
+  first_ = segment->next;
+  if (first_ == nullptr) last_ = nullptr;
+  if (open_ == segment) open_ = nullptr;
+  segment->next = nullptr;
   return segment;
 }
 
 void Output::pop() {
-  OutputSegment* segment = first_;
-  first_ = segment->next;
-  if (first_ == nullptr) last_ = nullptr;
-  if (open_ == segment) open_ = nullptr;
+  OutputSegment* const segment = unlink_first();
   if (segment->block != nullptr) memory_.blocks.give(segment->block);
   const Release release = segment->release;
   memory_.segments.give(segment);

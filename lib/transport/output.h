@@ -57,6 +57,13 @@ class Output {
   // Refers. False, with nothing queued and `release` not run, when memory is out.
   [[nodiscard]] bool append_pinned(std::string_view bytes, Release release);
 
+  // Moves the first `most` bytes of `from`, or all, behind what is here, by reference. How many were moved: fewer when memory is
+  // out.
+  size_t take_front(Output& from, size_t most);
+  // Drops everything. What has been moved to `other` may refer to memory that is still held here: that goes when what is there now has
+  // left.
+  void drop_behind(Output& other);
+
   // Whether so many bytes, with a head before them, could be appended now.
   [[nodiscard]] bool has_room(size_t bytes) const {
     return memory_.blocks.has_room((bytes / Block::capacity() + 2) * Block::kSize);
@@ -81,6 +88,8 @@ class Output {
 
  private:
   OutputSegment* push();
+  void append_segment(OutputSegment* segment);
+  OutputSegment* unlink_first();
   void pop();
 
   OutputMemory memory_;

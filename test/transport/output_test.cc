@@ -167,4 +167,77 @@ TEST_CASE("output: behaves like a string, whatever comes when, and lets go of ea
   }
 }
 
+TEST_CASE("output: what is queued moves to another queue by reference, in parts") {
+  Memory memory;
+  Pin pin{.bytes = std::string(10'000, 'p')};
+  {
+    Output from(memory.both);
+    Output to(memory.both);
+    CHECK(to.append("<"));
+    CHECK(from.append("abc"));
+    CHECK(from.append_pinned(pin.bytes, pin.release()));
+    CHECK(from.append("xyz"));
+    CHECK(to.take_front(from, 2) == 2);
+    CHECK(to.append("|"));
+    CHECK(to.take_front(from, 5'001) == 5'001);
+    CHECK(from.append("more"));
+    CHECK(from.size() == 5'000 + 3 + 4);
+    CHECK(contents(to) == "<ab|c" + std::string(5'000, 'p'));
+    std::string_view parts[8];
+    REQUIRE(to.gather(parts) >= 3);
+    CHECK(std::ranges::any_of(parts, [&](std::string_view part) { return part.data() == pin.bytes.data(); }));
+    to.consume(to.size());
+    CHECK(pin.releases == 0);
+    CHECK(to.take_front(from, 1'000'000) == 5'007);
+    CHECK(from.empty());
+    CHECK(to.append(">"));
+    CHECK(contents(to) == std::string(5'000, 'p') + "xyzmore>");
+    to.consume(5'000);
+    CHECK(pin.releases == 1);
+  }
+}
+
+TEST_CASE("output: what is dropped stays for as long as slices of it are on their way") {
+  Memory memory;
+  Pin pin{.bytes = std::string(10'000, 'p')};
+  Pin other{.bytes = std::string(10, 'q')};
+  {
+    Output from(memory.both);
+    Output to(memory.both);
+    CHECK(from.append("abc"));
+    CHECK(from.append_pinned(pin.bytes, pin.release()));
+    CHECK(from.append("xyz"));
+    CHECK(from.append_pinned(other.bytes, other.release()));
+    CHECK(to.take_front(from, 1'000) == 1'000);
+    from.drop_behind(to);
+    CHECK(from.empty());
+    CHECK(pin.releases + other.releases == 0);
+    CHECK(contents(to) == "abc" + std::string(997, 'p'));
+    to.consume(999);
+    CHECK(pin.releases + other.releases == 0);
+    to.consume(1);
+    CHECK(pin.releases == 1);
+    CHECK(other.releases == 1);
+    // Where nothing is on its way it goes at once.
+    CHECK(from.append_pinned(pin.bytes, pin.release()));
+    from.drop_behind(to);
+    CHECK(pin.releases == 2);
+  }
+}
+
+TEST_CASE("output: without memory a part moves, and no byte is lost") {
+  Memory memory(4, 2);
+  Pin pin{.bytes = std::string(100, 'p')};
+  {
+    Output from(memory.both);
+    Output to(memory.both);
+    CHECK(from.append_pinned(pin.bytes, pin.release()));
+    CHECK(to.append_pinned(pin.bytes, pin.release()));
+    CHECK(to.take_front(from, 50) == 0);
+    CHECK(from.size() == 100);
+    CHECK(to.take_front(from, 100) == 100);
+  }
+  CHECK(pin.releases == 2);
+}
+
 }  // namespace leat::test
