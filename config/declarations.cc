@@ -80,8 +80,8 @@ constexpr Row kListener[] = {
         "In place of `server.trusted_proxies`; an empty list for nobody."),
     schema::list<&ListenerKeys::protocols>(
         "protocols", "names of protocols", check_protocol, kBadChoice,
-        "What may be spoken, what goes first where several would do: `http/1.1`. With none, all that Leat "
-        "speaks."),
+        "What may be spoken, what goes first where several would do: `h2`, `http/1.1`. With none, all that "
+        "Leat speaks."),
 };
 
 constexpr Row kPlugin[] = {

@@ -219,6 +219,37 @@ constexpr Row kSettings[] = {
     duration<AT(worker.connections.doze_after_ms)>(
         "limits.doze_after", 0, kDay,
         "Idle time after which a connection gives up its armed receive to save kernel memory; 0 for never."),
+    count<AT(worker.http2.streams)>("limits.http2_streams", 1, 1024,
+                                    "HTTP/2: requests of a connection that are under way at the same time."),
+    size<AT(worker.http2.header_table_bytes)>(
+        "limits.http2_header_table", 0, 64 * kKiB,
+        "HTTP/2: memory of a connection for header fields that its client sends again and again."),
+    size<AT(worker.http2.window_bytes)>(
+        "limits.http2_window", kKiB, kGiB,
+        "HTTP/2: how much of a request's body may come before its handler has read any of it."),
+    size<AT(worker.http2.most_window_bytes)>(
+        "limits.http2_most_window", kKiB, kGiB,
+        "HTTP/2: how much of a request's body may be on its way at most while its handler reads."),
+    size<AT(worker.http2.waiting_bytes)>(
+        "limits.http2_waiting", 64 * kKiB, kGiB,
+        "HTTP/2: how much of all bodies of a connection may be on its way, or wait for handlers, together."),
+    duration<AT(worker.http2.window_timeout_ms)>(
+        "limits.http2_window_timeout", 1, kDay,
+        "HTTP/2: how long an answer waits for its client to make room for more of it; then it is cut."),
+    count<AT(worker.http2.continuations)>(
+        "limits.http2_continuations", 0, 1000,
+        "HTTP/2: CONTINUATION frames that the head of a request may have. With more the connection ends."),
+    count<AT(worker.http2.resets)>("limits.http2_resets", 1, 1'000'000,
+                                   "HTTP/2: requests that a client may take back before they are answered, "
+                                   "or send malformed, beyond those that "
+                                   "it has had answered. With more the connection ends."),
+    count<AT(worker.http2.control_frames)>("limits.http2_control_frames", 10, 1'000'000,
+                                           "HTTP/2: frames that carry nothing of a request (PING, SETTINGS, "
+                                           "WINDOW_UPDATE and the like) that may come at once. "
+                                           "With more the connection ends."),
+    count<AT(worker.http2.control_rate)>("limits.http2_control_rate", 1, 1'000'000,
+                                         "HTTP/2: how many of these frames may come each second in the long "
+                                         "run, beside those that answers need."),
     boolean<AT(worker.known_heads)>(
         "limits.known_heads", "Recognise repeated request heads and header lines, and skip parsing them."),
 

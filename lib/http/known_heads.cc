@@ -12,7 +12,8 @@ namespace leat::http {
 
 void KnownHeads::Free::operator()(KnownHead* heads) const { ::munmap(heads, kEntries * sizeof(KnownHead)); }
 
-KnownHeads::KnownHeads() {
+KnownHeads::KnownHeads(uint32_t table) : table_(table) {
+  ENSURE(table < kMostTables);
   void* memory = ::mmap(nullptr, kEntries * sizeof(KnownHead), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   ENSURE(memory != MAP_FAILED);
@@ -77,7 +78,7 @@ void KnownHeads::offer(const Head& head) {
   if (known.pins != 0) return;
   known.hash = hash;
   known.size = head.size;
-  known.number = offered_ / 8;
+  known.number = offered_ / 8 * kMostTables + table_;
   known.route_epoch = known.note_owner = 0;
   std::memcpy(known.bytes, head.bytes, head.size);
   std::copy_n(head.slots, head.slot_count, known.slots);

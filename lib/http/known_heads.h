@@ -69,7 +69,8 @@ struct KnownHead {
 
 class KnownHeads {
  public:
-  KnownHeads();
+  // A worker has several: `table` says which of them this is, from 0, so that no two number heads alike.
+  explicit KnownHeads(uint32_t table = 0);
 
   // The entry that `text` begins with, pinned, or nullptr. `hint` is the entry the same connection matched
   // before, or nullptr.
@@ -87,6 +88,7 @@ class KnownHeads {
   static constexpr size_t kHashed = 24;
   static constexpr size_t kEntries = 128;
   static constexpr size_t kWays = 4;
+  static constexpr uint64_t kMostTables = 2;
 
   struct Free {
     void operator()(KnownHead* heads) const;
@@ -94,6 +96,7 @@ class KnownHeads {
 
   std::unique_ptr<KnownHead[], Free> entries_;
   uint64_t offered_ = 0;
+  const uint32_t table_;
 };
 
 }  // namespace leat::http

@@ -31,6 +31,7 @@ std::string_view method(Facts facts) {
 std::string_view protocol(Facts facts) {
   if (facts.refused != nullptr) return facts.refused->version;
   if (facts.head.size == 0) return {};
+  if (facts.head.major_version == 2) return "HTTP/2.0";
   return facts.head.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
 }
 

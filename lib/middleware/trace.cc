@@ -261,7 +261,9 @@ class Trace final : public pipeline::Middleware, public client::FetchWatch {
     put_server(span, request.host());
     if (!request.client().empty()) span.attribute("client.address", request.client());
     if (!request.peer().empty()) span.attribute("network.peer.address", request.peer());
-    span.attribute("network.protocol.version", request.minor_version() == 0 ? "1.0" : "1.1");
+    span.attribute("network.protocol.version", request.head().major_version == 2 ? "2"
+                                               : request.minor_version() == 0    ? "1.0"
+                                                                                 : "1.1");
     if (const std::string_view agent = request.header(http::HeaderId::UserAgent); !agent.empty())
       span.attribute("user_agent.original", agent);
     const http::Refusal& cut = exchange.cut();

@@ -16,6 +16,7 @@
 #include "base/metrics.h"
 #include "http/forwarding.h"
 #include "http/limits.h"
+#include "http2/options.h"
 #include "net/engine_choice.h"
 #include "net/listener.h"
 #include "transport/transport.h"
@@ -26,7 +27,7 @@ class AddressCounts;
 class MemoryWatch;
 
 // What a worker speaks with its clients, by the names that listeners have for it.
-inline constexpr std::string_view kProtocolNames[] = {"http/1.1"};
+inline constexpr std::string_view kProtocolNames[] = {"http/1.1", "h2"};
 
 // What is counted of the connections of a listening socket: bytes as they are on the wire.
 struct ListenerCounts {
@@ -87,6 +88,7 @@ struct WorkerOptions {
   net::EngineChoice engine = net::EngineChoice::Auto;
   net::UringOptions ring;
   http::Limits limits;
+  http2::Options http2;
   ConnectionOptions connections;
   SelfRequestOptions self_requests;
   uint32_t exchanges = 16'384;              // requests in flight

@@ -113,6 +113,16 @@ Worker::Worker(WorkerOptions options, std::vector<AcceptingSocket> listeners, ht
              .heads = options_.known_heads ? &heads_ : nullptr,
              .lines = options_.known_heads ? &lines_ : nullptr},
       sessions_(http1_),
+      http2_writer_(options_.server_name),
+      http2_{.worker = *this,
+             .service = service_,
+             .limits = options_.limits,
+             .options = options_.http2,
+             .memory = {blocks_, segments_},
+             .exchanges = exchanges_,
+             .writer = http2_writer_,
+             .heads = options_.known_heads ? &http2_heads_ : nullptr},
+      http2_sessions_(http2_),
       last_look_(*this),
       tidy_(*this) {
   if (options_.memory_watch != nullptr) options_.memory_watch->watch({&blocks_, &exchanges_});
@@ -199,15 +209,21 @@ void Worker::take_up(WorkerChange change) {
   const bool judges_alike = before.request_line_bytes == next.limits.request_line_bytes &&
                             before.header_bytes == next.limits.header_bytes &&
                             before.header_count == next.limits.header_count;
-  if (!judges_alike) heads_.forget();
+  if (!judges_alike) {
+    heads_.forget();
+    http2_heads_.forget();
+  }
+  options_.http2 = next.http2;
   options_.known_heads = next.known_heads;
   http1_.heads = next.known_heads ? &heads_ : nullptr;
   http1_.lines = next.known_heads ? &lines_ : nullptr;
+  http2_.heads = next.known_heads ? &http2_heads_ : nullptr;
   options_.memory_bytes = next.memory_bytes;
   blocks_.set_most(options_.blocks());
   segments_.set_most(segments_of(options_));
   options_.server_name = next.server_name;
   writer_.set_server(options_.server_name);
+  http2_writer_.set_server(options_.server_name);
   options_.drain_timeout_ms = next.drain_timeout_ms;
   options_.drain_idle_ms = next.drain_idle_ms;
   self_requests_->set_most(next.self_requests.most);
@@ -494,6 +510,7 @@ void Worker::update_date() {
   ::clock_gettime(CLOCK_REALTIME, &now);
   date_ = http_date(now.tv_sec);
   writer_.set_date({date_.data(), date_.size()});
+  http2_writer_.set_date({date_.data(), date_.size()});
   watch_memory();
   next_date_ns_ = loop_->now_ns() + (kDateEveryNs - static_cast<uint64_t>(now.tv_nsec));
 }

@@ -26,6 +26,8 @@
 #include "http1/known_lines.h"
 #include "http1/session.h"
 #include "http1/writer.h"
+#include "http2/session.h"
+#include "http2/writer.h"
 #include "net/loop.h"
 #include "transport/output.h"
 #include "worker/acceptor.h"
@@ -156,7 +158,12 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
   http1::KnownLines lines_;
   http1::Environment http1_;
   http1::Sessions sessions_;
-  const std::array<http::ProtocolFactory*, 1> protocols_{&sessions_};  // what clients may speak
+  http2::Writer http2_writer_;
+  http::KnownHeads http2_heads_{1};
+  http2::Environment http2_;
+  http2::Sessions http2_sessions_;
+  // What clients may speak; where both would do, the first.
+  const std::array<http::ProtocolFactory*, 2> protocols_{&http2_sessions_, &sessions_};
   std::unique_ptr<ExchangeTimers> timers_;
   std::unique_ptr<Connections> connections_;
   std::unique_ptr<client::Client> client_;

@@ -14,6 +14,7 @@
 
 #include "e2e/client.h"
 #include "e2e/daemon.h"
+#include "e2e/http2_client.h"
 
 namespace leat::e2e {
 
@@ -64,13 +65,19 @@ constexpr std::string_view kConfiguration =
     "[[route]]\npath = \"/numbers\"\nhandler = \"gather:numbers\"\n"
     "[[route]]\npath = \"/values\"\nhandler = \"gather:values\"\n";
 
+int status_of(Client& client, std::string_view target) { return client.ask(get(target)).status; }
+int status_of(Http2Client& client, std::string_view target) {
+  return client.ask("GET", target).response.status;
+}
+
 // Heap allocations of 200 requests, the least of some rounds: something else of the process may fall into one
 // of them, not into all.
-uint64_t allocations(const Counter& counter, Client& client, std::string_view target) {
+template <class AnyClient>
+uint64_t allocations(const Counter& counter, AnyClient& client, std::string_view target) {
   const int status = target == "/nowhere" ? 404 : 200;
   const auto ask = [&](int times) {
     int good = 0;
-    for (int i = 0; i < times; ++i) good += client.ask(get(target)).status == status ? 1 : 0;
+    for (int i = 0; i < times; ++i) good += status_of(client, target) == status ? 1 : 0;
     return good == times;
   };
   REQUIRE(ask(300));
@@ -90,11 +97,13 @@ TEST_CASE("allocations: a request in steady state makes none on the heap") {
   for (const char* engine : kEngines) {
     Daemon daemon(kConfiguration, {.arguments = {"--workers", "1", "--engine", engine}});
     Client client(daemon.address());
+    Http2Client http2(daemon.address());
     for (const char* target :
          {"/json", "/payload/p4", "/cached/p4", "/cached/p1", "/varied?header=Vary:Accept", "/nowhere",
           "/keyed?key=abc", "/numbers?n=10&limit=10"}) {
       INFO(engine << " " << target);
       CHECK(allocations(counter, client, target) == 0);
+      CHECK(allocations(counter, http2, target) == 0);
     }
     // The counter sees those of a plugin.
     CHECK(allocations(counter, client, "/values?n=2&limit=2&how=at%20once") >= 200);

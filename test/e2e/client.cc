@@ -282,6 +282,12 @@ std::string Client::read_to_end() {
   return std::exchange(buffer_, {});
 }
 
+bool Client::at_end() const {
+  char byte = 0;
+  const ssize_t count = buffer_.empty() ? recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) : 1;
+  return count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR);
+}
+
 void Client::half_close() { shutdown(fd_, SHUT_WR); }
 
 void Client::reset() {

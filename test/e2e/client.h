@@ -60,6 +60,8 @@ class Client {
   std::string read_up_to(size_t bytes);
   // Waits for the hang-up and returns what came before it; a reset counts as one.
   std::string read_to_end();
+  // Has it hung up by now, with nothing left to read? Takes nothing, and does not wait.
+  [[nodiscard]] bool at_end() const;
   // Is the daemon's end closed, with nothing more said?
   [[nodiscard]] bool hung_up() { return read_to_end().empty(); }
   void half_close();  // our end: FIN

@@ -7,6 +7,7 @@
 
 #include "e2e/client.h"
 #include "e2e/daemon.h"
+#include "e2e/http2_client.h"
 
 namespace leat::e2e {
 namespace {
@@ -45,24 +46,42 @@ ConformanceAnswer ask(const std::string& address, const ConformanceCase& asked) 
   return {.status = response.status, .headers = response.fields, .body = response.body};
 }
 
+// Over HTTP/2, where pieces are frames.
+ConformanceAnswer ask_http2(const std::string& address, const ConformanceCase& asked) {
+  Http2Client client(address);
+  const Http2Client::Answer answer =
+      client.ask(asked.method, asked.target, asked.headers, asked.body, !asked.chunked);
+  return {.status = answer.response.status,
+          .headers = answer.response.fields,
+          .body = answer.response.body,
+          .cut = !answer.whole};
+}
+
+void leave(const std::string& address, const ConformanceCase& asked, bool http2) {
+  if (!http2) return Client(address).send(wire(asked));
+  Http2Client client(address);
+  (void)client.begin(asked.method, asked.target, asked.headers, asked.body, !asked.chunked);
+}
+
 }  // namespace
 
 TEST_CASE("conformance: the daemon keeps to the list") {
   const std::string engine = GENERATE("io_uring", "epoll");
-  INFO(engine);
+  const bool http2 = GENERATE(false, true);
+  INFO(engine << (http2 ? ", HTTP/2" : ", HTTP/1.1"));
   const std::string server = fmt::format("[server]\nlisten = [\"127.0.0.1:0\"]\nengine = \"{}\"\n", engine);
   const Daemon upstream(test::upstream_configuration(server, "demo.so"));
   const Daemon daemon(
       test::conformance_configuration(server, TEST_PLUGINS, "demo.so", "http://" + upstream.address()));
   for (const ConformanceCase& each : test::conformance_cases()) {
     if (each.leaves) {
-      Client(daemon.address()).send(wire(each));
+      leave(daemon.address(), each, http2);
       CHECK(daemon.logs(each.expected.said));
       continue;
     }
     std::string wrong;
     const auto right = [&] {
-      wrong = judge(each, ask(daemon.address(), each));
+      wrong = judge(each, http2 ? ask_http2(daemon.address(), each) : ask(daemon.address(), each));
       return wrong.empty();
     };
     if (!right() && each.eventually) (void)wait_until(right);

@@ -28,6 +28,7 @@
 #include "e2e/client.h"
 #include "e2e/configuration.h"
 #include "e2e/daemon.h"
+#include "e2e/http2_client.h"
 #include "e2e/reloaded.h"
 
 namespace leat::e2e {
@@ -43,6 +44,12 @@ const std::map<std::string, std::string> kUnseen = {
     {"limits.known_heads", "how a head is parsed: test/server/take_up_test.cc"},
     {"limits.handshake_timeout",
      "how late what comes before a first request may be: test/worker/transport_test.cc"},
+    {"limits.http2_most_window", "how much a handler that reads is sent: test/http2/streams_test.cc"},
+    {"limits.http2_window_timeout", "how late a window may be: test/http2/attacks_test.cc"},
+    {"limits.http2_continuations", "how many frames a head may be in: test/http2/attacks_test.cc"},
+    {"limits.http2_resets", "how much of that is too much: test/http2/attacks_test.cc"},
+    {"limits.http2_control_frames", "how much of that is too much: test/http2/attacks_test.cc"},
+    {"limits.http2_control_rate", "how much of that is too much: test/http2/attacks_test.cc"},
     {"json.backend", "all write the same bytes"},
 };
 
@@ -222,6 +229,22 @@ Case tells_off(const std::string& setting, const std::string& value, const std::
   };
 }
 
+// Of the kind: what a connection of HTTP/2 is told when it begins.
+Case tells_http2(const std::string& setting, const std::string& value, nghttp2_settings_id id,
+                 uint32_t before, uint32_t after) {
+  return [=] {
+    Trial trial;
+    Http2Client first(trial.address());
+    CHECK(first.ask("GET", "/json").whole);
+    CHECK(first.told(id) == before);
+    trial.takes_up(setting, value);
+    Http2Client next(trial.address());
+    CHECK(next.ask("GET", "/json").whole);
+    CHECK(next.told(id) == after);
+    CHECK(first.ask("GET", "/json").whole);
+  };
+}
+
 constexpr const char* kLogsClients = "[[middleware]]\nkind = \"access_log\"\nformat = \"for {client}\"\n";
 // A request that somebody else is said to be behind.
 std::string asked_for(std::string_view field) {
@@ -229,6 +252,23 @@ std::string asked_for(std::string_view field) {
 }
 
 const std::map<std::string, Case> kCases = {
+    {"limits.http2_streams",
+     tells_http2("limits.http2_streams", "7", NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 128, 7)},
+    {"limits.http2_window",
+     tells_http2("limits.http2_window", "\"100KiB\"", NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 65'536, 102'400)},
+    {"limits.http2_header_table",
+     tells_http2("limits.http2_header_table", "\"1KiB\"", NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, 4096, 1024)},
+    {"limits.http2_waiting",
+     [] {
+       Trial trial;
+       Http2Client first(trial.address());
+       CHECK(first.ask("GET", "/json").whole);
+       CHECK(first.window() == 4 << 20);
+       trial.takes_up("limits.http2_waiting", "\"1MiB\"");
+       Http2Client next(trial.address());
+       CHECK(next.ask("GET", "/json").whole);
+       CHECK(next.window() == 1 << 20);
+     }},
     {"server.listen",
      [] {
        Trial trial;

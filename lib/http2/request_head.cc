@@ -1,0 +1,226 @@
+#include "http2/request_head.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "http/authority.h"
+#include "http/method.h"
+
+namespace leat::http2 {
+
+namespace {
+
+using http::HeaderId;
+
+// Section 8.2.2: what says something about a connection is said by frames here.
+constexpr bool is_about_connection(HeaderId id) {
+  return id == HeaderId::Connection || id == HeaderId::KeepAlive || id == HeaderId::ProxyConnection ||
+         id == HeaderId::TransferEncoding || id == HeaderId::Upgrade;
+}
+
+// What a trailer must not say, since the message was understood without it (RFC 9110, section 6.5.1).
+constexpr bool is_for_heads(HeaderId id) {
+  return id == HeaderId::Host || id == HeaderId::ContentLength || id == HeaderId::Te ||
+         id == HeaderId::Expect;
+}
+
+constexpr bool has_blank_end(std::string_view text) {
+  return !text.empty() && (is_blank(text.front()) || is_blank(text.back()));
+}
+
+// RFC 3986, section 3.3 and 3.4, but that what should be percent-encoded and harms nobody may stand as it is.
+bool is_target_char(char c) { return c > 0x20 && c < 0x7f && c != '#'; }
+
+}  // namespace
+
+void RequestHead::reset(const http::Limits& limits, bool trailers) {
+  most_path_ = limits.request_line_bytes;
+  most_bytes_ = limits.header_bytes + limits.request_line_bytes;
+  most_fields_ = limits.header_count;
+  head_ = {};
+  text_.clear();
+  slots_.clear();
+  for (Pseudo* each : {&method_, &scheme_, &authority_, &path_}) each->reset();
+  cookie_.clear();
+  priority_ = {};
+  malformed_ = nullptr;
+  refusal_ = {};
+  bytes_ = 0;
+  count_ = 0;
+  trailers_ = fields_ = trailers;
+  has_length_ = false;
+}
+
+bool RequestHead::field(const TableField& field) {
+  bytes_ += field.name.size() + field.value.size() + kFieldOverhead;
+  if (bytes_ > most_bytes_) refuse(431, "The request's header fields are too large.");
+  if (field.name.starts_with(':')) return pseudo_field(field);
+  if (++count_ > most_fields_) refuse(431, "The request has too many header fields.");
+  if (!field.checked && !judge(field)) return false;
+  if (keeps()) take(field);
+  return true;
+}
+
+// Section 8.3.1. Which of them there must be is asked when all have come.
+bool RequestHead::pseudo_field(const TableField& field) {
+  const std::string_view name = field.name;
+  Pseudo* const place = name == ":method"      ? &method_
+                        : name == ":scheme"    ? &scheme_
+                        : name == ":authority" ? &authority_
+                        : name == ":path"      ? &path_
+                                               : nullptr;
+  if (place == nullptr) {
+    set_malformed("The request has a pseudo-field that is none of a request.");
+  } else if (fields_) {
+    set_malformed("A pseudo-field stands behind other fields.");
+  } else if (place->given) {
+    set_malformed("A pseudo-field is repeated.");
+  } else {
+    place->given = true;
+    if (place == &path_ && field.value.size() > most_path_) refuse(414, "The request target is too long.");
+    if (keeps()) place->text = field.value;
+    return true;
+  }
+  return false;
+}
+
+bool RequestHead::judge(const TableField& field) {
+  if (!is_lower_name(field.name)) {
+    set_malformed("The name of a field has a character that is not allowed.");
+  } else if (!is_field_value(field.value) || has_blank_end(field.value)) {
+    set_malformed("The value of a field has a character that is not allowed.");
+  } else if (is_about_connection(field.id)) {
+    set_malformed("The request has a field that is about a connection.");
+  } else {
+    return true;
+  }
+  return false;
+}
+
+// A field that is in order by itself.
+void RequestHead::take(const TableField& field) {
+  if (!fields_) begin_fields();
+  if (trailers_) {
+    if (!is_for_heads(field.id)) write_line(field.name, field.id, field.value);
+    return;
+  }
+  switch (field.id) {
+    case HeaderId::Cookie:  // crumbs of one (section 8.2.3)
+      if (!cookie_.empty()) cookie_.append("; ");
+      cookie_.append(field.value);
+      return;
+    case HeaderId::Host:
+      // What is said twice must be the same, or who reads one is led elsewhere than who reads the other.
+      if (authority_.given) {
+        if (!equal_ignoring_case(authority_.text, field.value))
+          set_malformed("The Host field is not the request's authority.");
+        return;
+      }
+      authority_.given = true;
+      authority_.text = field.value;
+      if (!http::is_authority(field.value))
+        set_malformed("The Host field is not a host with an optional port.");
+      break;
+    case HeaderId::ContentLength: {
+      const auto length = parse_number<uint64_t>(field.value);
+      if (!length || has_length_) return set_malformed("Content-Length is not one decimal number.");
+      has_length_ = true;
+      head_.content_length = *length;
+      break;
+    }
+    case HeaderId::Te:
+      if (!equal_ignoring_case(field.value, "trailers"))
+        return set_malformed("TE says something else than trailers.");
+      break;
+    case HeaderId::Expect:
+      if (!equal_ignoring_case(field.value, "100-continue"))
+        return refuse(417, "The only expectation known is 100-continue.");
+      head_.expect_continue = true;
+      break;
+    default:
+      head_.forwarded = head_.forwarded || http::is_forwarding_field(field.id);
+      break;
+  }
+  write_line(field.name, field.id, field.value);
+  const http::Span value = slots_.back().value;
+  if (field.id == HeaderId::Host) head_.host = value;
+  if (field.id == HeaderId::Priority) priority_ = value;
+}
+
+void RequestHead::write_line(std::string_view name, HeaderId id, std::string_view value) {
+  const auto at = static_cast<uint32_t>(text_.size());
+  const auto name_size = static_cast<uint32_t>(name.size());
+  slots_.push_back({.name = {at, name_size},
+                    .value = {at + name_size + 2, static_cast<uint32_t>(value.size())},
+                    .id = id});
+  text_.append(name).append(": ").append(value).append("\r\n");
+}
+
+// The pseudo-fields are over: the request line is made of them.
+void RequestHead::begin_fields() {
+  fields_ = true;
+  head_.target = {static_cast<uint32_t>(method_.text.size()) + 1, static_cast<uint32_t>(path_.text.size())};
+  text_.append(method_.text).append(" ").append(path_.text).append(" HTTP/2.0\r\n");
+  if (!authority_.given) return;
+  if (!http::is_authority(authority_.text))
+    return set_malformed("The request's authority is not a host with an optional port.");
+  write_line("host", HeaderId::Host, authority_.text);
+  head_.host = slots_.back().value;
+}
+
+void RequestHead::finish(bool ends) {
+  if (trailers_) {
+    if (!ends) set_malformed("Trailers do not end the request.");
+    return;
+  }
+  if (!fields_ && method_.given) begin_fields();  // a log has what there is of one that is refused
+  if (malformed_ != nullptr) return;
+  if (!method_.given || !is_token(method_.text)) {
+    if (refusal_) return;
+    return set_malformed("The request has no method.");
+  }
+  if (method_.text == "CONNECT") {
+    if (scheme_.given || path_.given || !authority_.given)
+      set_malformed("CONNECT is for an authority alone.");
+    return refuse(501, "CONNECT is not implemented: this is not a proxy.");
+  }
+  if (!scheme_.given || !path_.given) return set_malformed("The request has no scheme or no path.");
+  if (!keeps()) return;
+  if (scheme_.text.empty() || path_.text.empty())
+    return set_malformed("The request has no scheme or no path.");
+  const auto method = http::find_method(method_.text);
+  if (!method) return refuse(501, "The request method is not implemented.");
+  head_.method = *method;
+  check_target();
+  if (!authority_.given) return refuse(400, "The request is for no host: it has no authority.");
+  if (!cookie_.empty()) write_line("cookie", HeaderId::Cookie, cookie_);
+  text_.append("\r\n");
+
+  if (ends && head_.content_length != 0) return set_malformed("The request has no body, but a length.");
+  if (!ends)
+    head_.framing = has_length_ && head_.content_length != 0 ? http::Framing::Length : http::Framing::Chunked;
+  head_.bytes = text_.data();
+  head_.size = static_cast<uint32_t>(text_.size());
+  head_.major_version = 2;
+  head_.slots = slots_.data();
+  head_.slot_count = static_cast<uint32_t>(slots_.size());
+}
+
+// The path and query of RFC 3986, or the asterisk.
+void RequestHead::check_target() {
+  const std::string_view target = path_.text;
+  if (target == "*" && head_.method == http::Method::Options) {
+    head_.path = head_.target;
+    return;
+  }
+  if (!target.starts_with('/')) return set_malformed("The request's path is no path.");
+  if (!std::ranges::all_of(target, is_target_char))
+    return set_malformed("The request's path has a character that must be percent-encoded.");
+  const auto question = static_cast<uint32_t>(std::min(target.find('?'), target.size()));
+  head_.path = {head_.target.offset, question};
+  head_.has_query = question < target.size();
+  if (head_.has_query)
+    head_.query = {head_.target.offset + question + 1, static_cast<uint32_t>(target.size()) - question - 1};
+}
+
+}  // namespace leat::http2
