@@ -32,7 +32,8 @@ bool is_built(Backend backend) {
 }
 
 std::string_view backend_name(Backend backend) {
-  constexpr std::array<std::string_view, 4> kNames = {"auto", "direct", "rapidjson", "yyjson"};
+  constexpr std::array<std::string_view, 6> kNames = {"auto",   "direct", "rapidjson",
+                                                      "yyjson", "cbor",   "msgpack"};
   return kNames[static_cast<size_t>(backend)];
 }
 
@@ -50,6 +51,8 @@ EventBackend* make_backend(Backend backend, TextBuffer& out) {
 #ifdef LEAT_JSON_YYJSON
   if (backend == Backend::Yyjson) return make_yyjson(out);
 #endif
+  if (backend == Backend::Cbor) return make_cbor(out);
+  if (backend == Backend::MessagePack) return make_message_pack(out);
   ENSURE(backend == Backend::Direct);
   (void)out;
   return nullptr;

@@ -4,7 +4,11 @@
 //   RapidJson  RapidJSON's Writer, for those who trust a well-worn one more
 //   Yyjson     yyjson's documents, built in the request's memory and then written
 //
-// All write the same bytes. Which of the last two are there is decided when Leat is built (meson's options
+// and, never by default, two that write no JSON but what it means (binary_backend.cc):
+//
+//   Cbor, MessagePack
+//
+// The first three write the same bytes. Which of the last two of them are there is decided when Leat is built (meson's options
 // json_rapidjson and json_yyjson), which one is used when it starts (json.backend).
 //
 // Thread: any. What is being written when the default changes is written as it was begun.
@@ -20,9 +24,14 @@
 
 namespace leat::json {
 
-enum class Backend : uint8_t { Auto, Direct, RapidJson, Yyjson };
+enum class Backend : uint8_t { Auto, Direct, RapidJson, Yyjson, Cbor, MessagePack };
 
-// Those that are built, the fastest first.
+// Whether what it writes is no text.
+constexpr bool is_binary(Backend backend) {
+  return backend == Backend::Cbor || backend == Backend::MessagePack;
+}
+
+// Those of JSON that are built, the fastest first.
 std::span<const Backend> built_backends();
 [[nodiscard]] bool is_built(Backend backend);
 // "direct", as the setting has it.
@@ -45,7 +54,7 @@ class EventBackend {
   [[nodiscard]] virtual bool string(std::string_view text) = 0;
   virtual void integer(int64_t number) = 0;
   virtual void unsigned_integer(uint64_t number) = 0;
-  virtual void real(double number) = 0;  // finite
+  virtual void real(double number) = 0;  // finite, but in what replay() makes of a text
   virtual void boolean(bool truth) = 0;
   virtual void null() = 0;
   virtual void raw(std::string_view json) = 0;
@@ -58,10 +67,12 @@ class EventBackend {
   ~EventBackend() = default;
 };
 
-// For a backend that is built, and not Direct. `out` must outlive it; nullptr when its arena is full.
+// For one that is built, or binary, and not Direct. `out` must outlive it; nullptr when its arena is full.
 EventBackend* make_backend(Backend backend, TextBuffer& out);
 EventBackend* make_rapidjson(TextBuffer& out);
 EventBackend* make_yyjson(TextBuffer& out);
+EventBackend* make_cbor(TextBuffer& out);
+EventBackend* make_message_pack(TextBuffer& out);
 
 // Whether libraries would write the text in another way, or not at all: with capital digits for U+000B, 0E,
 // 0F and 1A to 1F, and what is not UTF-8.

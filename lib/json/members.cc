@@ -83,7 +83,7 @@ void put_utf8(std::string& text, uint32_t point) {
   }
 }
 
-// Behind "\u". False: half of a pair.
+// Behind "\u". False: half of a pair, which is taken.
 bool take_escaped_point(std::string_view& text, std::string& into) {
   const uint32_t first = take_unit(text);
   if (first < 0xd800 || first > 0xdfff) {
@@ -91,11 +91,35 @@ bool take_escaped_point(std::string_view& text, std::string& into) {
     return true;
   }
   if (first > 0xdbff || !text.starts_with("\\u")) return false;
-  text.remove_prefix(2);
-  const uint32_t second = take_unit(text);
+  std::string_view behind = text.substr(2);
+  const uint32_t second = take_unit(behind);
   if (second < 0xdc00 || second > 0xdfff) return false;
+  text = behind;
   put_utf8(into, 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00));
   return true;
+}
+
+// What stands between the quotes of a string, into `text`. False: it has halves of pairs, which are U+FFFD in it.
+bool unescape_into(std::string_view value, std::string& text) {
+  bool whole = true;
+  while (!value.empty()) {
+    const size_t plain = std::min(value.find('\\'), value.size());
+    text += value.substr(0, plain);
+    value.remove_prefix(plain);
+    if (value.empty()) break;
+    const char escaped = value[1];
+    value.remove_prefix(2);
+    if (escaped == 'u') {
+      if (take_escaped_point(value, text)) continue;
+      put_utf8(text, 0xfffd);
+      whole = false;
+      continue;
+    }
+    constexpr std::string_view kLetters = "bfnrt", kMeant = "\b\f\n\r\t";
+    const size_t letter = kLetters.find(escaped);
+    text += letter == std::string_view::npos ? escaped : kMeant[letter];
+  }
+  return whole;
 }
 
 }  // namespace
@@ -134,23 +158,14 @@ std::optional<std::vector<std::string_view>> read_array(std::string_view text, u
 
 std::optional<std::string> read_string(std::string_view value) {
   if (!value.starts_with('"') || !is_json_value(value, 1) || !value.ends_with('"')) return std::nullopt;
-  value = value.substr(1, value.size() - 2);
   std::string text;
-  while (!value.empty()) {
-    const size_t plain = std::min(value.find('\\'), value.size());
-    text += value.substr(0, plain);
-    value.remove_prefix(plain);
-    if (value.empty()) break;
-    const char escaped = value[1];
-    value.remove_prefix(2);
-    if (escaped == 'u') {
-      if (!take_escaped_point(value, text)) return std::nullopt;
-      continue;
-    }
-    constexpr std::string_view kLetters = "bfnrt", kMeant = "\b\f\n\r\t";
-    const size_t letter = kLetters.find(escaped);
-    text += letter == std::string_view::npos ? escaped : kMeant[letter];
-  }
+  if (!unescape_into(value.substr(1, value.size() - 2), text)) return std::nullopt;
+  return text;
+}
+
+std::string unescape(std::string_view inside) {
+  std::string text;
+  (void)unescape_into(inside, text);
   return text;
 }
 

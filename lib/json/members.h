@@ -24,6 +24,8 @@ std::optional<std::vector<std::string_view>> read_array(std::string_view text, u
 
 // What a value is: its text, without escapes; nothing where it is no string, or has half of a surrogate pair.
 std::optional<std::string> read_string(std::string_view value);
+// What stands between the quotes of a well-formed string, without escapes; half of a surrogate pair is U+FFFD.
+std::string unescape(std::string_view inside);
 // A whole number or a fraction.
 std::optional<double> read_number(std::string_view value);
 

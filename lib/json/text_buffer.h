@@ -30,6 +30,7 @@ class TextBuffer {
   }
 
   [[nodiscard]] Arena& arena() const { return arena_; }
+  [[nodiscard]] char* begin() const { return begin_; }
   [[nodiscard]] char* end() const { return end_; }
   [[nodiscard]] bool empty() const { return at == begin_; }
   [[nodiscard]] char last() const { return at[-1]; }

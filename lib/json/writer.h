@@ -13,7 +13,8 @@
 //
 // The text is what Python's json.dumps(value, separators=(',', ':'), ensure_ascii=False) writes.
 //
-// The backends (backend.h), chosen at construction, write the same bytes. Direct is in this header. Each
+// The backends (backend.h), chosen at construction, write the same bytes, but for those that write CBOR and MessagePack in
+// the place of text. Direct is in this header. Each
 // value leaves a comma behind it, which the end of its container takes back: that way no event asks whether
 // it is the first.
 //
