@@ -48,6 +48,8 @@ class CountedText {
     size_ += text.size();
     return true;
   }
+  // So many bytes of the room were written to, at data().
+  void set_size(size_t size) { size_ = size; }
   // Forgets the bytes and keeps the memory, unless it is more than `kept`.
   void reset(size_t kept) {
     size_ = 0;

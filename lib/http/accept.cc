@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "http/list.h"
+#include "http/message.h"
 
 namespace leat::http {
 
@@ -71,6 +72,26 @@ uint32_t acceptance(std::string_view accept, std::string_view type) {
     wanted = read.weight;
   });
   return wanted;
+}
+
+std::optional<uint32_t> named_acceptance(std::string_view accept, std::string_view type) {
+  std::optional<uint32_t> wanted;
+  for_each_item(accept, [&](std::string_view item) {
+    const AcceptItem read(item);
+    if (read.good && !wanted && equal_ignoring_case(read.range, type)) wanted = read.weight;
+  });
+  return wanted;
+}
+
+bool say_varies_by_accept(Response& response) {
+  bool said = false;
+  for (const Response::Field& field : response.fields()) {
+    if (!equal_ignoring_case(field.name, "Vary")) continue;
+    for_each_item(field.value, [&](std::string_view item) {
+      said = said || item == "*" || equal_ignoring_case(item, "Accept");
+    });
+  }
+  return said || response.add("Vary", "Accept");
 }
 
 }  // namespace leat::http

@@ -386,6 +386,7 @@ bool Exchange::take_request(Exchange& original) {
   std::array<std::string_view, Request::kMostParams> params;
   std::ranges::transform(theirs.params(), params.begin(), copy);
   request.set_params({params.data(), theirs.params().size()});
+  answer_form = original.answer_form;
   route = original.route;
   started_ns = original.started_ns;
   deadline_ms_ = original.answer_deadline_ms();
@@ -431,6 +432,7 @@ void Exchange::recycle() {
   trailers_.reset();
   deadline_ms_ = UINT64_MAX;
 
+  answer_form = nullptr;
   route = nullptr;
   handler_state = nullptr;
   limiter = nullptr;

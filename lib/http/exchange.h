@@ -25,6 +25,7 @@
 #include "base/block_pool.h"
 #include "base/counted_text.h"
 #include "http/answer_filter.h"
+#include "http/answer_form.h"
 #include "http/known_heads.h"
 #include "http/message.h"
 #include "http/refusal.h"
@@ -192,6 +193,9 @@ class Exchange {
   void fail_answer(AnswerBody& body) { body.whole = put_failure(); }
   // What those on the request's way keep for it.
   RequestStates states{arena_};
+
+  // What its answer is encoded in by who writes it by events; null where its client was not asked, which is JSON.
+  const AnswerForm* answer_form = nullptr;
 
   // --- For the pipeline and the plugin host; cleared when the exchange is recycled.
   const pipeline::Route* route = nullptr;

@@ -4,8 +4,8 @@
 
 #include "base/text.h"
 #include "http/accept.h"
-#include "http/edited_head.h"
 #include "http/list.h"
+#include "middleware/settled_field.h"
 
 namespace leat::middleware {
 
@@ -90,36 +90,9 @@ CodingChoice choose_coding(const http::Request& request, std::span<const coding:
 }
 
 bool settle_accept_encoding(http::Exchange& exchange, std::span<const coding::Coding> offered) {
-  const http::Head& head = exchange.request.head();
-  size_t fields = 0;
-  const http::HeaderSlot* first = nullptr;
-  for (const http::HeaderSlot& slot : head.headers()) {
-    if (slot.id != http::HeaderId::AcceptEncoding) continue;
-    if (++fields == 1) first = &slot;
-  }
-  if (fields == 0) return true;
-  const std::string_view text = spelling_of(choose_coding(exchange.request, offered));
-  const std::string_view sent = head.view(first->value);
-  if (fields == 1 && sent == text) return true;
-
-  // Where the field has those bytes in it, as "gzip, deflate, br" has "br", they are what is shown, and no other bytes
-  // are needed than those that are there.
-  const size_t found = sent.find(text);
-  const size_t more = found == std::string_view::npos ? text.size() : 0;
-  http::EditedHead edited(head, exchange.arena(), 0, more);
-  if (!edited.good()) return false;
-  for (const http::HeaderSlot& slot : head.headers()) {
-    if (slot.id != http::HeaderId::AcceptEncoding) {
-      edited.keep(slot);
-    } else if (&slot == first && more != 0) {
-      edited.keep(slot, text);
-    } else if (&slot == first) {
-      edited.keep(slot, http::Span{slot.value.offset + static_cast<uint32_t>(found),
-                                   static_cast<uint32_t>(text.size())});
-    }
-  }
-  exchange.request.show_made_of_head(edited.done());
-  return true;
+  if (exchange.request.header(http::HeaderId::AcceptEncoding).data() == nullptr) return true;
+  return settle_field(exchange, http::HeaderId::AcceptEncoding,
+                      spelling_of(choose_coding(exchange.request, offered)));
 }
 
 }  // namespace leat::middleware

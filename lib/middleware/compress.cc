@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <iterator>
 #include <optional>
 #include <span>
@@ -209,15 +208,6 @@ class Compress final : public pipeline::Middleware {
     response.content_type = {};
     body = {.whole = std::string_view()};
     return true;
-  }
-
-  // False: memory is out.
-  static bool weaken(http::Exchange& exchange, std::string_view etag) {
-    char* const text = exchange.arena().allocate_array<char>(etag.size() + 2);
-    if (text == nullptr) return false;
-    std::memcpy(text, "W/", 2);
-    std::memcpy(text + 2, etag.data(), etag.size());
-    return exchange.response.set("ETag", {text, etag.size() + 2});
   }
 
   // The fields of an answer that is packed. False: memory is out, and nothing is changed.

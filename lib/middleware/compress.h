@@ -38,6 +38,10 @@ struct CompressOptions {
                                     "application/graphql",
                                     "application/manifest+json",
                                     "application/wasm",
+                                    "application/cbor",
+                                    "application/vnd.msgpack",
+                                    "application/msgpack",
+                                    "application/x-msgpack",
                                     "image/svg+xml"};
   uint64_t least = 1024;
   uint64_t most = uint64_t{1} << 20;

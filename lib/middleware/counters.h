@@ -115,6 +115,16 @@ inline constexpr CounterRow kDecompressIn{
 inline constexpr CounterRow kDecompressOut{"leat_decompress_out_bytes_total", "instance",
                                            "Bytes that a `decompress` made of them."};
 
+inline constexpr CounterRow kFormatsAnswers{"leat_formats_answers_total", "instance format",
+                                            "Answers that a `formats` had written in another form than JSON "
+                                            "(cbor, msgpack). A hit of the response cache is none."};
+inline constexpr CounterRow kFormatsBodies{
+    "leat_formats_bodies_total", "instance format",
+    "Requests' bodies that a `formats` took in another form than JSON."};
+inline constexpr CounterRow kFormatsRefused{"leat_formats_refused_total", "instance format",
+                                            "Requests' bodies that a `formats` refused: they were not of the "
+                                            "form that they said, or too large as JSON."};
+
 // What an instance is called in labels and to clients: its name, or its kind.
 inline std::string_view instance_name(const pipeline::BuildContext& context) {
   return context.name.empty() ? context.kind.name : context.name;

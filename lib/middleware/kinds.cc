@@ -10,6 +10,7 @@
 #include "middleware/csrf.h"
 #include "middleware/decompress.h"
 #include "middleware/error_pages.h"
+#include "middleware/formats.h"
 #include "middleware/forward_auth.h"
 #include "middleware/headers.h"
 #include "middleware/jwt.h"
@@ -81,6 +82,10 @@ constexpr pipeline::MiddlewareKind kKinds[] = {
         "Takes requests' bodies out of gzip, deflate, br or zstd for handlers."),
     pipeline::middleware_kind<CompressOptions, create_compress, kCompressRows>(
         "compress", Phase::Content, "Packs answers in zstd, br or gzip for clients that take them so."),
+    pipeline::middleware_kind<FormatsOptions, create_formats, kFormatsRows>(
+        "formats", Phase::Content,
+        "Writes answers in CBOR or MessagePack for clients that would rather have them than JSON, and reads "
+        "bodies of that kind."),
 };
 
 }  // namespace

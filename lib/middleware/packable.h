@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string_view>
 
 #include "base/text.h"
+#include "http/exchange.h"
 #include "http/list.h"
 #include "http/message.h"
 
@@ -86,6 +88,16 @@ struct AnswerFields {
 };
 
 inline bool is_weak(std::string_view etag) { return etag.starts_with("W/"); }
+
+// Has the answer say `etag`, which is none, as a weak one: what was made of its content is the same to whoever reads it, and not the
+// same bytes (RFC 9110, section 8.8.3.3). False: memory is out, and nothing is changed.
+inline bool weaken(http::Exchange& exchange, std::string_view etag) {
+  char* const text = exchange.arena().allocate_array<char>(etag.size() + 2);
+  if (text == nullptr) return false;
+  std::memcpy(text, "W/", 2);
+  std::memcpy(text + 2, etag.data(), etag.size());
+  return exchange.response.set("ETag", {text, etag.size() + 2});
+}
 
 // Whether If-None-Match names `etag` by the weak comparison, "*" apart, of which a client knows nothing.
 inline bool asks_about(const http::Request& request, std::string_view etag) {

@@ -25,7 +25,8 @@ class Middleware : public http::AnswerFilter {
   // Three are none: kMoments asks for Exchange::handler_ns and answer_ns. kPreflight, beside kRequest, promises to answer
   // each preflight request (pipeline/preflight.h), so that those for the routes that have it come to it. kVaries, beside
   // kRequest, promises that on_request() does no more than put a field of the request into the form by which the answers
-  // differ: so it may stand behind the cache, which tells requests apart by what it has left.
+  // differ, and on_body() no more than show the same content in another form: so it may stand behind the cache, which tells
+  // requests apart by what it has left.
   enum Hooks : uint8_t {
     kRequest = 1,
     kAnswer = 2,
@@ -42,6 +43,9 @@ class Middleware : public http::AnswerFilter {
   // Whether it is about who asks, and how often, so that its on_request() is called for requests of clients alone. Those that the
   // daemon makes itself (Exchange::internal()) renew what was answered to one that it has let in. Asked when the site is built.
   [[nodiscard]] virtual bool for_clients() const { return false; }
+
+  // Whether its on_answer() is shown all answers, also of those that the request has not come past, and before anybody else's is.
+  [[nodiscard]] virtual bool sees_all_answers() const { return false; }
 
   // On each worker's thread, when it begins to serve by the site that the instance is of, at its start or after a reload,
   // and before any request: for who has something to do that no request asks for (client::Errand).

@@ -336,6 +336,7 @@ std::unique_ptr<Chain> SiteBuilder::compile_chain(std::vector<Step> steps) {
     return compiled;
   }
   const auto cache = std::ranges::find(steps, &kCache, &Step::kind);
+  std::vector<http::FilterStep> innermost;
   for (uint32_t i = 0; i < steps.size(); ++i) {
     const Step& step = steps[i];
     if (step.filter != nullptr) {
@@ -347,21 +348,26 @@ std::unique_ptr<Chain> SiteBuilder::compile_chain(std::vector<Step> steps) {
     const bool inside = i > cache - steps.begin();
     const bool reached = inside || (hooks & Middleware::kRequest) != 0;
     const bool varies = (hooks & Middleware::kVaries) != 0;
-    if (inside && ((hooks & Middleware::kBody) != 0 || ((hooks & Middleware::kRequest) != 0 && !varies)))
+    if (inside && !varies && (hooks & (Middleware::kRequest | Middleware::kBody)) != 0)
       fail(kInsideCache,
            "`" + display_name(*step.spec) + "` acts on requests, and cannot come after the cache",
            step.spec->place);
     const Chain::Hook hook{step.instance, reached ? i + 1 : 0, step.instance->for_clients()};
     if ((hooks & Middleware::kRequest) != 0) chain.on_request.push_back(hook);
     if ((hooks & Middleware::kBody) != 0) chain.on_body.push_back(hook);
-    if ((hooks & Middleware::kAnswer) != 0)
-      chain.filters.insert(
-          chain.filters.begin(),
-          {step.instance, hook.position, inside ? http::Origin::Handler : http::Origin::Middleware});
+    if ((hooks & Middleware::kAnswer) != 0) {
+      if (step.instance->sees_all_answers())
+        innermost.push_back({step.instance, 0, http::Origin::Handler});
+      else
+        chain.filters.insert(
+            chain.filters.begin(),
+            {step.instance, hook.position, inside ? http::Origin::Handler : http::Origin::Middleware});
+    }
     if ((hooks & Middleware::kMoments) != 0) chain.moments = true;
     if ((hooks & Middleware::kPreflight) != 0) chain.preflights = true;
     if ((hooks & Middleware::kDone) != 0) chain.on_done.insert(chain.on_done.begin(), hook);
   }
+  chain.filters.insert(chain.filters.begin(), innermost.begin(), innermost.end());
   for (const Step& step : steps)
     if (const size_t colon = step.kind->name.find(':'); colon != std::string_view::npos)
       chain.owners.emplace_back(step.kind->name.substr(0, colon));

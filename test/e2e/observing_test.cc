@@ -271,6 +271,7 @@ TEST_CASE("observing: the page of metrics names each that the daemon shows, and 
       "[[middleware]]\nkind = \"access\"\ndefault = \"allow\"\n"
       "[[middleware]]\nkind = \"rate_limit\"\n[[middleware]]\nkind = \"concurrency\"\nlimit = 100\n"
       "[[middleware]]\nkind = \"compress\"\n[[middleware]]\nkind = \"decompress\"\n"
+      "[[middleware]]\nkind = \"formats\"\n"
       "[[middleware]]\nkind = \"shed\"\n[[middleware]]\nkind = \"csrf\"\n"
       "[[middleware]]\nkind = \"trace\"\nurl = \"http://127.0.0.1:9\"\n"
       "[[route]]\npath = \"/guarded\"\nhandler = \"demo:json\"\nmiddleware = [\n"

@@ -1,13 +1,32 @@
 // leat.json/1: json::Writer, one event a call. The writer judges the events; a text with a mistake in it is
 // never sent.
+//
+// Where its client has asked for another form (Exchange::answer_form) the events are written in that from the first one on.
+// Who wants them as a text all the same, or gives the answer a type of its own, gets JSON made of it.
 #include <new>
+#include <optional>
 
+#include "http/accept.h"
+#include "json/binary_reader.h"
 #include "json/writer.h"
 #include "plugin/call.h"
 #include "plugin/extensions/extensions.h"
 
 struct leat_json {
-  explicit leat_json(leat::http::Exchange& owner) : writer(owner.arena()), exchange(&owner) {}
+  explicit leat_json(leat::http::Exchange& owner)
+      : backend(backend_for(owner)), writer(owner.arena(), backend), exchange(&owner) {}
+
+  // Whether the answer's form is ours to choose.
+  static bool takes_form(const leat::http::Exchange& owner) {
+    const std::string_view type = owner.response.content_type;
+    return owner.answer_form != nullptr && (type.empty() || type == kType);
+  }
+  static leat::json::Backend backend_for(const leat::http::Exchange& owner) {
+    return takes_form(owner) ? owner.answer_form->backend : leat::json::Backend::Auto;
+  }
+  static constexpr std::string_view kType = "application/json";
+
+  const leat::json::Backend backend;
   leat::json::Writer writer;
   leat::http::Exchange* exchange;
 };
@@ -46,14 +65,45 @@ void end_text(leat_json* json, char* at, int32_t why) {
 }
 uint32_t levels_left(const leat_json* json) { return json->writer.levels_left(); }
 
+// JSON of what was written in another form. Nothing: why is a literal.
+std::optional<std::string_view> as_json(json::Backend backend, std::string_view bytes, Arena& arena,
+                                        const char*& why) {
+  json::TextBuffer text(arena);
+  const auto grow = [](void* owner, char*& at, char*& end, size_t size) {
+    auto& buffer = *static_cast<json::TextBuffer*>(owner);
+    buffer.at = at;
+    if (!buffer.room(size)) return false;
+    at = buffer.at;
+    end = buffer.end();
+    return true;
+  };
+  json::GrowingText out{.grow = grow, .owner = &text};
+  if (const auto wrong = json::write_as_json(backend, bytes, out)) {
+    why = wrong->message.empty() ? "no memory left for this request" : "a number that is not finite";
+    return std::nullopt;
+  }
+  text.at = out.at;
+  return text.text();
+}
+
+// The text; or, with `binary`, the bytes in the form that was written.
+int32_t finish_as(leat_json* json, leat_str* text, bool binary, std::string_view function) {
+  const char* why = nullptr;
+  auto written = json->writer.finish();
+  if (!written)
+    why = json->writer.error();
+  else if (json::is_binary(json->backend) && !binary)
+    written = as_json(json->backend, *written, json->exchange->arena(), why);
+  if (!written) return refuse(function, why, LEAT_E_STATE);
+  *text = to_str(*written);
+  return LEAT_OK;
+}
+
 int32_t finish(leat_json* json, leat_str* text) {
   constexpr std::string_view kFunction = "leat.json/1 finish";
   if (text == nullptr) return refuse(kFunction, "text is NULL", LEAT_E_ARGUMENT);
   *text = {};
-  const auto written = json->writer.finish();
-  if (!written) return refuse(kFunction, json->writer.error(), LEAT_E_STATE);
-  *text = to_str(*written);
-  return LEAT_OK;
+  return finish_as(json, text, false, kFunction);
 }
 
 int32_t send(leat_request* request, leat_json* json) {
@@ -62,10 +112,17 @@ int32_t send(leat_request* request, leat_json* json) {
   if (exchange == nullptr) return LEAT_E_THREAD;
   if (json == nullptr || json->exchange != exchange)
     return refuse(kFunction, "the text is NULL, or another request's", LEAT_E_ARGUMENT);
+  const bool open = !exchange->started();
+  // What others may keep of it must say by what it is another.
+  const bool varies =
+      open && leat_json::takes_form(*exchange) && http::say_varies_by_accept(exchange->response);
+  const bool binary = varies && json::is_binary(json->backend);
   leat_str text;
-  if (const int32_t code = finish(json, &text); code != LEAT_OK) return code;
-  if (exchange->response.content_type.empty() && !exchange->started())
-    exchange->response.content_type = "application/json";
+  if (const int32_t code = finish_as(json, &text, binary, kFunction); code != LEAT_OK) return code;
+  if (binary)
+    exchange->response.content_type = exchange->answer_form->type;
+  else if (open && exchange->response.content_type.empty())
+    exchange->response.content_type = leat_json::kType;
   return kResponseExtension.send(request, text);
 }
 

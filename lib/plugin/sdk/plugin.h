@@ -599,14 +599,15 @@ typedef struct leat_json_v1 {
   void (*boolean)(leat_json* json, int32_t truth);
   void (*null)(leat_json* json);
   void (*raw)(leat_json* json, leat_str text); /* one value, written as it stands */
-  /* The text, in the request's memory; more events after it are a mistake. */
+  /* The text, in the request's memory, JSON in any case; more events after it are a mistake. */
   int32_t (*finish)(leat_json* json, leat_str* text);
-  /* finish(), and send it as application/json (unless another type was set). */
+  /* finish(), and send it as application/json (unless another type was set); or in the form that the client has asked for,
+   * where the route has a middleware "formats": CBOR or MessagePack. */
   int32_t (*send)(leat_request* request, leat_json* json);
   /* For encoders that write a whole value themselves, as that of LEAT_JSON does. Between begin_text and
    * end_text nothing else is called for `json`.
-   * A place for `room` bytes, and `*end` of what is there. NULL: memory, no value may stand here, or the
-   * daemon is set to another writer (json.backend); then events are the way. */
+   * A place for `room` bytes, and `*end` of what is there. NULL: memory, no value may stand here, or
+   * something else is written (json.backend; "formats"); then events are the way. */
   char* (*begin_text)(leat_json* json, size_t room, char** end);
   /* When it is too little: the bytes up to `at` in a new place, with `room` more. NULL: memory. */
   char* (*more_room)(leat_json* json, char* at, size_t room, char** end);
