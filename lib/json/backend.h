@@ -62,6 +62,8 @@ class EventBackend {
   [[nodiscard]] virtual bool complete() const = 0;
   // All events have come: their text. Nothing where the arena gets full.
   [[nodiscard]] virtual std::optional<std::string_view> finish() = 0;
+  // One value comes that its writer has others write to the text itself. False: such events alone are taken.
+  [[nodiscard]] virtual bool begin_whole() { return false; }
 
  protected:
   ~EventBackend() = default;

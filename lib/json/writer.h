@@ -105,6 +105,14 @@ class Writer {
     end = out_.end() - 1;
     return out_.at;
   }
+  // The same of a value in a binary form, which is that of events: what is_binary() says of the backend. The value ends with
+  // end_text() as well.
+  [[nodiscard]] char* begin_bytes(size_t room, char*& end) {
+    if (other_ == nullptr || !value_may_come() || !other_->begin_whole() || !need(room)) return nullptr;
+    (void)take_value();
+    end = out_.end();
+    return out_.at;
+  }
   // The same memory, moved, with `room` bytes more from `at` on.
   [[nodiscard]] char* more_room(char* at, size_t room, char*& end) {
     out_.at = at;
@@ -116,7 +124,7 @@ class Writer {
   void end_text(char* at, const char* why) {
     if (at == nullptr) return fail(why);
     out_.at = at;
-    out_.put(',');
+    if (other_ == nullptr) out_.put(',');
   }
   // One value that is JSON already, written as it stands once it was found to be so (is_json_value()): the
   // one event that costs a pass over the text to judge it.

@@ -142,7 +142,10 @@ class Formats(unittest.TestCase):
         seed = random.getrandbits(32)
         for turn in range(100):
             with self.subTest(seed=seed + turn):
-                value = some_value(random.Random(seed + turn))
+                source = random.Random(seed + turn)
+                # JSON is the longest; a body has its limit.
+                while len(json.dumps(value := some_value(source))) > 50_000:
+                    pass
                 for type in (CBOR, JSON, *PACKS):
                     for accept in (CBOR, JSON, *PACKS):
                         answer = self.client.post("/echo", value, type, Accept=accept)

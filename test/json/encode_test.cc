@@ -134,10 +134,13 @@ struct Exact {
   size_t most = SIZE_MAX;
 };
 
-template <class T>
+using Cbor = BinaryEncoder<encoding::Cbor>;
+using MessagePack = BinaryEncoder<encoding::MessagePack>;
+
+template <class Encode = Encoder, class T>
 std::string encoded(const T& value, size_t first = 0) {
   Exact memory(first);
-  Encoder encoder(memory.bytes.get(), memory.bytes.get() + first, Exact::grow, &memory);
+  Encode encoder(memory.bytes.get(), memory.bytes.get() + first, Exact::grow, &memory);
   encoder.value(value);
   return {memory.bytes.get(), encoder.end()};
 }
@@ -207,7 +210,107 @@ TEST_CASE("encoder: structs give the bytes that events give, on every backend") 
     const std::string expected = by_events(outer, json::Backend::Direct);
     for (const json::Backend other : json::built_backends()) REQUIRE(by_events(outer, other) == expected);
     REQUIRE(encoded(outer, random.below(3000)) == expected);
+    // Text that is not UTF-8 as well.
+    if (random.below(4) == 0) outer.inner.name += "\xff\xc3";
+    REQUIRE(encoded<Cbor>(outer, random.below(3000)) == by_events(outer, json::Backend::Cbor));
+    REQUIRE(encoded<MessagePack>(outer, random.below(3000)) == by_events(outer, json::Backend::MessagePack));
   }
+}
+
+TEST_CASE("encoder: in binary forms what has to know its length first knows it") {
+  struct {
+    std::string operator()(size_t size, const char* text) const { return std::string(size, text[0]); }
+  } run;
+  for (const size_t size : {0U, 1U, 2U, 3U, 15U, 16U, 23U, 24U, 31U, 32U, 255U, 256U, 257U, 65535U, 65536U}) {
+    for (const std::string& text : {run(size, "x"), run(size, "\xff"), run(size, "\xc3")}) {
+      const std::vector<std::string> one = {text};
+      const std::vector<bool> many(size, true);
+      const auto value = members("text", text, "one", one, "many", many, text, 1);
+      const auto events = [&](json::Backend backend) {
+        BlockPool pool(4096, 8);
+        Arena arena(pool, size_t{64} << 20);
+        json::Writer json(arena, backend);
+        json.begin_object();
+        json.key("text");
+        json.string(text);
+        json.key("one");
+        json.begin_array();
+        json.string(text);
+        json.end_array();
+        json.key("many");
+        json.begin_array();
+        for (size_t i = 0; i < size; ++i) json.boolean(true);
+        json.end_array();
+        json.key(text);
+        json.integer(1);
+        json.end_object();
+        return std::string(*json.finish());
+      };
+      REQUIRE(encoded<Cbor>(value) == events(json::Backend::Cbor));
+      REQUIRE(encoded<MessagePack>(value) == events(json::Backend::MessagePack));
+    }
+  }
+  // What can be gone through once alone is for events.
+  struct Once {
+    struct Each {
+      using value_type = int;
+      using difference_type = std::ptrdiff_t;
+      int operator*() const { return 1; }
+      Each& operator++() { return *this; }
+      void operator++(int) {}
+      bool operator==(std::default_sentinel_t) const { return true; }
+    };
+    Each begin() const { return {}; }
+    std::default_sentinel_t end() const { return {}; }
+  };
+  static_assert(Encodable<Once> && !detail::has_counts<Once>());
+  static_assert(!detail::has_counts<Members<const char(&)[2], std::optional<std::vector<Once>>>>());
+  static_assert(detail::has_counts<Outer>());
+}
+
+TEST_CASE("encoder: values that come whole are events among others") {
+  for (const json::Backend backend : {json::Backend::Cbor, json::Backend::MessagePack}) {
+    const auto written = [&](bool whole) {
+      BlockPool pool(1024, 8);
+      Arena arena(pool, size_t{64} << 20);
+      json::Writer json(arena, backend);
+      json.begin_array();
+      for (int i = 0; i < 40; ++i) {
+        Inner inner{.name = std::string(static_cast<size_t>(i) * 20, 'n'), .numbers = {i}};
+        if (!whole) {
+          write(json, inner);
+          continue;
+        }
+        char* end = nullptr;
+        char* const at = json.begin_bytes(Encoder::bound(inner), end);
+        REQUIRE(at != nullptr);
+        const auto grow = [](void* owner, char*& to, char*& until, size_t size) {
+          to = static_cast<json::Writer*>(owner)->more_room(to, size, until);
+          return to != nullptr;
+        };
+        const auto encode = [&](auto encoder) {
+          encoder.value(inner);
+          json.end_text(encoder.end(), "");
+        };
+        if (backend == json::Backend::Cbor)
+          encode(Cbor(at, end, grow, &json));
+        else
+          encode(MessagePack(at, end, grow, &json));
+      }
+      json.end_array();
+      return std::string(*json.finish());
+    };
+    CHECK(written(true) == written(false));
+  }
+  BlockPool pool(1024, 8);
+  Arena arena(pool, size_t{1} << 20);
+  char* end = nullptr;
+  json::Writer text(arena), cbor(arena, json::Backend::Cbor);
+  CHECK(text.begin_bytes(10, end) == nullptr);
+  CHECK(cbor.begin_text(10, end) == nullptr);
+  cbor.begin_object();
+  CHECK(cbor.begin_bytes(10, end) == nullptr);  // a name comes
+  CHECK(cbor.error() == nullptr);
 }
 
 TEST_CASE("encoder: members() gives the bytes of a struct") {

@@ -168,6 +168,8 @@ FUNCTION(leat_json_v1, begin_text, 15);
 FUNCTION(leat_json_v1, more_room, 16);
 FUNCTION(leat_json_v1, end_text, 17);
 FUNCTION(leat_json_v1, levels_left, 18);
+FUNCTION(leat_json_v1, form, 19);
+FUNCTION(leat_json_v1, begin_bytes, 20);
 
 FUNCTION(leat_log_v1, enabled, 0);
 FUNCTION(leat_log_v1, write, 1);

@@ -64,6 +64,11 @@ void end_text(leat_json* json, char* at, int32_t why) {
                                                           : "no memory left for this request");
 }
 uint32_t levels_left(const leat_json* json) { return json->writer.levels_left(); }
+uint32_t form(const leat_json* json) {
+  if (json->backend == json::Backend::Cbor) return LEAT_JSON_AS_CBOR;
+  return json->backend == json::Backend::MessagePack ? LEAT_JSON_AS_MESSAGE_PACK : LEAT_JSON_AS_TEXT;
+}
+char* begin_bytes(leat_json* json, size_t room, char** end) { return json->writer.begin_bytes(room, *end); }
 
 // JSON of what was written in another form. Nothing: why is a literal.
 std::optional<std::string_view> as_json(json::Backend backend, std::string_view bytes, Arena& arena,
@@ -150,6 +155,8 @@ const leat_json_v1 kJsonExtension = {
     .more_room = more_room,
     .end_text = end_text,
     .levels_left = levels_left,
+    .form = form,
+    .begin_bytes = begin_bytes,
 };
 
 }  // namespace leat::plugin

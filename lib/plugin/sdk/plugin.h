@@ -616,7 +616,15 @@ typedef struct leat_json_v1 {
   void (*end_text)(leat_json* json, char* at, int32_t why);
   /* How many containers may yet be begun in each other. */
   uint32_t (*levels_left)(const leat_json* json);
+  /* What is written, LEAT_JSON_AS_*: for encoders that write it themselves where there is no begin_text. */
+  uint32_t (*form)(const leat_json* json);
+  /* begin_text for a value in that form, if it is none of text: the bytes that events would make. */
+  char* (*begin_bytes)(leat_json* json, size_t room, char** end);
 } leat_json_v1;
+
+#define LEAT_JSON_AS_TEXT 0u
+#define LEAT_JSON_AS_CBOR 1u /* RFC 8949 */
+#define LEAT_JSON_AS_MESSAGE_PACK 2u
 
 #define LEAT_JSON_NO_MEMORY 0
 #define LEAT_JSON_NOT_UTF8 1

@@ -158,7 +158,7 @@ class Encoder {
   // --- For LEAT_JSON. The place to write at is handed on from one to the next, not kept here: text that is
   // written could change what lies in memory, as far as a compiler can tell.
 
-  static char* open(char* at) {
+  static char* open(char* at, auto) {
     *at = '{';
     return at + 1;
   }
@@ -200,10 +200,10 @@ class Encoder {
     }
   }
 
- private:
   // Longer strings are written in pieces of so many bytes.
   static constexpr size_t kPiece = 256;
 
+ private:
   // Room at `at` for `size` bytes, and what was promised to the structs that this is a part of.
   char* need(char* at, size_t size) {
     if (static_cast<size_t>(end_ - at) >= size + owed_) [[likely]]

@@ -18,6 +18,7 @@
 #include "plugin_base.hpp"
 #include "plugin_decode.hpp"
 #include "plugin_encode.hpp"
+#include "plugin_encode_binary.hpp"
 #include "plugin_parameters.hpp"
 
 namespace leat {
@@ -85,21 +86,41 @@ class Json {
     call(json_);
     return *this;
   }
-  // Writes a value as one text. False: it has to be by events.
+  // Writes a value whole. False: it has to be by events.
   template <class T>
-  bool write_text(const T& value) {
+  bool write_whole(const T& value) {
     char* end = nullptr;
     // Events find out whether it has them all.
     if (api().levels_left(json_) < uint32_t{detail::levels<T>()}) return false;
-    char* at = api().begin_text(json_, Encoder::bound(value), &end);
-    if (at == nullptr) return false;
+    if (char* const at = api().begin_text(json_, Encoder::bound(value), &end)) {
+      encode<Encoder>(at, end, value);
+      return true;
+    }
+    // A daemon that has no other form has no word for it.
+    if constexpr (detail::has_counts<T>()) {
+      if (api().struct_size <= offsetof(leat_json_v1, begin_bytes)) return false;
+      const uint32_t form = api().form(json_);
+      char* const at =
+          form == LEAT_JSON_AS_TEXT ? nullptr : api().begin_bytes(json_, Encoder::bound(value), &end);
+      if (at == nullptr) return false;
+      if (form == LEAT_JSON_AS_CBOR)
+        encode<BinaryEncoder<encoding::Cbor>>(at, end, value);
+      else
+        encode<BinaryEncoder<encoding::MessagePack>>(at, end, value);
+      return true;
+    }
+    return false;
+  }
+  // Into memory that the host has lent.
+  template <class Encode, class T>
+  void encode(char* at, char* end, const T& value) {
     const auto grow = [](void* json, char*& to, char*& until, size_t size) {
       to = api().more_room(static_cast<leat_json*>(json), to, size, &until);
       return to != nullptr;
     };
     int32_t problem = 0;
     try {
-      Encoder encoder(at, end, grow, json_);
+      Encode encoder(at, end, grow, json_);
       encoder.value(value);
       at = encoder.end();
     } catch (const Encoder::Problem why) {
@@ -107,7 +128,6 @@ class Json {
       problem = static_cast<int32_t>(why);
     }
     api().end_text(json_, at, problem);
-    return true;
   }
   template <class Tuple, size_t... I>
   void write_members(const Tuple& pairs, std::index_sequence<I...>) {
@@ -123,7 +143,7 @@ template <class T>
 Json& Json::value(const T& value) {
   // A single number or text is one event.
   if constexpr (Encodable<T> && detail::levels<T>() > 0)
-    if (write_text(value)) return *this;
+    if (write_whole(value)) return *this;
   if constexpr (detail::JsonStruct<T> || detail::HasToJson<T>) {
     to_json(*this, value);
   } else if constexpr (detail::is_parameter<T>) {
@@ -216,51 +236,59 @@ Problem& Problem::with(std::string_view name, const T& value) & {
 // namespace, once: LEAT_JSON(User, id, name, tags). The members, 80 at most, are values as above, structs
 // among them. One that has rules stands with them in parentheses: LEAT_JSON(User, id, (name, leat::Length{1, 40})).
 // They are asked of bodies (JsonBody), not of answers.
-#define LEAT_JSON(Type, ...)                                                                  \
-  [[maybe_unused]] inline void to_json(::leat::Json& leat_text, const Type& leat_value) {     \
-    leat_text.begin_object();                                                                 \
-    LEAT_EACH_(LEAT_JSON_MEMBER_, __VA_ARGS__)                                                \
-    leat_text.end_object();                                                                   \
-  }                                                                                           \
-  template <class LeatWithin>                                                                 \
-  constexpr int leat_levels(std::type_identity<Type>, LeatWithin) {                           \
-    using LeatType = Type;                                                                    \
-    using LeatAll = typename LeatWithin::template With<LeatType>;                             \
-    return ::leat::detail::enclose({LEAT_EACH_(LEAT_JSON_LEVELS_, __VA_ARGS__)});             \
-  }                                                                                           \
-  [[maybe_unused]] inline size_t leat_bound(const Type& leat_value) {                         \
-    (void)leat_value;                                                                         \
-    return 2 LEAT_EACH_(LEAT_JSON_BOUND_, __VA_ARGS__);                                       \
-  }                                                                                           \
-  template <class LeatEncoder, class LeatPlace>                                               \
-  LeatPlace leat_encode(LeatEncoder& leat_text, LeatPlace leat_at, const Type& leat_value) {  \
-    leat_at = leat_text.open(leat_at);                                                        \
-    LEAT_EACH_(LEAT_JSON_ENCODE_, __VA_ARGS__)                                                \
-    return leat_text.close(leat_at);                                                          \
-  }                                                                                           \
-  template <class LeatDecoder>                                                                \
-  void leat_decode(LeatDecoder& leat_text, Type& leat_value) {                                \
-    [[maybe_unused]] static constexpr std::string_view leat_struct = #Type;                   \
-    const auto leat_seen = leat_text.object([&](std::string_view leat_name, auto& leat_all) { \
-      size_t leat_number = 0;                                                                 \
-      LEAT_EACH_(LEAT_JSON_DECODE_, __VA_ARGS__)                                              \
-      (void)leat_number;                                                                      \
-      return false;                                                                           \
-    });                                                                                       \
-    size_t leat_number = 0;                                                                   \
-    LEAT_EACH_(LEAT_JSON_NEED_, __VA_ARGS__)                                                  \
-  }                                                                                           \
-  template <class LeatSchema>                                                                 \
-  void leat_describe(LeatSchema& leat_schema, std::type_identity<Type>) {                     \
-    using LeatType = Type;                                                                    \
-    LEAT_EACH_(LEAT_JSON_DESCRIBE_, __VA_ARGS__)                                              \
-  }                                                                                           \
+#define LEAT_JSON(Type, ...)                                                                               \
+  [[maybe_unused]] inline void to_json(::leat::Json& leat_text, const Type& leat_value) {                  \
+    leat_text.begin_object();                                                                              \
+    LEAT_EACH_(LEAT_JSON_MEMBER_, __VA_ARGS__)                                                             \
+    leat_text.end_object();                                                                                \
+  }                                                                                                        \
+  template <class LeatWithin>                                                                              \
+  constexpr int leat_levels(std::type_identity<Type>, LeatWithin) {                                        \
+    using LeatType = Type;                                                                                 \
+    using LeatAll = typename LeatWithin::template With<LeatType>;                                          \
+    return ::leat::detail::enclose({LEAT_EACH_(LEAT_JSON_LEVELS_, __VA_ARGS__)});                          \
+  }                                                                                                        \
+  constexpr bool leat_has_counts(std::type_identity<Type>) {                                               \
+    using LeatType = Type;                                                                                 \
+    return true LEAT_EACH_(LEAT_JSON_COUNTED_, __VA_ARGS__);                                               \
+  }                                                                                                        \
+  [[maybe_unused]] inline size_t leat_bound(const Type& leat_value) {                                      \
+    (void)leat_value;                                                                                      \
+    return 2 LEAT_EACH_(LEAT_JSON_BOUND_, __VA_ARGS__);                                                    \
+  }                                                                                                        \
+  template <class LeatEncoder, class LeatPlace>                                                            \
+  LeatPlace leat_encode(LeatEncoder& leat_text, LeatPlace leat_at, const Type& leat_value) {               \
+    leat_at = leat_text.open(leat_at,                                                                      \
+                             std::integral_constant<size_t, 0 LEAT_EACH_(LEAT_JSON_ONE_, __VA_ARGS__)>()); \
+    LEAT_EACH_(LEAT_JSON_ENCODE_, __VA_ARGS__)                                                             \
+    return leat_text.close(leat_at);                                                                       \
+  }                                                                                                        \
+  template <class LeatDecoder>                                                                             \
+  void leat_decode(LeatDecoder& leat_text, Type& leat_value) {                                             \
+    [[maybe_unused]] static constexpr std::string_view leat_struct = #Type;                                \
+    const auto leat_seen = leat_text.object([&](std::string_view leat_name, auto& leat_all) {              \
+      size_t leat_number = 0;                                                                              \
+      LEAT_EACH_(LEAT_JSON_DECODE_, __VA_ARGS__)                                                           \
+      (void)leat_number;                                                                                   \
+      return false;                                                                                        \
+    });                                                                                                    \
+    size_t leat_number = 0;                                                                                \
+    LEAT_EACH_(LEAT_JSON_NEED_, __VA_ARGS__)                                                               \
+  }                                                                                                        \
+  template <class LeatSchema>                                                                              \
+  void leat_describe(LeatSchema& leat_schema, std::type_identity<Type>) {                                  \
+    using LeatType = Type;                                                                                 \
+    LEAT_EACH_(LEAT_JSON_DESCRIBE_, __VA_ARGS__)                                                           \
+  }                                                                                                        \
   static_assert(true)  // takes the semicolon
 #define LEAT_JSON_MEMBER_(member) LEAT_JSON_MEMBER_1_(LEAT_FIELD_(member))
 #define LEAT_JSON_MEMBER_1_(field) LEAT_JSON_MEMBER_2_(field)
 #define LEAT_JSON_MEMBER_2_(field) leat_text.key(#field).value(leat_value.field);
 #define LEAT_JSON_LEVELS_(member) \
   ::leat::detail::levels<std::remove_cvref_t<decltype(LeatType::LEAT_FIELD_(member))>, LeatAll>(),
+#define LEAT_JSON_ONE_(member) +1
+#define LEAT_JSON_COUNTED_(member) \
+  &&::leat::detail::has_counts<std::remove_cvref_t<decltype(LeatType::LEAT_FIELD_(member))>>()
 // Its name between quotes, a colon and a comma.
 #define LEAT_JSON_BOUND_(member) LEAT_JSON_BOUND_1_(LEAT_FIELD_(member))
 #define LEAT_JSON_BOUND_1_(field) LEAT_JSON_BOUND_2_(field)

@@ -1,0 +1,1 @@
+../../base/shared/plugin_binary.hpp
