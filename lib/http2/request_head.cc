@@ -161,7 +161,7 @@ void RequestHead::begin_fields() {
   fields_ = true;
   head_.target = {static_cast<uint32_t>(method_.text.size()) + 1, static_cast<uint32_t>(path_.text.size())};
   text_.append(method_.text).append(" ").append(path_.text).append(" HTTP/2.0\r\n");
-  if (!authority_.given) return;
+  if (!authority_.given || refusal_) return;
   if (!http::is_authority(authority_.text))
     return set_malformed("The request's authority is not a host with an optional port.");
   write_line("host", HeaderId::Host, authority_.text);
