@@ -59,6 +59,8 @@ class HpackDecoder {
   }
 
   [[nodiscard]] const FieldTable& table() const { return table_; }
+  // The next block must begin with another size of the table.
+  [[nodiscard]] bool expects_size() const { return must_shrink_; }
 
  private:
   struct Reader {

@@ -35,6 +35,7 @@
 #include "http2/frame.h"
 #include "http2/hpack_decoder.h"
 #include "http2/options.h"
+#include "http2/recent_heads.h"
 #include "http2/request_head.h"
 #include "http2/schedule.h"
 #include "http2/stream.h"
@@ -159,9 +160,12 @@ class Session final : public http::Protocol {
 
   // --- Requests
   void on_block(std::string_view block);
-  void begin_request(uint32_t id, bool ends);
-  Stream* open(uint32_t id, bool ends);
+  bool admit(uint32_t id);
+  http::KnownHead* begin_request(uint32_t id, bool ends);
+  void begin_known(uint32_t id, const RecentHeads::Recent& recent);
+  Stream* open(uint32_t id, bool ends, Priority priority);
   bool show_head(Stream& stream, bool ends);
+  void serve(Stream& stream);
   void ask_service(Stream& stream);
   void await_answer(Stream& stream);
   void take_data(Stream& stream, std::string_view piece);
@@ -200,7 +204,8 @@ class Session final : public http::Protocol {
   StreamTable streams_;
   Schedule schedule_;
   Stream* touched_ = nullptr;
-  http::KnownHead* hint_ = nullptr;  // the head that came last
+  RecentHeads recent_;
+  http::KnownHead* hint_ = nullptr;  // the known head that came last
   uint64_t requests_ = 0;
 
   // The peer's settings, and the windows of the whole connection.

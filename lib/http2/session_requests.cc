@@ -21,6 +21,10 @@ void Session::on_block(std::string_view block) {
   const uint32_t id = block_frame_.stream;
   const bool ends = block_frame_.has(flag::kEndStream);
   const bool opens = id > streams_.last_id();
+  const uint64_t epoch = decoder_.table().epoch();
+  if (opens && ends && env_.heads != nullptr && !decoder_.expects_size()) {
+    if (const RecentHeads::Recent* const recent = recent_.find(block, epoch)) return begin_known(id, *recent);
+  }
   RequestHead& head = env_.head;
   if (opens)
     head.begin(env_.limits);
@@ -36,34 +40,71 @@ void Session::on_block(std::string_view block) {
   }
   if (head.absurd()) return fail(Code::EnhanceYourCalm, "A head is too large.");
   head.finish(ends);
-  if (opens) return begin_request(id, ends);
+  if (opens) {
+    http::KnownHead* const known = begin_request(id, ends);
+    if (known != nullptr && epoch == decoder_.table().epoch())
+      recent_.note(block, epoch, *known, Priority::parse(head.priority()));
+    return;
+  }
   if (Stream* const stream = streams_.find(id)) return take_trailers(*stream);
   (void)spend_control();  // it was broken off
 }
 
-void Session::begin_request(uint32_t id, bool ends) {
+// Whether one that begins is to be looked at.
+bool Session::admit(uint32_t id) {
   streams_.note_opened(id);
-  if (id > last_served_) return streams_.note_broken(id);  // its client has been told
-  if (streams_.count() >= most_streams_) {
-    break_stream(id, Code::RefusedStream);
-    (void)spend_reset();
-    return;
+  if (id > last_served_) {
+    streams_.note_broken(id);  // its client has been told
+    return false;
   }
-  Stream* const opened = open(id, ends);
+  if (streams_.count() < most_streams_) return true;
+  break_stream(id, Code::RefusedStream);
+  (void)spend_reset();
+  return false;
+}
+
+void Session::begin_known(uint32_t id, const RecentHeads::Recent& recent) {
+  if (!admit(id)) return;
+  Stream* const opened = open(id, true, recent.priority);
   if (opened == nullptr) return;
+  ++recent.known->pins;
+  side(*opened).set_known_head(*recent.known);
+  serve(*opened);
+}
+
+// The known head that it has; null: it has one of its own, or none.
+http::KnownHead* Session::begin_request(uint32_t id, bool ends) {
+  if (!admit(id)) return nullptr;
+  Stream* const opened = open(id, ends, Priority::parse(env_.head.priority()));
+  if (opened == nullptr) return nullptr;
   Stream& stream = *opened;
   const RequestHead& head = env_.head;
   if (head.malformed() != nullptr) {
     http::keep_refused_head(*stream.exchange, head.text(), {400, head.malformed()});
-    return break_off(stream, Code::ProtocolError, head.malformed());
+    break_off(stream, Code::ProtocolError, head.malformed());
+    return nullptr;
   }
   if (head.refusal()) {
     http::keep_refused_head(*stream.exchange, head.text(), head.refusal());
     if (head.text().starts_with(kHead)) side(stream).show_head_request();
-    return refuse(stream, head.refusal());
+    refuse(stream, head.refusal());
+    return nullptr;
   }
-  if (!show_head(stream, ends)) return refuse(stream, http::kOutOfMemory);
+  if (!show_head(stream, ends)) {
+    refuse(stream, http::kOutOfMemory);
+    return nullptr;
+  }
+  http::KnownHead* const known = stream.exchange->known_head();
+  serve(stream);
+  return known;
+}
+
+// Its head is there.
+void Session::serve(Stream& stream) {
   http::Exchange& exchange = *stream.exchange;
+  if (exchange.request.head().forwarded &&
+      !http::identify(exchange.request, exchange.arena(), peer_.identity, peer_.trust))
+    return refuse(stream, http::kOutOfMemory);
   ++requests_;
   exchange.started_ns = env_.worker.now_ns();
   exchange.close_after = requests_ >= env_.limits.requests_per_connection;
@@ -71,7 +112,7 @@ void Session::begin_request(uint32_t id, bool ends) {
 }
 
 // Null: there is no room for it, which its client is told.
-Stream* Session::open(uint32_t id, bool ends) {
+Stream* Session::open(uint32_t id, bool ends, Priority priority) {
   Stream* const stream = env_.streams.take(*this, id);
   http::Exchange* const exchange =
       stream == nullptr ? nullptr
@@ -88,7 +129,7 @@ Stream* Session::open(uint32_t id, bool ends) {
   stream->send_window = peer_window_;
   stream->receive_window = stream->most_window = stream_window_;
   stream->expected = UINT64_MAX;
-  stream->priority = Priority::parse(env_.head.priority());
+  stream->priority = priority;
   for (Announced& each : announced_)
     if (each.stream == id) stream->priority = each.priority;
   exchange->set_body_limit(env_.limits.body_bytes);
@@ -125,7 +166,7 @@ bool Session::show_head(Stream& stream, bool ends) {
     if (env_.heads != nullptr && ends && !own.expect_continue) env_.heads->offer(own);
   }
   if (come.has_length()) stream.expected = made.content_length;
-  return !made.forwarded || http::identify(exchange.request, exchange.arena(), peer_.identity, peer_.trust);
+  return true;
 }
 
 void Session::ask_service(Stream& stream) {

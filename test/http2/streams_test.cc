@@ -150,6 +150,35 @@ TEST_CASE("streams: a head that comes again is recognised, and one with a body n
   CHECK(known == 0);
 }
 
+TEST_CASE("streams: a block that means the same again is recognised, and one that does not is read") {
+  H2Stage stage;
+  std::string paths;
+  stage.script.body_end = [&](Exchange& exchange) {
+    paths += exchange.request.path();
+    CHECK(exchange.request.header("x") == "1");
+    exchange.send("");
+  };
+  // Fields that are kept, of which the newest has the smallest index.
+  const auto keep = [](std::string_view name, std::string_view value) {
+    return "\x40" + hpack_text(name) + hpack_text(value);
+  };
+  const std::string one = "\x82\x86\xbf\xc0\xbe"s;  // GET, http, :path, :authority, x
+  (void)stage.feed(headers(1, "\x82\x86" + keep(":authority", "a") + keep(":path", "/a") + keep("x", "1")));
+  uint32_t id = 1;
+  for (int i = 0; i < 60; ++i) CHECK(stage.feed(headers(id += 2, one)).ends_with(":200."));
+  CHECK(paths.size() == 61 * 2);
+  CHECK(!paths.contains('b'));
+  // The same bytes mean something else once the table has changed.
+  paths.clear();
+  (void)stage.feed(headers(id += 2, "\x82\x86\xc0" + keep(":path", "/b") + keep("x", "1")));
+  CHECK(paths == "/b");
+  (void)stage.feed(headers(id += 2, one));
+  CHECK(stage.session.requests() == 62);
+  CHECK(paths == "/b");  // it has no authority now, and is no request
+  CHECK(stage.feed(headers(id += 2, "\x82\x86\xbf\xc2\xbe"s)).ends_with(":200."));
+  CHECK(paths == "/b/b");
+}
+
 TEST_CASE("streams: a body comes in pieces, waits where it must, and its client is told when it may go on") {
   H2Stage stage;
   std::string come;
