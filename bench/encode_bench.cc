@@ -1,7 +1,9 @@
 // leat-encode-bench: what it costs to write the payloads as JSON, one thread, no HTTP.
 //
 //   struct      the encoder of LEAT_JSON structs, into a buffer that is there
+//   struct_cbor, struct_msgpack   the same in these forms
 //   direct, yyjson, rapidjson   json::Writer's backends, by events from the same structs, into an arena
+//   cbor, msgpack                its backends for these forms
 //   peer_...    the libraries at their best use: yyjson writes a document that was built before (mutable, and
 //               parsed), with memory from a pool; RapidJSON's Writer has a StringBuffer that is used again;
 //               simdjson, which up to 3.12 builds no texts, writes a document that was parsed before
@@ -35,12 +37,12 @@ namespace {
 
 // --- Ways of writing
 
-class Structs {
+template <class Encode>
+class StructsIn {
  public:
   template <class T>
   std::string_view operator()(const T& value) {
-    Encoder encoder(
-        room_, room_ + sizeof room_, [](void*, char*&, char*&, size_t) { return false; }, nullptr);
+    Encode encoder(room_, room_ + sizeof room_, [](void*, char*&, char*&, size_t) { return false; }, nullptr);
     encoder.value(value);
     return {room_, encoder.end()};
   }
@@ -48,6 +50,7 @@ class Structs {
  private:
   char room_[1 << 16];
 };
+using Structs = StructsIn<Encoder>;
 
 // Events from the members that LEAT_JSON names: what leat_encode() calls is a target for them, too.
 template <class Out>
@@ -55,7 +58,7 @@ struct Events {
   // The place to write at is the events' own.
   struct Place {};
   Out& out;
-  Place open(Place) { return out.begin_object(), Place(); }
+  Place open(Place, auto) { return out.begin_object(), Place(); }
   Place close(Place) { return out.end_object(), Place(); }
   template <size_t N, class T>
   Place member(Place, const char (&name)[N], const T& value) {
@@ -254,6 +257,20 @@ void simdjson_rows(const std::string& payload, const std::string& text) {
 }
 #endif
 
+template <class T, class Encode>
+void binary_rows(const std::string& payload, json::Backend backend) {
+  const std::string name(json::backend_name(backend));
+  const auto structs = [] { return std::make_unique<StructsIn<Encode>>(); };
+  const auto events = [backend] { return std::make_unique<Backend>(backend); };
+  const T value = make<T>(1);
+  if ((*structs())(value) != (*events())(value)) {
+    std::fprintf(stderr, "%s: %s differs between struct and events\n", payload.c_str(), name.c_str());
+    std::exit(1);
+  }
+  rows<T>(payload, "struct_" + name, structs);
+  rows<T>(payload, name, events);
+}
+
 template <class T>
 void payload_rows(const std::string& payload) {
   const auto structs = [] { return std::make_unique<Structs>(); };
@@ -271,6 +288,8 @@ void payload_rows(const std::string& payload) {
     rows<T>(payload, std::string(json::backend_name(each)),
             [each] { return std::make_unique<Backend>(each); });
   }
+  binary_rows<T, BinaryEncoder<encoding::Cbor>>(payload, json::Backend::Cbor);
+  binary_rows<T, BinaryEncoder<encoding::MessagePack>>(payload, json::Backend::MessagePack);
   PeerYyjson yyjson;
   check(yyjson(value), "yyjson");
   rows<T>(payload, "peer_rapidjson", [] { return std::make_unique<PeerRapidJson>(); });

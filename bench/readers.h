@@ -52,7 +52,7 @@ void fill(List& list, Next next) {
 // What leat_encode() shows members to, where no text is written and there is no place in it.
 struct Visitor {
   struct Place {};
-  static Place open(Place) { return {}; }
+  static Place open(Place, auto) { return {}; }
   static Place close(Place) { return {}; }
 };
 

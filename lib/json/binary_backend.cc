@@ -61,10 +61,10 @@ class BinaryBackend final : public EventBackend {
  private:
   // A container that is open: where its head lies, how many it has, and at how many that gets longer.
   struct Open {
-    size_t head = 0;
-    uint32_t count = 0;
-    uint32_t longer_from = 0;
-    bool object = true;  // none at the top, which counts as little as an object's values
+    size_t head;
+    uint32_t count;
+    uint32_t longer_from;
+    bool object;
   };
 
   [[nodiscard]] bool need(size_t size) {
@@ -111,19 +111,20 @@ class BinaryBackend final : public EventBackend {
     open_.longer_from = Code::longer_from(open_.count);
   }
   [[nodiscard]] bool write_text(std::string_view text) {
-    // What is not UTF-8 gets longer.
-    if (!need(encoding::kMostHead + text.size()) ||
-        (!is_utf8(text) && !need(encoding::kMostHead + 3 * text.size())))
-      return false;
+    // What is not UTF-8 gets longer. A short one is not looked through for that twice.
+    constexpr size_t kShort = 256;
+    const size_t most = text.size() <= kShort || !is_utf8(text) ? 3 * text.size() : text.size();
+    if (!need(encoding::kMostHead + most)) return false;
     out_.at = encoding::write_text_as<Code>(out_.at, text);
     return true;
   }
 
   TextBuffer& out_;
-  Open open_;
+  // None at first, which counts as little as an object's values.
+  Open open_{.head = 0, .count = 0, .longer_from = 0, .object = true};
   uint32_t depth_ = 0;
   bool full_ = false;
-  std::array<Open, kMostDepth> outer_;
+  std::array<Open, kMostDepth> outer_;  // those around it, of which the first `depth_` are written
 };
 
 template <class Code>

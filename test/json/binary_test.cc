@@ -54,18 +54,18 @@ TEST_CASE("cbor: the examples of RFC 8949, appendix A") {
       {"29", "-10"},
       {"3863", "-100"},
       {"3903e7", "-1000"},
-      {"f90000", "0.0"},
-      {"f98000", "-0.0"},
-      {"f93c00", "1.0"},
+      {"f90000", "0.0", kReadOnly},
+      {"f98000", "-0.0", kReadOnly},
+      {"f93c00", "1.0", kReadOnly},
       {"fb3ff199999999999a", "1.1"},
-      {"f93e00", "1.5"},
-      {"f97bff", "65504.0"},
+      {"f93e00", "1.5", kReadOnly},
+      {"f97bff", "65504.0", kReadOnly},
       {"fa47c35000", "100000.0"},
       {"fa7f7fffff", "3.4028234663852886e+38"},
       {"fb7e37e43c8800759c", "1e+300"},
-      {"f90001", "5.960464477539063e-08"},
-      {"f90400", "6.103515625e-05"},
-      {"f9c400", "-4.0"},
+      {"f90001", "5.960464477539063e-08", kReadOnly},
+      {"f90400", "6.103515625e-05", kReadOnly},
+      {"f9c400", "-4.0", kReadOnly},
       {"fbc010666666666666", "-4.1"},
       {"f4", "false"},
       {"f5", "true"},
@@ -337,13 +337,13 @@ TEST_CASE("binary: text that is JSON already becomes what it means") {
       {"\"\\ud800\"", "63efbfbd"},
       {"\"\\ud800\\u0041\"", "64efbfbd41"},
       {"\"\\ud800\\udc00\\\\\"", "65f09080805c"},
-      {"-0", "f98000"},
-      {"1e2", "f95640"},
+      {"-0", "fa80000000"},
+      {"1e2", "fa42c80000"},
       {"18446744073709551616", "fa5f800000"},
       {"-9223372036854775809", "fadf000000"},
-      {"1e999", "f97c00"},
-      {"-1e999", "f9fc00"},
-      {"1e-999", "f90000"},
+      {"1e999", "fa7f800000"},
+      {"-1e999", "faff800000"},
+      {"1e-999", "fa00000000"},
       {"9007199254740993", "1b0020000000000001"},
   };
   for (const auto& [json, hex] : rows) {
@@ -356,13 +356,17 @@ TEST_CASE("binary: text that is JSON already becomes what it means") {
         "error: a number that is not finite");
 }
 
-TEST_CASE("binary: each single and half is written as short as it is") {
-  // All halves that are finite, as doubles.
+TEST_CASE("binary: a number that is the same as a single or half is read as that, and written as a single") {
+  // All halves that are finite.
   for (uint32_t half = 0; half < 0x10000; ++half) {
     if ((half & 0x7c00) == 0x7c00) continue;
+    const double units = std::ldexp((half & 0x3ff) + ((half & 0x7c00) != 0 ? 1024.0 : 0.0),
+                                    std::max(1, static_cast<int>(half >> 10 & 0x1f)) - 25);
+    const double number = (half & 0x8000) != 0 ? -units : units;
     const std::string hex = "f9" + hex_of(std::string{static_cast<char>(half >> 8), static_cast<char>(half)});
-    const std::string json = read_binary(Backend::Cbor, bytes_of(hex));
-    if (hex_of(write_binary(Backend::Cbor, [&](Writer& w) { w.raw(json); })) != hex) FAIL(hex);
+    if (read_binary(Backend::Cbor, bytes_of(hex)) !=
+        write_binary(Backend::Direct, [number](Writer& w) { w.real(number); }))
+      FAIL(hex);
   }
   std::mt19937 random(std::random_device{}());
   for (int i = 0; i < 20'000; ++i) {
@@ -371,7 +375,7 @@ TEST_CASE("binary: each single and half is written as short as it is") {
     const auto event = [single](Writer& w) { w.real(single); };
     const std::string cbor = write_binary(Backend::Cbor, event),
                       packed = write_binary(Backend::MessagePack, event);
-    CHECK((cbor.size() == 5 || cbor.size() == 3));
+    CHECK(cbor.size() == 5);
     CHECK(packed.size() == 5);
     CHECK(read_binary(Backend::Cbor, cbor) == write_binary(Backend::Direct, event));
     CHECK(read_binary(Backend::MessagePack, packed) == write_binary(Backend::Direct, event));
