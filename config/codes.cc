@@ -125,6 +125,22 @@ constexpr Explanation kExplanations[] = {
      "believe."},
     {kNoAccount, "a user or group that does not exist",
      "The file of a unix socket is given to a user or group of the system, by name or number."},
+    {kBadCertificate, "a certificate, or its key, that cannot be used",
+     "A [[tls]] names the files of a certificate, with those that vouch for it behind it, and of its private "
+     "key. Both are "
+     "PEM, belong together, and are not encrypted: nobody types a password when a daemon starts. Keys of RSA "
+     "have 2048 bits "
+     "at least. A reload that meets such a mistake changes nothing."},
+    {kNoCertificate, "a listener speaks TLS, and there is no certificate",
+     "A [[listener]] with `tls = true` needs at least one [[tls]] with `certificate` and `key`. `leat tls "
+     "init` makes both "
+     "for a developer's own machine."},
+    {kExpired, "a certificate that is not good at this time",
+     "Clients refuse a certificate before and after its time, so that one that has expired is an error where "
+     "the daemon "
+     "begins to serve by it; one that expires while it serves goes on, and is told of. One that is about to "
+     "expire, or is "
+     "not good yet, is a warning."},
     {pipeline::kLogOption, "options of an access log that do not go together",
      "An option is for another kind of target or format: `rotate_size` for a file, `facility` for syslog, "
      "`fields` for "

@@ -48,6 +48,10 @@ enum Code : int {
   kNobodyTrusted = 131,
   kToldTwice = 132,
   kNoAccount = 133,
+  // Of TLS.
+  kBadCertificate = 134,
+  kNoCertificate = 135,
+  kExpired = 136,
 };
 
 // Of what a row finds wrong.

@@ -28,6 +28,8 @@
 #include "pipeline/site.h"
 #include "plugin/host.h"
 #include "plugin/options.h"
+#include "transport/tls/options.h"
+#include "transport/tls/server.h"
 #include "worker/options.h"
 
 namespace leat::config {
@@ -47,7 +49,12 @@ struct ListenerDecl {
   std::vector<std::string> protocols;
   bool proxy_protocol = false;
   std::optional<std::vector<AddressRange>> trusted_proxies;
+  bool tls = false;
+  uint32_t redirect_to_https = 0;  // the port of what is answered here with a redirect; 0: it is not
+  // What TLS is spoken with; null until the certificates are read (config/tls.h).
+  std::shared_ptr<const tls::Server> tls_server;
   Place place;  // of `address`
+  Place tls_place, redirect_place;
 };
 
 // A server's settings and their defaults: what is the daemon's own, and the options of the modules. Times are
@@ -68,6 +75,8 @@ struct Settings {
   uint64_t drain_delay_ms = 0;
   pipeline::TrailingSlash trailing_slash = pipeline::TrailingSlash::Exact;
   pipeline::FormLimits form_limits;
+  tls::Options tls;
+  uint64_t tls_warning_ms = uint64_t{14} * 24 * 3600 * 1000;  // before a certificate expires
   uint64_t max_per_address = 0;  // connections, of all workers; 0: three quarters of all there may be
 
   struct Supervision {
@@ -96,6 +105,15 @@ struct PluginDecl {
   std::vector<Choice> services;
   uint32_t concurrency = 0;  // requests that its handlers have at the same time; 0: any number
   Place place;
+};
+
+// A certificate for some names.
+struct TlsDecl {
+  std::vector<std::string> names;  // none: those that it is for itself
+  std::string certificate, key;    // paths, or PEM; without a key, it is with the certificate
+  bool is_default = false;
+  bool secret_key = false;  // the key is the text of a secret
+  Place place, key_place, names_place;
 };
 
 struct HostDecl {
@@ -138,6 +156,7 @@ struct Config {
   Settings settings;
   std::vector<PluginDecl> plugins;
   std::vector<pipeline::MiddlewareSpec> middleware;  // those of hosts and groups as well
+  std::vector<TlsDecl> tls;
   std::vector<HostDecl> hosts;
   std::vector<uint32_t>
       shared_limits;  // requests that the handlers of a host's or a group's routes have at the same time

@@ -28,6 +28,8 @@ struct ListenerKeys {
   std::vector<std::string> protocols;
   bool proxy_protocol = false;
   std::vector<AddressRange> trusted_proxies;
+  bool tls = false;
+  std::optional<uint32_t> redirect_to_https;
 };
 struct PluginKeys {
   std::string name;
@@ -70,6 +72,12 @@ constexpr Row kListener[] = {
     schema::text<&ListenerKeys::group>(
         "group", check_group, kNoAccount,
         "Likewise the group: one that the daemon's user is in, such as that of the proxy in front."),
+    schema::boolean<&ListenerKeys::tls>("tls", "TLS is spoken, with the certificates of `[[tls]]`."),
+    schema::count<&ListenerKeys::redirect_to_https>(
+        "redirect_to_https", 1, 65535,
+        "Whatever is asked for here is answered 308: the same by https, at this port, such as 443. No host "
+        "or route has a "
+        "say in it."),
     schema::boolean<&ListenerKeys::proxy_protocol>(
         "proxy_protocol",
         "Each connection begins with a header of the PROXY protocol (version 1 or 2) that says for whom it "
@@ -188,17 +196,24 @@ bool read_listener(const Value& table, Config& config, Diagnostics& diagnostics)
     reader.fail(kNobodyTrusted,
                 "`proxy_protocol` needs somebody who is trusted, and `trusted_proxies` is empty",
                 reader.place_of("trusted_proxies"));
+  if (keys.tls && keys.redirect_to_https)
+    reader.fail(kNotTogether, "`redirect_to_https` is for a listener without `tls`",
+                reader.place_of("redirect_to_https"), "another [[listener]] speaks TLS");
   if (!reader.good()) return false;
   ListenerDecl listener{.address = *address,
                         .backlog = keys.backlog,
                         .defer_accept = keys.defer_accept,
                         .mode = keys.mode,
                         .protocols = std::move(keys.protocols),
-                        .proxy_protocol = keys.proxy_protocol};
+                        .proxy_protocol = keys.proxy_protocol,
+                        .tls = keys.tls,
+                        .redirect_to_https = keys.redirect_to_https.value_or(0)};
   if (keys.owner) listener.owner = find_user(*keys.owner);
   if (keys.group) listener.group = find_group(*keys.group);
   if (reader.has("trusted_proxies")) listener.trusted_proxies = std::move(keys.trusted_proxies);
   listener.place = reader.place_of("address");
+  listener.tls_place = reader.place_of("tls");
+  listener.redirect_place = reader.place_of("redirect_to_https");
   config.settings.listeners.push_back(std::move(listener));
   return true;
 }

@@ -33,6 +33,8 @@ class Files {
   static Files from_text(std::string_view text);
   [[nodiscard]] std::string text() const;
   void append_text(std::string& text) const;  // the same, behind what `text` has
+  // It was filled before: what is read is what somebody read then.
+  [[nodiscard]] bool filled() const { return answers_all_; }
   // Whether the file system would say the same now.
   [[nodiscard]] bool still_true() const;
   // What is not all there, going by `before`: a file that has become empty, or ends in the middle of a line of what it said

@@ -149,7 +149,7 @@ std::string settings_in_force(const Settings& settings, bool json) {
 }
 
 std::string declared_in_force(const Config& config, bool json) {
-  std::string listeners, plugins, middleware, routes;
+  std::string listeners, certificates, plugins, middleware, routes;
   const auto close = [json](std::string& all, std::string_view kind, const std::string& one) {
     all +=
         json ? fmt::format("{}{{{}}}", all.empty() ? "" : ",", one) : fmt::format("\n[[{}]]\n{}", kind, one);
@@ -157,6 +157,8 @@ std::string declared_in_force(const Config& config, bool json) {
   for (const ListenerDecl& each : config.settings.listeners) {
     Declaration one(json);
     one.add("address", json_text(each.address.text()));
+    if (each.tls) one.add("tls", "true");
+    if (each.redirect_to_https != 0) one.add("redirect_to_https", std::to_string(each.redirect_to_https));
     if (each.proxy_protocol) one.add("proxy_protocol", "true");
     if (each.trusted_proxies) {
       std::string ranges;
@@ -165,6 +167,14 @@ std::string declared_in_force(const Config& config, bool json) {
       one.add("trusted_proxies", "[" + ranges + "]");
     }
     close(listeners, "listener", one.text());
+  }
+  for (const TlsDecl& each : config.tls) {
+    Declaration one(json);
+    if (!each.names.empty()) one.add("names", texts_in_force(each.names));
+    one.add("certificate", json_text(each.certificate));
+    if (!each.key.empty()) one.add("key", each.secret_key ? json_text(kHidden) : json_text(each.key));
+    if (each.is_default) one.add("default", "true");
+    close(certificates, "tls", one.text());
   }
   for (const PluginDecl& each : config.plugins) {
     Declaration one(json);
@@ -203,9 +213,10 @@ std::string declared_in_force(const Config& config, bool json) {
     if (each.cache != nullptr) one.add("cache", cache_in_force(*each.cache, json));
     close(routes, "route", one.text());
   }
-  return json ? fmt::format(R"("listener":[{}],"plugin":[{}],"middleware":[{}],"route_options":[{}])",
-                            listeners, plugins, middleware, routes)
-              : listeners + plugins + middleware + routes;
+  return json ? fmt::format(
+                    R"("listener":[{}],"tls":[{}],"plugin":[{}],"middleware":[{}],"route_options":[{}])",
+                    listeners, certificates, plugins, middleware, routes)
+              : listeners + certificates + plugins + middleware + routes;
 }
 
 }  // namespace leat::config

@@ -14,6 +14,7 @@
 #include "config/route_tables.h"
 #include "config/routes.h"
 #include "config/settings.h"
+#include "config/tls.h"
 #include "json/nested.h"
 #include "json/writer.h"
 #include "middleware/access.h"
@@ -46,6 +47,7 @@ class SchemaWriter : private json::Nested {
       string_or_list();
     });
     for (const auto& [name, sentence] : {std::pair("listener", "Where to listen, with options of its own."),
+                                         std::pair("tls", "Certificates, by the names that they are for."),
                                          std::pair("plugin", "Shared objects that are loaded."),
                                          std::pair("middleware", "What requests and answers pass."),
                                          std::pair("host", "What is served under some names."),
@@ -69,6 +71,7 @@ class SchemaWriter : private json::Nested {
  private:
   void definitions() {
     object("listener", [&] { table(listener_rows()); });
+    object("tls", [&] { table(tls_rows()); });
     object("plugin", [&] {
       table(plugin_rows());
       plugin_options();

@@ -21,6 +21,7 @@
 #include "config/in_force.h"
 #include "config/routes.h"
 #include "config/settings.h"
+#include "config/tls.h"
 #include "config/toml.h"
 #include "json/backend.h"
 #include "pipeline/codes.h"
@@ -65,6 +66,7 @@ class Loader {
     for (const Written& each : listen_) config_.settings.listen_places.push_back(each.place);
     check_addresses();
     if (overrides.listen.empty()) check_host_listeners();
+    add_redirects();
     check_limits();
     check_backend();
     check_trust();
@@ -164,6 +166,7 @@ class Loader {
   // Of the lists of tables; nullptr for another key.
   static ReadOne reader_of(std::string_view key) {
     if (key == "listener") return read_listener;
+    if (key == "tls") return read_tls;
     if (key == "plugin") return read_plugin;
     if (key == "middleware") return read_middleware;
     if (key == "host") return read_host;
@@ -234,7 +237,8 @@ class Loader {
   // A key that `group` (empty: the top of a file) does not have. It may be misspelt, or belong elsewhere.
   void unknown(const std::string& group, const std::string& name, const Value& value) {
     std::vector<std::string_view> known;
-    if (group.empty()) known = {"include", "listener", "plugin", "middleware", "host", "group", "route"};
+    if (group.empty())
+      known = {"include", "listener", "tls", "plugin", "middleware", "host", "group", "route"};
     std::string elsewhere;
     for (const schema::Row& each : settings()) {
       const std::string_view owner = each.name.substr(0, each.name.find('.'));
@@ -315,6 +319,29 @@ class Loader {
         if (all_read_ && !std::ranges::contains(known, each))
           fail(kBadHost, fmt::format("`{}` is not listened on", each.text()), host.listeners_place,
                "name it in `server.listen`, or as the address of a [[listener]]");
+  }
+
+  // What a listener answers with redirects is a host, before all others, with one route.
+  void add_redirects() {
+    for (const ListenerDecl& each : config_.settings.listeners) {
+      if (each.redirect_to_https == 0) continue;
+      const Place& place = each.redirect_place;
+      HostDecl host;
+      host.spec.every_name = true;
+      host.spec.place = host.listeners_place = place;
+      host.listeners = {each.address};
+      config_.hosts.push_back(std::move(host));
+      const std::string port =
+          each.redirect_to_https == 443 ? "" : fmt::format(":{}", each.redirect_to_https);
+      RouteDecl route;
+      route.spec.host = config_.hosts.size();
+      route.spec.path = "/{rest...}";
+      route.spec.methods = {std::string(pipeline::kAnyMethod)};
+      route.spec.path_place = route.spec.method_place = route.handler_place = place;
+      route.redirect =
+          std::make_unique<RedirectDecl>("https://{hostname}" + port + "{path}{query}", 308, place);
+      config_.routes.push_back(std::move(route));
+    }
   }
 
   void check_limits() {

@@ -8,6 +8,7 @@
 #include "config/route_tables.h"
 #include "config/routes.h"
 #include "config/settings.h"
+#include "config/tls.h"
 #include "middleware/access_fields.h"
 #include "middleware/kinds.h"
 
@@ -77,6 +78,12 @@ constexpr std::string_view kListener = R"(
 
 A listening socket with options of its own. Those that need none are named in `server.listen`, the short form; both
 add up. `--listen` takes the place of all of them.
+)";
+
+constexpr std::string_view kTlsText = R"(
+## `[[tls]]`
+
+A certificate, for clients of each `[[listener]]` with `tls = true` that ask for one of its names. See [TLS](tls.md).
 )";
 
 constexpr std::string_view kWhenText = R"(
@@ -184,6 +191,8 @@ std::string reference_markdown() {
   for (const SettingGroup& group : setting_groups()) add_settings(page, group);
   page += kListener;
   add_table(page, listener_rows());
+  page += kTlsText;
+  add_table(page, tls_rows());
   page += "\n## `[[plugin]]`\n";
   add_table(page, plugin_rows());
   page += "\n## `[[route]]`\n";

@@ -71,6 +71,8 @@ std::string check_allowed(std::string_view called, std::string_view text) {
   return text == "all" ? std::string() : check_range(called, text);
 }
 
+}  // namespace
+
 std::string check_host_name(std::string_view called, std::string_view text) {
   if (std::ranges::any_of(text, [](char c) { return static_cast<signed char>(c) < 0; }))
     return fmt::format(
@@ -78,6 +80,8 @@ std::string check_host_name(std::string_view called, std::string_view text) {
         called, text);
   return pipeline::check_condition_host(called, text);
 }
+
+namespace {
 
 constexpr Row kRoute[] = {
     schema::text<&RouteKeys::path>(
@@ -100,7 +104,7 @@ constexpr Row kRoute[] = {
     schema::text<&RouteKeys::redirect>(
         "redirect",
         "In place of a handler: where clients are sent. `{name}` stands for a parameter of the path, "
-        "`{scheme}`, "
+        "`{scheme}`, `{hostname}` (without a port), "
         "`{host}`, `{path}` and `{query}` (with its question mark) for those of the request."),
     schema::count<&RouteKeys::status>(
         "status", 301, 308, "Of a redirect: 301 or 308 for good, 302, 303 or 307 (as without it) for now."),

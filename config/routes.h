@@ -20,6 +20,9 @@ bool read_route(const Value& table, Config& config, Diagnostics& diagnostics);
 bool read_group(const Value& table, Config& config, Diagnostics& diagnostics);
 bool read_host(const Value& table, Config& config, Diagnostics& diagnostics);
 
+// What is wrong with the name of a host, as a schema::Row::Check.
+std::string check_host_name(std::string_view called, std::string_view text);
+
 // The keys of these tables; those of tables in a route are in route_tables.h and route_parameters.h.
 std::span<const schema::Row> route_rows();
 std::span<const schema::Row> group_rows();

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "config/codes.h"
+#include "transport/tls/server.h"
 
 namespace leat::config {
 
@@ -121,6 +122,23 @@ constexpr Row kSettings[] = {
         "`x-forwarded-host`; and what else is to be left for handlers of `x-forwarded-port`, "
         "`x-forwarded-prefix`, "
         "`x-forwarded-server` and `x-real-ip`."),
+    choice<AT(tls.min_version)>("server.tls_min_version", "1.2 1.3",
+                                "The oldest version of TLS that is spoken."),
+    list<AT(tls.ciphers)>(
+        "server.tls_ciphers", "names of ciphers", tls::check_cipher, kBadChoice,
+        "By OpenSSL's names; those of TLS 1.3 begin with TLS_. A version without any is not spoken."),
+    list<AT(tls.groups)>("server.tls_groups", "names of groups", tls::check_group, kBadChoice,
+                         "For the exchange of keys, by OpenSSL's names, what is wanted most first."),
+    choice<AT(tls.unknown_name)>(
+        "server.tls_unknown_name", "default refuse",
+        "What clients get that ask for a name that no certificate is for: the default "
+        "certificate, or the alert unrecognized_name."),
+    duration<AT(tls.ticket_lifetime_ms)>("server.tls_ticket_lifetime", 0, 7 * kDay,
+                                         "How long a client can resume a session, and after which tickets "
+                                         "have another key; the one before it is kept for "
+                                         "as long again. 0: no session is resumed."),
+    duration<AT(tls_warning_ms)>("server.tls_warning", 0, 365 * kDay,
+                                 "How long before a certificate expires that is warned of."),
     text<AT(admin_socket)>("server.admin_socket", 107,
                            "Path of the unix socket for admin commands, such as `leat reload`. Empty: "
                            "admin.sock in the folder that "
@@ -174,7 +192,14 @@ constexpr Row kSettings[] = {
     duration<AT(handshake_timeout_ms)>(
         "limits.handshake_timeout", 1, kHour,
         "From the beginning of a connection to the end of what comes before its first "
-        "request: the header of the PROXY protocol. Then it is closed."),
+        "request: the header of the PROXY protocol, and the handshake of TLS. Then it is closed."),
+    count<AT(tls.handshakes)>(
+        "limits.handshakes", 1, 1'000'000,
+        "Handshakes of TLS that a listener of a worker has under way, of some 50 KiB each; one "
+        "more is closed."),
+    count<AT(tls.handshakes_per_turn)>("limits.handshakes_turn", 1, 65536,
+                                       "Handshakes that a worker begins before others have their turn. A "
+                                       "signature of RSA takes half a millisecond."),
     duration<AT(worker.limits.head_timeout_ms)>(
         "limits.head_timeout", 1, kHour,
         "From the first byte of a request's head to its last; beyond it the answer is 408."),
@@ -428,6 +453,7 @@ std::vector<ListeningSocket> listening_sockets(const Settings& settings) {
     socket.connections.protocols = own.protocols;
     socket.connections.proxy_protocol = own.proxy_protocol;
     if (own.trusted_proxies) socket.connections.trust = trust(*own.trusted_proxies);
+    if (own.tls_server != nullptr) socket.connections.transport = tls::transports(own.tls_server);
     sockets.push_back(std::move(socket));
   }
   return sockets;

@@ -9,6 +9,7 @@
 
 #include "config/diagnostics.h"
 #include "config/in_force.h"
+#include "config/tls.h"
 #include "plugin/shared_resources.h"
 #include "server/commands/check_surroundings.h"
 #include "server/process/admin_socket.h"
@@ -72,9 +73,15 @@ std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libr
     libraries.shared().metrics.set_limit(settings.shared.metric_series);
     Declared declared{config::declared_in_force(*config, false), config::declared_in_force(*config, true)};
     libraries.shared().cache.configure(settings.shared.cache, workers + pool_limits(settings).threads);
-    const config::FilesScope reading(options.files);  // what middleware reads belongs to the configuration
-    if (auto assembly =
-            assemble(*config, libraries, plugin_folders(command), workers, diagnostics, options.quarantined))
+    // What is read from here on belongs to the configuration: certificates, and what middleware names.
+    const config::FilesScope reading(options.files);
+    config::load_certificates(*config, options.kept != nullptr ? options.kept->settings : nullptr,
+                              options.files != nullptr && options.files->filled(), diagnostics);
+    // A daemon that serves loads no plugin to find more mistakes.
+    const bool goes_on = options.kept == nullptr || !config::any_error(diagnostics);
+    if (auto assembly = goes_on ? assemble(*config, libraries, plugin_folders(command), workers, diagnostics,
+                                           options.quarantined)
+                                : std::optional<Assembly>())
       loaded.emplace(std::move(settings), workers, std::move(*assembly), std::move(waiting),
                      std::move(declared), std::move(config->secrets));
   }

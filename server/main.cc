@@ -28,6 +28,7 @@
 #include "server/commands/run.h"
 #include "server/commands/show.h"
 #include "server/commands/tell_daemon.h"
+#include "server/commands/tls.h"
 #include "server/commands/top.h"
 #include "server/commands/version.h"
 #include "server/metric_table.h"
@@ -118,6 +119,10 @@ int execute(const Command& command) {
       return make_key(command.key_name);
     case Command::Kind::KeyHash:
       return hash_key(command.key_name);
+    case Command::Kind::ShowTls:
+      return show_tls(command);
+    case Command::Kind::TlsInit:
+      return make_certificates(command.new_certificates);
     case Command::Kind::Completion:
       print(completion_script(command_tree(), command.shell));
       return kExitFine;

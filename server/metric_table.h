@@ -77,6 +77,8 @@ inline constexpr MetricRow kMetricRows[] = {
     {"leat_received_bytes_total", metrics::Type::Counter, "listener",
      "Bytes that clients have sent, as they are on the wire."},
     {"leat_sent_bytes_total", metrics::Type::Counter, "listener", "Bytes that were sent to clients."},
+    {"leat_tls_certificate_expiry_seconds", metrics::Type::Gauge, "key name",
+     "When the certificate with that first name and kind of key expires, in seconds since 1970."},
     {"leat_connections_given_up_total", metrics::Type::Counter, "",
      "Idle connections that were closed to make room, at limits.connections or for want of descriptors."},
     {"leat_connections_turned_away_total", metrics::Type::Counter, "",

@@ -212,8 +212,33 @@ void OwnMetrics::write_requests(std::string& text) const {
   text += durations + first_bytes + received + sent;
 }
 
+void OwnMetrics::show(std::shared_ptr<const tls::Certificates> certificates) {
+  const std::lock_guard lock(certificates_mutex_);
+  certificates_ = std::move(certificates);
+}
+
+// A certificate that several tables have is one.
+void OwnMetrics::write_certificates(std::string& text) const {
+  const std::lock_guard lock(certificates_mutex_);
+  if (certificates_ == nullptr) return;
+  std::map<std::pair<std::string, std::string>, int64_t> first;
+  for (const auto& [names, certificate, is_default] : certificates_->all()) {
+    const auto at = first.try_emplace(
+        {names.empty() ? "" : names.front(), std::string(certificate->key_kind())}, certificate->not_after());
+    at.first->second = std::min(at.first->second, certificate->not_after());
+  }
+  constexpr const MetricRow& kRow = metric_row("leat_tls_certificate_expiry_seconds");
+  begin_family(text, kRow);
+  for (const auto& [of, expires] : first) {
+    std::string name;
+    metrics::append_label(name, of.first);
+    text += fmt::format("{}{{key=\"{}\",name=\"{}\"}} {}\n", kRow.name, of.second, name, expires);
+  }
+}
+
 void OwnMetrics::write(std::string& text) const {
   write_requests(text);
+  write_certificates(text);
   begin_family(text, metric_row("leat_protocol_errors_total"));
   const auto errors = requests_.errors();
   for (size_t i = 0; i < errors.size(); ++i)

@@ -19,6 +19,7 @@
 #include "pipeline/request_counts.h"
 #include "plugin/shared_resources.h"
 #include "server/metric_table.h"
+#include "transport/tls/certificates.h"
 #include "worker/memory_watch.h"
 #include "worker/options.h"
 
@@ -37,6 +38,8 @@ class OwnMetrics final : public worker::MemoryWatch, public metrics::Source {
   [[nodiscard]] std::shared_ptr<const worker::ListenerCounts> listener(const std::string& name);
   [[nodiscard]] metrics::Metric& connections_given_up() const { return *given_up_; }
   [[nodiscard]] metrics::Metric& connections_turned_away() const { return *turned_away_; }
+  // Of the certificates that serve, when they expire; null: none do. Control thread, or before anything serves.
+  void show(std::shared_ptr<const tls::Certificates> certificates);
   void watch(const worker::WorkerMemory& memory) override;
   void forget(const worker::WorkerMemory& memory) override;
   void count_reload(bool good) { (good ? reloads_ : failed_reloads_)->add(1); }
@@ -60,12 +63,15 @@ class OwnMetrics final : public worker::MemoryWatch, public metrics::Source {
   void keep(const MetricRow& row, std::function<double()> read);
   void declare_memory();
   void write_requests(std::string& text) const;
+  void write_certificates(std::string& text) const;
 
   plugin::SharedResources& shared_;
   uint32_t workers_;
   pipeline::RequestCounts requests_;
   std::shared_ptr<metrics::Metric> given_up_, turned_away_, reloads_, failed_reloads_;
   std::vector<std::shared_ptr<metrics::Metric>> others_;
+  mutable std::mutex certificates_mutex_;
+  std::shared_ptr<const tls::Certificates> certificates_;
   std::mutex mutex_;
   std::vector<worker::WorkerMemory> memories_;  // under that, which is taken while all is shown
   std::mutex listeners_mutex_;                  // not with the registry's

@@ -11,6 +11,7 @@
 #include "base/allocator.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "config/tls.h"
 #include "json/backend.h"
 #include "leat_version.h"
 #include "plugin/shared_resources.h"
@@ -73,6 +74,7 @@ class Serving {
                                     .declared = std::move(loaded.declared)}),
                  generations_) {
     set_limits(addresses_, running_.now(), running_.workers());
+    own_.show(config::certificates_in(running_.now()));
     observer_.set_serving(generations_.number(), plugins_of(generations_.serving()));
     if (start.signs != nullptr) start.signs->set(running_.now());
   }

@@ -240,8 +240,8 @@ std::expected<Address, std::string> Address::parse(std::string_view text) {
     const std::string_view rest = text.substr(scheme + 3);
     const std::string_view host = rest.substr(0, rest.find('/'));
     if (text.substr(0, scheme) == "https")
-      return refuse(
-          fmt::format("`{}` is a URL, and TLS is not spoken here: a proxy in front speaks it", text));
+      return refuse(fmt::format(
+          "`{}` is a URL: TLS is spoken where a [[listener]] has `tls = true` beside its address", text));
     return refuse(fmt::format("`{}` is a URL: write {}{}", text, host.empty() ? "127.0.0.1" : host,
                               host.rfind(':') == host.npos || host.ends_with(']') ? ":80" : ""));
   }

@@ -12,7 +12,7 @@ namespace leat::pipeline {
 HostTable::HostTable() { hosts_.push_back(std::make_unique<Host>()); }
 
 HostTable::Added HostTable::add(std::string id, std::vector<std::string> names,
-                                std::vector<std::string> listeners) {
+                                std::vector<std::string> listeners, bool every_name) {
   auto host = std::make_unique<Host>();
   host->id = std::move(id);
   host->names = std::move(names);
@@ -25,7 +25,7 @@ HostTable::Added HostTable::add(std::string id, std::vector<std::string> names,
     });
   };
   std::vector<Hosts*> places;
-  if (host->names.empty()) places.push_back(&nameless_);
+  if (host->names.empty()) places.push_back(every_name ? &every_name_ : &nameless_);
   for (const std::string& name : host->names) {
     const HostPattern pattern = HostPattern::parse(name).value_or(HostPattern());
     places.push_back(&(pattern.below ? below_ : names_)[pattern.name]);
@@ -60,6 +60,8 @@ const Host* HostTable::find_in(const Names& names, std::string_view name, std::s
 const Host& HostTable::find(std::string_view host, std::string_view listener, bool& by_listener) const {
   if (hosts_.size() == 1) [[likely]]
     return rest();
+  if (!every_name_.empty())
+    if (const Host* found = choose(every_name_, listener, by_listener)) return *found;
   std::string_view name = host_name(host);
   std::array<char, kLongestName> lower;
   if (name.size() <= lower.size()) {

@@ -1,6 +1,6 @@
 // Hosts: what is served under which names. Each has routes of its own, and what is answered where none of them fits.
 //
-// A request is for the host that has its name; where none has it, for the one with the longest "*.example.org" that it is below;
+// A request is for the host that has all that comes by its listener, where there is one. Else it is for the one that has its name; where none has it, for the one with the longest "*.example.org" that it is below;
 // else for the one without names. Of several those come first that are for the listener by which it came. What stands outside of
 // every host is the last of them, and is for all that no other is for.
 //
@@ -50,7 +50,9 @@ class HostTable {
     const Host* first;  // with this one
     std::string name;   // because of this name
   };
-  Added add(std::string id, std::vector<std::string> names, std::vector<std::string> listeners);
+  // `every_name`: whatever comes by its listeners is for it, before all others.
+  Added add(std::string id, std::vector<std::string> names, std::vector<std::string> listeners,
+            bool every_name = false);
 
   // `host` as it was sent. `by_listener`: whether another listener could have another one.
   [[nodiscard]] const Host& find(std::string_view host, std::string_view listener, bool& by_listener) const;
@@ -76,7 +78,8 @@ class HostTable {
 
   std::vector<std::unique_ptr<Host>> hosts_;
   Names names_, below_;
-  Hosts nameless_;  // for listeners
+  Hosts nameless_;    // for listeners
+  Hosts every_name_;  // likewise, before all others
 };
 
 }  // namespace leat::pipeline

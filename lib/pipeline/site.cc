@@ -143,7 +143,7 @@ size_t SiteBuilder::add_host(HostSpec spec) {
                        ? "(" + (spec.listeners.empty() ? std::string() : spec.listeners[0]) + ")"
                        : spec.names[0];
   const auto [host, first, name] =
-      site_->hosts_.add(std::move(id), std::move(spec.names), std::move(spec.listeners));
+      site_->hosts_.add(std::move(id), std::move(spec.names), std::move(spec.listeners), spec.every_name);
   hosts_.push_back(host);
   host_places_.push_back(spec.place);
   if (host == nullptr) {

@@ -67,6 +67,7 @@ struct RouteSpec {
 struct HostSpec {
   std::vector<std::string> names;      // of which HostPattern::parse() has found each good
   std::vector<std::string> listeners;  // addresses as net::Address::text() has them
+  bool every_name = false;             // without names: before all other hosts
   TrailingSlash trailing_slash = TrailingSlash::Exact;
   std::shared_ptr<const RouteScope> scope;
   Place place, middleware_place;

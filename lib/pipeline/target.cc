@@ -8,6 +8,7 @@
 
 #include "base/suggest.h"
 #include "base/text.h"
+#include "pipeline/host_name.h"
 #include "pipeline/path.h"
 
 namespace leat::pipeline {
@@ -64,8 +65,11 @@ std::string_view one_slash(std::string_view target) {
 }  // namespace
 
 std::expected<Target, std::string> Target::parse(std::string_view text, const Pattern& pattern) {
-  constexpr std::pair<std::string_view, Kind> kNames[] = {
-      {"scheme", Kind::Scheme}, {"host", Kind::Host}, {"path", Kind::Path}, {"query", Kind::Query}};
+  constexpr std::pair<std::string_view, Kind> kNames[] = {{"scheme", Kind::Scheme},
+                                                          {"host", Kind::Host},
+                                                          {"hostname", Kind::HostName},
+                                                          {"path", Kind::Path},
+                                                          {"query", Kind::Query}};
   const std::vector<std::string> params = pattern.params();
   const auto elsewhere = authority_part(text);
   if (!elsewhere && (!text.starts_with('/') || text.starts_with("//")) && !text.starts_with("{path}"))
@@ -138,6 +142,9 @@ void Target::for_each(const http::Request& request, std::span<const std::string_
         break;
       case Kind::Host:
         visit(request.host(), nullptr);
+        break;
+      case Kind::HostName:
+        visit(host_name(request.host()), nullptr);
         break;
       case Kind::Path:
         visit(request.path(), stands_as_sent);

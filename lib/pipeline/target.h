@@ -2,7 +2,7 @@
 //
 //   /new/{id}?from={path}      https://www.{host}/{rest}{query}
 //
-// In braces stands the name of a parameter of the route's path, or one of `scheme`, `host`, `path` (as it was sent) and
+// In braces stands the name of a parameter of the route's path, or one of `scheme`, `host`, `hostname` (without a port), `path` (as it was sent) and
 // `query` (with its question mark, or nothing). Parameters are percent-encoded again, so that nobody makes a query, another
 // segment or a line of one; what stands for the rest of a path is as it was sent, so that no escape in it becomes a slash. The text itself says whether the target is on
 // another host: no parameter can make it so.
@@ -34,10 +34,13 @@ class Target {
                                       Arena& arena) const;
   [[nodiscard]] const std::string& text() const { return text_; }
   // Whether it says nothing for a request that names no host.
-  [[nodiscard]] bool needs_host() const { return std::ranges::contains(parts_, Kind::Host, &Part::kind); }
+  [[nodiscard]] bool needs_host() const {
+    return std::ranges::any_of(
+        parts_, [](const Part& each) { return each.kind == Kind::Host || each.kind == Kind::HostName; });
+  }
 
  private:
-  enum class Kind : uint8_t { Text, Parameter, Rest, Scheme, Host, Path, Query };
+  enum class Kind : uint8_t { Text, Parameter, Rest, Scheme, Host, HostName, Path, Query };
   struct Part {
     Kind kind = Kind::Text;
     uint32_t number = 0;  // of a parameter

@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -59,6 +60,8 @@ class Transport {
   [[nodiscard]] virtual bool wants_turn() const { return false; }
   virtual void take_turn(PlainSink&) {}
 
+  // What passes is encrypted.
+  [[nodiscard]] virtual bool secure() const { return false; }
   // Known once it is Open; empty: nothing was said.
   [[nodiscard]] virtual std::string_view alpn() const { return {}; }
   [[nodiscard]] virtual std::string_view identity() const { return {}; }  // the peer's, proven
@@ -69,6 +72,11 @@ class Transport {
   // Why it has failed, as a sentence about the peer ("it ..."); empty where that is not for the log.
   [[nodiscard]] virtual std::string_view failure() const { return {}; }
 };
+
+// Makes the transports of connections that have something in common, on the thread that is theirs.
+using MakeTransport = std::function<std::unique_ptr<Transport>()>;
+// That thread's time in nanoseconds, which goes on from one of its turns to the next.
+using Now = std::function<uint64_t()>;
 
 // A transport with its wire bytes, for whoever owns socket and protocol.
 class Channel {

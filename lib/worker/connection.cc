@@ -51,11 +51,18 @@ void count(std::atomic<uint64_t>* bytes, int32_t more) {
 
 }  // namespace
 
-// What a transport makes of wire bytes is the protocol's input.
+// What a transport makes of wire bytes is the protocol's input, or that of the transport behind a header.
 class Connection::Sink final : public transport::PlainSink {
  public:
   explicit Sink(Connection& connection) : connection_(connection) {}
-  void plain(std::string_view bytes) override { connection_.on_plain(bytes); }
+  void plain(std::string_view bytes) override {
+    if (connection_.in_header()) {
+      behind_header = bytes;
+    } else {
+      connection_.on_plain(bytes);
+    }
+  }
+  std::string_view behind_header;
 
  private:
   Connection& connection_;
@@ -82,8 +89,8 @@ Connection::Connection(Connections& table, net::SocketId id, Fd fd, const HostAd
   if (listener_->options->proxy_protocol)
     channel_ =
         std::make_unique<transport::Channel>(std::make_unique<transport::ProxyProtocol>(), table.memory_);
-  else if (listener_->options->transport)
-    channel_ = std::make_unique<transport::Channel>(listener_->options->transport(), table.memory_);
+  else if (listener_->transport)
+    channel_ = std::make_unique<transport::Channel>(listener_->transport(), table.memory_);
 }
 
 Connection::~Connection() { table_.loop_.timers().stop(timer_); }
@@ -142,6 +149,12 @@ void Connection::on_bytes(std::string_view bytes) {
 void Connection::unseal(std::string_view wire) {
   Sink sink(*this);
   channel_->received(wire, sink);
+  if (in_header() && channel_->transport().spent()) {
+    learn_client(false);
+    channel_ = std::make_unique<transport::Channel>(listener_->transport(), table_.memory_);
+    if (!sink.behind_header.empty()) unseal(sink.behind_header);
+    return;
+  }
   look_at_channel();
   if (state_ != State::Open || !channel_->transport().spent()) return;
   ENSURE(channel_->empty());
@@ -168,6 +181,7 @@ http::ProtocolPeer Connection::peer_of_protocol() const {
                           .trust = trusted_ ? listener_->options->trust.get() : nullptr,
                           .listener = listener_->options->name,
                           .owner = socket_.slot()};
+  if (channel_ != nullptr && channel_->transport().secure()) peer.identity.scheme = "https";
   if (behind_ != nullptr) {
     peer.identity.destination = behind_->destination;
     if (behind_->tls) peer.identity.scheme = "https";
@@ -202,8 +216,8 @@ void Connection::learn_client(bool asks) {
 }
 
 std::unique_ptr<http::Protocol> Connection::first_protocol() {
-  const bool known = listener_->protocols.size() == 1 && !listener_->options->transport &&
-                     !listener_->options->proxy_protocol;
+  const bool known =
+      listener_->protocols.size() == 1 && !listener_->transport && !listener_->options->proxy_protocol;
   if (known) [[likely]]
     return listener_->protocols.front()->make(peer_of_protocol());
   auto undecided =

@@ -135,6 +135,10 @@ class Connection {
   [[nodiscard]] bool all_sent();
   // Nothing is asked for, and nothing is owed.
   [[nodiscard]] bool idle() const { return protocol_->idle() && (channel_ == nullptr || channel_->empty()); }
+  // What a proxy says before all else is yet to come, and a transport behind it.
+  [[nodiscard]] bool in_header() const {
+    return listener_->options->proxy_protocol && listener_->transport && behind_ == nullptr;
+  }
   [[nodiscard]] bool in_handshake() const {
     return channel_ != nullptr && channel_->state() == transport::Transport::State::Handshake;
   }
@@ -165,10 +169,10 @@ class Connection {
   std::unique_ptr<const Behind> behind_;  // null: no proxy has said anything
   bool trusted_;                          // who is nearest is a proxy whose fields are believed
   const std::shared_ptr<const Listener> listener_;
-  Undecided* undecided_ = nullptr;  // protocol_, until it is known which one it is to be
-  std::unique_ptr<http::Protocol> protocol_;
   std::unique_ptr<transport::Channel> channel_;  // null: the socket is plain
-  bool direct_;                                  // what is received is the protocol's
+  Undecided* undecided_ = nullptr;               // protocol_, until it is known which one it is to be
+  std::unique_ptr<http::Protocol> protocol_;
+  bool direct_;  // what is received is the protocol's
 };
 
 // For people: a peer, who may have left before its address was known.

@@ -23,7 +23,7 @@ Connections::Connections(net::Loop& loop, std::span<http::ProtocolFactory* const
       memory_(memory),
       limits_(limits),
       options_(options),
-      listeners_(protocols),
+      listeners_(protocols, [&loop] { return loop.now_ns(); }),
       places_(loop, sockets_, options_),
       relief_(loop, memory.blocks, sockets_, options.worker),
       soon_(*this),

@@ -11,7 +11,8 @@ namespace leat::worker {
 namespace {
 
 std::shared_ptr<const Listener> make_listener(uint32_t number, std::shared_ptr<const ListenerOptions> options,
-                                              std::span<http::ProtocolFactory* const> all) {
+                                              std::span<http::ProtocolFactory* const> all,
+                                              const transport::Now& now_ns) {
   auto listener = std::make_shared<Listener>(number, std::move(options));
   for (const std::string& name : listener->options->protocols) {
     const auto found = std::ranges::find(all, name, &http::ProtocolFactory::name);
@@ -19,6 +20,7 @@ std::shared_ptr<const Listener> make_listener(uint32_t number, std::shared_ptr<c
     listener->protocols.push_back(*found);
   }
   if (listener->protocols.empty()) listener->protocols.assign(all.begin(), all.end());
+  if (listener->options->transport) listener->transport = listener->options->transport(now_ns);
   if (const auto& counts = listener->options->counts) {
     listener->received = counts->received->own_cell();
     listener->sent = counts->sent->own_cell();
@@ -29,7 +31,7 @@ std::shared_ptr<const Listener> make_listener(uint32_t number, std::shared_ptr<c
 }  // namespace
 
 void Listeners::set(uint32_t number, std::shared_ptr<const ListenerOptions> options) {
-  auto listener = make_listener(number, std::move(options), protocols_);
+  auto listener = make_listener(number, std::move(options), protocols_, now_ns_);
   if (Known* const known = find(number)) {
     *known = {.listener = std::move(listener)};
   } else {

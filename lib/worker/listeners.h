@@ -12,9 +12,11 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "http/protocol.h"
+#include "transport/transport.h"
 #include "worker/options.h"
 
 namespace leat::worker {
@@ -24,6 +26,7 @@ struct Listener {
   uint32_t number;
   std::shared_ptr<const ListenerOptions> options;
   std::vector<http::ProtocolFactory*> protocols;  // at least one
+  transport::MakeTransport transport;             // nothing: plain sockets
   // Where this worker counts its bytes; null where nobody does.
   std::atomic<uint64_t>* received = nullptr;
   std::atomic<uint64_t>* sent = nullptr;
@@ -37,8 +40,9 @@ class Listeners {
     uint64_t idle_until_ms = 0, until_ms = 0;  // of one that has ended
   };
 
-  // `protocols` are those that the worker has, of which each may choose; they outlive this.
-  explicit Listeners(std::span<http::ProtocolFactory* const> protocols) : protocols_(protocols) {}
+  // `protocols` are those that the worker has, of which each may choose; they outlive this. `now_ns` is its loop's time.
+  Listeners(std::span<http::ProtocolFactory* const> protocols, transport::Now now_ns)
+      : protocols_(protocols), now_ns_(std::move(now_ns)) {}
 
   // One that is new, or that has other options for those who come from now on ...
   void set(uint32_t number, std::shared_ptr<const ListenerOptions> options);
@@ -68,6 +72,7 @@ class Listeners {
 
  private:
   std::span<http::ProtocolFactory* const> protocols_;
+  transport::Now now_ns_;
   std::vector<Known> known_;
   uint32_t heard_of_ = 0;  // no number below it is new
 };

@@ -39,13 +39,13 @@ struct ListenerOptions {
   std::string name;  // for people: its address, as bound
   // What may be spoken there, by name, the first where several would do; empty: whatever the worker can.
   std::vector<std::string> protocols;
-  // Makes what lies between such a socket and its protocol. On the worker's thread; nothing: plain sockets.
-  std::function<std::unique_ptr<transport::Transport>()> transport;
+  // Makes what makes what lies between such a socket and its protocol: once for each worker, on its thread, and with its
+  // loop's time. Nothing: plain sockets.
+  std::function<transport::MakeTransport(transport::Now)> transport;
   uint32_t handshake_timeout_ms = 10'000;
   // Whose word counts for whom requests are; null: nobody's.
   std::shared_ptr<const http::ProxyTrust> trust = {};
-  // Each connection begins with a header of the PROXY protocol, and only who is trusted may connect. In place of
-  // `transport`.
+  // Each connection begins with a header of the PROXY protocol, before its transport, and only who is trusted may connect.
   bool proxy_protocol = false;
   std::shared_ptr<const ListenerCounts> counts = {};  // null where nobody counts
 };

@@ -99,6 +99,29 @@ void add_key(CLI::App& app, Command& command) {
   add("hash", "Make the line of a key that there is, the first line of stdin", Command::Kind::KeyHash);
 }
 
+void add_tls(CLI::App& app, Command& command) {
+  CLI::App* tls =
+      app.add_subcommand("tls", "Show certificates with their names and times, and what is spoken with them");
+  tls->callback([&command, tls] {
+    command.kind = tls->get_subcommands().empty() ? Command::Kind::ShowTls : Command::Kind::TlsInit;
+  });
+  tls->require_subcommand(0, 1);
+  tls->add_option("-c,--config", command.file, "The configuration file")
+      ->type_name("FILE")
+      ->capture_default_str();
+  tls->add_flag("--json", command.json, "As JSON");
+  CLI::App* init = tls->add_subcommand(
+      "init",
+      "Make an authority of your own and a certificate that it vouches for, for a developer's machine");
+  init->add_option("names", command.new_certificates.names, "Names and addresses that it is for")
+      ->type_name("NAME")
+      ->capture_default_str();
+  init->add_option("--dir", command.new_certificates.folder,
+                   "The folder for both; an authority that is there is used")
+      ->type_name("DIR")
+      ->capture_default_str();
+}
+
 // What stands in place of a setting is judged as that setting, and here: a bad one is a mistake in the usage,
 // not in the file.
 void takes_overrides(CLI::App& run, Command& command, ToldWords& words) {
@@ -272,6 +295,7 @@ void declare(CLI::App& app, Command& command, ToldWords& words) {
   takes_socket(list);
   list->add_flag("--json", command.json, "As JSON");
   add_key(app, command);
+  add_tls(app, command);
   add("version", "Show version and build", Command::Kind::Version)
       ->add_flag("--json", command.json, "As JSON");
   add("explain-error", "Say more about an error", Command::Kind::ExplainError)

@@ -14,6 +14,7 @@
 #include "server/commands/format_files.h"
 #include "server/commands/init.h"
 #include "server/commands/migrate.h"
+#include "server/commands/new_certificates.h"
 #include "server/commands/plugin_new.h"
 #include "server/process/upgrade.h"
 
@@ -40,6 +41,8 @@ struct Command {
     PluginNew,
     KeyNew,
     KeyHash,
+    ShowTls,
+    TlsInit,
     Version,
     ExplainError,
     Settings,
@@ -73,6 +76,7 @@ struct Command {
   FilesToFormat format;
   Migration migration;
   NewSite new_site;
+  NewCertificates new_certificates;
   std::string key_name;  // of key new and key hash: whose key it is
   // Of this process, which main() knows:
   Invocation invocation;

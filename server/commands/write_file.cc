@@ -59,8 +59,8 @@ class FileBeside {
 
 }  // namespace
 
-std::expected<void, std::string> write_new_file(const std::string& path, std::string_view text) {
-  const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+std::expected<void, std::string> write_new_file(const std::string& path, std::string_view text, mode_t mode) {
+  const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (!fd && errno == EEXIST) return std::unexpected(fmt::format("`{}` is there already", path));
   if (!fd || !write_all(fd.get(), text)) return cannot_write(path, errno);
   return {};

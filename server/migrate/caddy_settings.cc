@@ -130,7 +130,7 @@ void CaddyCarrier::carry_address(const CaddyAddress& address, std::vector<std::s
     if (!std::ranges::contains(whys, why)) whys.push_back(why);
   };
   if (address.has_path) say("a path belongs to a route");
-  if (!address.name.empty() && !address.plain) say(kSpeaksNoTls);
+  if (!address.name.empty() && !address.plain) say(kTlsIsLeft);
   if (!address.name.empty() && address.name != "localhost") {
     if (!pipeline::HostPattern::parse(address.name))
       say("a host has whole names, or all below one: *.example.org");

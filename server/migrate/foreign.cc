@@ -15,8 +15,8 @@ constexpr std::string_view kHttpAlone = "Leat speaks HTTP alone";
 
 constexpr Foreign kNginxForeign[] = {
     {"include", "other files are not read: migrate it by itself, or put it in its place"},
-    {"ssl", kSpeaksNoTls},
-    {"ssl_", kSpeaksNoTls},
+    {"ssl", kTlsIsLeft},
+    {"ssl_", kTlsIsLeft},
     {"http2", "Leat speaks HTTP/1.1 with whoever stands in front"},
     {"proxy_pass", kNoPassing},
     {"fastcgi_pass", kNoPassing},
@@ -116,7 +116,7 @@ constexpr Foreign kCaddyForeign[] = {
     {"root", kNoFiles},
     {"try_files", kNoFiles},
     {"templates", kNoFiles},
-    {"tls", kSpeaksNoTls},
+    {"tls", kTlsIsLeft},
     {"import", "other files and snippets with arguments are not read: put what they say in its place"},
     {"uri", "Leat changes no paths: a route takes the one that clients ask for"},
     {"method", "Leat changes no methods"},

@@ -6,8 +6,8 @@
 
 namespace leat::server::migrate {
 
-inline constexpr std::string_view kSpeaksNoTls =
-    "Leat speaks no TLS yet: leave it to nginx, HAProxy or Caddy in front";
+inline constexpr std::string_view kTlsIsLeft =
+    "a [[tls]] names the certificate, and a [[listener]] with `tls = true` speaks it";
 
 struct Foreign {
   std::string_view name;  // one that ends in an underscore stands for all that begin with it

@@ -26,7 +26,7 @@ std::expected<Listening, std::string_view> listening(const Directive& directive,
   bool proxies = false;
   for (size_t i = 1; i < directive.count(); ++i) {
     const std::string_view word = directive.word(i);
-    if (word == "ssl" || word == "quic") return std::unexpected(kSpeaksNoTls);
+    if (word == "ssl" || word == "quic") return std::unexpected(kTlsIsLeft);
     proxies = proxies || word == "proxy_protocol";
   }
   if (proxies && !trusts)

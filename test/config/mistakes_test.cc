@@ -9,6 +9,7 @@
 #include "config/codes.h"
 #include "config/diagnostics.h"
 #include "config/folder.h"
+#include "config/tls.h"
 #include "pipeline/codes.h"
 #include "server/assemble.h"
 
@@ -52,6 +53,7 @@ std::string said_of(const Mistake& mistake) {
   config::Config draft;
   config::LoadResult result = config::load(folder.path("leat.toml"), {}, nullptr, &draft);
   CHECK(result.config.has_value() == !config::any_error(result.diagnostics));
+  config::load_certificates(result.config ? *result.config : draft, nullptr, false, result.diagnostics);
   plugin::PluginLibraries libraries;
   (void)server::assemble(result.config ? *result.config : draft, libraries, {DEMO_PLUGIN_DIR}, 1,
                          result.diagnostics);

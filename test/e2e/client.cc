@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -22,6 +23,7 @@ namespace leat::e2e {
 namespace {
 
 constexpr size_t kReadBytes = 64 * 1024;
+constexpr std::string_view kTls = "tls:";
 
 struct SocketAddress {
   sockaddr_storage storage{};
@@ -119,12 +121,21 @@ bool Response::is_problem(int expected) const {
 }
 
 Client::Client(const std::string& address, int receive_bytes, const char* from)
-    : fd_(connect_to(address, receive_bytes, from)) {
+    : fd_(connect_to(address.starts_with(kTls) ? address.substr(kTls.size()) : address, receive_bytes,
+                     from)) {
   INFO(address << ": " << std::strerror(errno));
   REQUIRE(fd_ >= 0);
+  if (!address.starts_with(kTls)) return;
+  static SSL_CTX* const context = SSL_CTX_new(TLS_client_method());
+  const timeval patience{.tv_sec = kPatience.count(), .tv_usec = 0};
+  setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ssl_ = SSL_new(context);
+  SSL_set_fd(ssl_, fd_);
+  REQUIRE(SSL_connect(ssl_) == 1);
 }
 
 Client::~Client() {
+  SSL_free(ssl_);
   if (fd_ >= 0) close(fd_);
 }
 
@@ -141,7 +152,16 @@ bool Client::refused(const std::string& address) {
   return fd < 0;
 }
 
+long Client::receive(char* to, size_t size) const {
+  return ssl_ != nullptr ? SSL_read(ssl_, to, static_cast<int>(size)) : recv(fd_, to, size, 0);
+}
+
+bool Client::wait_to_read(int wait_ms) const {
+  return (ssl_ != nullptr && SSL_pending(ssl_) > 0) || wait_for(fd_, POLLIN, wait_ms);
+}
+
 bool Client::try_send(std::string_view bytes) {
+  if (ssl_ != nullptr) return SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) > 0;
   while (!bytes.empty()) {
     const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) {
@@ -171,9 +191,9 @@ std::string Client::try_read_body() {
     } else if (head != std::string::npos) {
       return {};
     }
-    if (!wait_for(fd_, POLLIN, patience_ms())) return {};
+    if (!wait_to_read(patience_ms())) return {};
     char piece[4096];
-    const ssize_t got = recv(fd_, piece, sizeof piece, 0);
+    const ssize_t got = receive(piece, sizeof piece);
     if (got <= 0) return {};
     buffer_.append(piece, static_cast<size_t>(got));
   }
@@ -182,10 +202,10 @@ std::string Client::try_read_body() {
 void Client::send(std::string_view bytes) { REQUIRE(try_send(bytes)); }
 
 bool Client::fill() {
-  REQUIRE(wait_for(fd_, POLLIN, patience_ms()));
+  REQUIRE(wait_to_read(patience_ms()));
   const size_t before = buffer_.size();
   buffer_.resize(before + kReadBytes);
-  const ssize_t count = recv(fd_, buffer_.data() + before, kReadBytes, 0);
+  const ssize_t count = receive(buffer_.data() + before, kReadBytes);
   buffer_.resize(before + static_cast<size_t>(std::max<ssize_t>(count, 0)));
   return count > 0;
 }
@@ -261,15 +281,15 @@ Response Client::read_response(bool to_head) {
 }
 
 std::string Client::read_some(int wait_ms) {
-  if (buffer_.empty() && wait_for(fd_, POLLIN, wait_ms)) fill();
+  if (buffer_.empty() && wait_to_read(wait_ms)) fill();
   return std::exchange(buffer_, {});
 }
 
 std::string Client::read_up_to(size_t bytes) {
   if (buffer_.empty()) {
-    REQUIRE(wait_for(fd_, POLLIN, patience_ms()));
+    REQUIRE(wait_to_read(patience_ms()));
     std::string piece(bytes, '\0');
-    const ssize_t count = recv(fd_, piece.data(), bytes, 0);
+    const ssize_t count = receive(piece.data(), bytes);
     piece.resize(static_cast<size_t>(std::max<ssize_t>(count, 0)));
     return piece;
   }

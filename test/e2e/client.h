@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+struct ssl_st;  // OpenSSL's
+
 namespace leat::e2e {
 
 struct Response {
@@ -31,11 +33,14 @@ struct Response {
 
 class Client {
  public:
-  // "127.0.0.1:80", "[::1]:80" or "unix:/path". `receive_bytes` sets SO_RCVBUF before connecting; `from`
-  // is the client's own IPv4 address.
+  // "127.0.0.1:80", "[::1]:80" or "unix:/path"; with "tls:" before it over TLS, and the certificate is not looked at.
+  // `receive_bytes` sets SO_RCVBUF before connecting; `from` is the client's own IPv4 address.
   explicit Client(const std::string& address, int receive_bytes = 0, const char* from = nullptr);
   ~Client();
-  Client(Client&& other) noexcept : fd_(std::exchange(other.fd_, -1)), buffer_(std::move(other.buffer_)) {}
+  Client(Client&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)),
+        ssl_(std::exchange(other.ssl_, nullptr)),
+        buffer_(std::move(other.buffer_)) {}
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
   Client& operator=(Client&&) = delete;
@@ -70,6 +75,8 @@ class Client {
   static bool refused(const std::string& address);
 
  private:
+  long receive(char* to, size_t size) const;  // as recv()
+  [[nodiscard]] bool wait_to_read(int wait_ms) const;
   bool fill();  // reads more into buffer_; false at the end
   std::string take_line();
   std::string take(size_t bytes);
@@ -77,6 +84,7 @@ class Client {
   void take_chunked(Response& response);
 
   int fd_ = -1;
+  ssl_st* ssl_ = nullptr;
   std::string buffer_;  // received, not consumed
 };
 

@@ -8,6 +8,7 @@
 #include "e2e/client.h"
 #include "e2e/daemon.h"
 #include "e2e/http2_client.h"
+#include "e2e/tls_files.h"
 
 namespace leat::e2e {
 namespace {
@@ -66,22 +67,31 @@ void leave(const std::string& address, const ConformanceCase& asked, bool http2)
 }  // namespace
 
 TEST_CASE("conformance: the daemon keeps to the list") {
-  const std::string engine = GENERATE("io_uring", "epoll");
-  const bool http2 = GENERATE(false, true);
-  INFO(engine << (http2 ? ", HTTP/2" : ", HTTP/1.1"));
+  // HTTP/2 by prior knowledge, and HTTP/1.1 over TLS.
+  enum class Over : uint8_t { Plain, Http2, Tls };
+  const auto [engine, over] = GENERATE(table<const char*, Over>({{"io_uring", Over::Plain},
+                                                                 {"io_uring", Over::Http2},
+                                                                 {"io_uring", Over::Tls},
+                                                                 {"epoll", Over::Plain},
+                                                                 {"epoll", Over::Http2}}));
+  const bool http2 = over == Over::Http2, tls = over == Over::Tls;
+  INFO(engine << (http2 ? ", HTTP/2" : ", HTTP/1.1") << (tls ? " over TLS" : ""));
   const std::string server = fmt::format("[server]\nlisten = [\"127.0.0.1:0\"]\nengine = \"{}\"\n", engine);
+  const TlsFiles files({"localhost"});
   const Daemon upstream(test::upstream_configuration(server, "demo.so"));
-  const Daemon daemon(
-      test::conformance_configuration(server, TEST_PLUGINS, "demo.so", "http://" + upstream.address()));
+  const Daemon daemon(test::conformance_configuration(
+      tls ? fmt::format("[server]\nengine = \"{}\"\n", engine) + tls_listener() + files.table() : server,
+      TEST_PLUGINS, "demo.so", "http://" + upstream.address()));
+  const std::string address = (tls ? "tls:" : "") + daemon.address();
   for (const ConformanceCase& each : test::conformance_cases()) {
     if (each.leaves) {
-      leave(daemon.address(), each, http2);
+      leave(address, each, http2);
       CHECK(daemon.logs(each.expected.said));
       continue;
     }
     std::string wrong;
     const auto right = [&] {
-      wrong = judge(each, http2 ? ask_http2(daemon.address(), each) : ask(daemon.address(), each));
+      wrong = judge(each, http2 ? ask_http2(address, each) : ask(address, each));
       return wrong.empty();
     };
     if (!right() && each.eventually) (void)wait_until(right);

@@ -51,6 +51,14 @@ const std::map<std::string, std::string> kUnseen = {
     {"limits.http2_control_frames", "how much of that is too much: test/http2/attacks_test.cc"},
     {"limits.http2_control_rate", "how much of that is too much: test/http2/attacks_test.cc"},
     {"json.backend", "all write the same bytes"},
+    {"server.tls_min_version", "of listeners that speak TLS: test/e2e/tls_test.cc"},
+    {"server.tls_ciphers", "likewise"},
+    {"server.tls_groups", "likewise"},
+    {"server.tls_unknown_name", "likewise"},
+    {"server.tls_ticket_lifetime", "likewise"},
+    {"server.tls_warning", "likewise"},
+    {"limits.handshakes", "likewise"},
+    {"limits.handshakes_turn", "how many of a crowd are met in a turn: test/transport/tls_test.cc"},
 };
 
 struct Said {

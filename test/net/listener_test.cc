@@ -110,7 +110,7 @@ TEST_CASE("listener: an address that is wrong is told why") {
       {"http://127.0.0.1:8080", "is a URL: write 127.0.0.1:8080"},
       {"http://127.0.0.1/", "write 127.0.0.1:80"},
       {"http://[::1]", "write [::1]:80"},
-      {"https://127.0.0.1:443", "TLS is not spoken here"},
+      {"https://127.0.0.1:443", "`tls = true`"},
       {"unix:/run/leat/", "is a folder"},
       {"unix:", "needs the path"},
       {long_path, "bytes at most"},

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -53,6 +54,13 @@ class OddTransport final : public transport::Transport {
   RunningKey out_;
   size_t odd_ = 0;
 };
+
+// For worker::ListenerOptions::transport.
+inline auto odd_transports(std::string_view alpn = "odd/1") {
+  return [alpn](const transport::Now&) {
+    return [alpn] { return std::make_unique<OddTransport>(OddTransport::Side::Server, alpn); };
+  };
+}
 
 // Records, as they go over the wire: 'h'andshake, 'd'ata, 'e'nd, 'f'ailure.
 class OddPeer {

@@ -87,7 +87,7 @@ class LineRig final : public net::LoopClient, public http::WorkerContext, public
 
   static worker::ConnectionOptions connection_options(bool odd) {
     worker::ConnectionOptions options;
-    if (odd) options.listeners.push_back({.transport = [] { return std::make_unique<OddTransport>(); }});
+    if (odd) options.listeners.push_back({.transport = odd_transports()});
     return options;
   }
   // Where the engine invents its clients.

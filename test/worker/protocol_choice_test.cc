@@ -32,8 +32,7 @@ Rig::Options both() {
 Rig::Options agreeing_on(std::string_view alpn) {
   Rig::Options options = both();
   options.plain = true;  // the tests speak the other side themselves
-  options.connections.listeners.push_back(
-      {.transport = [alpn] { return std::make_unique<OddTransport>(OddTransport::Side::Server, alpn); }});
+  options.connections.listeners.push_back({.transport = odd_transports(alpn)});
   return options;
 }
 

@@ -47,9 +47,7 @@ std::unique_ptr<StagedEngine> make_engine(const Rig::Options& options) {
 }
 
 worker::ConnectionOptions with_transport(worker::ConnectionOptions options, bool odd) {
-  if (odd)
-    options.listeners.push_back(
-        {.transport = [] { return std::make_unique<OddTransport>(); }, .handshake_timeout_ms = 600'000});
+  if (odd) options.listeners.push_back({.transport = odd_transports(), .handshake_timeout_ms = 600'000});
   return options;
 }
 

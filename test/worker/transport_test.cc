@@ -22,7 +22,7 @@ Rig::Options odd_options() {
   Rig::Options options;
   options.plain = true;  // the tests speak the other side themselves
   options.connections.listeners.push_back(
-      {.transport = [] { return std::make_unique<OddTransport>(); }, .handshake_timeout_ms = kHandshakeMs});
+      {.transport = odd_transports(), .handshake_timeout_ms = kHandshakeMs});
   return options;
 }
 
@@ -35,7 +35,7 @@ struct RealStage final : net::LoopClient {
     loop = *net::Loop::create(*engine);
     harness.worker.now_ms = loop->now_ms();
     worker::ConnectionOptions options;
-    if (odd) options.listeners.push_back({.transport = [] { return std::make_unique<OddTransport>(); }});
+    if (odd) options.listeners.push_back({.transport = odd_transports()});
     connections = std::make_unique<worker::Connections>(*loop, spoken, harness.environment.memory,
                                                         harness.limits, options);
     connections->open(std::move(pair.near));

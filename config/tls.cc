@@ -1,0 +1,235 @@
+#include "config/tls.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <ctime>
+#include <memory>
+#include <utility>
+
+#include "base/date.h"
+#include "config/codes.h"
+#include "config/declarations.h"
+#include "config/file.h"
+#include "config/routes.h"
+#include "transport/tls/server.h"
+
+namespace leat::config {
+
+namespace {
+
+using schema::Reader;
+using schema::Row;
+using tls::Certificate;
+
+struct TlsKeys {
+  std::vector<std::string> names;
+  std::string certificate;
+  std::optional<std::string> key;
+  bool is_default = false;
+};
+
+// A text that is PEM is no path.
+bool is_pem(std::string_view text) { return text.contains("-----BEGIN "); }
+
+std::string check_pem(std::string_view called, std::string_view text) {
+  return is_pem(text) ? std::string() : schema::check_characters(called, text);
+}
+
+constexpr Row kTls[] = {
+    schema::text<&TlsKeys::certificate>(
+        "certificate", check_pem, kOutOfRange,
+        "The file of the certificate and of those that vouch for it, the server's own first, in PEM.")
+        .as_needed()
+        .as_path(),
+    schema::text<&TlsKeys::key>(
+        "key", check_pem, kOutOfRange,
+        "The file of its private key, in PEM and not encrypted; with none, it is in that of "
+        "the certificate. `${credential:NAME}` is the key itself.")
+        .as_path(),
+    schema::list<&TlsKeys::names>(
+        "names", "hosts", check_host_name, kBadHost,
+        "For which names clients get it: `example.org`, or `*.example.org` for all with "
+        "one label more. With none, for those that it has itself. Several tables may have "
+        "a name where their keys are of different kinds."),
+    schema::boolean<&TlsKeys::is_default>(
+        "default",
+        "Clients that ask for no name, or for one that no certificate is for, "
+        "get this one. With none, it is the first."),
+};
+
+// A certificate for two months or a year is renewed long before.
+constexpr int64_t kSecondsOfDay = 24 * 3600;
+
+// Those that sessions of clients are sealed with already.
+std::shared_ptr<tls::TicketKeys> ticket_keys_of(const Settings* running) {
+  if (running != nullptr)
+    for (const ListenerDecl& each : running->listeners)
+      if (each.tls_server != nullptr) return each.tls_server->tickets;
+  return std::make_shared<tls::TicketKeys>();
+}
+
+class CertificateLoader {
+ public:
+  CertificateLoader(Config& config, bool restarts, Diagnostics& diagnostics)
+      : config_(config), restarts_(restarts), diagnostics_(diagnostics), now_(std::time(nullptr)) {}
+
+  void run(const std::shared_ptr<tls::TicketKeys>& tickets) {
+    const bool any_default = std::ranges::any_of(config_.tls, &TlsDecl::is_default);
+    bool first = true;
+    for (const TlsDecl& each : config_.tls)
+      if (!each.certificate.empty()) add(each, any_default ? each.is_default : std::exchange(first, false));
+    if (any_error_since(diagnostics_, before_)) return;
+    const std::vector<std::string> spoken(std::begin(worker::kProtocolNames),
+                                          std::end(worker::kProtocolNames));
+    for (ListenerDecl& each : config_.settings.listeners)
+      if (each.tls)
+        each.tls_server = std::make_shared<const tls::Server>(
+            config_.settings.tls, each.protocols.empty() ? spoken : each.protocols, certificates_, tickets);
+    check_options();
+  }
+
+ private:
+  void say(Diagnostic::Severity severity, Code code, std::string message, const Place& place,
+           std::string hint = {}) {
+    diagnostics_.push_back({.severity = severity,
+                            .code = code,
+                            .message = std::move(message),
+                            .place = place,
+                            .hint = std::move(hint)});
+  }
+  void fail(Code code, std::string message, const Place& place, std::string hint = {}) {
+    say(Diagnostic::Severity::Error, code, std::move(message), place, std::move(hint));
+  }
+  void warn(Code code, std::string message, const Place& place, std::string hint = {}) {
+    say(Diagnostic::Severity::Warning, code, std::move(message), place, std::move(hint));
+  }
+
+  std::optional<std::string> text_of(const std::string& where, const Place& place) {
+    if (is_pem(where)) return where;
+    auto text = read_file(where);
+    if (text) return std::move(*text);
+    fail(text.error().code, std::move(text.error().reason), place,
+         "the daemon's user needs to read it; under systemd it can be a credential (LoadCredential=)");
+    return std::nullopt;
+  }
+
+  void add(const TlsDecl& each, bool is_default) {
+    const auto chain = text_of(each.certificate, each.place);
+    const auto key = each.key.empty() ? chain : text_of(each.key, each.key_place);
+    if (!chain || !key) return;
+    auto read = Certificate::read(*chain, *key);
+    if (!read) {
+      const bool in_chain = read.error().fault == Certificate::Fault::BadChain;
+      return fail(kBadCertificate, std::move(read.error().message), in_chain ? each.place : each.key_place,
+                  std::move(read.error().hint));
+    }
+    const std::shared_ptr<const Certificate>& certificate = *read;
+    if (!check_time(*certificate, each)) return;
+    const std::vector<std::string>& names = each.names.empty() ? certificate->names() : each.names;
+    for (const std::string& name : names) {
+      if (!certificate->is_for(name))
+        warn(kBadCertificate, fmt::format("the certificate is not for `{}`: clients will refuse it", name),
+             each.names_place, "it is for " + joined(certificate->names()));
+      if (!certificates_->add(name, certificate))
+        fail(kDefinedTwice,
+             fmt::format("`{}` has two certificates with keys of the kind {}", name, certificate->key_kind()),
+             each.names_place, "one for each kind of key is of use: clients choose");
+    }
+    certificates_->list({names, certificate, is_default});
+    if (is_default && !certificates_->add_default(certificate))
+      fail(kDefinedTwice,
+           fmt::format("two certificates with keys of the kind {} are the default", certificate->key_kind()),
+           each.place);
+  }
+
+  bool check_time(const Certificate& certificate, const TlsDecl& each) {
+    if (certificate.not_after() <= now_) {
+      say(restarts_ ? Diagnostic::Severity::Warning : Diagnostic::Severity::Error, kExpired,
+          fmt::format("the certificate expired {}", date_of(certificate.not_after())), each.place,
+          "renew it: clients refuse it");
+      return restarts_;
+    }
+    if (certificate.not_before() > now_)
+      warn(kExpired,
+           fmt::format("the certificate is good only from {} on", date_of(certificate.not_before())),
+           each.place, "clients refuse it until then, or the clock here is wrong");
+    else if (certificate.not_after() - now_ < static_cast<int64_t>(config_.settings.tls_warning_ms / 1000))
+      warn(kExpired,
+           fmt::format("the certificate expires {}, which is in {} days", date_of(certificate.not_after()),
+                       (certificate.not_after() - now_) / kSecondsOfDay),
+           each.place, "renew it; `server.tls_warning` says how early this is told");
+    return true;
+  }
+
+  static std::string date_of(int64_t seconds) {
+    const auto date = http_date(seconds);
+    return {date.data(), date.size()};
+  }
+  static std::string joined(const std::vector<std::string>& names) {
+    std::string all;
+    for (const std::string& each : names) all += (all.empty() ? "`" : ", `") + each + "`";
+    return all.empty() ? "no name" : all;
+  }
+
+  // What goes together only where it is all known.
+  void check_options() {
+    const std::string wrong = tls::check(std::make_shared<const tls::Server>(
+        config_.settings.tls, std::vector<std::string>{}, certificates_, nullptr));
+    if (wrong.empty()) return;
+    const auto place = config_.said_at.find("server.tls_ciphers");
+    fail(kBadChoice, fmt::format("`server.tls_ciphers` and `server.tls_groups` cannot be used: {}", wrong),
+         place != config_.said_at.end() ? place->second : config_.tls.front().place);
+  }
+
+  Config& config_;
+  const bool restarts_;
+  Diagnostics& diagnostics_;
+  const size_t before_ = diagnostics_.size();
+  const int64_t now_;
+  const std::shared_ptr<tls::Certificates> certificates_ = std::make_shared<tls::Certificates>();
+};
+
+}  // namespace
+
+std::span<const Row> tls_rows() { return kTls; }
+
+std::shared_ptr<const tls::Certificates> certificates_in(const Settings& settings) {
+  for (const ListenerDecl& each : settings.listeners)
+    if (each.tls_server != nullptr) return each.tls_server->certificates;
+  return nullptr;
+}
+
+bool read_tls(const Value& table, Config& config, Diagnostics& diagnostics) {
+  Reader reader = reader_of(table, "[[tls]]", diagnostics);
+  TlsKeys keys;
+  reader.read(kTls, keys);
+  reader.refuse_others();
+  TlsDecl made{.names = std::move(keys.names),
+               .certificate = std::move(keys.certificate),
+               .key = std::move(keys.key).value_or(""),
+               .is_default = keys.is_default,
+               .place = reader.place_of("certificate"),
+               .key_place = reader.place_of(reader.has("key") ? "key" : "certificate"),
+               .names_place = reader.place_of(reader.has("names") ? "names" : "certificate")};
+  for (std::string& name : made.names)
+    for (char& c : name)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  if (const Value* const key = table.find("key"); key != nullptr)
+    made.secret_key = key->origin == Value::Origin::Secret;
+  config.tls.push_back(std::move(made));
+  return reader.good();
+}
+
+void load_certificates(Config& config, const Settings* running, bool restarts, Diagnostics& diagnostics) {
+  if (!config.tls.empty())
+    return CertificateLoader(config, restarts, diagnostics).run(ticket_keys_of(running));
+  for (const ListenerDecl& each : config.settings.listeners)
+    if (each.tls && !config.incomplete)
+      diagnostics.push_back({.code = kNoCertificate,
+                             .message = "`tls` needs a certificate, and there is no [[tls]]",
+                             .place = each.tls_place,
+                             .hint = "declare one: [[tls]] with `certificate` and `key`"});
+}
+
+}  // namespace leat::config

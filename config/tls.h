@@ -1,0 +1,27 @@
+// [[tls]] tables: certificates by the names that they are for, read from the files that the tables name.
+//
+// Reading a table is one step, reading its files another, when paths are absolute (Config::tls). The files belong to the
+// configuration: they are read as its own are (file.h), so that a reload that finds one wrong changes nothing.
+#pragma once
+
+#include <span>
+
+#include "base/schema.h"
+#include "base/value.h"
+#include "config/config.h"
+
+namespace leat::config {
+
+// `table` is a table. False when anything was wrong with it.
+bool read_tls(const Value& table, Config& config, Diagnostics& diagnostics);
+std::span<const schema::Row> tls_rows();
+
+// Reads what the tables name, for ListenerDecl::tls_server, and sees that listeners can be served with it. `running` (may be
+// null) has the keys of tickets that are kept over a reload. `restarts`: what has expired since it began to serve serves on,
+// with a warning.
+void load_certificates(Config& config, const Settings* running, bool restarts, Diagnostics& diagnostics);
+
+// Those that its listeners have; null where none speaks TLS.
+std::shared_ptr<const tls::Certificates> certificates_in(const Settings& settings);
+
+}  // namespace leat::config

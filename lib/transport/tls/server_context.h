@@ -1,0 +1,40 @@
+// ServerContext: the Context of a listening socket's connections: which certificate, protocol and session a client gets.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "transport/tls/context.h"
+#include "transport/tls/server.h"
+
+namespace leat::tls {
+
+class ServerContext final : public Context {
+ public:
+  // What is wrong with the server's options is said in one sentence, and then there is none.
+  static std::shared_ptr<ServerContext> create(const std::shared_ptr<const Server>& server,
+                                               transport::Now now_ns, std::string& wrong);
+
+  [[nodiscard]] Ssl new_ssl() override;
+  [[nodiscard]] bool is_client() const override { return false; }
+  [[nodiscard]] std::string failure(SSL* ssl) const override;
+
+ private:
+  ServerContext(const std::shared_ptr<const Server>& server, transport::Now now_ns)
+      : Context(TLS_server_method(), std::move(now_ns), server->options.handshakes,
+                server->options.handshakes_per_turn),
+        server_(server) {}
+  [[nodiscard]] bool set_up(std::string& wrong);
+  [[nodiscard]] bool set_ciphers();
+
+  static int choose_name(SSL* ssl, int* alert, void* context);
+  static int choose_certificate(SSL* ssl, void* context);
+  static int choose_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* size,
+                             const unsigned char* offered, unsigned offered_size, void* context);
+  static int seal_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
+                         EVP_MAC_CTX* mac, int seals);
+
+  const std::shared_ptr<const Server> server_;
+};
+
+}  // namespace leat::tls

@@ -1,0 +1,14 @@
+// What `leat tls init` is to make.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace leat::server {
+
+struct NewCertificates {
+  std::string folder = "tls";
+  std::vector<std::string> names = {"localhost", "127.0.0.1", "::1"};
+};
+
+}  // namespace leat::server

@@ -1,0 +1,381 @@
+// TLS of the daemon: by curl and openssl, which are strangers, over reloads, and with clients that do it wrong.
+#include <fmt/core.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "e2e/asking.h"
+#include "e2e/client.h"
+#include "e2e/configuration.h"
+#include "e2e/daemon.h"
+#include "e2e/reloaded.h"
+#include "e2e/tls_files.h"
+
+namespace leat::e2e {
+namespace {
+
+std::string port_of(const std::string& address) { return address.substr(address.rfind(':') + 1); }
+
+Outcome shell(const std::string& command) { return run_program("/bin/sh", {"-c", command}); }
+
+// What curl says of a path of that host, which is at `address`.
+Outcome curl(const TlsFiles& files, const std::string& address, std::string_view host, std::string_view path,
+             std::string_view options = "") {
+  return shell(fmt::format("curl -sS --max-time 20 --cacert {} --resolve {}:{}:127.0.0.1 {} https://{}:{}{}",
+                           files.authority(), host, port_of(address), options, host, port_of(address), path));
+}
+
+// What openssl says of a handshake.
+std::string s_client(const std::string& address, std::string_view options) {
+  return shell(fmt::format("openssl s_client -connect {} {} </dev/null 2>&1", address, options)).output;
+}
+
+Wanted over_tls(const std::string& tables, std::string_view engine = "io_uring",
+                std::string_view listener = "") {
+  return {.listen = {},
+          .server = fmt::format("engine = \"{}\"\n", engine),
+          .more = tls_listener(listener) + tables};
+}
+
+// Asks again and again over TLS, each time on a new connection, resuming the session of the one before.
+class TlsAsking {
+ public:
+  explicit TlsAsking(const std::string& address) : thread_([this, address] { run(address); }) {}
+  ~TlsAsking() { end(); }
+  void end() {
+    over_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  [[nodiscard]] int answered() const { return answered_; }
+  [[nodiscard]] int lost() const { return lost_; }
+  [[nodiscard]] int anew() const { return anew_; }  // sessions that were not resumed
+
+ private:
+  void run(const std::string& address) {
+    SSL_CTX* const context = SSL_CTX_new(TLS_client_method());
+    SSL_SESSION* session = nullptr;
+    const std::string request = "GET /json HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
+    while (!over_) {
+      const int fd = Asking::connect_to(address);
+      SSL* const ssl = SSL_new(context);
+      SSL_set_fd(ssl, fd);
+      if (session != nullptr) SSL_set_session(ssl, session);
+      char answer[4096];
+      const bool good =
+          SSL_connect(ssl) == 1 && SSL_write(ssl, request.data(), static_cast<int>(request.size())) > 0 &&
+          SSL_read(ssl, answer, sizeof answer) > 12 && std::string_view(answer).starts_with("HTTP/1.1 200 ");
+      if (good && session != nullptr && SSL_session_reused(ssl) == 0) ++anew_;
+      ++(good ? answered_ : lost_);
+      SSL_SESSION_free(session);
+      session = SSL_get1_session(ssl);
+      SSL_shutdown(ssl);
+      SSL_free(ssl);
+      ::close(fd);
+    }
+    SSL_SESSION_free(session);
+    SSL_CTX_free(context);
+  }
+  std::atomic<bool> over_ = false;
+  std::atomic<int> answered_ = 0, lost_ = 0, anew_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace
+
+TEST_CASE("tls: curl and openssl are served on both engines, by name, version and protocol") {
+  const TlsFiles first({"a.example"}), second({"*.b.example"});
+  for (const char* engine : kEngines) {
+    INFO(engine);
+    Daemon daemon(demo_configuration(over_tls(first.table() + second.table(), engine)),
+                  {.arguments = {"--workers", "2"}});
+    for (const char* version : {"--tls-max 1.2", "--tlsv1.3", "--tlsv1.3 --curves X25519MLKEM768"}) {
+      INFO(version);
+      CHECK(curl(first, daemon.address(), "a.example", "/json", version).output.contains("Hello"));
+      CHECK(curl(first, daemon.address(), "x.b.example", "/json", version).output.contains("Hello"));
+      // More than a connection's memory holds at once, both ways.
+      const Outcome large = curl(first, daemon.address(), "a.example", "/bytes/3000000",
+                                 std::string(version) + " -o /dev/null -w '%{size_download}'");
+      CHECK(large.output == "3000000");
+      const Outcome echoed = curl(first, daemon.address(), "a.example", "/echo",
+                                  std::string(version) + " --data-binary @/bin/sh | cmp - /bin/sh; #");
+      CHECK(echoed.output.empty());
+    }
+    // Nobody's name, for which the default is no certificate.
+    CHECK(curl(first, daemon.address(), "c.example", "/json").errors.contains("curl: (60)"));
+    CHECK(s_client(daemon.address(), "-alpn h3,http/1.1").contains("ALPN protocol: http/1.1"));
+    CHECK(s_client(daemon.address(), "-alpn ftp").contains("no application protocol"));
+    CHECK(s_client(daemon.address(), "-tls1_1 -cipher DEFAULT@SECLEVEL=0").contains("protocol version"));
+    CHECK(daemon.logs("it speaks no protocol of this listener (ALPN)"));
+    // What Mozilla's list has not.
+    CHECK(s_client(daemon.address(), "-tls1_2 -cipher AES128-SHA").contains("handshake failure"));
+  }
+}
+
+TEST_CASE("tls: the request knows that it came by TLS") {
+  const TlsFiles files({"localhost"});
+  Wanted wanted = over_tls(files.table(), "io_uring");
+  wanted.listen = {"127.0.0.1:0"};
+  wanted.more += "[[middleware]]\nkind = \"access_log\"\nfields = [\"scheme\", \"path\"]\n";
+  Daemon daemon(demo_configuration(wanted), {.listeners = 2});
+  CHECK(Client(daemon.address(0)).ask(get("/json")).status == 200);
+  CHECK(daemon.logs("\"scheme\":\"http\""));
+  CHECK(Client("tls:" + daemon.address(1)).ask(get("/json")).status == 200);
+  CHECK(daemon.logs("\"scheme\":\"https\""));
+}
+
+TEST_CASE("tls: behind a proxy that says for whom it passes bytes on") {
+  const TlsFiles files({"localhost"});
+  Wanted wanted =
+      over_tls(files.table(), "io_uring", "proxy_protocol = true\ntrusted_proxies = [\"127.0.0.1\"]\n");
+  wanted.more += "[[middleware]]\nkind = \"access_log\"\nfields = [\"scheme\", \"client\"]\n";
+  Daemon daemon(demo_configuration(wanted));
+  CHECK(curl(files, daemon.address(), "localhost", "/json", "--haproxy-protocol --haproxy-clientip 192.0.2.7")
+            .output.contains("Hello"));
+  CHECK(daemon.logs("\"client\":\"192.0.2.7\""));
+  CHECK(daemon.logs("\"scheme\":\"https\""));
+}
+
+TEST_CASE("tls: a session is resumed by every worker, after a reload, and with another certificate") {
+  const TlsFiles files({"localhost"});
+  for (const char* version : {"-tls1_2", "-tls1_3"}) {
+    INFO(version);
+    Reloaded site(over_tls(files.table()), {"--workers", "4"});
+    const std::string session = site.path("session");
+    const std::string address = site.daemon().address();
+    const auto ask = [&](const std::string& how) {
+      return shell(fmt::format("(printf 'GET /json HTTP/1.1\\r\\nHost: a\\r\\nConnection: "
+                               "close\\r\\n\\r\\n'; sleep 0.2) | "
+                               "openssl s_client -connect {} {} {} {} -ign_eof 2>&1",
+                               address, version, how, session))
+          .output;
+    };
+    CHECK(ask("-sess_out").contains("New, TLS"));
+    for (int i = 0; i < 6; ++i) CHECK(ask("-sess_in").contains("Reused, TLS"));
+    files.renew(tls::KeyKind::Rsa2048);
+    REQUIRE(site.reload().status == 0);
+    CHECK(ask("-sess_in").contains("Reused, TLS"));
+    files.renew();
+  }
+}
+
+TEST_CASE("tls: plain HTTP, nonsense, and silence are each met as they deserve") {
+  const TlsFiles files({"localhost"});
+  for (const char* engine : kEngines) {
+    INFO(engine);
+    Wanted wanted = over_tls(files.table(), engine);
+    wanted.limits = "handshake_timeout = \"300ms\"\n";
+    Daemon daemon(demo_configuration(wanted));
+    Client plain(daemon.address());
+    plain.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    const Response refused = plain.read_response();
+    CHECK(refused.status == 400);
+    CHECK(refused.body.contains("https://"));
+    CHECK(plain.hung_up());
+    CHECK(daemon.logs("it speaks HTTP without TLS"));
+    CHECK(shell("curl -sS http://" + daemon.address() + "/").output.contains("https://"));
+
+    Client nonsense(daemon.address());
+    nonsense.send(std::string(64, '\0'));
+    (void)nonsense.read_to_end();
+    CHECK(daemon.logs("it does not speak TLS"));
+
+    // Half a hello, and none.
+    Client half(daemon.address()), silent(daemon.address());
+    half.send(std::string_view("\x16\x03\x01\x01\x00\x01\x00\x00\xfc", 9));
+    CHECK(half.hung_up());
+    CHECK(silent.hung_up());
+    CHECK(daemon.logs("limits.handshake_timeout"));
+    CHECK(Client("tls:" + daemon.address()).ask(get("/json")).status == 200);
+    CHECK(wait_until([&] { return daemon.running(); }));
+  }
+}
+
+TEST_CASE("tls: certificates are exchanged a hundred times under load, and nobody notices") {
+  const TlsFiles files({"localhost"});
+  for (const char* engine : kEngines) {
+    INFO(engine);
+    Reloaded site(over_tls(files.table(), engine), {"--workers", "2"});
+    const std::string& address = site.daemon().address();
+    Client kept("tls:" + address);
+    CHECK(kept.ask(get("/json")).status == 200);
+    TlsAsking asking(address), more(address);
+    const int times = kSanitized ? 10 : 50;  // on each engine
+    for (int i = 0; i < times; ++i) {
+      files.renew(i % 5 == 0 ? tls::KeyKind::Rsa2048 : tls::KeyKind::EcdsaP256);
+      REQUIRE(site.reload().status == 0);
+    }
+    REQUIRE(wait_until([&] { return asking.answered() > times && more.answered() > times; }));
+    asking.end();
+    more.end();
+    CHECK(asking.lost() + more.lost() == 0);
+    CHECK(asking.anew() + more.anew() == 0);
+    CHECK(kept.ask(get("/json")).status == 200);
+  }
+}
+
+TEST_CASE("tls: a pair that is wrong leaves the one that serves, and the reload says so") {
+  const TlsFiles files({"localhost"});
+  Reloaded site(over_tls(files.table()));
+  const auto serves = [&] {
+    return curl(files, site.daemon().address(), "localhost", "/json").output.contains("Hello");
+  };
+  CHECK(serves());
+  const std::string key = test::test_certificate({"localhost"}).key;
+  std::ofstream(files.key(), std::ios::trunc) << key;
+  Outcome failed = site.reload();
+  CHECK(failed.status != 0);
+  CHECK(failed.errors.contains("LT0134"));
+  CHECK(failed.errors.contains("the key is not that of the certificate"));
+  CHECK(serves());
+  std::filesystem::remove(files.key());
+  CHECK(site.reload().errors.contains("LT0100"));
+  files.renew(tls::KeyKind::EcdsaP256, -1);
+  CHECK(site.reload().errors.contains("LT0136"));
+  CHECK(serves());
+  files.renew();
+  CHECK(site.reload().status == 0);
+  CHECK(serves());
+}
+
+TEST_CASE("tls: each of its settings is taken up by a reload") {
+  const TlsFiles files({"localhost"});
+  Wanted wanted = over_tls(files.table());
+  Reloaded site(wanted);
+  const std::string& address = site.daemon().address();
+  const auto set = [&](const std::string& line) {
+    Wanted other = wanted;
+    (line.starts_with("handshakes") ? other.limits : other.server) += line + "\n";
+    const Outcome outcome = site.change(other);
+    INFO(outcome.errors);
+    REQUIRE(outcome.status == 0);
+    return outcome.output + outcome.errors;
+  };
+  constexpr const char* kGood = "Cipher is ";
+  CHECK(s_client(address, "-tls1_2").contains("Cipher is ECDHE"));
+  set("tls_min_version = \"1.3\"");
+  CHECK(s_client(address, "-tls1_2").contains("protocol version"));
+  set("tls_ciphers = [\"TLS_CHACHA20_POLY1305_SHA256\"]");
+  CHECK(s_client(address, "").contains("Cipher is TLS_CHACHA20_POLY1305_SHA256"));
+  CHECK(s_client(address, "-tls1_2").contains("protocol version"));
+  CHECK(s_client(address, "-ciphersuites TLS_AES_128_GCM_SHA256").contains("handshake failure"));
+  set("tls_ciphers = [\"ECDHE-ECDSA-AES256-GCM-SHA384\"]");
+  CHECK(s_client(address, "-tls1_3").contains("protocol version"));
+  CHECK(s_client(address, "").contains("Cipher is ECDHE-ECDSA-AES256-GCM-SHA384"));
+  set("tls_groups = [\"P-384\"]");
+  CHECK(s_client(address, "-groups P-256:P-384").contains("secp384r1"));
+  CHECK(s_client(address, "-groups X25519").contains("handshake failure"));
+  set("tls_unknown_name = \"refuse\"");
+  CHECK(s_client(address, "-servername other.example").contains("unrecognized name"));
+  CHECK(s_client(address, "-servername localhost").contains(kGood));
+  set("tls_ticket_lifetime = \"0s\"");
+  CHECK_FALSE(s_client(address, "-tls1_2").contains("TLS session ticket:"));
+  CHECK(set("tls_warning = \"60d\"").contains("LT0136"));
+  set("handshakes = 1");
+  Client waiting(address);
+  waiting.send(std::string_view("\x16\x03\x01\x01\x00\x01\x00\x00\xfc", 9));
+  CHECK(wait_until([&] { return !s_client(address, "").contains("Cipher is TLS"); }));
+  CHECK(site.daemon().logs("limits.handshakes"));
+}
+
+TEST_CASE("tls: a process that comes after a crash serves what was served, whatever the files say by then") {
+  const TlsFiles files({"localhost"});
+  Reloaded site(over_tls(files.table()));
+  std::filesystem::remove(files.key());
+  const int first = site.daemon().serving_pid();
+  REQUIRE(kill(first, SIGKILL) == 0);
+  CHECK(wait_until([&] { return site.daemon().serving_pid() != first && site.daemon().serving_pid() != 0; }));
+  CHECK(wait_until([&] { return curl(files, site.daemon().address(), "localhost", "/json").status == 0; }));
+}
+
+TEST_CASE("tls: a listener sends its clients to https, whatever they ask for") {
+  const TlsFiles files({"localhost"});
+  const TempFolder folder;
+  const std::string plain = "unix:" + folder.path("plain");
+  Wanted wanted = over_tls(files.table());
+  wanted.more +=
+      "[[listener]]\naddress = \"" + plain + "\"\nredirect_to_https = 8443\n" +
+      "[[host]]\nnames = [\"a.example\"]\n[[host.route]]\npath = \"/\"\nanswer = {body = \"here\"}\n";
+  Daemon daemon(demo_configuration(wanted), {.listeners = 2});
+  const std::string address = daemon.address(0).starts_with("unix:") ? daemon.address(1) : daemon.address(0);
+  // On either in turn: what is remembered of a head must not lead those who come by the other.
+  for (int i = 0; i < 3; ++i) {
+    Response sent = Client(plain).ask("GET /json?a=b HTTP/1.1\r\nHost: a.example:80\r\n\r\n");
+    CHECK(sent.status == 308);
+    CHECK(sent.field("location") == "https://a.example:8443/json?a=b");
+    sent = Client(plain).ask("POST / HTTP/1.1\r\nHost: [::1]\r\nContent-Length: 2\r\n\r\nhi");
+    CHECK(sent.status == 308);
+    CHECK(sent.field("location") == "https://[::1]:8443/");
+    CHECK(Client("tls:" + address).ask("GET / HTTP/1.1\r\nHost: a.example:80\r\n\r\n").body == "here");
+    CHECK(Client("tls:" + address).ask("GET /json?a=b HTTP/1.1\r\nHost: a.example:80\r\n\r\n").status == 404);
+  }
+}
+
+TEST_CASE("tls: what a configuration has is shown, and watched") {
+  const TlsFiles first({"a.example", "*.b.example"}), second({"c.example"}, tls::KeyKind::Rsa2048);
+  Reloaded site(over_tls(first.table() + second.table("default = true\n")));
+  const std::string file = site.daemon().path("leat.toml");
+  const Outcome shown = run_leat({"tls", "-c", file});
+  CHECK(shown.status == 0);
+  for (const char* part : {"a.example, *.b.example\n", "c.example  (the default)", "ECDSA P-256", "RSA 2048",
+                           "(29 days)", "by CN=Tests", "127.0.0.1:0  http/1.1", "X25519MLKEM768"})
+    CHECK(shown.output.contains(part));
+  const Outcome json = run_leat({"tls", "-c", file, "--json"});
+  CHECK(json.output.starts_with(
+      "{\"certificates\":[{\"names\":[\"a.example\",\"*.b.example\"],\"key\":\"ECDSA P-256\""));
+  CHECK(site.metrics().contains("leat_tls_certificate_expiry_seconds{key=\"RSA\",name=\"c.example\"} "));
+  second.renew(tls::KeyKind::EcdsaP256);
+  CHECK(site.reload().status == 0);
+  CHECK(site.metrics().contains("leat_tls_certificate_expiry_seconds{key=\"ECDSA\",name=\"c.example\"} "));
+  CHECK_FALSE(site.metrics().contains("key=\"RSA\""));
+}
+
+TEST_CASE("tls: a developer makes an authority and a certificate at once, and is not lost what is there") {
+  const TempFolder folder;
+  const std::string dir = folder.path("tls");
+  const Outcome made = run_leat({"tls", "init", "--dir", dir, "localhost", "127.0.0.1"});
+  INFO(made.errors);
+  REQUIRE(made.status == 0);
+  CHECK(made.output.contains("[[tls]]\ncertificate = \"" + dir + "/localhost.pem\""));
+  for (const char* key : {"/authority.key", "/localhost.key"})
+    CHECK((std::filesystem::status(dir + key).permissions() & std::filesystem::perms::mask) ==
+          (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+  Daemon daemon(demo_configuration(over_tls("[[tls]]\ncertificate = \"" + dir + "/localhost.pem\"\nkey = \"" +
+                                            dir + "/localhost.key\"\n")));
+  const std::string ask = "curl -sS --cacert " + dir + "/authority.pem https://";
+  CHECK(shell(ask + "127.0.0.1:" + port_of(daemon.address()) + "/json").output.contains("Hello"));
+  CHECK(shell(ask + "localhost:" + port_of(daemon.address()) + "/json").output.contains("Hello"));
+  CHECK(run_leat({"tls", "init", "--dir", dir}).errors.contains("is there already"));
+  // The same authority, for another name below the first.
+  CHECK(run_leat({"tls", "init", "--dir", dir, "app.localhost"}).status == 0);
+  CHECK(shell("openssl verify -CAfile " + dir + "/authority.pem " + dir + "/app.localhost.pem")
+            .output.contains("OK"));
+  // ... and for no other.
+  CHECK(run_leat({"tls", "init", "--dir", dir, "bank.example"}).status == 0);
+  CHECK(shell("openssl verify -CAfile " + dir + "/authority.pem " + dir + "/bank.example.pem 2>&1")
+            .output.contains("permitted subtree violation"));
+}
+
+TEST_CASE("tls: a key may be a credential") {
+  const TlsFiles files({"localhost"});
+  const std::string folder = std::filesystem::path(files.key()).parent_path();
+  setenv("CREDENTIALS_DIRECTORY", folder.c_str(), 1);
+  const std::string tables =
+      "[[tls]]\ncertificate = \"" + files.certificate() + "\"\nkey = \"${credential:key.pem}\"\n";
+  {
+    Reloaded site(over_tls(tables));
+    CHECK(curl(files, site.daemon().address(), "localhost", "/json").output.contains("Hello"));
+    const Outcome shown = run_leat({"config", "--socket", site.admin()});
+    CHECK(shown.output.contains("certificate = "));
+    CHECK_FALSE(shown.output.contains("PRIVATE KEY"));
+  }
+  unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+}  // namespace leat::e2e

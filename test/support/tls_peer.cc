@@ -1,0 +1,173 @@
+#include "support/tls_peer.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include <ctime>
+
+#include "base/check.h"
+
+namespace leat::test {
+
+namespace {
+
+constexpr int64_t kDay = 24 * 3600;
+
+tls::CertificateFiles make(const tls::CertificateWish& wish, const tls::CertificateFiles* by) {
+  auto made = tls::make_certificate(wish, by);
+  ENSURE(made.has_value());
+  return std::move(*made);
+}
+
+BIO* bio_of(const std::string& text) { return BIO_new_mem_buf(text.data(), static_cast<int>(text.size())); }
+
+}  // namespace
+
+const tls::CertificateFiles& test_authority() {
+  static const tls::CertificateFiles authority = [] {
+    const int64_t now = std::time(nullptr);
+    return make(
+        {.subject = "Tests", .from_s = now - 100 * kDay, .until_s = now + 100 * kDay, .authority = true},
+        nullptr);
+  }();
+  return authority;
+}
+
+tls::CertificateFiles test_certificate(const std::vector<std::string>& names, tls::KeyKind kind, int days) {
+  const int64_t now = std::time(nullptr);
+  return make({.subject = "test",
+               .names = names,
+               .from_s = now - 90 * kDay,
+               .until_s = now + days * kDay,
+               .kind = kind},
+              &test_authority());
+}
+
+TlsPeer::TlsPeer(const Options& options) : context_(SSL_CTX_new(TLS_client_method())) {
+  ERR_clear_error();
+  SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context_, [](SSL* ssl, SSL_SESSION* session) {
+    auto& self = *static_cast<TlsPeer*>(SSL_get_app_data(ssl));
+    SSL_SESSION_free(self.session_);
+    self.session_ = session;
+    ++self.tickets;
+    return 1;
+  });
+  if (options.version != 0) {
+    SSL_CTX_set_min_proto_version(context_, options.version);
+    SSL_CTX_set_max_proto_version(context_, options.version);
+  }
+  if (!options.signatures.empty())
+    ENSURE(SSL_CTX_set1_sigalgs_list(context_, options.signatures.c_str()) == 1);
+  if (options.identity != nullptr) {
+    BIO* const certificate = bio_of(options.identity->certificate);
+    BIO* const key = bio_of(options.identity->key);
+    X509* const leaf = PEM_read_bio_X509(certificate, nullptr, nullptr, nullptr);
+    EVP_PKEY* const secret = PEM_read_bio_PrivateKey(key, nullptr, nullptr, nullptr);
+    ENSURE(SSL_CTX_use_cert_and_key(context_, leaf, secret, nullptr, 1) == 1);
+    X509_free(leaf);
+    EVP_PKEY_free(secret);
+    BIO_free(certificate);
+    BIO_free(key);
+  }
+  ssl_ = SSL_new(context_);
+  in_ = BIO_new(BIO_s_mem());
+  out_ = BIO_new(BIO_s_mem());
+  BIO_set_mem_eof_return(in_, -1);
+  SSL_set_bio(ssl_, in_, out_);
+  SSL_set_app_data(ssl_, this);
+  SSL_set_connect_state(ssl_);
+  if (!options.name.empty()) SSL_set_tlsext_host_name(ssl_, options.name.c_str());
+  std::string protocols;
+  for (const std::string& each : options.alpn) protocols += static_cast<char>(each.size()) + each;
+  if (!protocols.empty())
+    SSL_set_alpn_protos(ssl_, reinterpret_cast<const unsigned char*>(protocols.data()),
+                        static_cast<unsigned>(protocols.size()));
+  // A copy: a session of TLS 1.3 is used once.
+  if (options.session != nullptr) {
+    SSL_SESSION* const session = SSL_SESSION_dup(options.session);
+    ENSURE(SSL_set_session(ssl_, session) == 1);
+    SSL_SESSION_free(session);
+  }
+}
+
+TlsPeer::~TlsPeer() {
+  // One that was not shut down would not be resumed.
+  SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  SSL_free(ssl_);
+  SSL_SESSION_free(session_);
+  SSL_CTX_free(context_);
+}
+
+std::string TlsPeer::take_sent() {
+  char* bytes = nullptr;
+  const long size = BIO_get_mem_data(out_, &bytes);
+  std::string sent(bytes, static_cast<size_t>(size));
+  (void)BIO_reset(out_);
+  return sent;
+}
+
+void TlsPeer::go_on() {
+  const auto fails = [&](int result) {
+    const int error = SSL_get_error(ssl_, result);
+    if (error == SSL_ERROR_WANT_READ) return;
+    if (error == SSL_ERROR_ZERO_RETURN) {
+      ended = true;
+      return;
+    }
+    const char* const reason = ERR_reason_error_string(ERR_peek_error());
+    failure = reason != nullptr ? reason : "?";
+    ERR_clear_error();
+  };
+  if (!failure.empty()) return;
+  ERR_clear_error();
+  if (!open) {
+    const int result = SSL_do_handshake(ssl_);
+    open = result == 1;
+    if (!open) return fails(result);
+  }
+  if (!waiting_.empty()) {
+    ENSURE(SSL_write(ssl_, waiting_.data(), static_cast<int>(waiting_.size())) > 0);
+    waiting_.clear();
+  }
+  char bytes[20'000];
+  int result = 0;
+  while ((result = SSL_read(ssl_, bytes, sizeof bytes)) > 0) plain.append(bytes, static_cast<size_t>(result));
+  fails(result);
+}
+
+std::string TlsPeer::says(std::string_view more) {
+  waiting_ += more;
+  go_on();
+  return take_sent();
+}
+
+void TlsPeer::hears(std::string_view wire) {
+  if (!wire.empty()) BIO_write(in_, wire.data(), static_cast<int>(wire.size()));
+  go_on();
+}
+
+std::string TlsPeer::ends() {
+  SSL_shutdown(ssl_);
+  return take_sent();
+}
+
+std::string TlsPeer::alpn() const {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_, &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
+std::string TlsPeer::peer_key() const {
+  const X509* const leaf = SSL_get0_peer_certificate(ssl_);
+  return leaf != nullptr ? EVP_PKEY_get0_type_name(X509_get0_pubkey(leaf)) : "";
+}
+
+bool TlsPeer::trusts(std::string_view name) const {
+  X509* const leaf = SSL_get0_peer_certificate(ssl_);
+  return leaf != nullptr && X509_check_host(leaf, name.data(), name.size(), 0, nullptr) == 1;
+}
+
+}  // namespace leat::test

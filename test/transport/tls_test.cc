@@ -1,0 +1,601 @@
+// TLS: the server's end, with a client of OpenSSL's at the other.
+#include "transport/tls/server.h"
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/output_memory.h"
+#include "support/tls_peer.h"
+#include "transport/tls/client.h"
+#include "transport/transport.h"
+
+namespace leat::test {
+
+namespace {
+
+using State = transport::Transport::State;
+using tls::Certificate;
+
+std::shared_ptr<const Certificate> read(const tls::CertificateFiles& files) {
+  auto made = Certificate::read(files.certificate, files.key);
+  REQUIRE(made.has_value());
+  return *made;
+}
+
+tls::Server server_for(const std::vector<std::string>& names = {"a.example"}) {
+  auto certificates = std::make_shared<tls::Certificates>();
+  const auto certificate = read(test_certificate(names));
+  for (const std::string& name : names) certificates->add(name, certificate);
+  certificates->add_default(certificate);
+  return {.options = {},
+          .protocols = {"h2", "http/1.1"},
+          .certificates = std::move(certificates),
+          .tickets = std::make_shared<tls::TicketKeys>()};
+}
+
+// The transports of one worker's listening socket.
+struct Worker {
+  explicit Worker(const tls::Server& server)
+      : make(tls::transports(std::make_shared<const tls::Server>(server))([this] { return now_ns; })) {}
+  uint64_t now_ns = 1;
+  transport::MakeTransport make;
+};
+
+// One end of a connection, with what would be its socket and its protocol.
+struct End final : transport::PlainSink {
+  End(Worker& worker, Memory& memory) : End(worker.make(), memory) {}
+  End(std::unique_ptr<transport::Transport> made, Memory& memory)
+      : transport(std::move(made)), output(memory.both), wire(memory.both) {}
+  void plain(std::string_view bytes) override { came += bytes; }
+
+  void hears(std::string_view bytes, size_t piece = SIZE_MAX) {
+    heard += bytes.size();
+    for (; !bytes.empty(); bytes.remove_prefix(std::min(piece, bytes.size())))
+      transport->received(bytes.substr(0, piece), *this);
+  }
+  // Sends all that is owed: each seal is one send.
+  std::string says() {
+    std::string sent;
+    for (;;) {
+      const size_t sealed = transport->seal(output, wire);
+      sends += wire.empty() ? 0 : 1;
+      sent += contents(wire);
+      wire.clear();
+      output.consume(sealed);
+      if (sealed == 0) return sent;
+    }
+  }
+
+  std::unique_ptr<transport::Transport> transport;
+  transport::Output output, wire;
+  std::string came;
+  size_t sends = 0;
+  size_t heard = 0;  // bytes of the wire
+};
+
+// Until neither has anything to say.
+void talk(End& end, TlsPeer& peer, size_t piece = SIZE_MAX) {
+  for (;;) {
+    const std::string said = peer.says();
+    end.hears(said, piece);
+    const std::string answered = end.says();
+    for (std::string_view left = answered; !left.empty(); left.remove_prefix(std::min(piece, left.size())))
+      peer.hears(left.substr(0, piece));
+    if (said.empty() && answered.empty()) return;
+  }
+}
+
+int any_version() { return GENERATE(TLS1_2_VERSION, TLS1_3_VERSION); }
+
+}  // namespace
+
+TEST_CASE("tls: a handshake and what follows may come in pieces of any size") {
+  Memory memory;
+  Worker worker(server_for());
+  TlsPeer peer({.name = "a.example", .version = any_version()});
+  End end(worker, memory);
+  const size_t piece = GENERATE(size_t{1}, size_t{2}, size_t{5}, size_t{700}, SIZE_MAX);
+  talk(end, peer, piece);
+  REQUIRE(peer.open);
+  CHECK(peer.trusts("a.example"));
+  CHECK(end.transport->state() == State::Open);
+  CHECK(end.transport->secure());
+  end.hears(peer.says("question"), piece);
+  CHECK(end.came == "question");
+  REQUIRE(end.output.append("answer"));
+  talk(end, peer, piece);
+  CHECK(peer.plain == "answer");
+}
+
+TEST_CASE("tls: a record that is cut at any byte waits for its rest, and is whole then") {
+  Memory memory;
+  Worker worker(server_for());
+  TlsPeer peer({.version = any_version()});
+  End end(worker, memory);
+  talk(end, peer);
+  for (size_t cut = 1; cut < 30; ++cut) {
+    const std::string record = peer.says("some bytes");
+    REQUIRE(cut < record.size());
+    end.hears(record.substr(0, cut));
+    CHECK(end.came.empty());
+    end.hears(record.substr(cut));
+    CHECK(std::exchange(end.came, {}) == "some bytes");
+  }
+}
+
+TEST_CASE("tls: a byte that is not the peer's ends the connection, wherever it is") {
+  Memory memory;
+  Worker worker(server_for());
+  const int version = any_version();
+  for (const size_t at : {0, 3, 7, 20}) {
+    TlsPeer peer({.version = version});
+    End end(worker, memory);
+    talk(end, peer);
+    std::string record = peer.says("some bytes");
+    record[at] = static_cast<char>(record[at] ^ 4);
+    end.hears(record + std::string(70'000, 'x'));
+    CHECK(end.transport->state() == State::Failed);
+    CHECK(end.came.empty());
+    peer.hears(end.says());
+    CHECK_FALSE(peer.failure.empty());
+  }
+}
+
+TEST_CASE("tls: large answers leave whole, in sends of a bounded size, and give all memory back") {
+  Memory memory;
+  Worker worker(server_for());
+  TlsPeer peer({.version = any_version()});
+  End end(worker, memory);
+  talk(end, peer);
+  end.sends = 0;
+  std::string body(1'000'000, ' ');
+  for (size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>(i * 31 >> 3);
+  REQUIRE(end.output.append("head"));
+  bool released = false;
+  REQUIRE(end.output.append_pinned(body, {[](void* flag) { *static_cast<bool*>(flag) = true; }, &released}));
+  REQUIRE(end.output.append("tail"));
+  peer.hears(end.says());
+  CHECK(peer.plain == "head" + body + "tail");
+  CHECK(end.sends == 4);
+  CHECK(released);
+}
+
+TEST_CASE("tls: small pieces become one record") {
+  Memory memory;
+  Worker worker(server_for());
+  TlsPeer peer;
+  End end(worker, memory);
+  talk(end, peer);
+  const std::string pieces[] = {"one", "two", "three"};
+  for (const std::string& each : pieces) REQUIRE(end.output.append_pinned(each, {}));
+  const std::string sent = end.says();
+  CHECK(sent.size() == 5 + 11 + 1 + 16);
+  peer.hears(sent);
+  CHECK(peer.plain == "onetwothree");
+}
+
+TEST_CASE("tls: where memory is short less is sealed, and nothing is lost") {
+  Memory memory(16);
+  Worker worker(server_for());
+  TlsPeer peer;
+  End end(worker, memory);
+  talk(end, peer);
+  const std::string body(200'000, 'b');
+  REQUIRE(end.output.append_pinned(body, {}));
+  peer.hears(end.says());
+  CHECK(peer.plain == body);
+  CHECK(end.transport->state() == State::Open);
+  SECTION("where there is none at all, it is cut") {
+    std::vector<Block*> taken;
+    while (Block* const block = memory.pool.take()) taken.push_back(block);
+    REQUIRE(end.output.append_pinned(body, {}));
+    CHECK(end.says().empty());
+    CHECK(end.transport->state() == State::Failed);
+    for (Block* const block : taken) memory.pool.give(block);
+    end.output.clear();
+  }
+}
+
+TEST_CASE("tls: both ends say that nothing follows") {
+  Memory memory;
+  Worker worker(server_for());
+  TlsPeer peer({.version = any_version()});
+  End end(worker, memory);
+  talk(end, peer);
+  end.hears(peer.says("last question"));
+  end.hears(peer.ends());
+  CHECK(end.came == "last question");
+  CHECK(end.transport->state() == State::Ended);
+  REQUIRE(end.output.append("last answer"));
+  std::string sent = end.says();
+  end.transport->close_notify(end.wire);
+  sent += contents(end.wire);
+  end.wire.clear();
+  peer.hears(sent);
+  CHECK(peer.plain == "last answer");
+  CHECK(peer.ended);
+}
+
+TEST_CASE("tls: plain HTTP is answered in plain text") {
+  Memory memory;
+  Worker worker(server_for());
+  End end(worker, memory);
+  end.hears(GENERATE("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "G", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+  CHECK(end.transport->state() == State::Failed);
+  CHECK(end.transport->failure() == "it speaks HTTP without TLS");
+  const std::string said = end.says();
+  CHECK(said.starts_with("HTTP/1.1 400 "));
+  const size_t body = said.find("\r\n\r\n") + 4;
+  CHECK(said.contains("Content-Length: " + std::to_string(said.size() - body) + "\r\n"));
+  end.hears("more of it");
+  CHECK(end.says().empty());
+}
+
+TEST_CASE("tls: what is no hello is answered with an alert, and said in the log") {
+  Memory memory;
+  Worker worker(server_for());
+  End end(worker, memory);
+  end.hears(GENERATE(as<std::string>(), std::string("\x16\x03\x01\xff\xff", 5), std::string(100, '\0'),
+                     std::string("\x16\x03\x01\x00\x05hello", 10)));
+  CHECK(end.transport->state() == State::Failed);
+  CHECK_FALSE(end.transport->failure().empty());
+  CHECK_FALSE(end.says().starts_with("HTTP"));
+}
+
+TEST_CASE("tls: versions and ciphers that are not wanted are refused") {
+  Memory memory;
+  tls::Server server = server_for();
+  server.options.min_version = tls::Options::Version::Tls13;
+  Worker worker(server);
+  TlsPeer peer({.version = TLS1_2_VERSION});
+  End end(worker, memory);
+  talk(end, peer);
+  CHECK_FALSE(peer.open);
+  CHECK(peer.failure.contains("protocol version"));
+  CHECK(end.transport->failure() == "it speaks older versions of TLS alone than server.tls_min_version");
+}
+
+TEST_CASE("tls: a name finds its certificate, a wildcard those below it, and others the default") {
+  Memory memory;
+  tls::Server server = server_for({"a.example"});
+  auto certificates = std::make_shared<tls::Certificates>(*server.certificates);
+  const auto wild = read(test_certificate({"*.b.example"}));
+  CHECK(certificates->add("*.b.example", wild));
+  server.certificates = certificates;
+  const bool refuse = GENERATE(false, true);
+  if (refuse) server.options.unknown_name = tls::Options::UnknownName::Refuse;
+  Worker worker(server);
+  const int version = any_version();
+  const auto got = [&](const std::string& name, std::string_view expected) {
+    TlsPeer peer({.name = name, .version = version});
+    End end(worker, memory);
+    talk(end, peer);
+    if (peer.open) return peer.trusts(expected);
+    CHECK(peer.failure.contains("unrecognized name"));
+    CHECK(end.transport->failure().contains("tls_unknown_name"));
+    return false;
+  };
+  CHECK(got("a.example", "a.example"));
+  CHECK(got("A.Example", "a.example"));
+  CHECK(got("x.b.example", "x.b.example"));
+  CHECK(got("", "a.example"));
+  for (const char* const unknown : {"b.example", "x.y.b.example", ".", "c.example"})
+    CHECK(got(unknown, "a.example") == !refuse);
+}
+
+TEST_CASE("tls: of certificates with different kinds of keys a client gets one that it can verify") {
+  Memory memory;
+  tls::Server server = server_for();
+  auto certificates = std::make_shared<tls::Certificates>(*server.certificates);
+  const auto rsa = read(test_certificate({"a.example"}, tls::KeyKind::Rsa2048));
+  CHECK(certificates->add("a.example", rsa));
+  CHECK_FALSE(certificates->add("a.example", rsa));
+  CHECK(rsa->key_type() == "RSA 2048");
+  server.certificates = certificates;
+  Worker worker(server);
+  const int version = any_version();
+  const auto kind = [&](const std::string& signatures) {
+    TlsPeer peer({.name = "a.example", .version = version, .signatures = signatures});
+    End end(worker, memory);
+    talk(end, peer);
+    return peer.peer_key();
+  };
+  CHECK(kind("rsa_pss_rsae_sha256") == "RSA");
+  CHECK(kind("ECDSA+SHA256") == "EC");
+}
+
+TEST_CASE("tls: the protocol is agreed on in the server's order") {
+  Memory memory;
+  Worker worker(server_for());
+  const int version = any_version();
+  const auto agreed = [&](const std::vector<std::string>& offered) {
+    TlsPeer peer({.alpn = offered, .version = version});
+    End end(worker, memory);
+    talk(end, peer);
+    if (!peer.open) return peer.failure;
+    CHECK(peer.alpn() == end.transport->alpn());
+    return peer.alpn();
+  };
+  CHECK(agreed({"http/1.1", "h2"}) == "h2");
+  CHECK(agreed({"x", "http/1.1"}) == "http/1.1");
+  CHECK(agreed({}).empty());
+  CHECK(agreed({"ftp"}).contains("no application protocol"));
+}
+
+TEST_CASE("tls: a session is resumed by any worker, with one ticket each time, until its key is gone") {
+  Memory memory;
+  tls::Server server = server_for();
+  Worker one(server), other(server);
+  const int version = any_version();
+  TlsPeer first({.name = "a.example", .version = version});
+  End end(one, memory);
+  talk(end, first);
+  REQUIRE(first.session() != nullptr);
+  CHECK(first.tickets == 1);
+  CHECK_FALSE(first.resumed());
+  const auto resumes = [&](Worker& worker) {
+    TlsPeer peer({.name = "a.example", .version = version, .session = first.session()});
+    End there(worker, memory);
+    talk(there, peer);
+    REQUIRE(peer.open);
+    return peer.resumed();
+  };
+  CHECK(resumes(other));
+  CHECK(resumes(one));
+  SECTION("each brings another ticket, which TLS 1.3 uses once") {
+    TlsPeer again({.name = "a.example", .version = version, .session = first.session()});
+    End there(other, memory);
+    talk(there, again);
+    CHECK(again.tickets == (version == TLS1_3_VERSION ? 1 : 0));
+  }
+  SECTION("another daemon's is not") {
+    server.tickets = std::make_shared<tls::TicketKeys>();
+    Worker stranger(server);
+    CHECK_FALSE(resumes(stranger));
+  }
+  SECTION("without tickets none is") {
+    server.options.ticket_lifetime_ms = 0;
+    Worker without(server);
+    CHECK_FALSE(resumes(without));
+    TlsPeer peer({.version = version});
+    End there(without, memory);
+    talk(there, peer);
+    CHECK(peer.open);
+    CHECK(peer.tickets == 0);
+  }
+}
+
+TEST_CASE("ticket keys: each seals for a lifetime, and opens for as long again") {
+  tls::TicketKeys keys;
+  const auto first = keys.current(1000, 60);
+  REQUIRE(first);
+  CHECK(keys.current(1059, 60)->name == first->name);
+  const auto second = keys.current(1060, 60);
+  CHECK(second->name != first->name);
+  CHECK(keys.find(first->name, 1100, 60)->former);
+  CHECK_FALSE(keys.find(second->name, 1100, 60)->former);
+  CHECK_FALSE(keys.find(first->name, 1120, 60));
+  const auto third = keys.current(1120, 60);
+  CHECK_FALSE(keys.find(first->name, 1120, 60));
+  CHECK(keys.find(second->name, 1120, 60)->former);
+  CHECK(keys.current(5, 60)->name != third->name);
+}
+
+TEST_CASE("tls: keys may be updated now and then, and not all the time") {
+  Memory memory;
+  Worker worker(server_for());
+  TlsPeer peer({.version = TLS1_3_VERSION});
+  End end(worker, memory);
+  talk(end, peer);
+  const auto update = [&] {
+    REQUIRE(SSL_key_update(peer.ssl(), SSL_KEY_UPDATE_REQUESTED) == 1);
+    end.hears(peer.says("x"));
+    peer.hears(end.says());
+  };
+  for (int second = 0; second < 3; ++second) {
+    for (int i = 0; i < 10; ++i) update();
+    CHECK(end.transport->state() == State::Open);
+    worker.now_ns += 1'000'000'000;
+  }
+  CHECK(end.came == std::string(30, 'x'));
+  // A storm in one piece is cut short within it.
+  std::string storm;
+  for (int i = 0; i < 2'000; ++i) {
+    REQUIRE(SSL_key_update(peer.ssl(), SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
+    storm += peer.says("y");
+  }
+  end.hears(storm);
+  CHECK(end.transport->state() == State::Failed);
+  CHECK(end.came.size() <= 30 + 11);
+  CHECK(end.transport->failure().contains("too often"));
+}
+
+TEST_CASE("tls: a client of TLS 1.2 that wants to renegotiate is told no") {
+  Memory memory;
+  Worker worker(server_for());
+  TlsPeer peer({.version = TLS1_2_VERSION});
+  End end(worker, memory);
+  talk(end, peer);
+  const int begun = SSL_renegotiate(peer.ssl());
+  SSL_do_handshake(peer.ssl());
+  talk(end, peer);
+  INFO(begun);
+  CHECK(end.came.empty());
+  CHECK(end.transport->state() != State::Handshake);
+}
+
+TEST_CASE("tls: a worker begins some handshakes in a turn, and the others in the next ones") {
+  Memory memory;
+  tls::Server server = server_for();
+  server.options.handshakes_per_turn = 4;
+  Worker worker(server);
+  constexpr size_t kCrowd = 10;
+  std::vector<std::unique_ptr<TlsPeer>> peers;
+  std::vector<std::unique_ptr<End>> ends;
+  for (size_t i = 0; i < kCrowd; ++i) {
+    peers.push_back(std::make_unique<TlsPeer>());
+    ends.push_back(std::make_unique<End>(worker, memory));
+    const std::string hello = peers[i]->says();
+    ends[i]->hears(hello, hello.size() / 2 + 1);
+  }
+  const auto answered = [&] {
+    size_t count = 0;
+    for (size_t i = 0; i < kCrowd; ++i) {
+      if (ends[i]->transport->wants_turn()) ends[i]->transport->take_turn(*ends[i]);
+      peers[i]->hears(ends[i]->says());
+      count += peers[i]->open ? 1 : 0;
+    }
+    return count;
+  };
+  CHECK(answered() == 4);
+  CHECK(answered() == 4);
+  worker.now_ns += 1;
+  CHECK(answered() == 8);
+  worker.now_ns += 1;
+  // One that comes now is behind those that wait.
+  TlsPeer late;
+  End last(worker, memory);
+  last.hears(late.says());
+  CHECK(last.transport->wants_turn());
+  CHECK(answered() == kCrowd);
+  last.transport->take_turn(last);
+  late.hears(last.says());
+  CHECK(late.open);
+  ends.pop_back();  // whoever waits may leave
+  End gone(worker, memory);
+  worker.now_ns += 1;
+}
+
+TEST_CASE("tls: so many handshakes are under way at a time, and who has waited and left is none of them") {
+  Memory memory;
+  tls::Server server = server_for();
+  server.options.handshakes = 2;
+  Worker worker(server);
+  TlsPeer peers[3];
+  auto first = std::make_unique<End>(worker, memory);
+  End second(worker, memory), third(worker, memory);
+  first->hears(peers[0].says());
+  second.hears(peers[1].says());
+  third.hears(peers[2].says());
+  CHECK(third.transport->state() == State::Failed);
+  CHECK(third.transport->failure().contains("limits.handshakes"));
+  first.reset();
+  talk(second, peers[1]);
+  CHECK(peers[1].open);
+  TlsPeer more[2];
+  End fourth(worker, memory), fifth(worker, memory);
+  fourth.hears(more[0].says());
+  fifth.hears(more[1].says());
+  CHECK(fourth.transport->state() == State::Handshake);
+  CHECK(fifth.transport->state() == State::Handshake);
+}
+
+// Two ends of ours, until neither has anything to say.
+void talk(End& server, End& client) {
+  for (;;) {
+    const std::string asked = client.says();
+    server.hears(asked);
+    const std::string answered = server.says();
+    client.hears(answered);
+    if (asked.empty() && answered.empty()) return;
+  }
+}
+
+// The transports of one worker to a server.
+struct ClientWorker {
+  ClientWorker(std::string_view host, const std::string& authorities = test_authority().certificate)
+      : make((*tls::client_transports(host, {"http/1.1"}, authorities))([] { return uint64_t{1}; })) {}
+  transport::MakeTransport make;
+};
+
+TEST_CASE("tls client: it asks by name, believes who is vouched for, and says what it is asked to") {
+  Memory memory;
+  Worker there(server_for());
+  ClientWorker here("a.example");
+  size_t first = 0;
+  for (int i = 0; i < 3; ++i) {
+    End server(there, memory), client(here.make(), memory);
+    REQUIRE(client.output.append("question"));
+    talk(server, client);
+    CHECK(client.transport->state() == State::Open);
+    CHECK(client.transport->alpn() == "http/1.1");
+    CHECK(server.came == "question");
+    REQUIRE(server.output.append(std::string(100'000, 'a')));
+    talk(server, client);
+    CHECK(client.came == std::string(100'000, 'a'));
+    // A session that is resumed needs no certificate of the server's.
+    if (i == 0) first = client.heard;
+    INFO(client.heard << " of " << first);
+    CHECK((client.heard + 400 < first) == (i != 0));
+    client.transport->close_notify(client.wire);
+    server.hears(contents(client.wire));
+    client.wire.clear();
+    CHECK(server.transport->state() == State::Ended);
+  }
+}
+
+TEST_CASE(
+    "tls client: a certificate of another name, of nobody, or of the past ends it, and both sides know why") {
+  Memory memory;
+  const auto why = [&](const tls::Server& server, std::string_view host, const std::string& authorities) {
+    Worker there(server);
+    ClientWorker here(host, authorities);
+    End asked(there, memory), client(here.make(), memory);
+    REQUIRE(client.output.append("secret"));
+    talk(asked, client);
+    CHECK(client.transport->state() == State::Failed);
+    CHECK(asked.transport->state() == State::Failed);
+    CHECK(asked.came.empty());
+    client.output.clear();
+    return std::string(client.transport->failure());
+  };
+  const std::string& good = test_authority().certificate;
+  CHECK(why(server_for(), "b.example", good).contains("hostname mismatch"));
+  CHECK(why(server_for(), "127.0.0.1", good).contains("IP address mismatch"));
+  CHECK(why(server_for(), "a.example", test_certificate({"a.example"}).certificate)
+            .contains("not to be trusted"));
+  tls::Server old = server_for();
+  auto certificates = std::make_shared<tls::Certificates>();
+  certificates->add_default(read(test_certificate({"a.example"}, tls::KeyKind::EcdsaP256, -1)));
+  old.certificates = certificates;
+  CHECK(why(old, "a.example", good).contains("has expired"));
+}
+
+TEST_CASE("certificate: what cannot be used is refused with what helps") {
+  const tls::CertificateFiles good = test_certificate({"a.example", "*.b.example"});
+  const auto certificate = read(good);
+  CHECK(certificate->key_type() == "ECDSA P-256");
+  CHECK(certificate->names() == std::vector<std::string>{"a.example", "*.b.example"});
+  CHECK(certificate->is_for("x.b.example"));
+  CHECK(certificate->is_for("*.b.example"));
+  CHECK_FALSE(certificate->is_for("b.example"));
+  CHECK_FALSE(certificate->is_for("x.y.b.example"));
+  CHECK(certificate->issuer() == "CN=Tests");
+  CHECK(certificate->fingerprint().size() == 64);
+  CHECK(certificate->not_after() > certificate->not_before());
+  CHECK(read(test_certificate({"a"}, tls::KeyKind::Ed25519))->key_type() == "Ed25519");
+  const auto fault = [](std::string_view chain, std::string_view key) {
+    return Certificate::read(chain, key).error().fault;
+  };
+  using Fault = Certificate::Fault;
+  CHECK(fault("", good.key) == Fault::BadChain);
+  CHECK(fault("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", good.key) == Fault::BadChain);
+  CHECK(fault(good.certificate, "") == Fault::BadKey);
+  CHECK(fault(good.certificate, good.certificate) == Fault::BadKey);
+  CHECK(fault(good.certificate, test_certificate({"a.example"}).key) == Fault::Mismatch);
+  CHECK(fault(good.certificate,
+              "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+              "MIGbMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAhFPaXhJyEmVwICCAAw\n"
+              "-----END ENCRYPTED PRIVATE KEY-----\n") != Fault::Mismatch);
+  // The other way round.
+  const auto wrong = Certificate::read(test_authority().certificate + good.certificate, good.key);
+  CHECK(wrong.error().fault == Fault::Mismatch);
+  CHECK(wrong.error().message.contains("not the first one"));
+}
+
+}  // namespace leat::test
