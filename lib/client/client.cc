@@ -151,7 +151,8 @@ struct Client::Job : net::Timer {
 
 struct Client::Pool {
   std::shared_ptr<const Upstream> upstream;
-  std::vector<Connection*> idle;  // the last one used last
+  transport::MakeTransport transport;  // nothing: plain sockets
+  std::vector<Connection*> idle;       // the last one used last
   std::deque<Job*> waiting;
   size_t open = 0;   // connections that are not closing
   size_t total = 0;  // with those that are
@@ -161,7 +162,7 @@ class Client::Connection {
  public:
   Connection(Client& client, Pool& pool, net::SocketId id, Fd fd)
       : client_(client), pool_(pool), socket_(client.loop_.engine(), id, std::move(fd)), timer_(*this) {
-    if (options().transport) sealed_ = std::make_unique<Sealed>(options().transport(), client.memory_);
+    if (pool.transport) sealed_ = std::make_unique<Sealed>(pool.transport(), client.memory_);
     ++pool_.open;
     ++pool_.total;
   }
@@ -287,7 +288,7 @@ class Client::Connection {
   }
 
   // The next address, or none is left.
-  void on_connect_failed(const char* why) {
+  void on_connect_failed(std::string_view why) {
     if (job_ == nullptr) return close();
     Job& job = surrender();
     job.bytes.swap(out_);
@@ -386,7 +387,10 @@ class Client::Connection {
   }
 
   void on_sealing_failed() {
-    if (!sealed_->channel.was_open()) return on_connect_failed("the handshake failed");
+    if (!sealed_->channel.was_open()) {
+      const std::string why(sealed_->channel.transport().failure());  // which goes with the connection
+      return on_connect_failed(why.empty() ? "the handshake failed" : why);
+    }
     if (job_ == nullptr) return close();
     on_broken("what was received cannot be opened");
   }
@@ -462,8 +466,20 @@ Client::~Client() { ENSURE(pools_.empty()); }
 
 Client::Pool& Client::pool_of(const std::shared_ptr<const Upstream>& upstream) {
   auto& pool = pools_[upstream.get()];
-  if (pool == nullptr) pool = std::make_unique<Pool>(Pool{.upstream = upstream});
+  if (pool != nullptr) return *pool;
+  pool = std::make_unique<Pool>(Pool{.upstream = upstream});
+  pool->transport = transport_to(upstream);
   return *pool;
+}
+
+// What is known of an upstream's sessions outlives its connections.
+transport::MakeTransport Client::transport_to(const std::shared_ptr<const Upstream>& upstream) {
+  if (!upstream->options().transport) return {};
+  std::erase_if(transports_, [](const auto& each) { return each.second.upstream.expired(); });
+  KeptTransport& kept = transports_[upstream.get()];
+  if (kept.make == nullptr)
+    kept = {upstream, upstream->options().transport([this] { return loop_.now_ns(); })};
+  return kept.make;
 }
 
 Client::Job& Client::take_job() {

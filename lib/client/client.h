@@ -70,6 +70,11 @@ class Client final : public Fetcher {
   struct Pool;
   class Connection;
 
+  struct KeptTransport {
+    std::weak_ptr<const Upstream> upstream;
+    transport::MakeTransport make;
+  };
+  transport::MakeTransport transport_to(const std::shared_ptr<const Upstream>& upstream);
   Pool& pool_of(const std::shared_ptr<const Upstream>& upstream);
   Job& take_job();
   void give_job(Job& job);
@@ -93,7 +98,8 @@ class Client final : public Fetcher {
   Errands errands_;
   net::SocketTable<Connection> sockets_;
   std::unordered_map<const Upstream*, std::unique_ptr<Pool>>
-      pools_;  // of upstreams with a connection or a job
+      pools_;                                                      // of upstreams with a connection or a job
+  std::unordered_map<const Upstream*, KeptTransport> transports_;  // of those that have one
   std::vector<std::unique_ptr<Job>> jobs_;
   Job* free_jobs_ = nullptr;
   std::vector<uint32_t> ended_;  // slots to look at when the turn ends

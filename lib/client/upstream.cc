@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "transport/tls/client.h"
 
 namespace leat::client {
 
@@ -79,7 +80,7 @@ std::expected<std::shared_ptr<Upstream>, std::string> Upstream::parse(std::strin
                                                                       const UpstreamOptions& options) {
   std::shared_ptr<Upstream> upstream(new Upstream(url, options));
   constexpr std::string_view kUnix = "unix:";
-  constexpr std::string_view kHttp = "http://";
+  constexpr std::string_view kHttp = "http://", kHttps = "https://";
   if (url.starts_with(kUnix)) {
     upstream->authority_ = "localhost";
     upstream->path_ = url.substr(kUnix.size());
@@ -87,10 +88,10 @@ std::expected<std::shared_ptr<Upstream>, std::string> Upstream::parse(std::strin
       return std::unexpected(fmt::format("the path of a unix socket has 1 to {} bytes", kMostPath));
     return upstream;
   }
-  if (url.starts_with("https://"))
-    return std::unexpected("https is not supported: reach the server through a proxy on this machine");
-  if (!url.starts_with(kHttp)) return std::unexpected("an upstream is http://HOST[:PORT] or unix:/PATH");
-  std::string_view rest = url.substr(kHttp.size());
+  const bool secure = url.starts_with(kHttps);
+  if (!secure && !url.starts_with(kHttp))
+    return std::unexpected("an upstream is http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH");
+  std::string_view rest = url.substr(secure ? kHttps.size() : kHttp.size());
   if (rest.ends_with('/')) rest.remove_suffix(1);
   if (rest.contains('/') || rest.contains('?') || rest.contains('#') || rest.contains('@'))
     return std::unexpected("an upstream is a host and a port; paths belong to its requests");
@@ -107,7 +108,7 @@ std::expected<std::shared_ptr<Upstream>, std::string> Upstream::parse(std::strin
   }
   if (!is_host(host) || (host.contains(':') && !rest.starts_with('[')))
     return std::unexpected(fmt::format("`{}` is not a host", host));
-  std::optional<uint16_t> number = 80;
+  std::optional<uint16_t> number = secure ? 443 : 80;
   if (!port.empty()) number = port[0] == ':' ? parse_number<uint16_t>(port.substr(1)) : std::nullopt;
   if (!number || *number == 0)
     return std::unexpected(fmt::format("`{}` is not a port", port.substr(port[0] == ':' ? 1 : 0)));
@@ -115,6 +116,10 @@ std::expected<std::shared_ptr<Upstream>, std::string> Upstream::parse(std::strin
   upstream->port_ = std::to_string(*number);
   upstream->host_ = host;
   upstream->named_ = !is_number(upstream->host_);
+  if (!secure || upstream->options_.transport) return upstream;
+  auto transport = tls::client_transports(upstream->host_, {"http/1.1"});
+  if (!transport) return std::unexpected(std::move(transport.error()));
+  upstream->options_.transport = std::move(*transport);
   return upstream;
 }
 

@@ -3,8 +3,7 @@
 // Named once, when the configuration is loaded: a handler cannot be talked into sending requests elsewhere,
 // and the names are resolved where nobody waits for it. refresh() resolves again, on a thread that may block.
 //
-// A connection to it may go over a transport of the options'. TLS is none that there is: a proxy on this
-// machine speaks it, over a unix socket or loopback.
+// A connection to it may go over a transport of the options'; one to https goes over TLS (transport/tls/client.h).
 //
 // Thread: any, once it was made.
 #pragma once
@@ -36,9 +35,9 @@ struct UpstreamOptions {
   uint32_t fields = 100;              // of an answer, trailers included
   uint64_t body_bytes = 8 << 20;      // of an answer
   uint32_t refresh_ms = 60'000;       // names are resolved again after this long
-  // Makes what lies between such a connection's socket and its requests. On a worker's thread; nothing: plain
-  // sockets. Its handshake is a part of connecting.
-  std::function<std::unique_ptr<transport::Transport>()> transport = {};
+  // Makes, for each worker on its thread, what makes what lies between such a connection's socket and its requests. Nothing:
+  // plain sockets, or TLS, as the URL says. Its handshake is a part of connecting.
+  std::function<transport::MakeTransport(transport::Now)> transport = {};
 };
 
 class Upstream {
@@ -49,7 +48,7 @@ class Upstream {
   };
   using Addresses = std::vector<SocketAddress>;
 
-  // "http://HOST[:PORT]" or "unix:/PATH". Resolves a name, which may take seconds. On failure a sentence that
+  // "http://HOST[:PORT]", "https://HOST[:PORT]" or "unix:/PATH". Resolves a name, which may take seconds. On failure a sentence that
   // says what is wrong.
   static std::expected<std::shared_ptr<Upstream>, std::string> open(std::string_view url,
                                                                     const UpstreamOptions& options);

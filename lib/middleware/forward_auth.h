@@ -53,8 +53,9 @@ std::string check_forwarded_name(std::string_view called, std::string_view text)
 std::string check_told(std::string_view called, std::string_view text);
 
 inline constexpr schema::Row kForwardAuthRows[] = {
-    schema::text<&ForwardAuthOptions::url>("url", check_upstream, 0,
-                                           "The service that is asked: `http://HOST[:PORT]` or `unix:/PATH`.")
+    schema::text<&ForwardAuthOptions::url>(
+        "url", check_upstream, 0,
+        "The service that is asked: `http://HOST[:PORT]`, `https://...` or `unix:/PATH`.")
         .as_needed(),
     schema::text<&ForwardAuthOptions::path>("path", check_upstream_path, 0,
                                             "What it is asked for: a path, with a query or without."),

@@ -65,7 +65,7 @@ inline constexpr schema::Row kJwtRows[] = {
         "The secret of HS256 and its like, beside the file's keys: `${credential:NAME}`."),
     schema::text<&JwtOptions::url>("url", check_keys_url, 0,
                                    "In place of a file and a secret: the server that publishes the keys, "
-                                   "`http://HOST[:PORT]` or `unix:/PATH`."),
+                                   "`http://HOST[:PORT]`, `https://...` or `unix:/PATH`."),
     schema::text<&JwtOptions::path>("path", check_upstream_path, 0,
                                     "What it is asked for: a set of JWKs (RFC 7517)."),
     schema::duration<&JwtOptions::interval_ms>(

@@ -47,7 +47,7 @@ std::string check_resource(std::string_view called, std::string_view text);
 inline constexpr schema::Row kTraceRows[] = {
     schema::text<&TraceOptions::url>(
         "url", check_upstream, 0,
-        "The collector, which takes OTLP over HTTP: `http://HOST[:PORT]`, most often with "
+        "The collector, which takes OTLP over HTTP: `http://HOST[:PORT]` or `https://...`, most often with "
         "port 4318, or `unix:/PATH`.")
         .as_needed(),
     schema::text<&TraceOptions::path>("path", check_upstream_path, 0, "Where it takes spans."),

@@ -46,8 +46,8 @@ class Rig final : public net::LoopClient {
   explicit Rig(UpstreamOptions options = {}, Over over = Over::Either)
       : odd(over == Over::Transport || GENERATE(false, true)) {
     if (odd)
-      options.transport = [] {
-        return std::make_unique<support::OddTransport>(support::OddTransport::Side::Client);
+      options.transport = [](const transport::Now&) {
+        return [] { return std::make_unique<support::OddTransport>(support::OddTransport::Side::Client); };
       };
     const auto choice = GENERATE(net::EngineChoice::Uring, net::EngineChoice::Epoll);
     auto chosen = net::create_engine(choice, {});

@@ -112,8 +112,7 @@ TEST_CASE("fetch: an upstream that restarted is asked again over a new connectio
 TEST_CASE("fetch: what is wrong with an upstream is said at its line") {
   const TempFolder folder;
   for (const auto& [url, why] :
-       {std::pair("https://example.org", "https is not supported"),
-        std::pair("ftp://a", "an upstream is http://"),
+       {std::pair("https://a:0", "`0` is not a port"), std::pair("ftp://a", "an upstream is http://"),
         std::pair("http://a/b", "paths belong to its requests"), std::pair("http://:80", "`` is not a host"),
         std::pair("http://a:0", "`0` is not a port"), std::pair("http://a:b", "`b` is not a port"),
         std::pair("http://[::1", "has no `]`"), std::pair("unix:", "the path of a unix socket has"),

@@ -362,6 +362,29 @@ TEST_CASE("tls: a developer makes an authority and a certificate at once, and is
             .output.contains("permitted subtree violation"));
 }
 
+TEST_CASE("tls: other servers are asked over TLS, and only if they are who they should be") {
+  const TlsFiles files({"localhost", "127.0.0.1"}), strangers({"elsewhere.example"});
+  setenv("SSL_CERT_FILE", files.authority().c_str(), 1);
+  {
+    const Daemon upstream(demo_configuration(over_tls(files.table())));
+    const Daemon stranger(demo_configuration(over_tls(strangers.table())));
+    const auto asking = [](const std::string& url) {
+      return Wanted{.more = "[[plugin]]\nname = \"f\"\nfile = \"" TEST_PLUGINS
+                            "/fetches.so\"\n[plugin.config]\nupstream = \"" +
+                            url + "\"\n[[route]]\npath = \"/pass/{rest...}\"\nhandler = \"f:pass\"\n"};
+    };
+    for (const char* host : {"localhost", "127.0.0.1"}) {
+      const Daemon daemon(
+          demo_configuration(asking(fmt::format("https://{}:{}", host, port_of(upstream.address())))));
+      for (int i = 0; i < 5; ++i)
+        CHECK(Client(daemon.address()).ask(get("/pass/json")).body.contains("Hello"));
+    }
+    const Daemon daemon(demo_configuration(asking("https://localhost:" + port_of(stranger.address()))));
+    CHECK(Client(daemon.address()).ask(get("/pass/json")).status == 502);
+  }
+  unsetenv("SSL_CERT_FILE");
+}
+
 TEST_CASE("tls: a key may be a credential") {
   const TlsFiles files({"localhost"});
   const std::string folder = std::filesystem::path(files.key()).parent_path();

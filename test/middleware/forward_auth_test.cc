@@ -513,7 +513,7 @@ TEST_CASE("forward_auth: what is wrong with its options") {
     return found.size() == 1 ? found[0].message : std::to_string(found.size());
   };
   CHECK(message({}) == "`url` is missing");
-  CHECK(message({entry("url", std::string("https://a"))}).contains("https is not supported"));
+  CHECK(message({entry("url", std::string("https://a:0"))}).contains("is not a port"));
   CHECK(message({entry("url", std::string("http://nowhere.invalid"))})
             .contains("`nowhere.invalid` has no address"));
   CHECK(message(with_url({entry("path", std::string("check"))})).contains("does not begin with a /"));

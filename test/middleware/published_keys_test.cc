@@ -440,7 +440,8 @@ TEST_CASE("jwt: what is wrong with the options of a url") {
       said(with_url({entry("max_age", std::string("1m"))})).contains("`max_age` is shorter than `interval`"));
   CHECK(said(with_url({entry("path", std::string("keys"))})).contains("does not begin with a /"));
   CHECK(said({entry("url", std::string())}).contains("there is no key: name a `file`"));
-  CHECK(said({entry("url", std::string("https://login.example/keys"))}).contains("https is not supported"));
+  CHECK(said({entry("url", std::string("https://login.example/keys"))})
+            .contains("paths belong to its requests"));
   CHECK(said({entry("secret", std::string(32, 's')), entry("interval", std::string("1m"))}, "HS256") ==
         "`interval` says something of keys that are fetched: name a `url`");
 }

@@ -897,7 +897,7 @@ typedef struct leat_fetched {
 typedef struct leat_client_v1 {
   uint32_t struct_size;
   uint32_t reserved;
-  /* [main] In create(): a server as "http://HOST[:PORT]" or "unix:/PATH". Resolves the name, and again every
+  /* [main] In create(): a server as "http://HOST[:PORT]", "https://HOST[:PORT]" or "unix:/PATH". Resolves the name, and again every
    * minute while it is used, elsewhere. `options` may be NULL. LEAT_E_ARGUMENT, explained with host->fail at
    * `key`, for an URL that is none or a name without an address. */
   int32_t (*open)(const leat_host* host, leat_str url, const leat_upstream_options* options, leat_str key,
