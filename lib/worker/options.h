@@ -26,8 +26,9 @@ namespace leat::worker {
 class AddressCounts;
 class MemoryWatch;
 
-// What a worker speaks with its clients, by the names that listeners have for it.
-inline constexpr std::string_view kProtocolNames[] = {"http/1.1", "h2"};
+// What a worker speaks with its clients, by the names that listeners have for it: what it prefers where a client leaves it the choice
+// (ALPN) comes first.
+inline constexpr std::string_view kProtocolNames[] = {"h2", "http/1.1"};
 
 // What is counted of the connections of a listening socket: bytes as they are on the wire.
 struct ListenerCounts {

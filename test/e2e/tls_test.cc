@@ -89,6 +89,37 @@ class TlsAsking {
 
 }  // namespace
 
+TEST_CASE("tls: who offers HTTP/2 gets it, and others HTTP/1.1, as their listener has them") {
+  const TlsFiles files({"a.example"});
+  constexpr std::string_view kVersion = "-o /dev/null -w '%{http_version}'";
+  for (const char* engine : kEngines) {
+    INFO(engine);
+    Daemon daemon(demo_configuration(over_tls(files.table(), engine)));
+    const auto version = [&](std::string_view options) {
+      return curl(files, daemon.address(), "a.example", "/json", fmt::format("{} {}", kVersion, options))
+          .output;
+    };
+    CHECK(version("") == "2");
+    CHECK(version("--tls-max 1.2") == "2");
+    CHECK(version("--http1.1") == "1.1");
+    CHECK(version("--no-alpn") == "1.1");
+    CHECK(curl(files, daemon.address(), "a.example", "/bytes/3000000", "-o /dev/null -w '%{size_download}'")
+              .output == "3000000");
+    CHECK(curl(files, daemon.address(), "a.example", "/echo", "--data-binary @/bin/sh | cmp - /bin/sh; #")
+              .output.empty());
+    const Outcome load =
+        shell(fmt::format("h2load -n 2000 -c 4 -m 20 https://{}/json 2>&1", daemon.address()));
+    INFO(load.output);
+    CHECK(load.output.contains("2000 succeeded, 0 failed"));
+    CHECK(load.output.contains("Application protocol: h2"));
+  }
+  Daemon older(demo_configuration(over_tls(files.table(), "auto", "protocols = [\"http/1.1\"]\n")));
+  CHECK(curl(files, older.address(), "a.example", "/json", kVersion).output == "1.1");
+  Daemon newer(demo_configuration(over_tls(files.table(), "auto", "protocols = [\"h2\"]\n")));
+  CHECK(curl(files, newer.address(), "a.example", "/json", kVersion).output == "2");
+  CHECK(curl(files, newer.address(), "a.example", "/json", "--http1.1").status != 0);
+}
+
 TEST_CASE("tls: curl and openssl are served on both engines, by name, version and protocol") {
   const TlsFiles first({"a.example"}), second({"*.b.example"});
   for (const char* engine : kEngines) {
