@@ -182,7 +182,8 @@ void Generations::tend(worker::Workers workers) {
     generation.given_up = true;
     log::warn("generation {} still has requests at its deadline: they are given up", generation.number);
     for (const auto& worker : workers)
-      worker->run_soon([worker = worker.get(), site = generation.assembly.site.get()] {
+      worker->run_soon([this, worker = worker.get(), site = generation.assembly.site.get()] {
+        lanes_[worker->index()]->pipeline.drain_tunnels(*site, 0);
         worker->give_up_on([site](http::Exchange& exchange) {
           return exchange.route != nullptr && exchange.route->site == site;
         });

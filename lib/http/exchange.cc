@@ -10,10 +10,12 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/quick_clock.h"
 #include "http/problem.h"
 #include "http/protocol.h"
 #include "http/service.h"
 #include "http/status.h"
+#include "http/tunnel.h"
 
 namespace leat::http {
 
@@ -293,6 +295,31 @@ void Exchange::abort() {
   stream_->cut(*this, {500, "The server gave the answer up half-way."});
 }
 
+Tunnel* Stream::tunnel(Exchange&, std::string_view, std::unique_ptr<TunnelUser>) { return nullptr; }
+
+bool Exchange::may_switch_to(std::string_view protocol) const {
+  return state_ == State::Open && !cancelled_ && stream_->tunnel_status(*this, protocol) != 0;
+}
+
+Tunnel* Exchange::switch_to(std::string_view protocol, std::unique_ptr<TunnelUser> user, bool stays) {
+  if (!may_switch_to(protocol)) return nullptr;
+  const uint16_t status = response.status = stream_->tunnel_status(*this, protocol);
+  response.content_type = {};
+  AnswerBody answer{.whole = ""};
+  if (!start_answer(answer)) return nullptr;
+  // There is no body, whatever filters would make of it; one may have put another answer in the place of this one.
+  working_ = 0;
+  unfiltered_.reset();
+  if (response.status != status) {
+    send_whole(answer.whole.value_or(std::string_view()), nullptr);
+    return nullptr;
+  }
+  answer_ns = quick_ns();
+  left_for_tunnel_ = !stays;
+  state_ = stays ? State::Tunnel : State::Finished;
+  return stream_->tunnel(*this, protocol, std::move(user));
+}
+
 void Exchange::pause_body() {
   body_stopped_ = true;
   stream_->body_flow(*this, BodyFlow::Paused);
@@ -445,7 +472,7 @@ void Exchange::recycle() {
   known_ = nullptr;
   state_ = State::Open;
   requested_ = cancelled_ = suspended_ = blocked_ = held_ = head_only_ = has_length_ = false;
-  body_stopped_ = body_kept_ = false;
+  body_stopped_ = body_kept_ = left_for_tunnel_ = false;
   length_ = length_left_ = body_bytes_out_ = 0;
   filters_ = {};
   first_filter_ = 0;

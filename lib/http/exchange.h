@@ -98,6 +98,17 @@ class Exchange {
   // Gives up half-way: the connection is closed so that the client sees a cut answer, not a complete one.
   void abort();
 
+  // --- Going on in another protocol (http/tunnel.h).
+
+  // Whether its client asks for that, and its stream can.
+  [[nodiscard]] bool may_switch_to(std::string_view protocol) const;
+  // Agrees to it, with response's fields; what is left is `user`'s. The exchange ends when the handler returns, and with `stays`
+  // when the tunnel does: until then its answer is one that was begun. Null: something else was answered, by a filter
+  // or for want of memory, or it may not.
+  Tunnel* switch_to(std::string_view protocol, std::unique_ptr<TunnelUser> user, bool stays);
+  // It has ended with the switch, and its tunnel goes on.
+  [[nodiscard]] bool left_for_tunnel() const { return left_for_tunnel_; }
+
   [[nodiscard]] bool started() const { return state_ != State::Open; }  // something was answered
   [[nodiscard]] bool finished() const { return state_ == State::Finished; }
   // In Service::on_response: the answer is one in one piece.
@@ -219,8 +230,8 @@ class Exchange {
   friend class StreamSide;
   friend class ExchangePool;
   friend class Onward;
-  // Ending: the handler has given all of it, and filters may still give more.
-  enum class State : uint8_t { Open, Streaming, Ending, Finished };
+  // Ending: the handler has given all of it, and filters may still give more. Tunnel: it stays with one.
+  enum class State : uint8_t { Open, Streaming, Ending, Tunnel, Finished };
 
   Exchange(WorkerContext& worker, ExchangePool& pool, uint32_t slot);
   bool start_answer(AnswerBody& body);
@@ -267,6 +278,7 @@ class Exchange {
   bool has_length_ = false;
   bool body_stopped_ = false;
   bool body_kept_ = false;
+  bool left_for_tunnel_ = false;
   uint64_t length_ = 0;
   uint64_t length_left_ = 0;  // of an answer begun with a length
   uint64_t body_bytes_out_ = 0;
@@ -320,7 +332,7 @@ class StreamSide {
   [[nodiscard]] bool keep_body(std::string_view piece);
   // Shows what was kept, and the trailers.
   void show_body(std::span<const HeaderSlot> trailers, std::string_view trailer_bytes);
-  void count_received(size_t body_bytes) { exchange_.body_received += body_bytes; }
+  void count_received(uint64_t body_bytes) { exchange_.body_received += body_bytes; }
   // It has come whole, and is answered with a 504 at that time.
   void set_complete(uint64_t deadline_ms) { exchange_.deadline_ms_ = deadline_ms; }
 
@@ -329,7 +341,7 @@ class StreamSide {
   // Its head is larger than can be sent, by the mistake of who gave it: a problem takes the answer's place,
   // whose body this is.
   [[nodiscard]] std::string_view replace_head() { return exchange_.replace_head(); }
-  void count_sent(size_t body_bytes) { exchange_.body_bytes_out_ += body_bytes; }
+  void count_sent(uint64_t body_bytes) { exchange_.body_bytes_out_ += body_bytes; }
   // It is over, whatever was said of it.
   void finish() { exchange_.state_ = Exchange::State::Finished; }
   void cut(const Refusal& why) {

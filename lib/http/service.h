@@ -5,9 +5,14 @@
 #include <cstdint>
 #include <string_view>
 
+namespace leat::pipeline {
+struct Route;
+}
+
 namespace leat::http {
 
 class Exchange;
+class TunnelUser;
 class WorkerContext;
 
 // Answers requests: the pipeline in the daemon, a script in tests. One is shared by all workers; every call
@@ -50,6 +55,18 @@ class Service {
   // The exchange has ended and will be recycled: for observers such as the access log. Exactly once for each
   // exchange, also for one that was refused before on_request; such a one has no route and an empty head.
   virtual void on_done(Exchange& exchange) = 0;
+  // Before on_done: the request has switched protocols (http/tunnel.h). Whoever wants to tell `user` that the server, or the
+  // exchange's route, goes enlists it. Unless the exchange stays with the tunnel, on_tunnel_end() follows when
+  // that ends; true: it wants to see the request then.
+  virtual bool on_tunnel(Exchange& exchange, TunnelUser& user) {
+    (void)exchange, (void)user;
+    return false;
+  }
+  // The tunnel has ended of a request that ended before it. `exchange` is another one, that shows the same request, with the
+  // tunnel's bytes; null where nobody wanted that, or memory is out.
+  virtual void on_tunnel_end(const pipeline::Route* route, Exchange* exchange) {
+    (void)route, (void)exchange;
+  }
   // What was answered in this turn of the worker's loop has been given to the kernel.
   virtual void on_turn_end() {}
 };

@@ -8,13 +8,11 @@
 // What a stream does to its exchange in return (the request has come whole, its client has left) it does
 // through http::StreamSide (http/exchange.h).
 //
-// A protocol switch (RFC 9110, section 7.8; RFC 8441) belongs here as well, once there is one: a call that
-// sends the answer which agrees to it, and gives the bytes of both directions to whoever asked.
-//
 // Thread: its exchange's.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "http/refusal.h"
@@ -25,6 +23,8 @@ namespace leat::http {
 class Exchange;
 class Protocol;
 class Response;
+class Tunnel;
+class TunnelUser;
 
 using transport::Release;
 
@@ -69,6 +69,17 @@ class Stream {
   virtual void continue_body(Exchange& exchange) = 0;
   // What the request's body is to do from now on; at first it flows.
   virtual void body_flow(Exchange& exchange, BodyFlow flow) = 0;
+
+  // --- Going on in another protocol (RFC 9110, section 7.8; RFC 8441, section 4); see http/tunnel.h.
+
+  // The status that agrees to it. 0: the client does not ask for `protocol` on this stream, or it is not to be had here.
+  [[nodiscard]] virtual uint16_t tunnel_status(const Exchange&, std::string_view protocol) const {
+    (void)protocol;
+    return 0;
+  }
+  // Sends the head, with that status; the bytes of both directions are `user`'s from then on. Null: memory was out, and that
+  // was answered.
+  virtual Tunnel* tunnel(Exchange& exchange, std::string_view protocol, std::unique_ptr<TunnelUser> user);
 
   // Who goes on with the exchange once it was suspended; nullptr where it cannot be.
   [[nodiscard]] virtual Protocol* protocol() = 0;

@@ -16,6 +16,7 @@ class Fetcher;
 namespace leat::http {
 
 class Exchange;
+class Protocol;
 
 // Names a suspended exchange from any thread. A ticket whose exchange has ended is stale and resumes nothing.
 struct Ticket {
@@ -64,6 +65,10 @@ class WorkerContext {
   // names, in a later turn. False, and nothing will be called, when the ticket is stale or memory is out.
   // True does not promise a call: the exchange may end before the worker gets to it. Any thread.
   [[nodiscard]] virtual bool resume_from_any_thread(Ticket ticket, Resume resume, void* argument) = 0;
+
+  // Something has changed with that protocol of this worker's, out of one of its events: what it has to send is sent in this
+  // turn, and it gets the turn that it wants.
+  virtual void touch(Protocol& protocol) { (void)protocol; }
 
   // Runs `work` on this worker in a later turn, or never if it stops before. Any thread, for as long as the
   // worker's requests have not all come to their end.

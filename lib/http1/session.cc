@@ -85,10 +85,14 @@ void Session::take_turn() {
 }
 
 void Session::drain(uint64_t idle_until_ms) {
-  draining_ = true;
+  const bool was_draining = std::exchange(draining_, true);
   idle_until_ms_ = idle_until_ms;
   // A head that has begun to arrive gets its answer in any case.
   if (step_ == Step::Idle && input_.empty() && now_ms() >= idle_until_ms_) close(true);
+  if (step_ == Step::Tunnel && !was_draining) {
+    tunnel_->tell([&](http::TunnelUser& user) { user.on_drain(idle_until_ms); });
+    run_input();
+  }
   settle();
 }
 
@@ -119,6 +123,10 @@ void Session::deadline_passed() {
       exchange_->send_problem(504, "The server did not answer in time.");
       run_input();
       break;
+    case Step::Tunnel:
+      tunnel_->tell([](http::TunnelUser& user) { user.on_deadline(); });
+      run_input();
+      break;
     case Step::Held:
     case Step::Closing:
       break;
@@ -134,6 +142,10 @@ void Session::give_up_input() {
     deaf_ = draining_ = true;
     input_.clear();
     if (step_ == Step::Idle) close(true);  // the last answers are on their way
+    if (step_ == Step::Tunnel) {
+      tunnel_->tell([](http::TunnelUser& user) { user.on_starved(); });
+      run_input();
+    }
   }
   settle();
 }
@@ -141,6 +153,7 @@ void Session::give_up_input() {
 size_t Session::footprint() const {
   size_t bytes = output_.footprint() + input_.footprint();
   if (exchange_ != nullptr) bytes += side().footprint();
+  if (tunnel_ != nullptr) bytes += tunnel_->footprint();
   return bytes;
 }
 
@@ -161,14 +174,15 @@ bool Session::keeps_input() const {
 // When a request whose peer has ended its side has waited for long enough. Not while something is on its way
 // to the peer, for then sending tells whether it is there.
 uint64_t Session::give_up_ms() const {
-  const bool waits = step_ == Step::Answer || (step_ == Step::Body && body_.waits(*exchange_));
+  const bool waits =
+      step_ == Step::Answer || step_ == Step::Tunnel || (step_ == Step::Body && body_.waits(*exchange_));
   if (!half_closed() || !waits || !output_.empty()) return UINT64_MAX;
-  const uint64_t waits_since_ms = step_ == Step::Answer ? answer_since_ms_ : body_.held_since_ms();
+  const uint64_t waits_since_ms = step_ == Step::Body ? body_.held_since_ms() : answer_since_ms_;
   return std::max(ended_since_ms_, waits_since_ms) + env_.limits.half_closed_timeout_ms;
 }
 
 void Session::give_up() {
-  cut_ = exchange_->started();
+  cut_ = exchange_ == nullptr || exchange_->started();
   close(!ended_);
   input_.clear();
 }
@@ -209,6 +223,10 @@ void Session::settle() {
       deadline_ms_ = exchange_->answer_deadline_ms();
       if (half_closed()) [[unlikely]]
         deadline_ms_ = std::min(deadline_ms_, give_up_ms());
+      break;
+    case Step::Tunnel:
+      takes_input_ = takes_input_ && tunnel_->reads();
+      deadline_ms_ = std::min(tunnel_->deadline_ms(), give_up_ms());
       break;
     case Step::Held:  // the service's time, who bounds it
     case Step::Closing:

@@ -4,7 +4,7 @@
 // steps (RFC 9112); so the session is the Stream of them all, too:
 //
 //   Idle -> Head -> Body -> Answer -> Idle ...      (each step may be left for Closing)
-//             \-> Held -/                            (the service wants the request later)
+//             \-> Held -/       \-> Tunnel           (the service wants the request later; it has switched protocols)
 //
 // Answers are in order because the next head is not looked at before the last answer is complete; what
 // arrives meanwhile waits in the input, and wants_input() asks the owner to stop receiving. A handler that
@@ -16,8 +16,8 @@
 // The parser of a head lies in its exchange's arena, from the first byte on to the request's end. One that is
 // known (http/known_heads.h) needs none.
 //
-// What it does lies in three files: events and time (session.cc), input (session_input.cc), and answers with the ends of
-// requests (session_answer.cc). What of a request's body is not HTTP/1's own is the BodyIntake.
+// What it does lies in four files: events and time (session.cc), input (session_input.cc), answers with the ends of
+// requests (session_answer.cc), and what follows a switch to another protocol (session_tunnel.cc). What of a request's body is not HTTP/1's own is the BodyIntake.
 //
 // Thread: its worker's.
 #pragma once
@@ -34,6 +34,7 @@
 #include "http/stream.h"
 #include "http1/known_lines.h"
 #include "http1/parser.h"
+#include "http1/session_tunnel.h"
 #include "http1/writer.h"
 #include "transport/input.h"
 #include "transport/output.h"
@@ -102,10 +103,15 @@ class Session final : public http::Protocol, public http::Stream {
   void cut(http::Exchange& exchange, const http::Refusal& why) override;
   void continue_body(http::Exchange& exchange) override;
   void body_flow(http::Exchange& exchange, http::BodyFlow flow) override;
+  [[nodiscard]] uint16_t tunnel_status(const http::Exchange& exchange,
+                                       std::string_view protocol) const override;
+  http::Tunnel* tunnel(http::Exchange& exchange, std::string_view protocol,
+                       std::unique_ptr<http::TunnelUser> user) override;
   [[nodiscard]] http::Protocol* protocol() override { return this; }
 
  private:
-  enum class Step : uint8_t { Idle, Head, Held, Body, Answer, Closing };
+  friend class SessionTunnel;
+  enum class Step : uint8_t { Idle, Head, Held, Body, Answer, Tunnel, Closing };
 
   [[nodiscard]] bool keeps_input() const override;
   void run_input();
@@ -120,6 +126,10 @@ class Session final : public http::Protocol, public http::Stream {
   bool parse_body(std::string_view in, size_t& used);
   void end_body();
   bool end_answer(bool more);
+  void enter_tunnel();
+  bool run_tunnel(std::string_view in, size_t& used);
+  void end_tunnel();
+  static void tell_of_tunnel(const SessionTunnel& tunnel, http::Exchange& exchange);
   void give_exchange();
   void refuse(const http::Refusal& refusal);
   void refuse_head(const http::Refusal& refusal, std::string_view bytes);
@@ -151,9 +161,10 @@ class Session final : public http::Protocol, public http::Stream {
 
   Environment& env_;
   transport::Input input_;
-  http::Exchange* exchange_ = nullptr;  // from the first byte of a head to the end of its answer
-  Parser* parser_ = nullptr;            // of its head and body; null where the head is known
-  http::KnownHead* hint_ = nullptr;     // the head that came last
+  http::Exchange* exchange_ = nullptr;     // from the first byte of a head to the end of its answer
+  Parser* parser_ = nullptr;               // of its head and body; null where the head is known
+  http::KnownHead* hint_ = nullptr;        // the head that came last
+  std::unique_ptr<SessionTunnel> tunnel_;  // from the answer that agrees to it
   uint64_t requests_ = 0;
   uint64_t answer_since_ms_ = 0;  // when the request was complete
   uint64_t head_since_ms_ = 0;

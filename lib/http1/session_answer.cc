@@ -248,6 +248,8 @@ void Session::answer_without_memory() {
 }
 
 void Session::end_exchange() {
+  if (tunnel_ != nullptr) [[unlikely]]
+    end_tunnel();
   if (exchange_ == nullptr) return;
   http::Exchange& exchange = *exchange_;
   http::StreamSide its = side();

@@ -80,6 +80,9 @@ size_t Session::run(std::string_view in) {
       case Step::Answer:
         go_on = end_answer(at < in.size());
         break;
+      case Step::Tunnel:
+        go_on = run_tunnel(in, at);
+        break;
       case Step::Closing:
         at = in.size();
         go_on = false;
@@ -282,8 +285,16 @@ void Session::await_answer() {
 
 // False while the answer is still to come. `more`: the next request follows at once.
 bool Session::end_answer(bool more) {
-  if (!exchange_->finished()) return false;
+  if (!exchange_->finished()) {
+    if (tunnel_ == nullptr) return false;
+    enter_tunnel();
+    return true;
+  }
   if (exchange_->close_after) {
+    if (tunnel_ != nullptr) {
+      enter_tunnel();
+      return true;
+    }
     // A client that asked for the close sends nothing more; one that did not may be in the midst of it.
     close(exchange_->request.head().keep_alive);
     return true;

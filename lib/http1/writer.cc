@@ -125,6 +125,10 @@ Writer::Written Writer::write_head(transport::Output& output, const http::Respon
     cursor.put(kEnd);
   } else if (framing.kind == ResponseFraming::Kind::Chunked) {
     cursor.put("Transfer-Encoding: chunked\r\n");
+  } else if (framing.kind == ResponseFraming::Kind::Switch) {
+    cursor.put("Connection: Upgrade\r\nUpgrade: ");
+    cursor.put(framing.protocol);
+    cursor.put(kEnd);
   }
   if (framing.close) {
     cursor.put("Connection: close\r\n");

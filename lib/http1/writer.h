@@ -15,11 +15,12 @@ namespace leat::http1 {
 
 // How the end of a response's body is told (RFC 9112, section 6.3).
 struct ResponseFraming {
-  enum class Kind : uint8_t { None, Length, Chunked, UntilClose };
+  enum class Kind : uint8_t { None, Length, Chunked, UntilClose, Switch };  // Switch: to `protocol`
   Kind kind = Kind::None;
   uint64_t length = 0;          // with Length
   bool close = false;           // this is the connection's last answer
   bool say_keep_alive = false;  // HTTP/1.0 wants to be told
+  std::string_view protocol;    // with Switch
 };
 
 class Writer {

@@ -51,7 +51,17 @@ class AccessLog final : public pipeline::Middleware {
     return static_cast<uint8_t>(kDone | (line_.timed() ? kMoments : 0));
   }
 
+  // A tunnel has its line at its end.
   void on_done(http::Exchange& exchange) override {
+    if (!exchange.left_for_tunnel()) log(exchange);
+  }
+  [[nodiscard]] bool watches_tunnels() const override { return true; }
+  void on_tunnel_end(http::Exchange& exchange) override { log(exchange); }
+
+ private:
+  static constexpr size_t kRoom = AccessLine::kMostBytes + AccessLine::kBeyond;
+
+  void log(http::Exchange& exchange) {
     const uint32_t index = exchange.worker().index();
     ENSURE(index < workers_.size());
     Worker& worker = *workers_[index];
@@ -74,9 +84,6 @@ class AccessLog final : public pipeline::Middleware {
     if (at != nullptr) [[likely]]
       sink_->end(index, worker.writer.write(at, facts));
   }
-
- private:
-  static constexpr size_t kRoom = AccessLine::kMostBytes + AccessLine::kBeyond;
 
   struct alignas(64) Worker {
     explicit Worker(const AccessLine& line) : writer(line) {}

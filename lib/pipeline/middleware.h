@@ -77,6 +77,10 @@ class Middleware : public http::AnswerFilter {
 
   // In reverse order, when the exchange has ended; for the same ones.
   virtual void on_done(http::Exchange&) {}
+  // For those that have on_done, and watch_tunnels(): the tunnel of a request whose exchange had ended by then
+  // (Exchange::left_for_tunnel) has come to its end. The exchange is another one, that shows that request, without states.
+  virtual void on_tunnel_end(http::Exchange&) {}
+  [[nodiscard]] virtual bool watches_tunnels() const { return false; }
   // What it would do with this request, for people (explain.h): "lets 192.0.2.1 in, by rule 2". Nothing is done, and nothing
   // counted. Empty where that is said by the sentence of its kind. Any thread.
   [[nodiscard]] virtual std::string explain(http::Exchange&) const { return {}; }

@@ -440,6 +440,35 @@ void Pipeline::on_done(http::Exchange& exchange) {
   leave(*exchange.route->site);
 }
 
+bool Pipeline::on_tunnel(http::Exchange& exchange, http::TunnelUser& user) {
+  user.enlist(tunnels_, exchange.route);
+  if (!exchange.left_for_tunnel()) return false;
+  // It holds its site as a request does.
+  ++use_of(*exchange.route->site)->requests;
+  return std::ranges::any_of(exchange.route->chain->on_done,
+                             [](const Chain::Hook& hook) { return hook.instance->watches_tunnels(); });
+}
+
+void Pipeline::on_tunnel_end(const Route* route, http::Exchange* exchange) {
+  if (exchange != nullptr)
+    for (const Chain::Hook& hook : route->chain->on_done)
+      if (hook.instance->watches_tunnels()) hook.instance->on_tunnel_end(*exchange);
+  leave(*route->site);
+}
+
+void Pipeline::drain_tunnels(const Site& drained, uint64_t until_ms) {
+  for (http::TunnelUser* user = tunnels_; user != nullptr;) {
+    http::TunnelUser* const next = user->next();
+    if (user->route()->site == &drained) user->on_drain(until_ms);
+    user = next;
+  }
+}
+
+Pipeline::Use* Pipeline::use_of(const Site& used) {
+  const auto use = std::ranges::find(uses_, &used, &Use::site);
+  return use == uses_.end() ? nullptr : &*use;
+}
+
 void Pipeline::leave(const Site& left) {
   if (&left == uses_.front().site) [[likely]]
     --uses_.front().requests;
@@ -448,9 +477,9 @@ void Pipeline::leave(const Site& left) {
 }
 
 void Pipeline::leave_former(const Site& left) {
-  const auto use = std::ranges::find(uses_, &left, &Use::site);
+  Use* const use = use_of(left);
   if (--use->requests != 0) return;
-  uses_.erase(use);
+  uses_.erase(uses_.begin() + (use - uses_.data()));
   on_turn_end();  // what of its routes is not counted yet
   if (owner_ != nullptr) owner_->on_site_unused(left);
 }
@@ -479,6 +508,7 @@ void Pipeline::replace_site(const Site& next) {
   epoch_ = next_epoch();
   release();
   uses_.insert(uses_.begin(), {.site = &next});
+  drain_tunnels(last, UINT64_MAX);
   leave_former(last);
   if (worker_ != nullptr) next.begin(*worker_);
 }

@@ -18,6 +18,7 @@
 
 #include "http/exchange.h"
 #include "http/service.h"
+#include "http/tunnel.h"
 #include "pipeline/find_route.h"
 #include "pipeline/request_counts.h"
 #include "pipeline/site.h"
@@ -48,12 +49,15 @@ class Pipeline final : public http::Service {
   void on_late(http::Exchange& exchange) override;
   void on_cancel(http::Exchange& exchange) override;
   void on_done(http::Exchange& exchange) override;
+  bool on_tunnel(http::Exchange& exchange, http::TunnelUser& user) override;
+  void on_tunnel_end(const Route* route, http::Exchange* exchange) override;
   void on_turn_end() override {
     if (counts_ != nullptr) counts_->on_turn_end();
   }
 
   // Answers requests by `site` from now on; those under way stay with theirs. The owner is told when the last
   // of them has ended, before this returns if there are none. Worker's thread.
+  // Tunnels of the former one are told to come to their end.
   void replace_site(const Site& site);
   // Holds new requests whose handlers or middleware are `owners`', until release() or replace_site(); whoever calls those
   // then has it asked again (Exchange::release). Nothing is asked for it while nothing is held: what
@@ -64,6 +68,8 @@ class Pipeline final : public http::Service {
   [[nodiscard]] static bool handled(const http::Exchange& exchange);
   // Those under way that `site` answers; 0 for one that was left. Worker's thread.
   [[nodiscard]] uint64_t requests(const Site& site) const;
+  // Tells the tunnels of that site to end, not later than at `until_ms` (Protocol::deadline_ms). Worker's thread.
+  void drain_tunnels(const Site& site, uint64_t until_ms);
 
  private:
   struct Use {
@@ -80,7 +86,10 @@ class Pipeline final : public http::Service {
   void leave(const Site& site);
   void leave_former(const Site& site);
 
-  std::vector<Use> uses_;  // the site of new requests, then those that are being left
+  [[nodiscard]] Use* use_of(const Site& site);
+
+  http::TunnelUser* tunnels_ = nullptr;  // those that are open
+  std::vector<Use> uses_;                // the site of new requests, then those that are being left
   std::vector<std::string> held_;
   Owner* owner_;
   http::WorkerContext* worker_ = nullptr;  // null: before on_start()

@@ -405,12 +405,16 @@ bool Worker::resume_from_any_thread(http::Ticket ticket, Resume call, void* argu
 void Worker::resume(http::Exchange& exchange, Resume call, void* argument) {
   http::Protocol* const protocol = exchange.stream().protocol();
   ENSURE(protocol != nullptr);
-  if (protocol->internal()) {
-    self_requests_->touch(*protocol);
-  } else {
-    connections_->touch(*protocol);
-  }
+  touch(*protocol);
   protocol->resume(exchange, call, argument);
+}
+
+void Worker::touch(http::Protocol& protocol) {
+  if (protocol.internal()) {
+    self_requests_->touch(protocol);
+  } else {
+    connections_->touch(protocol);
+  }
 }
 
 bool Worker::ask_self(std::string_view head, const http::ClientIdentity& identity,

@@ -100,6 +100,7 @@ class Worker final : public net::LoopClient, public http::WorkerContext, public 
                               std::string_view listener) override;
   void forget_timers(http::Exchange& exchange) override { timers_->forget(exchange); }
   [[nodiscard]] bool resume_from_any_thread(http::Ticket ticket, Resume resume, void* argument) override;
+  void touch(http::Protocol& protocol) override;
 
   // --- ExchangeResumer
   void resume(http::Exchange& exchange, Resume call, void* argument) override;

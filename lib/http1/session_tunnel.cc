@@ -1,0 +1,173 @@
+#include "http1/session_tunnel.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "http/list.h"
+#include "http1/session.h"
+
+namespace leat::http1 {
+
+bool SessionTunnel::written(bool queued, size_t size) {
+  if (queued) {
+    written_ += size;
+    session_.env_.worker.touch(session_);
+  } else {
+    cut();
+  }
+  return queued;
+}
+
+bool SessionTunnel::write(std::string_view bytes) {
+  return !over() && written(session_.output_.append(bytes), bytes.size());
+}
+
+bool SessionTunnel::write_pinned(std::string_view bytes, transport::Release release) {
+  const bool queued = !over() && session_.output_.append_pinned(bytes, release);
+  if (!queued && release.run != nullptr) release.run(release.context);
+  return !over() && written(queued, bytes.size());
+}
+
+size_t SessionTunnel::queued() const { return session_.output_.size(); }
+
+bool SessionTunnel::is_full() {
+  if (full_ || !session_.over_high_water()) return full_;
+  full_ = true;
+  session_.held_by_output_ = true;
+  session_.takes_input_ = false;
+  return true;
+}
+
+void SessionTunnel::end() {
+  ended_ = true;
+  want_turn();
+}
+
+void SessionTunnel::cut() {
+  was_cut_ = true;
+  want_turn();
+}
+
+void SessionTunnel::set_reading(bool reading) {
+  if (reading == reading_) return;
+  reading_ = reading;
+  want_turn();
+}
+
+void SessionTunnel::set_deadline(uint64_t ms) {
+  deadline_ms_ = ms;
+  if (calling_) return;  // its session looks at it afterwards
+  session_.deadline_ms_ = std::min(session_.deadline_ms_, ms);
+  session_.env_.worker.touch(session_);
+}
+
+// Has the session look at what has changed: after the event that it is in, or in a turn of its own.
+void SessionTunnel::want_turn() {
+  if (calling_) return;
+  session_.wants_turn_ = true;
+  session_.env_.worker.touch(session_);
+}
+
+size_t SessionTunnel::give(std::string_view bytes) {
+  size_t used = 0;
+  tell([&](http::TunnelUser& user) { used = user.on_bytes(bytes); });
+  received_ += used;
+  return used;
+}
+
+// --- The session's part ------------------------------------------------------------------------------
+
+namespace {
+
+bool lists(const http::Request& request, http::HeaderId id, std::string_view what) {
+  bool found = false;
+  const http::Head& head = request.head();
+  for (const http::HeaderSlot& slot : head.headers())
+    if (slot.id == id)
+      http::for_each_item(head.view(slot.value),
+                          [&](std::string_view item) { found |= equal_ignoring_case(item, what); });
+  return found;
+}
+
+}  // namespace
+
+// The client says so in a request without a body, since what follows that is not HTTP any more (RFC 9110, section 7.8).
+uint16_t Session::tunnel_status(const http::Exchange& exchange, std::string_view protocol) const {
+  const http::Request& request = exchange.request;
+  const bool asks = &exchange == exchange_ && !internal() && !half_closed() && tunnel_ == nullptr &&
+                    request.method() == http::Method::Get && request.minor_version() > 0 &&
+                    request.head().framing == http::Framing::None &&
+                    lists(request, http::HeaderId::Connection, "upgrade") &&
+                    lists(request, http::HeaderId::Upgrade, protocol);
+  return asks ? 101 : 0;
+}
+
+http::Tunnel* Session::tunnel(http::Exchange& exchange, std::string_view protocol,
+                              std::unique_ptr<http::TunnelUser> user) {
+  ENSURE(&exchange == exchange_ && tunnel_ == nullptr);
+  exchange.close_after = true;  // it is the last answer, and what the session looks at next
+  const ResponseFraming framing{.kind = ResponseFraming::Kind::Switch, .protocol = protocol};
+  if (env_.writer.write_head(output_, exchange.response, framing, {}) == Writer::Written::Nothing) {
+    answer_in_its_place({});
+    return nullptr;
+  }
+  tunnel_ = std::make_unique<SessionTunnel>(*this, std::move(user));
+  return tunnel_.get();
+}
+
+// The handler has returned that agreed to it.
+void Session::enter_tunnel() {
+  SessionTunnel& tunnel = *tunnel_;
+  step_ = Step::Tunnel;
+  tunnel.set_entered();
+  parser_ = nullptr;
+  const bool whole = env_.service.on_tunnel(*exchange_, tunnel.user());
+  if (exchange_->left_for_tunnel()) {
+    tunnel.keep(*exchange_, whole);
+    env_.service.on_done(*exchange_);
+    give_exchange();
+  }
+  tunnel.tell([&](http::TunnelUser& user) { user.on_open(tunnel); });
+  if (draining_) tunnel.tell([&](http::TunnelUser& user) { user.on_drain(idle_until_ms_); });
+}
+
+// False while it is the peer's turn, or the user's.
+bool Session::run_tunnel(std::string_view in, size_t& used) {
+  SessionTunnel& tunnel = *tunnel_;
+  if (tunnel.full()) {
+    if (output_.size() <= env_.limits.output_low_bytes) tunnel.tell_of_room();
+    held_by_output_ = tunnel.full();
+  }
+  if (used < in.size() && tunnel.reads()) used += tunnel.give(in.substr(used));
+  if (ended_ && used == in.size() && tunnel.reads()) tunnel.tell_of_end();
+  if (!tunnel.over()) return false;
+  cut_ = tunnel.was_cut();
+  close(!cut_ && !ended_);
+  return true;
+}
+
+// Whoever has ended it, its user hears of that, and the log.
+void Session::end_tunnel() {
+  const std::unique_ptr<SessionTunnel> tunnel = std::move(tunnel_);
+  tunnel->tell([](http::TunnelUser& user) { user.on_closed(); });
+  if (exchange_ != nullptr) return tell_of_tunnel(*tunnel, *exchange_);
+  if (!tunnel->entered()) return;
+  const http::TunnelRecord* const record = tunnel->record();
+  http::Exchange* const shown = record != nullptr && record->whole() ? take_exchange() : nullptr;
+  if (shown != nullptr) {
+    record->restore(*shown);
+    tell_of_tunnel(*tunnel, *shown);
+  }
+  env_.service.on_tunnel_end(tunnel->route(), shown);
+  if (shown != nullptr) env_.exchanges.give(*shown);
+}
+
+void Session::tell_of_tunnel(const SessionTunnel& tunnel, http::Exchange& exchange) {
+  http::StreamSide its(exchange);
+  its.count_received(tunnel.received());
+  its.count_sent(tunnel.written());
+  its.finish();
+  if (tunnel.why()) its.set_cut(tunnel.why());
+}
+
+}  // namespace leat::http1
