@@ -26,6 +26,11 @@ const EVP_MD* sha256_method() {
   return method.get();
 }
 
+const EVP_MD* sha1_method() {
+  static const std::unique_ptr<EVP_MD, FreeDigest> method(EVP_MD_fetch(nullptr, "SHA1", nullptr));
+  return method.get();
+}
+
 // One of this thread.
 EVP_MD_CTX* context_of_thread() {
   thread_local const std::unique_ptr<EVP_MD_CTX, FreeDigest> context(EVP_MD_CTX_new());
@@ -40,14 +45,25 @@ bool update(EVP_MD_CTX* context, std::initializer_list<std::string_view> pieces)
 
 }  // namespace
 
-std::optional<Digest> sha256(std::initializer_list<std::string_view> pieces) {
+namespace {
+
+template <class Any>
+std::optional<Any> digest_of(const EVP_MD* method, std::initializer_list<std::string_view> pieces) {
   EVP_MD_CTX* const context = context_of_thread();
-  const EVP_MD* const method = sha256_method();
-  Digest digest;
+  Any digest;
   if (context == nullptr || method == nullptr || EVP_DigestInit_ex2(context, method, nullptr) != 1 ||
       !update(context, pieces) || EVP_DigestFinal_ex(context, digest.data(), nullptr) != 1)
     return std::nullopt;
   return digest;
+}
+
+}  // namespace
+
+std::optional<Digest> sha256(std::initializer_list<std::string_view> pieces) {
+  return digest_of<Digest>(sha256_method(), pieces);
+}
+std::optional<Sha1Digest> sha1(std::initializer_list<std::string_view> pieces) {
+  return digest_of<Sha1Digest>(sha1_method(), pieces);
 }
 
 std::optional<Digest> hmac_sha256(std::string_view key, std::initializer_list<std::string_view> pieces) {

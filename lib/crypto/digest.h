@@ -16,6 +16,10 @@ using Digest = std::array<unsigned char, 32>;
 // SHA-256 (FIPS 180-4) of the pieces, one behind the other. Nothing where memory is out: nobody may pass then.
 std::optional<Digest> sha256(std::initializer_list<std::string_view> pieces);
 
+// SHA-1 (FIPS 180-4), 20 bytes, for protocols that name it and rely on nothing of it (RFC 6455, section 1.3).
+using Sha1Digest = std::array<unsigned char, 20>;
+std::optional<Sha1Digest> sha1(std::initializer_list<std::string_view> pieces);
+
 // HMAC with SHA-256 (RFC 2104) under a key of at most 64 bytes, which is one block.
 std::optional<Digest> hmac_sha256(std::string_view key, std::initializer_list<std::string_view> pieces);
 
