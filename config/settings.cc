@@ -308,6 +308,44 @@ constexpr Row kSettings[] = {
         "Stale responses that a worker renews at the same time while it serves them; with 0 requests for a "
         "stale one wait for the new one."),
 
+    size<AT(shared.websocket.message_bytes)>(
+        "websocket.message_size", 125, kGiB,
+        "The largest message that is received, unpacked; a larger one ends the WebSocket with 1009."),
+    size<AT(shared.websocket.frame_bytes)>("websocket.frame_size", 125, kGiB,
+                                           "The largest frame of a message, as it comes; likewise."),
+    count<AT(shared.websocket.messages_per_second)>(
+        "websocket.message_rate", 0, 1'000'000,
+        "Messages, pings among them, that one WebSocket may send in a second, with a second's beforehand; "
+        "beyond, it is read from more slowly. 0: as many as it likes."),
+    size<AT(shared.websocket.queue_bytes)>(
+        "websocket.queue_size", kKiB, kGiB,
+        "Bytes that may wait for the client of one WebSocket to read; beyond, nothing more is taken for it."),
+    size<AT(shared.websocket.broadcast_bytes)>("websocket.broadcast_size", kKiB, 64 * kGiB,
+                                               "Bytes of messages for many that may be on their way to the "
+                                               "workers which pass them on; beyond, who publishes is told."),
+    duration<AT(shared.websocket.ping_interval_ms)>(
+        "websocket.ping_interval", 0, kDay,
+        "Without a byte from a client for so long, it is sent a ping; 0 for never."),
+    duration<AT(shared.websocket.ping_timeout_ms)>(
+        "websocket.ping_timeout", 1, kHour,
+        "How long it may take to answer that; then its WebSocket has ended."),
+    duration<AT(shared.websocket.idle_timeout_ms)>(
+        "websocket.idle_timeout", 0, kDay,
+        "Without a message in either direction for so long, a WebSocket is closed; 0 for never."),
+    duration<AT(shared.websocket.close_timeout_ms)>(
+        "websocket.close_timeout", 1, kHour,
+        "How long a client may take to answer that its WebSocket is closed; then the connection is reset."),
+    duration<AT(shared.websocket.drain_spread_ms)>(
+        "websocket.drain_spread", 0, kHour,
+        "Over how long WebSockets are told, each at a moment of its own, that the daemon stops or has "
+        "another "
+        "configuration (1001), so that clients do not all come back at once; when it stops within "
+        "server.drain_idle at the most."),
+    boolean<AT(shared.websocket.compress)>("websocket.compress",
+                                           "Pack messages (permessage-deflate) where clients offer it."),
+    size<AT(shared.websocket.compress_from)>("websocket.compress_from", 0, kGiB,
+                                             "Messages that are sent are packed from this size on."),
+
     choice<AT(json_backend)>(
         "json.backend", "auto direct rapidjson yyjson",
         "What writes the JSON of answers; auto takes the fastest. All write the same bytes. `leat version` "

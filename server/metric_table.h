@@ -43,6 +43,19 @@ inline constexpr MetricRow kMetricRows[] = {
      "Requests answered 503 because their route or plugin had as many as its `concurrency` allows."},
     {"leat_response_cache_requests_total", metrics::Type::Counter, "route result",
      "Requests to routes with a cache, by how they were answered."},
+    {"leat_websockets_opened_total", metrics::Type::Counter, "", "WebSockets that were opened."},
+    {"leat_websockets_open", metrics::Type::Gauge, "", "WebSockets that are open."},
+    {"leat_websockets_closed_total", metrics::Type::Counter, "code",
+     "WebSockets that have ended, by their codes: what the client said or, where Leat has ended them, what "
+     "it "
+     "was told; 1005 where it said none, 1006 where the connection has gone without a word, and `other`."},
+    {"leat_websocket_messages_total", metrics::Type::Counter, "direction",
+     "Messages of WebSockets, by direction (in, out)."},
+    {"leat_websocket_bytes_total", metrics::Type::Counter, "direction",
+     "Bytes of these, unpacked and without frames."},
+    {"leat_websocket_dropped_total", metrics::Type::Counter, "",
+     "Messages that were not taken for a WebSocket, because so much waited for its client "
+     "(websocket.queue_size)."},
     row_of(middleware::kAccessRequests),
     row_of(middleware::kMaintenanceRefused),
     row_of(middleware::kApiKeyRequests),

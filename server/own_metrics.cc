@@ -90,6 +90,7 @@ OwnMetrics::OwnMetrics(plugin::SharedResources& shared, uint32_t workers, uint32
   cache(metric_row("leat_cache_entries"), &Statistics::entries);
   cache(metric_row("leat_cache_bytes"), &Statistics::bytes);
   declare_memory();
+  declare_websockets();
   keep(metric_row("leat_workers"), [workers] { return static_cast<double>(workers); });
   keep(metric_row("leat_start_time_seconds"),
        [now = std::time(nullptr)] { return static_cast<double>(now); });
@@ -131,6 +132,29 @@ void OwnMetrics::declare_memory() {
   show(
       metric_row("leat_arena_largest_bytes"),
       [](const WorkerMemory& memory) -> size_t { return memory.blocks->arenas().largest; }, true);
+}
+
+void OwnMetrics::declare_websockets() {
+  websocket::Counts& counts = shared_.websockets.counts;
+  counts.opened = declare(metric_row("leat_websockets_opened_total"));
+  counts.dropped = declare(metric_row("leat_websocket_dropped_total"));
+  const auto one = [this](const MetricRow& row, const char* direction) {
+    return declare(row, {{"direction", direction}});
+  };
+  counts.messages_in = one(metric_row("leat_websocket_messages_total"), "in");
+  counts.messages_out = one(metric_row("leat_websocket_messages_total"), "out");
+  counts.bytes_in = one(metric_row("leat_websocket_bytes_total"), "in");
+  counts.bytes_out = one(metric_row("leat_websocket_bytes_total"), "out");
+  for (size_t i = 0; i < counts.closed.size(); ++i) {
+    const uint16_t code = websocket::Counts::kCodes[i];
+    counts.closed[i] = declare(metric_row("leat_websockets_closed_total"),
+                               {{"code", code == 0 ? std::string("other") : std::to_string(code)}});
+  }
+  keep(metric_row("leat_websockets_open"), [&counts] {
+    uint64_t closed = 0;
+    for (const auto& each : counts.closed) closed += each->count();
+    return static_cast<double>(counts.opened->count() - std::min(closed, counts.opened->count()));
+  });
 }
 
 uint64_t OwnMetrics::memory_used() {

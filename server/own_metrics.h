@@ -62,6 +62,7 @@ class OwnMetrics final : public worker::MemoryWatch, public metrics::Source {
                                            std::function<double()> read = {});
   void keep(const MetricRow& row, std::function<double()> read);
   void declare_memory();
+  void declare_websockets();
   void write_requests(std::string& text) const;
   void write_certificates(std::string& text) const;
 

@@ -149,6 +149,7 @@ void RunningSettings::take_up(Next next, worker::Workers workers, const std::sto
   plugin::SharedResources& shared = parts_.shared;
   shared.pool.set_queue(settings_.shared.pool.queue);
   shared.client_wait_ms = settings_.shared.client_wait_ms;
+  shared.websockets.set_options(settings_.shared.websocket);
   if (!shared.cache.resize(settings_.shared.cache))
     remarks += "`cache.size` stays as it was: there is no memory for the tables of another one\n";
 

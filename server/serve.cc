@@ -212,6 +212,7 @@ int serve(const Command& command, const KeptSettings* kept, const ServingStart& 
   json::set_default_backend(settings.json_backend);
   shared.pool.set_limits(pool_limits(settings));
   shared.client_wait_ms = settings.shared.client_wait_ms;
+  shared.websockets.set_options(settings.shared.websocket);
   Serving serving(command, kept, start, parts, std::move(*loaded), std::move(source));
   const int code = serving.run();
   shared.logs.stop();

@@ -15,6 +15,7 @@
 #include "http/exchange.h"
 #include "plugin/callee.h"
 #include "plugin/sdk/plugin.h"
+#include "plugin/sdk/plugin_websocket.h"
 #include "plugin/text.h"
 
 namespace leat::plugin {
@@ -46,9 +47,10 @@ struct RequestState {
   DetachedCall* detached_call = nullptr;  // that is out on the pool for it
   bool blocked = false;                   // write() said so: on_writable will come
   bool body_paused = false;
-  bool body_ended = false;   // on_body_end was called
-  bool has_length = false;   // the answer was begun with ...
-  uint64_t length_left = 0;  // ... a length, of which this is not yet written
+  bool body_ended = false;           // on_body_end was called
+  leat_websocket* socket = nullptr;  // that was accepted for it
+  bool has_length = false;           // the answer was begun with ...
+  uint64_t length_left = 0;          // ... a length, of which this is not yet written
 };
 
 struct Call {

@@ -30,6 +30,10 @@ class Callee {
   // For the log; lives as long as the SharedResources.
   [[nodiscard]] const std::string& title() const { return title_; }
 
+  // What its callbacks on that worker get.
+  [[nodiscard]] virtual leat_scope scope(uint32_t worker) const = 0;
+  // Whether WebSockets may be its: it is bound to a route, which holds it for as long as they are open.
+  [[nodiscard]] virtual bool accepts_sockets() const { return false; }
   // Runs a timer's or a completion's callback and does what its verdict asks for.
   virtual void resume(http::Exchange& exchange, leat_resume callback, void* argument) const = 0;
   // Calls back a completion whose request has ended.

@@ -8,6 +8,7 @@
 #include "http/problem.h"
 #include "pipeline/pipeline.h"
 #include "plugin/call.h"
+#include "plugin/plugin_socket.h"
 #include "plugin/resumption.h"
 
 namespace leat::plugin {
@@ -85,13 +86,17 @@ bool PluginHandler::body_comes(const RequestState* state) const {
 bool PluginHandler::goes_on(const RequestState* state) const {
   return body_comes(state) ||
          (state != nullptr && (state->suspensions != nullptr || state->timers_running > 0 ||
-                               state->fetches != nullptr || state->blocked));
+                               state->fetches != nullptr || state->blocked || state->socket != nullptr));
 }
 
 Verdict PluginHandler::judge(http::Exchange& exchange, int32_t verdict) const {
   if (verdict == LEAT_DONE && exchange.finished()) [[likely]]
     return Verdict::Done;
   if (exchange.cancelled()) return Verdict::Done;
+  if (const RequestState* state = state_of(exchange); state != nullptr && state->socket != nullptr) {
+    if (PluginSocket* const socket = PluginSocket::find(state->socket)) socket->judge(verdict);
+    return Verdict::Done;
+  }
   switch (verdict) {
     case LEAT_NEXT:
       if (!exchange.started()) return Verdict::Next;

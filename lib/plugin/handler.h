@@ -42,11 +42,12 @@ class PluginHandler final : public pipeline::Handler, public Callee {
   void describe(pipeline::HandlerDescription& description) const override;
   void explain(http::Exchange& exchange, std::vector<pipeline::ExplainedFact>& facts) const override;
 
+  [[nodiscard]] leat_scope scope(uint32_t worker) const override;
+  [[nodiscard]] bool accepts_sockets() const override { return true; }
   void resume(http::Exchange& exchange, leat_resume callback, void* argument) const override;
   void deliver_without_request(uint32_t worker, const Completion& completion) const override;
 
  private:
-  [[nodiscard]] leat_scope scope(uint32_t worker) const;
   template <class Callback>
   int32_t call(http::Exchange& exchange, Callback&& callback, bool ending = false) const;
   [[nodiscard]] pipeline::Verdict judge(http::Exchange& exchange, int32_t verdict) const;

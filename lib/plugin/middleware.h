@@ -63,7 +63,7 @@ class PluginMiddleware final : public pipeline::Middleware, public Callee {
 
   [[nodiscard]] Kept* find(const http::Exchange& exchange) const;
   [[nodiscard]] Kept* keep(http::Exchange& exchange) const;
-  [[nodiscard]] leat_scope scope(uint32_t worker) const;
+  [[nodiscard]] leat_scope scope(uint32_t worker) const override;
   template <class Callback>
   int32_t call(http::Exchange& exchange, Kept* kept, Stage stage, Callback&& callback,
                http::Onward* onward = nullptr) const;

@@ -7,6 +7,7 @@
 #include "base/metrics.h"
 #include "base/thread_pool.h"
 #include "cache/store.h"
+#include "websocket/options.h"
 
 namespace leat::plugin {
 
@@ -17,6 +18,7 @@ struct SharedOptions {
   size_t metric_series = metrics::Registry::kLimit;  // that metrics may be shown as, all together
   uint32_t metric_routes = 1'000;                    // whose requests are counted by themselves
   cache::Limits cache;
+  websocket::Options websocket;
 };
 
 }  // namespace leat::plugin

@@ -19,6 +19,7 @@
 #include "plugin/options.h"
 #include "plugin/patterns.h"
 #include "plugin/sdk/plugin.h"
+#include "websocket/hub.h"
 
 namespace leat::plugin {
 
@@ -38,6 +39,7 @@ struct SharedResources {
   std::atomic<uint64_t> idle_objects = 0;
   // Those of a plugin that has gone are few, and stay.
   Patterns patterns;
+  websocket::Hub websockets;  // leat.websocket/1
   // Of the routes that have one; leat.response_cache/1.
   cache::ResponseCache responses{cache, cache::CachedHandler::wake};
   // Is told of each title (running.h) when it is made; may be null.

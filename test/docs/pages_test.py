@@ -19,7 +19,7 @@ TABLE = re.compile(r"(?<=\|---\|---\|---\|---\|\n).*?(?=<!-- end -->)", re.S)
 
 def extensions():
     """Of each table in plugin.h that the host gives out: (name, what it is for, threads, functions)."""
-    header = (ROOT / "lib/plugin/sdk/plugin.h").read_text()
+    header = "".join((ROOT / "lib/plugin/sdk" / name).read_text() for name in ("plugin.h", "plugin_websocket.h", "plugin_events.h"))
     for struct in re.finditer(r"typedef struct leat_(\w+)_v(\d+) \{\n(.*?)^\} leat_\1_v\2;", header, re.M | re.S):
         name = f"leat.{struct[1]}/{struct[2]}"
         comment = re.search(rf'/\* "{name}"(?:(?!\*/).)*\*/\s*$', header[:struct.start()], re.S)

@@ -35,6 +35,8 @@ namespace leat::e2e {
 namespace {
 
 // What is looked at elsewhere, since it changes nothing that can be seen from outside for certain.
+constexpr const char* kOfSockets =
+    "of sockets that are opened from then on, all at once: test/e2e/websocket_test.py";
 const std::map<std::string, std::string> kUnseen = {
     {"limits.pipeline_turn", "others have their turn sooner: test/server/take_up_test.cc"},
     {"limits.output_high", "when a handler pauses: test/server/take_up_test.cc"},
@@ -59,6 +61,18 @@ const std::map<std::string, std::string> kUnseen = {
     {"server.tls_warning", "likewise"},
     {"limits.handshakes", "likewise"},
     {"limits.handshakes_turn", "how many of a crowd are met in a turn: test/transport/tls_test.cc"},
+    {"websocket.message_size", kOfSockets},
+    {"websocket.frame_size", kOfSockets},
+    {"websocket.message_rate", kOfSockets},
+    {"websocket.queue_size", kOfSockets},
+    {"websocket.broadcast_size", kOfSockets},
+    {"websocket.ping_interval", kOfSockets},
+    {"websocket.ping_timeout", kOfSockets},
+    {"websocket.idle_timeout", kOfSockets},
+    {"websocket.close_timeout", kOfSockets},
+    {"websocket.drain_spread", kOfSockets},
+    {"websocket.compress", kOfSockets},
+    {"websocket.compress_from", kOfSockets},
 };
 
 struct Said {

@@ -322,10 +322,11 @@ leat::plugin!(""")
                 rust = f"r#{member}" if f"r#{member}:" in body else member
                 facts.append((f"{table}.{member}", f"(long)offsetof({table}, {member})",
                               f"std::mem::offset_of!({table}, {rust})"))
-        header = (BUILD / "lib/plugin/sdk/leat/plugin.h").read_text()
+        names = ("plugin.h", "plugin_websocket.h", "plugin_events.h")
+        header = "".join((BUILD / "lib/plugin/sdk/leat" / name).read_text() for name in names)
         self.assertEqual(set(re.findall(r"^(?:typedef )?struct (\w+)", header, re.M)), {name for name, _ in tables})
         (project / "c.c").write_text(
-            "#include <leat/plugin.h>\n#include <stdio.h>\nint main(void) {\n" +
+            "".join(f"#include <leat/{name}>\n" for name in names) + "#include <stdio.h>\nint main(void) {\n" +
             "".join(f'  printf("{name} %ld\\n", {c});\n' for name, c, _ in facts) + "  return 0;\n}\n")
         (project / "r.rs").write_text(
             '#![allow(dead_code, non_camel_case_types)]\n#[path = "src/abi.rs"]\nmod abi;\nuse abi::*;\nfn main() {\n' +

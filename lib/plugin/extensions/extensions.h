@@ -7,6 +7,8 @@
 #pragma once
 
 #include "plugin/sdk/plugin.h"
+#include "plugin/sdk/plugin_events.h"
+#include "plugin/sdk/plugin_websocket.h"
 
 #define LEAT_EXTENSIONS(EXTENSION)                                                    \
   EXTENSION("leat.request/1", leat_request_v1, kRequestExtension)                     \
@@ -28,7 +30,9 @@
   EXTENSION("leat.services/1", leat_services_v1, kServicesExtension)                  \
   EXTENSION("leat.cache/1", leat_cache_v1, kCacheExtension)                           \
   EXTENSION("leat.response_cache/1", leat_response_cache_v1, kResponseCacheExtension) \
-  EXTENSION("leat.middleware/1", leat_middleware_v1, kMiddlewareExtension)
+  EXTENSION("leat.middleware/1", leat_middleware_v1, kMiddlewareExtension)            \
+  EXTENSION("leat.websocket/1", leat_websocket_v1, kWebsocketExtension)               \
+  EXTENSION("leat.events/1", leat_events_v1, kEventsExtension)
 
 namespace leat::plugin {
 

@@ -36,6 +36,9 @@
 //
 // Classes that stand between clients and the handlers of any plugin are middleware: plugin_middleware.hpp.
 //
+// WebSockets are classes, or coroutines that take a leat::WebSocket&: plugin_websocket.hpp. Streams of events, for pages
+// that listen, are in plugin_events.hpp.
+//
 // A class with on_request, and on_body, on_body_end, on_writable or on_cancel, is a handler that goes on over
 // several callbacks; see Plugin::stream.
 //
@@ -61,6 +64,7 @@
 #include "plugin_check.hpp"
 #include "plugin_client.hpp"
 #include "plugin_cookie.hpp"
+#include "plugin_events.hpp"
 #include "plugin_fields.hpp"
 #include "plugin_gather.hpp"
 #include "plugin_handler.hpp"
@@ -74,6 +78,7 @@
 #include "plugin_services.hpp"
 #include "plugin_session.hpp"
 #include "plugin_task.hpp"
+#include "plugin_websocket.hpp"
 
 namespace leat {
 inline namespace [[gnu::visibility("hidden")]] v1 {
@@ -145,6 +150,12 @@ class Plugin : public detail::PluginTag {
     return detail::table_of<Derived, detail::StreamHandler<S>, &S::on_request>({name, N - 1});
   }
 
+  // A class S, of which each WebSocket has an object; see plugin_websocket.hpp.
+  template <class S, size_t N>
+  static constexpr leat_handler websocket(const char (&name)[N]) {
+    return detail::socket_table<S>({name, N - 1});
+  }
+
   // A class that stands between clients and handlers; see plugin_middleware.hpp. `sentence` says what it does.
   template <class M, size_t N>
   static constexpr leat_middleware kind(const char (&name)[N], Phase phase, std::string_view sentence) {
@@ -199,6 +210,9 @@ struct Entry {
     look_up(api.response_cache, "leat.response_cache/1");
     api.parameters =
         static_cast<const leat_parameters_v1*>(host->extension(host, LEAT_STR("leat.parameters/1")));
+    api.websocket =
+        static_cast<const leat_websocket_v1*>(host->extension(host, LEAT_STR("leat.websocket/1")));
+    api.events = static_cast<const leat_events_v1*>(host->extension(host, LEAT_STR("leat.events/1")));
     api.session = static_cast<const leat_session_v1*>(host->extension(host, LEAT_STR("leat.session/1")));
     if (!compile_patterns(host, error)) return LEAT_E_ARGUMENT;
     if constexpr (HasMiddleware<T>) {

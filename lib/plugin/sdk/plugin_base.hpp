@@ -14,6 +14,8 @@
 #include <variant>
 
 #include "plugin.h"
+#include "plugin_events.h"
+#include "plugin_websocket.h"
 
 // Hidden: two plugins, built with two versions of this header, must never share one definition.
 namespace leat {
@@ -45,6 +47,8 @@ struct Api {
   const leat_middleware_v1* middleware = nullptr;  // null on daemons without
   const leat_parameters_v1* parameters = nullptr;  // likewise
   const leat_session_v1* session = nullptr;        // likewise
+  const leat_websocket_v1* websocket = nullptr;    // likewise
+  const leat_events_v1* events = nullptr;          // likewise
 };
 inline constinit Api api;
 

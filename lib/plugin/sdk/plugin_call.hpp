@@ -36,6 +36,8 @@
 namespace leat {
 inline namespace [[gnu::visibility("hidden")]] v1 {
 
+class WebSocket;  // plugin_websocket.hpp
+
 namespace detail {
 
 struct PluginTag {};
@@ -512,6 +514,7 @@ struct Arguments {
   static constexpr bool kPerWorker = (std::derived_from<std::remove_cvref_t<Args>, PerWorker> || ...);
   // What is wrong with its body it tells with what is wrong with parameters.
   static constexpr bool kJsonBody = (is_json_body<std::remove_cvref_t<Args>> || ...);
+  static constexpr bool kSocket = (std::same_as<std::remove_cvref_t<Args>, WebSocket> || ...);
 
   static bool bind(Bindings& bindings, const leat_host* host, const leat_route* route, leat_error* error) {
     // All of them, so that all that is wrong is said: no &&.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes plugin.h as Rust: the same names, the same order, its comments as documentation.
+"""Writes plugin.h, and those beside it, as Rust: the same names, the same order, their comments as documentation.
 
-    rust_abi.py plugin.h OUTPUT
+    rust_abi.py plugin.h... OUTPUT
 
 So the two cannot differ, and a Rust author has all of the interface with no crate and no bindgen. It reads C as
 plugin.h is written (clang-format, no nested types) and stops at what it does not know. That the result is laid
@@ -16,7 +16,7 @@ TYPES = {"void": "c_void", "char": "u8", "double": "f64", "size_t": "usize",
          **{f"{sign}int{bits}_t": f"{'u' if sign else 'i'}{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}}
 KEYWORDS = {"type", "move", "ref", "match", "where", "in", "fn", "use", "loop", "mod", "impl", "box", "final"}
 # Tables that the plugin fills in: any function may be missing. Those of the host are whole.
-FROM_PLUGIN = {"leat_handler", "leat_middleware", "leat_plugin_entry"}
+FROM_PLUGIN = {"leat_handler", "leat_middleware", "leat_plugin_entry", "leat_websocket_handler"}
 
 TRAIT = """
 /// A table of the host.
@@ -127,8 +127,9 @@ def declaration(match, tables):
     return f"#[repr(C)]\npub struct {match['opaque']} {{\n    _opaque: [u8; 0],\n}}\n"
 
 
-def main(header, output):
-    text = Path(header).read_text()
+def main(*paths):
+    *headers, output = paths
+    text = "".join(Path(header).read_text() for header in headers)
     rest = re.sub(r"^#(.*\\\n)*.*$|^LEAT_EXPORT.*;$|^extern \"C\" {$|^}$", "", DECLARATION.sub("", text), flags=re.M)
     if rest.strip():
         stop(rest)

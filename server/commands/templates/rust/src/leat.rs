@@ -264,6 +264,7 @@ pub struct Response {
 
 enum Content {
     Bytes(&'static str, Vec<u8>),
+    Given, // it was answered already: a WebSocket
     Json, // of the request that it was written for
 }
 
@@ -299,6 +300,7 @@ impl Response {
                 good = good && (response.add_header)(request.raw, leat_str::new(name), leat_str::new(value)) == LEAT_OK;
             }
             let sent = match &self.content {
+                Content::Given => return LEAT_DONE,
                 _ if !good => false,
                 Content::Json if request.json.get().is_null() => false,
                 Content::Json => (api().json.send)(request.raw, request.json.get()) == LEAT_OK,
@@ -638,6 +640,153 @@ impl Onward<'_> {
     }
 }
 
+/// What somebody does with a WebSocket, which has one of these for itself: made when it is accepted, by
+/// `Request::accept`, and dropped when it has ended. Its functions are called on one thread, one at a time; a panic in one
+/// closes the socket (1011).
+pub trait Conversation: Send + 'static {
+    /// The client has its answer coming.
+    fn open(&mut self, _socket: &WebSocket) {}
+    fn message(&mut self, socket: &WebSocket, message: Message);
+    /// There is room again after `send` was `Sent::Blocked`.
+    fn writable(&mut self, _socket: &WebSocket) {}
+    /// It has ended, by the client's code or ours; 1005: without a code, 1006: without a word.
+    fn close(&mut self, _socket: &WebSocket, _code: u16, _reason: &str) {}
+}
+
+pub enum Message<'a> {
+    Text(&'a str),
+    Binary(&'a [u8]),
+}
+
+impl Message<'_> {
+    fn parts(&self) -> (u32, leat_str) {
+        match self {
+            Message::Text(text) => (LEAT_WEBSOCKET_TEXT, leat_str::new(text)),
+            Message::Binary(bytes) => (LEAT_WEBSOCKET_BINARY, leat_str { ptr: bytes.as_ptr(), len: bytes.len() }),
+        }
+    }
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sent {
+    Done,
+    Blocked, // it was taken; wait for `writable` with others
+    Full,    // it was not: so much waits already
+    Closed,  // nobody will get it
+}
+
+/// A WebSocket in one of its conversation's calls.
+pub struct WebSocket {
+    raw: *mut leat_websocket,
+    host: *const leat_host,
+}
+
+impl WebSocket {
+    pub fn send(&self, message: Message) -> Sent {
+        let (kind, bytes) = message.parts();
+        // SAFETY: a socket that has ended is refused; what is sent is copied; likewise below.
+        match unsafe { (socket_api().send)(self.raw, kind, bytes) } {
+            LEAT_OK => Sent::Done,
+            LEAT_BLOCKED => Sent::Blocked,
+            LEAT_E_BUSY => Sent::Full,
+            _ => Sent::Closed,
+        }
+    }
+    /// `code` is 1000 or one of 3000 to 4999, `reason` of 123 bytes at most; others do nothing.
+    pub fn close(&self, code: u16, reason: &str) {
+        unsafe { (socket_api().close)(self.raw, u32::from(code), leat_str::new(reason)) };
+    }
+    /// From now on it gets what is published of that topic.
+    pub fn subscribe(&self, topic: &str) -> bool {
+        unsafe { (socket_api().subscribe)(self.raw, leat_str::new(topic), LEAT_SLOW_DROP) == LEAT_OK }
+    }
+    pub fn unsubscribe(&self, topic: &str) -> bool {
+        unsafe { (socket_api().unsubscribe)(self.raw, leat_str::new(topic)) == LEAT_OK }
+    }
+    /// Sends to all who have subscribed, on all workers. `false`: so much is on its way that it was not taken.
+    pub fn publish(&self, topic: &str, message: Message) -> bool {
+        let (kind, bytes) = message.parts();
+        unsafe { (socket_api().publish)(self.host, leat_str::new(topic), kind, bytes) == LEAT_OK }
+    }
+}
+
+static SOCKETS: OnceLock<&'static leat_websocket_v1> = OnceLock::new();
+
+fn socket_api() -> &'static leat_websocket_v1 {
+    SOCKETS.get().expect("this daemon is too old for WebSockets")
+}
+
+impl Request<'_> {
+    /// Agrees to a WebSocket, where the client asks for one; else it is answered what is wrong. The handler returns
+    /// what this does.
+    pub fn accept<C: Conversation>(&self, conversation: C) -> Result<Response, Problem> {
+        let state = Box::into_raw(Box::new(conversation));
+        // SAFETY: the request is that of this callback. The state is the socket's from here on, until its close(), unless
+        // it is refused.
+        unsafe {
+            let options = leat_websocket_options {
+                struct_size: size_of::<leat_websocket_options>() as u32,
+                state: state.cast(),
+                ..zeroed()
+            };
+            let table = &Table::<C>::HANDLER;
+            let answer = (socket_api().accept)(self.raw, table, &options, null_mut());
+            if answer != LEAT_OK {
+                drop(Box::from_raw(state));
+            }
+            match answer {
+                LEAT_OK | LEAT_E_ARGUMENT => Ok(Response::with(Content::Given)),
+                _ => Err(Problem::new(503, "The server has no room for this.")),
+            }
+        }
+    }
+}
+
+struct Table<C>(PhantomData<C>);
+
+impl<C: Conversation> Table<C> {
+    const HANDLER: leat_websocket_handler = leat_websocket_handler {
+        struct_size: size_of::<leat_websocket_handler>() as u32,
+        flags: 0,
+        open: Some(Self::open),
+        message: Some(Self::message),
+        writable: Some(Self::writable),
+        timer: None,
+        close: Some(Self::close),
+    };
+
+    // SAFETY, of all: the socket is that of this callback, and its state what accept() gave it.
+    unsafe fn call(scope: *const leat_scope, raw: *mut leat_websocket, function: impl FnOnce(&mut C, &WebSocket)) {
+        let socket = WebSocket { raw, host: (*scope).host };
+        let done = guard(|| {
+            function(&mut *(socket_api().state)(raw).cast::<C>(), &socket);
+            LEAT_OK
+        });
+        if done != LEAT_OK {
+            socket.close(1011, "");
+        }
+    }
+    unsafe extern "C" fn open(scope: *const leat_scope, raw: *mut leat_websocket) {
+        Self::call(scope, raw, |conversation, socket| conversation.open(socket));
+    }
+    unsafe extern "C" fn message(scope: *const leat_scope, raw: *mut leat_websocket, kind: u32, bytes: leat_str) {
+        let bytes = bytes.bytes().unwrap_or_default();
+        Self::call(scope, raw, |conversation, socket| match std::str::from_utf8(bytes) {
+            Ok(text) if kind == LEAT_WEBSOCKET_TEXT => conversation.message(socket, Message::Text(text)),
+            _ => conversation.message(socket, Message::Binary(bytes)),
+        });
+    }
+    unsafe extern "C" fn writable(scope: *const leat_scope, raw: *mut leat_websocket) {
+        Self::call(scope, raw, |conversation, socket| conversation.writable(socket));
+    }
+    unsafe extern "C" fn close(scope: *const leat_scope, raw: *mut leat_websocket, code: u32, reason: leat_str) {
+        let reason = std::str::from_utf8(reason.bytes().unwrap_or_default()).unwrap_or_default();
+        Self::call(scope, raw, |conversation, socket| conversation.close(socket, code as u16, reason));
+        drop(Box::from_raw((socket_api().state)(raw).cast::<C>()));
+    }
+}
+
 // The daemon's memory for a request, zeros at first: no state.
 struct Kept<S> {
     made: bool,
@@ -794,6 +943,10 @@ pub unsafe fn load_with(host: *const leat_host, error: *mut leat_error, kinds: &
     let session = ((*host).extension)(host, leat_str::new(leat_session_v1::NAME)).cast::<leat_session_v1>();
     if let Some(table) = session.as_ref() {
         SESSION.get_or_init(|| table); // an older daemon has none
+    }
+    let sockets = ((*host).extension)(host, leat_str::new(leat_websocket_v1::NAME)).cast::<leat_websocket_v1>();
+    if let Some(table) = sockets.as_ref() {
+        SOCKETS.get_or_init(|| table); // likewise
     }
     if kinds.is_empty() && ((*host).extension)(host, leat_str::new(leat_middleware_v1::NAME)).is_null() {
         return LEAT_OK; // an older daemon, where nobody notes anything
