@@ -214,13 +214,17 @@ void Host::Impl::start() {
 bool Host::Impl::next_now() {
   if (worker.run_post()) return true;
   return std::ranges::any_of(std::vector(runs.begin(), runs.end()),
-                             [](Pending::Run* run) { return run->step(); });
+                             [](Pending::Run* run) { return run->step(); }) ||
+         std::ranges::any_of(std::vector(lines_of_sockets.begin(), lines_of_sockets.end()),
+                             [](WebSocket::Line* line) { return line->step(); });
 }
 
 uint64_t Host::Impl::next_due_ms() {
   uint64_t due = worker.next_timer_ms().value_or(UINT64_MAX);
   for (const Pending::Run* run : runs)
     if (run->session) due = std::min(due, run->session->deadline_ms());
+  for (const WebSocket::Line* line : lines_of_sockets)
+    if (line->session) due = std::min(due, line->session->deadline_ms());
   return due;
 }
 
@@ -229,6 +233,11 @@ bool Host::Impl::run_due() {
   for (Pending::Run* run : runs)
     if (run->session && run->session->deadline_ms() <= worker.now_ms()) {
       run->session->deadline_passed();
+      return true;
+    }
+  for (WebSocket::Line* line : lines_of_sockets)
+    if (line->session && line->session->deadline_ms() <= worker.now_ms()) {
+      line->session->deadline_passed();
       return true;
     }
   return false;
@@ -259,6 +268,11 @@ bool Host::Impl::next() {
 void Host::Impl::settle() {
   while (next_now() || run_due()) {
   }
+}
+
+void Host::Impl::wait_at_once() {
+  settle();
+  while (others_work() && worker.wait_for_posts(patience)) settle();
 }
 
 void Host::Impl::advance(uint64_t ms) {
@@ -295,6 +309,7 @@ void Host::Impl::close() {
     if (!run->done()) log.add_problem(run->title + " was still waiting when its host was closed");
     run->leave();
   }
+  for (WebSocket::Line* line : std::vector(lines_of_sockets.begin(), lines_of_sockets.end())) line->leave();
   wait_for_work();
   loaded.assembly.worker_fini(0);
   settle();

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -30,6 +31,7 @@
 #include "server/testhost/setup.h"
 #include "server/testhost/upstreams.h"
 #include "server/testhost/virtual_worker.h"
+#include "websocket/message_reader.h"
 
 namespace leat::testing {
 
@@ -90,6 +92,36 @@ struct Pending::Run {
   std::optional<Reply> reply_;
 };
 
+struct WebSocket::Line {
+  Line(Host::Impl& host, std::string_view target,
+       const std::vector<std::pair<std::string, std::string>>& headers);
+  ~Line();
+  Line(const Line&) = delete;
+  Line& operator=(const Line&) = delete;
+
+  // One event of this connection; false when it is the turn of others.
+  bool step();
+  void say(websocket::Opcode opcode, std::string_view payload);
+  // The client leaves.
+  void leave();
+
+  Host::Impl* host;  // null once it is closed
+  std::optional<http1::Session> session;
+  std::string to_send;
+  std::string head;  // of the answer
+  std::deque<std::string> messages;
+  int close_code = 0;
+  std::string close_reason;
+
+ private:
+  void read(std::string_view bytes);
+
+  bool said_close_ = false;
+  BlockPool memory_{65'536, 0};
+  websocket::MessageReader reader_{memory_,
+                                   {.message_bytes = UINT32_MAX, .frame_bytes = UINT32_MAX, .masked = false}};
+};
+
 struct Host::Impl {
   Impl(const PluginSource& plugin, const Setup& setup);
   ~Impl();
@@ -104,6 +136,8 @@ struct Host::Impl {
   void advance(uint64_t ms);
   // After a client left: what its work on the pool brings back. A problem where that takes too long.
   void wait_for_work();
+  // All that can happen without moving the clock, what is waited for on other threads as well.
+  void wait_at_once();
   void close();
 
   LogListener log;  // first, so that it hears of the loading
@@ -120,6 +154,7 @@ struct Host::Impl {
   std::optional<pipeline::Pipeline> pipeline;
   std::optional<http1::Environment> environment;
   std::list<Pending::Run*> runs;
+  std::list<WebSocket::Line*> lines_of_sockets;
   bool closed = false;
 
  private:

@@ -162,6 +162,7 @@ Loaded load(const PluginSource& source, const Setup& setup) {
     shared.metrics.set_limit(config->settings.shared.metric_series);
     shared.cache.configure(config->settings.shared.cache, 1 + shared.pool.limits().threads);
     shared.cache.purge_prefix("");
+    shared.websockets.set_options(config->settings.shared.websocket);
   }
   auto assembly = server::assemble(config ? *config : draft, libraries(), std::move(folders), 1, diagnostics);
   if (!assembly) {

@@ -185,6 +185,38 @@ class Request {
   bool chunked_ = false;
 };
 
+// A client's end of a WebSocket. Its end is the client's leaving, without a word where it was not closed. It answers pings by itself.
+class WebSocket {
+ public:
+  WebSocket(WebSocket&&) noexcept;
+  WebSocket& operator=(WebSocket&&) noexcept;
+  ~WebSocket();
+
+  // Of the answer to the handshake: 101, or what was said instead.
+  [[nodiscard]] int status() const;
+  // The subprotocol that was chosen; empty if there is none.
+  [[nodiscard]] std::string protocol() const;
+  // Sends a message, and comes back when all has happened that can happen at once.
+  void send(std::string_view text);
+  void send_binary(std::string_view bytes);
+  // The same with bytes as they are, right or wrong.
+  void send_raw(std::string_view bytes);
+  // The next message, text or not, once all has happened that can happen without the clock, other threads waited for. None: there is
+  // none.
+  [[nodiscard]] std::optional<std::string> receive();
+  // Begins the closing handshake.
+  void close(int code = 1000, std::string_view reason = {});
+  // The code with which the plugin's side closed; 1005 for none; 1006 where the connection ended without a Close; 0 while it is open.
+  [[nodiscard]] int close_code();
+  [[nodiscard]] std::string close_reason() const;
+
+ private:
+  friend class Host;
+  struct Line;
+  explicit WebSocket(std::unique_ptr<Line> line);
+  std::unique_ptr<Line> line_;
+};
+
 class Host {
  public:
   // Loads the plugin: `plugin` is the path of a shared object, or the entry of one that is compiled into this
@@ -200,6 +232,10 @@ class Host {
 
   // `target` as it stands in a request: path and query, percent-encoded.
   [[nodiscard]] Request request(std::string_view method, std::string_view target);
+
+  // Asks for a WebSocket, with these fields besides those of the handshake: {"Origin", "https://a.example"}.
+  [[nodiscard]] WebSocket websocket(std::string_view target,
+                                    const std::vector<std::pair<std::string, std::string>>& headers = {});
 
   // Answers what the plugin asks of the upstream with this URL, as the plugin opened it, in place of what did
   // so before. Nothing leaves the process: no other upstream can be connected to.
@@ -252,6 +288,7 @@ class Host {
  private:
   friend class Pending;
   friend class Request;
+  friend class WebSocket;
   struct Impl;
   [[nodiscard]] Impl& open() const;
   std::unique_ptr<Impl> impl_;
