@@ -24,9 +24,18 @@ struct Record {
 };
 LEAT_JSON(Record, id, name, email, active, score, created);
 
+// WebSockets: what is said is said back, or to all.
+struct Echo {
+  void on_message(WebSocket& socket, Message message) { socket.send(message); }
+};
+struct Room {
+  void on_open(WebSocket& socket) { socket.subscribe("room"); }
+  void on_message(WebSocket& socket, Message message, class Bench& bench);
+};
+
 class Bench : public Plugin<Bench> {
  public:
-  Bench() {
+  explicit Bench(Setup& setup) : host(setup.host()) {
     for (int i = 0; i < kRecords; ++i) {
       const int other = i * 7919 % 100'003;  // so that no two records are alike
       document_.push_back({.id = i,
@@ -104,9 +113,14 @@ class Bench : public Plugin<Bench> {
     return list(handler<&Bench::payload>("payload"), handler<&Bench::user>("user"),
                 handler<&Bench::post>("post"), handler<&Bench::search>("search"),
                 handler<&Bench::item>("item"), handler<&Bench::late_item>("late_item"),
-                handler<&Bench::items>("items"), handler<&Bench::gather>("gather"));
+                handler<&Bench::items>("items"), handler<&Bench::gather>("gather"), websocket<Echo>("echo"),
+                websocket<Room>("room"));
   }
+
+  const leat_host* const host;
 };
+
+void Room::on_message(WebSocket&, Message message, Bench& bench) { publish(bench.host, "room", message); }
 
 }  // namespace
 }  // namespace leat::bench
