@@ -27,7 +27,8 @@ struct Ask {
 // nghttp2's side of a connection.
 class Peer {
  public:
-  explicit Peer(std::mt19937& random) : random_(random) {
+  explicit Peer(std::mt19937& random)
+      : window(random() % 2 == 0 ? 65'535 : static_cast<uint32_t>(2000 + random() % 5000)), random_(random) {
     nghttp2_session_callbacks* calls = nullptr;
     REQUIRE(nghttp2_session_callbacks_new(&calls) == 0);
     nghttp2_session_callbacks_set_on_header_callback(
@@ -57,8 +58,7 @@ class Peer {
     REQUIRE(nghttp2_session_client_new(&session_, calls, this) == 0);
     nghttp2_session_callbacks_del(calls);
     const nghttp2_settings_entry entries[] = {
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
-         random_() % 2 == 0 ? 65'535 : static_cast<uint32_t>(random_() % 5000)},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window},
         {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, static_cast<uint32_t>(random_() % 5000)}};
     nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, entries, 2);
   }
@@ -118,6 +118,7 @@ class Peer {
 
   std::map<int32_t, Ask> asks;
   std::string wrong;
+  const uint32_t window;
 
  private:
   std::mt19937& random_;
@@ -174,7 +175,8 @@ TEST_CASE("nghttp2: whatever its client asks for it gets, in any pieces") {
       }
       CHECK(peer.wrong.empty());
       for (const auto& [id, ask] : peer.asks) {
-        INFO(ask.method << " " << ask.path << " " << ask.body.size());
+        INFO(ask.method << " " << ask.path << " " << ask.body.size() << " of which " << ask.sent << " sent, "
+                        << ask.answer.size() << " answered; window " << peer.window);
         CHECK(ask.closed);
         if (ask.taken_back) continue;
         ++answered;
