@@ -145,6 +145,7 @@ bool FieldTable::add(const TableField& field) {
 }
 
 void FieldTable::set_most(size_t bytes) {
+  ++epoch_;
   most_ = bytes;
   shrink_to(bytes);
 }

@@ -57,7 +57,7 @@ class FieldTable {
   [[nodiscard]] size_t most() const { return most_; }
   [[nodiscard]] size_t size() const { return size_; }  // as the table counts
   [[nodiscard]] size_t count() const { return count_; }
-  // Changes with each field that comes or goes.
+  // Changes with each field that comes or goes, and with the bound.
   [[nodiscard]] uint64_t epoch() const { return epoch_; }
   [[nodiscard]] size_t footprint() const { return text_room_ + entry_room_ * sizeof(Entry); }
 

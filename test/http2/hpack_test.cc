@@ -152,6 +152,20 @@ TEST_CASE("hpack: the table's size is the peer's to choose, up to what it was to
   CHECK(coder.decoder.table().count() == 0);
 }
 
+TEST_CASE("hpack: what leaves the table as it was is known by its epoch") {
+  Coder coder;
+  const auto changes = [&](std::string_view block) {
+    const uint64_t before = coder.decoder.table().epoch();
+    (void)coder.decode(block);
+    return coder.decoder.table().epoch() != before;
+  };
+  CHECK(changes("\x40\x01x\x01y"s));
+  CHECK(!changes("\x82\xbe"));
+  CHECK(!changes("\x00\x01x\x01y\x0f\x2f\x01z"s));  // kept nowhere
+  CHECK(changes("\x3f\xe1\x1f\x82"s));              // the size that it has
+  CHECK(changes("\x20\x82"s));
+}
+
 TEST_CASE("hpack: memory is what its fields need, and counted") {
   Coder coder;
   CHECK(coder.memory.charged() == 0);
