@@ -355,7 +355,7 @@ TEST_CASE("tls: what a configuration has is shown, and watched") {
   const Outcome shown = run_leat({"tls", "-c", file});
   CHECK(shown.status == 0);
   for (const char* part : {"a.example, *.b.example\n", "c.example  (the default)", "ECDSA P-256", "RSA 2048",
-                           "(29 days)", "by CN=Tests", "127.0.0.1:0  http/1.1", "X25519MLKEM768"})
+                           "(29 days)", "by CN=Tests", "127.0.0.1:0  h2, http/1.1", "X25519MLKEM768"})
     CHECK(shown.output.contains(part));
   const Outcome json = run_leat({"tls", "-c", file, "--json"});
   CHECK(json.output.starts_with(
