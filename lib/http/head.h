@@ -36,7 +36,7 @@ struct Head {
       0;  // of those, at their end: what nobody has sent, but who shows this head in the place of another
   Method method = Method::Get;
   uint8_t major_version = 1;  // of the protocol: 1 or 2
-  uint8_t minor_version = 1;  // HTTP/1.minor; with a later one 1, since who speaks it understands what 1.1 has
+  uint8_t minor_version = 1;  // of HTTP/1; one who speaks a later one understands 1.1, so that it is 1
   Framing framing = Framing::None;
   bool keep_alive = true;
   bool expect_continue = false;

@@ -152,8 +152,9 @@ struct FunctionHandler {
   static constexpr uint32_t kFlags = (!kTask && !Args::kPerWorker ? LEAT_HANDLER_ANY_THREAD : 0u) |
                                      (Args::kJsonBody ? LEAT_HANDLER_REFUSES : 0u);
   using Answer = AnswerOf<typename Signature<decltype(function)>::Answer>;
-  static_assert(!Args::kSocket || (kTask && std::is_void_v<Answer>),
-                "who takes a leat::WebSocket& returns leat::Task<void>; see plugin_websocket.hpp for classes");
+  static_assert(
+      !Args::kSocket || (kTask && std::is_void_v<Answer>),
+      "who takes a leat::WebSocket& returns leat::Task<void>; see plugin_websocket.hpp for classes");
   static constexpr bool kBody = false, kBodyEnd = false, kCancel = false;  // are a class's
   static constexpr bool kKeeps = kTask;
 
