@@ -267,13 +267,14 @@ int run_daemon(const DaemonOptions& options, ListeningSockets& sockets,
   for (const ListeningAddress& each : sockets.addresses()) addresses.push_back(each.bound.text());
   WorkerThreads fleet(options, services, sockets.take(options.workers));
   if (!fleet.start()) return 1;
-  start_is_over();
   // At once: a request that comes now may be the one that ends the process.
   if (options.serving != nullptr) *options.serving = true;
   const StallWatchdog watchdog(fleet.workers(), options.worker.stall_warning_ms,
                                {heard_signals_fd(), fleet.ended_fd()});
   if (options.hangs != nullptr) options.hangs->serves();
   client.on_serving(fleet.workers());
+  // Not before the last thread has begun: that there is no memory for one is a start that fails, and no crash.
+  start_is_over();
   // Not before: whoever reads it may count on being answered, and on a drain.
   for (const std::string& address : addresses) log::info("listening on {}", address);
   const std::string main =

@@ -185,7 +185,7 @@ TEST_CASE("environment: a start without enough memory ends with a reason, and is
   const TempFolder folder;
   // From what the program itself takes, with its libraries, to nearly enough: wherever memory runs out, something is said, and the start ends.
   int failed = 0;
-  for (const int mib : {30, 40, 60, 100, 1000}) {
+  for (const int mib : {30, 40, 60, 80, 90, 100, 105, 110, 115, 120, 130, 1000}) {
     INFO(mib << " MiB");
     const Daemon::Options options = started(folder, "ulimit -v " + std::to_string(mib * 1024));
     Daemon daemon(demo_configuration({.server = "crash_limit = 1\nrestart_delay = 0\n"}),
