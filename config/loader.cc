@@ -244,7 +244,9 @@ class Loader {
       const std::string_view owner = each.name.substr(0, each.name.find('.'));
       const std::string_view leaf = each.name.substr(owner.size() + 1);
       if (group.empty() || owner == group) known.push_back(group.empty() ? owner : leaf);
-      if (leaf == name) elsewhere = fmt::format("`{}` belongs under [{}]", name, owner);
+      if (leaf == name)
+        elsewhere += elsewhere.empty() ? fmt::format("`{}` belongs under [{}]", name, owner)
+                                       : fmt::format(" or [{}]", owner);
     }
     std::string hint = std::move(elsewhere);
     if (hint.empty() && (group.empty() || group == "server")) hint = hint_for_server_key(name);
