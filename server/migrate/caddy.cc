@@ -209,7 +209,7 @@ void CaddyCarrier::carry_answer(const Directive& directive, CaddyLevel& level) {
   const auto matcher = read_matcher(directive, first);
   if (!matcher) return;
   if (directive.name() == "redir" && leads_to_https(directive.word(first), names_))
-    return target_.leave(directive, "whoever speaks TLS in front of Leat sends clients there");
+    return target_.leave(directive, "a [[listener]] with `redirect_to_https` sends clients there");
   auto answers = caddy_answer(directive, first);
   if (!answers) return target_.leave(directive, answers.error());
   answer(level, *matcher, *std::move(answers), directive);

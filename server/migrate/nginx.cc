@@ -267,7 +267,7 @@ bool NginxCarrier::is_to_https(const Directive& directive, const NginxLevel& lev
 void NginxCarrier::carry_return(const Directive& directive, NginxLevel& level) {
   if (level.returned) return;  // the first is the last
   if (is_to_https(directive, level))
-    return target_.leave(directive, "whoever speaks TLS in front of Leat sends clients there");
+    return target_.leave(directive, "a [[listener]] with `redirect_to_https` sends clients there");
   const RoutePlace place = level.place.value_or(RoutePlace{"prefix", "/"});
   auto answers = nginx_return(directive, place);
   if (!answers) return target_.leave(directive, answers.error());

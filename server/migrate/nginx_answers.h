@@ -26,8 +26,8 @@ struct Rewritten {
 // `rewrite`, where its expression is a path (^/a$), or one and all below it (^/a/(.*)$).
 std::expected<Rewritten, std::string> nginx_rewrite(const Directive& directive);
 
-// Whether `url` is that of the same host, one of `names`, by https. Whoever speaks TLS in front sends clients there; Leat
-// would send them in a circle.
+// Whether `url` is that of the same host, one of `names`, by https. A listener of its own sends clients there
+// (`redirect_to_https`); a route of both would send them in a circle.
 bool leads_to_https(std::string_view url, const std::vector<std::string>& names);
 
 }  // namespace leat::server::migrate

@@ -116,7 +116,7 @@ http {
   server { listen 80; server_name Example.org www.example.org; return 301 https://$host$request_uri; }
   server { listen 80; server_name example.org; location = /a { stub_status; } }
   server { listen 80; server_name .example.net ~^x; location = /a { stub_status; } }
-}""", ("whoever speaks TLS", "whole names"))
+}""", ("redirect_to_https", "whole names"))
         self.assertEqual(said["route"], [{"prefix": "/", "method": "*", "answer": {"status": 404}}])
         metrics = [{"path": "/a", "handler": "leat:metrics"}]
         self.assertEqual(said["host"], [{"names": ["example.org", "www.example.org"], "route": metrics},
@@ -470,8 +470,8 @@ http {
     made_up on;
   }
 }
-""", ("no plugins", "not read", "variables", "1ms to 1h", "has a limit", "up to 1024", "passes no requests on", "no TLS", "no address",
-      "no TLS", "nothing like it", "speaks TLS in front"))
+""", ("no plugins", "not read", "variables", "1ms to 1h", "has a limit", "up to 1024", "passes no requests on", "names the certificate", "no address",
+      "names the certificate", "nothing like it", "redirect_to_https"))
         self.assertEqual(said["host"], [{"names": ["example.org"], "route": [{"path": "/a", "method": "*", "rewrite": "/b{query}"}]}])
 
     def test_nginx_two_servers_that_want_different_things(self):
@@ -585,7 +585,7 @@ http://:8080 {
 http://elsewhere.example {
 	redir https://{host}{uri}
 }
-""", ("has the status", "always the same", "speaks TLS in front", "/i 404 -- it is for those that differ in capitals", "/k 410"))
+""", ("has the status", "always the same", "redirect_to_https", "/i 404 -- it is for those that differ in capitals", "/k 410"))
         routes = {route.get("path", route.get("prefix")): route for route in said["host"][0]["route"]}
         self.assertEqual(said["host"][0]["names"], ["example.org", "*.example.net"])
         for path, want in {"/a": {"redirect": "/b", "status": 301}, "/c": {"redirect": "https://other.example{path}{query}", "status": 302},
@@ -623,7 +623,7 @@ example.org {
 	}
 	reverse_proxy localhost:9000
 }
-""", ("snippets", "no TLS", "not read", "no TLS", "nothing like it", "error_pages", "absolute path", "tell requests apart",
+""", ("snippets", "names the certificate", "not read", "names the certificate", "nothing like it", "error_pages", "absolute path", "tell requests apart",
       "passes no requests on"))
 
     def test_caddy_paths_with_stars(self):
