@@ -7,6 +7,7 @@
 #include "e2e/client.h"
 #include "e2e/configuration.h"
 #include "e2e/daemon.h"
+#include "e2e/tls_files.h"
 
 namespace leat::e2e {
 
@@ -266,26 +267,29 @@ TEST_CASE("observing: leat config tells what is in force, and no secret") {
 }
 
 TEST_CASE("observing: the page of metrics names each that the daemon shows, and shows each that it names") {
+  const TlsFiles files({"a.example"});
   Watched watched(
-      "",
-      "[[middleware]]\nkind = \"access\"\ndefault = \"allow\"\n"
-      "[[middleware]]\nkind = \"rate_limit\"\n[[middleware]]\nkind = \"concurrency\"\nlimit = 100\n"
-      "[[middleware]]\nkind = \"compress\"\n[[middleware]]\nkind = \"decompress\"\n"
-      "[[middleware]]\nkind = \"formats\"\n"
-      "[[middleware]]\nkind = \"shed\"\n[[middleware]]\nkind = \"csrf\"\n"
-      "[[middleware]]\nkind = \"trace\"\nurl = \"http://127.0.0.1:9\"\n"
-      "[[route]]\npath = \"/guarded\"\nhandler = \"demo:json\"\nmiddleware = [\n"
-      "{kind = \"sessions\", keys = [\"0123456789012345678901234567890123456789\"]},\n"
-      "{kind = \"maintenance\"}, {kind = \"forward_auth\", url = \"http://127.0.0.1:9\", cache = \"1s\"},\n"
-      "{kind = \"api_key\", keys = [\"a sha256:"
-      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"]},\n"
-      "{kind = \"basic_auth\", users = [\"a:"
-      "$$2y$$10$$GZvEsCzgd0Es.yXyai5CCe4FEl.xTIn8vZ6XWHdFIRO9L6hZ6WZE.\"]},\n"
-      "{kind = \"jwt\", algorithms = [\"HS256\"], secret = \"0123456789012345678901234567890123456789\"}]\n"
-      "[[route]]\npath = \"/signed\"\nhandler = \"demo:json\"\n"
-      "middleware = [{kind = \"jwt\", algorithms = [\"RS256\"], url = \"http://127.0.0.1:9\"}]\n"
-      "[[route]]\npath = \"/stored\"\nhandler = \"demo:json\"\nconcurrency = "
-      "5\n[route.cache]\nttl = \"1m\"\n");
+      "", tls_listener() + files.table() +
+              "[[middleware]]\nkind = \"access\"\ndefault = \"allow\"\n"
+              "[[middleware]]\nkind = \"rate_limit\"\n[[middleware]]\nkind = \"concurrency\"\nlimit = 100\n"
+              "[[middleware]]\nkind = \"compress\"\n[[middleware]]\nkind = \"decompress\"\n"
+              "[[middleware]]\nkind = \"formats\"\n"
+              "[[middleware]]\nkind = \"shed\"\n[[middleware]]\nkind = \"csrf\"\n"
+              "[[middleware]]\nkind = \"trace\"\nurl = \"http://127.0.0.1:9\"\n"
+              "[[route]]\npath = \"/guarded\"\nhandler = \"demo:json\"\nmiddleware = [\n"
+              "{kind = \"sessions\", keys = [\"0123456789012345678901234567890123456789\"]},\n"
+              "{kind = \"maintenance\"}, {kind = \"forward_auth\", url = \"http://127.0.0.1:9\", cache = "
+              "\"1s\"},\n"
+              "{kind = \"api_key\", keys = [\"a sha256:"
+              "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"]},\n"
+              "{kind = \"basic_auth\", users = [\"a:"
+              "$$2y$$10$$GZvEsCzgd0Es.yXyai5CCe4FEl.xTIn8vZ6XWHdFIRO9L6hZ6WZE.\"]},\n"
+              "{kind = \"jwt\", algorithms = [\"HS256\"], secret = "
+              "\"0123456789012345678901234567890123456789\"}]\n"
+              "[[route]]\npath = \"/signed\"\nhandler = \"demo:json\"\n"
+              "middleware = [{kind = \"jwt\", algorithms = [\"RS256\"], url = \"http://127.0.0.1:9\"}]\n"
+              "[[route]]\npath = \"/stored\"\nhandler = \"demo:json\"\nconcurrency = "
+              "5\n[route.cache]\nttl = \"1m\"\n");
   CHECK(watched.ask("/stored").status == 200);
   const std::string page = run_leat({"metrics", "--markdown"}).output;
   const std::string text = watched.metrics();
