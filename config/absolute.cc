@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "config/config.h"
+#include "config/tls.h"
 #include "middleware/kinds.h"
 
 namespace leat::config {
@@ -56,7 +57,7 @@ void make_absolute(Config& config, const std::string& folder) {
     if (each.address.kind == net::Address::Kind::Unix) make_absolute_socket(each.address.host, folder);
   for (TlsDecl& each : config.tls)
     for (std::string* const path : {&each.certificate, &each.key})
-      if (!path->contains("-----BEGIN ")) *path = absolute(*path, folder);
+      if (!is_pem(*path)) *path = absolute(*path, folder);
   for (std::string& path : settings.plugin_path) path = absolute(path, folder);
   for (pipeline::MiddlewareSpec& spec : config.middleware) make_absolute_options(spec, folder);
   for (RouteDecl& route : config.routes)

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/date.h"
+#include "base/text.h"
 #include "config/codes.h"
 #include "config/declarations.h"
 #include "config/file.h"
@@ -28,9 +29,6 @@ struct TlsKeys {
   std::optional<std::string> key;
   bool is_default = false;
 };
-
-// A text that is PEM is no path.
-bool is_pem(std::string_view text) { return text.contains("-----BEGIN "); }
 
 std::string check_pem(std::string_view called, std::string_view text) {
   return is_pem(text) ? std::string() : schema::check_characters(called, text);
@@ -212,9 +210,7 @@ bool read_tls(const Value& table, Config& config, Diagnostics& diagnostics) {
                .place = reader.place_of("certificate"),
                .key_place = reader.place_of(reader.has("key") ? "key" : "certificate"),
                .names_place = reader.place_of(reader.has("names") ? "names" : "certificate")};
-  for (std::string& name : made.names)
-    for (char& c : name)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  for (std::string& name : made.names) std::ranges::transform(name, name.begin(), ascii_lower);
   if (const Value* const key = table.find("key"); key != nullptr)
     made.secret_key = key->origin == Value::Origin::Secret;
   config.tls.push_back(std::move(made));

@@ -5,12 +5,16 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 
 #include "base/schema.h"
 #include "base/value.h"
 #include "config/config.h"
 
 namespace leat::config {
+
+// Of what a table names as a file: it is the text of one, which is PEM.
+inline bool is_pem(std::string_view text) { return text.contains("-----BEGIN "); }
 
 // `table` is a table. False when anything was wrong with it.
 bool read_tls(const Value& table, Config& config, Diagnostics& diagnostics);

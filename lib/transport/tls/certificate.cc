@@ -8,6 +8,7 @@
 #include <ctime>
 #include <utility>
 
+#include "base/text.h"
 #include "transport/tls/openssl.h"
 
 namespace leat::tls {
@@ -25,8 +26,7 @@ std::unexpected<Certificate::Mistake> wrong(Fault fault, std::string message, st
 
 std::string in_small_letters(std::string_view text) {
   std::string small(text);
-  for (char& c : small)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  std::ranges::transform(small, small.begin(), ascii_lower);
   return small;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
+
 namespace leat::tls {
 
 namespace {
@@ -30,8 +32,7 @@ const Certificates::Choice* Certificates::find(std::string_view name) const {
   if (name.ends_with('.')) name.remove_suffix(1);
   if (name.empty() || name.size() > kMostName) return nullptr;
   std::array<char, kMostName + 1> bytes;
-  std::ranges::transform(name, bytes.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::ranges::transform(name, bytes.begin(), ascii_lower);
   const std::string_view small(bytes.data(), name.size());
   if (const auto found = by_name_.find(small); found != by_name_.end()) return &found->second;
   const size_t dot = small.find('.');
