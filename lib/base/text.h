@@ -36,6 +36,11 @@ constexpr std::string_view trim(std::string_view text) {
   return text;
 }
 
+// A media type without its parameters: "text/html" of "text/html; charset=utf-8".
+constexpr std::string_view essence_of(std::string_view content_type) {
+  return trim(content_type.substr(0, content_type.find(';')));
+}
+
 // The first `most` bytes of UTF-8, or a few less where that would cut a character in two.
 constexpr std::string_view text_prefix(std::string_view text, size_t most) {
   if (text.size() <= most) return text;

@@ -41,7 +41,7 @@ bool is_right(const http::Exchange& exchange, std::string_view given) {
 }
 
 bool has_type(std::string_view content_type, std::string_view type) {
-  return equal_ignoring_case(trim(content_type.substr(0, content_type.find(';'))), type);
+  return equal_ignoring_case(essence_of(content_type), type);
 }
 
 // Its body is a form that is shown in one piece and as it is.

@@ -49,9 +49,7 @@ constexpr std::string_view kPlainText = "{status} {reason}\n{detail}\n";
 class ErrorPage {
  public:
   ErrorPage(Statuses statuses, std::string type, std::string_view body)
-      : statuses_(statuses),
-        type_(std::move(type)),
-        essence_(trim(std::string_view(type_).substr(0, type_.find(';')))) {
+      : statuses_(statuses), type_(std::move(type)), essence_(essence_of(type_)) {
     html_ = equal_ignoring_case(essence_, "text/html") || essence_.ends_with("xml");
     while (!body.empty()) {
       const auto* next = std::end(kPageFacts);
@@ -244,7 +242,7 @@ std::unique_ptr<ErrorPage> read_page(const Value& item, const pipeline::BuildCon
 }  // namespace
 
 std::string check_page_type(std::string_view called, std::string_view text) {
-  const std::string_view essence = trim(text.substr(0, text.find(';')));
+  const std::string_view essence = essence_of(text);
   const size_t slash = essence.find('/');
   if (slash != std::string_view::npos && is_token(essence.substr(0, slash)) &&
       is_token(essence.substr(slash + 1)) && is_field_value(text))

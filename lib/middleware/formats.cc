@@ -83,10 +83,6 @@ const http::AnswerForm* find_wanted(std::string_view accept, std::span<const For
   return best;
 }
 
-std::string_view type_of(std::string_view content_type) {
-  return trim(content_type.substr(0, content_type.find(';')));
-}
-
 struct FormatsCounters {
   using Counter = std::shared_ptr<metrics::Metric>;
   std::array<Counter, std::size(kFormats)> answers, bodies, refused;
@@ -199,6 +195,11 @@ class Formats final : public pipeline::Middleware {
         (void)weaken(exchange, etag);
     }
     return Wants::Nothing;
+  }
+
+  void add_types(FurtherTypes& types) const override {
+    for (const Format* format : answers_) types.answers.push_back(format->types.front().type);
+    for (const Format* format : bodies_) types.bodies.push_back(format->types.front().type);
   }
 
   [[nodiscard]] std::string explain(http::Exchange& exchange) const override {

@@ -29,7 +29,7 @@ class MediaTypes {
     }
   }
   [[nodiscard]] bool have(std::string_view content_type) const {
-    const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
+    const std::string_view type = essence_of(content_type);
     return std::ranges::any_of(patterns_, [&](const Pattern& each) { return each.fits(type); });
   }
 

@@ -32,11 +32,6 @@ bool is_field_item(std::string_view text) {
   return is_token(split_item(text, ':').name) && is_field_value(text);
 }
 
-// Without its parameters: "text/html" of "text/html; charset=utf-8".
-std::string_view essence(std::string_view content_type) {
-  return trim(content_type.substr(0, content_type.find(';')));
-}
-
 // TYPE/SUBTYPE or TYPE/*.
 bool is_type_item(std::string_view text) {
   const auto [type, subtype] = split_item(text, '/');
@@ -146,7 +141,7 @@ bool Condition::has(const Parameter& parameter, const Facts& facts) {
 }
 
 bool Condition::has_type(const http::Request& request) const {
-  const std::string_view type = essence(request.header(http::HeaderId::ContentType));
+  const std::string_view type = essence_of(request.header(http::HeaderId::ContentType));
   return std::ranges::any_of(keys_.content_type,
                              [&](const std::string& item) { return type_fits(item, type); });
 }

@@ -30,7 +30,7 @@ bool is_nested(std::string_view type) {
 
 // "image/png", or "image/*"
 bool is_one_of(std::string_view type, const std::vector<std::string>& wanted) {
-  type = trim(type.substr(0, type.find(';')));
+  type = essence_of(type);
   return std::ranges::any_of(wanted, [&](std::string_view each) {
     if (!each.ends_with("/*")) return equal_ignoring_case(type, each);
     each.remove_suffix(1);
