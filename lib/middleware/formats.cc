@@ -229,7 +229,7 @@ class Formats final : public pipeline::Middleware {
 
   // Null: it is none of those that are taken, or there is a content coding on it that nobody has taken off.
   [[nodiscard]] const Format* format_of_body(http::Exchange& exchange) const {
-    const std::string_view type = type_of(exchange.request.header(http::HeaderId::ContentType));
+    const std::string_view type = essence_of(exchange.request.header(http::HeaderId::ContentType));
     if (type.empty() || exchange.request.header(http::HeaderId::ContentEncoding).data() != nullptr)
       return nullptr;
     for (const Format* format : bodies_) {

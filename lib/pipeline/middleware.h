@@ -47,6 +47,12 @@ class Middleware : public http::AnswerFilter {
   // Whether its on_answer() is shown all answers, also of those that the request has not come past, and before anybody else's is.
   [[nodiscard]] virtual bool sees_all_answers() const { return false; }
 
+  // Types that handlers' JSON may also come and go in because of it, in order; for the description of the site (openapi.h).
+  struct FurtherTypes {
+    std::vector<std::string_view> answers, bodies;
+  };
+  virtual void add_types(FurtherTypes&) const {}
+
   // On each worker's thread, when it begins to serve by the site that the instance is of, at its start or after a reload,
   // and before any request: for who has something to do that no request asks for (client::Errand).
   virtual void on_worker(http::WorkerContext&) {}

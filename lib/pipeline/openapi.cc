@@ -200,9 +200,10 @@ class Describer : private SchemaText {
     member("operationId", std::string(method) + " " + made.text);
     array("tags", [&] { json_.string(route.owner.empty() ? std::string_view("leat") : route.owner); });
     array("parameters", [&] { parameters(said, made); });
-    const bool reads = request_body(said);
+    const Middleware::FurtherTypes further = further_types(route);
+    const bool reads = request_body(said, further.bodies);
     const bool judged = reads || !said.parameters.empty();
-    object("responses", [&] { responses(route, said, judged, reads); });
+    object("responses", [&] { responses(route, said, judged, reads, further.answers); });
     security(route);
   }
 
@@ -232,12 +233,21 @@ class Describer : private SchemaText {
     json_.end_object();
   }
 
-  void responses(const Route& route, const HandlerDescription& said, bool judged, bool reads) {
+  static Middleware::FurtherTypes further_types(const Route& route) {
+    Middleware::FurtherTypes types;
+    for (const Step& step : route.chain->steps)
+      if (step.instance != nullptr) step.instance->add_types(types);
+    return types;
+  }
+
+  void responses(const Route& route, const HandlerDescription& said, bool judged, bool reads,
+                 std::span<const std::string_view> further) {
+    problem_types_.insert(further.begin(), further.end());
     const bool typed = said.schemas != nullptr && !said.schemas->answer.empty();
     object(typed ? "200" : "2XX", [&] {
       member("description",
              typed ? "What the handler answers." : "What the handler answers, of which it says no more.");
-      if (typed) object("content", [&] { content("application/json", said.schemas->answer); });
+      if (typed) object("content", [&] { json_content(said.schemas->answer, further); });
     });
     std::set<std::string_view> names;
     if (judged) names.insert("BadRequest");
@@ -324,13 +334,13 @@ class Describer : private SchemaText {
     });
   }
   void problem_content(const std::string& example) {
+    const auto problem = [&] {
+      object("schema", [&] { member("$ref", "#/components/schemas/Problem"); });
+      if (!example.empty()) raw("example", example);
+    };
     object("content", [&] {
-      object("application/problem+json", [&] {
-        object("schema", [&] { member("$ref", "#/components/schemas/Problem"); });
-        if (example.empty()) return;
-        json_.key("example");
-        json_.raw(example);
-      });
+      object("application/problem+json", problem);
+      for (const std::string_view type : problem_types_) object(type, problem);
     });
   }
 
@@ -338,6 +348,7 @@ class Describer : private SchemaText {
   const Host& host_;
   std::string_view version_;
   std::map<std::string, std::string> schemes_;
+  std::set<std::string_view> problem_types_;  // other than JSON's, of any route
 };
 
 }  // namespace

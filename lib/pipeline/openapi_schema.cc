@@ -95,7 +95,7 @@ void SchemaText::fallback(const ParameterSpec& spec) {
   }
 }
 
-bool SchemaText::request_body(const HandlerDescription& said) {
+bool SchemaText::request_body(const HandlerDescription& said, std::span<const std::string_view> further) {
   const auto has = [&](In in) { return std::ranges::contains(said.parameters, in, &ParameterSpec::in); };
   const bool typed = said.schemas != nullptr && !said.schemas->body.empty();
   if (!typed && !has(In::Form) && !has(In::Multipart) && !has(In::Json)) return false;
@@ -106,7 +106,7 @@ bool SchemaText::request_body(const HandlerDescription& said) {
         });
     flag("required", needed);
     object("content", [&] {
-      if (typed || has(In::Json)) json_content(said, typed, has(In::Json));
+      if (typed || has(In::Json)) for_json(further, [&] { body_schema(said, typed, has(In::Json)); });
       if (has(In::Form))
         object("application/x-www-form-urlencoded",
                [&] { object("schema", [&] { form_schema(said, In::Form); }); });
@@ -154,17 +154,15 @@ void SchemaText::encoding_of(const HandlerDescription& said) {
   });
 }
 
-void SchemaText::json_content(const HandlerDescription& said, bool typed, bool members) {
-  if (!members) return content("application/json", said.schemas->body);
-  object("application/json", [&] {
-    object("schema", [&] {
-      if (!typed) return members_schema(MemberTree(said.parameters).top());
-      array("allOf", [&] {
-        json_.raw(said.schemas->body);
-        json_.begin_object();
-        members_schema(MemberTree(said.parameters).top());
-        json_.end_object();
-      });
+void SchemaText::body_schema(const HandlerDescription& said, bool typed, bool members) {
+  if (!members) return raw("schema", said.schemas->body);
+  object("schema", [&] {
+    if (!typed) return members_schema(MemberTree(said.parameters).top());
+    array("allOf", [&] {
+      json_.raw(said.schemas->body);
+      json_.begin_object();
+      members_schema(MemberTree(said.parameters).top());
+      json_.end_object();
     });
   });
 }
@@ -181,8 +179,8 @@ void SchemaText::members_schema(const MemberTree::Node& node) {
   });
 }
 
-void SchemaText::content(std::string_view type, std::string_view schema_json) {
-  object(type, [&] { raw("schema", schema_json); });
+void SchemaText::json_content(std::string_view schema_json, std::span<const std::string_view> further) {
+  for_json(further, [&] { raw("schema", schema_json); });
 }
 
 }  // namespace leat::pipeline

@@ -51,12 +51,19 @@ class SchemaText : protected json::Nested {
 
   // What stands within a schema's braces.
   void schema(const ParameterSpec& spec);
-  // What a body has to be: the member `requestBody`. False, and nothing is written: whatever.
-  bool request_body(const HandlerDescription& said);
-  // The member of a media type that is a schema.
-  void content(std::string_view type, std::string_view schema_json);
+  // What a body has to be: the member `requestBody`. What may be JSON may be of the further types. False, and nothing
+  // is written: whatever.
+  bool request_body(const HandlerDescription& said, std::span<const std::string_view> further);
+  // Of JSON, and of the further types: a member for each, whose schema that is.
+  void json_content(std::string_view schema_json, std::span<const std::string_view> further);
 
  private:
+  // A media type for JSON and for each of `further`, that holds the same.
+  template <class Write>
+  void for_json(std::span<const std::string_view> further, const Write& write) {
+    object("application/json", write);
+    for (const std::string_view type : further) object(type, write);
+  }
   void whole(std::string_view name, WideInteger number);
   void value_schema(const ParameterSpec& spec);
   void text_schema(const ParameterSpec& spec);
@@ -65,7 +72,7 @@ class SchemaText : protected json::Nested {
   void described_schema(const ParameterSpec& spec);
   void form_schema(const HandlerDescription& said, In in);
   void encoding_of(const HandlerDescription& said);
-  void json_content(const HandlerDescription& said, bool typed, bool members);
+  void body_schema(const HandlerDescription& said, bool typed, bool members);
   void members_schema(const MemberTree::Node& node);
 };
 

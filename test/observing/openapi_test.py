@@ -98,6 +98,7 @@ minimum = 1
 path = "/named"
 method = "POST"
 handler = "rules:tree"
+middleware = [{{kind = "formats", answers = ["msgpack"]}}]
 [[route.parameter]]
 name = "name"
 in = "json"
@@ -223,8 +224,17 @@ class OpenApi(unittest.TestCase):
         self.assertEqual(places["properties"]["address"],
                          {"type": "object", "properties": {"city": {"type": "string", "maxLength": 20}}, "required": ["city"]})
         self.assertEqual((places["required"], places["properties"]["size"]["minimum"]), (["address"], 1))
-        named = paths["/named"]["post"]["requestBody"]["content"]["application/json"]["schema"]["allOf"]
-        self.assertEqual(named[1]["properties"], {"name": {"type": "string"}})
+        named = paths["/named"]["post"]
+        content = named["requestBody"]["content"]
+        self.assertEqual(content["application/json"]["schema"]["allOf"][1]["properties"], {"name": {"type": "string"}})
+        # In the forms that the route takes beside JSON.
+        self.assertEqual(list(content), ["application/json", "application/cbor", "application/vnd.msgpack"])
+        self.assertEqual(content["application/cbor"], content["application/json"])
+        answer = named["responses"]["200"]["content"]
+        self.assertEqual(list(answer), ["application/json", "application/vnd.msgpack"])
+        self.assertEqual(answer["application/vnd.msgpack"], answer["application/json"])
+        self.assertEqual(list(api["components"]["responses"]["Problem"]["content"]),
+                         ["application/problem+json", "application/vnd.msgpack"])
 
     def test_each_host_has_one_of_its_own(self):
         with Site() as daemon:
