@@ -202,9 +202,8 @@ TEST_CASE("containment: a plugin that ends or hangs the process at its start is 
 }
 
 TEST_CASE("containment: TERM ends a daemon whose plugin does not come back from its loading") {
-#if defined(__SANITIZE_THREAD__)
-  SKIP("the sanitizer keeps a signal until its thread waits, and a plugin that hangs does not");
-#endif
+  if (kThreadSanitized)
+    SKIP("the sanitizer keeps a signal until its thread waits, and a plugin that hangs does not");
   for (const std::string server : {"", "supervise = false\n"}) {
     for (const std::string at : {"create", "init"}) {
       INFO(server << at);
@@ -281,9 +280,7 @@ TEST_CASE("containment: the log is not written to what took the place of a close
 }
 
 TEST_CASE("containment: closed descriptors of the daemon are noticed, and laid to who ran last") {
-#if defined(__SANITIZE_THREAD__)
-  SKIP("the plugin closes what other threads use, and that is a race");
-#endif
+  if (kThreadSanitized) SKIP("the plugin closes what other threads use, and that is a race");
   for (const std::string engine : kEngines) {
     INFO(engine);
     Daemon daemon(bending("engine = \"" + engine + "\"\n"));

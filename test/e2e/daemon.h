@@ -16,15 +16,14 @@
 #include <string_view>
 #include <vector>
 
+#include "support/sanitized.h"
+
 namespace leat::e2e {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kSanitized = true;
-#else
-inline constexpr bool kSanitized = false;
-#endif
+using test::kSanitized;
+using test::kThreadSanitized;
 
-inline constexpr std::chrono::seconds kPatience{kSanitized ? 60 : 20};
+inline const std::chrono::seconds kPatience{kSanitized ? 60 : 20};
 
 // What is to hold on both.
 inline constexpr const char* kEngines[] = {"io_uring", "epoll"};

@@ -152,7 +152,7 @@ TEST_CASE("leaving: limits.half_closed_timeout says for how long one that ends i
 TEST_CASE("leaving: a storm of clients that leave gives every place back") {
   const std::string engine = GENERATE("io_uring", "epoll");
   INFO(engine);
-  constexpr int kClients = kSanitized ? 4'000 : 20'000;  // on each engine
+  const int kClients = kSanitized ? 4'000 : 20'000;  // on each engine
   constexpr size_t kAtOnce = 400;
   const Daemon daemon(configuration(engine, "127.0.0.1:0", "http://127.0.0.1:1"));
   CHECK(all_given_back(daemon));

@@ -17,7 +17,7 @@ namespace leat::e2e {
 namespace {
 
 // A sanitizer keeps what was freed for a while and shadows the rest.
-constexpr uint64_t kGrowthKib = (kSanitized ? 96 : 24) * 1024;
+const uint64_t kGrowthKib = (kSanitized ? 96 : 24) * 1024;
 
 void check_serves(Daemon& daemon) {
   CHECK(Client(daemon.address()).ask(get("/json")).body == R"({"message":"Hello, World!"})");

@@ -7,6 +7,8 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <leat/testhost.hpp>
 
+#include "support/sanitized.h"
+
 namespace leat::testing {
 namespace {
 
@@ -58,9 +60,7 @@ TEST_CASE("test host: a plugin answers without a socket") {
 }
 
 TEST_CASE("test host: memory that is refused to a plugin is an exception, and a 500 that names it") {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  SKIP("a sanitizer has an operator new of its own");
-#endif
+  if (test::kSanitized) SKIP("a sanitizer has an operator new of its own");
   Host host(plugin("bends"), {.routes = {{"GET", "/allocate", "allocate"}}});
   for (const std::string how : {"new", "array", "aligned", "string", "shared", "vector"}) {
     INFO(how);
