@@ -307,6 +307,82 @@ leat::plugin!(""")
         for command in MESON:
             run(command, project)
 
+    def test_rust_talks_over_websockets_and_answers_in_cbor(self):
+        project = self.new("built", "talks", "rust")
+        replace(project / "src/lib.rs", "struct Plugin {", "#[forbid(unsafe_code)]\nstruct Plugin {")
+        replace(project / "src/lib.rs", "leat::plugin!(", """\
+struct Echo {
+    heard: u32,
+}
+impl leat::Conversation for Echo {
+    fn open(&mut self, socket: &leat::WebSocket) {
+        socket.subscribe("news");
+        socket.send(leat::Message::Text("hello"));
+    }
+    fn message(&mut self, socket: &leat::WebSocket, message: leat::Message) {
+        self.heard += 1;
+        match message {
+            leat::Message::Text("leave") => socket.close(3000, &format!("after {}", self.heard)),
+            leat::Message::Text("panic") => panic!("as it was told"),
+            leat::Message::Text("tell") => {
+                socket.publish("news", leat::Message::Text("news"));
+            }
+            other => {
+                socket.send(other);
+            }
+        }
+    }
+}
+fn echo(_: &Plugin, request: &Request) -> Result<Response, Problem> {
+    request.accept(Echo { heard: 0 })
+}
+
+leat::plugin!(""")
+        replace(project / "src/lib.rs", "=> hello }", '=> hello, "echo" => echo }')
+        with (project / "talks.toml").open("a") as file:
+            file.write('\n[[route]]\npath = "/echo"\nhandler = "talks:echo"\n[[middleware]]\nkind = "formats"\n')
+        replace(project / "test.cc", "  host.close();", r"""
+  {
+    auto one = host.websocket("/echo"), other = host.websocket("/echo");
+    CHECK(one.status() == 101 && one.receive() == "hello" && other.receive() == "hello");
+    one.send("some");
+    one.send_binary(std::string("\xff\0", 2));
+    CHECK(one.receive() == "some");
+    CHECK(one.receive() == std::string("\xff\0", 2));
+    one.send("tell");
+    CHECK(one.receive() == "news" && other.receive() == "news");
+    one.send("leave");
+    CHECK(one.close_code() == 3000 && one.close_reason() == "after 4");
+    other.send("panic");
+    CHECK(other.close_code() == 1011);
+  }
+  CHECK(host.request("GET", "/echo").send().status == 426);
+  const auto cbor = host.request("GET", "/hello/Ada").header("Accept", "application/cbor").send();
+  CHECK(cbor.header("Content-Type") == "application/cbor" && cbor.body.front() != '{');
+  CHECK(cbor.body.find("\x63" "Ada") != std::string::npos);
+
+  host.close();""")
+        replace(project / "test.py", '\n\nif __name__', """
+    def test_it_talks(self):
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.settimeout(PATIENCE_S)
+        client.connect(self.socket)
+        client.sendall(b"GET /echo HTTP/1.1\\r\\nHost: a\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n"
+                       b"Sec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\n\\r\\n"
+                       b"\\x81\\x82\\0\\0\\0\\0hi\\x88\\x80\\0\\0\\0\\0")
+        heard = b""
+        while piece := client.recv(4096):
+            heard += piece
+        head, _, frames = heard.partition(b"\\r\\n\\r\\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 101 "), head)
+        self.assertEqual(frames, b"\\x81\\x05hello\\x81\\x02hi\\x88\\x00")
+
+
+if __name__""")
+        for command in MESON:
+            run(command, project)
+
     def test_rust_sees_the_interface_as_c_does(self):
         project = self.new("built", "layout", "rust")
         abi = (project / "src/abi.rs").read_text()
