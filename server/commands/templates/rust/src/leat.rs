@@ -292,6 +292,9 @@ impl Response {
     }
 
     fn send(&self, request: &Request) -> i32 {
+        if let Content::Given = self.content {
+            return LEAT_DONE;
+        }
         let response = api().response;
         // SAFETY: the request is that of this callback, and the texts are copied before the calls return.
         unsafe {
@@ -300,8 +303,8 @@ impl Response {
                 good = good && (response.add_header)(request.raw, leat_str::new(name), leat_str::new(value)) == LEAT_OK;
             }
             let sent = match &self.content {
-                Content::Given => return LEAT_DONE,
                 _ if !good => false,
+                Content::Given => true,
                 Content::Json if request.json.get().is_null() => false,
                 Content::Json => (api().json.send)(request.raw, request.json.get()) == LEAT_OK,
                 Content::Bytes(kind, bytes) => {
