@@ -55,6 +55,9 @@ void make_absolute(Config& config, const std::string& folder) {
     if (address.kind == net::Address::Kind::Unix) make_absolute_socket(address.host, folder);
   for (ListenerDecl& each : settings.listeners)
     if (each.address.kind == net::Address::Kind::Unix) make_absolute_socket(each.address.host, folder);
+  for (ListenerDecl& each : settings.listeners)
+    for (std::string* const path : {&each.client_ca, &each.client_crl})
+      if (!is_pem(*path)) *path = absolute(*path, folder);
   for (TlsDecl& each : config.tls)
     for (std::string* const path : {&each.certificate, &each.key})
       if (!is_pem(*path)) *path = absolute(*path, folder);

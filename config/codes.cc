@@ -126,7 +126,10 @@ constexpr Explanation kExplanations[] = {
     {kNoAccount, "a user or group that does not exist",
      "The file of a unix socket is given to a user or group of the system, by name or number."},
     {kBadCertificate, "a certificate, or its key, that cannot be used",
-     "A [[tls]] names the files of a certificate, with those that vouch for it behind it, and of its private "
+     "A [[listener]]'s `client_ca` has certificates of authorities, and its `client_crl` lists of what these "
+     "have revoked, "
+     "both in PEM. A [[tls]] names the files of a certificate, with those that vouch for it behind it, and "
+     "of its private "
      "key. Both are "
      "PEM, belong together, and are not encrypted: nobody types a password when a daemon starts. Keys of RSA "
      "have 2048 bits "

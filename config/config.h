@@ -50,11 +50,14 @@ struct ListenerDecl {
   bool proxy_protocol = false;
   std::optional<std::vector<AddressRange>> trusted_proxies;
   bool tls = false;
+  // Clients are asked for a certificate; paths, or PEM. Without authorities they are not.
+  std::string client_ca, client_crl;
+  tls::ClientTrust::Demand client_certificate = tls::ClientTrust::Demand::Required;
   uint32_t redirect_to_https = 0;  // the port of what is answered here with a redirect; 0: it is not
   // What TLS is spoken with; null until the certificates are read (config/tls.h).
   std::shared_ptr<const tls::Server> tls_server;
   Place place;  // of `address`
-  Place tls_place, redirect_place;
+  Place tls_place, redirect_place, client_ca_place, client_crl_place;
 };
 
 // A server's settings and their defaults: what is the daemon's own, and the options of the modules. Times are

@@ -8,6 +8,7 @@
 #include "config/codes.h"
 #include "config/foreign_keys.h"
 #include "config/settings.h"
+#include "config/tls.h"
 
 namespace leat::config {
 
@@ -29,6 +30,8 @@ struct ListenerKeys {
   bool proxy_protocol = false;
   std::vector<AddressRange> trusted_proxies;
   bool tls = false;
+  std::string client_ca, client_crl;
+  tls::ClientTrust::Demand client_certificate = tls::ClientTrust::Demand::Required;
   std::optional<uint32_t> redirect_to_https;
 };
 struct PluginKeys {
@@ -73,6 +76,21 @@ constexpr Row kListener[] = {
         "group", check_group, kNoAccount,
         "Likewise the group: one that the daemon's user is in, such as that of the proxy in front."),
     schema::boolean<&ListenerKeys::tls>("tls", "TLS is spoken, with the certificates of `[[tls]]`."),
+    schema::text<&ListenerKeys::client_ca>("client_ca", check_pem, kOutOfRange,
+                                           "With `tls`: clients are asked for a certificate that one of the "
+                                           "authorities in this file vouches for, in "
+                                           "PEM.")
+        .as_path(),
+    schema::choice<&ListenerKeys::client_certificate>(
+        "client_certificate", "required optional",
+        "With `client_ca`: whether there is no connection without such a certificate, or whether `access` "
+        "says "
+        "where one is needed. One that is not good is refused in either case."),
+    schema::text<&ListenerKeys::client_crl>("client_crl", check_pem, kOutOfRange,
+                                            "With `client_ca`: the file of what these authorities have "
+                                            "revoked (CRL), in PEM, a list for each authority "
+                                            "of a chain. Once one is out of date, nobody is let in.")
+        .as_path(),
     schema::count<&ListenerKeys::redirect_to_https>(
         "redirect_to_https", 1, 65535,
         "Whatever is asked for here is answered 308: the same by https, at this port, such as 443. No host "
@@ -199,6 +217,15 @@ bool read_listener(const Value& table, Config& config, Diagnostics& diagnostics)
   if (keys.tls && keys.redirect_to_https)
     reader.fail(kNotTogether, "`redirect_to_https` is for a listener without `tls`",
                 reader.place_of("redirect_to_https"), "another [[listener]] speaks TLS");
+  if (keys.client_ca.empty()) {
+    for (const std::string_view key : {"client_certificate", "client_crl"})
+      if (reader.has(key))
+        reader.fail(kNotTogether, fmt::format("`{}` is for a listener with `client_ca`", key),
+                    reader.place_of(key), "name the authorities that vouch for clients");
+  } else if (!keys.tls) {
+    reader.fail(kNotTogether, "`client_ca` is for a listener with `tls`", reader.place_of("client_ca"),
+                "only over TLS do clients show certificates");
+  }
   if (!reader.good()) return false;
   ListenerDecl listener{.address = *address,
                         .backlog = keys.backlog,
@@ -207,12 +234,17 @@ bool read_listener(const Value& table, Config& config, Diagnostics& diagnostics)
                         .protocols = std::move(keys.protocols),
                         .proxy_protocol = keys.proxy_protocol,
                         .tls = keys.tls,
+                        .client_ca = std::move(keys.client_ca),
+                        .client_crl = std::move(keys.client_crl),
+                        .client_certificate = keys.client_certificate,
                         .redirect_to_https = keys.redirect_to_https.value_or(0)};
   if (keys.owner) listener.owner = find_user(*keys.owner);
   if (keys.group) listener.group = find_group(*keys.group);
   if (reader.has("trusted_proxies")) listener.trusted_proxies = std::move(keys.trusted_proxies);
   listener.place = reader.place_of("address");
   listener.tls_place = reader.place_of("tls");
+  listener.client_ca_place = reader.place_of("client_ca");
+  listener.client_crl_place = reader.place_of("client_crl");
   listener.redirect_place = reader.place_of("redirect_to_https");
   config.settings.listeners.push_back(std::move(listener));
   return true;

@@ -158,6 +158,12 @@ std::string declared_in_force(const Config& config, bool json) {
     Declaration one(json);
     one.add("address", json_text(each.address.text()));
     if (each.tls) one.add("tls", "true");
+    if (!each.client_ca.empty()) {
+      one.add("client_ca", json_text(each.client_ca));
+      const bool required = each.client_certificate == tls::ClientTrust::Demand::Required;
+      one.add("client_certificate", required ? R"("required")" : R"("optional")");
+      if (!each.client_crl.empty()) one.add("client_crl", json_text(each.client_crl));
+    }
     if (each.redirect_to_https != 0) one.add("redirect_to_https", std::to_string(each.redirect_to_https));
     if (each.proxy_protocol) one.add("proxy_protocol", "true");
     if (each.trusted_proxies) {

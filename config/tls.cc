@@ -30,10 +30,6 @@ struct TlsKeys {
   bool is_default = false;
 };
 
-std::string check_pem(std::string_view called, std::string_view text) {
-  return is_pem(text) ? std::string() : schema::check_characters(called, text);
-}
-
 constexpr Row kTls[] = {
     schema::text<&TlsKeys::certificate>(
         "certificate", check_pem, kOutOfRange,
@@ -83,7 +79,8 @@ class CertificateLoader {
     for (ListenerDecl& each : config_.settings.listeners)
       if (each.tls)
         each.tls_server = std::make_shared<const tls::Server>(
-            config_.settings.tls, each.protocols.empty() ? spoken : each.protocols, certificates_, tickets);
+            config_.settings.tls, each.protocols.empty() ? spoken : each.protocols, certificates_, tickets,
+            clients_of(each));
     check_options();
   }
 
@@ -160,6 +157,27 @@ class CertificateLoader {
     return true;
   }
 
+  // Whose certificates its clients may show; null where they are asked for none, or what it names cannot be used.
+  std::shared_ptr<const tls::ClientTrust> clients_of(const ListenerDecl& each) {
+    if (each.client_ca.empty()) return nullptr;
+    const auto authorities = text_of(each.client_ca, each.client_ca_place);
+    const auto revoked =
+        each.client_crl.empty() ? std::string() : text_of(each.client_crl, each.client_crl_place);
+    if (!authorities || !revoked) return nullptr;
+    auto read = tls::ClientTrust::read(*authorities, *revoked, each.client_certificate);
+    if (!read) {
+      fail(kBadCertificate, std::move(read.error().message),
+           read.error().in_list ? each.client_crl_place : each.client_ca_place, std::move(read.error().hint));
+      return nullptr;
+    }
+    if ((*read)->lists_until() <= now_)
+      warn(
+          kExpired,
+          fmt::format("the list of what is revoked is out of date since {}", date_of((*read)->lists_until())),
+          each.client_crl_place, "fetch the next one: until then no client is let in");
+    return *read;
+  }
+
   static std::string date_of(int64_t seconds) {
     const auto date = http_date(seconds);
     return {date.data(), date.size()};
@@ -173,7 +191,7 @@ class CertificateLoader {
   // What goes together only where it is all known.
   void check_options() {
     const std::string wrong = tls::check(std::make_shared<const tls::Server>(
-        config_.settings.tls, std::vector<std::string>{}, certificates_, nullptr));
+        config_.settings.tls, std::vector<std::string>{}, certificates_, nullptr, nullptr));
     if (wrong.empty()) return;
     const auto place = config_.said_at.find("server.tls_ciphers");
     fail(kBadChoice, fmt::format("`server.tls_ciphers` and `server.tls_groups` cannot be used: {}", wrong),
@@ -189,6 +207,10 @@ class CertificateLoader {
 };
 
 }  // namespace
+
+std::string check_pem(std::string_view called, std::string_view text) {
+  return is_pem(text) ? std::string() : schema::check_characters(called, text);
+}
 
 std::span<const Row> tls_rows() { return kTls; }
 

@@ -16,6 +16,9 @@ namespace leat::config {
 // Of what a table names as a file: it is the text of one, which is PEM.
 inline bool is_pem(std::string_view text) { return text.contains("-----BEGIN "); }
 
+// Of what names a file as a path or is its text, what is wrong with it.
+std::string check_pem(std::string_view called, std::string_view text);
+
 // `table` is a table. False when anything was wrong with it.
 bool read_tls(const Value& table, Config& config, Diagnostics& diagnostics);
 std::span<const schema::Row> tls_rows();

@@ -20,7 +20,7 @@ enum class Base64 : uint8_t {
 // How many bytes `text` stands for at most.
 constexpr size_t most_decoded(std::string_view text) { return text.size() / 4 * 3 + 2; }
 
-namespace detail {
+namespace base64 {
 
 constexpr std::string_view base64_digits(Base64 kind) {
   return kind == Base64::Url ? "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -38,11 +38,11 @@ constexpr std::array<int8_t, 256> base64_values(Base64 kind) {
 inline constexpr std::array kBase64Values = {base64_values(Base64::Padded), base64_values(Base64::Bare),
                                              base64_values(Base64::Url)};
 
-}  // namespace detail
+}  // namespace base64
 
 // Decodes into `to`, which has room for most_decoded(text). The bytes; nothing for what is none.
 inline std::optional<std::string_view> decode_base64(Base64 kind, std::string_view text, char* to) {
-  const auto& values = detail::kBase64Values[static_cast<size_t>(kind)];
+  const auto& values = base64::kBase64Values[static_cast<size_t>(kind)];
   if (kind == Base64::Padded) {
     if (text.size() % 4 != 0) return std::nullopt;
     for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
@@ -69,7 +69,7 @@ constexpr size_t encoded_size(Base64 kind, size_t bytes) {
 
 // Encodes into `to`, which has room for encoded_size(). Returns the end.
 inline char* encode_base64(Base64 kind, std::string_view bytes, char* to) {
-  const std::string_view digits = detail::base64_digits(kind);
+  const std::string_view digits = base64::base64_digits(kind);
   char* const end = to + encoded_size(kind, bytes.size());
   uint32_t bits = 0;
   int count = 0;

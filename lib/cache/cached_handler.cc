@@ -54,6 +54,7 @@ CachedHandler::CachedHandler(std::unique_ptr<pipeline::Handler> handler, Policy 
 http::KnownHead* CachedHandler::known_head_of(const http::Exchange& exchange) const {
   http::KnownHead* const known = exchange.known_head();
   if (known == nullptr || policy_.per_client || !exchange.request.shows_known()) return nullptr;
+  if (exchange.request.certificate() != nullptr) return nullptr;  // which its bytes say nothing of
   return known;
 }
 

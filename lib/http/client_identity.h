@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include "transport/tls_facts.h"
+
 namespace leat::http {
 
 // Texts, which belong to whoever made it. Addresses are without a port: "192.0.2.1", "2001:db8::1", "unix:";
@@ -19,6 +21,8 @@ struct ClientIdentity {
   std::string_view scheme = "http";  // by which the client asks: "http" or "https"
   // Where the client has connected to, with the port, by what a proxy says (PROXY protocol); else empty.
   std::string_view destination;
+  // Of the connection, whoever is at its other end: a proxy has its own. Null: it is no TLS of this daemon's.
+  const transport::TlsFacts* tls = nullptr;
   // Somebody said for whom the request is who is not to be believed, or nobody could understand it.
   bool in_doubt = false;
 };

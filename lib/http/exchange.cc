@@ -397,10 +397,26 @@ bool Exchange::take_request(Exchange& original) {
   void* const identity = arena_.allocate(sizeof(ClientIdentity), alignof(ClientIdentity));
   if (identity == nullptr) return false;
   const ClientIdentity& asks = theirs.identity();
+  const transport::TlsFacts* tls = nullptr;
+  if (asks.tls != nullptr) {
+    void* const facts = arena_.allocate(sizeof(transport::TlsFacts), alignof(transport::TlsFacts));
+    void* const shown =
+        arena_.allocate(sizeof(transport::PeerCertificate), alignof(transport::PeerCertificate));
+    if (facts == nullptr || shown == nullptr) return false;
+    const transport::PeerCertificate* certificate = asks.tls->certificate;
+    if (certificate != nullptr)
+      certificate = new (shown) transport::PeerCertificate{.subject = copy(certificate->subject),
+                                                           .common_name = copy(certificate->common_name),
+                                                           .names = copy(certificate->names),
+                                                           .fingerprint = copy(certificate->fingerprint)};
+    tls = new (facts) transport::TlsFacts{
+        .version = asks.tls->version, .cipher = asks.tls->cipher, .certificate = certificate};
+  }
   request.set_identity(*new (identity) ClientIdentity{.peer = copy(asks.peer),
                                                       .client = copy(asks.client),
                                                       .scheme = copy(asks.scheme),
                                                       .destination = copy(asks.destination),
+                                                      .tls = tls,
                                                       .in_doubt = asks.in_doubt});
   request.id_ = copy(theirs.id());
   std::ranges::transform(theirs.claims(), claims,

@@ -75,6 +75,10 @@ class Request {
   [[nodiscard]] std::string_view scheme() const { return identity_->scheme; }
   [[nodiscard]] bool client_in_doubt() const { return identity_->in_doubt; }
   [[nodiscard]] const ClientIdentity& identity() const { return *identity_; }
+  // What the other end of the connection has proved to be (TLS); null: it has not.
+  [[nodiscard]] const transport::PeerCertificate* certificate() const {
+    return identity_->tls != nullptr ? identity_->tls->certificate : nullptr;
+  }
   // It must stay as long as the exchange.
   void set_identity(const ClientIdentity& identity) { identity_ = &identity; }
   // Who asks, as middleware has had it proved (a key, a password, a token); empty where nobody has.
@@ -88,8 +92,9 @@ class Request {
     claims_ = claims;
   }
   // What it came with has been looked at to let it in, whether or not that says who asks: what it is answered may be for no other
-  // (RFC 9111, section 3.5). Middleware says so that takes credentials away, or has somebody else judge them.
-  [[nodiscard]] bool had_credentials() const { return had_credentials_; }
+  // (RFC 9111, section 3.5). Middleware says so that takes credentials away, or has somebody else judge them; a certificate
+  // counts whether or not anybody asks for it.
+  [[nodiscard]] bool had_credentials() const { return had_credentials_ || certificate() != nullptr; }
   void set_had_credentials() { had_credentials_ = true; }
   // Set by the request-id middleware, or when an error answer needs one, of token characters; may be empty.
   [[nodiscard]] std::string_view id() const { return id_; }

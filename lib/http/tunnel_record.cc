@@ -36,9 +36,12 @@ void TunnelRecord::take(Exchange& original) {
   const Request& request = original.request;
   const Head& head = request.head();
   const ClientIdentity& identity = request.identity();
-  const std::array<std::string_view, 8> texts = {identity.peer,        identity.client,      identity.scheme,
-                                                 identity.destination, request.id(),         request.user(),
-                                                 request.trace().text, request.trace().state};
+  const transport::PeerCertificate shown =
+      request.certificate() != nullptr ? *request.certificate() : transport::PeerCertificate();
+  const std::array<std::string_view, 12> texts = {
+      identity.peer, identity.client,   identity.scheme,      identity.destination,
+      request.id(),  request.user(),    shown.subject,        shown.common_name,
+      shown.names,   shown.fingerprint, request.trace().text, request.trace().state};
   size_t size = head.target.size + head.path.size + head.query.size + head.host.size;
   size_t count = 0;
   for (const std::string_view text : texts) size += text.size();
@@ -63,7 +66,16 @@ void TunnelRecord::take(Exchange& original) {
                .in_doubt = identity.in_doubt};
   id_ = keep(texts[4]);
   user_ = keep(texts[5]);
-  trace_ = {.text = keep(texts[6]), .state = keep(texts[7])};
+  certificate_ = {.subject = keep(texts[6]),
+                  .common_name = keep(texts[7]),
+                  .names = keep(texts[8]),
+                  .fingerprint = keep(texts[9])};
+  if (identity.tls != nullptr) {
+    tls_ = *identity.tls;
+    if (tls_.certificate != nullptr) tls_.certificate = &certificate_;
+    identity_.tls = &tls_;
+  }
+  trace_ = {.text = keep(texts[10]), .state = keep(texts[11])};
   head_.bytes = bytes_.data();
   left_out_ = head.size - std::min<uint64_t>(head.size, bytes_.size());
   head_.size = static_cast<uint32_t>(bytes_.size());

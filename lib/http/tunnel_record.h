@@ -46,6 +46,8 @@ class TunnelRecord {
   std::vector<HeaderSlot> slots_;
   CountedText bytes_;
   ClientIdentity identity_;
+  transport::TlsFacts tls_;
+  transport::PeerCertificate certificate_;
   std::string_view id_, user_;
   TraceParent trace_;
 };

@@ -17,12 +17,20 @@ namespace {
 struct AccessRule {
   AccessAction action;
   pipeline::Condition when;
+  std::vector<CertificatePattern> certificates;
   std::optional<WeekTimes> times;
 
   [[nodiscard]] bool fits(pipeline::Facts& facts) const {
+    if (!certificates.empty() && !shows_one(facts.request)) return false;
     if (when.miss(facts) != pipeline::Condition::Miss::None) return false;
     return !times ||
            times->contains(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+  }
+  [[nodiscard]] bool shows_one(const http::Request& request) const {
+    const transport::PeerCertificate* const shown = request.certificate();
+    return shown != nullptr && std::ranges::any_of(certificates, [&](const CertificatePattern& each) {
+             return each.fits(*shown);
+           });
   }
 };
 
@@ -33,7 +41,11 @@ class Access final : public pipeline::Middleware {
   };
 
   Access(std::vector<AccessRule> rules, AccessAction otherwise, Counters counters)
-      : rules_(std::move(rules)), otherwise_(otherwise), counters_(std::move(counters)) {}
+      : rules_(std::move(rules)), otherwise_(otherwise), counters_(std::move(counters)) {
+    asks_certificate_ = std::ranges::any_of(rules_, [](const AccessRule& each) {
+      return each.action == AccessAction::Allow && !each.certificates.empty();
+    });
+  }
 
   [[nodiscard]] uint8_t hooks() const override { return kRequest; }
   [[nodiscard]] bool for_clients() const override { return true; }
@@ -51,7 +63,9 @@ class Access final : public pipeline::Middleware {
       return pipeline::Verdict::Next;
     }
     count(counters_.denied);
-    exchange.send_problem(403, "This is not for you, or not from where you are.");
+    exchange.send_problem(403, asks_certificate_ && exchange.request.certificate() == nullptr
+                                   ? "This is for who shows a certificate."
+                                   : "This is not for you, or not from where you are.");
     return pipeline::Verdict::Done;
   }
 
@@ -68,6 +82,7 @@ class Access final : public pipeline::Middleware {
 
   const std::vector<AccessRule> rules_;
   const AccessAction otherwise_;
+  bool asks_certificate_;  // who shows one may be let in
   const Counters counters_;
 };
 
@@ -107,7 +122,13 @@ std::unique_ptr<pipeline::Middleware> create_access(const AccessOptions& options
           context.diagnostics.push_back(
               {.code = pipeline::kBadOption, .message = made.error(), .place = context.place, .hint = {}});
       }
-      rules.push_back({keys.action, pipeline::Condition(keys.when), std::move(times)});
+      std::vector<CertificatePattern> certificates;
+      for (const std::string& text : keys.certificate)
+        if (auto pattern = CertificatePattern::parse(text)) certificates.push_back(std::move(*pattern));
+      rules.push_back({.action = keys.action,
+                       .when = pipeline::Condition(keys.when),
+                       .certificates = std::move(certificates),
+                       .times = std::move(times)});
     }
   }
   if (any_error_since(context.diagnostics, before)) return nullptr;

@@ -1,6 +1,7 @@
 // access: who may ask at all, by rules of which the first that fits says so.
 //
-// A rule has conditions on the client, the host, the method, header fields and the time, each a list of which one has to fit; all
+// A rule has conditions on the client, its certificate, the host, the method, header fields and the time, each a list of which one
+// has to fit; all
 // conditions of a rule have to. Where no rule fits the default says, which is to deny: a rule that was forgotten lets
 // nobody in.
 //
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "base/schema.h"
+#include "middleware/certificate_pattern.h"
 #include "pipeline/condition.h"
 #include "pipeline/middleware_kind.h"
 
@@ -33,7 +35,7 @@ struct AccessOptions {
 struct AccessRuleKeys {
   AccessAction action = AccessAction::Deny;
   pipeline::ConditionKeys when;
-  std::vector<std::string> time;
+  std::vector<std::string> certificate, time;
 };
 // A Row::Check.
 std::string check_rule_time(std::string_view called, std::string_view text);
@@ -44,6 +46,9 @@ inline constexpr schema::Row kAccessRuleRows[] = {
     schema::list<[](AccessRuleKeys& keys) -> auto& { return keys.when.client; }>(
         "client", "ranges of addresses", pipeline::check_condition_client, 0,
         "Who asks: ranges of addresses as in `server.trusted_proxies`."),
+    schema::list<&AccessRuleKeys::certificate>(
+        "certificate", "certificates", check_certificate_pattern, 0,
+        "What certificate was shown: `any`, `cn:NAME`, `dns:NAME`, `uri:URI` or `sha256:DIGITS`."),
     schema::list<[](AccessRuleKeys& keys) -> auto& { return keys.when.host; }>(
         "host", "hosts", pipeline::check_condition_host, 0,
         "Whom: `example.org`, or `*.example.org` for all names below it."),
@@ -62,7 +67,10 @@ inline constexpr schema::Row kAccessRows[] = {
         "rules", kAccessRuleList,
         "The rules, of which the first one that fits is followed. Each has an `action`, \"allow\" or "
         "\"deny\", and any of "
-        "the lists `client` (ranges of addresses as in `server.trusted_proxies`), `host` (`example.org`, or "
+        "the lists `client` (ranges of addresses as in `server.trusted_proxies`), `certificate` (of who is "
+        "connected, "
+        "verified by the listener's `client_ca`: `any`, `cn:NAME`, `dns:example.org`, `dns:*.example.org`, "
+        "`uri:spiffe://a/b`, `uri:spiffe://a/*`, or `sha256:DIGITS`), `host` (`example.org`, or "
         "`*.example.org` for all names below it), `method`, `header` (`NAME` for one that is there, or "
         "`NAME: VALUE`), and `time` (`Mon-Fri 08:00-18:00`, `Sat`, `22:00-06:00`)."),
     schema::choice<&AccessOptions::otherwise>("default", "allow deny", "What is done where no rule fits."),

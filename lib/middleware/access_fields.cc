@@ -17,6 +17,15 @@ using Scope = AccessField::Scope;
 // For whom it is asked: who is connected, as long as nobody else is believed.
 std::string_view client_of(Facts facts) { return facts.exchange.request.client(); }
 
+transport::TlsFacts tls_of(Facts facts) {
+  const transport::TlsFacts* const known = facts.exchange.request.identity().tls;
+  return known != nullptr ? *known : transport::TlsFacts();
+}
+transport::PeerCertificate certificate_of(Facts facts) {
+  const transport::PeerCertificate* const shown = facts.exchange.request.certificate();
+  return shown != nullptr ? *shown : transport::PeerCertificate();
+}
+
 std::string_view header_of(const http::Head& head, http::HeaderId id) {
   for (const http::HeaderSlot& slot : head.headers())
     if (slot.id == id) return head.view(slot.value);
@@ -97,6 +106,21 @@ constexpr AccessField kFields[] = {
     text("scheme", Scope::Request, Kind::Word,
          "`https` where the client asks over TLS, by what is known of it here, else `http`.",
          [](Facts facts) { return facts.exchange.request.scheme(); }),
+    text("tls_version", Scope::Request, Kind::Word,
+         "What the connection speaks, `TLSv1.3`; nothing without TLS.",
+         [](Facts facts) { return tls_of(facts).version; }),
+    text("tls_cipher", Scope::Request, Kind::Word, "The cipher of it, by OpenSSL's name.",
+         [](Facts facts) { return tls_of(facts).cipher; }),
+    text("certificate_subject", Scope::Request, Kind::Text,
+         "Of the certificate that the connection's other end has shown: whose it is, `CN=alice,O=Example`.",
+         [](Facts facts) { return certificate_of(facts).subject; }),
+    text("certificate_cn", Scope::Request, Kind::Text, "The common name of that.",
+         [](Facts facts) { return certificate_of(facts).common_name; }),
+    text("certificate_names", Scope::Request, Kind::Text,
+         "Its alternative names, `dns:a.example uri:spiffe://example/b`.",
+         [](Facts facts) { return certificate_of(facts).names; }),
+    text("certificate_sha256", Scope::Request, Kind::Word, "Its fingerprint, in hexadecimal digits.",
+         [](Facts facts) { return certificate_of(facts).fingerprint; }),
     text("user", Scope::Request, Kind::Text, "Who asks, by a key, password or token that was found good.",
          [](Facts facts) { return facts.exchange.request.user(); }),
     text("listener", Scope::Request, Kind::Word, "By which of Leat's addresses the request came.",

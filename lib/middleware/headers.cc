@@ -34,11 +34,27 @@ std::string_view route_of(const http::Exchange& exchange) {
   return exchange.route != nullptr ? std::string_view(exchange.route->id) : std::string_view();
 }
 
+transport::TlsFacts tls_of(const http::Exchange& exchange) {
+  const transport::TlsFacts* const facts = exchange.request.identity().tls;
+  return facts != nullptr ? *facts : transport::TlsFacts();
+}
+transport::PeerCertificate certificate_of(const http::Exchange& exchange) {
+  const transport::PeerCertificate* const shown = exchange.request.certificate();
+  return shown != nullptr ? *shown : transport::PeerCertificate();
+}
+
 constexpr std::string_view kUserVariable = "user";
 constexpr Variable kVariables[] = {
     {"client", [](const http::Exchange& exchange) { return exchange.request.client(); }},
     {"peer", [](const http::Exchange& exchange) { return exchange.request.peer(); }},
     {"scheme", [](const http::Exchange& exchange) { return exchange.request.scheme(); }},
+    {"tls_version", [](const http::Exchange& exchange) { return tls_of(exchange).version; }},
+    {"tls_cipher", [](const http::Exchange& exchange) { return tls_of(exchange).cipher; }},
+    {"certificate_subject", [](const http::Exchange& exchange) { return certificate_of(exchange).subject; }},
+    {"certificate_cn", [](const http::Exchange& exchange) { return certificate_of(exchange).common_name; }},
+    {"certificate_names", [](const http::Exchange& exchange) { return certificate_of(exchange).names; }},
+    {"certificate_sha256",
+     [](const http::Exchange& exchange) { return certificate_of(exchange).fingerprint; }},
     {"host", [](const http::Exchange& exchange) { return exchange.request.host(); }},
     {"method", [](const http::Exchange& exchange) { return http::method_name(exchange.request.method()); }},
     {"path", [](const http::Exchange& exchange) { return exchange.request.path(); }},

@@ -23,6 +23,7 @@
 #include <utility>
 
 #include "transport/output.h"
+#include "transport/tls_facts.h"
 
 namespace leat::transport {
 
@@ -64,7 +65,8 @@ class Transport {
   [[nodiscard]] virtual bool secure() const { return false; }
   // Known once it is Open; empty: nothing was said.
   [[nodiscard]] virtual std::string_view alpn() const { return {}; }
-  [[nodiscard]] virtual std::string_view identity() const { return {}; }  // the peer's, proven
+  // What it has agreed on, and who its peer is; null: it speaks no TLS, or is not open. It stays as long as the transport.
+  [[nodiscard]] virtual const TlsFacts* tls() const { return nullptr; }
   // What a proxy has said of the connection (transport/proxy_protocol.h); null: nothing.
   [[nodiscard]] virtual const ProxyHeader* proxy_header() const { return nullptr; }
   // Its work is done: bytes pass as they are from now on, and it can go.

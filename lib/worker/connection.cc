@@ -181,7 +181,10 @@ http::ProtocolPeer Connection::peer_of_protocol() const {
                           .trust = trusted_ ? listener_->options->trust.get() : nullptr,
                           .listener = listener_->options->name,
                           .owner = socket_.slot()};
-  if (channel_ != nullptr && channel_->transport().secure()) peer.identity.scheme = "https";
+  if (channel_ != nullptr && channel_->transport().secure()) {
+    peer.identity.scheme = "https";
+    peer.identity.tls = channel_->transport().tls();
+  }
   if (behind_ != nullptr) {
     peer.identity.destination = behind_->destination;
     if (behind_->tls) peer.identity.scheme = "https";

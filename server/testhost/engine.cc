@@ -80,6 +80,9 @@ Pending::Run::Run(Host::Impl& impl, const Request& request)
       peer(request.peer_),
       client(request.client_.empty() ? request.peer_ : request.client_),
       scheme(request.scheme_),
+      certificate(request.certificate_),
+      shown{certificate.subject, certificate.cn, certificate.names, certificate.sha256},
+      tls{"TLSv1.3", "TLS_AES_128_GCM_SHA256", certificate.subject.empty() ? nullptr : &shown},
       kept_(request.has_session_ ? ClientSession::of(*impl.loaded.assembly.site)
                                  : ClientSession::if_any(*impl.loaded.assembly.site)),
       pieces_(pieces_of(request)),
@@ -89,7 +92,10 @@ Pending::Run::Run(Host::Impl& impl, const Request& request)
   parser_.reset(arena_, limits_, request.method_ == "HEAD");
   const http::ProxyTrust& trust = impl.settings.trust;
   session.emplace(*impl.environment, http::ProtocolPeer{
-                                         .identity = {.peer = peer, .client = client, .scheme = scheme},
+                                         .identity = {.peer = peer,
+                                                      .client = client,
+                                                      .scheme = scheme,
+                                                      .tls = request.tls_ ? &tls : nullptr},
                                          .trust = trust.trusts(client) ? &trust : nullptr,
                                      });
   impl.runs.push_back(this);

@@ -74,6 +74,9 @@ struct Pending::Run {
   Host::Impl* host;   // null once it is closed
   std::string title;  // "GET /notes"
   std::string peer, client, scheme;
+  Request::Certificate certificate;  // views of which are in what follows
+  transport::PeerCertificate shown;
+  transport::TlsFacts tls;
   std::optional<http1::Session> session;
 
  private:

@@ -82,6 +82,14 @@ Request& Request::for_client(std::string_view address, std::string_view scheme) 
   return *this;
 }
 
+Request& Request::over_tls(const Certificate& certificate) {
+  certificate_ = certificate;
+  tls_ = true;
+  scheme_ = "https";
+  return *this;
+}
+Request& Request::over_tls() { return over_tls(Certificate()); }
+
 // What the client sends, in the pieces in which it is received.
 std::vector<std::string> Request::pieces() const {
   const auto given = [&](std::string_view name) {

@@ -53,6 +53,24 @@ TEST_CASE("response cache: clients share what is stored unless the route says ot
   }
 }
 
+TEST_CASE(
+    "response cache: what is answered to who has shown a certificate is for no other, unless it says so") {
+  const transport::PeerCertificate alice{.subject = "CN=alice"};
+  const transport::TlsFacts anonymous{.version = "TLSv1.3"},
+      known{.version = "TLSv1.3", .certificate = &alice};
+  http::ProtocolPeer nobody = by("https"), one = by("https");
+  nobody.identity.tls = &anonymous;
+  one.identity.tls = &known;
+  Site site;
+  ask_often(site, nobody, "run 1");
+  for (int run = 2; run < 22; ++run) {
+    Site::Client client(site, one);
+    client.ask("/a");
+    CHECK(client.take().body == "run " + std::to_string(run));
+  }
+  ask_often(site, nobody, "run 1");
+}
+
 TEST_CASE("response cache: the host that a trusted proxy says is the one in the key") {
   http::ProxyTrust trust;
   trust.fields = {http::ForwardingField(http::HeaderId::XForwardedHost)};

@@ -349,6 +349,127 @@ TEST_CASE("tls: a listener sends its clients to https, whatever they ask for") {
   }
 }
 
+// Files of clients, and how curl shows one.
+class ClientFiles {
+ public:
+  std::string shows(const std::string& name, const tls::CertificateFiles& files) const {
+    return fmt::format("--cert {} --key {}", folder_.write(name + ".pem", files.certificate),
+                       folder_.write(name + ".key", files.key));
+  }
+  std::string write(const std::string& name, const std::string& text) const {
+    return folder_.write(name, text);
+  }
+
+ private:
+  TempFolder folder_;
+};
+
+TEST_CASE("tls: routes are for clients who show a certificate, and who that is is known") {
+  const TlsFiles files({"localhost"});
+  const ClientFiles clients;
+  const std::string alice = clients.shows("alice", test::test_client("alice", {"spiffe://example/alice"}));
+  const std::string bob = clients.shows("bob", test::test_client("bob"));
+  const std::string stranger =
+      clients.shows("stranger", test::test_client("alice", {}, test::other_authority()));
+  for (const char* engine : kEngines) {
+    INFO(engine);
+    Wanted wanted =
+        over_tls(files.table(), engine,
+                 "client_ca = \"" + files.authority() + "\"\nclient_certificate = \"optional\"\n");
+    wanted.more += fmt::format(
+        "[[plugin]]\nname = \"who\"\nfile = \"{}/who.so\"\n"
+        "[[middleware]]\nkind = \"access_log\"\nfields = [\"path\", \"tls_version\", \"certificate_cn\"]\n"
+        "[[middleware]]\nkind = \"access\"\nname = \"known\"\nglobal = false\n"
+        "rules = [{{action = \"allow\", certificate = [\"uri:spiffe://example/*\"]}}]\n"
+        "[[middleware]]\nkind = \"headers\"\nrequest_set = [\"Client-Name: {{certificate_cn}}\"]\n"
+        "[[route]]\npath = \"/who\"\nhandler = \"who:who\"\n"
+        "[[route]]\npath = \"/pooled\"\nhandler = \"who:who\"\nexecutor = \"pool\"\n"
+        "[[route]]\npath = \"/private\"\nhandler = \"who:who\"\nmiddleware = [\"known\"]\n",
+        TEST_PLUGINS);
+    Daemon daemon(demo_configuration(wanted), {.arguments = {"--workers", "2"}});
+    for (const char* version : {"--http1.1", "--http2", "--http1.1 --tls-max 1.2"}) {
+      INFO(version);
+      const auto ask = [&](std::string_view path, const std::string& shown) {
+        return curl(files, daemon.address(), "localhost", path,
+                    fmt::format("{} {} -H 'Client-Name: root' -w ' %{{http_code}}'", version, shown));
+      };
+      for (const char* path : {"/who", "/pooled"}) {
+        CHECK(ask(path, "").output.contains("\"certificate\":\"none\""));
+        const std::string told = ask(path, alice).output;
+        CHECK(told.contains("\"certificate\":\"CN=alice\""));
+        CHECK(told.contains(R"({"name":"Client-Name","value":"alice"})"));
+        CHECK_FALSE(told.contains("root"));
+      }
+      CHECK(ask("/private", alice).output.ends_with(" 200"));
+      CHECK(ask("/private", bob).output.ends_with(" 403"));
+      CHECK(ask("/private", "").output.contains("who shows a certificate"));
+      CHECK(ask("/who", stranger).status != 0);
+    }
+    CHECK(daemon.logs(R"({"path":"/private","tls_version":"TLSv1.3","certificate_cn":"alice"})"));
+    CHECK(daemon.logs(R"({"path":"/private","tls_version":"TLSv1.2","certificate_cn":"bob"})"));
+    CHECK(daemon.logs("its certificate is refused (unable to get local issuer certificate)"));
+  }
+}
+
+TEST_CASE("tls: a listener for clients with a certificate alone, over a reload and with what is revoked") {
+  const TlsFiles files({"localhost"});
+  const ClientFiles clients;
+  const tls::CertificateFiles bobs = test::test_client("bob"), others = test::other_authority();
+  const std::string alice = clients.shows("alice", test::test_client("alice")),
+                    bob = clients.shows("bob", bobs);
+  const std::string carol = clients.shows("carol", test::test_client("carol", {}, others));
+  const std::string authorities = clients.write("clients.pem", test::test_authority().certificate);
+  const auto listener = [&](std::string_view more) {
+    return over_tls(files.table(), "auto", fmt::format("client_ca = \"{}\"\n{}", authorities, more));
+  };
+  Reloaded site(listener(""), {"--workers", "2"});
+  const std::string& address = site.daemon().address();
+  const std::string session = site.path("session");
+  const auto served = [&](const std::string& shown) {
+    return curl(files, address, "localhost", "/json", shown).output.contains("Hello");
+  };
+  const auto resumes = [&](const std::string& how) {
+    return shell(fmt::format("(printf 'GET /json HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n'; "
+                             "sleep 0.2) | "
+                             "openssl s_client -connect {} {} {} -ign_eof 2>&1",
+                             address, how, session))
+        .output;
+  };
+  std::string as_bob = bob;  // curl's words are other ones
+  for (const auto& [word, other] : {std::pair("--cert", "-cert"), std::pair("--key", "-key")})
+    as_bob.replace(as_bob.find(word), std::string_view(word).size(), other);
+  CHECK(served(alice));
+  CHECK(served(bob));
+  CHECK_FALSE(served(carol));
+  CHECK_FALSE(served(""));
+  CHECK(site.daemon().logs("it shows no certificate, and has to (client_certificate)"));
+  CHECK(resumes(as_bob + " -sess_out").contains("New, TLS"));
+  CHECK(resumes("-sess_in").contains("Reused, TLS"));
+
+  const std::string list = clients.write("clients.crl", test::test_revoked({&bobs}));
+  REQUIRE(site.change(listener("client_crl = \"" + list + "\"\n")).status == 0);
+  CHECK(served(alice));
+  CHECK_FALSE(served(bob));
+  // Not by a session from before either.
+  CHECK_FALSE(resumes("-sess_in").contains("Hello"));
+  CHECK(site.daemon().logs("its certificate is refused (certificate revoked)"));
+
+  clients.write("clients.crl", test::test_revoked({}, -1));
+  const Outcome late = site.reload();
+  CHECK(late.status == 0);
+  CHECK((late.output + late.errors).contains("the list of what is revoked is out of date since"));
+  CHECK_FALSE(served(alice));
+
+  clients.write("clients.crl", "nothing");
+  CHECK(site.reload().errors.contains("no list of what is revoked can be read"));
+  clients.write("clients.pem", test::test_client("alice").certificate);
+  CHECK(site.change(listener("")).errors.contains("`CN=alice` is no authority's certificate"));
+  clients.write("clients.pem", others.certificate);
+  REQUIRE(site.reload().status == 0);
+  CHECK(served(carol));
+  CHECK_FALSE(served(alice));
+}
+
 TEST_CASE("tls: what a configuration has is shown, and watched") {
   const TlsFiles first({"a.example", "*.b.example"}), second({"c.example"}, tls::KeyKind::Rsa2048);
   Reloaded site(over_tls(first.table() + second.table("default = true\n")));

@@ -17,6 +17,7 @@
 #include "logging/sinks.h"
 #include "middleware/access_fields.h"
 #include "middleware/access_line.h"
+#include "middleware/identified.h"
 #include "middleware/kinds.h"
 #include "middleware/support.h"
 #include "pipeline/codes.h"
@@ -102,8 +103,9 @@ TEST_CASE("access_log: all fields, in the order in which they are asked for") {
   std::vector<std::string> expected = {"header_x_two"};
   for (const AccessField& each : access_fields()) expected.emplace_back(each.name);
   // What is empty is left out.
-  for (const char* empty :
-       {"user", "listener", "reason", "plugin", "cache", "upstream", "request_id", "trace_id", "span_id"})
+  for (const char* empty : {"tls_version", "tls_cipher", "certificate_subject", "certificate_cn",
+                            "certificate_names", "certificate_sha256", "user", "listener", "reason", "plugin",
+                            "cache", "upstream", "request_id", "trace_id", "span_id"})
     std::erase(expected, empty);
   CHECK(keys(line) == expected);
   CHECK(member(line, "header_x_two") == "\"a, b\"");
@@ -116,6 +118,26 @@ TEST_CASE("access_log: all fields, in the order in which they are asked for") {
   CHECK(member(line, "peer") == member(line, "client"));
   CHECK(member(line, "complete") == "true");
   CHECK(member(line, "bytes_in") == std::to_string(kRequest.size()));
+}
+
+TEST_CASE("access_log: what TLS knows is told, and what a certificate says stays one line") {
+  LogText log;
+  {
+    Stage stage(identified_kinds());
+    stage.middleware("identified");
+    stage.middleware("access_log",
+                     {texts("fields", {"tls_version", "tls_cipher", "certificate_subject", "certificate_cn",
+                                       "certificate_names", "certificate_sha256"})});
+    stage.route("/");
+    stage.get("/", "X-Subject: CN=\"a\"\r\nX-Cn: \"a\"\r\nX-Names: dns:a.example\r\nX-Sha256: 00ff\r\n");
+    stage.get("/");
+  }
+  const std::vector<std::string> all = lines(log.take());
+  REQUIRE(all.size() == 2);
+  CHECK(all[0] ==
+        R"({"tls_version":"TLSv1.3","tls_cipher":"TLS_AES_128_GCM_SHA256","certificate_subject":"CN=\"a\"",)"
+        R"("certificate_cn":"\"a\"","certificate_names":"dns:a.example","certificate_sha256":"00ff"})");
+  CHECK(all[1] == "{}");
 }
 
 TEST_CASE("access_log: a log without a field is one of empty objects") {

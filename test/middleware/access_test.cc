@@ -176,6 +176,55 @@ TEST_CASE("access: what it said is counted, and many ranges ask nothing of the h
   CHECK(leat::test::allocations_of(100, serve) == 0);
 }
 
+TEST_CASE("access: a certificate is any, or one of that name, address or fingerprint") {
+  const std::string digits = "00ff" + std::string(60, 'a');
+  const std::string shown =
+      "X-Subject: CN=alice\r\nX-Cn: alice\r\nX-Names: dns:a.example dns:x.b.example uri:spiffe://c/d\r\n"
+      "X-Sha256: " +
+      digits + "\r\n";
+  const auto fits = [&](const std::string& pattern, const std::string& fields) {
+    return asked(options({rule("allow", {{"certificate", {"cn:nobody", pattern}}})}), fields) == 200;
+  };
+  for (const std::string& good :
+       {std::string("any"), std::string("cn:alice"), std::string("dns:A.example"),
+        std::string("dns:*.b.example"), std::string("uri:spiffe://c/d"), std::string("uri:spiffe://c/*"),
+        "sha256:" + digits, "sha256:00:FF" + std::string(60, 'A')}) {
+    INFO(good);
+    CHECK(fits(good, shown));
+    CHECK_FALSE(fits(good, ""));
+  }
+  for (const std::string& other :
+       {std::string("cn:Alice"), std::string("cn:ali"), std::string("dns:b.example"),
+        std::string("dns:*.a.example"), std::string("dns:*.x.b.example"), std::string("uri:spiffe://c/"),
+        std::string("uri:spiffe://c/d/e"), std::string("uri:a.example"), std::string("cn:a.example"),
+        "sha256:" + std::string(64, '0')}) {
+    INFO(other);
+    CHECK_FALSE(fits(other, shown));
+  }
+  // What a client says itself is nothing, and one without names has none.
+  CHECK_FALSE(fits("cn:alice", "X-Cn: alice\r\nX-Names: dns:a.example\r\n"));
+  CHECK_FALSE(fits("dns:*.example", "X-Subject: CN=bob\r\n"));
+  for (const char* const bad : {"", "alice", "cn:", "dns:a b", "dns:a.example:80", "uri:*", "uri:a*b*",
+                                "sha256:00", "CN:alice", "any:"})
+    CHECK(check_certificate_pattern("`certificate`", bad).contains("is no certificate"));
+}
+
+TEST_CASE("access: one who has shown no certificate is told that one is needed, where it would help") {
+  const auto told = [](Value::Table rules, const std::string& fields) {
+    Stage stage(identified_kinds());
+    stage.middleware("identified");
+    stage.middleware("access", std::move(rules));
+    stage.route("/");
+    const std::string answer = stage.get("/", fields);
+    CHECK(status_of(answer) == 403);
+    return answer.contains("who shows a certificate");
+  };
+  const std::vector<Value> lets = {rule("allow", {{"certificate", {"cn:alice"}}})};
+  CHECK(told(options(lets), ""));
+  CHECK_FALSE(told(options(lets), "X-Subject: CN=bob\r\nX-Cn: bob\r\n"));
+  CHECK_FALSE(told(options({rule("deny", {{"certificate", {"any"}}})}), ""));
+}
+
 TEST_CASE("access: rules that make no sense are mistakes, each with its place") {
   const auto said = [](Value::Table given) {
     const Diagnostics all = mistakes("access", std::move(given));

@@ -5,6 +5,7 @@
 
 #include "json/allocations.h"
 #include "middleware/headers.h"
+#include "middleware/identified.h"
 #include "middleware/kinds.h"
 #include "middleware/support.h"
 #include "pipeline/stage.h"
@@ -112,6 +113,30 @@ TEST_CASE("headers: what variables stand for") {
   CHECK(value("{header:x-in}!", "X-In: given\r\n") == "given!");
   CHECK(value("{{client}} {client}}}") == "{client} 192.0.2.1}");
   CHECK(value("a\tb") == "a\tb");
+}
+
+TEST_CASE("headers: what TLS knows of who is connected is passed on, and nobody says it himself") {
+  Stage stage(test::identified_kinds());
+  stage.middleware("identified");
+  stage.middleware(
+      "headers",
+      {texts("request_set", {"Client-Cn: {certificate_cn}", "Client-Subject: {certificate_subject}",
+                             "Client-Names: {certificate_names}", "Client-Sha256: {certificate_sha256}",
+                             "Client-Tls: {tls_version} {tls_cipher}"})});
+  std::string seen;
+  stage.route("/").on_handle = [&](http::Exchange& exchange) {
+    for (const char* const name :
+         {"Client-Cn", "Client-Subject", "Client-Names", "Client-Sha256", "Client-Tls"})
+      seen += std::string(exchange.request.header(name)) + "|";
+    exchange.send({});
+    return Verdict::Done;
+  };
+  const std::string forged = "Client-Cn: root\r\nClient-Subject: CN=root\r\nClient-Tls: x\r\n";
+  stage.get("/", forged + "X-Subject: CN=a\r\nX-Cn: a\r\nX-Names: dns:a.example\r\nX-Sha256: 00\r\n");
+  CHECK(seen == "a|CN=a|dns:a.example|00|TLSv1.3 TLS_AES_128_GCM_SHA256|");
+  seen.clear();
+  stage.get("/", forged);
+  CHECK(seen == "|||||");
 }
 
 TEST_CASE("headers: a value whose variables are all empty is left out, and so is what a client sent for it") {

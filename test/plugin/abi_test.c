@@ -115,6 +115,7 @@ FUNCTION(leat_request_v1, scheme, 25);
 FUNCTION(leat_request_v1, client_in_doubt, 26);
 FUNCTION(leat_request_v1, user, 27);
 FUNCTION(leat_request_v1, claim, 28);
+FUNCTION(leat_request_v1, tls, 29);
 
 FUNCTION(leat_route_v1, id, 0);
 FUNCTION(leat_route_v1, pattern, 1);

@@ -44,6 +44,58 @@ tls::CertificateFiles test_certificate(const std::vector<std::string>& names, tl
               &test_authority());
 }
 
+tls::CertificateFiles test_client(const std::string& subject, const std::vector<std::string>& names,
+                                  const tls::CertificateFiles& authority, int64_t seconds) {
+  const int64_t now = std::time(nullptr);
+  return make(
+      {.subject = subject, .names = names, .from_s = now - kDay, .until_s = now + seconds, .client = true},
+      &authority);
+}
+
+tls::CertificateFiles other_authority() {
+  const int64_t now = std::time(nullptr);
+  return make({.subject = "Others", .from_s = now - kDay, .until_s = now + kDay, .authority = true}, nullptr);
+}
+
+std::string test_revoked(const std::vector<const tls::CertificateFiles*>& revoked, int days) {
+  const tls::CertificateFiles& by = test_authority();
+  BIO* const certificate = bio_of(by.certificate);
+  BIO* const key = bio_of(by.key);
+  X509* const issuer = PEM_read_bio_X509(certificate, nullptr, nullptr, nullptr);
+  EVP_PKEY* const secret = PEM_read_bio_PrivateKey(key, nullptr, nullptr, nullptr);
+  X509_CRL* const list = X509_CRL_new();
+  ASN1_TIME* const made = X509_time_adj_ex(nullptr, -10, 0, nullptr);
+  ASN1_TIME* const next = X509_time_adj_ex(nullptr, days, 0, nullptr);
+  ENSURE(X509_CRL_set_version(list, X509_CRL_VERSION_2) == 1);
+  ENSURE(X509_CRL_set_issuer_name(list, X509_get_subject_name(issuer)) == 1);
+  ENSURE(X509_CRL_set1_lastUpdate(list, made) == 1 && X509_CRL_set1_nextUpdate(list, next) == 1);
+  for (const tls::CertificateFiles* each : revoked) {
+    BIO* const text = bio_of(each->certificate);
+    X509* const gone = PEM_read_bio_X509(text, nullptr, nullptr, nullptr);
+    X509_REVOKED* const entry = X509_REVOKED_new();
+    X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(gone));
+    X509_REVOKED_set_revocationDate(entry, made);
+    ENSURE(X509_CRL_add0_revoked(list, entry) == 1);
+    X509_free(gone);
+    BIO_free(text);
+  }
+  ENSURE(X509_CRL_sign(list, secret, EVP_sha256()) > 0);
+  BIO* const out = BIO_new(BIO_s_mem());
+  ENSURE(PEM_write_bio_X509_CRL(out, list) == 1);
+  char* bytes = nullptr;
+  const long size = BIO_get_mem_data(out, &bytes);
+  std::string pem(bytes, static_cast<size_t>(size));
+  BIO_free(out);
+  ASN1_TIME_free(made);
+  ASN1_TIME_free(next);
+  X509_CRL_free(list);
+  EVP_PKEY_free(secret);
+  X509_free(issuer);
+  BIO_free(key);
+  BIO_free(certificate);
+  return pem;
+}
+
 TlsPeer::TlsPeer(const Options& options) : context_(SSL_CTX_new(TLS_client_method())) {
   ERR_clear_error();
   SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);

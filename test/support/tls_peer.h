@@ -17,6 +17,15 @@ const tls::CertificateFiles& test_authority();
 tls::CertificateFiles test_certificate(const std::vector<std::string>& names,
                                        tls::KeyKind kind = tls::KeyKind::EcdsaP256, int days = 30);
 
+// Of a client, by that authority.
+tls::CertificateFiles test_client(const std::string& subject, const std::vector<std::string>& names = {},
+                                  const tls::CertificateFiles& authority = test_authority(),
+                                  int64_t seconds = 24 * 3600);
+// Another authority than that.
+tls::CertificateFiles other_authority();
+// What the authority of tests has revoked, in PEM: these; `days` until the next list.
+std::string test_revoked(const std::vector<const tls::CertificateFiles*>& revoked, int days = 1);
+
 class TlsPeer {
  public:
   struct Options {

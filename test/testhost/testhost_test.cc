@@ -91,6 +91,13 @@ TEST_CASE("test host: a request comes from a peer, for a client, by a scheme") {
   CHECK_THAT(who(forwarded), !Catch::Matchers::ContainsSubstring("203.0.113.9"));
   CHECK_THAT(who(forwarded.from("10.0.0.1")), begins("10.0.0.1", "203.0.113.9", "https", false));
   CHECK_THAT(who(forwarded), Catch::Matchers::ContainsSubstring("X-Forwarded-For"));
+  CHECK_THAT(who(plain), Catch::Matchers::ContainsSubstring(R"("tls":"","certificate":"none")"));
+  CHECK_THAT(who(host.request("GET", "/who").over_tls()),
+             begins("192.0.2.7", "192.0.2.7", "https", false) &&
+                 Catch::Matchers::ContainsSubstring(R"("tls":"TLSv1.3","certificate":"none")"));
+  CHECK_THAT(who(host.request("GET", "/who")
+                     .over_tls({.subject = "CN=alice", .cn = "alice", .names = "", .sha256 = ""})),
+             Catch::Matchers::ContainsSubstring(R"("certificate":"CN=alice")"));
   host.close();
   CHECK(host.problems().empty());
 }

@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <chrono>
+#include <ctime>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -493,6 +496,193 @@ TEST_CASE("tls: so many handshakes are under way at a time, and who has waited a
   fifth.hears(more[1].says());
   CHECK(fourth.transport->state() == State::Handshake);
   CHECK(fifth.transport->state() == State::Handshake);
+}
+
+std::shared_ptr<const tls::ClientTrust> trust_in(const std::string& authorities,
+                                                 tls::ClientTrust::Demand demand,
+                                                 const std::string& revoked = {}) {
+  auto made = tls::ClientTrust::read(authorities, revoked, demand);
+  REQUIRE(made.has_value());
+  return *made;
+}
+
+using Demand = tls::ClientTrust::Demand;
+
+// What a server that asks clients for certificates makes of one: whose it is, "nobody", or why it is refused.
+struct Doorkeeper {
+  explicit Doorkeeper(std::shared_ptr<const tls::ClientTrust> clients,
+                      std::shared_ptr<tls::TicketKeys> tickets = std::make_shared<tls::TicketKeys>())
+      : server(server_for()), worker(take(server, std::move(clients), std::move(tickets))) {}
+  static tls::Server& take(tls::Server& server, std::shared_ptr<const tls::ClientTrust> clients,
+                           std::shared_ptr<tls::TicketKeys> tickets) {
+    server.clients = std::move(clients);
+    server.tickets = std::move(tickets);
+    return server;
+  }
+  std::string ask(TlsPeer& peer) {
+    End end(worker, memory);
+    talk(end, peer);
+    if (end.transport->state() != State::Open) {
+      CHECK(end.transport->tls() == nullptr);
+      CHECK_FALSE(peer.failure.empty());
+      return std::string(end.transport->failure());
+    }
+    REQUIRE(end.transport->tls() != nullptr);
+    const transport::PeerCertificate* const shown = end.transport->tls()->certificate;
+    return shown == nullptr ? "nobody" : std::string(shown->subject);
+  }
+  std::string ask(const tls::CertificateFiles* identity, int version) {
+    TlsPeer peer({.version = version, .identity = identity});
+    return ask(peer);
+  }
+
+  Memory memory;
+  tls::Server server;
+  Worker worker;
+};
+
+TEST_CASE("tls: what was agreed on is known, and nothing of a peer that is not asked") {
+  Memory memory;
+  Worker worker(server_for());
+  const int version = any_version();
+  const tls::CertificateFiles alice = test_client("alice");
+  TlsPeer peer({.version = version, .identity = &alice});
+  End end(worker, memory);
+  CHECK(end.transport->tls() == nullptr);
+  talk(end, peer);
+  REQUIRE(end.transport->tls() != nullptr);
+  CHECK(end.transport->tls()->version == (version == TLS1_3_VERSION ? "TLSv1.3" : "TLSv1.2"));
+  CHECK(end.transport->tls()->cipher == SSL_get_cipher_name(peer.ssl()));
+  CHECK(end.transport->tls()->certificate == nullptr);
+}
+
+TEST_CASE("tls: clients show a certificate that is vouched for, where they have to or may") {
+  const int version = any_version();
+  const tls::CertificateFiles alice =
+      test_client("alice", {"a.example", "uri://x", "spiffe://example/alice"});
+  const tls::CertificateFiles strangers = other_authority();
+  const tls::CertificateFiles stranger = test_client("alice", {}, strangers);
+  const tls::CertificateFiles late = test_client("alice", {}, test_authority(), -10);
+  const tls::CertificateFiles servers = test_certificate({"a.example"});
+  const Demand demand = GENERATE(Demand::Required, Demand::Optional);
+  Doorkeeper door(trust_in(test_authority().certificate, demand));
+  CHECK(door.ask(&alice, version) == "CN=alice");
+  CHECK(door.ask(&stranger, version).starts_with("its certificate is refused (unable to get "));
+  CHECK(door.ask(&late, version) == "its certificate is refused (certificate has expired)");
+  CHECK(door.ask(&servers, version) == "its certificate is refused (unsuitable certificate purpose)");
+  CHECK(door.ask(nullptr, version) ==
+        (demand == Demand::Optional ? "nobody" : "it shows no certificate, and has to (client_certificate)"));
+  // Several authorities, of which any will do.
+  Doorkeeper both(trust_in(strangers.certificate + test_authority().certificate, demand));
+  CHECK(both.ask(&alice, version) == "CN=alice");
+  CHECK(both.ask(&stranger, version) == "CN=alice");
+
+  TlsPeer peer({.version = version, .identity = &alice});
+  End end(door.worker, door.memory);
+  talk(end, peer);
+  const transport::PeerCertificate& shown = *end.transport->tls()->certificate;
+  CHECK(shown.common_name == "alice");
+  CHECK(shown.names == "dns:a.example uri:uri://x uri:spiffe://example/alice");
+  CHECK(shown.fingerprint == read(alice)->fingerprint());
+}
+
+TEST_CASE("tls: a session that is resumed has the client that it had, on any worker") {
+  const int version = any_version();
+  const tls::CertificateFiles alice = test_client("alice");
+  Doorkeeper door(trust_in(test_authority().certificate, GENERATE(Demand::Required, Demand::Optional)));
+  TlsPeer first({.version = version, .identity = &alice});
+  CHECK(door.ask(first) == "CN=alice");
+  REQUIRE(first.session() != nullptr);
+  Doorkeeper other(door.server.clients, door.server.tickets);
+  for (int i = 0; i < 2; ++i) {
+    TlsPeer again({.version = version, .session = first.session()});
+    CHECK((i == 0 ? door : other).ask(again) == "CN=alice");
+    CHECK(again.resumed());
+  }
+}
+
+TEST_CASE(
+    "tls: a ticket is good for the authorities, the list and the demand that it was given out for alone") {
+  const int version = any_version();
+  const tls::CertificateFiles alice = test_client("alice");
+  const std::string& ours = test_authority().certificate;
+  const auto tickets = std::make_shared<tls::TicketKeys>();
+  Doorkeeper door(trust_in(ours, Demand::Optional), tickets);
+  const auto session_of = [&](Doorkeeper& at, const tls::CertificateFiles* identity) {
+    auto peer = std::make_unique<TlsPeer>(TlsPeer::Options{.version = version, .identity = identity});
+    (void)at.ask(*peer);
+    REQUIRE(peer->session() != nullptr);
+    return peer;
+  };
+  const auto resumes = [&](Doorkeeper& at, const TlsPeer& had) {
+    TlsPeer peer({.version = version, .session = had.session(), .identity = &alice});
+    (void)at.ask(peer);
+    return peer.resumed();
+  };
+  Doorkeeper required(trust_in(ours, Demand::Required), tickets);
+  Doorkeeper others(trust_in(other_authority().certificate, Demand::Optional), tickets);
+  Doorkeeper listed(trust_in(ours, Demand::Optional, test_revoked({})), tickets);
+  Doorkeeper open(nullptr, tickets), same(trust_in(ours, Demand::Optional), tickets);
+  const auto known = session_of(door, &alice), unknown = session_of(door, nullptr),
+             anybody = session_of(open, nullptr);
+  CHECK(resumes(same, *known));
+  CHECK(resumes(same, *unknown));
+  for (Doorkeeper* const each : {&required, &others, &listed, &open}) {
+    CHECK_FALSE(resumes(*each, *known));
+    CHECK_FALSE(resumes(*each, *unknown));
+  }
+  for (Doorkeeper* const each : {&door, &required, &others, &listed}) CHECK_FALSE(resumes(*each, *anybody));
+  CHECK(resumes(open, *anybody));
+}
+
+TEST_CASE("tls: a session is not resumed for longer than its client's certificate is good") {
+  const int version = any_version();
+  constexpr int64_t kSeconds = 3;
+  const int64_t begun = std::time(nullptr);
+  const tls::CertificateFiles alice = test_client("alice", {}, test_authority(), kSeconds);
+  Doorkeeper door(trust_in(test_authority().certificate, Demand::Optional));
+  TlsPeer first({.version = version, .identity = &alice});
+  REQUIRE(door.ask(first) == "CN=alice");
+  TlsPeer second({.version = version, .session = first.session()});
+  CHECK(door.ask(second) == "CN=alice");
+  while (std::time(nullptr) <= begun + kSeconds + 1)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  TlsPeer third({.version = version, .session = first.session()});
+  CHECK(door.ask(third) == "nobody");
+  CHECK_FALSE(third.resumed());
+}
+
+TEST_CASE("tls: what is revoked is refused, and everybody is once the list is out of date") {
+  const int version = any_version();
+  const tls::CertificateFiles alice = test_client("alice"), bob = test_client("bob");
+  const std::string& ours = test_authority().certificate;
+  const auto trust = trust_in(ours, Demand::Required, test_revoked({&bob}));
+  CHECK(trust->lists_until() > std::time(nullptr));
+  Doorkeeper door(trust);
+  CHECK(door.ask(&alice, version) == "CN=alice");
+  CHECK(door.ask(&bob, version) == "its certificate is refused (certificate revoked)");
+  const auto old = trust_in(ours, Demand::Required, test_revoked({}, -1));
+  CHECK(old->lists_until() < std::time(nullptr));
+  Doorkeeper late(old);
+  CHECK(late.ask(&alice, version) == "its certificate is refused (CRL has expired)");
+}
+
+TEST_CASE("tls: authorities and lists that cannot be used are told of") {
+  const std::string& good = test_authority().certificate;
+  const auto wrong = [](const std::string& authorities, const std::string& revoked = {}) {
+    const auto made = tls::ClientTrust::read(authorities, revoked, Demand::Required);
+    REQUIRE_FALSE(made.has_value());
+    CHECK_FALSE(made.error().hint.empty());
+    return std::string(made.error().in_list ? "list: " : "") + made.error().message;
+  };
+  CHECK(wrong("").starts_with("no authority's certificate can be read: "));
+  CHECK(wrong(good + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+            .starts_with("no authority's certificate can be read: "));
+  CHECK(wrong(test_client("alice").certificate) == "`CN=alice` is no authority's certificate");
+  CHECK(wrong(good, good).starts_with("list: no list of what is revoked can be read: "));
+  CHECK(wrong(good, "x").starts_with("list: "));
+  // One that is named twice is one.
+  CHECK(tls::ClientTrust::read(good + good, test_revoked({}), Demand::Optional).has_value());
 }
 
 // Two ends of ours, until neither has anything to say.

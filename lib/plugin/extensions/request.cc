@@ -57,6 +57,20 @@ leat_str claim(const leat_request* request, leat_str name) {
   const http::Exchange* exchange = exchange_of(request, "leat.request/1 claim");
   return exchange == nullptr ? leat_str{} : to_str(exchange->request.claim(view(name)));
 }
+leat_str tls(const leat_request* request, leat_str name) {
+  const http::Exchange* exchange = exchange_of(request, "leat.request/1 tls");
+  const transport::TlsFacts* const facts = exchange == nullptr ? nullptr : exchange->request.identity().tls;
+  if (facts == nullptr) return {};
+  const std::string_view wanted = view(name);
+  if (wanted == "version") return present(facts->version);
+  if (wanted == "cipher") return present(facts->cipher);
+  const transport::PeerCertificate* const shown = facts->certificate;
+  if (shown == nullptr) return {};
+  if (wanted == "subject") return present(shown->subject);
+  if (wanted == "cn") return present(shown->common_name);
+  if (wanted == "names") return present(shown->names);
+  return wanted == "sha256" ? present(shown->fingerprint) : leat_str{};
+}
 leat_str id(const leat_request* request) {
   const http::Exchange* exchange = exchange_of(request, "leat.request/1 id");
   return exchange == nullptr ? leat_str{} : present(exchange->request.id());
@@ -285,6 +299,7 @@ const leat_request_v1 kRequestExtension = {
     .client_in_doubt = client_in_doubt,
     .user = user,
     .claim = claim,
+    .tls = tls,
 };
 const leat_body_v1 kBodyExtension = {
     .struct_size = sizeof(leat_body_v1),

@@ -364,6 +364,12 @@ typedef struct leat_request_v1 {
   /* What was proved of that user beside the name: a claim of its token. Text as it is, all else as JSON; absent if there
    * is none of that name. */
   leat_str (*claim)(const leat_request* request, leat_str name);
+  /* What is known of the TLS connection that the request has come by, whoever is at its other end, a proxy or the client:
+   * "version" ("TLSv1.3") and "cipher"; and of the certificate that this one has shown, which authorities of the listener
+   * vouch for: "subject" ("CN=alice,O=Example", RFC 2253), "cn" (the common name, where there is one alone), "names" (the
+   * alternative names, with a space between: "dns:a.example uri:spiffe://example/b") and "sha256" (its fingerprint, in
+   * hexadecimal digits). Absent without TLS, without a certificate, and for other names; empty where a certificate has none. */
+  leat_str (*tls)(const leat_request* request, leat_str name);
 } leat_request_v1;
 
 /* "leat.route/1": the route a handler is bound to. All [main], in bind(). */

@@ -107,6 +107,13 @@ class Request {
     const leat_str value = api().claim(request_, to_str(name));
     return value.ptr == nullptr ? std::nullopt : std::optional(to_view(value));
   }
+  // What is known of the TLS connection: "version", "cipher", and of the certificate that its other end has shown "subject",
+  // "cn", "names" and "sha256"; see leat.request/1. None without TLS, or without a certificate.
+  [[nodiscard]] std::optional<std::string_view> tls(std::string_view name) const {
+    if (!LEAT_HAS(&api(), leat_request_v1, tls)) return std::nullopt;
+    const leat_str value = api().tls(request_, to_str(name));
+    return value.ptr == nullptr ? std::nullopt : std::optional(to_view(value));
+  }
   [[nodiscard]] std::string_view id() const { return to_view(api().id(request_)); }
   [[nodiscard]] std::string_view route() const { return to_view(api().route_id(request_)); }
   [[nodiscard]] std::string_view body() const { return to_view(api().body(request_)); }

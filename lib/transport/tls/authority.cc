@@ -56,10 +56,14 @@ bool is_address(const std::string& name) {
   return address && address->is_ip();
 }
 
+std::string kind_of(const std::string& name) {
+  if (name.contains("://")) return "URI:";
+  return is_address(name) ? "IP:" : "DNS:";
+}
+
 std::string alternative_names(const std::vector<std::string>& names) {
   std::string text;
-  for (const std::string& each : names)
-    text += (text.empty() ? "" : ",") + ((is_address(each) ? "IP:" : "DNS:") + each);
+  for (const std::string& each : names) text += (text.empty() ? "" : ",") + (kind_of(each) + each);
   return text;
 }
 

@@ -2,14 +2,13 @@
 
 #include <fmt/core.h>
 #include <openssl/pem.h>
-#include <openssl/x509v3.h>
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
 #include "base/text.h"
 #include "transport/tls/openssl.h"
+#include "transport/tls/x509_text.h"
 
 namespace leat::tls {
 
@@ -52,19 +51,6 @@ std::string key_type_of(EVP_PKEY* key) {
     default:
       return EVP_PKEY_get0_type_name(key) != nullptr ? EVP_PKEY_get0_type_name(key) : "another";
   }
-}
-
-int64_t seconds_of(const ASN1_TIME* time) {
-  tm parts{};
-  return ASN1_TIME_to_tm(time, &parts) == 1 ? ::timegm(&parts) : 0;
-}
-
-std::string one_line(const X509_NAME* name) {
-  const Bio text(BIO_new(BIO_s_mem()));
-  X509_NAME_print_ex(text.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
-  char* bytes = nullptr;
-  const long size = BIO_get_mem_data(text.get(), &bytes);
-  return {bytes, static_cast<size_t>(size)};
 }
 
 }  // namespace
@@ -126,21 +112,10 @@ void Certificate::describe() {
   not_before_ = seconds_of(X509_get0_notBefore(leaf_));
   not_after_ = seconds_of(X509_get0_notAfter(leaf_));
   key_type_ = key_type_of(key_);
-  issuer_ = one_line(X509_get_issuer_name(leaf_));
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  if (X509_digest(leaf_, EVP_sha256(), digest, &size) == 1)
-    for (unsigned i = 0; i < size; ++i) fingerprint_ += fmt::format("{:02x}", digest[i]);
-  auto* const alternatives =
-      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(leaf_, NID_subject_alt_name, nullptr, nullptr));
-  for (int i = 0; i < sk_GENERAL_NAME_num(alternatives); ++i) {
-    const GENERAL_NAME* const each = sk_GENERAL_NAME_value(alternatives, i);
-    if (each->type != GEN_DNS) continue;
-    const std::string_view name(reinterpret_cast<const char*>(ASN1_STRING_get0_data(each->d.dNSName)),
-                                static_cast<size_t>(ASN1_STRING_length(each->d.dNSName)));
-    if (!name.contains('\0')) names_.push_back(in_small_letters(name));
-  }
-  GENERAL_NAMES_free(alternatives);
+  issuer_ = text_of(X509_get_issuer_name(leaf_));
+  fingerprint_ = fingerprint_of(leaf_);
+  for (const std::string& name : alternative_names_of(leaf_, GEN_DNS))
+    names_.push_back(in_small_letters(name));
 }
 
 bool Certificate::is_for(std::string_view name) const {

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -17,6 +18,12 @@
 #include "transport/transport.h"
 
 namespace leat::tls {
+
+// A certificate that was shown and verified, with its texts.
+struct ProvenPeer {
+  std::string subject, common_name, names, fingerprint;
+  transport::PeerCertificate shown;  // views of them
+};
 
 class Context {
  public:
@@ -32,6 +39,11 @@ class Context {
   [[nodiscard]] virtual Ssl new_ssl() = 0;
   // This side speaks first.
   [[nodiscard]] virtual bool is_client() const = 0;
+  // Who the peer has proved to be, of a handshake that is through; null where that is not asked.
+  [[nodiscard]] virtual std::unique_ptr<const ProvenPeer> peer_of(SSL* ssl) const {
+    (void)ssl;
+    return nullptr;
+  }
   // Why a handshake has failed, as a sentence about the peer; of what is left in this thread's queue of errors.
   [[nodiscard]] virtual std::string failure(SSL* ssl) const = 0;
 

@@ -6,6 +6,7 @@
 //   it offers no protocol in common no_application_protocol (RFC 7301)
 //   it renegotiates                 no_renegotiation; often: the end
 //   it updates keys                 ten times a second; more often: the end, since each costs 50 us and 27 bytes
+//   it shows a certificate that nobody vouches for, or none where one is demanded: an alert (ClientTrust)
 //   it stalls                       Options::handshakes, and its listener's handshake_timeout_ms
 // Without compression, 0-RTT, and sessions of this side's memory: a ticket is all there is of a session.
 #pragma once
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "transport/tls/certificates.h"
+#include "transport/tls/client_trust.h"
 #include "transport/tls/options.h"
 #include "transport/tls/ticket_keys.h"
 #include "transport/transport.h"
@@ -28,6 +30,7 @@ struct Server {
   std::vector<std::string> protocols;  // that are spoken behind it, what is wanted first: by ALPN's names
   std::shared_ptr<const Certificates> certificates;  // not empty
   std::shared_ptr<TicketKeys> tickets;               // null: there are none
+  std::shared_ptr<const ClientTrust> clients;        // null: they are asked for no certificate
 };
 
 // What is wrong with it, as a sentence; empty where nothing is.

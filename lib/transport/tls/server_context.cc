@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "transport/tls/tls_transport.h"
+#include "transport/tls/x509_text.h"
 
 namespace leat::tls {
 
@@ -20,6 +21,8 @@ namespace {
 constexpr std::string_view kTls13 = "TLS_";
 // Sessions of this daemon are its own.
 constexpr std::string_view kSessionContext = "leat";
+// Between a client's certificate and one that is believed: more than anybody has.
+constexpr int kMostAuthorities = 8;
 constexpr int64_t kMostLifetimeS = 7 * 24 * 3600;  // RFC 8446, section 4.6.1
 
 std::string join(const std::vector<std::string>& names, auto chosen) {
@@ -85,7 +88,7 @@ Ssl ServerContext::new_ssl() {
 }
 
 // For people who did not write TLS; OpenSSL's words for the rest.
-std::string ServerContext::failure(SSL*) const {
+std::string ServerContext::failure(SSL* ssl) const {
   const unsigned long error = ERR_peek_error();
   switch (ERR_GET_LIB(error) == ERR_LIB_SSL ? ERR_GET_REASON(error) : 0) {
     case SSL_R_UNSUPPORTED_PROTOCOL:
@@ -97,6 +100,11 @@ std::string ServerContext::failure(SSL*) const {
       return "it has no group of server.tls_groups";
     case SSL_R_NO_APPLICATION_PROTOCOL:
       return "it speaks no protocol of this listener (ALPN)";
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+      return "it shows no certificate, and has to (client_certificate)";
+    case SSL_R_CERTIFICATE_VERIFY_FAILED:
+      return fmt::format("its certificate is refused ({})",
+                         X509_verify_cert_error_string(SSL_get_verify_result(ssl)));
     case SSL_R_CALLBACK_FAILED:
       return "it asks for a name that no certificate is for (server.tls_unknown_name)";
     case SSL_R_WRONG_VERSION_NUMBER:
@@ -130,11 +138,46 @@ bool ServerContext::set_ciphers() {
   return true;
 }
 
+// Clients that are to show a certificate, or may.
+bool ServerContext::set_clients() {
+  SSL_CTX* const context = ssl_context_.get();
+  const ClientTrust* const clients = server_->clients.get();
+  if (clients == nullptr)
+    return SSL_CTX_set_session_id_context(context,
+                                          reinterpret_cast<const unsigned char*>(kSessionContext.data()),
+                                          static_cast<unsigned>(kSessionContext.size())) == 1;
+  STACK_OF(X509_NAME)* const names = SSL_dup_CA_list(clients->names());
+  if (names == nullptr) return false;
+  SSL_CTX_set_client_CA_list(context, names);
+  SSL_CTX_set1_verify_cert_store(context, clients->store());
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (clients->required() ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+                     nullptr);
+  SSL_CTX_set_verify_depth(context, kMostAuthorities);
+  const auto& own = clients->session_context();
+  return SSL_CTX_set_session_ticket_cb(context, nullptr, take_ticket, this) == 1 &&
+         SSL_CTX_set_session_id_context(context, own.data(), static_cast<unsigned>(own.size())) == 1;
+}
+
+std::unique_ptr<const ProvenPeer> ServerContext::peer_of(SSL* ssl) const {
+  X509* const shown = server_->clients != nullptr ? SSL_get0_peer_certificate(ssl) : nullptr;
+  if (shown == nullptr || SSL_get_verify_result(ssl) != X509_V_OK) return nullptr;
+  auto peer = std::make_unique<ProvenPeer>(subject_of(shown), common_name_of(shown), std::string(),
+                                           fingerprint_of(shown));
+  const auto add = [&](std::string_view kind, int type) {
+    for (const std::string& name : alternative_names_of(shown, type))
+      peer->names += fmt::format("{}{}:{}", peer->names.empty() ? "" : " ", kind, name);
+  };
+  add("dns", GEN_DNS);
+  add("uri", GEN_URI);
+  peer->shown = {peer->subject, peer->common_name, peer->names, peer->fingerprint};
+  return peer;
+}
+
 bool ServerContext::set_up(std::string& wrong) {
   SSL_CTX* const context = ssl_context_.get();
   const Options& options = server_->options;
   const std::string groups = join(options.groups, [](const std::string&) { return true; });
-  if (!set_ciphers() || SSL_CTX_set1_groups_list(context, groups.c_str()) != 1) {
+  if (!set_ciphers() || !set_clients() || SSL_CTX_set1_groups_list(context, groups.c_str()) != 1) {
     wrong = take_error();
     return false;
   }
@@ -143,8 +186,6 @@ bool ServerContext::set_up(std::string& wrong) {
   SSL_CTX_set_cert_cb(context, choose_certificate, this);
   SSL_CTX_set_alpn_select_cb(context, choose_protocol, this);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(kSessionContext.data()),
-                                 static_cast<unsigned>(kSessionContext.size()));
   if (server_->tickets == nullptr || options.ticket_lifetime_ms == 0) {
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
     SSL_CTX_set_num_tickets(context, 0);
@@ -217,6 +258,17 @@ int ServerContext::seal_ticket(SSL* ssl, unsigned char* name, unsigned char* iv,
   OPENSSL_cleanse(&key, sizeof key);
   if (!good) return -1;
   return renews ? 2 : 1;
+}
+
+// A session of a client whose certificate is not good any more is not resumed; for another one it has to show another.
+SSL_TICKET_RETURN ServerContext::take_ticket(SSL*, SSL_SESSION* session, const unsigned char*, size_t,
+                                             SSL_TICKET_STATUS status, void*) {
+  if (status == SSL_TICKET_EMPTY || status == SSL_TICKET_NO_DECRYPT) return SSL_TICKET_RETURN_IGNORE_RENEW;
+  if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) return SSL_TICKET_RETURN_ABORT;
+  const X509* const shown = SSL_SESSION_get0_peer(session);
+  if (shown != nullptr && X509_cmp_current_time(X509_get0_notAfter(shown)) <= 0)
+    return SSL_TICKET_RETURN_IGNORE_RENEW;
+  return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
 
 std::string check(const std::shared_ptr<const Server>& server) {

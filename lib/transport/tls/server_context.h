@@ -17,6 +17,7 @@ class ServerContext final : public Context {
 
   [[nodiscard]] Ssl new_ssl() override;
   [[nodiscard]] bool is_client() const override { return false; }
+  [[nodiscard]] std::unique_ptr<const ProvenPeer> peer_of(SSL* ssl) const override;
   [[nodiscard]] std::string failure(SSL* ssl) const override;
 
  private:
@@ -26,6 +27,7 @@ class ServerContext final : public Context {
         server_(server) {}
   [[nodiscard]] bool set_up(std::string& wrong);
   [[nodiscard]] bool set_ciphers();
+  [[nodiscard]] bool set_clients();
 
   static int choose_name(SSL* ssl, int* alert, void* context);
   static int choose_certificate(SSL* ssl, void* context);
@@ -33,6 +35,8 @@ class ServerContext final : public Context {
                              const unsigned char* offered, unsigned offered_size, void* context);
   static int seal_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                          EVP_MAC_CTX* mac, int seals);
+  static SSL_TICKET_RETURN take_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char* name,
+                                       size_t name_size, SSL_TICKET_STATUS status, void* context);
 
   const std::shared_ptr<const Server> server_;
 };

@@ -180,6 +180,10 @@ bool TlsTransport::shake_hands() {
   if (result == 1) {
     state_ = State::Open;
     end_handshake();
+    proven_ = context_->peer_of(ssl_.get());
+    facts_ = {.version = SSL_get_version(ssl_.get()),
+              .cipher = SSL_get_cipher_name(ssl_.get()),
+              .certificate = proven_ != nullptr ? &proven_->shown : nullptr};
     return true;
   }
   if (SSL_get_error(ssl_.get(), result) != SSL_ERROR_WANT_READ) fail(context_->failure(ssl_.get()));

@@ -36,6 +36,9 @@ class TlsTransport final : public transport::Transport {
   void take_turn(transport::PlainSink& sink) override;
   [[nodiscard]] std::string_view alpn() const override;
   [[nodiscard]] bool secure() const override { return true; }
+  [[nodiscard]] const transport::TlsFacts* tls() const override {
+    return facts_.version.empty() ? nullptr : &facts_;
+  }
   [[nodiscard]] std::string_view failure() const override { return failure_; }
 
  private:
@@ -75,6 +78,8 @@ class TlsTransport final : public transport::Transport {
   std::string said_;
   std::string waiting_;
   std::string failure_;
+  transport::TlsFacts facts_;                 // empty until it is open
+  std::unique_ptr<const ProvenPeer> proven_;  // whose certificate is in there
   Allowance allowance_;
   uint64_t records_ = 0;  // sealed with the present key
 };

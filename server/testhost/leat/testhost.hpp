@@ -159,6 +159,16 @@ class Request {
   // For whom, and by which scheme, as a trusted proxy says it by the PROXY protocol. Without it, the peer, by "http".
   Request& for_client(std::string_view address, std::string_view scheme = "http");
 
+  // By TLS, which makes it https: with a certificate that the listener's authorities vouch for, if it has a subject.
+  struct Certificate {
+    std::string subject;  // "CN=alice,O=Example"
+    std::string cn;
+    std::string names;   // "dns:a.example uri:spiffe://example/b"
+    std::string sha256;  // 64 digits
+  };
+  Request& over_tls(const Certificate& certificate);
+  Request& over_tls();
+
   // Makes it, on a connection of its own, and waits for the answer as Pending::wait() does.
   [[nodiscard]] Reply send() const;
   // Makes it, and comes back when all has happened that can happen at once.
@@ -176,7 +186,9 @@ class Request {
   std::string body_;
   std::string peer_ = "192.0.2.7";
   std::string client_, scheme_ = "http";  // of the client that is not the peer
-  size_t split_ = 0;                      // 0: not at all
+  bool tls_ = false;
+  Certificate certificate_;
+  size_t split_ = 0;  // 0: not at all
   size_t split_at_ = 0;
   size_t read_at_most_ = SIZE_MAX;
   std::map<std::string, std::string> session_;

@@ -15,9 +15,9 @@ struct Identity {
   std::string_view peer, client, scheme, host;
   bool in_doubt;
   std::vector<Field> fields;
-  std::string_view user, role;
+  std::string_view user, role, tls, certificate;
 };
-LEAT_JSON(Identity, peer, client, scheme, host, in_doubt, fields, user, role);
+LEAT_JSON(Identity, peer, client, scheme, host, in_doubt, fields, user, role, tls, certificate);
 
 class Who : public leat::Plugin<Who> {
  public:
@@ -33,7 +33,9 @@ class Who : public leat::Plugin<Who> {
                       .in_doubt = request.client_in_doubt(),
                       .fields = {},
                       .user = request.user(),
-                      .role = request.claim("role").value_or("")};
+                      .role = request.claim("role").value_or(""),
+                      .tls = request.tls("version").value_or(""),
+                      .certificate = request.tls("subject").value_or("none")};
     for (uint32_t i = 0; i < request_->header_count(request.raw()); ++i) {
       leat_str name{}, value{};
       request_->header_at(request.raw(), i, &name, &value);

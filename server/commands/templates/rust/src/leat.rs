@@ -151,6 +151,14 @@ impl Request<'_> {
         request_has(offset_of!(leat_request_v1, client_in_doubt))
             && unsafe { (api().request.client_in_doubt)(self.raw) } != 0
     }
+    /// What is known of the TLS connection: `version`, `cipher`, and of the certificate that its other end has shown `subject`,
+    /// `cn`, `names` and `sha256`. `None` without TLS, or without a certificate.
+    pub fn tls(&self, name: &str) -> Option<&str> {
+        if !request_has(offset_of!(leat_request_v1, tls)) {
+            return None;
+        }
+        unsafe { (api().request.tls)(self.raw, leat_str::new(name)).text() }
+    }
     /// Who asks, as middleware has had it proved; empty where none has, and with a daemon that is too old to know.
     pub fn user(&self) -> &str {
         if !request_has(offset_of!(leat_request_v1, user)) {
