@@ -55,12 +55,15 @@ constexpr Row kTls[] = {
 // A certificate for two months or a year is renewed long before.
 constexpr int64_t kSecondsOfDay = 24 * 3600;
 
-// Those that sessions of clients are sealed with already.
-std::shared_ptr<tls::TicketKeys> ticket_keys_of(const Settings* running) {
+// What stays over a reload: what sessions of clients are sealed with, and what was counted.
+struct KeptTls {
+  std::shared_ptr<tls::TicketKeys> tickets;
+  std::shared_ptr<tls::HandshakeCounts> counts;
+};
+KeptTls kept_of(const Settings* running) {
   if (running != nullptr)
-    for (const ListenerDecl& each : running->listeners)
-      if (each.tls_server != nullptr) return each.tls_server->tickets;
-  return std::make_shared<tls::TicketKeys>();
+    if (const auto server = tls_in(*running)) return {server->tickets, server->counts};
+  return {std::make_shared<tls::TicketKeys>(), std::make_shared<tls::HandshakeCounts>()};
 }
 
 class CertificateLoader {
@@ -68,7 +71,7 @@ class CertificateLoader {
   CertificateLoader(Config& config, bool restarts, Diagnostics& diagnostics)
       : config_(config), restarts_(restarts), diagnostics_(diagnostics), now_(std::time(nullptr)) {}
 
-  void run(const std::shared_ptr<tls::TicketKeys>& tickets) {
+  void run(const KeptTls& kept) {
     const bool any_default = std::ranges::any_of(config_.tls, &TlsDecl::is_default);
     bool first = true;
     for (const TlsDecl& each : config_.tls)
@@ -79,8 +82,8 @@ class CertificateLoader {
     for (ListenerDecl& each : config_.settings.listeners)
       if (each.tls)
         each.tls_server = std::make_shared<const tls::Server>(
-            config_.settings.tls, each.protocols.empty() ? spoken : each.protocols, certificates_, tickets,
-            clients_of(each));
+            config_.settings.tls, each.protocols.empty() ? spoken : each.protocols, certificates_,
+            kept.tickets, kept.counts, clients_of(each));
     check_options();
   }
 
@@ -191,7 +194,7 @@ class CertificateLoader {
   // What goes together only where it is all known.
   void check_options() {
     const std::string wrong = tls::check(std::make_shared<const tls::Server>(
-        config_.settings.tls, std::vector<std::string>{}, certificates_, nullptr, nullptr));
+        config_.settings.tls, std::vector<std::string>{}, certificates_, nullptr, nullptr, nullptr));
     if (wrong.empty()) return;
     const auto place = config_.said_at.find("server.tls_ciphers");
     fail(kBadChoice, fmt::format("`server.tls_ciphers` and `server.tls_groups` cannot be used: {}", wrong),
@@ -214,9 +217,9 @@ std::string check_pem(std::string_view called, std::string_view text) {
 
 std::span<const Row> tls_rows() { return kTls; }
 
-std::shared_ptr<const tls::Certificates> certificates_in(const Settings& settings) {
+std::shared_ptr<const tls::Server> tls_in(const Settings& settings) {
   for (const ListenerDecl& each : settings.listeners)
-    if (each.tls_server != nullptr) return each.tls_server->certificates;
+    if (each.tls_server != nullptr) return each.tls_server;
   return nullptr;
 }
 
@@ -240,8 +243,7 @@ bool read_tls(const Value& table, Config& config, Diagnostics& diagnostics) {
 }
 
 void load_certificates(Config& config, const Settings* running, bool restarts, Diagnostics& diagnostics) {
-  if (!config.tls.empty())
-    return CertificateLoader(config, restarts, diagnostics).run(ticket_keys_of(running));
+  if (!config.tls.empty()) return CertificateLoader(config, restarts, diagnostics).run(kept_of(running));
   for (const ListenerDecl& each : config.settings.listeners)
     if (each.tls && !config.incomplete)
       diagnostics.push_back({.code = kNoCertificate,

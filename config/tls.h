@@ -24,11 +24,11 @@ bool read_tls(const Value& table, Config& config, Diagnostics& diagnostics);
 std::span<const schema::Row> tls_rows();
 
 // Reads what the tables name, for ListenerDecl::tls_server, and sees that listeners can be served with it. `running` (may be
-// null) has the keys of tickets that are kept over a reload. `restarts`: what has expired since it began to serve serves on,
+// null) has the keys of tickets and the counts that are kept over a reload. `restarts`: what has expired since it began to serve serves on,
 // with a warning.
 void load_certificates(Config& config, const Settings* running, bool restarts, Diagnostics& diagnostics);
 
-// Those that its listeners have; null where none speaks TLS.
-std::shared_ptr<const tls::Certificates> certificates_in(const Settings& settings);
+// That of one of its listeners, of which all have the same certificates; null where none speaks TLS.
+std::shared_ptr<const tls::Server> tls_in(const Settings& settings);
 
 }  // namespace leat::config

@@ -92,6 +92,14 @@ inline constexpr MetricRow kMetricRows[] = {
     {"leat_sent_bytes_total", metrics::Type::Counter, "listener", "Bytes that were sent to clients."},
     {"leat_tls_certificate_expiry_seconds", metrics::Type::Gauge, "key name",
      "When the certificate with that first name and kind of key expires, in seconds since 1970."},
+    {"leat_tls_handshakes_total", metrics::Type::Counter, "version resumed",
+     "Handshakes that clients have come through, and whether they resumed a session."},
+    {"leat_tls_handshake_failures_total", metrics::Type::Counter, "reason",
+     "Those that failed: with who speaks no TLS (plain_http, not_tls), for want of something in common "
+     "(version, cipher, "
+     "group, protocol, name), of a client's certificate (certificate) or its trust in the one here "
+     "(distrust), of room "
+     "(limit, memory), or because the client left or took too long (left)."},
     {"leat_connections_given_up_total", metrics::Type::Counter, "",
      "Idle connections that were closed to make room, at limits.connections or for want of descriptors."},
     {"leat_connections_turned_away_total", metrics::Type::Counter, "",

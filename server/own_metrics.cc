@@ -236,17 +236,36 @@ void OwnMetrics::write_requests(std::string& text) const {
   text += durations + first_bytes + received + sent;
 }
 
-void OwnMetrics::show(std::shared_ptr<const tls::Certificates> certificates) {
-  const std::lock_guard lock(certificates_mutex_);
-  certificates_ = std::move(certificates);
+void OwnMetrics::show(std::shared_ptr<const tls::Server> tls) {
+  const std::lock_guard lock(tls_mutex_);
+  tls_ = std::move(tls);
 }
 
+namespace {
+
+void write_handshakes(std::string& text, const tls::HandshakeCounts& counts) {
+  constexpr const MetricRow& kCompleted = metric_row("leat_tls_handshakes_total");
+  begin_family(text, kCompleted);
+  for (const bool newest : {false, true})
+    for (const bool resumed : {false, true})
+      text += fmt::format("{}{{version=\"{}\",resumed=\"{}\"}} {}\n", kCompleted.name, newest ? "1.3" : "1.2",
+                          resumed ? "yes" : "no", counts.completed(newest, resumed));
+  constexpr const MetricRow& kFailed = metric_row("leat_tls_handshake_failures_total");
+  begin_family(text, kFailed);
+  for (size_t i = 0; i < tls::kFailureNames.size(); ++i)
+    add_sample(text, kFailed.name, "reason", tls::kFailureNames[i],
+               counts.failed(static_cast<tls::Failure>(i)));
+}
+
+}  // namespace
+
 // A certificate that several tables have is one.
-void OwnMetrics::write_certificates(std::string& text) const {
-  const std::lock_guard lock(certificates_mutex_);
-  if (certificates_ == nullptr) return;
+void OwnMetrics::write_tls(std::string& text) const {
+  const std::lock_guard lock(tls_mutex_);
+  if (tls_ == nullptr) return;
+  write_handshakes(text, *tls_->counts);
   std::map<std::pair<std::string, std::string>, int64_t> first;
-  for (const auto& [names, certificate, is_default] : certificates_->all()) {
+  for (const auto& [names, certificate, is_default] : tls_->certificates->all()) {
     const auto at = first.try_emplace(
         {names.empty() ? "" : names.front(), std::string(certificate->key_kind())}, certificate->not_after());
     at.first->second = std::min(at.first->second, certificate->not_after());
@@ -262,7 +281,7 @@ void OwnMetrics::write_certificates(std::string& text) const {
 
 void OwnMetrics::write(std::string& text) const {
   write_requests(text);
-  write_certificates(text);
+  write_tls(text);
   begin_family(text, metric_row("leat_protocol_errors_total"));
   const auto errors = requests_.errors();
   for (size_t i = 0; i < errors.size(); ++i)

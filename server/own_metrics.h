@@ -19,7 +19,7 @@
 #include "pipeline/request_counts.h"
 #include "plugin/shared_resources.h"
 #include "server/metric_table.h"
-#include "transport/tls/certificates.h"
+#include "transport/tls/server.h"
 #include "worker/memory_watch.h"
 #include "worker/options.h"
 
@@ -38,8 +38,9 @@ class OwnMetrics final : public worker::MemoryWatch, public metrics::Source {
   [[nodiscard]] std::shared_ptr<const worker::ListenerCounts> listener(const std::string& name);
   [[nodiscard]] metrics::Metric& connections_given_up() const { return *given_up_; }
   [[nodiscard]] metrics::Metric& connections_turned_away() const { return *turned_away_; }
-  // Of the certificates that serve, when they expire; null: none do. Control thread, or before anything serves.
-  void show(std::shared_ptr<const tls::Certificates> certificates);
+  // Of TLS as it is spoken: when its certificates expire, and what has become of handshakes; null: none is. Control thread, or
+  // before anything serves.
+  void show(std::shared_ptr<const tls::Server> tls);
   void watch(const worker::WorkerMemory& memory) override;
   void forget(const worker::WorkerMemory& memory) override;
   void count_reload(bool good) { (good ? reloads_ : failed_reloads_)->add(1); }
@@ -64,15 +65,15 @@ class OwnMetrics final : public worker::MemoryWatch, public metrics::Source {
   void declare_memory();
   void declare_websockets();
   void write_requests(std::string& text) const;
-  void write_certificates(std::string& text) const;
+  void write_tls(std::string& text) const;
 
   plugin::SharedResources& shared_;
   uint32_t workers_;
   pipeline::RequestCounts requests_;
   std::shared_ptr<metrics::Metric> given_up_, turned_away_, reloads_, failed_reloads_;
   std::vector<std::shared_ptr<metrics::Metric>> others_;
-  mutable std::mutex certificates_mutex_;
-  std::shared_ptr<const tls::Certificates> certificates_;
+  mutable std::mutex tls_mutex_;
+  std::shared_ptr<const tls::Server> tls_;
   std::mutex mutex_;
   std::vector<worker::WorkerMemory> memories_;  // under that, which is taken while all is shown
   std::mutex listeners_mutex_;                  // not with the registry's

@@ -141,7 +141,7 @@ void RunningSettings::take_up(Next next, worker::Workers workers, const std::sto
   drain_delay_ms_ = settings_.drain_delay_ms;
   log::take_up(std::move(next.log));
   set_limits(parts_.addresses, settings_, parts_.workers);
-  parts_.own.show(config::certificates_in(settings_));
+  parts_.own.show(config::tls_in(settings_));
   parts_.generations.set_times({.drain_timeout_ms = settings_.worker.drain_timeout_ms,
                                 .handover_timeout_ms = settings_.handover_timeout_ms});
   if (parts_.signs != nullptr) parts_.signs->set(settings_);

@@ -74,7 +74,7 @@ class Serving {
                                     .declared = std::move(loaded.declared)}),
                  generations_) {
     set_limits(addresses_, running_.now(), running_.workers());
-    own_.show(config::certificates_in(running_.now()));
+    own_.show(config::tls_in(running_.now()));
     observer_.set_serving(generations_.number(), plugins_of(generations_.serving()));
     if (start.signs != nullptr) start.signs->set(running_.now());
   }

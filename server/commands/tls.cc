@@ -154,10 +154,11 @@ int show_tls(const Command& command) {
   const std::string report = config::render(diagnostics, ::isatty(STDERR_FILENO) != 0);
   std::fwrite(report.data(), 1, report.size(), stderr);
   if (!config || config::any_error(diagnostics)) return kExitConfiguration;
-  const auto certificates = config::certificates_in(config->settings);
-  if (certificates == nullptr)
+  const auto server = config::tls_in(config->settings);
+  if (server == nullptr)
     return complain("no [[listener]] speaks TLS: `leat tls init` makes a certificate to begin with");
-  print(command.json ? json_of(config->settings, *certificates) : text_of(config->settings, *certificates));
+  const tls::Certificates& certificates = *server->certificates;
+  print(command.json ? json_of(config->settings, certificates) : text_of(config->settings, certificates));
   return kExitFine;
 }
 

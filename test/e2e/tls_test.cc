@@ -483,8 +483,21 @@ TEST_CASE("tls: what a configuration has is shown, and watched") {
   CHECK(json.output.starts_with(
       "{\"certificates\":[{\"names\":[\"a.example\",\"*.b.example\"],\"key\":\"ECDSA P-256\""));
   CHECK(site.metrics().contains("leat_tls_certificate_expiry_seconds{key=\"RSA\",name=\"c.example\"} "));
+  const auto counted = [&](std::string_view what) {
+    const std::string text = site.metrics();
+    const size_t at = text.find(what);
+    return at == text.npos ? std::string("nothing")
+                           : text.substr(at + what.size() + 1, text.find('\n', at) - at - what.size() - 1);
+  };
+  const std::string& address = site.daemon().address();
+  CHECK(counted("leat_tls_handshakes_total{version=\"1.2\",resumed=\"no\"}") == "0");
+  s_client(address, "-tls1_2");
+  CHECK(counted("leat_tls_handshakes_total{version=\"1.2\",resumed=\"no\"}") == "1");
+  s_client(address, "-alpn ftp");
+  CHECK(counted("leat_tls_handshake_failures_total{reason=\"protocol\"}") == "1");
   second.renew(tls::KeyKind::EcdsaP256);
   CHECK(site.reload().status == 0);
+  CHECK(counted("leat_tls_handshakes_total{version=\"1.2\",resumed=\"no\"}") == "1");
   CHECK(site.metrics().contains("leat_tls_certificate_expiry_seconds{key=\"ECDSA\",name=\"c.example\"} "));
   CHECK_FALSE(site.metrics().contains("key=\"RSA\""));
 }

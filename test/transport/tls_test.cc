@@ -38,7 +38,9 @@ tls::Server server_for(const std::vector<std::string>& names = {"a.example"}) {
   return {.options = {},
           .protocols = {"h2", "http/1.1"},
           .certificates = std::move(certificates),
-          .tickets = std::make_shared<tls::TicketKeys>()};
+          .tickets = std::make_shared<tls::TicketKeys>(),
+          .counts = nullptr,
+          .clients = nullptr};
 }
 
 // The transports of one worker's listening socket.
@@ -683,6 +685,70 @@ TEST_CASE("tls: authorities and lists that cannot be used are told of") {
   CHECK(wrong(good, "x").starts_with("list: "));
   // One that is named twice is one.
   CHECK(tls::ClientTrust::read(good + good, test_revoked({}), Demand::Optional).has_value());
+}
+
+TEST_CASE("tls: handshakes are counted by what became of them") {
+  Memory memory;
+  tls::Server server = server_for();
+  const auto counts = std::make_shared<tls::HandshakeCounts>();
+  server.counts = counts;
+  server.clients = trust_in(test_authority().certificate, Demand::Optional);
+  server.options.unknown_name = tls::Options::UnknownName::Refuse;
+  server.options.handshakes = 1;
+  server.options.groups = {"X25519"};
+  const int version = any_version();
+  const bool newest = version == TLS1_3_VERSION;
+  Worker worker(server);
+  {
+    TlsPeer first({.name = "a.example", .version = version});
+    End end(worker, memory);
+    talk(end, first);
+    TlsPeer again({.name = "a.example", .version = version, .session = first.session()});
+    End there(worker, memory);
+    talk(there, again);
+    CHECK(counts->completed(newest, false) == 1);
+    CHECK(counts->completed(newest, true) == 1);
+    CHECK(counts->completed(!newest, false) + counts->completed(!newest, true) == 0);
+  }
+  using tls::Failure;
+  const auto meets = [&](const TlsPeer::Options& options) {
+    TlsPeer peer(options);
+    End end(worker, memory);
+    talk(end, peer);
+  };
+  const auto hears = [&](const std::string& bytes) { End(worker, memory).hears(bytes); };
+  const tls::CertificateFiles stranger = test_client("a", {}, other_authority());
+  meets({.name = "b.example", .version = version});
+  meets({.name = "a.example", .alpn = {"ftp"}, .version = version});
+  meets({.name = "a.example", .version = version, .identity = &stranger});
+  meets({.name = "a.example", .version = TLS1_2_VERSION, .signatures = "RSA-PSS+SHA256"});
+  hears("GET / HTTP/1.1\r\n");
+  hears(std::string(100, '\0'));
+  {
+    TlsPeer peer({.name = "a.example", .version = version}), other({.name = "a.example", .version = version});
+    End waits(worker, memory), comes(worker, memory);
+    waits.hears(peer.says());
+    comes.hears(other.says());
+    CHECK(counts->failed(Failure::Limit) == 1);
+    CHECK(counts->failed(Failure::Left) == 0);
+  }
+  {
+    End silent(worker, memory);
+  }
+  for (const Failure each : {Failure::Name, Failure::Protocol, Failure::Certificate, Failure::Cipher,
+                             Failure::PlainHttp, Failure::NotTls, Failure::Left}) {
+    INFO(tls::kFailureNames[static_cast<size_t>(each)]);
+    CHECK(counts->failed(each) == 1);
+  }
+  uint64_t all = 0;
+  for (size_t i = 0; i < tls::kFailureNames.size(); ++i) all += counts->failed(static_cast<Failure>(i));
+  CHECK(all == 8);
+  server.options.min_version = tls::Options::Version::Tls13;
+  Worker newer(server);
+  TlsPeer old({.version = TLS1_2_VERSION});
+  End end(newer, memory);
+  talk(end, old);
+  CHECK(counts->failed(Failure::Version) == 1);
 }
 
 // Two ends of ours, until neither has anything to say.

@@ -78,11 +78,11 @@ class ClientContext final : public Context {
     return ssl;
   }
   [[nodiscard]] bool is_client() const override { return true; }
-  [[nodiscard]] std::string failure(SSL* ssl) const override {
+  [[nodiscard]] Failed failure(SSL* ssl) const override {
     if (const long verified = SSL_get_verify_result(ssl); verified != X509_V_OK)
-      return fmt::format("its certificate is not to be trusted ({})",
-                         X509_verify_cert_error_string(verified));
-    return fmt::format("its handshake failed ({})", take_error());
+      return {Failure::Certificate, fmt::format("its certificate is not to be trusted ({})",
+                                                X509_verify_cert_error_string(verified))};
+    return {Failure::Other, fmt::format("its handshake failed ({})", take_error())};
   }
 
  private:

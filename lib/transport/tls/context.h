@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/block_pool.h"
+#include "transport/tls/handshake_counts.h"
 #include "transport/tls/openssl.h"
 #include "transport/transport.h"
 
@@ -44,8 +45,20 @@ class Context {
     (void)ssl;
     return nullptr;
   }
-  // Why a handshake has failed, as a sentence about the peer; of what is left in this thread's queue of errors.
-  [[nodiscard]] virtual std::string failure(SSL* ssl) const = 0;
+  // Why a handshake has failed, with a sentence about the peer; of what is left in this thread's queue of errors.
+  struct Failed {
+    Failure kind;
+    std::string why;
+  };
+  [[nodiscard]] virtual Failed failure(SSL* ssl) const = 0;
+  // What has become of one.
+  void count_completed(SSL* ssl) const {
+    if (counts_ != nullptr)
+      counts_->add_completed(SSL_version(ssl) == TLS1_3_VERSION, SSL_session_reused(ssl) == 1);
+  }
+  void count(Failure kind) const {
+    if (counts_ != nullptr) counts_->add(kind);
+  }
 
   [[nodiscard]] uint64_t now_ns() const { return now_ns_(); }
   // For plain bytes: of a record that was opened, and of pieces that become one. A call ends with them.
@@ -67,8 +80,13 @@ class Context {
 
  protected:
   // `most` and `per_turn` of the handshakes.
-  Context(const SSL_METHOD* method, transport::Now now_ns, uint32_t most, uint32_t per_turn)
-      : ssl_context_(SSL_CTX_new(method)), now_ns_(std::move(now_ns)), most_(most), per_turn_(per_turn) {}
+  Context(const SSL_METHOD* method, transport::Now now_ns, uint32_t most, uint32_t per_turn,
+          std::shared_ptr<HandshakeCounts> counts = nullptr)
+      : ssl_context_(SSL_CTX_new(method)),
+        now_ns_(std::move(now_ns)),
+        most_(most),
+        per_turn_(per_turn),
+        counts_(std::move(counts)) {}
   // What both sides have in common. False: memory is out.
   [[nodiscard]] bool set_up_common() {
     SSL_CTX* const context = ssl_context_.get();
@@ -85,6 +103,7 @@ class Context {
  private:
   const transport::Now now_ns_;
   const uint32_t most_, per_turn_;
+  const std::shared_ptr<HandshakeCounts> counts_;  // null: nobody counts
   std::array<char, SSL3_RT_MAX_PLAIN_LENGTH> opened_;
   std::array<char, kRecord> joined_;
   uint64_t turn_ns_ = 0;

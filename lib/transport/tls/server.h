@@ -19,6 +19,7 @@
 
 #include "transport/tls/certificates.h"
 #include "transport/tls/client_trust.h"
+#include "transport/tls/handshake_counts.h"
 #include "transport/tls/options.h"
 #include "transport/tls/ticket_keys.h"
 #include "transport/transport.h"
@@ -30,6 +31,7 @@ struct Server {
   std::vector<std::string> protocols;  // that are spoken behind it, what is wanted first: by ALPN's names
   std::shared_ptr<const Certificates> certificates;  // not empty
   std::shared_ptr<TicketKeys> tickets;               // null: there are none
+  std::shared_ptr<HandshakeCounts> counts;           // null: nobody counts
   std::shared_ptr<const ClientTrust> clients;        // null: they are asked for no certificate
 };
 

@@ -88,40 +88,42 @@ Ssl ServerContext::new_ssl() {
 }
 
 // For people who did not write TLS; OpenSSL's words for the rest.
-std::string ServerContext::failure(SSL* ssl) const {
+Context::Failed ServerContext::failure(SSL* ssl) const {
   const unsigned long error = ERR_peek_error();
   switch (ERR_GET_LIB(error) == ERR_LIB_SSL ? ERR_GET_REASON(error) : 0) {
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_VERSION_TOO_LOW:
-      return "it speaks older versions of TLS alone than server.tls_min_version";
+      return {Failure::Version, "it speaks older versions of TLS alone than server.tls_min_version"};
     case SSL_R_NO_SHARED_CIPHER:
-      return "it has no cipher of server.tls_ciphers, or none that goes with the certificate's key";
+      return {Failure::Cipher,
+              "it has no cipher of server.tls_ciphers, or none that goes with the certificate's key"};
     case SSL_R_NO_SHARED_GROUPS:
-      return "it has no group of server.tls_groups";
+      return {Failure::Group, "it has no group of server.tls_groups"};
     case SSL_R_NO_APPLICATION_PROTOCOL:
-      return "it speaks no protocol of this listener (ALPN)";
+      return {Failure::Protocol, "it speaks no protocol of this listener (ALPN)"};
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-      return "it shows no certificate, and has to (client_certificate)";
+      return {Failure::Certificate, "it shows no certificate, and has to (client_certificate)"};
     case SSL_R_CERTIFICATE_VERIFY_FAILED:
-      return fmt::format("its certificate is refused ({})",
-                         X509_verify_cert_error_string(SSL_get_verify_result(ssl)));
+      return {Failure::Certificate, fmt::format("its certificate is refused ({})",
+                                                X509_verify_cert_error_string(SSL_get_verify_result(ssl)))};
     case SSL_R_CALLBACK_FAILED:
-      return "it asks for a name that no certificate is for (server.tls_unknown_name)";
+      return {Failure::Name, "it asks for a name that no certificate is for (server.tls_unknown_name)"};
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_RECORD_TOO_SMALL:
     case SSL_R_PACKET_LENGTH_TOO_LONG:
-      return "it does not speak TLS";
+      return {Failure::NotTls, "it does not speak TLS"};
     case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
     case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
     case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
-      return "it does not trust the certificate";
+      return {Failure::Distrust, "it does not trust the certificate"};
     case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
-      return "it finds that the certificate has expired";
+      return {Failure::Distrust, "it finds that the certificate has expired"};
     default:
       break;
   }
   const char* const reason = ERR_reason_error_string(error);
-  return fmt::format("its handshake failed ({})", reason != nullptr ? reason : "no more is known");
+  return {Failure::Other,
+          fmt::format("its handshake failed ({})", reason != nullptr ? reason : "no more is known")};
 }
 
 bool ServerContext::set_ciphers() {

@@ -18,12 +18,12 @@ class ServerContext final : public Context {
   [[nodiscard]] Ssl new_ssl() override;
   [[nodiscard]] bool is_client() const override { return false; }
   [[nodiscard]] std::unique_ptr<const ProvenPeer> peer_of(SSL* ssl) const override;
-  [[nodiscard]] std::string failure(SSL* ssl) const override;
+  [[nodiscard]] Failed failure(SSL* ssl) const override;
 
  private:
   ServerContext(const std::shared_ptr<const Server>& server, transport::Now now_ns)
       : Context(TLS_server_method(), std::move(now_ns), server->options.handshakes,
-                server->options.handshakes_per_turn),
+                server->options.handshakes_per_turn, server->counts),
         server_(server) {}
   [[nodiscard]] bool set_up(std::string& wrong);
   [[nodiscard]] bool set_ciphers();

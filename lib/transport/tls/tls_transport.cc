@@ -105,6 +105,7 @@ void TlsTransport::see_message(int sent, int, int type, const void* bytes, size_
 
 TlsTransport::~TlsTransport() {
   if (waits_) --context_->waiting;
+  if (shakes_hands_) context_->count(Failure::Left);
   end_handshake();
   // OpenSSL would not resume the session of a connection that was closed without a word, which is how kept ones end.
   if (ssl_ != nullptr) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
@@ -112,13 +113,13 @@ TlsTransport::~TlsTransport() {
 
 bool TlsTransport::begin() {
   if (context_ != nullptr && !context_->has_place()) {
-    fail("it would be one handshake too many (limits.handshakes)");
+    fail("it would be one handshake too many (limits.handshakes)", Failure::Limit);
     return false;
   }
   if (context_ != nullptr) ssl_ = context_->new_ssl();
   BIO* const bio = ssl_ != nullptr ? BIO_new(bio_method()) : nullptr;
   if (bio == nullptr) {
-    fail("there is no memory for its handshake");
+    fail("there is no memory for its handshake", Failure::Memory);
     return false;
   }
   BIO_set_data(bio, this);
@@ -136,7 +137,7 @@ void TlsTransport::received(std::string_view wire, PlainSink& sink) {
   if (ssl_ == nullptr) {
     if (looks_like_http(wire)) {
       said_ = kPlainHttp;
-      return fail("it speaks HTTP without TLS");
+      return fail("it speaks HTTP without TLS", Failure::PlainHttp);
     }
     if (!begin()) return;
   }
@@ -148,7 +149,7 @@ void TlsTransport::received(std::string_view wire, PlainSink& sink) {
 bool TlsTransport::wait(std::string_view wire) {
   if (!waits_ && context_->waiting == 0 && context_->has_step()) return false;
   if (waiting_.size() + wire.size() > kMostWaiting) {
-    fail("it says more than a hello before it is answered");
+    fail("it says more than a hello before it is answered", Failure::Limit);
     return true;
   }
   if (!waits_) ++context_->waiting;
@@ -180,13 +181,16 @@ bool TlsTransport::shake_hands() {
   if (result == 1) {
     state_ = State::Open;
     end_handshake();
+    context_->count_completed(ssl_.get());
     proven_ = context_->peer_of(ssl_.get());
     facts_ = {.version = SSL_get_version(ssl_.get()),
               .cipher = SSL_get_cipher_name(ssl_.get()),
               .certificate = proven_ != nullptr ? &proven_->shown : nullptr};
     return true;
   }
-  if (SSL_get_error(ssl_.get(), result) != SSL_ERROR_WANT_READ) fail(context_->failure(ssl_.get()));
+  if (SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_READ) return false;
+  Context::Failed failed = context_->failure(ssl_.get());
+  fail(std::move(failed.why), failed.kind);
   return false;
 }
 
@@ -214,7 +218,8 @@ void TlsTransport::read(PlainSink& sink) {
 }
 
 // What OpenSSL has said of it, in an alert, is still to be sent.
-void TlsTransport::fail(std::string why) {
+void TlsTransport::fail(std::string why, Failure kind) {
+  if (state_ == State::Handshake && context_ != nullptr) context_->count(kind);
   ERR_clear_error();
   end_handshake();
   state_ = State::Failed;
@@ -234,7 +239,7 @@ bool TlsTransport::say(Output& wire) {
   if (said_.empty()) return true;
   const std::string said = std::exchange(said_, {});
   if (wire.has_room(said.size()) && wire.append(said)) return true;
-  if (state_ != State::Failed) fail("there is no memory for what is to be said to it");
+  if (state_ != State::Failed) fail("there is no memory for what is to be said to it", Failure::Memory);
   return false;
 }
 

@@ -63,7 +63,7 @@ class TlsTransport final : public transport::Transport {
   void read(transport::PlainSink& sink);
   bool say(transport::Output& wire);
   size_t seal_record(std::string_view bytes, transport::Output& wire);
-  void fail(std::string why);
+  void fail(std::string why, Failure kind = Failure::Other);
   void end_handshake();
 
   const std::shared_ptr<Context> context_;
