@@ -79,6 +79,7 @@ struct Settings {
   pipeline::TrailingSlash trailing_slash = pipeline::TrailingSlash::Exact;
   pipeline::FormLimits form_limits;
   tls::Options tls;
+  std::vector<std::string> tls_ticket_key_files;              // none: the daemon makes its keys
   uint64_t tls_warning_ms = uint64_t{14} * 24 * 3600 * 1000;  // before a certificate expires
   uint64_t max_per_address = 0;  // connections, of all workers; 0: three quarters of all there may be
 

@@ -137,6 +137,11 @@ constexpr Row kSettings[] = {
                                          "How long a client can resume a session, and after which tickets "
                                          "have another key; the one before it is kept for "
                                          "as long again. 0: no session is resumed."),
+    texts<AT(tls_ticket_key_files)>(
+        "server.tls_ticket_key_files",
+        "Files of keys that tickets are sealed with, so that clients resume their sessions with each of "
+        "several daemons: 80 "
+        "random bytes each, or 48. The first seals, all open. With none, the daemon makes keys of its own."),
     duration<AT(tls_warning_ms)>("server.tls_warning", 0, 365 * kDay,
                                  "How long before a certificate expires that is warned of."),
     text<AT(admin_socket)>("server.admin_socket", 107,

@@ -52,6 +52,8 @@ constexpr Row kTls[] = {
         "get this one. With none, it is the first."),
 };
 
+// One that is longer is none.
+constexpr size_t kMostTicketKey = 4096;
 // A certificate for two months or a year is renewed long before.
 constexpr int64_t kSecondsOfDay = 24 * 3600;
 
@@ -60,10 +62,11 @@ struct KeptTls {
   std::shared_ptr<tls::TicketKeys> tickets;
   std::shared_ptr<tls::HandshakeCounts> counts;
 };
-KeptTls kept_of(const Settings* running) {
-  if (running != nullptr)
-    if (const auto server = tls_in(*running)) return {server->tickets, server->counts};
-  return {std::make_shared<tls::TicketKeys>(), std::make_shared<tls::HandshakeCounts>()};
+KeptTls kept_of(const Settings* running, tls::KeptTicketKeys* before) {
+  const auto server = running != nullptr ? tls_in(*running) : nullptr;
+  const bool goes_on = server != nullptr && !server->tickets->given();
+  return {goes_on ? server->tickets : std::make_shared<tls::TicketKeys>(before),
+          server != nullptr ? server->counts : std::make_shared<tls::HandshakeCounts>()};
 }
 
 class CertificateLoader {
@@ -71,7 +74,8 @@ class CertificateLoader {
   CertificateLoader(Config& config, bool restarts, Diagnostics& diagnostics)
       : config_(config), restarts_(restarts), diagnostics_(diagnostics), now_(std::time(nullptr)) {}
 
-  void run(const KeptTls& kept) {
+  void run(KeptTls kept) {
+    if (!config_.settings.tls_ticket_key_files.empty()) kept.tickets = given_tickets();
     const bool any_default = std::ranges::any_of(config_.tls, &TlsDecl::is_default);
     bool first = true;
     for (const TlsDecl& each : config_.tls)
@@ -160,6 +164,30 @@ class CertificateLoader {
     return true;
   }
 
+  // Null where a file cannot be used, which is said.
+  std::shared_ptr<tls::TicketKeys> given_tickets() {
+    const auto said = config_.said_at.find("server.tls_ticket_key_files");
+    const Place place = said != config_.said_at.end() ? said->second : Place();
+    std::vector<tls::TicketKey> keys;
+    for (const std::string& path : config_.settings.tls_ticket_key_files) {
+      auto bytes = read_binary(path, kMostTicketKey);
+      if (!bytes) {
+        fail(bytes.error().code, std::move(bytes.error().reason), place);
+        continue;
+      }
+      auto key = tls::TicketKey::read(*bytes);
+      if (!key) {
+        fail(kBadCertificate, fmt::format("`{}` {}", path, key.error()), place,
+             "make one with `openssl rand -out FILE 80`, and let nobody but the daemon's user read it");
+      } else if (std::ranges::contains(keys, key->name, &tls::TicketKey::name)) {
+        fail(kDefinedTwice, fmt::format("`{}` is the same key as another", path), place);
+      } else {
+        keys.push_back(*key);
+      }
+    }
+    return keys.empty() ? nullptr : std::make_shared<tls::TicketKeys>(std::move(keys));
+  }
+
   // Whose certificates its clients may show; null where they are asked for none, or what it names cannot be used.
   std::shared_ptr<const tls::ClientTrust> clients_of(const ListenerDecl& each) {
     if (each.client_ca.empty()) return nullptr;
@@ -242,8 +270,10 @@ bool read_tls(const Value& table, Config& config, Diagnostics& diagnostics) {
   return reader.good();
 }
 
-void load_certificates(Config& config, const Settings* running, bool restarts, Diagnostics& diagnostics) {
-  if (!config.tls.empty()) return CertificateLoader(config, restarts, diagnostics).run(kept_of(running));
+void load_certificates(Config& config, const Settings* running, bool restarts, Diagnostics& diagnostics,
+                       tls::KeptTicketKeys* kept) {
+  if (!config.tls.empty())
+    return CertificateLoader(config, restarts, diagnostics).run(kept_of(running, kept));
   for (const ListenerDecl& each : config.settings.listeners)
     if (each.tls && !config.incomplete)
       diagnostics.push_back({.code = kNoCertificate,

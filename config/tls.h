@@ -26,7 +26,9 @@ std::span<const schema::Row> tls_rows();
 // Reads what the tables name, for ListenerDecl::tls_server, and sees that listeners can be served with it. `running` (may be
 // null) has the keys of tickets and the counts that are kept over a reload. `restarts`: what has expired since it began to serve serves on,
 // with a warning.
-void load_certificates(Config& config, const Settings* running, bool restarts, Diagnostics& diagnostics);
+// `kept` (may be null) has the keys of the process before this one, and gets those for the next.
+void load_certificates(Config& config, const Settings* running, bool restarts, Diagnostics& diagnostics,
+                       tls::KeptTicketKeys* kept = nullptr);
 
 // That of one of its listeners, of which all have the same certificates; null where none speaks TLS.
 std::shared_ptr<const tls::Server> tls_in(const Settings& settings);

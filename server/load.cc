@@ -76,7 +76,8 @@ std::optional<Loaded> load(const Command& command, plugin::PluginLibraries& libr
     // What is read from here on belongs to the configuration: certificates, and what middleware names.
     const config::FilesScope reading(options.files);
     config::load_certificates(*config, options.kept != nullptr ? options.kept->settings : nullptr,
-                              options.files != nullptr && options.files->filled(), diagnostics);
+                              options.files != nullptr && options.files->filled(), diagnostics,
+                              options.tickets);
     // A daemon that serves loads no plugin to find more mistakes.
     const bool goes_on = options.kept == nullptr || !config::any_error(diagnostics);
     if (auto assembly = goes_on ? assemble(*config, libraries, plugin_folders(command), workers, diagnostics,

@@ -44,6 +44,7 @@ struct LoadOptions {
   std::span<const std::string> quarantined = {};  // names of plugins not to load
   HangWatch* hangs = nullptr;                     // learns how long it may take; null where nobody waits
   config::Files* files = nullptr;                 // gets what the files say; may be null
+  tls::KeptTicketKeys* tickets = nullptr;         // outlive this process; null where nobody comes after it
 };
 
 // Nothing where anything is wrong. What is wrong, or remarkable, goes to `report`, for people.

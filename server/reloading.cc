@@ -39,7 +39,8 @@ std::expected<Control::Options::Loaded, std::string> Reloading::operator()(std::
   Source source{command_.file, {}};
   libraries_.begin();
   const KeptSettings kept{&running_.now(), running_.workers()};
-  auto loaded = load(command_, libraries_, false, report, {.kept = &kept, .files = &source.files});
+  auto loaded = load(command_, libraries_, false, report,
+                     {.kept = &kept, .files = &source.files, .tickets = running_.kept_tickets()});
   if (!loaded) return std::unexpected(std::move(report));
   const size_t routes = loaded->assembly.site->routes().size();
   if (std::string lost = lost_since(source, routes); !lost.empty()) return std::unexpected(std::move(lost));

@@ -47,6 +47,10 @@ void set_limits(worker::AddressCounts& addresses, const config::Settings& settin
   addresses.set_limits(most, own != 0 ? most : (most + 1) / 2);
 }
 
+tls::KeptTicketKeys* RunningSettings::kept_tickets() const {
+  return parts_.signs != nullptr ? &parts_.signs->tickets : nullptr;
+}
+
 RunningSettings::RunningSettings(config::Settings settings, const Parts& parts)
     : settings_(std::move(settings)),
       parts_(parts),

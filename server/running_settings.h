@@ -55,6 +55,8 @@ class RunningSettings {
   };
 
   RunningSettings(config::Settings settings, const Parts& parts);
+  // What TLS leaves to the next process; null where none follows.
+  [[nodiscard]] tls::KeptTicketKeys* kept_tickets() const;
   RunningSettings(const RunningSettings&) = delete;
   RunningSettings& operator=(const RunningSettings&) = delete;
 

@@ -197,9 +197,12 @@ int serve(const Command& command, const KeptSettings* kept, const ServingStart& 
   if (last) source = {std::move(last->file), std::move(last->files)};
   Command own_command = command;
   own_command.file = source.file;
-  auto loaded = load_at_start(
-      own_command, libraries,
-      {.kept = kept, .quarantined = start.quarantined, .hangs = &*parts.hangs, .files = &source.files});
+  auto loaded = load_at_start(own_command, libraries,
+                              {.kept = kept,
+                               .quarantined = start.quarantined,
+                               .hangs = &*parts.hangs,
+                               .files = &source.files,
+                               .tickets = start.signs != nullptr ? &start.signs->tickets : nullptr});
   if (!loaded) return kExitConfiguration;
   const config::Settings& settings = loaded->settings;
   if (const auto opened = log::open(settings.log); !opened) {

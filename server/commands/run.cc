@@ -39,7 +39,8 @@ int run(const Command& command) {
   InheritedSockets inherited = InheritedSockets::from_environment();
   UpgradeChannel former = UpgradeChannel::from_environment();
   const bool takes_over = former.is_there();
-  if (takes_over && !former.receive(inherited)) {
+  std::string tickets;
+  if (takes_over && !former.receive(inherited, tickets)) {
     log::error("the daemon that this one is to take over from did not pass its sockets");
     return kExitFailure;
   }
@@ -75,7 +76,8 @@ int run(const Command& command) {
     log::error("what is served cannot be kept for a restart after a crash: {}", opened.error().text());
     return kExitFailure;
   }
-  UpgradeOptions upgrades{.invocation = command.invocation, .takes_over = takes_over};
+  UpgradeOptions upgrades{
+      .invocation = command.invocation, .tickets = std::move(tickets), .takes_over = takes_over};
   return supervise(settings, sockets, channel, std::move(upgrades), [&](const ServingStart& start) {
     channel.begin();
     return serve(command, &kept, start, parts);

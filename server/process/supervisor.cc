@@ -133,7 +133,7 @@ class Supervisor {
   void begin_upgrade() {
     if (upgrade_ || stopping_) return;
     log::info("upgrading: {} is started and takes over", upgrades_.invocation.program);
-    auto started = Upgrade::start(upgrades_.invocation, sockets_.to_pass());
+    auto started = Upgrade::start(upgrades_.invocation, sockets_.to_pass(), signs_.tickets.text());
     if (!started) return fail_upgrade("could not be started: " + started.error().text());
     upgrade_.emplace(std::move(*started));
     signs_.upgrading = true;
@@ -270,6 +270,7 @@ int supervise(const config::Settings& settings, ListeningSockets& sockets, const
   LifeSigns* signs = make_life_signs();
   if (signs == nullptr) return kExitFailure;
   signs->set(settings);
+  signs->tickets.take(std::exchange(upgrades.tickets, {}));
   return Supervisor(sockets, channel, std::move(upgrades), *signs).run(serve);
 }
 

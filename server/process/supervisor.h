@@ -33,6 +33,7 @@
 #include "server/process/listening_sockets.h"
 #include "server/process/socket_channel.h"
 #include "server/process/upgrade.h"
+#include "transport/tls/ticket_keys.h"
 
 namespace leat::server {
 
@@ -51,6 +52,7 @@ struct LifeSigns {
 
   void set(const config::Settings& settings);
   LastWords words;
+  tls::KeptTicketKeys tickets;  // for sessions to be resumed in the next process
 };
 
 // In memory that children share; nullptr, and the reason in the log, when there is none. For ever: last words
@@ -69,6 +71,7 @@ struct ServingStart {
 // Upgrades, from both sides.
 struct UpgradeOptions {
   Invocation invocation;    // what to start at USR2
+  std::string tickets;      // what it has of the former's keys, as KeptTicketKeys::text()
   bool takes_over = false;  // this process is one: what does not start at once leaves it to the former
 };
 

@@ -17,18 +17,21 @@
 
 #include "base/log.h"
 #include "server/process/descriptor_message.h"
+#include "transport/tls/ticket_keys.h"
 
 namespace leat::server {
 
 namespace {
 
 constexpr const char* kVariable = "LEAT_UPGRADE";
-constexpr std::string_view kAll = "all";        // no socket follows
+constexpr std::string_view kAll = "all";  // no socket follows
+constexpr std::string_view kTickets = "tickets ";
 constexpr std::string_view kServes = "serves";  // of the new process
 constexpr std::string_view kIsPid = "pid ";
 constexpr const char* kEndedEarly = "ended before it served";
 constexpr int kReceiveMs = 5'000;
-constexpr size_t kMostName = 256;
+constexpr size_t kMostName = 256;  // of a message, a name or keys
+static_assert(sizeof(tls::KeptTicketKeys::Keys) + 16 < kMostName);
 
 // In the new process.
 [[noreturn]] void become(const Invocation& invocation, const std::vector<char*>& words, int channel) {
@@ -52,7 +55,8 @@ Invocation Invocation::of_this_process(int count, char** arguments) {
 }
 
 Expected<Upgrade> Upgrade::start(const Invocation& invocation,
-                                 const std::vector<ListeningSockets::Passed>& sockets) {
+                                 const std::vector<ListeningSockets::Passed>& sockets,
+                                 const std::string& tickets) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return system_error("socketpair");
   Fd own(ends[0]), other(ends[1]);
@@ -87,6 +91,8 @@ Expected<Upgrade> Upgrade::start(const Invocation& invocation,
   bool passed = true;
   for (const ListeningSockets::Passed& each : sockets)
     passed = passed && send_message(upgrade.channel_.get(), each.name, {&each.fd, 1});
+  if (!tickets.empty())
+    passed = passed && send_message(upgrade.channel_.get(), std::string(kTickets) + tickets, {});
   if (!passed || !send_message(upgrade.channel_.get(), kAll, {})) {
     ::kill(child, SIGKILL);
     upgrade.why_ = kEndedEarly;
@@ -121,12 +127,16 @@ UpgradeChannel UpgradeChannel::from_environment() {
   return channel;
 }
 
-bool UpgradeChannel::receive(InheritedSockets& sockets) const {
+bool UpgradeChannel::receive(InheritedSockets& sockets, std::string& tickets) const {
   for (;;) {
     pollfd event{fd_.get(), POLLIN, 0};
     if (::poll(&event, 1, kReceiveMs) != 1) return false;
     DescriptorMessage passed = receive_message(fd_.get(), kMostName);
     if (passed.text == kAll) return true;
+    if (passed.text.starts_with(kTickets)) {
+      tickets = passed.text.substr(kTickets.size());
+      continue;
+    }
     if (passed.text.empty() || passed.descriptors.size() != 1) return false;
     sockets.add(std::move(passed.text), std::move(passed.descriptors[0]));
   }

@@ -1,7 +1,7 @@
 // Upgrade: another process takes over what this one listens on, and nobody is refused or forgotten meanwhile.
 //
 //   former   starts the program anew (the file may be another by now) with the arguments that it had itself, and
-//            passes it the listening sockets over a channel, each with its name
+//            passes it the listening sockets over a channel, each with its name, and the keys of TLS's tickets
 //   new      loads, starts its workers on the sockets, and says so
 //   former   drains: from here on both have answered, and what waits in a socket is the new one's
 //
@@ -39,7 +39,8 @@ struct Invocation {
 class Upgrade {
  public:
   static Expected<Upgrade> start(const Invocation& invocation,
-                                 const std::vector<ListeningSockets::Passed>& sockets);
+                                 const std::vector<ListeningSockets::Passed>& sockets,
+                                 const std::string& tickets);
 
   enum class State { Starting, Serves, Failed };
   // Never blocks.
@@ -66,7 +67,7 @@ class UpgradeChannel {
 
   [[nodiscard]] bool is_there() const { return static_cast<bool>(fd_); }
   // False: the former did not pass all of it in time.
-  [[nodiscard]] bool receive(InheritedSockets& sockets) const;
+  [[nodiscard]] bool receive(InheritedSockets& sockets, std::string& tickets) const;
   // This process serves. Any process that has the channel, once.
   void tell_that_it_serves();
 

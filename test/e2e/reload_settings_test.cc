@@ -58,6 +58,7 @@ const std::map<std::string, std::string> kUnseen = {
     {"server.tls_groups", "likewise"},
     {"server.tls_unknown_name", "likewise"},
     {"server.tls_ticket_lifetime", "likewise"},
+    {"server.tls_ticket_key_files", "likewise"},
     {"server.tls_warning", "likewise"},
     {"limits.handshakes", "likewise"},
     {"limits.handshakes_turn", "how many of a crowd are met in a turn: test/transport/tls_test.cc"},

@@ -38,6 +38,21 @@ std::string s_client(const std::string& address, std::string_view options) {
   return shell(fmt::format("openssl s_client -connect {} {} </dev/null 2>&1", address, options)).output;
 }
 
+// Files, such as those of clients, and how curl shows one.
+class ClientFiles {
+ public:
+  std::string shows(const std::string& name, const tls::CertificateFiles& files) const {
+    return fmt::format("--cert {} --key {}", folder_.write(name + ".pem", files.certificate),
+                       folder_.write(name + ".key", files.key));
+  }
+  std::string write(const std::string& name, const std::string& text) const {
+    return folder_.write(name, text);
+  }
+
+ private:
+  TempFolder folder_;
+};
+
 Wanted over_tls(const std::string& tables, std::string_view engine = "io_uring",
                 std::string_view listener = "") {
   return {.listen = {},
@@ -197,6 +212,92 @@ TEST_CASE("tls: a session is resumed by every worker, after a reload, and with a
   }
 }
 
+// Begins a session with a daemon, and says whether one of them resumes it.
+class Session {
+ public:
+  explicit Session(std::string version) : version_(std::move(version)) {}
+  bool begin(const std::string& address) { return ask(address, "-sess_out").contains("New, TLS"); }
+  bool resumes(const std::string& address) { return ask(address, "-sess_in").contains("Reused, TLS"); }
+
+ private:
+  std::string ask(const std::string& address, std::string_view how) {
+    return shell(fmt::format("(printf 'GET /json HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n'; "
+                             "sleep 0.2) | "
+                             "openssl s_client -connect {} {} {} {} -ign_eof 2>&1",
+                             address, version_, how, folder_.path("session")))
+        .output;
+  }
+  TempFolder folder_;
+  std::string version_;
+};
+
+TEST_CASE(
+    "tls: sessions are resumed by the process that comes after a crash, and by the one that takes over") {
+  const TlsFiles files({"localhost"});
+  for (const char* version : {"-tls1_2", "-tls1_3"}) {
+    INFO(version);
+    Reloaded site(over_tls(files.table()));
+    const Successors successors(site.daemon());
+    const std::string address = site.daemon().address();
+    Session session(version);
+    REQUIRE(session.begin(address));
+    const int first = site.daemon().serving_pid();
+    REQUIRE(kill(first, SIGKILL) == 0);
+    REQUIRE(
+        wait_until([&] { return site.daemon().serving_pid() != first && site.daemon().serving_pid() != 0; }));
+    REQUIRE(wait_until([&] { return curl(files, address, "localhost", "/json").status == 0; }));
+    CHECK(session.resumes(address));
+    for (int i = 0; i < 2; ++i) {
+      REQUIRE(run_leat({"upgrade", "--socket", site.admin()}).status == 0);
+      CHECK(session.resumes(address));
+    }
+    CHECK(successors.pids().size() == 2);
+  }
+}
+
+TEST_CASE(
+    "tls: daemons that have their keys from the same files resume each other's sessions, over a rotation") {
+  const TlsFiles files({"localhost"});
+  const ClientFiles keys;
+  const std::string first = keys.write("first", std::string(80, 'a')),
+                    second = keys.write("second", std::string(48, 'b'));
+  const auto with = [&](const std::string& list) {
+    Wanted wanted = over_tls(files.table());
+    wanted.server += "tls_ticket_key_files = [" + list + "]\n";
+    return wanted;
+  };
+  const auto quoted = [](const std::string& path) { return "\"" + path + "\""; };
+  for (const char* version : {"-tls1_2", "-tls1_3"}) {
+    INFO(version);
+    Reloaded one(with(quoted(first))), other(with(quoted(first))), stranger(over_tls(files.table()));
+    Session session(version);
+    REQUIRE(session.begin(one.daemon().address()));
+    CHECK(session.resumes(other.daemon().address()));
+    CHECK_FALSE(session.resumes(stranger.daemon().address()));
+    // All know the next one before any seals by it.
+    REQUIRE(one.change(with(quoted(first) + ", " + quoted(second))).status == 0);
+    REQUIRE(other.change(with(quoted(second) + ", " + quoted(first))).status == 0);
+    CHECK(session.resumes(one.daemon().address()));
+    CHECK(session.resumes(other.daemon().address()));
+    REQUIRE(session.begin(other.daemon().address()));
+    CHECK(session.resumes(one.daemon().address()));
+    REQUIRE(one.change(with(quoted(second))).status == 0);
+    CHECK(session.resumes(one.daemon().address()));
+    // Back to keys of its own, which nobody has had.
+    REQUIRE(one.change(with("")).status == 0);
+    CHECK_FALSE(session.resumes(one.daemon().address()));
+  }
+  Reloaded site(with(quoted(first)));
+  keys.write("bad", std::string(79, 'x'));
+  const std::string said =
+      site.change(with(quoted(keys.write("bad", std::string(79, 'x'))) + ", \"/nonexistent/key\", " +
+                       quoted(first) + ", " + quoted(first)))
+          .errors;
+  CHECK(said.contains("bad` has 79 bytes, and a key of tickets is 80 random bytes, or 48"));
+  CHECK(said.contains("cannot read `/nonexistent/key`"));
+  CHECK(said.contains("is the same key as another"));
+}
+
 TEST_CASE("tls: plain HTTP, nonsense, and silence are each met as they deserve") {
   const TlsFiles files({"localhost"});
   for (const char* engine : kEngines) {
@@ -348,21 +449,6 @@ TEST_CASE("tls: a listener sends its clients to https, whatever they ask for") {
     CHECK(Client("tls:" + address).ask("GET /json?a=b HTTP/1.1\r\nHost: a.example:80\r\n\r\n").status == 404);
   }
 }
-
-// Files of clients, and how curl shows one.
-class ClientFiles {
- public:
-  std::string shows(const std::string& name, const tls::CertificateFiles& files) const {
-    return fmt::format("--cert {} --key {}", folder_.write(name + ".pem", files.certificate),
-                       folder_.write(name + ".key", files.key));
-  }
-  std::string write(const std::string& name, const std::string& text) const {
-    return folder_.write(name, text);
-  }
-
- private:
-  TempFolder folder_;
-};
 
 TEST_CASE("tls: routes are for clients who show a certificate, and who that is is known") {
   const TlsFiles files({"localhost"});

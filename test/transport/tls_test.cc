@@ -391,6 +391,76 @@ TEST_CASE("ticket keys: each seals for a lifetime, and opens for as long again")
   CHECK(keys.current(5, 60)->name != third->name);
 }
 
+TEST_CASE("ticket keys: the next process goes on with them, and what was broken off is none") {
+  tls::KeptTicketKeys kept;
+  CHECK(kept.text().empty());
+  const auto name_of = [](const std::optional<tls::TicketKey>& key) { return key->name; };
+  auto keys = std::make_unique<tls::TicketKeys>(&kept);
+  const auto first = keys->current(1000, 60), second = keys->current(1060, 60);
+  keys = std::make_unique<tls::TicketKeys>(&kept);
+  CHECK(keys->current(1060, 60)->name == second->name);
+  CHECK(keys->find(first->name, 1060, 60)->key.cipher == first->cipher);
+  CHECK(keys->find(first->name, 1060, 60)->former);
+  const auto third = keys->current(1120, 60);
+  CHECK(name_of(third) != name_of(second));
+
+  // Over an upgrade, as a text.
+  tls::KeptTicketKeys next;
+  next.take(kept.text());
+  tls::TicketKeys there(&next);
+  CHECK(name_of(there.current(1120, 60)) == name_of(third));
+  CHECK(there.find(second->name, 1120, 60)->key.mac == second->mac);
+  for (const std::string& nonsense :
+       {std::string(), std::string("x"), std::string("1 "), "2 " + kept.text().substr(2), kept.text() + "x",
+        kept.text() + kept.text().substr(2)}) {
+    next.take(nonsense);
+    CHECK(next.text() == kept.text());
+  }
+  // One after the former has ended takes nothing from it.
+  tls::TicketKeys alone;
+  CHECK_FALSE(alone.find(third->name, 1120, 60));
+}
+
+TEST_CASE("ticket keys: those that are given seal by the first and open by all, at any time") {
+  const std::string bytes = std::string(16, 'n') + std::string(32, 'm') + std::string(32, 'c');
+  const std::string short_bytes = std::string(16, 's') + std::string(16, 'c') + std::string(16, 'm');
+  const auto given = tls::TicketKey::read(bytes), small = tls::TicketKey::read(short_bytes);
+  REQUIRE(given);
+  REQUIRE(small);
+  CHECK((given->name[15] == 'n' && given->mac[31] == 'm' && given->cipher[0] == 'c' && !given->is_short));
+  CHECK((small->name[15] == 's' && small->cipher[15] == 'c' && small->mac[15] == 'm' && small->is_short));
+  for (const size_t size : {0, 47, 49, 79, 81}) {
+    const auto wrong = tls::TicketKey::read(std::string(size, 'x'));
+    REQUIRE_FALSE(wrong.has_value());
+    CHECK(wrong.error().starts_with(size == 81 ? "has more than 80 bytes"
+                                               : "has " + std::to_string(size) + " bytes"));
+  }
+  tls::TicketKey other = *given;
+  other.name[0] = 'o';
+  tls::TicketKeys keys({*given, other});
+  CHECK(keys.given());
+  CHECK(keys.current(1'000'000, 60)->name == given->name);
+  CHECK(keys.find(other.name, 1'000'000, 60)->former);
+  CHECK_FALSE(keys.find(given->name, 1'000'000, 60)->former);
+
+  // Whichever they are, sessions are resumed; one that another has sealed gets a new ticket.
+  Memory memory;
+  tls::Server server = server_for();
+  const int version = any_version();
+  server.tickets = std::make_shared<tls::TicketKeys>(std::vector{*small, *given});
+  Worker here(server);
+  server.tickets = std::make_shared<tls::TicketKeys>(std::vector{*given, *small});
+  Worker there(server);
+  TlsPeer first({.name = "a.example", .version = version});
+  End end(here, memory);
+  talk(end, first);
+  TlsPeer again({.name = "a.example", .version = version, .session = first.session()});
+  End second(there, memory);
+  talk(second, again);
+  CHECK(again.resumed());
+  if (version == TLS1_3_VERSION) CHECK(again.tickets == 1);  // of 1.2 OpenSSL's clients do not tell
+}
+
 TEST_CASE("tls: keys may be updated now and then, and not all the time") {
   Memory memory;
   Worker worker(server_for());

@@ -250,10 +250,12 @@ int ServerContext::seal_ticket(SSL* ssl, unsigned char* name, unsigned char* iv,
     if (!found) return 0;
   }
   TicketKeys::Key& key = found->key;
-  const int done = EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.cipher.data(), iv, seals);
+  const int done = EVP_CipherInit_ex(cipher, key.is_short ? EVP_aes_128_cbc() : EVP_aes_256_cbc(), nullptr,
+                                     key.cipher.data(), iv, seals);
   char digest[] = "SHA256";
   const OSSL_PARAM params[] = {
-      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key.mac.data(), key.mac.size()),
+      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key.mac.data(),
+                                        key.is_short ? key.mac.size() / 2 : key.mac.size()),
       OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
   const bool good = done == 1 && EVP_MAC_CTX_set_params(mac, params) == 1;
   const bool renews = found->former || SSL_version(ssl) == TLS1_3_VERSION;
