@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -20,6 +21,7 @@
 #include "config/in_force.h"
 #include "pipeline/site.h"
 #include "plugin/shared_resources.h"
+#include "server/certificate_watch.h"
 #include "server/commands/explain.h"
 #include "server/load.h"
 #include "server/process/admin_socket.h"
@@ -163,6 +165,11 @@ Control::Options control_options(const Command& command, const ControlledParts& 
     return parts.libraries.shared().responses.purge(by, what, hard, monotonic_ms());
   };
   options.tended = [parts] { unload_plugins(parts.libraries); };
+  options.look = [parts, watch = std::make_shared<CertificateWatch>(monotonic_ms())](uint64_t now_ms) {
+    for (const CertificateWatch::Line& each : watch->look(parts.running.now(), now_ms, std::time(nullptr)))
+      log::write(each.level, each.text);
+    return watch->next_ms();
+  };
   return options;
 }
 

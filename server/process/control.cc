@@ -150,6 +150,7 @@ void Control::wake() {
 // Until something is due that no descriptor tells of; -1: nothing is.
 int Control::wait_ms(uint64_t now, const std::stop_token& stopping) const {
   uint64_t next = stopping.stop_requested() ? UINT64_MAX : generations_.next_deadline_ms();
+  if (!stopping.stop_requested()) next = std::min(next, look_at_ms_);
   if (!options_.watched.empty()) next = std::min(next, now + kWatchMs);
   if (now < accepts_after_ms_) next = std::min(next, accepts_after_ms_);
   for (const Client& client : clients_) next = std::min(next, client.until_ms);
@@ -181,6 +182,7 @@ void Control::run(const std::stop_token& stopping) {
     } else {
       generations_.tend(workers_);
       options_.tended();
+      look_at_ms_ = options_.look(now);
       look_at_watched();
       if (reload_wanted_.exchange(false)) (void)reload("it was asked to", stopping);
     }

@@ -96,6 +96,8 @@ class Control final : public DaemonClient {
     std::function<void()> last_good = [] {};
     // Generations may have ended.
     std::function<void()> tended = [] {};
+    // Whatever has its time, by the clock of monotonic_ms(): asked now and then, it says when it wants to be asked again.
+    std::function<uint64_t(uint64_t now_ms)> look = [](uint64_t) { return UINT64_MAX; };
     // What is to be told of plugins beside what serves, as lines.
     std::function<std::string()> plugin_remarks = [] { return std::string(); };
     // Reload when one of these changes. May name files that are not there yet.
@@ -158,6 +160,7 @@ class Control final : public DaemonClient {
   std::function<void()> begin_drain_;  // ... this, until plugins were told
   std::atomic<bool> ended_ = false;
   std::vector<Client> clients_;
+  uint64_t look_at_ms_ = 0;        // Options::look is due
   uint64_t accepts_after_ms_ = 0;  // of want of descriptors
   std::string seen_;               // the state of the watched files at the last look
   std::string settled_;            // that of the last reload
