@@ -143,7 +143,8 @@ constexpr Row kSettings[] = {
         "several daemons: 80 "
         "random bytes each, or 48. The first seals, all open. With none, the daemon makes keys of its own."),
     duration<AT(tls_warning_ms)>("server.tls_warning", 0, 365 * kDay,
-                                 "How long before a certificate expires that is warned of."),
+                                 "How long before a certificate expires that is warned of: when it is "
+                                 "loaded, and once a day in the log."),
     text<AT(admin_socket)>("server.admin_socket", 107,
                            "Path of the unix socket for admin commands, such as `leat reload`. Empty: "
                            "admin.sock in the folder that "
@@ -202,6 +203,10 @@ constexpr Row kSettings[] = {
         "limits.handshakes", 1, 1'000'000,
         "Handshakes of TLS that a listener of a worker has under way, of some 50 KiB each; one "
         "more is closed."),
+    size<AT(tls.memory_bytes)>(
+        "limits.tls_memory", kMiB, 1024 * kGiB,
+        "Memory that OpenSSL has for connections of all workers: 28 KiB each, 40 with a "
+        "certificate of its client's, and 64 in its handshake. Handshakes beyond it are closed."),
     count<AT(tls.handshakes_per_turn)>("limits.handshakes_turn", 1, 65536,
                                        "Handshakes that a worker begins before others have their turn. A "
                                        "signature of RSA takes half a millisecond."),

@@ -61,12 +61,14 @@ constexpr int64_t kSecondsOfDay = 24 * 3600;
 struct KeptTls {
   std::shared_ptr<tls::TicketKeys> tickets;
   std::shared_ptr<tls::HandshakeCounts> counts;
+  std::shared_ptr<tls::TlsMemory> memory;
 };
 KeptTls kept_of(const Settings* running, tls::KeptTicketKeys* before) {
   const auto server = running != nullptr ? tls_in(*running) : nullptr;
   const bool goes_on = server != nullptr && !server->tickets->given();
   return {goes_on ? server->tickets : std::make_shared<tls::TicketKeys>(before),
-          server != nullptr ? server->counts : std::make_shared<tls::HandshakeCounts>()};
+          server != nullptr ? server->counts : std::make_shared<tls::HandshakeCounts>(),
+          server != nullptr ? server->memory : std::make_shared<tls::TlsMemory>()};
 }
 
 class CertificateLoader {
@@ -87,7 +89,7 @@ class CertificateLoader {
       if (each.tls)
         each.tls_server = std::make_shared<const tls::Server>(
             config_.settings.tls, each.protocols.empty() ? spoken : each.protocols, certificates_,
-            kept.tickets, kept.counts, clients_of(each));
+            kept.tickets, kept.counts, kept.memory, clients_of(each));
     check_options();
   }
 
@@ -222,7 +224,7 @@ class CertificateLoader {
   // What goes together only where it is all known.
   void check_options() {
     const std::string wrong = tls::check(std::make_shared<const tls::Server>(
-        config_.settings.tls, std::vector<std::string>{}, certificates_, nullptr, nullptr, nullptr));
+        config_.settings.tls, std::vector<std::string>{}, certificates_, nullptr, nullptr, nullptr, nullptr));
     if (wrong.empty()) return;
     const auto place = config_.said_at.find("server.tls_ciphers");
     fail(kBadChoice, fmt::format("`server.tls_ciphers` and `server.tls_groups` cannot be used: {}", wrong),

@@ -100,6 +100,8 @@ inline constexpr MetricRow kMetricRows[] = {
      "group, protocol, name), of a client's certificate (certificate) or its trust in the one here "
      "(distrust), of room "
      "(limit, memory), or because the client left or took too long (left)."},
+    {"leat_tls_memory_bytes", metrics::Type::Gauge, "",
+     "Memory that OpenSSL has for connections with clients, of limits.tls_memory."},
     {"leat_connections_given_up_total", metrics::Type::Counter, "",
      "Idle connections that were closed to make room, at limits.connections or for want of descriptors."},
     {"leat_connections_turned_away_total", metrics::Type::Counter, "",

@@ -264,6 +264,9 @@ void OwnMetrics::write_tls(std::string& text) const {
   const std::lock_guard lock(tls_mutex_);
   if (tls_ == nullptr) return;
   write_handshakes(text, *tls_->counts);
+  constexpr const MetricRow& kMemory = metric_row("leat_tls_memory_bytes");
+  begin_family(text, kMemory);
+  text += fmt::format("{} {}\n", kMemory.name, tls_->memory->used());
   std::map<std::pair<std::string, std::string>, int64_t> first;
   for (const auto& [names, certificate, is_default] : tls_->certificates->all()) {
     const auto at = first.try_emplace(

@@ -61,6 +61,7 @@ const std::map<std::string, std::string> kUnseen = {
     {"server.tls_ticket_key_files", "likewise"},
     {"server.tls_warning", "likewise"},
     {"limits.handshakes", "likewise"},
+    {"limits.tls_memory", "how much a crowd may have: test/transport/tls_memory_test.cc"},
     {"limits.handshakes_turn", "how many of a crowd are met in a turn: test/transport/tls_test.cc"},
     {"websocket.message_size", kOfSockets},
     {"websocket.frame_size", kOfSockets},

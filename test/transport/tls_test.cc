@@ -40,6 +40,7 @@ tls::Server server_for(const std::vector<std::string>& names = {"a.example"}) {
           .certificates = std::move(certificates),
           .tickets = std::make_shared<tls::TicketKeys>(),
           .counts = nullptr,
+          .memory = nullptr,
           .clients = nullptr};
 }
 

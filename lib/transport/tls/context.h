@@ -15,6 +15,7 @@
 
 #include "base/block_pool.h"
 #include "transport/tls/handshake_counts.h"
+#include "transport/tls/memory.h"
 #include "transport/tls/openssl.h"
 #include "transport/transport.h"
 
@@ -65,6 +66,14 @@ class Context {
   [[nodiscard]] std::array<char, SSL3_RT_MAX_PLAIN_LENGTH>& opened() { return opened_; }
   [[nodiscard]] std::array<char, kRecord>& joined() { return joined_; }
 
+  // Memory for so many bytes more; false where that is more than there may be.
+  [[nodiscard]] bool take_memory(size_t bytes) {
+    return memory_ == nullptr || memory_->take(bytes, most_memory_);
+  }
+  void give_memory(size_t bytes) {
+    if (memory_ != nullptr) memory_->give(bytes);
+  }
+
   // Whether one more may be under way at all, and be begun in this turn; and that one was.
   [[nodiscard]] bool has_place() const { return handshakes < most_; }
   [[nodiscard]] bool has_step() {
@@ -81,12 +90,15 @@ class Context {
  protected:
   // `most` and `per_turn` of the handshakes.
   Context(const SSL_METHOD* method, transport::Now now_ns, uint32_t most, uint32_t per_turn,
-          std::shared_ptr<HandshakeCounts> counts = nullptr)
+          std::shared_ptr<HandshakeCounts> counts = nullptr, std::shared_ptr<TlsMemory> memory = nullptr,
+          size_t most_memory = 0)
       : ssl_context_(SSL_CTX_new(method)),
         now_ns_(std::move(now_ns)),
         most_(most),
         per_turn_(per_turn),
-        counts_(std::move(counts)) {}
+        counts_(std::move(counts)),
+        memory_(std::move(memory)),
+        most_memory_(most_memory) {}
   // What both sides have in common. False: memory is out.
   [[nodiscard]] bool set_up_common() {
     SSL_CTX* const context = ssl_context_.get();
@@ -104,6 +116,8 @@ class Context {
   const transport::Now now_ns_;
   const uint32_t most_, per_turn_;
   const std::shared_ptr<HandshakeCounts> counts_;  // null: nobody counts
+  const std::shared_ptr<TlsMemory> memory_;        // likewise
+  const size_t most_memory_;
   std::array<char, SSL3_RT_MAX_PLAIN_LENGTH> opened_;
   std::array<char, kRecord> joined_;
   uint64_t turn_ns_ = 0;

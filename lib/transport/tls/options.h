@@ -29,6 +29,8 @@ struct Options {
   uint32_t handshakes = 4096;
   // ... and begins in one turn. A signature of RSA takes half a millisecond, and nobody else is served meanwhile.
   uint32_t handshakes_per_turn = 8;
+  // What connections and handshakes of all workers may have of memory: some 35,000 connections.
+  uint64_t memory_bytes = uint64_t{1} << 30;
 };
 
 // What is wrong with the name of a cipher, or of a group, as a schema::Row::Check; empty: nothing.

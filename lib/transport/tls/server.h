@@ -7,6 +7,7 @@
 //   it renegotiates                 no_renegotiation; often: the end
 //   it updates keys                 ten times a second; more often: the end, since each costs 50 us and 27 bytes
 //   it shows a certificate that nobody vouches for, or none where one is demanded: an alert (ClientTrust)
+//   it comes with many others       Options::memory_bytes, beyond which no handshake begins
 //   it stalls                       Options::handshakes, and its listener's handshake_timeout_ms
 // Without compression, 0-RTT, and sessions of this side's memory: a ticket is all there is of a session.
 #pragma once
@@ -20,6 +21,7 @@
 #include "transport/tls/certificates.h"
 #include "transport/tls/client_trust.h"
 #include "transport/tls/handshake_counts.h"
+#include "transport/tls/memory.h"
 #include "transport/tls/options.h"
 #include "transport/tls/ticket_keys.h"
 #include "transport/transport.h"
@@ -32,6 +34,7 @@ struct Server {
   std::shared_ptr<const Certificates> certificates;  // not empty
   std::shared_ptr<TicketKeys> tickets;               // null: there are none
   std::shared_ptr<HandshakeCounts> counts;           // null: nobody counts
+  std::shared_ptr<TlsMemory> memory;                 // null: nobody counts
   std::shared_ptr<const ClientTrust> clients;        // null: they are asked for no certificate
 };
 

@@ -23,7 +23,8 @@ class ServerContext final : public Context {
  private:
   ServerContext(const std::shared_ptr<const Server>& server, transport::Now now_ns)
       : Context(TLS_server_method(), std::move(now_ns), server->options.handshakes,
-                server->options.handshakes_per_turn, server->counts),
+                server->options.handshakes_per_turn, server->counts, server->memory,
+                server->options.memory_bytes),
         server_(server) {}
   [[nodiscard]] bool set_up(std::string& wrong);
   [[nodiscard]] bool set_ciphers();

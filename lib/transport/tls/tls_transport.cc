@@ -107,6 +107,7 @@ TlsTransport::~TlsTransport() {
   if (waits_) --context_->waiting;
   if (shakes_hands_) context_->count(Failure::Left);
   end_handshake();
+  hold_memory(0);
   // OpenSSL would not resume the session of a connection that was closed without a word, which is how kept ones end.
   if (ssl_ != nullptr) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
@@ -116,6 +117,11 @@ bool TlsTransport::begin() {
     fail("it would be one handshake too many (limits.handshakes)", Failure::Limit);
     return false;
   }
+  if (context_ != nullptr && !context_->take_memory(TlsMemory::kHandshake)) {
+    fail("there is no room for its handshake (limits.tls_memory)", Failure::Memory);
+    return false;
+  }
+  memory_ = TlsMemory::kHandshake;
   if (context_ != nullptr) ssl_ = context_->new_ssl();
   BIO* const bio = ssl_ != nullptr ? BIO_new(bio_method()) : nullptr;
   if (bio == nullptr) {
@@ -183,6 +189,7 @@ bool TlsTransport::shake_hands() {
     end_handshake();
     context_->count_completed(ssl_.get());
     proven_ = context_->peer_of(ssl_.get());
+    hold_memory(TlsMemory::kOpen + (proven_ != nullptr ? TlsMemory::kClient : 0));
     facts_ = {.version = SSL_get_version(ssl_.get()),
               .cipher = SSL_get_cipher_name(ssl_.get()),
               .certificate = proven_ != nullptr ? &proven_->shown : nullptr};
@@ -229,6 +236,13 @@ void TlsTransport::fail(std::string why, Failure kind) {
   waiting_ = {};
   in_ = {};
   ssl_.reset();
+  hold_memory(0);
+}
+
+// No more than it had.
+void TlsTransport::hold_memory(size_t bytes) {
+  if (context_ != nullptr) context_->give_memory(memory_ - bytes);
+  memory_ = bytes;
 }
 
 void TlsTransport::end_handshake() {

@@ -65,6 +65,7 @@ class TlsTransport final : public transport::Transport {
   size_t seal_record(std::string_view bytes, transport::Output& wire);
   void fail(std::string why, Failure kind = Failure::Other);
   void end_handshake();
+  void hold_memory(size_t bytes);
 
   const std::shared_ptr<Context> context_;
   Ssl ssl_;
@@ -81,6 +82,7 @@ class TlsTransport final : public transport::Transport {
   transport::TlsFacts facts_;                 // empty until it is open
   std::unique_ptr<const ProvenPeer> proven_;  // whose certificate is in there
   Allowance allowance_;
+  size_t memory_ = 0;     // that is counted for it
   uint64_t records_ = 0;  // sealed with the present key
 };
 
