@@ -124,7 +124,7 @@ void Session::deadline_passed() {
       run_input();
       break;
     case Step::Tunnel:
-      tunnel_->tell([](http::TunnelUser& user) { user.on_deadline(); });
+      tunnel_->tell_of_deadline();
       run_input();
       break;
     case Step::Held:

@@ -129,7 +129,6 @@ class Session final : public http::Protocol, public http::Stream {
   void enter_tunnel();
   bool run_tunnel(std::string_view in, size_t& used);
   void end_tunnel();
-  static void tell_of_tunnel(const SessionTunnel& tunnel, http::Exchange& exchange);
   void give_exchange();
   void refuse(const http::Refusal& refusal);
   void refuse_head(const http::Refusal& refusal, std::string_view bytes);

@@ -10,7 +10,7 @@ namespace leat::http1 {
 
 bool SessionTunnel::written(bool queued, size_t size) {
   if (queued) {
-    written_ += size;
+    count_written(size);
     session_.env_.worker.touch(session_);
   } else {
     cut();
@@ -31,48 +31,23 @@ bool SessionTunnel::write_pinned(std::string_view bytes, transport::Release rele
 size_t SessionTunnel::queued() const { return session_.output_.size(); }
 
 bool SessionTunnel::is_full() {
-  if (full_ || !session_.over_high_water()) return full_;
-  full_ = true;
+  if (full() || !session_.over_high_water()) return full();
+  set_full();
   session_.held_by_output_ = true;
   session_.takes_input_ = false;
   return true;
 }
 
-void SessionTunnel::end() {
-  ended_ = true;
-  want_turn();
-}
-
-void SessionTunnel::cut() {
-  was_cut_ = true;
-  want_turn();
-}
-
-void SessionTunnel::set_reading(bool reading) {
-  if (reading == reading_) return;
-  reading_ = reading;
-  want_turn();
-}
-
 void SessionTunnel::set_deadline(uint64_t ms) {
-  deadline_ms_ = ms;
-  if (calling_) return;  // its session looks at it afterwards
+  put_deadline(ms);
+  if (calling()) return;  // its session looks at it afterwards
   session_.deadline_ms_ = std::min(session_.deadline_ms_, ms);
   session_.env_.worker.touch(session_);
 }
 
-// Has the session look at what has changed: after the event that it is in, or in a turn of its own.
 void SessionTunnel::want_turn() {
-  if (calling_) return;
   session_.wants_turn_ = true;
   session_.env_.worker.touch(session_);
-}
-
-size_t SessionTunnel::give(std::string_view bytes) {
-  size_t used = 0;
-  tell([&](http::TunnelUser& user) { used = user.on_bytes(bytes); });
-  received_ += used;
-  return used;
 }
 
 // --- The session's part ------------------------------------------------------------------------------
@@ -119,11 +94,9 @@ http::Tunnel* Session::tunnel(http::Exchange& exchange, std::string_view protoco
 void Session::enter_tunnel() {
   SessionTunnel& tunnel = *tunnel_;
   step_ = Step::Tunnel;
-  tunnel.set_entered();
   parser_ = nullptr;
-  const bool whole = env_.service.on_tunnel(*exchange_, tunnel.user());
+  tunnel.enter(env_.service, *exchange_);
   if (exchange_->left_for_tunnel()) {
-    tunnel.keep(*exchange_, whole);
     env_.service.on_done(*exchange_);
     give_exchange();
   }
@@ -146,28 +119,10 @@ bool Session::run_tunnel(std::string_view in, size_t& used) {
   return true;
 }
 
-// Whoever has ended it, its user hears of that, and the log.
+// Whoever has ended it.
 void Session::end_tunnel() {
   const std::unique_ptr<SessionTunnel> tunnel = std::move(tunnel_);
-  tunnel->tell([](http::TunnelUser& user) { user.on_closed(); });
-  if (exchange_ != nullptr) return tell_of_tunnel(*tunnel, *exchange_);
-  if (!tunnel->entered()) return;
-  const http::TunnelRecord* const record = tunnel->record();
-  http::Exchange* const shown = record != nullptr && record->whole() ? take_exchange() : nullptr;
-  if (shown != nullptr) {
-    record->restore(*shown);
-    tell_of_tunnel(*tunnel, *shown);
-  }
-  env_.service.on_tunnel_end(tunnel->route(), shown);
-  if (shown != nullptr) env_.exchanges.give(*shown);
-}
-
-void Session::tell_of_tunnel(const SessionTunnel& tunnel, http::Exchange& exchange) {
-  http::StreamSide its(exchange);
-  its.count_received(tunnel.received());
-  its.count_sent(tunnel.written());
-  its.finish();
-  if (tunnel.why()) its.set_cut(tunnel.why());
+  tunnel->close(env_.service, env_.exchanges, exchange_, [&] { return take_exchange(); });
 }
 
 }  // namespace leat::http1
