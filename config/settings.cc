@@ -285,6 +285,9 @@ constexpr Row kSettings[] = {
     count<AT(worker.http2.control_rate)>("limits.http2_control_rate", 1, 1'000'000,
                                          "HTTP/2: how many of these frames may come each second in the long "
                                          "run, beside those that answers need."),
+    boolean<AT(worker.http2.tunnels)>("limits.http2_websockets",
+                                      "HTTP/2: have WebSockets as streams of a connection. Without it "
+                                      "browsers open one of HTTP/1.1 for each."),
     boolean<AT(worker.known_heads)>(
         "limits.known_heads", "Recognise repeated request heads and header lines, and skip parsing them."),
 

@@ -1,4 +1,4 @@
-// Frames: the names and numbers of HTTP/2's framing layer (RFC 9113, sections 4, 6 and 7; RFC 9218, section 7.1), and
+// Frames: the names and numbers of HTTP/2's framing layer (RFC 9113, sections 4, 6 and 7; RFC 8441; RFC 9218), and
 // the nine bytes that each frame begins with.
 //
 // What stands here knows no connection: a header is a value, and so is what is wrong with one.
@@ -53,7 +53,7 @@ enum class Code : uint32_t {
   Http11Required = 13
 };
 
-// RFC 9113, section 6.5.2; RFC 9218, section 2.1.
+// RFC 9113, section 6.5.2; RFC 8441, section 3; RFC 9218, section 2.1.
 enum class Setting : uint16_t {
   HeaderTableSize = 1,
   EnablePush = 2,
@@ -61,6 +61,7 @@ enum class Setting : uint16_t {
   InitialWindowSize = 4,
   MaxFrameSize = 5,
   MaxHeaderListSize = 6,
+  EnableConnectProtocol = 8,
   NoRfc7540Priorities = 9
 };
 

@@ -27,6 +27,9 @@ struct Options {
   uint32_t control_frames = 1000;
   // ... and each second.
   uint32_t control_rate = 100;
+  // Whether a request may ask to go on in another protocol (RFC 8441). Without it browsers open a connection of HTTP/1.1 for each
+  // of their WebSockets.
+  bool tunnels = true;
 };
 
 }  // namespace leat::http2

@@ -24,6 +24,8 @@ constexpr bool is_for_heads(HeaderId id) {
          id == HeaderId::Expect;
 }
 
+constexpr std::string_view kConnect = "CONNECT";
+
 constexpr bool has_blank_end(std::string_view text) {
   return !text.empty() && (is_blank(text.front()) || is_blank(text.back()));
 }
@@ -33,14 +35,14 @@ bool is_target_char(char c) { return c > 0x20 && c < 0x7f && c != '#'; }
 
 }  // namespace
 
-void RequestHead::reset(const http::Limits& limits, bool trailers) {
+void RequestHead::reset(const http::Limits& limits, bool trailers, bool tunnels) {
   most_path_ = limits.request_line_bytes;
   most_bytes_ = limits.header_bytes + limits.request_line_bytes;
   most_fields_ = limits.header_count;
   head_ = {};
   text_.clear();
   slots_.clear();
-  for (Pseudo* each : {&method_, &scheme_, &authority_, &path_}) each->reset();
+  for (Pseudo* each : {&method_, &scheme_, &authority_, &path_, &protocol_}) each->reset();
   cookie_.clear();
   priority_ = {};
   malformed_ = nullptr;
@@ -48,6 +50,7 @@ void RequestHead::reset(const http::Limits& limits, bool trailers) {
   bytes_ = 0;
   count_ = 0;
   trailers_ = fields_ = trailers;
+  tunnels_ = tunnels;
   has_length_ = false;
 }
 
@@ -64,11 +67,12 @@ bool RequestHead::field(const TableField& field) {
 // Section 8.3.1. Which of them there must be is asked when all have come.
 bool RequestHead::pseudo_field(const TableField& field) {
   const std::string_view name = field.name;
-  Pseudo* const place = name == ":method"      ? &method_
-                        : name == ":scheme"    ? &scheme_
-                        : name == ":authority" ? &authority_
-                        : name == ":path"      ? &path_
-                                               : nullptr;
+  Pseudo* const place = name == ":method"                 ? &method_
+                        : name == ":scheme"               ? &scheme_
+                        : name == ":authority"            ? &authority_
+                        : name == ":path"                 ? &path_
+                        : name == ":protocol" && tunnels_ ? &protocol_
+                                                          : nullptr;
   if (place == nullptr) {
     set_malformed("The request has a pseudo-field that is none of a request.");
   } else if (fields_) {
@@ -156,11 +160,18 @@ void RequestHead::write_line(std::string_view name, HeaderId id, std::string_vie
   text_.append(name).append(": ").append(value).append("\r\n");
 }
 
+// As HTTP/1 would have it.
+std::string_view RequestHead::method_text() const {
+  return protocol_.given && method_.text == kConnect ? "GET" : std::string_view(method_.text);
+}
+
 // The pseudo-fields are over: the request line is made of them.
 void RequestHead::begin_fields() {
   fields_ = true;
-  head_.target = {static_cast<uint32_t>(method_.text.size()) + 1, static_cast<uint32_t>(path_.text.size())};
-  text_.append(method_.text).append(" ").append(path_.text).append(" HTTP/2.0\r\n");
+  const std::string_view method = method_text();
+  head_.target = {static_cast<uint32_t>(method.size()) + 1, static_cast<uint32_t>(path_.text.size())};
+  text_.append(method).append(" ").append(path_.text).append(" HTTP/2.0\r\n");
+  if (is_token(protocol_.text)) write_line("upgrade", HeaderId::Upgrade, protocol_.text);
   if (!authority_.given || refusal_) return;
   if (!http::is_authority(authority_.text))
     return set_malformed("The request's authority is not a host with an optional port.");
@@ -179,7 +190,9 @@ void RequestHead::finish(bool ends) {
     if (refusal_) return;
     return set_malformed("The request has no method.");
   }
-  if (method_.text == "CONNECT") {
+  if (protocol_.given) {
+    check_connect();
+  } else if (method_.text == kConnect) {
     if (scheme_.given || path_.given || !authority_.given)
       set_malformed("CONNECT is for an authority alone.");
     return refuse(501, "CONNECT is not implemented: this is not a proxy.");
@@ -188,7 +201,7 @@ void RequestHead::finish(bool ends) {
   if (!keeps()) return;
   if (scheme_.text.empty() || path_.text.empty())
     return set_malformed("The request has no scheme or no path.");
-  const auto method = http::find_method(method_.text);
+  const auto method = http::find_method(method_text());
   if (!method) return refuse(501, "The request method is not implemented.");
   head_.method = *method;
   check_target();
@@ -197,13 +210,21 @@ void RequestHead::finish(bool ends) {
   text_.append("\r\n");
 
   if (ends && head_.content_length != 0) return set_malformed("The request has no body, but a length.");
-  if (!ends)
+  if (!ends && !protocol_.given)
     head_.framing = has_length_ && head_.content_length != 0 ? http::Framing::Length : http::Framing::Chunked;
   head_.bytes = text_.data();
   head_.size = static_cast<uint32_t>(text_.size());
   head_.major_version = 2;
   head_.slots = slots_.data();
   head_.slot_count = static_cast<uint32_t>(slots_.size());
+}
+
+// RFC 8441, section 4: a target like any request's, and no body, since what follows is the other protocol's.
+void RequestHead::check_connect() {
+  if (method_.text != kConnect) set_malformed("Another protocol is asked for by CONNECT alone.");
+  if (keeps() && !is_token(protocol_.text)) set_malformed("The protocol that is asked for is no token.");
+  if (head_.content_length != 0) set_malformed("A request for another protocol has no body.");
+  head_.expect_continue = false;
 }
 
 // The path and query of RFC 3986, or the asterisk.

@@ -2,8 +2,9 @@
 //
 // What HTTP/2 asks of a request is judged here (RFC 9113, sections 8.2 and 8.3): pseudo-fields once each and before all others,
 // names in lower case, no fields about connections, one authority. It is laid out as HTTP/1 would send it,
-// "GET /path HTTP/2.0", so that heads are compared, kept and shown by the same code whichever protocol brought them. A head that
-// is too large is read to its end, since the table must follow, but nothing of it is kept.
+// "GET /path HTTP/2.0", so that heads are compared, kept and shown by the same code whichever protocol brought them. So the CONNECT
+// by which a client asks to go on in another protocol (RFC 8441) is a GET with an Upgrade field, which no request of HTTP/2's can
+// have of its own. A head that is too large is read to its end, since the table must follow, but nothing of it is kept.
 //
 // One is shared by all sessions of a worker: it is used from the first field of a block to finish(), in one go, and what it made
 // is good until the next one. Trailers are read by the same rules, with begin_trailers().
@@ -26,8 +27,9 @@ namespace leat::http2 {
 
 class RequestHead {
  public:
-  void begin(const http::Limits& limits) { reset(limits, false); }
-  void begin_trailers(const http::Limits& limits) { reset(limits, true); }
+  // `tunnels`: it may ask for another protocol.
+  void begin(const http::Limits& limits, bool tunnels = false) { reset(limits, false, tunnels); }
+  void begin_trailers(const http::Limits& limits) { reset(limits, true, false); }
 
   // The next field, in order. Whether it is one that may stand in a request, as far as it alone says.
   bool field(const TableField& field);
@@ -50,6 +52,8 @@ class RequestHead {
   [[nodiscard]] std::span<const http::HeaderSlot> slots() const { return slots_; }
   // It says how long its body is.
   [[nodiscard]] bool has_length() const { return has_length_; }
+  // It asks to go on in another protocol, which is the value of its Upgrade field.
+  [[nodiscard]] bool connects() const { return protocol_.given; }
   // The value of its priority field (RFC 9218); empty where there is none.
   [[nodiscard]] std::string_view priority() const { return head_.view(priority_); }
 
@@ -64,12 +68,14 @@ class RequestHead {
     }
   };
 
-  void reset(const http::Limits& limits, bool trailers);
+  void reset(const http::Limits& limits, bool trailers, bool tunnels);
   bool pseudo_field(const TableField& field);
   bool judge(const TableField& field);
   void take(const TableField& field);
   void write_line(std::string_view name, http::HeaderId id, std::string_view value);
   void begin_fields();
+  [[nodiscard]] std::string_view method_text() const;
+  void check_connect();
   void check_target();
   void set_malformed(const char* why) {
     if (malformed_ == nullptr) malformed_ = why;
@@ -82,7 +88,7 @@ class RequestHead {
   http::Head head_;
   std::string text_;
   std::vector<http::HeaderSlot> slots_;
-  Pseudo method_, scheme_, authority_, path_;
+  Pseudo method_, scheme_, authority_, path_, protocol_;
   std::string cookie_;
   http::Span priority_;
   const char* malformed_ = nullptr;
@@ -91,6 +97,7 @@ class RequestHead {
   uint32_t count_ = 0;
   uint32_t most_bytes_ = 0, most_fields_ = 0, most_path_ = 0;
   bool trailers_ = false;
+  bool tunnels_ = false;
   bool fields_ = false;  // the pseudo-fields are over
   bool has_length_ = false;
 };

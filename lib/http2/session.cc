@@ -20,6 +20,7 @@ Session::Session(Environment& environment, const http::ProtocolPeer& peer)
       most_streams_(environment.options.streams),
       header_table_(environment.options.header_table_bytes),
       stream_window_(environment.options.window_bytes),
+      tunnels_(environment.options.tunnels),
       block_(environment.memory.blocks),
       resets_(environment.options.resets),
       control_(environment.options.control_frames),
@@ -59,8 +60,16 @@ void Session::feed_end() {
   ended_ = true;
   if (!half_closed()) ended_since_ms_ = now_ms();
   run_input();
-  for (Stream* stream = streams_.oldest(); stream != nullptr; stream = stream->newer)
-    if (stream->receives) refuse(*stream, {400, "The connection ended within the request's body."});
+  for (Stream* stream = streams_.oldest(); stream != nullptr; stream = stream->newer) {
+    if (!stream->receives) continue;
+    if (stream->connects) {
+      stream->receives = false;
+      stream->body_ended = true;
+      touch(*stream);
+    } else {
+      refuse(*stream, {400, "The connection ended within the request's body."});
+    }
+  }
   settle();
 }
 
@@ -109,6 +118,13 @@ void Session::drain(uint64_t idle_until_ms) {
   if (closing_) return;
   begin_leaving();
   leave_at_ms_ = idle_until_ms;
+  if (!std::exchange(draining_, true)) {
+    for (Stream* stream = streams_.oldest(); stream != nullptr; stream = stream->newer) {
+      touch(*stream);
+      if (stream->switched != nullptr)
+        stream->switched->tell([&](http::TunnelUser& user) { user.on_drain(idle_until_ms); });
+    }
+  }
   if (now_ms() >= leave_at_ms_) leave();
   settle();
 }
@@ -131,7 +147,10 @@ void Session::leave() {
 
 void Session::give_up_input() {
   for (Stream* stream = streams_.oldest(); stream != nullptr; stream = stream->newer)
-    if (stream->receives || !stream->held.empty()) refuse(*stream, http::kOutOfMemory);
+    if (stream->switched != nullptr)
+      starve_tunnel(*stream);
+    else if (stream->receives || !stream->held.empty())
+      refuse(*stream, http::kOutOfMemory);
   // A head, or a frame, of which the rest does not come.
   if (partial_since_ms_ != 0 && !in_data_) fail(Code::EnhanceYourCalm, http::kOutOfMemory.detail);
   settle();
@@ -166,14 +185,19 @@ void Session::tidy() {
 }
 
 void Session::tidy(Stream& stream) {
+  if (stream.switched != nullptr) [[unlikely]] {
+    run_tunnel(stream);
+    if (stream.touched) return;  // there is more of it
+  }
   if (stream.exchange != nullptr && stream.exchange->finished() &&
       (!stream.trailers || stream.reset || stream.end_sent))
     end_exchange(stream);
-  if (stream.exchange == nullptr && stream.end_sent && stream.receives && !stream.reset) {
+  const bool lingers = stream.linger_until_ms != 0 && stream.receives && !leaving_;
+  if (stream.exchange == nullptr && stream.end_sent && stream.receives && !stream.reset && !lingers) {
     // The answer is whole, and nobody reads the rest of the request (section 8.1).
     reset(stream, Code::NoError);
   }
-  if (stream.exchange == nullptr && (stream.reset || stream.end_sent)) {
+  if (stream.exchange == nullptr && (stream.reset || (stream.end_sent && !lingers))) {
     ENSURE(stream.queue.empty());
     if (!stream.held.empty()) {
       held_bytes_ -= stream.held.view().size();
@@ -192,9 +216,8 @@ void Session::tidy(Stream& stream) {
 // It was answered, or never will be.
 void Session::end_exchange(Stream& stream) {
   http::Exchange& exchange = *stream.exchange;
-  if (!exchange.cut()) resets_.give(1);
-  if (stream.blocked) --blocked_;
-  stream.blocked = false;
+  if (!exchange.cut() && !exchange.left_for_tunnel()) resets_.give(1);
+  if (stream.switched == nullptr && std::exchange(stream.blocked, false)) --blocked_;
   const bool last = exchange.close_after;
   stream.exchange = nullptr;
   env_.service.on_done(exchange);
@@ -207,7 +230,7 @@ void Session::abandon(Stream& stream, const http::Refusal& why) {
   stream.reset = true;
   drop_queue(stream);
   touch(stream);
-  if (stream.exchange == nullptr) return;
+  if (stream.exchange == nullptr || stream.switched != nullptr) return;  // whose user hears of it
   http::Exchange& exchange = *stream.exchange;
   http::StreamSide its = side(stream);
   its.set_cancelled(true);
@@ -220,7 +243,7 @@ void Session::abandon(Stream& stream, const http::Refusal& why) {
 void Session::end_all() {
   for (Stream* stream = streams_.oldest(); stream != nullptr; stream = stream->newer) {
     was_started_ = was_started_ || (stream->exchange != nullptr && stream->exchange->started()) ||
-                   !stream->queue.empty();
+                   !stream->queue.empty() || stream->switched != nullptr;
     abandon(*stream, {499, "The client left before the answer was complete."});
   }
   block_.clear();
@@ -244,8 +267,10 @@ void Session::fail(Code code, std::string_view why) {
 
 // When something must happen to it that may not happen.
 uint64_t Session::deadline_of(Stream& stream, uint64_t now_ms) {
-  uint64_t deadline_ms = UINT64_MAX;
-  if (stream.exchange != nullptr && !stream.exchange->finished()) {
+  uint64_t deadline_ms = stream.linger_until_ms != 0 ? stream.linger_until_ms : UINT64_MAX;
+  if (stream.switched != nullptr) {
+    deadline_ms = stream.switched->deadline_ms();
+  } else if (stream.exchange != nullptr && !stream.exchange->finished()) {
     if (stream.step == Stream::Step::Answer) {
       deadline_ms = stream.exchange->answer_deadline_ms();
     } else if (stream.step == Stream::Step::Body &&
@@ -267,6 +292,10 @@ void Session::expire(Stream& stream, uint64_t now_ms) {
   if (!stream.queue.empty() && !stream.scheduled &&
       now_ms >= stream.stalled_since_ms + env_.options.window_timeout_ms) {
     break_off(stream, Code::Cancel, "The client did not take the answer in time.");
+  } else if (stream.switched != nullptr) {
+    stream.switched->tell_of_deadline();
+  } else if (stream.linger_until_ms != 0) {
+    stream.linger_until_ms = 0;  // tidied, it is reset
   } else if (stream.exchange == nullptr || stream.exchange->finished()) {
     return;
   } else if (stream.step == Stream::Step::Body && stream.receives && !stream.body.waits(*stream.exchange)) {
@@ -366,6 +395,7 @@ size_t Session::footprint() const {
   for (const Stream* stream = streams_.oldest(); stream != nullptr; stream = stream->newer) {
     bytes += sizeof(Stream) + stream->queue.footprint() + stream->held.footprint();
     if (stream->exchange != nullptr) bytes += http::StreamSide(*stream->exchange).footprint();
+    if (stream->switched != nullptr) bytes += stream->switched->footprint();
   }
   return bytes;
 }

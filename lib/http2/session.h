@@ -13,8 +13,8 @@
 // Nothing ends while a handler may be on the stack: streams that something happened to are touched, and tidied when the frame, or the
 // event, is over.
 //
-// It lies in four files: events and time (session.cc), frames (session_frames.cc), requests (session_requests.cc), and answers
-// (session_answers.cc).
+// It lies in five files: events and time (session.cc), frames (session_frames.cc), requests (session_requests.cc), answers
+// (session_answers.cc), and what goes on in another protocol (session_tunnels.cc).
 //
 // Thread: its worker's.
 #pragma once
@@ -106,6 +106,9 @@ class Session final : public http::Protocol {
   void end_answer(Stream& stream);
   void cut_answer(Stream& stream, const http::Refusal& why);
   void continue_body(Stream& stream);
+  [[nodiscard]] bool may_switch(const Stream& stream, std::string_view protocol) const;
+  http::Tunnel* open_tunnel(Stream& stream, std::unique_ptr<http::TunnelUser> user);
+  friend class StreamTunnel;  // whose peer this is
 
   // --- Events and time
   [[nodiscard]] bool keeps_input() const override;
@@ -149,6 +152,10 @@ class Session final : public http::Protocol {
   void change_windows(int64_t by);
   bool spend_control();
   bool spend_reset();
+  // What was done for its client was of use. A tunnel is no answer until it has ended in order.
+  [[nodiscard]] static bool is_answered(const Stream& stream) {
+    return stream.switched == nullptr && (stream.exchange == nullptr || stream.exchange->finished());
+  }
   [[nodiscard]] bool is_idle(uint32_t id) const { return id > streams_.last_id() || id % 2 == 0; }
   void send_frame(FrameType type, uint8_t flags, uint32_t stream, std::string_view payload);
   void send_code(FrameType type, uint32_t stream, uint32_t value);
@@ -193,7 +200,20 @@ class Session final : public http::Protocol {
   void wake_writers();
   void drop_queue(Stream& stream);
   [[nodiscard]] bool take_first() { return std::exchange(first_block_, false); }
+  void put_problem(Stream& stream, std::string_view body);
   [[nodiscard]] static http::StreamSide side(Stream& stream) { return http::StreamSide(*stream.exchange); }
+
+  // --- Tunnels
+  [[nodiscard]] static bool is_false_success(const Stream& stream) {
+    return stream.connects && stream.exchange->response.status / 100 == 2;
+  }
+  void deny_tunnel(Stream& stream);
+  void run_tunnel(Stream& stream);
+  void enter_tunnel(Stream& stream);
+  void end_tunnel(Stream& stream);
+  void make_deaf(Stream& stream);
+  void starve_tunnel(Stream& stream);
+  void take_tunnel_data(Stream& stream, std::string_view piece);
 
   // Of the PING by which a peer that is told to go shows that it has heard so.
   static constexpr std::string_view kFarewell = "farewell";
@@ -217,6 +237,7 @@ class Session final : public http::Protocol {
   const uint32_t most_streams_;
   const uint32_t header_table_;
   const uint32_t stream_window_;
+  const bool tunnels_;
   uint32_t blocked_ = 0;  // streams that are owed on_writable
 
   // A head that comes in several frames, or the DATA frame that is being read.
@@ -255,7 +276,8 @@ class Session final : public http::Protocol {
   bool running_ = false;
   bool ended_ = false;  // feed_end() was called
   bool closing_ = false;
-  bool leaving_ = false;  // GOAWAY was sent
+  bool leaving_ = false;   // GOAWAY was sent
+  bool draining_ = false;  // since the server ends, which tunnels are told
   bool held_by_output_ = false;
   bool was_started_ = false;  // an answer that had begun was broken off with the connection
 };

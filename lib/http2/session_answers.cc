@@ -50,6 +50,10 @@ void Session::answer(Stream& stream, http::AnswerFraming framing, std::string_vi
   const auto let_go = [&] {
     if (pinned != nullptr && pinned->run != nullptr) pinned->run(pinned->context);
   };
+  if (is_false_success(stream)) [[unlikely]] {
+    let_go();
+    return deny_tunnel(stream);
+  }
   // All of it has room, or nothing is begun.
   if (pinned == nullptr && body.size() >= http::Exchange::kLeastPinned &&
       !stream.queue.has_room(body.size())) {
@@ -72,6 +76,8 @@ void Session::answer(Stream& stream, http::AnswerFraming framing, std::string_vi
 void Session::begin_answer(Stream& stream, http::AnswerFraming framing) {
   ENSURE(stream.exchange != nullptr && stream.exchange->started());
   touch(stream);
+  if (is_false_success(stream)) [[unlikely]]
+    return deny_tunnel(stream);
   (void)write_head(stream, framing, stream.exchange->head_only(), {});
 }
 
@@ -145,7 +151,12 @@ void Session::answer_in_its_place(Stream& stream) {
   http::Exchange& exchange = *stream.exchange;
   if (fits(exchange.response)) return answer_without_memory(stream);
   side(stream).finish();
-  std::string_view body = side(stream).replace_head();
+  put_problem(stream, side(stream).replace_head());
+}
+
+// A whole answer, of which this is the body and the exchange has the head.
+void Session::put_problem(Stream& stream, std::string_view body) {
+  http::Exchange& exchange = *stream.exchange;
   const Writer::Framing told{.stream = stream.id,
                              .length = body.size(),
                              .ends = exchange.request.method() == http::Method::Head,
@@ -278,6 +289,11 @@ void Session::wake_writers() {
     if (!stream->blocked || stream->queue.size() > env_.limits.output_low_bytes) continue;
     stream->blocked = false;
     --blocked_;
+    if (stream->switched != nullptr) {
+      stream->switched->tell_of_room();
+      touch(*stream);
+      continue;
+    }
     if (stream->exchange == nullptr || !side(*stream).take_blocked() || stream->exchange->finished())
       continue;
     env_.service.on_writable(*stream->exchange);

@@ -252,7 +252,7 @@ void Session::on_reset(const FrameHeader& frame, std::string_view payload) {
     (void)spend_control();
     return;
   }
-  const bool was_answered = stream->exchange == nullptr || stream->exchange->finished();
+  const bool was_answered = is_answered(*stream);
   abandon(*stream, {499, "The client took the request back before the answer was complete."});
   if (!was_answered) (void)spend_reset();
 }
@@ -319,6 +319,7 @@ void Session::on_settings(const FrameHeader& frame, std::string_view payload) {
 bool Session::take_setting(Setting setting, uint32_t value) {
   switch (setting) {
     case Setting::EnablePush:
+    case Setting::EnableConnectProtocol:
     case Setting::NoRfc7540Priorities:
       if (value > 1) fail(Code::ProtocolError, "A setting is neither 0 nor 1.");
       break;
@@ -409,7 +410,7 @@ void Session::send_code(FrameType type, uint32_t stream, uint32_t value) {
 
 // What this end asks for, and a window for the whole connection.
 void Session::send_settings() {
-  std::array<char, 36> payload;
+  std::array<char, 6 * 6> payload;
   char* at = payload.data();
   const auto put = [&](Setting setting, uint32_t value) {
     at = put_32(put_16(at, static_cast<uint16_t>(setting)), value);
@@ -417,6 +418,7 @@ void Session::send_settings() {
   put(Setting::MaxConcurrentStreams, most_streams_);
   put(Setting::InitialWindowSize, stream_window_);
   put(Setting::MaxHeaderListSize, env_.limits.header_bytes + env_.limits.request_line_bytes);
+  if (tunnels_) put(Setting::EnableConnectProtocol, 1);
   put(Setting::NoRfc7540Priorities, 1);
   if (header_table_ != HpackDecoder::kFirstTable) put(Setting::HeaderTableSize, header_table_);
   send_frame(FrameType::Settings, 0, 0, {payload.data(), static_cast<size_t>(at - payload.data())});
@@ -446,7 +448,7 @@ void Session::reset(Stream& stream, Code code) {
 // By a mistake of the peer's (section 5.4.2).
 void Session::break_off(Stream& stream, Code code, const char* why) {
   if (stream.reset) return;
-  const bool was_answered = stream.exchange == nullptr || stream.exchange->finished();
+  const bool was_answered = is_answered(stream);
   reset(stream, code);
   abandon(stream, {400, why});
   if (!was_answered) (void)spend_reset();

@@ -27,7 +27,7 @@ void Session::on_block(std::string_view block) {
   }
   RequestHead& head = env_.head;
   if (opens)
-    head.begin(env_.limits);
+    head.begin(env_.limits, tunnels_);
   else
     head.begin_trailers(env_.limits);
   switch (decoder_.decode(block, head)) {
@@ -79,6 +79,7 @@ http::KnownHead* Session::begin_request(uint32_t id, bool ends) {
   if (opened == nullptr) return nullptr;
   Stream& stream = *opened;
   const RequestHead& head = env_.head;
+  stream.connects = head.connects();
   if (head.malformed() != nullptr) {
     http::keep_refused_head(*stream.exchange, head.text(), {400, head.malformed()});
     break_off(stream, Code::ProtocolError, head.malformed());
@@ -146,7 +147,8 @@ bool Session::show_head(Stream& stream, bool ends) {
   const RequestHead& come = env_.head;
   http::Exchange& exchange = *stream.exchange;
   const http::Head& made = come.head();
-  if (env_.heads != nullptr && ends) {
+  const bool may_be_known = env_.heads != nullptr && ends && !stream.connects;
+  if (may_be_known) {
     if (http::KnownHead* const known = env_.heads->match_and_pin(come.text(), hint_)) {
       hint_ = known;
       side(stream).set_known_head(*known);
@@ -163,9 +165,9 @@ bool Session::show_head(Stream& stream, bool ends) {
     own.bytes = text.data();
     own.slots = slots;
     exchange.request.show_head(own);
-    if (env_.heads != nullptr && ends && !own.expect_continue) env_.heads->offer(own);
+    if (may_be_known && !own.expect_continue) env_.heads->offer(own);
   }
-  if (come.has_length()) stream.expected = made.content_length;
+  if (come.has_length() && !stream.connects) stream.expected = made.content_length;
   return true;
 }
 
@@ -213,6 +215,7 @@ void Session::continue_body(Stream& stream) {
 
 void Session::take_data(Stream& stream, std::string_view piece) {
   if (stream.reset) return;
+  if (stream.switched != nullptr) return take_tunnel_data(stream, piece);
   stream.received += piece.size();
   if (stream.received > stream.expected)
     return break_off(stream, Code::ProtocolError, "The request's body is longer than its head says.");
@@ -250,6 +253,7 @@ void Session::take_trailers(Stream& stream) {
   const RequestHead& head = env_.head;
   if (stream.reset) return;
   if (!stream.receives) return break_off(stream, Code::StreamClosed, "HEADERS follow the request's end.");
+  if (stream.connects) return break_off(stream, Code::ProtocolError, "HEADERS are no part of a tunnel.");
   if (head.malformed() != nullptr) return break_off(stream, Code::ProtocolError, head.malformed());
   if (head.refusal()) return refuse(stream, head.refusal());
   if (stream.exchange != nullptr && !stream.exchange->finished()) {
@@ -313,9 +317,13 @@ void Session::refuse(Stream& stream, const http::Refusal& refusal) {
 
 // More of a body, once its handler has read what came. One that reads on gets it in larger parts, so that a long way costs no time.
 void Session::grant(Stream& stream) {
-  if (!stream.receives || stream.reset || stream.exchange == nullptr || stream.exchange->finished()) return;
-  if (!stream.held.empty() || stream.step != Stream::Step::Body || stream.body.waits(*stream.exchange))
+  if (!stream.receives || stream.reset || !stream.held.empty()) return;
+  if (stream.switched != nullptr) {
+    if (!stream.switched->entered() || !stream.switched->reads()) return;
+  } else if (stream.exchange == nullptr || stream.exchange->finished() || stream.step != Stream::Step::Body ||
+             stream.body.waits(*stream.exchange)) {
     return;
+  }
   if (stream.receive_window > stream.most_window / 2) return;
   if (stream.expected != UINT64_MAX &&
       stream.expected - stream.received <= static_cast<uint64_t>(std::max<int64_t>(stream.receive_window, 0)))

@@ -39,8 +39,8 @@ Stream* StreamPool::take(Session& session, uint32_t id) {
 }
 
 void StreamPool::give(Stream& stream) {
-  ENSURE(stream.exchange == nullptr && stream.queue.empty() && stream.held.empty() && !stream.scheduled &&
-         !stream.touched && out_ > 0);
+  ENSURE(stream.exchange == nullptr && stream.switched == nullptr && stream.queue.empty() &&
+         stream.held.empty() && !stream.scheduled && !stream.touched && out_ > 0);
   --out_;
   if (idle_.size() == kMostKept) {
     delete &stream;
@@ -51,7 +51,8 @@ void StreamPool::give(Stream& stream) {
   stream.step = Stream::Step::Head;
   stream.receives = stream.body_ended = stream.head_sent = stream.ends = stream.trailers = stream.end_sent =
       false;
-  stream.reset = stream.blocked = false;
+  stream.reset = stream.blocked = stream.connects = stream.deaf = false;
+  stream.linger_until_ms = 0;
   stream.received = 0;
   stream.trailer_slots = {};
   stream.trailer_text = {};

@@ -20,6 +20,7 @@
 #include "http/stream.h"
 #include "http2/frame.h"
 #include "http2/priority.h"
+#include "http2/stream_tunnel.h"
 #include "transport/input.h"
 #include "transport/output.h"
 
@@ -41,12 +42,16 @@ class Stream final : public http::Stream {
   void cut(http::Exchange& exchange, const http::Refusal& why) override;
   void continue_body(http::Exchange& exchange) override;
   void body_flow(http::Exchange& exchange, http::BodyFlow flow) override;
+  [[nodiscard]] uint16_t tunnel_status(const http::Exchange& exchange,
+                                       std::string_view protocol) const override;
+  http::Tunnel* tunnel(http::Exchange& exchange, std::string_view protocol,
+                       std::unique_ptr<http::TunnelUser> user) override;
   [[nodiscard]] http::Protocol* protocol() override;
 
   // --- For its session.
 
   // Where the request is. Held: its service wants it later.
-  enum class Step : uint8_t { Head, Held, Body, Answer };
+  enum class Step : uint8_t { Head, Held, Body, Answer, Tunnel };
 
   Session* session = nullptr;
   http::Exchange* exchange = nullptr;  // null once it has ended
@@ -61,6 +66,11 @@ class Stream final : public http::Stream {
   bool end_sent = false;
   bool reset = false;    // by either end: nothing more is sent or read
   bool blocked = false;  // the handler is owed on_writable
+
+  bool connects = false;                   // it asks to go on in another protocol, or has
+  bool deaf = false;                       // what comes for its tunnel is dropped
+  std::unique_ptr<StreamTunnel> switched;  // from the answer that agrees to it until it ends
+  uint64_t linger_until_ms = 0;  // its tunnel has ended, and until then the peer's end of it is waited for
 
   int64_t send_window = 0;     // what the peer takes of it; may be negative (section 6.9.2)
   int64_t receive_window = 0;  // what the peer may send of it

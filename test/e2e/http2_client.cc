@@ -83,26 +83,73 @@ int32_t Http2Client::begin(std::string_view method, std::string_view target, con
     all.emplace_back(lower, value);
   }
   if (!body.empty() && sized) all.emplace_back("content-length", std::to_string(body.size()));
+  const int32_t id = submit(std::move(all), !body.empty() || announced);
+  bodies_[id] = {.bytes = std::string(body)};
+  turn(0);
+  return id;
+}
+
+int32_t Http2Client::submit(Fields fields, bool has_body) {
   std::vector<nghttp2_nv> pairs;
-  std::ranges::transform(all, std::back_inserter(pairs), pair_of);
+  std::ranges::transform(fields, std::back_inserter(pairs), pair_of);
   nghttp2_data_provider provider{};
   provider.read_callback = [](nghttp2_session*, int32_t id, uint8_t* at, size_t room, uint32_t* flags,
                               nghttp2_data_source*, void* self) {
     Body& of = static_cast<Http2Client*>(self)->bodies_[id];
-    if (of.bytes.empty()) return static_cast<ssize_t>(NGHTTP2_ERR_DEFERRED);
     const size_t size = std::min(room, of.bytes.size() - of.sent);
-    std::memcpy(at, of.bytes.data() + of.sent, size);
+    if (size == 0 && (of.open || of.bytes.empty()) && !of.ends)
+      return static_cast<ssize_t>(NGHTTP2_ERR_DEFERRED);
+    if (size != 0) std::memcpy(at, of.bytes.data() + of.sent, size);
     of.sent += size;
-    if (of.sent == of.bytes.size()) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (of.sent == of.bytes.size() && !of.open) *flags |= NGHTTP2_DATA_FLAG_EOF;
     return static_cast<ssize_t>(size);
   };
   const int32_t id = nghttp2_submit_request(session_, nullptr, pairs.data(), pairs.size(),
-                                            body.empty() && !announced ? nullptr : &provider, nullptr);
+                                            has_body ? &provider : nullptr, nullptr);
   REQUIRE(id > 0);
-  bodies_[id] = {.bytes = std::string(body)};
   answers_[id] = {};
+  return id;
+}
+
+int32_t Http2Client::connect(std::string_view protocol, std::string_view target, const Fields& fields) {
+  REQUIRE(wait_until([&] {
+    turn(1);
+    return told(NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+  }));
+  Fields all = {{":method", "CONNECT"},
+                {":protocol", std::string(protocol)},
+                {":scheme", "http"},
+                {":authority", "test"},
+                {":path", std::string(target)}};
+  all.insert(all.end(), fields.begin(), fields.end());
+  const int32_t id = submit(std::move(all), true);
+  bodies_[id] = {.open = true};
   turn(0);
   return id;
+}
+
+void Http2Client::say(int32_t stream, std::string_view bytes) {
+  bodies_[stream].bytes.append(bytes);
+  nghttp2_session_resume_data(session_, stream);
+  turn(0);
+}
+
+void Http2Client::end_side(int32_t stream) {
+  bodies_[stream].open = false;
+  bodies_[stream].ends = true;
+  nghttp2_session_resume_data(session_, stream);
+  turn(0);
+}
+
+std::string Http2Client::hear(int32_t stream, size_t size) {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  Answer& answer = answers_[stream];
+  while (answer.response.body.size() < size && !answer.ended && turn(20) &&
+         std::chrono::steady_clock::now() < until) {
+  }
+  std::string heard = answer.response.body.substr(0, size);
+  answer.response.body.erase(0, heard.size());
+  return heard;
 }
 
 void Http2Client::take_back(int32_t stream) {

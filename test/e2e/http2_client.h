@@ -27,6 +27,13 @@ class Http2Client {
   int32_t begin(std::string_view method, std::string_view target, const Fields& fields = {},
                 std::string_view body = {}, bool sized = true);
   void take_back(int32_t stream);
+  // A request that goes on in another protocol (RFC 8441), and what is said on it then. Its number.
+  int32_t connect(std::string_view protocol, std::string_view target, const Fields& fields = {});
+  void say(int32_t stream, std::string_view bytes);
+  // Its side ends with what was said.
+  void end_side(int32_t stream);
+  // Waits for so many bytes on it; fewer where it has ended.
+  std::string hear(int32_t stream, size_t size);
 
   struct Answer {
     Response response;
@@ -57,7 +64,10 @@ class Http2Client {
   struct Body {
     std::string bytes;
     size_t sent = 0;
+    bool open = false;  // more of it may come
+    bool ends = false;  // nothing more does
   };
+  int32_t submit(Fields fields, bool has_body);
   Client client_;
   nghttp2_session* session_ = nullptr;
   std::map<int32_t, Answer> answers_;

@@ -111,6 +111,58 @@ TEST_CASE("http2: the log and the metrics tell of it as of any request") {
   CHECK(lines.contains("<HTTP/2.0 404 true>"));
 }
 
+namespace {
+
+std::string sockets_configuration(const std::string& more = {}) {
+  return "[server]\nlisten = \"127.0.0.1:0\"\ndrain_timeout = \"20s\"\n" + engine_table() +
+         "[websocket]\ndrain_spread = \"50ms\"\n" + more +
+         "[[plugin]]\nname = \"sockets\"\nfile = \"" TEST_PLUGINS
+         "/sockets.so\"\n[[route]]\nmethods = [\"GET\"]\npath = \"/echo\"\nhandler = \"sockets:echo\"\n";
+}
+const Http2Client::Fields kVersion13 = {{"sec-websocket-version", "13"}};
+// Frames with a mask of zeros, so that payloads stand as they are.
+std::string masked(char opcode, std::string_view payload) {
+  return std::string(1, static_cast<char>(0x80 | opcode)) + static_cast<char>(0x80 | payload.size()) +
+         std::string(4, '\0') + std::string(payload);
+}
+
+}  // namespace
+
+TEST_CASE("http2: WebSockets are streams beside others, and end by END_STREAM") {
+  const Daemon daemon(sockets_configuration());
+  Http2Client client(daemon.address());
+  const int32_t one = client.connect("websocket", "/echo", kVersion13);
+  const int32_t other = client.connect("websocket", "/echo", kVersion13);
+  client.say(one, masked(1, "hello"));
+  client.say(other, masked(1, "there"));
+  CHECK(client.hear(other, 7) == "\x81\x05there");
+  CHECK(client.hear(one, 7) == "\x81\x05hello");
+  CHECK(client.ask("GET", "/echo").response.status == 426);
+  CHECK(client.finish(client.connect("websocket", "/echo")).response.status == 426);
+  client.say(one, masked(8, "\x03\xe8"));
+  CHECK(client.hear(one, 4) == "\x88\x02\x03\xe8");
+  client.end_side(one);
+  const Http2Client::Answer answer = client.finish(one);
+  CHECK(answer.response.status == 200);
+  CHECK(answer.whole);
+  client.say(other, masked(1, "still"));
+  CHECK(client.hear(other, 7) == "\x81\x05still");
+}
+
+TEST_CASE("http2: a daemon that stops closes WebSockets with 1001, on a connection that it has told so") {
+  Daemon daemon(sockets_configuration());
+  Http2Client client(daemon.address());
+  const int32_t stream = client.connect("websocket", "/echo", kVersion13);
+  client.say(stream, masked(1, "hello"));
+  CHECK(client.hear(stream, 7) == "\x81\x05hello");
+  daemon.signal(SIGTERM);
+  CHECK(client.hear(stream, 4) == "\x88\x02\x03\xe9");
+  client.say(stream, masked(8, "\x03\xe9"));
+  CHECK(client.finish(stream).error == NGHTTP2_NO_ERROR);
+  CHECK(client.wait_for_end());
+  CHECK(client.last_served() == stream);
+}
+
 TEST_CASE("http2: a listener speaks what it names") {
   const Daemon daemon(
       "[server]\nlisten = \"127.0.0.1:0\"\n"

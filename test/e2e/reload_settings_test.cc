@@ -282,6 +282,8 @@ const std::map<std::string, Case> kCases = {
      tells_http2("limits.http2_window", "\"100KiB\"", NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 65'536, 102'400)},
     {"limits.http2_header_table",
      tells_http2("limits.http2_header_table", "\"1KiB\"", NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, 4096, 1024)},
+    {"limits.http2_websockets",
+     tells_http2("limits.http2_websockets", "false", NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1, 0)},
     {"limits.http2_waiting",
      [] {
        Trial trial;

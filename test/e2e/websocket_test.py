@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""WebSockets at the real daemon, with python3-websockets for the client, over both engines.
+"""WebSockets at the real daemon, with python3-websockets for the client, over both engines, by HTTP/1.1 and by HTTP/2.
 
     websocket_test.py LEAT PLUGINS OBSERVING
 
@@ -22,6 +22,7 @@ import websockets
 LEAT, PLUGINS, OBSERVING = sys.argv[1:4]
 sys.path.insert(0, OBSERVING)
 from daemon import PATIENCE, Daemon  # noqa: E402
+from http2_bridge import Bridge  # noqa: E402
 
 CONFIGURATION = """
 [server]
@@ -47,11 +48,16 @@ format = "{{method}} {{target}} {{status}} {{complete}} {{bytes_in}} {{bytes_out
 
 class Served(unittest.TestCase):
     engines = ("io_uring", "epoll")
+    agreed = "101"
 
     def on_each_engine(self, check, more=""):
         for engine in self.engines:
             with self.subTest(engine=engine), Daemon(LEAT, PLUGINS, CONFIGURATION, engine=engine, more=more) as daemon:
-                asyncio.run(asyncio.wait_for(check(daemon, daemon.address.replace("http", "ws", 1)), PATIENCE))
+                self.run_at(daemon, check)
+
+    def run_at(self, daemon, check):
+        daemon.sockets = daemon.address
+        asyncio.run(asyncio.wait_for(check(daemon, daemon.address.replace("http", "ws", 1)), PATIENCE))
 
     async def lines(self, daemon, count):
         """Those of the access log that are about sockets."""
@@ -131,7 +137,7 @@ class Served(unittest.TestCase):
 
     def shake_hands(self, daemon, path):
         """(head, socket) of a handshake without any library."""
-        host, port = daemon.address.removeprefix("http://").split(":")
+        host, port = daemon.sockets.removeprefix("http://").split(":")
         connection = socket.create_connection((host, int(port)), PATIENCE)
         self.addCleanup(connection.close)
         key = base64.b64encode(os.urandom(16)).decode()
@@ -156,7 +162,7 @@ class Served(unittest.TestCase):
             self.assertEqual(connection.recv(4)[2:], b"\x03\xea")  # 1002
             connection.close()
             lines = sorted(await self.lines(daemon, 3))  # each worker's come in order
-            self.assertRegex(lines[0], r"^GET /echo 101 true \d+ 10 -$")
+            self.assertRegex(lines[0], rf"^GET /echo {self.agreed} true \d+ 10 -$")
             self.assertRegex(lines[1], r"^GET /echo\?reset 499 false \d+ 0 The client left without closing")
             self.assertRegex(lines[2], r"^GET /echo\?wrong 400 false \d+ \d+ The WebSocket was closed with 1002")
             metrics = self.metrics(daemon)
@@ -169,7 +175,7 @@ class Served(unittest.TestCase):
                 self.assertEqual(metrics[f'leat_websocket_bytes_total{{direction="{direction}"}}'], "4")
         self.on_each_engine(check)
 
-    def test_a_reload_and_the_end_tell_that_the_server_goes(self):
+    def test_a_reload_tells_that_the_server_goes(self):
         async def check(daemon, address):
             async with websockets.connect(address + "/echo") as old, websockets.connect(address + "/talk") as talk:
                 await talk.recv()
@@ -181,9 +187,14 @@ class Served(unittest.TestCase):
             async with websockets.connect(address + "/echo") as new:
                 await new.send("new")
                 self.assertEqual(await new.recv(), "new")
+        self.on_each_engine(check)
+
+    def test_the_end_tells_that_the_server_goes(self):
+        async def check(daemon, address):
+            async with websockets.connect(address + "/echo") as client:
                 daemon.process.send_signal(signal.SIGTERM)
-                await new.wait_closed()
-                self.assertEqual(new.close_code, 1001)
+                await client.wait_closed()
+                self.assertEqual(client.close_code, 1001)
         self.on_each_engine(check)
 
     def test_a_reload_takes_up_the_limits(self):
@@ -210,6 +221,18 @@ class Served(unittest.TestCase):
                 await client.send("still here")
                 self.assertEqual(await client.recv(), "still here")
         self.on_each_engine(check, 'ping_interval = "100ms"\nping_timeout = "200ms"')
+
+
+class ServedByHttp2(Served):
+    """The same, all of them as streams of one connection."""
+    agreed = "200"
+    # Behind a GOAWAY python3-h2 takes nothing any more: test/e2e/http2_test.cc looks at that.
+    test_the_end_tells_that_the_server_goes = None
+
+    def run_at(self, daemon, check):
+        with Bridge(daemon.address) as bridge:
+            daemon.sockets = bridge.address
+            asyncio.run(asyncio.wait_for(check(daemon, bridge.address.replace("http", "ws", 1)), PATIENCE))
 
 
 if __name__ == "__main__":

@@ -297,7 +297,7 @@ std::vector<Row> message_rows() {
                 {":scheme", "http"},
                 {":path", "/"},
                 {":authority", "a"},
-                {":protocol", "websocket"}}) +
+                {":extension", "it"}}) +
            kPing,
        broken},
       {"8.3", "a pseudo-field behind others",

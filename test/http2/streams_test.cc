@@ -547,8 +547,8 @@ TEST_CASE("streams: a reload changes what the next connections are told") {
   http2::Session session(harness.environment, http::peer_at("192.0.2.1"));
   session.feed(hello());
   const std::vector<H2Frame> frames = read_frames(HttpHarness::take(session));
-  CHECK(frames[0].payload ==
-        setting(3, 128) + setting(4, 100) + setting(6, 40 * 1024) + setting(9, 1) + setting(1, 0));
+  CHECK(frames[0].payload == setting(3, 128) + setting(4, 100) + setting(6, 40 * 1024) + setting(8, 1) +
+                                 setting(9, 1) + setting(1, 0));
   // Until its client has agreed it may keep fields.
   session.feed(headers(1, request_block("/") + "\x40\x01x\x01y"s));
   H2Reader reader;

@@ -16,7 +16,7 @@ PATIENCE = 60
 class Browser:
     """Chromium without a window, with one page, over the pipe of its debugging protocol: messages that end with a NUL."""
 
-    def __init__(self, address, width=900, height=700):
+    def __init__(self, address, width=900, height=700, options=()):
         self.home = tempfile.mkdtemp(prefix="leat-chromium-")
         theirs_in, self.to = os.pipe()
         self.back, theirs_out = os.pipe()
@@ -30,7 +30,7 @@ class Browser:
             [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
              "--disable-background-networking", "--disable-component-update", "--disable-extensions", "--hide-scrollbars",
              f"--user-data-dir={self.home}", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-             f"--window-size={width},{height}", "--remote-debugging-pipe", "about:blank"],
+             f"--window-size={width},{height}", "--remote-debugging-pipe", *options, "about:blank"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=(3, 4),
             preexec_fn=take_pipe, env={**os.environ, "HOME": self.home})
         os.close(theirs_in), os.close(theirs_out)

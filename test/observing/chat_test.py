@@ -4,7 +4,10 @@
     chat_test.py LEAT FOLDER_OF_EXAMPLES
 """
 
+import re
+import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -22,15 +25,45 @@ LISTEN = """new Promise(done => {
 })"""
 
 
+def configuration(listen, more=""):
+    return EXAMPLE.read_text().replace("{room}", "{{room}}").replace(
+        'listen = "127.0.0.1:8080"', listen + '\nadmin_socket = "{folder}/admin"\nworkers = 2') + more
+
+
 @unittest.skipUnless(CHROMIUM, "chromium is not installed")
 class Chat(unittest.TestCase):
     def test_two_talk_and_one_listens(self):
-        configuration = EXAMPLE.read_text().replace("{room}", "{{room}}").replace(
-            'listen = "127.0.0.1:8080"', 'listen = "127.0.0.1:0"\nadmin_socket = "{folder}/admin"\nworkers = 2')
-        with Daemon(LEAT, PLUGINS, configuration) as daemon, Browser(daemon.address + "/?name=Ada") as ada:
+        with Daemon(LEAT, PLUGINS, configuration('listen = "127.0.0.1:0"')) as daemon:
+            self.talk(daemon.address)
+
+    def test_the_same_over_http2(self):
+        """The page has come by TLS and HTTP/2, and so do the WebSockets, on the same connections."""
+        with tempfile.TemporaryDirectory(prefix="leat-chat-") as folder:
+            subprocess.run([LEAT, "tls", "init", "--dir", folder, "127.0.0.1"], check=True, stdout=subprocess.DEVNULL)
+            certificate, key = (next(Path(folder).glob("127.0.0.1*." + end)) for end in ("pem", "key"))
+            more = f"""
+[[listener]]
+address = "127.0.0.1:0"
+tls = true
+[[tls]]
+certificate = "{certificate}"
+key = "{key}"
+[[middleware]]
+kind = "access_log"
+file = "{folder}/access"
+format = "{{{{protocol}}}} {{{{status}}}} {{{{path}}}}"
+"""
+            with Daemon(LEAT, PLUGINS, configuration("", more)) as daemon:
+                self.talk(daemon.address.replace("http", "https"), ["--ignore-certificate-errors"])
+            log = Path(folder, "access").read_text()
+            self.assertEqual(len(re.findall(r"^HTTP/2.0 (?:200|499) /rooms/lobby$", log, re.M)), 2, log)  # a browser just leaves
+            self.assertNotIn("HTTP/1.1", log)
+
+    def talk(self, address, options=()):
+        with Browser(address + "/?name=Ada", options=options) as ada:
             ada.wait_for("document.getElementById('state')?.textContent == 'connected as Ada'")
             self.assertEqual(ada.evaluate(LISTEN), "open")
-            with Browser(daemon.address + "/?name=Bob") as bob:
+            with Browser(address + "/?name=Bob", options=options) as bob:
                 bob.wait_for("document.getElementById('state')?.textContent == 'connected as Bob'")
                 ada.wait_for(LINES + ".includes('Bob came in')")
                 bob.evaluate("text.value = '<b>hello</b>, Ada'; document.querySelector('form').requestSubmit()")
