@@ -5,18 +5,13 @@
 #include "base/text.h"
 #include "http/authority.h"
 #include "http/method.h"
+#include "http2/field_rules.h"
 
 namespace leat::http2 {
 
 namespace {
 
 using http::HeaderId;
-
-// Section 8.2.2: what says something about a connection is said by frames here.
-constexpr bool is_about_connection(HeaderId id) {
-  return id == HeaderId::Connection || id == HeaderId::KeepAlive || id == HeaderId::ProxyConnection ||
-         id == HeaderId::TransferEncoding || id == HeaderId::Upgrade;
-}
 
 // What a trailer must not say, since the message was understood without it (RFC 9110, section 6.5.1).
 constexpr bool is_for_heads(HeaderId id) {
@@ -25,10 +20,6 @@ constexpr bool is_for_heads(HeaderId id) {
 }
 
 constexpr std::string_view kConnect = "CONNECT";
-
-constexpr bool has_blank_end(std::string_view text) {
-  return !text.empty() && (is_blank(text.front()) || is_blank(text.back()));
-}
 
 // RFC 3986, section 3.3 and 3.4, but that what should be percent-encoded and harms nobody may stand as it is.
 bool is_target_char(char c) { return c > 0x20 && c < 0x7f && c != '#'; }
@@ -89,16 +80,9 @@ bool RequestHead::pseudo_field(const TableField& field) {
 }
 
 bool RequestHead::judge(const TableField& field) {
-  if (!is_lower_name(field.name)) {
-    set_malformed("The name of a field has a character that is not allowed.");
-  } else if (!is_field_value(field.value) || has_blank_end(field.value)) {
-    set_malformed("The value of a field has a character that is not allowed.");
-  } else if (is_about_connection(field.id)) {
-    set_malformed("The request has a field that is about a connection.");
-  } else {
-    return true;
-  }
-  return false;
+  const char* const wrong = wrong_with(field);
+  if (wrong != nullptr) set_malformed(wrong);
+  return wrong == nullptr;
 }
 
 // A field that is in order by itself.
