@@ -254,6 +254,10 @@ constexpr Row kSettings[] = {
     duration<AT(worker.connections.doze_after_ms)>(
         "limits.doze_after", 0, kDay,
         "Idle time after which a connection gives up its armed receive to save kernel memory; 0 for never."),
+    boolean<AT(worker.limits.http1_early_hints)>("limits.http1_early_hints",
+                                                 "HTTP/1.1: send early hints (103) to its clients, too. "
+                                                 "Browsers take none by it, and there are programs "
+                                                 "that take them for the answer."),
     count<AT(worker.http2.streams)>("limits.http2_streams", 1, 1024,
                                     "HTTP/2: requests of a connection that are under way at the same time."),
     size<AT(worker.http2.header_table_bytes)>(

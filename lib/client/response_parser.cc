@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/text.h"
+
 namespace leat::client {
 
 struct ResponseCallbacks {
@@ -60,6 +62,7 @@ struct ResponseCallbacks {
   static int message_complete(llhttp_t* llhttp) {
     ResponseParser& parser = self(llhttp);
     if (llhttp->status_code >= 100 && llhttp->status_code < 200) {
+      if (llhttp->status_code == 103 && parser.hints_ != nullptr) parser.note_hints();
       parser.begin_message();
       return 0;
     }
@@ -109,6 +112,12 @@ void ResponseParser::begin_message() {
   head_.size = 0;
   field_count_ = 0;
   in_value_ = true;
+}
+
+void ResponseParser::note_hints() {
+  for (const Place& place : std::span(places_, field_count_))
+    if (equal_ignoring_case({head_.bytes + place.name, place.name_size}, "link"))
+      hints_->emplace_back(head_.bytes + place.value, place.value_size);
 }
 
 int ResponseParser::fail(FetchStatus status, std::string_view message) {

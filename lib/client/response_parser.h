@@ -9,7 +9,9 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/arena.h"
 #include "client/fetch.h"
@@ -25,6 +27,9 @@ class ResponseParser {
 
   // Makes ready for the answer to one request. `head_request`: it has no body, whatever it announces.
   void reset(Arena& arena, const UpstreamOptions& limits, bool head_request);
+
+  // Has the Link fields of early hints (103) added to `hints`, which outlives it. Otherwise what interim answers say is forgotten.
+  void keep_hints(std::vector<std::string>& hints) { hints_ = &hints; }
 
   enum class Step : uint8_t { More, Done, Failed };
   // Takes bytes as they come; a view of them ends with the call. Done: what is left of `bytes` after used()
@@ -61,6 +66,7 @@ class ResponseParser {
   int fail(FetchStatus status, std::string_view message);
   bool append(Text& text, std::string_view bytes);
   bool add_place();
+  void note_hints();
   Step judge(llhttp_errno_t error);
   Step finish();
 
@@ -77,6 +83,7 @@ class ResponseParser {
   std::string_view message_;
   Text head_;
   Text body_;
+  std::vector<std::string>* hints_ = nullptr;
   Place* places_ = nullptr;
   Field* fields_ = nullptr;
   uint32_t field_count_ = 0;

@@ -202,6 +202,13 @@ bool Exchange::send_problem(uint16_t status, std::string_view detail, std::strin
   return answered;
 }
 
+bool Exchange::send_hints(std::span<const std::string_view> links) {
+  if (state_ != State::Open || cancelled_ || answering_ != nullptr || hints_ == kMostHints) return false;
+  ++hints_;
+  stream_->hints(*this, links);
+  return true;
+}
+
 bool Exchange::begin(std::optional<uint64_t> length) {
   AnswerBody answer{.length = length};
   if (!start_answer(answer)) return false;
@@ -489,6 +496,7 @@ void Exchange::recycle() {
   state_ = State::Open;
   requested_ = cancelled_ = suspended_ = blocked_ = held_ = head_only_ = has_length_ = false;
   body_stopped_ = body_kept_ = left_for_tunnel_ = false;
+  hints_ = 0;
   length_ = length_left_ = body_bytes_out_ = 0;
   filters_ = {};
   first_filter_ = 0;

@@ -83,6 +83,13 @@ class Exchange {
   };
   [[nodiscard]] const Problem* problem() const { return problem_; }
 
+  // --- Before the answer.
+
+  // What its client may fetch meanwhile, the values of Link fields (103 Early Hints), where that is for it. They are not part of
+  // the answer: no filter sees them, and no cache. False: it was answered, or that was said often enough.
+  static constexpr unsigned kMostHints = 8;
+  bool send_hints(std::span<const std::string_view> links);
+
   // --- Answering in pieces: begin, write any number of times, end.
 
   // A client that waits for 100 Continue is sent it first: who answers in pieces before the request's body
@@ -279,6 +286,7 @@ class Exchange {
   bool body_stopped_ = false;
   bool body_kept_ = false;
   bool left_for_tunnel_ = false;
+  uint8_t hints_ = 0;  // how often its client was given some
   uint64_t length_ = 0;
   uint64_t length_left_ = 0;  // of an answer begun with a length
   uint64_t body_bytes_out_ = 0;

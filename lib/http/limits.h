@@ -21,6 +21,7 @@ struct Limits {
   uint32_t pipeline_turn = 64;                   // requests of one connection served in one turn
   uint32_t output_high_bytes = 256 * 1024;       // queued answer bytes at which a handler and reading pause
   uint32_t output_low_bytes = 64 * 1024;         // ... and at which they go on
+  bool http1_early_hints = false;                // a 103 goes to clients of HTTP/1.1, too
   size_t request_memory_bytes = size_t{16} << 20;  // a request's arena, past it 503
 };
 

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "http/refusal.h"
@@ -67,6 +68,11 @@ class Stream {
   // A client that waits to be told so goes on with the request's body (100 Continue). Nothing where it does
   // not wait. The exchange may be finished after that, for want of memory.
   virtual void continue_body(Exchange& exchange) = 0;
+  // Before the answer: what its client may fetch meanwhile, the values of Link fields (103 Early Hints, RFC 8297). Nothing where
+  // that is not for this client, or memory is out.
+  virtual void hints(Exchange& exchange, std::span<const std::string_view> links) {
+    (void)exchange, (void)links;
+  }
   // What the request's body is to do from now on; at first it flows.
   virtual void body_flow(Exchange& exchange, BodyFlow flow) = 0;
 

@@ -102,6 +102,7 @@ class Session final : public http::Protocol, public http::Stream {
   using http::Protocol::cut;
   void cut(http::Exchange& exchange, const http::Refusal& why) override;
   void continue_body(http::Exchange& exchange) override;
+  void hints(http::Exchange& exchange, std::span<const std::string_view> links) override;
   void body_flow(http::Exchange& exchange, http::BodyFlow flow) override;
   [[nodiscard]] uint16_t tunnel_status(const http::Exchange& exchange,
                                        std::string_view protocol) const override;

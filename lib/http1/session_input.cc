@@ -232,6 +232,15 @@ void Session::continue_body(http::Exchange& exchange) {
   if (!output_.append_pinned("HTTP/1.1 100 Continue\r\n\r\n", {})) cut_answer(http::kOutOfMemory);
 }
 
+// Not to HTTP/1.0, which knows no interim answers (RFC 9110, section 15.2).
+void Session::hints(http::Exchange& exchange, std::span<const std::string_view> links) {
+  ENSURE(&exchange == exchange_);
+  if (!env_.limits.http1_early_hints || internal() || exchange.request.minor_version() == 0 ||
+      over_high_water())
+    return;
+  Writer::write_hints(output_, links);
+}
+
 bool Session::parse_body(std::string_view in, size_t& used) {
   if (exchange_->finished() && (exchange_->close_after || much_body_left())) {
     close(true);

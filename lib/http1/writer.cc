@@ -81,6 +81,24 @@ size_t Writer::most_bytes(const http::Response& response) const {
 
 bool Writer::fits(const http::Response& response) const { return most_bytes(response) <= Block::capacity(); }
 
+void Writer::write_hints(transport::Output& output, std::span<const std::string_view> links) {
+  constexpr std::string_view kLine = http::status_line(103);
+  constexpr char kLink[] = "Link: ";
+  size_t size = kLine.size() + sizeof kEnd;
+  for (const std::string_view link : links) size += sizeof kLink + link.size() + sizeof kEnd;
+  char* const start = size <= Block::capacity() ? output.reserve(size) : nullptr;
+  if (start == nullptr) return;
+  Cursor cursor{start};
+  cursor.put(kLine);
+  for (const std::string_view link : links) {
+    cursor.put(kLink);
+    cursor.put(link);
+    cursor.put(kEnd);
+  }
+  cursor.put(kEnd);
+  output.commit(static_cast<size_t>(cursor.at - start));
+}
+
 Writer::Written Writer::write_head(transport::Output& output, const http::Response& response,
                                    const ResponseFraming& framing, std::string_view body) const {
   size_t size = most_bytes(response);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,9 @@ class Writer {
 
   // Whether the head can be written at all: it goes into one block.
   [[nodiscard]] bool fits(const http::Response& response) const;
+
+  // A 103 with these for the values of Link fields. Nothing is queued where they do not fit, or memory is out.
+  static void write_hints(transport::Output& output, std::span<const std::string_view> links);
 
   // Nothing: memory is out, or the head does not fit.
   enum class Written : uint8_t { Nothing, Head, HeadAndBody };

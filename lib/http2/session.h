@@ -106,6 +106,7 @@ class Session final : public http::Protocol {
   void end_answer(Stream& stream);
   void cut_answer(Stream& stream, const http::Refusal& why);
   void continue_body(Stream& stream);
+  void send_hints(Stream& stream, std::span<const std::string_view> links);
   [[nodiscard]] bool may_switch(const Stream& stream, std::string_view protocol) const;
   http::Tunnel* open_tunnel(Stream& stream, std::unique_ptr<http::TunnelUser> user);
   friend class StreamTunnel;  // whose peer this is

@@ -36,6 +36,9 @@ bool Stream::data(http::Exchange&, std::string_view bytes) { return session->sen
 void Stream::end(http::Exchange&) { session->end_answer(*this); }
 void Stream::cut(http::Exchange&, const http::Refusal& why) { session->cut_answer(*this, why); }
 void Stream::continue_body(http::Exchange&) { session->continue_body(*this); }
+void Stream::hints(http::Exchange&, std::span<const std::string_view> links) {
+  session->send_hints(*this, links);
+}
 // One that has ended is not asked any more.
 void Stream::body_flow(http::Exchange& asks, http::BodyFlow flow) {
   if (&asks == exchange) body.set_flow(flow);
@@ -71,6 +74,12 @@ void Session::answer(Stream& stream, http::AnswerFraming framing, std::string_vi
   }
   let_go();
   cut_answer(stream, http::kOutOfMemory);
+}
+
+// Ahead of what is queued: it is for the time until the answer is there. Where the peer is slow to read it would come too late.
+void Session::send_hints(Stream& stream, std::span<const std::string_view> links) {
+  if (stream.reset || over_high_water()) return;
+  if (Writer::write_hints(output_, links, stream.id, first_block_)) first_block_ = false;
 }
 
 void Session::begin_answer(Stream& stream, http::AnswerFraming framing) {

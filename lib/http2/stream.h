@@ -41,6 +41,7 @@ class Stream final : public http::Stream {
   void end(http::Exchange& exchange) override;
   void cut(http::Exchange& exchange, const http::Refusal& why) override;
   void continue_body(http::Exchange& exchange) override;
+  void hints(http::Exchange& exchange, std::span<const std::string_view> links) override;
   void body_flow(http::Exchange& exchange, http::BodyFlow flow) override;
   [[nodiscard]] uint16_t tunnel_status(const http::Exchange& exchange,
                                        std::string_view protocol) const override;

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "http/header_id.h"
 #include "http/problem.h"
+#include "http2/field_rules.h"
 #include "http2/field_table.h"
 #include "http2/hpack_encoder.h"
 
@@ -23,7 +24,8 @@ constexpr size_t kFieldFraming = 3 * kMostNumber;
 constexpr size_t kMostFraming = kFrameHeader + 5 + 3 * kMostNumber + 20 + 1;
 
 // Of the static table.
-constexpr uint32_t kDate = 33, kServer = 54, kContentType = 31, kContentLength = 28, kStatus200 = 8;
+constexpr uint32_t kDate = 33, kServer = 54, kContentType = 31, kContentLength = 28, kLink = 45,
+                   kStatus200 = 8;
 
 char* put_decimal(char* at, uint64_t number) {
   std::array<char, 20> digits;
@@ -42,15 +44,9 @@ char* put_status(char* at, uint16_t status) {
   return put_decimal(put_literal(at, kStatus200), status);
 }
 
-// What HTTP/1 alone has a use for (RFC 9113, section 8.2.2); the rest of it no response takes.
-bool is_of_http1(HeaderId id) {
-  return id == HeaderId::Connection || id == HeaderId::KeepAlive || id == HeaderId::ProxyConnection ||
-         id == HeaderId::TransferEncoding || id == HeaderId::Upgrade;
-}
-
 char* put_field(char* at, const http::Response::Field& field) {
   const HeaderId id = http::find_header(field.name);
-  if (is_of_http1(id)) return at;
+  if (is_about_connection(id)) return at;  // of HTTP/1
   const uint32_t name = static_name(id);
   at = put_literal(at, name, id == HeaderId::SetCookie);
   if (name == 0) {
@@ -125,6 +121,21 @@ Writer::Written Writer::write_head(transport::Output& output, const http::Respon
   }
   output.commit(static_cast<size_t>(at - start));
   return with_body ? Written::HeadAndBody : Written::Head;
+}
+
+bool Writer::write_hints(transport::Output& output, std::span<const std::string_view> links, uint32_t stream,
+                         bool first) {
+  size_t size = kMostFraming;
+  for (const std::string_view link : links) size += link.size() + kFieldFraming;
+  char* const start = size <= Block::capacity() ? output.reserve(size) : nullptr;
+  if (start == nullptr) return false;
+  char* at = start + kFrameHeader;
+  if (first) *at++ = kNoTable;
+  at = put_status(at, 103);
+  for (const std::string_view link : links) at = put_text(put_literal(at, kLink), link);
+  close_frame(start, at, 0, stream);
+  output.commit(static_cast<size_t>(at - start));
+  return true;
 }
 
 bool Writer::write_trailers(transport::Output& output, const http::Response& trailers, uint32_t stream,

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -42,6 +43,9 @@ class Writer {
   // Queues the head and, where it is given and fits beside it, the whole body as a DATA frame that ends the stream.
   [[nodiscard]] Written write_head(transport::Output& output, const http::Response& response,
                                    const Framing& framing, std::string_view body) const;
+  // A 103 with these for the values of link fields. False: they do not fit, or memory is out, and nothing is queued.
+  [[nodiscard]] static bool write_hints(transport::Output& output, std::span<const std::string_view> links,
+                                        uint32_t stream, bool first);
   // Fields behind a body. False: memory is out, or they do not fit.
   [[nodiscard]] static bool write_trailers(transport::Output& output, const http::Response& trailers,
                                            uint32_t stream, bool first);

@@ -127,6 +127,7 @@ bool DetachedCall::data(http::Exchange& exchange, std::string_view bytes) {
     exchange.abort();
     return true;  // there is nothing to wait for
   }
+  pieces_ = true;
   do {
     const size_t size = std::min(bytes.size(), kAhead - ahead_.size());
     ahead_.append(bytes.substr(0, size));
@@ -160,13 +161,29 @@ void DetachedCall::cut(http::Exchange& exchange, const http::Refusal& why) {
 // Under the mutex. Where it fails the request has ended, which leave() tells, or the next one may succeed.
 void DetachedCall::post() {
   if (posted_ || (told_ && ahead_.size() == 0)) return;
+  wake();
+  told_ = told_ || posted_;  // once told it stays so, whatever becomes of a later one
+}
+
+// Likewise.
+void DetachedCall::wake() {
   posted_ = worker_.resume_from_any_thread(
       ticket_,
       [](http::Exchange& original, void* detached_call) {
         static_cast<DetachedCall*>(detached_call)->flow(original);
       },
       this);
-  told_ = told_ || posted_;  // once told it stays so, whatever becomes of a later one
+}
+
+// The worker passes them on at once: who answers from a thread takes his time.
+void DetachedCall::hints(http::Exchange&, std::span<const std::string_view> links) {
+  const std::lock_guard lock(mutex_);
+  try {
+    hints_.emplace_back(links.begin(), links.end());
+  } catch (const std::bad_alloc&) {
+    return;
+  }
+  if (!posted_) wake();
 }
 
 bool DetachedCall::wish(const cache::Wishes& wishes) {
@@ -190,7 +207,8 @@ bool DetachedCall::add_tag(std::string_view tag) {
 void DetachedCall::flow(http::Exchange& original) {
   original.suspend();
   const std::lock_guard lock(mutex_);
-  give_pieces(original);
+  give_hints(original);
+  if (pieces_) give_pieces(original);
   posted_ = blocked_;  // then writable() comes without being asked for
   if (!blocked_) room_.notify_one();
 }
@@ -219,6 +237,14 @@ bool DetachedCall::give_head(http::Exchange& original) {
 }
 
 // Under the mutex.
+void DetachedCall::give_hints(http::Exchange& original) {
+  for (const std::vector<std::string>& each : std::exchange(hints_, {})) {
+    const std::vector<std::string_view> links(each.begin(), each.end());
+    (void)original.send_hints(links);
+  }
+}
+
+// Likewise.
 void DetachedCall::give_pieces(http::Exchange& original) {
   if (blocked_) return;
   if (!begun_) {

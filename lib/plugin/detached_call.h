@@ -81,6 +81,7 @@ class DetachedCall final : public http::Stream {
   void end(http::Exchange& exchange) override;
   void cut(http::Exchange& exchange, const http::Refusal& why) override;
   void continue_body(http::Exchange&) override {}
+  void hints(http::Exchange& exchange, std::span<const std::string_view> links) override;
   void body_flow(http::Exchange&, http::BodyFlow) override {}
   [[nodiscard]] http::Protocol* protocol() override { return nullptr; }
 
@@ -112,6 +113,8 @@ class DetachedCall final : public http::Stream {
   void begin(const http::Exchange& exchange, Answer kind);
   bool wait_for_room(std::unique_lock<std::mutex>& lock);
   void post();
+  void wake();
+  void give_hints(http::Exchange& original);
   bool give_head(http::Exchange& original);
   void give_pieces(http::Exchange& original);
   void end_pieces(http::Exchange& original);
@@ -137,9 +140,11 @@ class DetachedCall final : public http::Stream {
 
   std::mutex mutex_;  // of all below
   std::condition_variable room_;
-  CountedText ahead_;    // pieces on their way
-  bool told_ = false;    // the worker knows that it has begun
-  bool posted_ = false;  // flow() or writable() will be called
+  CountedText ahead_;                            // pieces on their way
+  bool pieces_ = false;                          // there are some
+  std::vector<std::vector<std::string>> hints_;  // likewise
+  bool told_ = false;                            // the worker knows that it has begun
+  bool posted_ = false;                          // flow() or writable() will be called
   bool left_ = false;
   std::chrono::steady_clock::duration waited_{};  // for the client
 };

@@ -90,6 +90,7 @@ Pending::Run::Run(Host::Impl& impl, const Request& request)
   limits_.head_bytes = limits_.fields = UINT32_MAX;
   limits_.body_bytes = UINT64_MAX;
   parser_.reset(arena_, limits_, request.method_ == "HEAD");
+  parser_.keep_hints(hints_);
   const http::ProxyTrust& trust = impl.settings.trust;
   session.emplace(*impl.environment, http::ProtocolPeer{
                                          .identity = {.peer = peer,
@@ -156,6 +157,7 @@ void Pending::Run::finish(client::ResponseParser::Step step) {
   Reply reply;
   reply.status = parser_.code();
   reply.body = parser_.body();
+  reply.early_hints = hints_;
   reply.cut = step != Step::Done;
   if (step == Step::Done) {
     for (const client::Field& field : parser_.fields())
@@ -178,6 +180,7 @@ Reply Pending::Run::reply() const {
   Reply reply;
   reply.status = parser_.begun() ? parser_.code() : 0;
   reply.body = parser_.body();
+  reply.early_hints = hints_;
   reply.cut = !session;
   return reply;
 }
@@ -195,10 +198,11 @@ Host::Impl::Impl(const PluginSource& plugin, const Setup& setup)
   worker.set_exchanges(exchanges);
   worker.set_fetcher(upstreams);
   writer.set_date(worker.date());
+  limits.http1_early_hints = true;  // this client knows them
   pipeline.emplace(*loaded.assembly.site);
   environment.emplace(http1::Environment{.worker = worker,
                                          .service = *pipeline,
-                                         .limits = settings.worker.limits,
+                                         .limits = limits,
                                          .memory = {worker.blocks(), segments},
                                          .exchanges = exchanges,
                                          .writer = writer,

@@ -92,6 +92,7 @@ struct Pending::Run {
   Arena arena_{memory_, SIZE_MAX};
   client::UpstreamOptions limits_;
   client::ResponseParser parser_;
+  std::vector<std::string> hints_;
   std::optional<Reply> reply_;
 };
 
@@ -146,6 +147,7 @@ struct Host::Impl {
   LogListener log;  // first, so that it hears of the loading
   Loaded loaded;
   const config::Settings& settings = loaded.config.settings;
+  http::Limits limits = settings.worker.limits;
   std::chrono::milliseconds patience;
   VirtualWorker worker;
   ScriptedUpstreams upstreams;

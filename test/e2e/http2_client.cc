@@ -30,11 +30,13 @@ Http2Client::Http2Client(const std::string& address) : client_(address) {
   nghttp2_session_callbacks_set_on_header_callback(
       calls, [](nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name, size_t name_size,
                 const uint8_t* value, size_t value_size, uint8_t, void* self) {
-        Response& response = static_cast<Http2Client*>(self)->answers_[frame->hd.stream_id].response;
+        Answer& answer = static_cast<Http2Client*>(self)->answers_[frame->hd.stream_id];
+        Response& response = answer.response;
         const std::string_view field = text(name, name_size);
         if (field != ":status") {
-          (response.status >= 200 && frame->headers.cat == NGHTTP2_HCAT_HEADERS ? response.trailers
-                                                                                : response.fields)
+          (answer.headed            ? response.trailers
+           : response.status >= 200 ? response.fields
+                                    : answer.hints)
               .emplace_back(field, text(value, value_size));
           return 0;
         }
@@ -58,8 +60,12 @@ Http2Client::Http2Client(const std::string& address) : client_(address) {
       });
   nghttp2_session_callbacks_set_on_frame_recv_callback(
       calls, [](nghttp2_session*, const nghttp2_frame* frame, void* self) {
-        if (frame->hd.type == NGHTTP2_GOAWAY)
-          static_cast<Http2Client*>(self)->last_served_ = frame->goaway.last_stream_id;
+        auto& client = *static_cast<Http2Client*>(self);
+        if (frame->hd.type == NGHTTP2_GOAWAY) client.last_served_ = frame->goaway.last_stream_id;
+        if (frame->hd.type == NGHTTP2_HEADERS) {
+          Answer& answer = client.answers_[frame->hd.stream_id];
+          answer.headed = answer.response.status >= 200;
+        }
         return 0;
       });
   REQUIRE(nghttp2_session_client_new(&session_, calls, this) == 0);

@@ -40,7 +40,9 @@ class Http2Client {
     bool whole = false;
     uint32_t error = 0;  // why it is not
     bool ended = false;
-    size_t bytes = 0;  // of its body
+    size_t bytes = 0;     // of its body
+    Fields hints = {};    // of the interim answers before it
+    bool headed = false;  // its head has come
   };
   // Waits until it has come whole, or will not.
   Answer finish(int32_t stream);

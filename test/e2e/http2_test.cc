@@ -180,4 +180,46 @@ TEST_CASE("http2: a listener speaks what it names") {
   CHECK(refused.read_response().status == 505);
 }
 
+TEST_CASE("http2: early hints of handlers on workers and in the pool, and none of what is stored") {
+  const std::string engine = engine_table();
+  const auto route = [](std::string_view path, std::string_view more) {
+    return fmt::format("[[route]]\nmethods = [\"GET\"]\npath = \"{}\"\nhandler = \"responses:hinted\"\n{}",
+                       path, more);
+  };
+  const std::string rest = "[[plugin]]\nname = \"responses\"\nfile = \"" TEST_PLUGINS "/responses.so\"\n" +
+                           route("/worker", "") + route("/pool", "executor = \"pool\"\n") +
+                           route("/stored", "[route.cache]\nttl = \"1h\"\n");
+  const std::string server = "[server]\nlisten = \"127.0.0.1:0\"\n" + engine;
+  const Daemon daemon(server + rest);
+  Http2Client client(daemon.address());
+  constexpr std::string_view kStyle = "</a.css>; rel=preload; as=style";
+  for (const std::string path : {"/worker", "/pool"}) {
+    INFO(path);
+    const Http2Client::Answer answer = client.ask("GET", path + "?times=2&wrong=false");
+    CHECK(answer.response.interim == std::vector<int>{103, 103});
+    CHECK(answer.response.status == 200);
+    CHECK(answer.response.field("link") == kStyle);
+    CHECK(std::ranges::count(answer.hints, kStyle, &std::pair<std::string, std::string>::second) == 2);
+    // What is no hint is the handler's mistake.
+    CHECK(client.ask("GET", path + "?times=0&wrong=true").response.status == 500);
+    CHECK(client.ask("GET", path + "?times=9&wrong=false").response.status == 500);
+    CHECK(Client(daemon.address()).ask(get(path + "?times=1&wrong=false")).interim.empty());
+  }
+  CHECK(client.ask("GET", "/stored?times=1&wrong=false").response.interim == std::vector<int>{103});
+  const Http2Client::Answer stored = client.ask("GET", "/stored?times=1&wrong=false");
+  CHECK(stored.response.interim.empty());
+  CHECK(stored.whole);
+  // nghttp shows what else nobody made up.
+  const std::string said = run("nghttp -v 'http://" + daemon.address() + "/worker?times=1&wrong=false'");
+  CHECK(said.contains(":status: 103"));
+
+  const Daemon wished(server + "[limits]\nhttp1_early_hints = true\n" + rest);
+  for (const std::string path : {"/worker", "/pool"})
+    CHECK(Client(wished.address()).ask(get(path + "?times=1&wrong=false")).interim == std::vector<int>{103});
+  const std::string told =
+      run("curl -s -D - --http1.1 'http://" + wished.address() + "/worker?times=1&wrong=false'");
+  CHECK(told.contains("HTTP/1.1 103"));
+  CHECK(told.contains("HTTP/1.1 200"));
+}
+
 }  // namespace leat::e2e

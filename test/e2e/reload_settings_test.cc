@@ -284,6 +284,14 @@ const std::map<std::string, Case> kCases = {
      tells_http2("limits.http2_header_table", "\"1KiB\"", NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, 4096, 1024)},
     {"limits.http2_websockets",
      tells_http2("limits.http2_websockets", "false", NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1, 0)},
+    {"limits.http1_early_hints",
+     [] {
+       Trial trial(plugin("r", "responses") + route("/hinted", "r:hinted"));
+       const std::string ask = get("/hinted?times=1&wrong=false");
+       CHECK(trial.ask(ask).interim.empty());
+       trial.takes_up("limits.http1_early_hints", "true");
+       CHECK(trial.ask(ask).interim == std::vector<int>{103});
+     }},
     {"limits.http2_waiting",
      [] {
        Trial trial;

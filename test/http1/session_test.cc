@@ -754,4 +754,66 @@ TEST_CASE("session: draining between requests closes, and within one lets it fin
   }
 }
 
+TEST_CASE("session: early hints go before the answer, in its order, to who can take them") {
+  constexpr std::string_view kLinks[] = {"</a.css>; rel=preload; as=style",
+                                         "</b.js>; rel=preload; as=script"};
+  constexpr std::string_view kHints =
+      "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload; as=style\r\n"
+      "Link: </b.js>; rel=preload; as=script\r\n\r\n";
+  Stage stage;
+  stage.harness.limits.http1_early_hints = true;
+  stage.script.body_end = [&](Exchange& exchange) {
+    CHECK(exchange.send_hints(kLinks));
+    exchange.send("hello");
+    CHECK_FALSE(exchange.send_hints(kLinks));
+  };
+  SECTION("ahead of it, behind the answer before") {
+    const std::string out = stage.feed(std::string(kGet) + std::string(kGet));
+    const size_t second = out.find("hello") + 5;
+    CHECK(out.starts_with(std::string(kHints) + "HTTP/1.1 200 "));
+    CHECK(out.substr(second).starts_with(std::string(kHints) + "HTTP/1.1 200 "));
+  }
+  SECTION("to HEAD as well") {
+    const std::string out = stage.feed("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+    CHECK(out.starts_with(std::string(kHints) + "HTTP/1.1 200 "));
+    CHECK(out.ends_with("\r\n\r\n"));
+  }
+  SECTION("not to HTTP/1.0") { CHECK(stage.feed("GET / HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 200 ")); }
+  SECTION("not unless it is wished") {
+    stage.harness.limits.http1_early_hints = false;
+    CHECK(stage.feed(kGet).starts_with("HTTP/1.1 200 "));
+  }
+  SECTION("beside a 100, which comes when the body is wanted") {
+    stage.script.request = [&](Exchange& exchange) {
+      CHECK(exchange.send_hints(kLinks));
+      return http::Service::BodyMode::Buffer;
+    };
+    const std::string out = stage.feed(head_of("/", "Content-Length: 1\r\nExpect: 100-continue\r\n"));
+    CHECK(out == std::string(kHints) + "HTTP/1.1 100 Continue\r\n\r\n");
+    CHECK(stage.feed("x").starts_with(std::string(kHints) + "HTTP/1.1 200 "));
+  }
+  SECTION("so many times, of each request") {
+    stage.script.body_end = [&](Exchange& exchange) {
+      for (unsigned i = 0; i < Exchange::kMostHints; ++i) CHECK(exchange.send_hints(kLinks));
+      CHECK_FALSE(exchange.send_hints(kLinks));
+      exchange.send("hello");
+    };
+    for (int i = 0; i < 2; ++i) {
+      const std::string out = stage.feed(kGet);
+      size_t count = 0;
+      for (size_t at = 0; (at = out.find("HTTP/1.1 103 ", at)) != std::string::npos; ++at) ++count;
+      CHECK(count == Exchange::kMostHints);
+    }
+  }
+  SECTION("not where they do not fit") {
+    const std::string long_link(20'000, 'x');
+    stage.script.body_end = [&](Exchange& exchange) {
+      const std::string_view links[] = {long_link};
+      CHECK(exchange.send_hints(links));
+      exchange.send("hello");
+    };
+    CHECK(stage.feed(kGet).starts_with("HTTP/1.1 200 "));
+  }
+}
+
 }  // namespace leat::test

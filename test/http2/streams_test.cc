@@ -560,4 +560,50 @@ TEST_CASE("streams: a reload changes what the next connections are told") {
   session.disconnect();
 }
 
+TEST_CASE("streams: early hints go before the answer") {
+  constexpr std::string_view kLinks[] = {"</a.css>; rel=preload; as=style",
+                                         "</b.js>; rel=preload; as=script"};
+  H2Stage stage;
+  stage.script.body_end = [&](Exchange& exchange) {
+    CHECK(exchange.send_hints(kLinks));
+    exchange.send(exchange.request.path());
+    CHECK_FALSE(exchange.send_hints(kLinks));
+  };
+  CHECK(stage.feed(get(1, "/a")) == "H1:103 H1:200 D1:2.");
+  SECTION("with their links") {
+    stage.script.body_end = [&](Exchange& exchange) {
+      CHECK(exchange.send_hints(kLinks));
+      exchange.suspend();
+    };
+    CHECK(stage.feed(get(3)) == "H3:103");
+    CHECK(stage.reader.fields() ==
+          ":status: 103\nlink: </a.css>; rel=preload; as=style\nlink: </b.js>; rel=preload; as=script\n");
+  }
+  SECTION("beside a 100") {
+    stage.script.request = [&](Exchange& exchange) {
+      CHECK(exchange.send_hints(kLinks));
+      return http::Service::BodyMode::Buffer;
+    };
+    CHECK(stage.feed(post(3, "/b", {{"expect", "100-continue"}})) == "H3:103 H3:100");
+    CHECK(stage.feed(data(3, "x", 1)) == "H3:103 H3:200 D3:2.");
+  }
+  SECTION("not to one that has been taken back") {
+    stage.script.request = [&](Exchange& exchange) {
+      exchange.suspend();
+      return http::Service::BodyMode::Buffer;
+    };
+    (void)stage.feed(post(3, "/b"));
+    CHECK(stage.feed(reset(3)).empty());
+  }
+  SECTION("not where they do not fit, or memory is out") {
+    const std::string long_link(20'000, 'x');
+    stage.script.body_end = [&](Exchange& exchange) {
+      const std::string_view links[] = {long_link};
+      CHECK(exchange.send_hints(links));
+      exchange.send("hello");
+    };
+    CHECK(stage.feed(get(3)) == "H3:200 D3:5.");
+  }
+}
+
 }  // namespace leat::test

@@ -59,6 +59,17 @@ TEST_CASE("test host: a plugin answers without a socket") {
   CHECK(failure_of([&] { (void)host.request("GET", "/json").send(); }) == "the host was closed");
 }
 
+TEST_CASE("test host: early hints come before their answer") {
+  Host host(plugin("responses"), {.text = "[[plugin]]\nname = \"r\"\nfile = \"responses.so\"\n"
+                                          "[[route]]\npath = \"/hinted\"\nhandler = \"r:hinted\"\n"});
+  const Reply reply = host.request("GET", "/hinted?times=2&wrong=false").send();
+  CHECK(reply.status == 200);
+  CHECK(reply.early_hints ==
+        std::vector<std::string>{"</a.css>; rel=preload; as=style", "<https://b.example>; rel=preconnect",
+                                 "</a.css>; rel=preload; as=style", "<https://b.example>; rel=preconnect"});
+  CHECK(host.request("GET", "/hinted?times=0&wrong=false").send().early_hints.empty());
+}
+
 TEST_CASE("test host: memory that is refused to a plugin is an exception, and a 500 that names it") {
   if (test::kSanitized) SKIP("a sanitizer has an operator new of its own");
   Host host(plugin("bends"), {.routes = {{"GET", "/allocate", "allocate"}}});

@@ -1,5 +1,8 @@
 // leat.response/1: the answer. Each function judges what it is asked before the exchange sees it, so that a
 // plugin's mistake is a value it gets back and a line that names it, and never a malformed answer.
+#include <array>
+#include <span>
+
 #include "base/text.h"
 #include "http/status.h"
 #include "plugin/call.h"
@@ -163,6 +166,27 @@ int32_t send_problem(leat_request* request, uint32_t status, leat_str detail, le
              : LEAT_E_STATE;
 }
 
+int32_t early_hints(leat_request* request, const leat_str* links, uint32_t count) {
+  constexpr std::string_view kFunction = "leat.response/1 early_hints";
+  constexpr uint32_t kMost = 32;
+  constexpr size_t kMostBytes = size_t{8} * 1024;
+  const auto [exchange, code] = answerable(request, kFunction);
+  if (exchange == nullptr) return code;
+  if (links == nullptr || count == 0 || count > kMost)
+    return refuse(kFunction, "there are no links, or more than 32", LEAT_E_ARGUMENT);
+  std::array<std::string_view, kMost> values;
+  size_t bytes = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    if (links[i].len == 0 || !is_text(links[i]) || !is_field_value(view(links[i])))
+      return refuse(kFunction, "a link is empty, or holds a control character", LEAT_E_ARGUMENT);
+    values[i] = view(links[i]);
+    bytes += values[i].size();
+  }
+  if (bytes > kMostBytes) return refuse(kFunction, "the links have more than 8 KiB", LEAT_E_ARGUMENT);
+  if (exchange->send_hints(std::span(values).first(count))) return LEAT_OK;
+  return refuse(kFunction, "eight were sent for this request", LEAT_E_STATE);
+}
+
 int32_t begin(leat_request* request, int64_t length) {
   constexpr std::string_view kFunction = "leat.response/1 begin";
   const auto [exchange, code] = answerable(request, kFunction);
@@ -259,6 +283,7 @@ const leat_response_v1 kResponseExtension = {
     .abort = abort_answer,
     .started = started,
     .finished = finished,
+    .early_hints = early_hints,
 };
 
 }  // namespace leat::plugin

@@ -570,6 +570,13 @@ typedef struct leat_response_v1 {
 
   int32_t (*started)(const leat_request* request);  /* 1 once an answer was sent or begun */
   int32_t (*finished)(const leat_request* request); /* 1 once it is complete, or can't be any more */
+
+  /* Before the answer, what its client may fetch meanwhile (103 Early Hints, RFC 8297): the values of `count` Link fields, such
+   * as "</style.css>; rel=preload; as=style". LEAT_OK also where this client is not told: HTTP/1.1 without
+   * limits.http1_early_hints, HTTP/1.0, a client that is slow to read. They are no part of the answer, which says again what
+   * it means. LEAT_E_STATE: it was answered, or eight of these were sent for it. LEAT_E_ARGUMENT: none, more than 32, one that
+   * is empty or holds a control character, or more than 8 KiB. */
+  int32_t (*early_hints)(leat_request* request, const leat_str* links, uint32_t count);
 } leat_response_v1;
 
 /* "leat.arena/1": memory that goes when the request ends. [worker] */

@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <new>
 #include <ranges>
 #include <stdexcept>
@@ -13,6 +14,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "plugin.h"
 #include "plugin_base.hpp"
@@ -180,6 +182,19 @@ class Response {
     forgotten.value = {};
     forgotten.max_age = std::chrono::seconds(0);
     return cookie(forgotten);
+  }
+
+  // Before the answer, what its client may fetch meanwhile (103): values of Link fields, as "</style.css>; rel=preload; as=style".
+  // Nothing where the daemon, or this client, does not know it.
+  void early_hints(std::initializer_list<std::string_view> links) {
+    early_hints(std::vector<std::string_view>(links));
+  }
+  void early_hints(const std::vector<std::string_view>& links) {
+    if (!LEAT_HAS(&api(), leat_response_v1, early_hints)) return;
+    std::vector<leat_str> texts;
+    texts.reserve(links.size());
+    for (const std::string_view link : links) texts.push_back(to_str(link));
+    check(api().early_hints(request_, texts.data(), static_cast<uint32_t>(texts.size())));
   }
 
   // In pieces: begin, write as often as needed, end.

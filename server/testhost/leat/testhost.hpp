@@ -55,7 +55,8 @@ struct Reply {
   int status = 0;                                            // 0: the connection ended without one
   std::vector<std::pair<std::string, std::string>> headers;  // as received, trailers last
   std::string body;                                          // without its framing
-  bool cut = false;                                          // it ended half-way, and the client can tell
+  std::vector<std::string> early_hints;  // what came before it (103): values of Link fields
+  bool cut = false;                      // it ended half-way, and the client can tell
   // What is in the client's session now, where the answer says that; none where it leaves it as it was. Empty: it is over,
   // or there is nothing in it.
   std::optional<std::map<std::string, std::string>> session = {};

@@ -86,10 +86,20 @@ class Responses : public leat::Plugin<Responses> {
   Shape read(leat::JsonBody<Shape> shape) { return *shape; }
   leat::Reply post() { return leat::text(std::string("posted")); }
 
+  // With hints before it, as often as is asked for, and with what is no hint.
+  leat::Reply hinted(leat::Response& response, leat::Query<int, "times"> times,
+                     leat::Query<bool, "wrong"> wrong) {
+    for (int i = 0; i < *times; ++i)
+      response.early_hints({"</a.css>; rel=preload; as=style", "<https://b.example>; rel=preconnect"});
+    if (*wrong) response.early_hints({"</a.css>; rel=preload\r\nx: y"});
+    response.header("Link", "</a.css>; rel=preload; as=style");
+    return leat::text("hinted " + std::to_string(++runs));
+  }
+
   static constexpr auto handlers() {
     return leat::list(handler<&Responses::make>("make"), handler<&Responses::set>("set"),
                       handler<&Responses::purge>("purge"), handler<&Responses::post>("post"),
-                      handler<&Responses::read>("read"));
+                      handler<&Responses::read>("read"), handler<&Responses::hinted>("hinted"));
   }
 
  private:

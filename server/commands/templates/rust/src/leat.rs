@@ -159,6 +159,13 @@ impl Request<'_> {
         }
         unsafe { (api().request.tls)(self.raw, leat_str::new(name)).text() }
     }
+    /// Before the answer, what its client may fetch meanwhile (103): values of Link fields. False where it was answered, or one of
+    /// them is no such value; nothing happens with a daemon that is too old to know.
+    pub fn early_hints(&self, links: &[&str]) -> bool {
+        let has = api().response.struct_size as usize > offset_of!(leat_response_v1, early_hints);
+        let texts: Vec<leat_str> = links.iter().map(|link| leat_str::new(link)).collect();
+        !has || unsafe { (api().response.early_hints)(self.raw, texts.as_ptr(), texts.len() as u32) } == LEAT_OK
+    }
     /// Who asks, as middleware has had it proved; empty where none has, and with a daemon that is too old to know.
     pub fn user(&self) -> &str {
         if !request_has(offset_of!(leat_request_v1, user)) {
