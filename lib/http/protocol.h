@@ -18,8 +18,10 @@
 #include <string_view>
 
 #include "http/client_identity.h"
+#include "http/refusal.h"
 #include "http/worker_context.h"
 #include "transport/output.h"
+#include "transport/transport.h"
 
 namespace leat::http {
 
@@ -31,12 +33,16 @@ struct ProtocolPeer {
   const ProxyTrust* trust = nullptr;  // whose word counts with a request; null: its client's does not
   std::string_view listener;          // the name of the listening socket that it came by
   uint32_t owner = 0;                 // the number by which the protocol's owner finds itself
+  const transport::Transport* transport = nullptr;  // that lies between; null: none
   bool internal = false;  // nobody: what is fed comes from WorkerContext::ask_self(), and is one request
 };
 // Who asks for itself.
 inline ProtocolPeer peer_at(std::string_view address, uint32_t owner = 0) {
   return {.identity = {.peer = address, .client = address}, .owner = owner};
 }
+
+inline constexpr Refusal kMisdirected{
+    421, "This connection is for another host: another one has to be opened for this request."};
 
 class Protocol {
  public:
@@ -115,6 +121,10 @@ class Protocol {
   Protocol(const ProtocolPeer& peer, transport::OutputMemory memory) : peer_(peer), output_(memory) {}
   // Of bytes that could not be used at once, whether they may come all the same.
   [[nodiscard]] virtual bool keeps_input() const = 0;
+  // Whether a request for that host may come by this connection (RFC 9110, section 7.4); else it is answered with kMisdirected.
+  [[nodiscard]] bool may_be_asked_for(std::string_view host) const {
+    return peer_.transport == nullptr || host.empty() || peer_.transport->carries(host);
+  }
 
   const ProtocolPeer peer_;
   transport::Output output_;

@@ -186,6 +186,8 @@ void Session::begin_request() {
   ++requests_;
   exchange_->started_ns = env_.worker.now_ns();
   exchange_->close_after = !head.keep_alive;
+  if (!may_be_asked_for(head.view(head.host))) [[unlikely]]
+    return refuse(http::kMisdirected);
   if (head.forwarded && !internal()) [[unlikely]] {
     if (!http::identify(exchange_->request, exchange_->arena(), peer_.identity, peer_.trust))
       return refuse(http::kOutOfMemory);

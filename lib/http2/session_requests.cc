@@ -103,6 +103,8 @@ http::KnownHead* Session::begin_request(uint32_t id, bool ends) {
 // Its head is there.
 void Session::serve(Stream& stream) {
   http::Exchange& exchange = *stream.exchange;
+  if (!may_be_asked_for(exchange.request.host())) [[unlikely]]
+    return refuse(stream, http::kMisdirected);
   if (exchange.request.head().forwarded &&
       !http::identify(exchange.request, exchange.arena(), peer_.identity, peer_.trust))
     return refuse(stream, http::kOutOfMemory);

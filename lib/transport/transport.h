@@ -67,6 +67,11 @@ class Transport {
   [[nodiscard]] virtual std::string_view alpn() const { return {}; }
   // What it has agreed on, and who its peer is; null: it speaks no TLS, or is not open. It stays as long as the transport.
   [[nodiscard]] virtual const TlsFacts* tls() const { return nullptr; }
+  // Whether a request for that host, which may have a port, may come by it: what its peer has verified is right for that one.
+  [[nodiscard]] virtual bool carries(std::string_view host) const {
+    (void)host;
+    return true;
+  }
   // What a proxy has said of the connection (transport/proxy_protocol.h); null: nothing.
   [[nodiscard]] virtual const ProxyHeader* proxy_header() const { return nullptr; }
   // Its work is done: bytes pass as they are from now on, and it can go.

@@ -184,6 +184,7 @@ http::ProtocolPeer Connection::peer_of_protocol() const {
   if (channel_ != nullptr && channel_->transport().secure()) {
     peer.identity.scheme = "https";
     peer.identity.tls = channel_->transport().tls();
+    peer.transport = &channel_->transport();
   }
   if (behind_ != nullptr) {
     peer.identity.destination = behind_->destination;

@@ -136,6 +136,32 @@ TEST_CASE("tls: who offers HTTP/2 gets it, and others HTTP/1.1, as their listene
   CHECK(curl(files, newer.address(), "a.example", "/json", "--http1.1").status != 0);
 }
 
+TEST_CASE("tls: a request for another host than its connection's is told to go by another one") {
+  const TlsFiles first({"a.example", "b.example"}), second({"c.example"});
+  for (const char* engine : kEngines) {
+    INFO(engine);
+    Daemon daemon(demo_configuration(over_tls(first.table() + second.table(), engine)));
+    const auto status = [&](std::string_view host, std::string_view options) {
+      return curl(first, daemon.address(), "a.example", "/json",
+                  fmt::format("-H 'Host: {}' -o /dev/null -w '%{{http_code}}' {}", host, options))
+          .output;
+    };
+    for (const std::string_view version : {"--http1.1", "--http2"}) {
+      INFO(version);
+      CHECK(status("a.example", version) == "200");
+      CHECK(status("B.example:" + port_of(daemon.address()), version) == "200");
+      CHECK(status("c.example", version) == "421");
+    }
+    // One of them is misdirected, and the others of the connection are served.
+    const std::string url = fmt::format(
+        "-sS --cacert {0} --resolve a.example:{1}:127.0.0.1 -o /dev/null "
+        "-w '%{{http_code}} %{{num_connects}} ' https://a.example:{1}/json",
+        first.authority(), port_of(daemon.address()));
+    const Outcome both = shell("curl -H 'Host: c.example' " + url + " --next " + url);
+    CHECK(both.output == "421 1 200 0 ");
+  }
+}
+
 TEST_CASE("tls: curl and openssl are served on both engines, by name, version and protocol") {
   const TlsFiles first({"a.example"}), second({"*.b.example"});
   for (const char* engine : kEngines) {

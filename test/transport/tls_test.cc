@@ -294,6 +294,46 @@ TEST_CASE("tls: a name finds its certificate, a wildcard those below it, and oth
     CHECK(got(unknown, "a.example") == !refuse);
 }
 
+TEST_CASE("tls: a connection carries requests for what its certificate is for, or would have been for") {
+  struct Row {
+    std::string_view name;  // asked for in the handshake
+    std::string_view host;  // and in a request
+    bool carries;
+  };
+  Memory memory;
+  tls::Server server = server_for({"a.example"});
+  auto certificates = std::make_shared<tls::Certificates>(*server.certificates);
+  const auto both = read(test_certificate({"b.example", "*.b.example", "other.example"}));
+  for (const char* const name : {"b.example", "*.b.example"}) CHECK(certificates->add(name, both));
+  CHECK(certificates->add("other.example", read(test_certificate({"other.example"}))));
+  server.certificates = certificates;
+  Worker worker(server);
+  const int version = any_version();
+  for (const Row& row : {Row{"a.example", "a.example", true}, Row{"a.example", "A.Example.:443", true},
+                         Row{"a.example", "b.example", false}, Row{"b.example", "a.example", false},
+                         // One certificate for both, whichever name is asked for.
+                         Row{"b.example", "x.b.example", true}, Row{"x.b.example", "b.example:8443", true},
+                         Row{"b.example", "x.y.b.example", false},
+                         // Another is there for it, but a client that knows this one may ask.
+                         Row{"b.example", "other.example", true}, Row{"other.example", "b.example", false},
+                         // What nobody has would have got the default's as well.
+                         Row{"a.example", "unknown.example", true}, Row{"unknown.example", "a.example", true},
+                         Row{"unknown.example", "else.example", true},
+                         Row{"a.example", "192.0.2.1:443", true}, Row{"a.example", "[2001:db8::1]:443", true},
+                         Row{"b.example", "unknown.example", false}, Row{"b.example", "[2001:db8::1]", false},
+                         // Who asks for no name has verified none: a balancer's check, say.
+                         Row{"", "b.example", true}, Row{"", "unknown.example", true}}) {
+    INFO(row.name << " carries " << row.host);
+    TlsPeer peer({.name = std::string(row.name), .version = version});
+    End end(worker, memory);
+    CHECK(end.transport->carries(row.host));  // before there is anything to say about it
+    talk(end, peer);
+    REQUIRE(peer.open);
+    CHECK(end.transport->carries(row.host) == row.carries);
+    ++worker.now_ns;  // each has a turn of its own
+  }
+}
+
 TEST_CASE("tls: of certificates with different kinds of keys a client gets one that it can verify") {
   Memory memory;
   tls::Server server = server_for();

@@ -60,6 +60,11 @@ class Context {
   void count(Failure kind) const {
     if (counts_ != nullptr) counts_->add(kind);
   }
+  // Whether what was proved to the peer in the handshake is right for that host, too.
+  [[nodiscard]] virtual bool carries(const SSL* ssl, std::string_view host) const {
+    (void)ssl, (void)host;
+    return true;
+  }
 
   [[nodiscard]] uint64_t now_ns() const { return now_ns_(); }
   // For plain bytes: of a record that was opened, and of pieces that become one. A call ends with them.

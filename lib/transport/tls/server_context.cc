@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/text.h"
 #include "transport/tls/tls_transport.h"
 #include "transport/tls/x509_text.h"
 
@@ -48,6 +49,14 @@ ServerContext& context_of(SSL* ssl) {
 std::string_view asked_name(const SSL* ssl) {
   const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   return name != nullptr ? name : std::string_view();
+}
+
+// What stands in a Host field, which is in order.
+std::string_view without_port(std::string_view host) {
+  const size_t bracket = host.rfind(']');
+  host = host.substr(0, host.find(':', bracket == host.npos ? 0 : bracket));
+  if (host.ends_with('.')) host.remove_suffix(1);
+  return host;
 }
 
 }  // namespace
@@ -209,11 +218,27 @@ int ServerContext::choose_name(SSL* ssl, int* alert, void* context) {
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+const Certificates::Choice& ServerContext::choice_for(std::string_view name) const {
+  const Certificates::Choice* const choice = server_->certificates->find(name);
+  return choice != nullptr ? *choice : server_->certificates->fallback();
+}
+
+// Browsers ask on one connection for all that its certificate is for (RFC 9113, section 9.1.1). It is right as well for what would
+// have had the same certificate; and for anything where its client has asked for no name, so that it cannot have verified one.
+bool ServerContext::carries(const SSL* ssl, std::string_view host) const {
+  const std::string_view name = asked_name(ssl);
+  host = without_port(host);
+  if (name.empty() || equal_ignoring_case(name, host)) [[likely]]
+    return true;
+  const Certificates::Choice& given = choice_for(name);
+  if (given == choice_for(host)) return true;
+  std::string small(host);
+  std::ranges::transform(small, small.begin(), ascii_lower);
+  return std::ranges::all_of(given, [&](const auto& each) { return each->is_for(small); });
+}
+
 int ServerContext::choose_certificate(SSL* ssl, void* context) {
-  const Certificates& all = *static_cast<ServerContext*>(context)->server_->certificates;
-  const Certificates::Choice* choice = all.find(asked_name(ssl));
-  if (choice == nullptr) choice = &all.fallback();
-  for (const auto& each : *choice)
+  for (const auto& each : static_cast<ServerContext*>(context)->choice_for(asked_name(ssl)))
     if (SSL_use_cert_and_key(ssl, each->leaf(), each->key(), each->chain(), 1) != 1) return 0;
   return 1;
 }

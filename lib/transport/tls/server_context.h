@@ -19,6 +19,7 @@ class ServerContext final : public Context {
   [[nodiscard]] bool is_client() const override { return false; }
   [[nodiscard]] std::unique_ptr<const ProvenPeer> peer_of(SSL* ssl) const override;
   [[nodiscard]] Failed failure(SSL* ssl) const override;
+  [[nodiscard]] bool carries(const SSL* ssl, std::string_view host) const override;
 
  private:
   ServerContext(const std::shared_ptr<const Server>& server, transport::Now now_ns)
@@ -30,6 +31,7 @@ class ServerContext final : public Context {
   [[nodiscard]] bool set_ciphers();
   [[nodiscard]] bool set_clients();
 
+  [[nodiscard]] const Certificates::Choice& choice_for(std::string_view name) const;
   static int choose_name(SSL* ssl, int* alert, void* context);
   static int choose_certificate(SSL* ssl, void* context);
   static int choose_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* size,

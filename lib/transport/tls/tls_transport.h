@@ -39,6 +39,9 @@ class TlsTransport final : public transport::Transport {
   [[nodiscard]] const transport::TlsFacts* tls() const override {
     return facts_.version.empty() ? nullptr : &facts_;
   }
+  [[nodiscard]] bool carries(std::string_view host) const override {
+    return ssl_ == nullptr || context_->carries(ssl_.get(), host);
+  }
   [[nodiscard]] std::string_view failure() const override { return failure_; }
 
  private:
