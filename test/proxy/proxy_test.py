@@ -80,6 +80,7 @@ name = "who"
 file = "{PLUGINS}/who.so"
 [[middleware]]
 kind = "access_log"
+fields = ["client", "status", "protocol", "route"]
 [[route]]
 path = "/who"
 handler = "who:who"
@@ -140,6 +141,81 @@ class Http(Case):
 
     def test_caddy(self):
         self.behind(self.caddy, "Caddyfile", ":{}")
+
+    def behind_by_http2(self, start, name, web, change, configuration=None):
+        """The proxy speaks HTTP/2 with Leat, and says for whom as by HTTP/1.1; all clients have one connection."""
+        leat, [port] = self.leat(configuration or snippet("leat.toml", leat="127.0.0.1:0"))
+        front = free_port()
+        start(change(snippet(name, leat=f"127.0.0.1:{port}", web=web.format(front))), front)
+        for source in (CLIENT, "127.0.0.3"):
+            for fields in ("", FORGED):
+                answer = ask(front, fields, source=source)
+                self.check_is(answer, source, scheme="http")
+                self.check_nothing_forged(answer)
+        leat.wait_for_log('"client":"127.0.0.3"')
+        self.assertIn('"protocol":"HTTP/2.0"', leat.log())
+        self.assertNotIn('"protocol":"HTTP/1.1"', leat.log())
+
+    def leat_by_tls(self):
+        text = snippet("leat.toml", leat="127.0.0.1:0")
+        tls = f"""
+[[listener]]
+address = "127.0.0.1:0"
+tls = true
+[[tls]]
+certificate = "{self.certificate()}"
+key = "{self.folder}/key"
+"""
+        listen = 'listen = ["127.0.0.1:0"]'
+        assert listen in text, text
+        return text.replace(listen, "") + tls
+
+    def test_haproxy_by_http2(self):
+        self.behind_by_http2(self.haproxy, "haproxy.cfg", "127.0.0.1:{}",
+                             lambda text: text.replace("pool-max-conn", "proto h2 pool-max-conn"))
+
+    def test_haproxy_by_http2_and_tls(self):
+        self.behind_by_http2(self.haproxy, "haproxy.cfg", "127.0.0.1:{}",
+                             lambda text: text.replace("pool-max-conn", "ssl verify none alpn h2 sni str(site.example) pool-max-conn"),
+                             self.leat_by_tls())
+
+    def test_caddy_by_http2(self):
+        self.behind_by_http2(self.caddy, "Caddyfile", ":{}", lambda text: text.replace("reverse_proxy 127", "reverse_proxy h2c://127"))
+
+    def test_caddy_by_http2_and_tls(self):
+        self.behind_by_http2(self.caddy, "Caddyfile", ":{}", lambda text: text.replace("reverse_proxy 127", "reverse_proxy https://127")
+                             .replace("transport http {", "transport http {\n\t\t\ttls_insecure_skip_verify\n\t\t\tversions 2"),
+                             self.leat_by_tls())
+
+    def test_a_websocket_through_haproxy_by_http2(self):
+        """A client's Upgrade becomes an extended CONNECT (RFC 8441)."""
+        sockets = snippet("leat.toml", leat="127.0.0.1:0") + f"""
+[[plugin]]
+name = "sockets"
+file = "{PLUGINS}/sockets.so"
+[[route]]
+path = "/echo"
+methods = ["GET"]
+handler = "sockets:echo"
+"""
+        leat, [port] = self.leat(sockets)
+        front = free_port()
+        text = snippet("haproxy.cfg", leat=f"127.0.0.1:{port}", web=f"127.0.0.1:{front}")
+        self.haproxy(text.replace("pool-max-conn", "proto h2 ws h2 pool-max-conn"), front)
+        with connect(front) as connection:
+            connection.sendall(b"GET /echo HTTP/1.1\r\nHost: site.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                               b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+            stream = connection.makefile("rb")
+            self.assertIn(b" 101 ", stream.readline())
+            while stream.readline().strip():
+                pass
+            connection.sendall(b"\x81\x85\0\0\0\0hello")
+            self.assertEqual(stream.read(7), b"\x81\x05hello")
+            connection.sendall(b"\x88\x82\0\0\0\0\x03\xe8")
+            self.assertEqual(stream.read(4), b"\x88\x02\x03\xe8")
+            self.assertEqual(stream.read(), b"")
+        leat.wait_for_log('"status":200')
+        self.assertIn('"protocol":"HTTP/2.0"', leat.log())
 
     def test_nginx_by_https(self):
         _, [port] = self.leat(snippet("leat.toml", leat="127.0.0.1:0"))
