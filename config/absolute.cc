@@ -61,6 +61,7 @@ void make_absolute(Config& config, const std::string& folder) {
   for (TlsDecl& each : config.tls)
     for (std::string* const path : {&each.certificate, &each.key})
       if (!is_pem(*path)) *path = absolute(*path, folder);
+  for (TlsDecl& each : config.tls) each.ocsp_response = absolute(each.ocsp_response, folder);
   for (std::string& path : settings.plugin_path) path = absolute(path, folder);
   for (std::string& path : settings.tls_ticket_key_files) path = absolute(path, folder);
   for (pipeline::MiddlewareSpec& spec : config.middleware) make_absolute_options(spec, folder);

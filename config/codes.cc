@@ -133,7 +133,8 @@ constexpr Explanation kExplanations[] = {
      "key. Both are "
      "PEM, belong together, and are not encrypted: nobody types a password when a daemon starts. Keys of RSA "
      "have 2048 bits "
-     "at least. A reload that meets such a mistake changes nothing."},
+     "at least. Its `ocsp_response` is DER, verified by the certificate's authority, and says that it is "
+     "good. A reload that meets such a mistake changes nothing."},
     {kNoCertificate, "a listener speaks TLS, and there is no certificate",
      "A [[listener]] with `tls = true` needs at least one [[tls]] with `certificate` and `key`. `leat tls "
      "init` makes both "

@@ -115,9 +115,10 @@ struct PluginDecl {
 struct TlsDecl {
   std::vector<std::string> names;  // none: those that it is for itself
   std::string certificate, key;    // paths, or PEM; without a key, it is with the certificate
+  std::string ocsp_response;       // a path; empty: none
   bool is_default = false;
   bool secret_key = false;  // the key is the text of a secret
-  Place place, key_place, names_place;
+  Place place, key_place, names_place, ocsp_place;
 };
 
 struct HostDecl {

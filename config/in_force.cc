@@ -179,6 +179,7 @@ std::string declared_in_force(const Config& config, bool json) {
     if (!each.names.empty()) one.add("names", texts_in_force(each.names));
     one.add("certificate", json_text(each.certificate));
     if (!each.key.empty()) one.add("key", each.secret_key ? json_text(kHidden) : json_text(each.key));
+    if (!each.ocsp_response.empty()) one.add("ocsp_response", json_text(each.ocsp_response));
     if (each.is_default) one.add("default", "true");
     close(certificates, "tls", one.text());
   }

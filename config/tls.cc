@@ -27,6 +27,7 @@ struct TlsKeys {
   std::vector<std::string> names;
   std::string certificate;
   std::optional<std::string> key;
+  std::string ocsp_response;
   bool is_default = false;
 };
 
@@ -41,6 +42,10 @@ constexpr Row kTls[] = {
         "The file of its private key, in PEM and not encrypted; with none, it is in that of "
         "the certificate. `${credential:NAME}` is the key itself.")
         .as_path(),
+    schema::text<&TlsKeys::ocsp_response>("ocsp_response", schema::check_characters, kOutOfRange,
+                                          "The file of what its authority says of it by OCSP, in DER, which "
+                                          "is sent with it as long as it is good.")
+        .as_path(),
     schema::list<&TlsKeys::names>(
         "names", "hosts", check_host_name, kBadHost,
         "For which names clients get it: `example.org`, or `*.example.org` for all with "
@@ -52,6 +57,8 @@ constexpr Row kTls[] = {
         "get this one. With none, it is the first."),
 };
 
+// As clients take them.
+constexpr size_t kMostOcspResponse = size_t{64} * 1024;
 // One that is longer is none.
 constexpr size_t kMostTicketKey = 4096;
 // A certificate for two months or a year is renewed long before.
@@ -140,11 +147,27 @@ class CertificateLoader {
              fmt::format("`{}` has two certificates with keys of the kind {}", name, certificate->key_kind()),
              each.names_place, "one for each kind of key is of use: clients choose");
     }
+    if (!each.ocsp_response.empty()) staple(each, *certificate);
     certificates_->list({names, certificate, is_default});
     if (is_default && !certificates_->add_default(certificate))
       fail(kDefinedTwice,
            fmt::format("two certificates with keys of the kind {} are the default", certificate->key_kind()),
            each.place);
+  }
+
+  void staple(const TlsDecl& each, const Certificate& certificate) {
+    auto bytes = read_binary(each.ocsp_response, kMostOcspResponse);
+    if (!bytes) return fail(bytes.error().code, std::move(bytes.error().reason), each.ocsp_place);
+    auto read = tls::OcspResponse::read(*bytes, certificate);
+    if (!read)
+      return fail(kBadCertificate,
+                  fmt::format("`{}` cannot be sent with the certificate: {}", each.ocsp_response,
+                              read.error().message),
+                  each.ocsp_place, std::move(read.error().hint));
+    if (read->until_s() <= now_)
+      warn(kExpired, fmt::format("what OCSP says of the certificate expired {}", date_of(read->until_s())),
+           each.ocsp_place, "it is not sent: fetch another one");
+    certificates_->staple(certificate, std::move(*read));
   }
 
   bool check_time(const Certificate& certificate, const TlsDecl& each) {
@@ -261,10 +284,12 @@ bool read_tls(const Value& table, Config& config, Diagnostics& diagnostics) {
   TlsDecl made{.names = std::move(keys.names),
                .certificate = std::move(keys.certificate),
                .key = std::move(keys.key).value_or(""),
+               .ocsp_response = std::move(keys.ocsp_response),
                .is_default = keys.is_default,
                .place = reader.place_of("certificate"),
                .key_place = reader.place_of(reader.has("key") ? "key" : "certificate"),
-               .names_place = reader.place_of(reader.has("names") ? "names" : "certificate")};
+               .names_place = reader.place_of(reader.has("names") ? "names" : "certificate"),
+               .ocsp_place = reader.place_of("ocsp_response")};
   for (std::string& name : made.names) std::ranges::transform(name, name.begin(), ascii_lower);
   if (const Value* const key = table.find("key"); key != nullptr)
     made.secret_key = key->origin == Value::Origin::Secret;

@@ -39,6 +39,11 @@ std::vector<CertificateWatch::Line> CertificateWatch::look(const config::Setting
         fmt::format("the certificate for {} ({})", names.empty() ? "no name" : names.front(),
                     certificate->key_kind()),
         certificate->not_after(), wall_s, settings.tls_warning_ms, "clients refuse it");
+  for (const auto& [names, certificate, is_default] : tls->certificates->all())
+    if (const tls::OcspResponse* const said = tls->certificates->stapled(certificate->leaf()))
+      add(lines,
+          fmt::format("what OCSP says of the certificate for {}", names.empty() ? "no name" : names.front()),
+          said->until_s(), wall_s, 0, "it is not sent");
   for (const config::ListenerDecl& each : settings.listeners)
     if (each.tls_server != nullptr && each.tls_server->clients != nullptr)
       add(lines, fmt::format("the list of what is revoked of {}", each.address.text()),

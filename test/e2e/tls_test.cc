@@ -324,6 +324,37 @@ TEST_CASE(
   CHECK(said.contains("is the same key as another"));
 }
 
+TEST_CASE(
+    "tls: what OCSP says of a certificate is sent with it, taken up by a reload, and looked at before") {
+  const ClientFiles files;
+  const tls::CertificateFiles pair = test::test_certificate({"localhost"});
+  files.write("cert.pem", pair.certificate + test::test_authority().certificate);
+  const std::string response = files.write("ocsp.der", test::test_ocsp(pair));
+  const std::string folder = std::filesystem::path(response).parent_path();
+  files.write("key.pem", pair.key);
+  Reloaded site(over_tls(fmt::format(
+      "[[tls]]\ncertificate = \"{0}/cert.pem\"\nkey = \"{0}/key.pem\"\nocsp_response = \"{0}/ocsp.der\"\n",
+      folder)));
+  const std::string& address = site.daemon().address();
+  for (const char* version : {"-tls1_2", "-tls1_3"}) {
+    const std::string told = s_client(address, std::string("-status ") + version);
+    CHECK(told.contains("OCSP Response Status: successful"));
+    CHECK(told.contains("Cert Status: good"));
+  }
+  files.write("ocsp.der", test::test_ocsp(pair, "good", -1));
+  const Outcome late = site.reload();
+  CHECK(late.status == 0);
+  CHECK((late.output + late.errors).contains("what OCSP says of the certificate expired "));
+  CHECK(s_client(address, "-status").contains("OCSP response: no response sent"));
+  files.write("ocsp.der", test::test_ocsp(pair, "revoked"));
+  CHECK(site.reload().errors.contains("cannot be sent with the certificate: the certificate is revoked"));
+  files.write("ocsp.der", test::test_ocsp(pair));
+  CHECK(site.reload().status == 0);
+  CHECK(s_client(address, "-status").contains("Cert Status: good"));
+  std::filesystem::remove(response);
+  CHECK(site.reload().errors.contains("cannot read `" + response));
+}
+
 TEST_CASE("tls: plain HTTP, nonsense, and silence are each met as they deserve") {
   const TlsFiles files({"localhost"});
   for (const char* engine : kEngines) {

@@ -1,6 +1,7 @@
 #include "support/tls_peer.h"
 
 #include <openssl/err.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
@@ -96,6 +97,52 @@ std::string test_revoked(const std::vector<const tls::CertificateFiles*>& revoke
   return pem;
 }
 
+std::string test_ocsp(const tls::CertificateFiles& of, std::string_view status, int days,
+                      const tls::CertificateFiles& by) {
+  const auto certificate = [](const tls::CertificateFiles& files) {
+    BIO* const text = bio_of(files.certificate);
+    X509* const read = PEM_read_bio_X509(text, nullptr, nullptr, nullptr);
+    BIO_free(text);
+    return read;
+  };
+  X509* const subject = certificate(of);
+  X509* const issuer = certificate(by);
+  BIO* const text = bio_of(by.key);
+  EVP_PKEY* const key = PEM_read_bio_PrivateKey(text, nullptr, nullptr, nullptr);
+  OCSP_BASICRESP* const basic = OCSP_BASICRESP_new();
+  OCSP_CERTID* const id = OCSP_cert_to_id(EVP_sha1(), subject, issuer);
+  ASN1_TIME* const from = X509_time_adj_ex(nullptr, -2, 0, nullptr);
+  ASN1_TIME* const until = X509_time_adj_ex(nullptr, days, 0, nullptr);
+  const int code = status == "good"      ? V_OCSP_CERTSTATUS_GOOD
+                   : status == "revoked" ? V_OCSP_CERTSTATUS_REVOKED
+                                         : V_OCSP_CERTSTATUS_UNKNOWN;
+  ENSURE(OCSP_basic_add1_status(basic, id, code, 0, from, from, days == 0 ? nullptr : until) != nullptr);
+  ENSURE(OCSP_basic_sign(basic, issuer, key, EVP_sha256(), nullptr, 0) == 1);
+  OCSP_RESPONSE* const response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
+  unsigned char* bytes = nullptr;
+  const int size = i2d_OCSP_RESPONSE(response, &bytes);
+  ENSURE(size > 0);
+  std::string der(reinterpret_cast<const char*>(bytes), static_cast<size_t>(size));
+  OPENSSL_free(bytes);
+  OCSP_RESPONSE_free(response);
+  OCSP_BASICRESP_free(basic);
+  OCSP_CERTID_free(id);
+  ASN1_TIME_free(from);
+  ASN1_TIME_free(until);
+  EVP_PKEY_free(key);
+  BIO_free(text);
+  X509_free(issuer);
+  X509_free(subject);
+  return der;
+}
+
+std::string TlsPeer::status() const {
+  unsigned char* bytes = nullptr;
+  const long size = SSL_get_tlsext_status_ocsp_resp(ssl_, &bytes);
+  return size > 0 ? std::string(reinterpret_cast<const char*>(bytes), static_cast<size_t>(size))
+                  : std::string();
+}
+
 TlsPeer::TlsPeer(const Options& options) : context_(SSL_CTX_new(TLS_client_method())) {
   ERR_clear_error();
   SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -131,6 +178,7 @@ TlsPeer::TlsPeer(const Options& options) : context_(SSL_CTX_new(TLS_client_metho
   SSL_set_app_data(ssl_, this);
   SSL_set_connect_state(ssl_);
   if (!options.name.empty()) SSL_set_tlsext_host_name(ssl_, options.name.c_str());
+  if (options.asks_status) SSL_set_tlsext_status_type(ssl_, TLSEXT_STATUSTYPE_ocsp);
   std::string protocols;
   for (const std::string& each : options.alpn) protocols += static_cast<char>(each.size()) + each;
   if (!protocols.empty())

@@ -26,6 +26,10 @@ tls::CertificateFiles other_authority();
 // What the authority of tests has revoked, in PEM: these; `days` until the next list.
 std::string test_revoked(const std::vector<const tls::CertificateFiles*>& revoked, int days = 1);
 
+// What the authority of tests, or `by`, says of a certificate by OCSP, in DER: "good", "revoked", "unknown".
+std::string test_ocsp(const tls::CertificateFiles& of, std::string_view status = "good", int days = 1,
+                      const tls::CertificateFiles& by = test_authority());
+
 class TlsPeer {
  public:
   struct Options {
@@ -35,6 +39,7 @@ class TlsPeer {
     std::string signatures;          // that it takes ("RSA-PSS+SHA256"); empty: any
     SSL_SESSION* session = nullptr;  // to be resumed
     const tls::CertificateFiles* identity = nullptr;
+    bool asks_status = false;  // by OCSP
   };
   explicit TlsPeer(const Options& options);
   TlsPeer() : TlsPeer(Options()) {}
@@ -59,7 +64,8 @@ class TlsPeer {
   [[nodiscard]] bool trusts(std::string_view name) const;
   // The newest session; it is the peer's.
   [[nodiscard]] SSL_SESSION* session() const { return session_; }
-  size_t tickets = 0;  // that came
+  size_t tickets = 0;                        // that came
+  [[nodiscard]] std::string status() const;  // what came of OCSP; empty: nothing
 
  private:
   void go_on();

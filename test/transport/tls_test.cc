@@ -862,6 +862,70 @@ TEST_CASE("tls: handshakes are counted by what became of them") {
   CHECK(counts->failed(Failure::Version) == 1);
 }
 
+TEST_CASE(
+    "tls: who asks for it is told what the authority says of the certificate, as long as that is good") {
+  Memory memory;
+  const int version = any_version();
+  const tls::CertificateFiles files = test_certificate({"a.example"});
+  const auto certificate = Certificate::read(files.certificate + test_authority().certificate, files.key);
+  REQUIRE(certificate.has_value());
+  const auto told = [&](const std::string& response, bool asks) {
+    auto read = tls::OcspResponse::read(response, **certificate);
+    REQUIRE(read.has_value());
+    auto certificates = std::make_shared<tls::Certificates>();
+    certificates->add_default(*certificate);
+    certificates->staple(**certificate, std::move(*read));
+    tls::Server server = server_for();
+    server.certificates = certificates;
+    Worker worker(server);
+    TlsPeer peer({.version = version, .asks_status = asks});
+    End end(worker, memory);
+    talk(end, peer);
+    REQUIRE(peer.open);
+    return peer.status();
+  };
+  const std::string good = test_ocsp(files);
+  CHECK(told(good, true) == good);
+  CHECK(told(good, false).empty());
+  CHECK(told(test_ocsp(files, "good", -1), true).empty());
+}
+
+TEST_CASE("tls: what OCSP says that cannot be sent is told of") {
+  const tls::CertificateFiles files = test_certificate({"a.example"});
+  const auto with = Certificate::read(files.certificate + test_authority().certificate, files.key);
+  const auto alone = Certificate::read(files.certificate, files.key);
+  REQUIRE((with && alone));
+  const auto wrong = [&](const std::string& bytes, const Certificate& certificate) {
+    const auto read = tls::OcspResponse::read(bytes, certificate);
+    REQUIRE_FALSE(read.has_value());
+    return read.error().message;
+  };
+  const std::string good = test_ocsp(files);
+  CHECK(tls::OcspResponse::read(good, **with)->until_s() > std::time(nullptr));
+  CHECK(wrong("", **with) == "it is no response of OCSP");
+  CHECK(wrong(good.substr(0, good.size() - 1), **with) == "it is no response of OCSP");
+  CHECK(wrong(good + "x", **with) == "it is no response of OCSP");
+  CHECK(wrong(files.certificate, **with) == "it is no response of OCSP");
+  CHECK(wrong(std::string("\x30\x03\x0a\x01\x03", 5), **with) ==
+        "it says nothing of a certificate: trylater");
+  CHECK(wrong(good, **alone).starts_with("it cannot be verified: "));
+  CHECK(wrong(test_ocsp(test_certificate({"a.example"})), **with) == "it is about another certificate");
+  CHECK(wrong(test_ocsp(files, "revoked"), **with) == "the certificate is revoked");
+  CHECK(wrong(test_ocsp(files, "unknown"), **with) == "the authority does not know the certificate");
+  CHECK(wrong(test_ocsp(files, "good", 0), **with) == "it does not say for how long it is good");
+  for (size_t at = 40; at < 150; ++at) {
+    INFO("byte " << at);
+    std::string forged = good;
+    forged[at] = static_cast<char>(forged[at] ^ 1);
+    CHECK_FALSE(tls::OcspResponse::read(forged, **with).has_value());
+  }
+  // Signed by who has the authority's name and not its key.
+  const int64_t now = std::time(nullptr);
+  const auto liar = tls::make_certificate(
+      {.subject = "Tests", .from_s = now - 1000, .until_s = now + 1000, .authority = true}, nullptr);
+  CHECK_FALSE(tls::OcspResponse::read(test_ocsp(files, "good", 1, *liar), **with).has_value());
+}
+
 // Two ends of ours, until neither has anything to say.
 void talk(End& server, End& client) {
   for (;;) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "transport/tls/certificate.h"
+#include "transport/tls/ocsp_response.h"
 
 namespace leat::tls {
 
@@ -38,6 +39,16 @@ class Certificates {
   // For who asks for no name, or for one that nobody has. False: there is one of that kind.
   bool add_default(const std::shared_ptr<const Certificate>& certificate);
 
+  // Sent with that certificate to who asks for it, as long as it is good.
+  void staple(const Certificate& certificate, OcspResponse response) {
+    stapled_.insert_or_assign(certificate.leaf(), std::move(response));
+  }
+  // By the certificate's own; null where there is none.
+  [[nodiscard]] const OcspResponse* stapled(const x509_st* leaf) const {
+    const auto found = stapled_.find(leaf);
+    return found == stapled_.end() ? nullptr : &found->second;
+  }
+
   // A name goes before a wildcard. Null: no certificate is for that name, which may be of any bytes.
   [[nodiscard]] const Choice* find(std::string_view name) const;
   [[nodiscard]] const Choice& fallback() const { return fallback_; }
@@ -51,6 +62,7 @@ class Certificates {
 
   std::unordered_map<std::string, Choice, Hash, std::equal_to<>> by_name_;
   Choice fallback_;
+  std::unordered_map<const x509_st*, OcspResponse> stapled_;
   std::vector<Entry> all_;
 };
 

@@ -195,6 +195,8 @@ bool ServerContext::set_up(std::string& wrong) {
   SSL_CTX_set_tlsext_servername_callback(context, choose_name);
   SSL_CTX_set_tlsext_servername_arg(context, this);
   SSL_CTX_set_cert_cb(context, choose_certificate, this);
+  SSL_CTX_set_tlsext_status_cb(context, staple);
+  SSL_CTX_set_tlsext_status_arg(context, this);
   SSL_CTX_set_alpn_select_cb(context, choose_protocol, this);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   if (server_->tickets == nullptr || options.ticket_lifetime_ms == 0) {
@@ -241,6 +243,17 @@ int ServerContext::choose_certificate(SSL* ssl, void* context) {
   for (const auto& each : static_cast<ServerContext*>(context)->choice_for(asked_name(ssl)))
     if (SSL_use_cert_and_key(ssl, each->leaf(), each->key(), each->chain(), 1) != 1) return 0;
   return 1;
+}
+
+// What the authority says of the certificate that was chosen, where that is known and not too old.
+int ServerContext::staple(SSL* ssl, void* context) {
+  const Certificates& all = *static_cast<ServerContext*>(context)->server_->certificates;
+  const OcspResponse* const response = all.stapled(SSL_get_certificate(ssl));
+  if (response == nullptr || response->until_s() <= wall_s()) return SSL_TLSEXT_ERR_NOACK;
+  void* const copy = OPENSSL_memdup(response->bytes().data(), response->bytes().size());
+  if (copy == nullptr) return SSL_TLSEXT_ERR_NOACK;
+  SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(response->bytes().size()));  // its own now
+  return SSL_TLSEXT_ERR_OK;
 }
 
 int ServerContext::choose_protocol(SSL*, const unsigned char** chosen, unsigned char* size,

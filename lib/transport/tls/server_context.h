@@ -34,6 +34,7 @@ class ServerContext final : public Context {
   [[nodiscard]] const Certificates::Choice& choice_for(std::string_view name) const;
   static int choose_name(SSL* ssl, int* alert, void* context);
   static int choose_certificate(SSL* ssl, void* context);
+  static int staple(SSL* ssl, void* context);
   static int choose_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* size,
                              const unsigned char* offered, unsigned offered_size, void* context);
   static int seal_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
