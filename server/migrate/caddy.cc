@@ -54,6 +54,11 @@ void CaddyCarrier::run(const std::vector<Directive>& directives) {
     for (size_t i = 0; is_site(each) && i < each.words.size(); ++i)
       if (CaddyAddress address = read_address(each.words[i]); !address.listened.empty())
         listened_.insert(std::move(address.listened));
+  for (const Directive& each : directives)
+    for (size_t i = 0; is_site(each) && certificate_of(each) != nullptr && i < each.words.size(); ++i)
+      if (const CaddyAddress address = read_address(each.words[i]); !address.plain)
+        by_tls_.insert(tls_address(address));
+  listened_.insert(by_tls_.begin(), by_tls_.end());
   for (const Directive& each : directives) {
     if (each.name().empty())
       carry_options(each);
@@ -68,7 +73,8 @@ void CaddyCarrier::run(const std::vector<Directive>& directives) {
 void CaddyCarrier::carry_site(const Directive& site) {
   std::vector<std::string_view> whys;
   names_.clear();
-  for (const std::string& word : site.words) carry_address(read_address(word), names_, whys);
+  for (const std::string& word : site.words)
+    carry_address(read_address(word), certificate_of(site) != nullptr, names_, whys);
   const std::vector<std::string> listeners = listeners_of(site);
   const bool named = !names_.empty();
   std::erase_if(names_, [&](std::string key) {
@@ -78,6 +84,7 @@ void CaddyCarrier::carry_site(const Directive& site) {
   if (named && names_.empty()) return target_.leave_all(site, "another site has its names already");
   target_.begin_host(names_, listeners);
   target_.remark(fmt::format("--- {}", site.written));
+  add_certificate(site, names_);
   for (const std::string_view why : whys) target_.leave(site, why);
   CaddyLevel level;
   matchers_.clear();
@@ -152,6 +159,7 @@ bool CaddyCarrier::carry_known(const Directive& directive, CaddyLevel& level) {
 }
 
 void CaddyCarrier::carry(const Directive& directive, CaddyLevel& level) {
+  if (is_certificate(directive)) return;  // the site has taken it
   if (directive.name().starts_with('@') || carry_known(directive, level)) return;
   const auto foreign = foreign_to_caddy(directive.name());
   if (!foreign) return target_.leave(directive, "there is nothing like it in Leat");

@@ -59,10 +59,17 @@ class CaddyCarrier {
                   std::string_view key);
   void carry_own_log(const Directive& directive);
   static CaddyAddress read_address(std::string_view address);
-  void carry_address(const CaddyAddress& address, std::vector<std::string>& names,
+  void carry_address(const CaddyAddress& address, bool certified, std::vector<std::string>& names,
                      std::vector<std::string_view>& whys);
   // By which addresses its requests come; none where that is by all.
   std::vector<std::string> listeners_of(const Directive& site) const;
+
+  static bool is_certificate(const Directive& directive);
+  // The files of `tls CERTIFICATE KEY`; null where there are none.
+  static const Directive* certificate_of(const Directive& site);
+  // Where TLS is spoken with those of that address.
+  static std::string tls_address(const CaddyAddress& address);
+  void add_certificate(const Directive& site, const std::vector<std::string>& names);
 
   void carry_site(const Directive& site);
   void carry_block(const std::vector<Directive>& block, CaddyLevel& level);
@@ -93,6 +100,9 @@ class CaddyCarrier {
   std::map<std::string, Matcher, std::less<>> matchers_;  // of the site, by name
   std::set<std::string, std::less<>> host_names_;  // by name and listeners: the first site's that has it
   std::set<std::string, std::less<>> listened_;    // by all sites
+  std::set<std::string, std::less<>> by_tls_;      // addresses at which TLS is spoken
+  std::set<std::string, std::less<>> spoken_;      // those of them that were declared
+  std::set<std::string, std::less<>> certified_;   // names that have a certificate
 };
 
 }  // namespace leat::server::migrate

@@ -115,22 +115,27 @@ std::vector<std::string> CaddyCarrier::listeners_of(const Directive& site) const
   std::vector<std::string> own;
   for (const std::string& word : site.words) {
     const CaddyAddress address = read_address(word);
+    const std::string tls = address.plain ? std::string() : tls_address(address);
+    const std::string& at = by_tls_.contains(tls) ? tls : address.listened;
     // What stands in front may send it to any.
-    if (address.listened.empty() && !address.name.empty()) return {};
-    if (!address.listened.empty() && !std::ranges::contains(own, address.listened))
-      own.push_back(address.listened);
+    if (at.empty() && !address.name.empty()) return {};
+    if (!at.empty() && !std::ranges::contains(own, at)) own.push_back(at);
   }
   return own.size() == listened_.size() ? std::vector<std::string>() : own;
 }
 
-// `whys`: what is to be said of it, once.
-void CaddyCarrier::carry_address(const CaddyAddress& address, std::vector<std::string>& names,
+// `certified`: its site has a certificate. `whys`: what is to be said of it, once.
+void CaddyCarrier::carry_address(const CaddyAddress& address, bool certified, std::vector<std::string>& names,
                                  std::vector<std::string_view>& whys) {
   const auto say = [&](std::string_view why) {
     if (!std::ranges::contains(whys, why)) whys.push_back(why);
   };
   if (address.has_path) say("a path belongs to a route");
-  if (!address.name.empty() && !address.plain) say(kTlsIsLeft);
+  const std::string tls = address.plain ? std::string() : tls_address(address);
+  if (!tls.empty() && by_tls_.contains(tls)) {
+    if (spoken_.insert(tls).second) target_.add_listener({{"address", text(tls)}, {"tls", "true"}});
+  }
+  if (!address.name.empty() && !address.plain && !certified) say(kTlsIsLeft);
   if (!address.name.empty() && address.name != "localhost") {
     if (!pipeline::HostPattern::parse(address.name))
       say("a host has whole names, or all below one: *.example.org");
@@ -139,7 +144,37 @@ void CaddyCarrier::carry_address(const CaddyAddress& address, std::vector<std::s
   }
   if (!address.has_port) return;
   if (address.listened.empty()) return say("this is no address that Leat can listen on");
-  target_.add("server", "listen", address.listened);
+  if (!by_tls_.contains(address.listened)) target_.add("server", "listen", address.listened);
+}
+
+bool CaddyCarrier::is_certificate(const Directive& directive) {
+  return directive.name() == "tls" && directive.word(0).starts_with('/') &&
+         directive.word(1).starts_with('/');
+}
+
+const Directive* CaddyCarrier::certificate_of(const Directive& site) {
+  const auto found = std::ranges::find_if(site.block, is_certificate);
+  return found == site.block.end() ? nullptr : &*found;
+}
+
+std::string CaddyCarrier::tls_address(const CaddyAddress& address) {
+  return address.has_port ? address.listened : "*:443";
+}
+
+void CaddyCarrier::add_certificate(const Directive& site, const std::vector<std::string>& names) {
+  const Directive* const files = certificate_of(site);
+  if (files == nullptr) return;
+  std::vector<std::string> own;
+  for (const std::string& each : names)
+    if (certified_.insert(each).second) own.push_back(each);
+  if (own.empty() && !names.empty()) return;
+  Keys keys = {{"certificate", text(files->word(0))}, {"key", text(files->word(1))}};
+  if (!own.empty()) keys.emplace_back("names", list(own));
+  target_.add_certificate(std::move(keys));
+  if (files->count() > 2 || files->braces)
+    target_.leave(
+        *files,
+        "what TLS is spoken with are settings, server.tls_ciphers and the like, whose defaults suit most");
 }
 
 }  // namespace leat::server::migrate

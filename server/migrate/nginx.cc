@@ -23,6 +23,9 @@ constexpr auto NginxCarrier::known() {
       {"server", &C::carry_server},
       {"location", &C::carry_location},
       {"listen", &C::carry_listen},
+      {"ssl_certificate", &C::carry_certificate},
+      {"ssl_certificate_key", &C::carry_certificate},
+      {"ssl_protocols", &C::carry_versions},
       {"server_name", &C::carry_nothing},
       {"return", &C::carry_return},
       {"rewrite", &C::carry_rewrite},
@@ -64,6 +67,7 @@ constexpr auto NginxCarrier::known() {
 }
 
 void NginxCarrier::run(const std::vector<Directive>& directives) {
+  certified_ = has_certificate(directives);
   gather(directives);
   NginxLevel main;
   for (const Directive& each : directives) carry(each, main);
@@ -114,6 +118,7 @@ void NginxCarrier::carry_server(const Directive& server, NginxLevel& outside) {
   level.names = begin_host(server);
   for (const Directive& each : server.block)
     if (!makes_route(each)) carry(each, level);
+  add_certificates(level);
   if (std::ranges::any_of(server.block, makes_route)) return carry_answers(server, level);
   level.rank = "4";
   add_route(level, {"prefix", "/"}, {}, server);
@@ -142,10 +147,8 @@ void NginxCarrier::carry_answers(const Directive& server, NginxLevel& level) {
       target_.remark(fmt::format("{}: the server's `return` comes before it.", each.written));
 }
 
-// Names that a host cannot have are told.
-std::vector<std::string> NginxCarrier::begin_host(const Directive& server) {
+std::vector<std::string> NginxCarrier::names_of(const Directive& server, NamesLeft* others) {
   std::vector<std::string> names;
-  std::vector<std::pair<const Directive*, std::string_view>> others;
   for (const Directive& each : server.block)
     for (size_t i = 0; each.name() == "server_name" && i < each.count(); ++i) {
       std::string name(each.word(i));
@@ -155,11 +158,20 @@ std::vector<std::string> NginxCarrier::begin_host(const Directive& server) {
         name.insert(0, 1, '*');
       }
       std::ranges::transform(name, name.begin(), ascii_lower);
-      if (!pipeline::HostPattern::parse(name))
-        others.emplace_back(&each, "a host has whole names, or all below one: *.example.org");
-      else if (!std::ranges::contains(names, name))
+      if (!pipeline::HostPattern::parse(name)) {
+        if (others != nullptr)
+          others->emplace_back(&each, "a host has whole names, or all below one: *.example.org");
+      } else if (!std::ranges::contains(names, name)) {
         names.push_back(std::move(name));
+      }
     }
+  return names;
+}
+
+// Names that a host cannot have are told.
+std::vector<std::string> NginxCarrier::begin_host(const Directive& server) {
+  NamesLeft others;
+  const std::vector<std::string> names = names_of(server, &others);
   // A name is one host's: that of the first server which has it, of those with the same listeners.
   const std::vector<std::string> listeners = listeners_of(server);
   std::string by;

@@ -11,8 +11,10 @@
 #include <expected>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/migrate/directive.h"
@@ -42,11 +44,12 @@ struct NginxLevel {
   std::optional<Instance> asked;                // auth_request; without a kind: off
   std::vector<std::string> pages;               // error_page
   std::optional<std::string> root;
-  const Directive* server = nullptr;  // of a server
-  std::vector<std::string> names;     // likewise
-  std::optional<RoutePlace> place;    // of a location
-  std::string rank;                   // likewise: Route::rank
-  const Directive* from = nullptr;    // of a server or a location: itself
+  std::vector<const Directive*> certificates, keys;  // ssl_certificate, ssl_certificate_key
+  const Directive* server = nullptr;                 // of a server
+  std::vector<std::string> names;                    // likewise
+  std::optional<RoutePlace> place;                   // of a location
+  std::string rank;                                  // likewise: Route::rank
+  const Directive* from = nullptr;                   // of a server or a location: itself
   Keys answers;
   bool returned = false;
 };
@@ -81,6 +84,9 @@ class NginxCarrier {
   static std::optional<std::string> root_of(const Directive& block);
   static bool makes_route(const Directive& directive);
   void carry_server(const Directive& server, NginxLevel& outside);
+  // Those that a host can have; directives with others, and why not, go into `others`, which may be null.
+  using NamesLeft = std::vector<std::pair<const Directive*, std::string_view>>;
+  static std::vector<std::string> names_of(const Directive& server, NamesLeft* others);
   std::vector<std::string> begin_host(const Directive& server);
   void add_route(const NginxLevel& level, RoutePlace place, Keys answers, const Directive& from);
   void carry_answers(const Directive& server, NginxLevel& level);
@@ -93,7 +99,11 @@ class NginxCarrier {
   void carry_rewrite(const Directive& directive, NginxLevel& level);
 
   void carry_listen(const Directive& directive, NginxLevel& level);
+  void carry_certificate(const Directive& directive, NginxLevel& level);
+  void carry_versions(const Directive& directive, NginxLevel& level);
+  void add_certificates(const NginxLevel& level);
   void gather_listening(const Directive& server);
+  static bool has_certificate(const std::vector<Directive>& directives);
   [[nodiscard]] bool is_to_https(const Directive& directive, const NginxLevel& level) const;
   void carry_trusted(const Directive& directive, NginxLevel& level);
   void carry_real_ip_header(const Directive& directive, NginxLevel& level);
@@ -131,6 +141,10 @@ class NginxCarrier {
   std::vector<NginxHost> hosts_;
   std::map<std::string, size_t, std::less<>> hosts_of_;  // by name and listeners: its index
   std::vector<std::string> listened_;
+  std::vector<std::string> listened_by_tls_;  // of those
+  std::set<std::string, std::less<>> certified_names_;
+  bool certified_ = false;                                            // there is a certificate with its key
+  bool default_certified_ = false;                                    // a server that is the default has one
   std::vector<std::string> arriving_;                                 // all that servers listen on
   std::map<const Directive*, std::vector<std::string>> arriving_by_;  // by server: where its requests come in
   size_t expressions_ = 0;                                            // so far, for their order

@@ -20,15 +20,18 @@ namespace {
 // What `listen` says, or why it cannot be.
 struct Listening {
   std::string address;
-  bool proxies = false;
+  bool proxies = false, tls = false;
 };
-std::expected<Listening, std::string_view> listening(const Directive& directive, bool trusts) {
-  bool proxies = false;
+std::expected<Listening, std::string_view> listening(const Directive& directive, bool trusts,
+                                                     bool certified) {
+  bool proxies = false, tls = false;
   for (size_t i = 1; i < directive.count(); ++i) {
     const std::string_view word = directive.word(i);
-    if (word == "ssl" || word == "quic") return std::unexpected(kTlsIsLeft);
+    if (word == "quic") return std::unexpected("HTTP/3 is not spoken");
+    tls = tls || word == "ssl";
     proxies = proxies || word == "proxy_protocol";
   }
+  if (tls && !certified) return std::unexpected(kTlsIsLeft);
   if (proxies && !trusts)
     return std::unexpected(
         "a [[listener]] with `proxy_protocol = true` is it, and `trusted_proxies`, which says who may "
@@ -37,8 +40,10 @@ std::expected<Listening, std::string_view> listening(const Directive& directive,
   if (!net::Address::parse(address)) return std::unexpected("this is no address that Leat can listen on");
   // All addresses are those of IPv6 as well.
   if (address.starts_with("[::]:")) address = fmt::format("*:{}", address.substr(5));
-  return Listening{std::move(address), proxies};
+  return Listening{std::move(address), proxies, tls};
 }
+
+bool is_certificate_path(std::string_view path) { return path.starts_with('/') && !path.contains('$'); }
 
 // Where what is sent to `address` comes in, of those that are listened on: there, or at all addresses with its port. Empty:
 // it is all of them, and one is listened on already.
@@ -54,11 +59,22 @@ std::string comes_in(const std::vector<std::string>& listened, const std::string
 
 }  // namespace
 
+// A certificate with its key, on one level, anywhere.
+bool NginxCarrier::has_certificate(const std::vector<Directive>& directives) {
+  const auto has = [&](std::string_view name) {
+    return std::ranges::any_of(directives, [&](const Directive& each) {
+      return each.name() == name && is_certificate_path(each.word(0));
+    });
+  };
+  return (has("ssl_certificate") && has("ssl_certificate_key")) ||
+         std::ranges::any_of(directives, [](const Directive& each) { return has_certificate(each.block); });
+}
+
 void NginxCarrier::gather_listening(const Directive& server) {
   std::vector<std::string> own;
   for (const Directive& each : server.block)
     if (each.name() == "listen")
-      if (const auto said = listening(each, true))
+      if (const auto said = listening(each, true, certified_))
         if (std::string at = comes_in(arriving_, said->address); !at.empty()) {
           if (!std::ranges::contains(arriving_, at)) arriving_.push_back(at);
           if (!std::ranges::contains(own, at)) own.push_back(std::move(at));
@@ -67,7 +83,7 @@ void NginxCarrier::gather_listening(const Directive& server) {
 }
 
 void NginxCarrier::carry_listen(const Directive& directive, NginxLevel& level) {
-  const auto said = listening(directive, trusts_);
+  const auto said = listening(directive, trusts_, certified_);
   if (!said) return target_.leave(directive, said.error());
   const std::string at = comes_in(listened_, said->address);
   if (at.empty())
@@ -77,7 +93,7 @@ void NginxCarrier::carry_listen(const Directive& directive, NginxLevel& level) {
     const bool own =
         level.server != nullptr && std::ranges::any_of(level.server->block, [&](const Directive& each) {
           if (each.name() != "listen") return false;
-          const auto beside = listening(each, trusts_);
+          const auto beside = listening(each, trusts_, certified_);
           return beside && beside->address == at;
         });
     if (!own)
@@ -85,12 +101,73 @@ void NginxCarrier::carry_listen(const Directive& directive, NginxLevel& level) {
                     fmt::format("it is part of {}, and what is for one of them is for both here", at));
     return;
   }
-  if (std::ranges::contains(listened_, at)) return;
+  if (std::ranges::contains(listened_, at)) {
+    if (said->tls != std::ranges::contains(listened_by_tls_, at))
+      target_.leave(directive,
+                    "a listener speaks TLS with all or with nobody, and another server has said which");
+    return;
+  }
   listened_.push_back(at);
-  if (said->proxies)
-    target_.add_listener({{"address", text(at)}, {"proxy_protocol", "true"}});
-  else
-    target_.add("server", "listen", at);
+  if (said->tls) listened_by_tls_.push_back(at);
+  if (!said->proxies && !said->tls) return target_.add("server", "listen", at);
+  Keys keys = {{"address", text(at)}};
+  if (said->tls) keys.emplace_back("tls", "true");
+  if (said->proxies) keys.emplace_back("proxy_protocol", "true");
+  target_.add_listener(std::move(keys));
+}
+
+void NginxCarrier::carry_certificate(const Directive& directive, NginxLevel& level) {
+  if (!is_certificate_path(directive.word(0)))
+    return target_.leave(directive, "a [[tls]] names files that lie still, by their whole paths");
+  (directive.name() == "ssl_certificate" ? level.certificates : level.keys).push_back(&directive);
+}
+
+// Of a server that has read all it says. Where it names none, those around it are its own.
+void NginxCarrier::add_certificates(const NginxLevel& level) {
+  const Directive& server = *level.server;
+  const auto speaks = [](const Directive& each) {
+    return each.name() == "listen" && std::ranges::contains(each.words, "ssl");
+  };
+  const NginxLevel* const from =
+      nearest(level, [](const NginxLevel& at) { return !at.certificates.empty() || !at.keys.empty(); });
+  if (from == nullptr || std::ranges::none_of(server.block, speaks)) return;
+  // Its own, also where it goes on with another server's host.
+  const std::vector<std::string> all = names_of(server, nullptr);
+  std::vector<std::string> names;
+  for (const std::string& each : all)
+    if (certified_names_.insert(each).second) names.push_back(each);
+  if (names.empty() && !all.empty())
+    return target_.leave(*(from->certificates.empty() ? from->keys : from->certificates).front(),
+                         "another server has its names already, and a name has one certificate of a kind");
+  const bool first = std::ranges::any_of(server.block, [&](const Directive& each) {
+    return speaks(each) && std::ranges::contains(each.words, "default_server");
+  });
+  const bool is_default = first && !std::exchange(default_certified_, default_certified_ || first);
+  for (size_t i = 0; i < std::max(from->certificates.size(), from->keys.size()); ++i) {
+    if (i >= from->certificates.size() || i >= from->keys.size()) {
+      target_.leave(*(i < from->keys.size() ? from->keys : from->certificates)[i],
+                    "a [[tls]] has a certificate and its key");
+      continue;
+    }
+    Keys keys = {{"certificate", text(from->certificates[i]->word(0))},
+                 {"key", text(from->keys[i]->word(0))}};
+    if (!names.empty()) keys.emplace_back("names", list(names));
+    if (is_default) keys.emplace_back("default", "true");
+    target_.add_certificate(std::move(keys));
+  }
+}
+
+void NginxCarrier::carry_versions(const Directive& directive, NginxLevel&) {
+  bool older = false, former = false, newest = false;
+  for (size_t i = 0; i < directive.count(); ++i) {
+    former = former || directive.word(i) == "TLSv1.2";
+    newest = newest || directive.word(i) == "TLSv1.3";
+    older = older || (directive.word(i) != "TLSv1.2" && directive.word(i) != "TLSv1.3");
+  }
+  if (!newest)
+    return target_.leave(directive, "TLS 1.3 is spoken in any case: server.tls_min_version is the oldest");
+  target_.set("server", "tls_min_version", text(former ? "1.2" : "1.3"), directive);
+  if (older) target_.leave(directive, "older versions than TLS 1.2 are not spoken");
 }
 
 void NginxCarrier::carry_trusted(const Directive& directive, NginxLevel&) {

@@ -183,6 +183,10 @@ std::string Target::file() const {
     out += "[[listener]]\n";
     put_keys(out, each);
   }
+  for (const Keys& each : certificates_) {
+    out += "[[tls]]\n";
+    put_keys(out, each);
+  }
   const SharedInstances shared = shared_instances();
   for (const auto& [key, each] : shared) {
     out += fmt::format("[[middleware]]\nkind = {}\n", text(each.instance->kind));

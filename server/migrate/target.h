@@ -5,6 +5,7 @@
 // it comes from and the reason, and in the list of all of them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -60,6 +61,10 @@ class Target {
   void add(std::string_view table, std::string_view key, const std::string& item);
   // A [[listener]].
   void add_listener(Keys keys) { listeners_.push_back(std::move(keys)); }
+  // A [[tls]]; the same one once.
+  void add_certificate(Keys keys) {
+    if (!std::ranges::contains(certificates_, keys)) certificates_.push_back(std::move(keys));
+  }
   // The routes that follow are for these names, and for what comes by these listeners; without names for whatever host no
   // other is for, without listeners by any. What a host said before is gone on with.
   void begin_host(const std::vector<std::string>& names, const std::vector<std::string>& listeners);
@@ -123,7 +128,7 @@ class Target {
 
   std::string source_;
   std::map<std::string, std::vector<Setting>, std::less<>> settings_;  // by table
-  std::vector<Keys> listeners_;
+  std::vector<Keys> listeners_, certificates_;
   std::vector<Host> hosts_;
   size_t host_ = 0;  // its index
   std::vector<Left> left_;

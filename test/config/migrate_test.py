@@ -471,8 +471,55 @@ http {
   }
 }
 """, ("no plugins", "not read", "variables", "1ms to 1h", "has a limit", "up to 1024", "passes no requests on", "names the certificate", "no address",
-      "names the certificate", "nothing like it", "redirect_to_https"))
+      "nothing like it", "has a certificate and its key", "redirect_to_https"))
         self.assertEqual(said["host"], [{"names": ["example.org"], "route": [{"path": "/a", "method": "*", "rewrite": "/b{query}"}]}])
+
+    def certificate(self, name):
+        """(certificate, key), in files of its own, as text."""
+        made = subprocess.run([LEAT, "tls", "init", "--dir", self.folder / name, name], capture_output=True, text=True, timeout=60)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        return str(self.folder / name / f"{name}.pem"), str(self.folder / name / f"{name}.key")
+
+    def test_nginx_tls(self):
+        one, two = self.certificate("a.example"), self.certificate("b.example")
+        said, _ = self.nginx(f"""http {{
+  ssl_certificate {one[0]};
+  ssl_certificate_key {one[1]};
+  ssl_protocols TLSv1.3;
+  ssl_ciphers HIGH;
+  server {{ listen 80; server_name a.example; location = /plain {{ stub_status; }} }}
+  server {{
+    listen 443 ssl default_server;
+    listen [::]:443 ssl;
+    http2 on;
+    server_name a.example;
+    location = /a {{ stub_status; }}
+  }}
+  server {{
+    listen 443 ssl;
+    listen 8443 ssl quic;
+    server_name b.example a.example;
+    ssl_certificate {two[0]};
+    ssl_certificate_key {two[1]};
+    ssl_certificate certs/other.pem;
+    ssl_verify_client on;
+    location = /b {{ stub_status; }}
+  }}
+  server {{ listen 80 ssl; server_name c.example; location = /c {{ stub_status; }} }}
+}}
+""", ("defaults suit most", "HTTP/3", "whole paths", "client_certificate", "with all or with nobody"))
+        self.assertEqual(said["listener"], [{"address": "*:443", "tls": True}])
+        self.assertEqual(said["server"], {"tls_min_version": "1.3", "listen": ["*:80"]})
+        self.assertEqual(said["tls"], [
+            {"certificate": one[0], "key": one[1], "names": ["a.example"], "default": True},
+            {"certificate": two[0], "key": two[1], "names": ["b.example"]},
+            {"certificate": one[0], "key": one[1], "names": ["c.example"]}])
+
+    def test_nginx_versions_of_tls(self):
+        for versions, said, left in (("TLSv1.2 TLSv1.3", {"tls_min_version": "1.2"}, ()), ("TLSv1.2", {}, ("in any case",)),
+                                     ("TLSv1 TLSv1.1 TLSv1.2 TLSv1.3", {"tls_min_version": "1.2"}, ("older versions",))):
+            made, _ = self.nginx(f"http {{ ssl_protocols {versions}; server {{ location = / {{ stub_status; }} }} }}\n", left)
+            self.assertEqual(made.get("server", {}), said)
 
     def test_nginx_two_servers_that_want_different_things(self):
         said, _ = self.nginx("""http {
@@ -604,6 +651,34 @@ http://elsewhere.example {
         self.assertEqual(said["middleware"], [{"kind": "headers", "answer_set": ["X-C: d e"], "answer_add": ["X-A: b"], "answer_remove": ["X-E"]}])
         self.assertEqual(said["server"], {"listen": ["*:8080"], "name": ""})
         self.assertEqual(said["route"], [{"path": "/m", "handler": "leat:metrics"}])
+
+    def test_caddy_tls(self):
+        one, two = self.certificate("a.example"), self.certificate("b.example")
+        said, _ = self.caddy(f"""a.example, http://a.example {{
+	tls {one[0]} {one[1]}
+	respond /a 403
+}}
+b.example:8443 {{
+	tls {two[0]} {two[1]} {{
+		protocols tls1.3
+	}}
+	respond /b 403
+}}
+:8080 {{
+	respond /inside 403
+}}
+c.example {{
+	tls someone@example.org
+	respond /c 403
+}}
+""", ("defaults suit most", "names the certificate", "names the certificate"))
+        self.assertEqual(said["listener"], [{"address": "*:443", "tls": True}, {"address": "*:8443", "tls": True}])
+        self.assertEqual(said["server"]["listen"], ["*:80", "*:8080"])
+        self.assertEqual(said["tls"], [{"certificate": one[0], "key": one[1], "names": ["a.example"]},
+                                       {"certificate": two[0], "key": two[1], "names": ["b.example"]}])
+        # What is not for those who come by TLS is not theirs here either.
+        self.assertEqual([(host.get("names"), host.get("listeners")) for host in said["host"]],
+                         [(["a.example"], ["*:443", "*:80"]), (["b.example"], ["*:8443"]), (None, ["*:8080"]), (["c.example"], ["*:443"])])
 
     def test_caddy_what_is_left_is_told(self):
         self.caddy("""(snippet) {
