@@ -343,6 +343,10 @@ void declare(CLI::App& app, Command& command, ToldWords& words) {
   init->add_option("--listen", command.new_site.listen, "Where it listens")->type_name("ADDRESS");
   init->add_option("--plugin", command.new_site.plugin, "What answers: the path of a plugin, or demo")
       ->type_name("FILE.so");
+  init->add_flag(
+      "--https", command.new_site.https,
+      "Serve https as well, on port 8443, with a certificate of an authority of your own, as `leat tls init` "
+      "makes them");
   init->add_flag("--yes", command.new_site.yes, "Ask nothing");
   CLI::App* migrate =
       add("migrate", "Make a configuration of another server's; status 4 if something is left to do",

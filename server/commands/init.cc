@@ -20,6 +20,7 @@
 #include "plugin/checker.h"
 #include "server/commands/handler_routes.h"
 #include "server/commands/templates.h"
+#include "server/commands/tls.h"
 #include "server/commands/write_file.h"
 #include "server/process/exit_code.h"
 
@@ -170,6 +171,22 @@ std::expected<std::string, std::string> fill_in_site(const Answers& answers) {
   return config::format_toml(site).value_or(site);
 }
 
+// Beside where it listens in the clear: at the same address, or, of a unix socket, on this machine.
+std::string https_address(const std::string& listen) {
+  constexpr std::string_view kPort = ":8443";
+  if (listen.starts_with("unix:")) return "127.0.0.1" + std::string(kPort);
+  return listen.substr(0, listen.rfind(':')) + std::string(kPort);
+}
+
+// Before what answers.
+void add_https(std::string& site, const std::string& address, const CertificatePaths& files) {
+  const size_t at = site.find(kPluginLine);
+  site.insert(at == site.npos ? site.size() : at,
+              fmt::format("\n# https, by an authority of your own: docs/tls.md.\n\n"
+                          "[[listener]]\naddress = {}\ntls = true\n\n[[tls]]\ncertificate = {}\nkey = {}\n",
+                          toml_text(address), toml_text(files.certificate), toml_text(files.key)));
+}
+
 // What a browser or curl asks, where that is clear.
 std::string url_of(const std::string& listen, std::string_view path) {
   if (listen.starts_with("unix:"))
@@ -199,20 +216,29 @@ int make_site(const NewSite& wanted) {
     if (const std::string wrong = judge_plugin(wanted.plugin); !wrong.empty()) return fail_init(wrong);
   const auto answers = collect(wanted);
   if (!answers) return fail_init("nobody answers: --yes takes what is in brackets", kExitUsage);
-  const auto site = fill_in_site(*answers);
+  auto site = fill_in_site(*answers);
   if (!site) return fail_init(site.error());
+  std::string by_https;
+  if (wanted.https) {
+    const auto files =
+        find_or_write_certificates({.folder = fs::absolute(file, failed).parent_path() / "tls"});
+    if (!files) return fail_init(files.error());
+    add_https(*site, https_address(answers->listen), *files);
+    *site = config::format_toml(*site).value_or(*site);
+    by_https = fmt::format("  curl --cacert {} https://localhost:8443/\n", files->authority);
+  }
   if (const auto written = write_new_file(file.string(), *site); !written) return fail_init(written.error());
   const auto* const ready = std::ranges::find(kReadySites, answers->kind, &ReadySite::kind);
   const bool demo = answers->plugin == kDemo;
   std::fputs(fmt::format("Wrote {0}: {1}, with {2}. What it promises stands in its first lines.\n\n"
                          "  leat check -c {0}     looks for mistakes, and whether it could serve here\n"
                          "  leat run -c {0}       serves\n"
-                         "  {3}\n\n"
+                         "  {3}\n{4}\n"
                          "As a service it is /etc/leat/leat.toml: `systemctl reload leat` takes it up.\n"
                          "For editors: leat schema -c {0} > leat.schema.json, and `#:schema "
                          "./leat.schema.json` as its first line.\n",
                          file.string(), ready->sentence, demo ? "the plugin demo" : "your plugin",
-                         url_of(answers->listen, demo ? ready->path : "/"))
+                         url_of(answers->listen, demo ? ready->path : "/"), by_https)
                  .c_str(),
              stdout);
   return kExitFine;

@@ -12,6 +12,7 @@ struct NewSite {
   std::string kind;    // "api", "public", "internal" or "development"
   std::string listen;  // an address as in server.listen
   std::string plugin;  // the path of one, or "demo"
+  bool https = false;  // it speaks TLS as well, with an authority of its own (leat tls init)
   bool yes = false;
 };
 

@@ -11,4 +11,9 @@ struct NewCertificates {
   std::vector<std::string> names = {"localhost", "127.0.0.1", "::1"};
 };
 
+// Where they lie, by whole paths.
+struct CertificatePaths {
+  std::string certificate, key, authority;
+};
+
 }  // namespace leat::server

@@ -143,6 +143,13 @@ std::expected<tls::CertificateFiles, std::string> authority_in(const fs::path& f
   return made;
 }
 
+CertificatePaths paths_of(const NewCertificates& wanted) {
+  std::error_code failed;
+  const fs::path folder = fs::absolute(wanted.folder, failed);
+  const std::string& name = wanted.names.front();
+  return {folder / (name + ".pem"), folder / (name + ".key"), folder / "authority.pem"};
+}
+
 }  // namespace
 
 int show_tls(const Command& command) {
@@ -162,34 +169,46 @@ int show_tls(const Command& command) {
   return kExitFine;
 }
 
-int make_certificates(const NewCertificates& wanted) {
-  const fs::path folder = wanted.folder;
+std::expected<CertificatePaths, std::string> write_certificates(const NewCertificates& wanted) {
   std::error_code failed;
-  fs::create_directories(folder, failed);
+  const fs::path folder = fs::absolute(wanted.folder, failed);
+  if (!failed) fs::create_directories(folder, failed);
   if (failed)
-    return complain(fmt::format("cannot make the folder `{}`: {}", wanted.folder, failed.message()));
+    return std::unexpected(fmt::format("cannot make the folder `{}`: {}", wanted.folder, failed.message()));
   const auto authority = authority_in(folder, wanted.names);
-  if (!authority) return complain(authority.error());
+  if (!authority) return std::unexpected(authority.error());
   const int64_t now = std::time(nullptr);
   const auto made = tls::make_certificate({.subject = wanted.names.front(),
                                            .names = wanted.names,
                                            .from_s = now - kSecondsADay,
                                            .until_s = now + kDays * kSecondsADay},
                                           &*authority);
+  if (!made) return std::unexpected(made.error());
+  CertificatePaths paths = paths_of(wanted);
+  if (auto written = write_new_file(paths.key, made->key, kSecretMode); !written)
+    return std::unexpected(std::move(written.error()));
+  if (auto written = write_new_file(paths.certificate, made->certificate); !written)
+    return std::unexpected(std::move(written.error()));
+  return paths;
+}
+
+std::expected<CertificatePaths, std::string> find_or_write_certificates(const NewCertificates& wanted) {
+  CertificatePaths paths = paths_of(wanted);
+  std::error_code failed;
+  const bool there = fs::exists(paths.certificate, failed) && fs::exists(paths.key, failed);
+  return there ? std::move(paths) : write_certificates(wanted);
+}
+
+int make_certificates(const NewCertificates& wanted) {
+  const auto made = write_certificates(wanted);
   if (!made) return complain(made.error());
-  const std::string certificate = folder / (wanted.names.front() + ".pem"),
-                    key = folder / (wanted.names.front() + ".key");
-  if (const auto written = write_new_file(key, made->key, kSecretMode); !written)
-    return complain(written.error());
-  if (const auto written = write_new_file(certificate, made->certificate); !written)
-    return complain(written.error());
-  print(fmt::format(
-      "# The certificate is for {}, until {}. In the configuration:\n\n"
-      "[[listener]]\naddress = \"127.0.0.1:8443\"\ntls = true\n\n"
-      "[[tls]]\ncertificate = \"{}\"\nkey = \"{}\"\n\n"
-      "# Whoever is to trust it imports the authority, {}: it vouches for these names alone.\n",
-      joined(wanted.names), day_text(now + kDays * kSecondsADay), fs::absolute(certificate).string(),
-      fs::absolute(key).string(), fs::absolute(folder / "authority.pem").string()));
+  print(
+      fmt::format("# The certificate is for {}, until {}. In the configuration:\n\n"
+                  "[[listener]]\naddress = \"127.0.0.1:8443\"\ntls = true\n\n"
+                  "[[tls]]\ncertificate = \"{}\"\nkey = \"{}\"\n\n"
+                  "# Whoever is to trust it imports the authority, {}: it vouches for these names alone.\n",
+                  joined(wanted.names), day_text(std::time(nullptr) + kDays * kSecondsADay),
+                  made->certificate, made->key, made->authority));
   return kExitFine;
 }
 

@@ -46,6 +46,31 @@ class Init(unittest.TestCase):
                 self.check()
                 self.file.unlink()
 
+    def test_https_at_once(self):
+        for number, (kind, listen, address) in enumerate((("api", "127.0.0.1:8080", "127.0.0.1:8443"), ("development", "[::1]:9000", "[::1]:8443"),
+                                                          ("public", f"unix:{self.folder}/socket", "127.0.0.1:8443"))):
+            with self.subTest(kind):
+                status, told, errors = self.init("--yes", "--https", "--site", kind, "--listen", listen)
+                self.assertEqual((status, errors), (0, ""))
+                self.assertIn(f"curl --cacert {self.folder}/tls/authority.pem https://localhost:8443/", told)
+                said = tomllib.loads(self.file.read_text())
+                self.assertEqual(said["server"]["listen"], [listen])
+                self.assertEqual(said["listener"], [{"address": address, "tls": True}])
+                self.assertEqual(said["tls"], [{"certificate": f"{self.folder}/tls/localhost.pem", "key": f"{self.folder}/tls/localhost.key"}])
+                self.check()
+                self.file.unlink()
+                # The second one has the certificate of the first.
+                times = {(self.folder / "tls/localhost.pem").read_bytes()} | ({kept} if number else set())
+                self.assertEqual(len(times), 1)
+                kept = (self.folder / "tls/localhost.pem").read_bytes()
+
+    def test_https_where_no_certificate_can_be_made(self):
+        (self.folder / "tls").write_text("a file")
+        status, _, errors = self.init("--yes", "--https")
+        self.assertEqual(status, 1)
+        self.assertIn("cannot make the folder", errors)
+        self.assertFalse(self.file.exists())
+
     def test_without_answers_it_is_what_stands_in_brackets(self):
         self.assertEqual(self.init("--yes")[0], 0)
         self.assertEqual(self.file.read_text(), (ROOT / "config/sites/api.toml").read_text())
