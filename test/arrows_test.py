@@ -28,7 +28,7 @@ ARROWS = {
     "lib/websocket": {"lib/base", "lib/coding", "lib/crypto", "lib/transport", "lib/http"},
     "lib/json": {"lib/base"},
     "lib/coding": {"lib/base"},
-    "lib/client": {"lib/base", "lib/net", "lib/transport", "lib/http"},
+    "lib/client": {"lib/base", "lib/net", "lib/transport", "lib/http", "lib/http2"},
     "lib/worker": {"lib/base", "lib/net", "lib/transport", "lib/http", "lib/http1", "lib/http2", "lib/client"},
     "lib/pipeline": {"lib/base", "lib/logging", "lib/http", "lib/json"},
     "lib/middleware": {"lib/base", "lib/coding", "lib/crypto", "lib/json", "lib/logging", "lib/http", "lib/client", "lib/pipeline"},

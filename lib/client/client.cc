@@ -17,6 +17,7 @@
 #include "base/counted_text.h"
 #include "base/text.h"
 #include "client/fetch_watch.h"
+#include "client/http2_session.h"
 #include "http/exchange.h"
 #include "transport/transport.h"
 
@@ -141,8 +142,12 @@ struct Client::Job : net::Timer {
   Pool* pool = nullptr;
   Connection* connection = nullptr;  // that carries it; null while it waits
   CountedText bytes;                 // the request, while no connection has it
+  size_t head_bytes = 0;             // of them, before the body
+  Http2Call call;                    // what it is on a connection that carries many
+  uint64_t heard = 0;                // what that one had received when it began
   uint64_t timeout_ms = 0;
   std::string_view failure;  // of fail_soon()
+  uint32_t refusals = 0;     // by servers that had not looked at it
   bool repeatable = false;
   bool repeated = false;
   bool head = false;
@@ -153,9 +158,18 @@ struct Client::Pool {
   std::shared_ptr<const Upstream> upstream;
   transport::MakeTransport transport;  // nothing: plain sockets
   std::vector<Connection*> idle;       // the last one used last
+  std::vector<Connection*> shared;     // that carry many
   std::deque<Job*> waiting;
-  size_t open = 0;   // connections that are not closing
-  size_t total = 0;  // with those that are
+  size_t open = 0;             // connections that are not closing
+  size_t total = 0;            // with those that are
+  size_t opening = 0;          // of the open ones, that are not connected yet
+  bool one_at_a_time = false;  // HTTP/1.1 is spoken: each fetch has a connection of its own
+
+  [[nodiscard]] Connection* with_room() const;
+  // Where one connection may be for all, one is opened first.
+  [[nodiscard]] bool may_open() const {
+    return open < upstream->options().connections && (one_at_a_time || opening == 0);
+  }
 };
 
 class Client::Connection {
@@ -165,6 +179,7 @@ class Client::Connection {
     if (pool.transport) sealed_ = std::make_unique<Sealed>(pool.transport(), client.memory_);
     ++pool_.open;
     ++pool_.total;
+    ++pool_.opening;
   }
   ~Connection() {
     client_.loop_.timers().stop(timer_);
@@ -189,6 +204,34 @@ class Client::Connection {
     send_request();
   }
 
+  // Whether it carries many, and takes one more.
+  [[nodiscard]] bool has_room() const { return many_ != nullptr && !closing() && many_->has_room(); }
+  // The same as carry() for one that has_room().
+  void ask(Job& job) {
+    job.connection = this;
+    job.heard = many_->heard();
+    job.call.owner = &job;
+    job.call.answer.reset(arena_of(*job.fetch), options(), job.head);
+    job.call.body = job.bytes.view().substr(job.head_bytes);
+    if (!many_->begin(job.call, job.bytes.view().substr(0, job.head_bytes))) {
+      job.connection = nullptr;
+      return client_.fail_soon(job, job.call.why);
+    }
+    client_.loop_.timers().stop(timer_);
+    if (many_->has_over() && !telling_) start_timer(0);  // nobody is told from within
+    send_many();
+  }
+  // Nobody waits for its answer any more, `late`: since it has taken too long.
+  void give_up(Job& job, bool late) {
+    if (job_ == &job) return (void)surrender(true);
+    job.connection = nullptr;
+    many_->cancel(job.call);
+    // Who has said nothing since may have gone without a word: the next ones go elsewhere.
+    if (late && many_->heard() == job.heard) many_->stop();
+    send_many();
+    steer_many();
+  }
+
   // Takes the job off and closes; with `reset`, so that the upstream learns at once that
   // nobody waits for its answer any more.
   Job& surrender(bool reset = false) {
@@ -210,9 +253,12 @@ class Client::Connection {
 
   void close(bool reset = false) {
     if (closing()) return;
+    ENSURE(many_ == nullptr || (many_->calls() == 0 && !many_->has_over()));
     socket_.close(reset);
     --pool_.open;
+    if (!std::exchange(opened_, true)) --pool_.opening;
     std::erase(pool_.idle, this);
+    std::erase(pool_.shared, this);
     client_.loop_.timers().stop(timer_);
     client_.ended_.push_back(socket_.slot());
   }
@@ -246,6 +292,9 @@ class Client::Connection {
   struct Sink final : transport::PlainSink {
     explicit Sink(Connection& owner) : connection(owner) {}
     void plain(std::string_view bytes) override {
+      connection.choose_protocol();
+      if (connection.many_ != nullptr)
+        return connection.many_->feed(bytes, connection.client_.loop_.now_ms());
       beyond = beyond || connection.job_ == nullptr || step != ResponseParser::Step::More;
       if (beyond) return;
       step = connection.parser_.feed(bytes);
@@ -269,6 +318,8 @@ class Client::Connection {
   void on_timer() {
     if (opening()) {
       on_connect_failed("no answer in time");
+    } else if (many_ != nullptr && (many_->has_over() || many_->calls() != 0)) {
+      run_many();
     } else {
       close();
     }
@@ -283,8 +334,95 @@ class Client::Connection {
 
   void on_open() {
     client_.loop_.timers().stop(timer_);
-    if (job_ != nullptr) return send_request();
-    become_idle();
+    if (!choose_protocol()) return on_connect_failed("it does not speak HTTP/2");
+    if (!std::exchange(opened_, true)) --pool_.opening;
+    pool_.one_at_a_time = many_ == nullptr;
+    if (many_ != nullptr) {
+      pool_.shared.push_back(this);
+      if (Job* const first = std::exchange(job_, nullptr)) {
+        first->bytes.swap(out_);
+        first->connection = nullptr;
+        client_.place_again(*first, "the server takes no requests");
+      }
+      client_.run_waiting(pool_);
+      return run_many();
+    }
+    if (job_ != nullptr)
+      send_request();
+    else
+      become_idle();
+    client_.run_waiting(pool_);
+  }
+
+  // Known once it is open. False: it is not what was asked for.
+  bool choose_protocol() {
+    const bool agreed = sealed_ != nullptr && sealed_->channel.transport().alpn() == "h2";
+    const bool wanted = options().protocol == UpstreamProtocol::Http2;
+    if (many_ == nullptr && (agreed || (wanted && !pool_.upstream->secure())))
+      many_ = std::make_unique<Http2Session>(options(), pool_.upstream->secure(), client_.memory_);
+    return many_ != nullptr || !wanted;
+  }
+
+  // --- One that carries many.
+
+  void send_many() {
+    if (sealed_ != nullptr) return send_sealed();
+    if (socket_.sending() || closing()) return;
+    send_parts(many_->output());
+  }
+
+  // Tells whose fetches are over, and sees whether the connection is.
+  void run_many() {
+    send_many();
+    const bool outer = std::exchange(telling_, true);
+    while (Http2Call* const call = many_->take_over()) end_call(*static_cast<Job*>(call->owner));
+    telling_ = outer;
+    client_.run_waiting(pool_);
+    steer_many();
+  }
+
+  void steer_many() {
+    if (closing()) return;
+    if (many_->has_over()) {
+      start_timer(0);  // who is told may be on the stack
+    } else if (many_->done() && state() != State::Failed && (socket_.sending() || !many_->output().empty())) {
+      start_timer(options().connect_timeout_ms);  // for its last words
+    } else if (many_->done()) {
+      close();
+    } else if (many_->calls() == 0) {
+      start_timer(options().idle_timeout_ms);
+    }
+  }
+
+  void end_call(Job& job) {
+    using End = Http2Call::End;
+    const Http2Call& call = job.call;
+    job.connection = nullptr;
+    if (call.end == End::Answered) {
+      served_ = true;
+      Fetch& fetch = *job.fetch;
+      fetch.code = call.answer.code();
+      fetch.fields = call.answer.fields();
+      fetch.body = call.answer.body();
+      return client_.finish(job, FetchStatus::Answered, {});
+    }
+    // It was not looked at, or the connection was closed just as it was on its way to one that was kept too long.
+    constexpr uint32_t kMostRefusals = 3;
+    const bool again = call.end == End::Refused
+                           ? job.refusals++ < kMostRefusals
+                           : call.end == End::Broken && served_ && !call.answer.begun() && job.repeatable &&
+                                 !std::exchange(job.repeated, true);
+    if (again) return client_.place_again(job, call.why);
+    const FetchStatus status = call.end == End::Failed ? call.failure : FetchStatus::Failed;
+    client_.finish(job, status,
+                   status == FetchStatus::Failed ? fmt::format("{}: {}", pool_.upstream->url(), call.why)
+                                                 : std::string(call.why));
+  }
+
+  void end_many(std::string_view why) {
+    many_->feed_end(why);
+    run_many();
+    close();
   }
 
   // The next address, or none is left.
@@ -294,9 +432,10 @@ class Client::Connection {
     job.bytes.swap(out_);
     if (address_index_ + 1 < pool_.upstream->addresses()->size() && client_.open(job, address_index_ + 1))
       return;
+    const std::string said = fmt::format("cannot connect to {}: {}", pool_.upstream->url(), why);
+    if (!pool_.one_at_a_time && pool_.open == 0) client_.fail_waiting(pool_);
     client_.run_waiting(pool_);
-    client_.finish(job, FetchStatus::Failed,
-                   fmt::format("cannot connect to {}: {}", pool_.upstream->url(), why));
+    client_.finish(job, FetchStatus::Failed, said);
   }
 
   void send_request() {
@@ -314,26 +453,35 @@ class Client::Connection {
   // What the transport has to say, and as much of the request as it seals at once.
   void send_sealed() {
     if (socket_.sending() || closing()) return;
-    const transport::Output& output = sealed_->channel.to_send(sealed_->request);
+    send_parts(sealed_->channel.to_send(plain()));
+    if (state() == State::Failed) on_sealing_failed();
+  }
+
+  void send_parts(const transport::Output& output) {
     std::array<std::string_view, net::Engine::kMostParts> pieces;
     std::array<iovec, net::Engine::kMostParts> parts;
     const size_t count = output.gather(pieces);
     for (size_t i = 0; i < count; ++i) parts[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
     if (count != 0) socket_.send(std::span(parts).first(count));
-    if (state() == State::Failed) on_sealing_failed();
   }
+
+  // What is sealed.
+  [[nodiscard]] transport::Output& plain() { return many_ != nullptr ? many_->output() : sealed_->request; }
 
   void on_sent(int32_t result) {
     if (result < 0 && result != -EINTR && result != -EAGAIN) {
       // The peer may have answered before it closed: what it said is received first.
-      if (job_ == nullptr) close();
+      if (job_ == nullptr && (many_ == nullptr || (many_->calls() == 0 && !many_->has_over()))) close();
       return;
     }
     size_t size = static_cast<size_t>(std::max(result, 0));
-    if (sealed_ != nullptr) {
-      size = sealed_->channel.sent(size);
-      sealed_->request.consume(size);
+    if (sealed_ != nullptr) size = sealed_->channel.sent(size);
+    if (many_ != nullptr) {
+      many_->output().consume(size);
+      many_->sent();
+      return run_many();
     }
+    if (sealed_ != nullptr) sealed_->request.consume(size);
     sent_ += size;
     if (sealed_ != nullptr) return send_sealed();
     if (job_ != nullptr && sent_ < out_.size()) send();
@@ -352,6 +500,13 @@ class Client::Connection {
                             : sealed_ != nullptr  ? "the connection was cut"
                                                   : "";
     if (opening()) return on_connect_failed(why);
+    if (many_ != nullptr) {
+      if (bytes.empty()) return end_many(*why != '\0' ? why : "the connection was closed");
+      many_->feed(bytes, client_.loop_.now_ms());
+      run_many();
+      if (!completion.armed && !closing()) receive();
+      return;
+    }
     // A kept connection says something only to end.
     if (job_ == nullptr) return close();
     if (completion.result < 0 || sealed_ != nullptr) return on_broken(why);
@@ -371,12 +526,22 @@ class Client::Connection {
     sealed_->channel.received(wire, sink);
     // There are few of these, and each was asked for: they may take the time that they need.
     while (sealed_->channel.transport().wants_turn()) sealed_->channel.take_turn(sink);
+    if (opens && state() == State::Open) choose_protocol();
+    if (many_ != nullptr) return on_sealed_many(opens);
     if (sink.step == ResponseParser::Step::Done) return on_answer(!sink.beyond && state() == State::Open);
     if (sink.step == ResponseParser::Step::Failed) return fail(parser_.failure(), parser_.message());
     if (state() == State::Failed) return on_sealing_failed();
     if (state() == State::Ended || sink.beyond) return on_sealed_end();
     if (opens && state() == State::Open) on_open();
     if (!closing()) send_sealed();
+  }
+
+  void on_sealed_many(bool opens) {
+    if (opens) on_open();
+    if (closing()) return;
+    if (state() == State::Failed) return on_sealing_failed();
+    if (state() == State::Ended) return end_many("the connection was closed");
+    run_many();
   }
 
   // The peer sends no more, and nobody has cut it.
@@ -390,6 +555,10 @@ class Client::Connection {
     if (!sealed_->channel.was_open()) {
       const std::string why(sealed_->channel.transport().failure());  // which goes with the connection
       return on_connect_failed(why.empty() ? "the handshake failed" : why);
+    }
+    if (many_ != nullptr) {
+      many_->feed_end("what was received cannot be opened");
+      return steer_many();
     }
     if (job_ == nullptr) return close();
     on_broken("what was received cannot be opened");
@@ -447,12 +616,20 @@ class Client::Connection {
   size_t address_index_ = 0;
   bool served_ = false;  // has brought an answer
   Job* job_ = nullptr;
-  CountedText out_;                 // the request; stays while a send is under way
-  std::unique_ptr<Sealed> sealed_;  // null: the socket is plain
+  CountedText out_;                     // the request; stays while a send is under way
+  std::unique_ptr<Sealed> sealed_;      // null: the socket is plain
+  std::unique_ptr<Http2Session> many_;  // null: HTTP/1.1 is spoken, or which is not known yet
+  bool opened_ = false;
+  bool telling_ = false;  // whose fetches are over
   size_t sent_ = 0;
   ResponseParser parser_;
   Timer timer_;
 };
+
+Client::Connection* Client::Pool::with_room() const {
+  const auto found = std::ranges::find_if(shared, &Connection::has_room);
+  return found == shared.end() ? nullptr : *found;
+}
 
 Client::Client(net::Loop& loop, transport::OutputMemory memory, Deliver deliver, void* owner)
     : loop_(loop),
@@ -469,6 +646,9 @@ Client::Pool& Client::pool_of(const std::shared_ptr<const Upstream>& upstream) {
   if (pool != nullptr) return *pool;
   pool = std::make_unique<Pool>(Pool{.upstream = upstream});
   pool->transport = transport_to(upstream);
+  const UpstreamProtocol protocol = upstream->options().protocol;
+  pool->one_at_a_time =
+      protocol == UpstreamProtocol::Http1 || (protocol == UpstreamProtocol::Any && !upstream->secure());
   return *pool;
 }
 
@@ -497,6 +677,7 @@ void Client::give_job(Job& job) {
   job.fetch->job = nullptr;
   job.fetch = nullptr;
   job.failure = {};
+  job.refusals = 0;
   job.bytes.reset(kMostKept);
   job.next_free = free_jobs_;
   free_jobs_ = &job;
@@ -521,6 +702,7 @@ bool Client::start(Fetch& fetch, const std::shared_ptr<const Upstream>& upstream
     if (trace.watch != nullptr) begin_record(fetch, *upstream, request, trace);
   }
   const bool written = write_request(job.bytes, memory_.blocks, *upstream, request, trace);
+  job.head_bytes = job.bytes.size() - request.body.size();
   loop_.timers().start(job, loop_.now_ms() + job.timeout_ms);
   if (written && place(job, false)) return true;
   end_record(fetch);
@@ -530,18 +712,21 @@ bool Client::start(Fetch& fetch, const std::shared_ptr<const Upstream>& upstream
 
 bool Client::place(Job& job, bool fresh) {
   Pool& pool = *job.pool;
+  if (Connection* const shared = pool.with_room()) {
+    shared->ask(job);
+    return true;
+  }
   if (!fresh && !pool.idle.empty()) {
     Connection* connection = pool.idle.back();
     pool.idle.pop_back();
     connection->carry(job);
     return true;
   }
-  const UpstreamOptions& options = pool.upstream->options();
-  if (pool.open < options.connections) {
+  if (pool.may_open()) {
     if (!open(job, 0)) fail_soon(job, "cannot open a socket");
     return true;
   }
-  if (pool.waiting.size() >= options.waiting) return false;
+  if (pool.waiting.size() >= pool.upstream->options().waiting) return false;
   pool.waiting.push_back(&job);
   return true;
 }
@@ -565,25 +750,42 @@ bool Client::open(Job& job, size_t address) {
 
 // Those that wait, for whom there is a connection now.
 void Client::run_waiting(Pool& pool) {
-  while (!pool.waiting.empty() && (!pool.idle.empty() || pool.open < pool.upstream->options().connections)) {
+  while (!pool.waiting.empty() && (pool.with_room() != nullptr || !pool.idle.empty() || pool.may_open())) {
     Job& job = *pool.waiting.front();
     pool.waiting.pop_front();
     place(job, false);
   }
 }
 
-void Client::take_back(Job& job) {
+// Those that wait for the one connection that could not be had.
+void Client::fail_waiting(Pool& pool) {
+  while (!pool.waiting.empty()) {
+    Job& job = *pool.waiting.front();
+    pool.waiting.pop_front();
+    fail_soon(job, "the server cannot be connected to");
+  }
+}
+
+// One that was with a connection, and is to go by another.
+void Client::place_again(Job& job, std::string_view why) {
+  if (!place(job, true)) fail_soon(job, why);
+}
+
+void Client::take_back(Job& job, bool late) {
+  if (job.pool == nullptr) return;
   Pool& pool = *job.pool;
   if (job.connection != nullptr) {
-    job.connection->surrender(true);
+    job.connection->give_up(job, late);
     run_waiting(pool);
   } else {
     std::erase(pool.waiting, &job);
   }
 }
 
+// Its pool may go before that.
 void Client::fail_soon(Job& job, std::string_view message) {
   job.failure = message;
+  job.pool = nullptr;
   loop_.timers().start(job, loop_.now_ms());
 }
 
@@ -591,14 +793,14 @@ void Client::on_job_timer(Job& job) {
   if (!job.failure.empty()) return finish(job, FetchStatus::Failed, job.failure);
   const std::string late =
       fmt::format("{}: no answer within {} ms", job.pool->upstream->url(), job.timeout_ms);
-  take_back(job);
+  take_back(job, true);
   finish(job, FetchStatus::Timeout, late);
 }
 
 void Client::cancel(Fetch& fetch) {
   auto* job = static_cast<Job*>(fetch.job);
   if (job == nullptr) return;
-  take_back(*job);
+  take_back(*job, false);
   give_job(*job);
   end_record(fetch);
 }

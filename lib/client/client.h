@@ -2,8 +2,11 @@
 //
 //   start() -> a kept connection, or a new one, or the queue of the upstream -> one gathered answer -> resume
 //
-// An upstream has at most so many connections; what does not fit waits, in order, up to a limit. A connection
-// carries one fetch at a time and is kept when the answer's end is certain. Where a kept one turns out to be
+// An upstream has at most so many connections; what does not fit waits, in order, up to a limit. A connection of HTTP/1.1
+// carries one fetch at a time and is kept when the answer's end is certain; one of HTTP/2 carries as many as its server takes
+// (client/http2_session.h). Which it is is known when it is open: over TLS by what both agree on, else as the upstream says. Where it
+// may be HTTP/2, one is opened for all, and others when that one is full. What a server has not looked at goes by another
+// connection, a few times. Where a kept one turns out to be
 // closed before a byte of the answer came, and the method may be repeated (RFC 9110, section 9.2.2), the
 // fetch is tried once more on a new one. Closing is a join: a connection's slot is used again when its last
 // operation has completed, and tokens hold a generation.
@@ -85,7 +88,9 @@ class Client final : public Fetcher {
   bool open(Job& job, size_t address);
   void run_waiting(Pool& pool);
   // Takes `job` from where it is: a connection, which then closes, or the queue.
-  void take_back(Job& job);
+  void take_back(Job& job, bool late);
+  void fail_waiting(Pool& pool);
+  void place_again(Job& job, std::string_view why);
   // Ends `job` in a later step of this turn's loop, for callers that must not be called back.
   void fail_soon(Job& job, std::string_view message);
   void finish(Job& job, FetchStatus status, std::string_view message);

@@ -80,7 +80,7 @@ std::expected<std::shared_ptr<Upstream>, std::string> Upstream::parse(std::strin
                                                                       const UpstreamOptions& options) {
   std::shared_ptr<Upstream> upstream(new Upstream(url, options));
   constexpr std::string_view kUnix = "unix:";
-  constexpr std::string_view kHttp = "http://", kHttps = "https://";
+  constexpr std::string_view kHttp = "http://", kHttps = "https://", kHttp2 = "h2c://";
   if (url.starts_with(kUnix)) {
     upstream->authority_ = "localhost";
     upstream->path_ = url.substr(kUnix.size());
@@ -89,9 +89,13 @@ std::expected<std::shared_ptr<Upstream>, std::string> Upstream::parse(std::strin
     return upstream;
   }
   const bool secure = url.starts_with(kHttps);
-  if (!secure && !url.starts_with(kHttp))
-    return std::unexpected("an upstream is http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH");
-  std::string_view rest = url.substr(secure ? kHttps.size() : kHttp.size());
+  std::string_view rest;
+  for (const std::string_view scheme : {kHttp, kHttps, kHttp2})
+    if (url.starts_with(scheme)) rest = url.substr(scheme.size());
+  if (rest.data() == nullptr)
+    return std::unexpected(
+        "an upstream is http://HOST[:PORT], https://HOST[:PORT], h2c://HOST[:PORT] or unix:/PATH");
+  if (url.starts_with(kHttp2)) upstream->options_.protocol = UpstreamProtocol::Http2;
   if (rest.ends_with('/')) rest.remove_suffix(1);
   if (rest.contains('/') || rest.contains('?') || rest.contains('#') || rest.contains('@'))
     return std::unexpected("an upstream is a host and a port; paths belong to its requests");
@@ -116,8 +120,12 @@ std::expected<std::shared_ptr<Upstream>, std::string> Upstream::parse(std::strin
   upstream->port_ = std::to_string(*number);
   upstream->host_ = host;
   upstream->named_ = !is_number(upstream->host_);
+  upstream->secure_ = secure;
   if (!secure || upstream->options_.transport) return upstream;
-  auto transport = tls::client_transports(upstream->host_, {"http/1.1"});
+  std::vector<std::string> protocols;
+  if (upstream->options_.protocol != UpstreamProtocol::Http1) protocols.emplace_back("h2");
+  if (upstream->options_.protocol != UpstreamProtocol::Http2) protocols.emplace_back("http/1.1");
+  auto transport = tls::client_transports(upstream->host_, std::move(protocols));
   if (!transport) return std::unexpected(std::move(transport.error()));
   upstream->options_.transport = std::move(*transport);
   return upstream;

@@ -25,6 +25,13 @@
 
 namespace leat::client {
 
+// Which it is spoken to by.
+enum class UpstreamProtocol : uint8_t {
+  Any,    // over TLS HTTP/2 where the server has it, else HTTP/1.1
+  Http1,  // HTTP/1.1 alone
+  Http2   // HTTP/2 alone, in the clear by prior knowledge
+};
+
 struct UpstreamOptions {
   uint32_t connections = 64;  // of one worker, in use or kept
   uint32_t waiting = 1024;    // fetches of one worker that wait for a connection
@@ -38,6 +45,7 @@ struct UpstreamOptions {
   // Makes, for each worker on its thread, what makes what lies between such a connection's socket and its requests. Nothing:
   // plain sockets, or TLS, as the URL says. Its handshake is a part of connecting.
   std::function<transport::MakeTransport(transport::Now)> transport = {};
+  UpstreamProtocol protocol = UpstreamProtocol::Any;
 };
 
 class Upstream {
@@ -48,7 +56,7 @@ class Upstream {
   };
   using Addresses = std::vector<SocketAddress>;
 
-  // "http://HOST[:PORT]", "https://HOST[:PORT]" or "unix:/PATH". Resolves a name, which may take seconds. On failure a sentence that
+  // "http://HOST[:PORT]", "https://HOST[:PORT]", "h2c://HOST[:PORT]" (HTTP/2 in the clear) or "unix:/PATH". Resolves a name, which may take seconds. On failure a sentence that
   // says what is wrong.
   static std::expected<std::shared_ptr<Upstream>, std::string> open(std::string_view url,
                                                                     const UpstreamOptions& options);
@@ -61,6 +69,8 @@ class Upstream {
   [[nodiscard]] const std::string& authority() const { return authority_; }
   // As it was given to open().
   [[nodiscard]] const std::string& url() const { return url_; }
+  // It is https.
+  [[nodiscard]] bool secure() const { return secure_; }
   // At least one, if it was opened.
   [[nodiscard]] std::shared_ptr<const Addresses> addresses() const;
 
@@ -80,6 +90,7 @@ class Upstream {
   std::string path_;  // of a unix socket
   std::string host_;  // else
   std::string port_;
+  bool secure_ = false;
   bool named_ = false;        // the host is a name, whose addresses may change
   mutable std::mutex mutex_;  // of what follows
   std::shared_ptr<const Addresses> addresses_;

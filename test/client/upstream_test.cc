@@ -56,8 +56,9 @@ TEST_CASE("upstream: what is no address of one is refused with the reason") {
     const auto opened = Upstream::open(url, {});
     return opened ? std::string("accepted") : opened.error();
   };
-  CHECK(why("") == "an upstream is http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH");
-  CHECK(why("example.org:80") == "an upstream is http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH");
+  CHECK(why("") == "an upstream is http://HOST[:PORT], https://HOST[:PORT], h2c://HOST[:PORT] or unix:/PATH");
+  CHECK(why("example.org:80") ==
+        "an upstream is http://HOST[:PORT], https://HOST[:PORT], h2c://HOST[:PORT] or unix:/PATH");
   CHECK(why("https://") == "`` is not a host");
   CHECK(why("https://a:x") == "`x` is not a port");
   CHECK(why("http://") == "`` is not a host");

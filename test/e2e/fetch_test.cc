@@ -9,6 +9,7 @@
 #include "e2e/client.h"
 #include "e2e/configuration.h"
 #include "e2e/daemon.h"
+#include "e2e/tls_files.h"
 
 namespace leat::e2e {
 namespace {
@@ -39,7 +40,8 @@ TEST_CASE("fetch: answers of all kinds come back whole") {
   INFO(engine);
   const Daemon upstream(demo_configuration({.listen = {"127.0.0.1:0", "unix:/tmp/leat-fetch-test.sock"}}),
                         {.listeners = 2});
-  for (const std::string& url : {"http://" + upstream.address(0), upstream.address(1)}) {
+  for (const std::string& url :
+       {"http://" + upstream.address(0), upstream.address(1), "h2c://" + upstream.address(0)}) {
     INFO(url);
     const Daemon daemon(asking(url, "", engine));
     CHECK(ask(daemon, "/pass/json") ==
@@ -64,6 +66,46 @@ TEST_CASE("fetch: many at once share few connections, and keep their order") {
   const Daemon narrow(asking("http://" + upstream.address(), "connections = 1\nwaiting = 4\n"));
   CHECK(Client(narrow.address()).ask(get("/many/100")).is_problem(503));
   CHECK(ask(narrow, "/many/3") == "0 1 2 ");
+}
+
+TEST_CASE("fetch: by HTTP/2 all share a connection, in the clear and over TLS, unless they are not to") {
+  const TlsFiles files({"localhost"});
+  const TempFolder folder;
+  setenv("SSL_CERT_FILE", files.authority().c_str(), 1);
+  {
+    const Wanted wanted{.more = tls_listener() + files.table() +
+                                "[[middleware]]\nkind = \"access_log\"\nfile = \"" + folder.path("log") +
+                                "\"\nformat = \"<{protocol}>\"\n"};
+    const Daemon upstream(demo_configuration(wanted), {.listeners = 2});
+    const std::string secure = upstream.address(1).substr(upstream.address(1).rfind(':'));
+    std::string expected;
+    for (int i = 0; i < 300; ++i) expected += std::to_string(i) + " ";
+    const auto protocols = [&] {
+      std::string all;
+      for (int i = 0; i < 2; ++i)
+        all = run_program("/bin/sh", {"-c", "sort -u " + folder.path("log")}).output;
+      run_program("/bin/sh", {"-c", ": > " + folder.path("log")});
+      return all;
+    };
+    for (const char* engine : {"io_uring", "epoll"})
+      for (const std::string& url : {"h2c://" + upstream.address(0), "https://localhost" + secure}) {
+        INFO(engine << " " << url);
+        const Daemon daemon(asking(url, "", engine));
+        CHECK(ask(daemon, "/many/300") == expected);
+        CHECK(ask(daemon, "/pass/bytes/3000000").contains(R"("size":3000000)"));
+        CHECK(ask(daemon, "/late").contains("no answer within 20 ms"));
+        CHECK(ask(daemon, "/given_up") == "given up");
+        CHECK(ask(daemon, "/many/20") == expected.substr(0, expected.find("20 ")));
+      }
+    CHECK(wait_until([&] { return protocols() == "<HTTP/2.0>\n"; }));
+    const Daemon older(asking("https://localhost" + secure, "protocol = 1\n"));
+    CHECK(ask(older, "/pass/json").contains("Hello"));
+    CHECK(wait_until([&] { return protocols() == "<HTTP/1.1>\n"; }));
+    const Daemon newer(asking("http://" + upstream.address(0), "protocol = 2\n"));
+    CHECK(ask(newer, "/pass/json").contains("Hello"));
+    CHECK(wait_until([&] { return protocols() == "<HTTP/2.0>\n"; }));
+  }
+  unsetenv("SSL_CERT_FILE");
 }
 
 TEST_CASE("fetch: where no answer comes the plugin learns why, and the client gets 502 or 504") {

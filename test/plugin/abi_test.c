@@ -146,6 +146,7 @@ FUNCTION(leat_response_v1, end, 13);
 FUNCTION(leat_response_v1, abort, 14);
 FUNCTION(leat_response_v1, started, 15);
 FUNCTION(leat_response_v1, finished, 16);
+FUNCTION(leat_response_v1, early_hints, 17);
 
 FUNCTION(leat_arena_v1, alloc, 0);
 FUNCTION(leat_arena_v1, copy, 1);
@@ -203,8 +204,9 @@ FUNCTION(leat_pool_v1, gather, 1);
 FUNCTION(leat_pool_v1, cancelled, 2);
 
 SIZE(leat_field, 32);
-SIZE(leat_upstream_options, 32);
+SIZE(leat_upstream_options, 40); /* 32 at first */
 AT(leat_upstream_options, body_bytes, 24);
+AT(leat_upstream_options, protocol, 32);
 SIZE(leat_fetch, 72);
 AT(leat_fetch, fields, 40);
 AT(leat_fetch, timeout_ms, 64);

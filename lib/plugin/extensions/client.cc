@@ -100,6 +100,11 @@ int32_t open(const leat_host* host, leat_str url, const leat_upstream_options* o
     set(wanted.timeout_ms, options->timeout_ms);
     set(wanted.idle_timeout_ms, options->idle_timeout_ms);
     set(wanted.body_bytes, options->body_bytes);
+    if (LEAT_HAS(options, leat_upstream_options, protocol)) {
+      if (options->protocol > LEAT_UPSTREAM_HTTP2)
+        return refuse(kFunction, "that is no protocol", LEAT_E_ARGUMENT);
+      wanted.protocol = static_cast<client::UpstreamProtocol>(options->protocol);
+    }
   }
   const SharedResources* shared = instance->library().options().shared;
   const bool scripted = shared != nullptr && shared->scripted_upstreams;

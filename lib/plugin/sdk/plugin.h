@@ -864,6 +864,11 @@ typedef struct leat_field {
 /* A server that the instance sends requests to; from open() until destroy() has returned. */
 typedef struct leat_upstream leat_upstream;
 
+/* Which HTTP a server is spoken to by. */
+#define LEAT_UPSTREAM_ANY 0u   /* over TLS HTTP/2 where the server has it, else HTTP/1.1 */
+#define LEAT_UPSTREAM_HTTP1 1u /* HTTP/1.1 alone */
+#define LEAT_UPSTREAM_HTTP2 2u /* HTTP/2 alone; in the clear without being asked for it, as "h2c://" says, too */
+
 /* 0 anywhere: the default, in brackets. The numbers of connections and of those that wait are for each
  * worker. */
 typedef struct leat_upstream_options {
@@ -874,6 +879,8 @@ typedef struct leat_upstream_options {
   uint32_t timeout_ms;         /* [30000] of a fetch, from its begin until its answer is complete */
   uint32_t idle_timeout_ms;    /* [15000] for which a connection is kept: less than the server does */
   uint64_t body_bytes;         /* [8 MiB] of an answer's body; its head may have 32 KiB in 100 fields */
+  uint32_t protocol;           /* LEAT_UPSTREAM_* */
+  uint32_t reserved;
 } leat_upstream_options;
 
 /* What is asked for; copied. */
@@ -910,8 +917,8 @@ typedef struct leat_fetched {
 typedef struct leat_client_v1 {
   uint32_t struct_size;
   uint32_t reserved;
-  /* [main] In create(): a server as "http://HOST[:PORT]", "https://HOST[:PORT]" or "unix:/PATH". Resolves the name, and again every
-   * minute while it is used, elsewhere. `options` may be NULL. LEAT_E_ARGUMENT, explained with host->fail at
+  /* [main] In create(): a server as "http://HOST[:PORT]", "https://HOST[:PORT]", "h2c://HOST[:PORT]" or "unix:/PATH". Resolves the
+   * name, and again every minute while it is used, elsewhere. `options` may be NULL. LEAT_E_ARGUMENT, explained with host->fail at
    * `key`, for an URL that is none or a name without an address. */
   int32_t (*open)(const leat_host* host, leat_str url, const leat_upstream_options* options, leat_str key,
                   leat_error* error, leat_upstream** upstream);

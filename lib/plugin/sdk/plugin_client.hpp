@@ -94,6 +94,11 @@ struct Fetch {
 // A server that the plugin asks: a member of its class, made in its constructor.
 class Upstream {
  public:
+  enum class Protocol : uint32_t {
+    Any = LEAT_UPSTREAM_ANY,
+    Http1 = LEAT_UPSTREAM_HTTP1,
+    Http2 = LEAT_UPSTREAM_HTTP2
+  };
   // 0 anywhere: the default of leat_upstream_options.
   struct Options {
     uint32_t connections = 0;
@@ -102,6 +107,7 @@ class Upstream {
     std::chrono::milliseconds timeout{0};
     std::chrono::milliseconds idle_timeout{0};
     uint64_t body_bytes = 0;
+    Protocol protocol = Protocol::Any;
   };
 
   // At the URL that the configuration has under `key`, or else at `fallback`. A URL that is none, or whose
@@ -116,7 +122,9 @@ class Upstream {
                                           .connect_timeout_ms = ms(options.connect_timeout),
                                           .timeout_ms = ms(options.timeout),
                                           .idle_timeout_ms = ms(options.idle_timeout),
-                                          .body_bytes = options.body_bytes};
+                                          .body_bytes = options.body_bytes,
+                                          .protocol = static_cast<uint32_t>(options.protocol),
+                                          .reserved = 0};
     setup.open_upstream(key, setup.text(key, fallback), wanted, &upstream_);
   }
 

@@ -23,7 +23,8 @@ class Fetches : public leat::Plugin<Fetches> {
       : upstream_(setup, "upstream", "http://127.0.0.1:1",
                   {.connections = static_cast<uint32_t>(setup.integer("connections", 0, {0, 1000})),
                    .waiting = static_cast<uint32_t>(setup.integer("waiting", 0, {0, 1000})),
-                   .body_bytes = static_cast<uint64_t>(setup.integer("body_bytes", 0, {0, 1 << 30}))}),
+                   .body_bytes = static_cast<uint64_t>(setup.integer("body_bytes", 0, {0, 1 << 30})),
+                   .protocol = static_cast<leat::Upstream::Protocol>(setup.integer("protocol", 0, {0, 3}))}),
         nobody_(setup, "nobody", "http://127.0.0.1:1") {}
 
   // What the upstream says to the rest of the path, passed on.
