@@ -401,6 +401,7 @@ class Client::Connection {
     if (call.end == End::Answered) {
       served_ = true;
       Fetch& fetch = *job.fetch;
+      fetch.by_http2 = true;
       fetch.code = call.answer.code();
       fetch.fields = call.answer.fields();
       fetch.body = call.answer.body();
@@ -694,6 +695,7 @@ bool Client::start(Fetch& fetch, const std::shared_ptr<const Upstream>& upstream
   job.head = request.method == "HEAD";
   job.timeout_ms = request.timeout_ms != 0 ? request.timeout_ms : upstream->options().timeout_ms;
   fetch.status = FetchStatus::Pending;
+  fetch.by_http2 = false;
   fetch.job = &job;
   http::TraceParent trace;
   if (http::Exchange* const exchange = fetch.exchange; exchange != nullptr) {

@@ -57,6 +57,7 @@ struct Fetch {
   void* owner = nullptr;  // for who is told
 
   FetchStatus status = FetchStatus::Pending;
+  bool by_http2 = false;          // it was answered so
   uint16_t code = 0;              // of the answer, 200 to 599
   std::span<const Field> fields;  // in the order received, names as received; framing fields included
   std::string_view body;          // decoded from its framing

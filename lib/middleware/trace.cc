@@ -276,19 +276,20 @@ class Trace final : public pipeline::Middleware, public client::FetchWatch {
     span.name(put_method(span, question.method), {});
     std::string_view target = question.target;
     if (!queries_) target = target.substr(0, target.find('?'));
-    constexpr std::string_view kHttp = "http://", kUnix = "unix:";
-    if (question.upstream.starts_with(kHttp)) {
-      std::string_view authority = question.upstream.substr(kHttp.size());
+    constexpr std::string_view kHttps = "https://", kUnix = "unix:", kEnd = "://";
+    if (const size_t colon = question.upstream.find(kEnd); colon != std::string_view::npos) {
+      std::string_view authority = question.upstream.substr(colon + kEnd.size());
       if (authority.ends_with('/')) authority.remove_suffix(1);
       put_server(span, authority);
       std::array<char, 4096> url;
-      const auto end = fmt::format_to_n(url.data(), url.size(), "{}{}{}", kHttp, authority, target).out;
+      const std::string_view scheme = question.upstream.starts_with(kHttps) ? kHttps : "http://";
+      const auto end = fmt::format_to_n(url.data(), url.size(), "{}{}{}", scheme, authority, target).out;
       span.attribute("url.full", std::string_view(url.data(), static_cast<size_t>(end - url.data())));
     } else if (question.upstream.starts_with(kUnix)) {
       span.attribute("server.address", question.upstream.substr(kUnix.size()));
       span.attribute("url.full", target);
     }
-    span.attribute("network.protocol.version", "1.1");
+    span.attribute("network.protocol.version", fetch.by_http2 ? "2" : "1.1");
     if (fetch.status == client::FetchStatus::Answered) {
       span.attribute("http.response.status_code", int64_t{fetch.code});
       if (fetch.code >= 400) put_error(span, fetch.code);

@@ -64,6 +64,7 @@ TEST_CASE("http2 client: all fetches go by one connection, which is kept") {
   for (size_t i = 0; i < asked.size(); ++i) {
     CHECK(rig.wait(asked[i]) == FetchStatus::Answered);
     CHECK(asked[i]->fetch.body == std::to_string(i));
+    CHECK(asked[i]->fetch.by_http2);
   }
   auto* next = rig.ask();
   hear_requests(rig, peer, 21);

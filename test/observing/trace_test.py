@@ -27,7 +27,7 @@ CONFIGURATION = DEMO + """[[plugin]]
 name = "f"
 file = "{test_plugins}/fetches.so"
 [plugin.config]
-upstream = "http://127.0.0.1:{upstream}"
+upstream = "{scheme}://127.0.0.1:{upstream}"
 [[middleware]]
 kind = "trace"
 url = "http://127.0.0.1:{collector}"
@@ -123,8 +123,9 @@ class TraceCase(unittest.TestCase):
         self.addCleanup(server.shutdown)
         return server
 
-    def daemon(self, collector, options="", upstream=1):
-        return Daemon(LEAT, PLUGINS, CONFIGURATION, test_plugins=TEST_PLUGINS, upstream=upstream, collector=collector, options=options)
+    def daemon(self, collector, options="", upstream=1, scheme="http"):
+        return Daemon(LEAT, PLUGINS, CONFIGURATION, test_plugins=TEST_PLUGINS, upstream=upstream, collector=collector, options=options,
+                      scheme=scheme)
 
     def ask(self, daemon, path, **fields):
         request = urllib.request.Request(daemon.address + path, headers={name.replace("_", "-"): value for name, value in fields.items()})
@@ -199,6 +200,16 @@ class TraceCase(unittest.TestCase):
         self.assertNotEqual(one(refused, "trace_id").hex(), TRACE)
         self.assertEqual(attributes(refused)["http.response.status_code"], 400)
         self.assertNotIn("error.type", attributes(refused))  # the client's mistake, and no error of the server's
+
+    def test_a_question_by_http2(self):
+        collector = self.server()
+        with Daemon(LEAT, PLUGINS, DEMO) as upstream:
+            port = int(upstream.address.rsplit(":", 1)[1])
+            with self.daemon(collector.server_address[1], 'interval = "1h"\n', port, "h2c") as daemon:
+                self.assertEqual(self.ask(daemon, "/pass/metrics")[0], 200)
+        spans = [span for _, _, body in collector.asked for span in decode(body)[1]]
+        said = attributes(next(each for each in spans if named(each, "kind") == ["SPAN_KIND_CLIENT"]))
+        self.assertEqual((said["url.full"], said["network.protocol.version"]), (f"http://127.0.0.1:{port}/metrics", "2"))
 
     def test_what_the_upstream_does_not_answer_is_an_error(self):
         collector = self.server()
