@@ -867,7 +867,7 @@ typedef struct leat_upstream leat_upstream;
 /* Which HTTP a server is spoken to by. */
 #define LEAT_UPSTREAM_ANY 0u   /* over TLS HTTP/2 where the server has it, else HTTP/1.1 */
 #define LEAT_UPSTREAM_HTTP1 1u /* HTTP/1.1 alone */
-#define LEAT_UPSTREAM_HTTP2 2u /* HTTP/2 alone; in the clear without being asked for it, as "h2c://" says, too */
+#define LEAT_UPSTREAM_HTTP2 2u /* HTTP/2 alone; "h2c://" says so of one in the clear */
 
 /* 0 anywhere: the default, in brackets. The numbers of connections and of those that wait are for each
  * worker. */
