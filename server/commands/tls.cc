@@ -52,6 +52,13 @@ std::string_view version_of(const tls::Options& options) {
   return options.min_version == tls::Options::Version::Tls13 ? "1.3" : "1.2, 1.3";
 }
 
+// What is asked of its clients.
+std::string clients_text(const config::ListenerDecl& listener) {
+  if (listener.tls_server->clients == nullptr) return {};
+  return listener.tls_server->clients->required() ? ", for clients with a certificate"
+                                                  : ", and asks clients for a certificate";
+}
+
 std::string text_of(const config::Settings& settings, const tls::Certificates& certificates) {
   std::string text = "certificates\n";
   const int64_t now = std::time(nullptr);
@@ -65,7 +72,8 @@ std::string text_of(const config::Settings& settings, const tls::Certificates& c
   text += "listeners\n";
   for (const config::ListenerDecl& each : settings.listeners)
     if (each.tls_server != nullptr)
-      text += fmt::format("  {}  {}\n", each.address.text(), joined(each.tls_server->protocols));
+      text += fmt::format("  {}  {}{}\n", each.address.text(), joined(each.tls_server->protocols),
+                          clients_text(each));
   text += fmt::format("versions\n  {}\nciphers\n  {}\ngroups\n  {}\n", version_of(settings.tls),
                       joined(settings.tls.ciphers), joined(settings.tls.groups));
   return text;
@@ -102,6 +110,10 @@ std::string json_of(const config::Settings& settings, const tls::Certificates& c
       json.begin_object();
       json.text("address", each.address.text());
       write_list(json, "protocols", each.tls_server->protocols);
+      const auto& clients = each.tls_server->clients;
+      json.text("client_certificate", clients == nullptr    ? "none"
+                                      : clients->required() ? "required"
+                                                            : "optional");
       json.end_object();
     }
   json.end_array();

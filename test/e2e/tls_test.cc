@@ -586,6 +586,10 @@ TEST_CASE("tls: a listener for clients with a certificate alone, over a reload a
   CHECK_FALSE(served(carol));
   CHECK_FALSE(served(""));
   CHECK(site.daemon().logs("it shows no certificate, and has to (client_certificate)"));
+  CHECK(run_leat({"tls", "-c", site.daemon().path("leat.toml")})
+            .output.contains(", for clients with a certificate\n"));
+  CHECK(run_leat({"tls", "--json", "-c", site.daemon().path("leat.toml")})
+            .output.contains("\"client_certificate\":\"required\""));
   CHECK(resumes(as_bob + " -sess_out").contains("New, TLS"));
   CHECK(resumes("-sess_in").contains("Reused, TLS"));
 

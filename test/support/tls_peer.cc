@@ -58,7 +58,7 @@ tls::CertificateFiles other_authority() {
   return make({.subject = "Others", .from_s = now - kDay, .until_s = now + kDay, .authority = true}, nullptr);
 }
 
-std::string test_revoked(const std::vector<const tls::CertificateFiles*>& revoked, int days) {
+std::string test_revoked(const std::vector<const tls::CertificateFiles*>& revoked, int days, int seconds) {
   const tls::CertificateFiles& by = test_authority();
   BIO* const certificate = bio_of(by.certificate);
   BIO* const key = bio_of(by.key);
@@ -66,7 +66,7 @@ std::string test_revoked(const std::vector<const tls::CertificateFiles*>& revoke
   EVP_PKEY* const secret = PEM_read_bio_PrivateKey(key, nullptr, nullptr, nullptr);
   X509_CRL* const list = X509_CRL_new();
   ASN1_TIME* const made = X509_time_adj_ex(nullptr, -10, 0, nullptr);
-  ASN1_TIME* const next = X509_time_adj_ex(nullptr, days, 0, nullptr);
+  ASN1_TIME* const next = X509_time_adj_ex(nullptr, days, seconds, nullptr);
   ENSURE(X509_CRL_set_version(list, X509_CRL_VERSION_2) == 1);
   ENSURE(X509_CRL_set_issuer_name(list, X509_get_subject_name(issuer)) == 1);
   ENSURE(X509_CRL_set1_lastUpdate(list, made) == 1 && X509_CRL_set1_nextUpdate(list, next) == 1);

@@ -23,8 +23,9 @@ tls::CertificateFiles test_client(const std::string& subject, const std::vector<
                                   int64_t seconds = 24 * 3600);
 // Another authority than that.
 tls::CertificateFiles other_authority();
-// What the authority of tests has revoked, in PEM: these; `days` until the next list.
-std::string test_revoked(const std::vector<const tls::CertificateFiles*>& revoked, int days = 1);
+// What the authority of tests has revoked, in PEM: these; `days` and `seconds` until the next list.
+std::string test_revoked(const std::vector<const tls::CertificateFiles*>& revoked, int days = 1,
+                         int seconds = 0);
 
 // What the authority of tests, or `by`, says of a certificate by OCSP, in DER: "good", "revoked", "unknown".
 std::string test_ocsp(const tls::CertificateFiles& of, std::string_view status = "good", int days = 1,

@@ -302,13 +302,15 @@ int ServerContext::seal_ticket(SSL* ssl, unsigned char* name, unsigned char* iv,
   return renews ? 2 : 1;
 }
 
-// A session of a client whose certificate is not good any more is not resumed; for another one it has to show another.
+// A session is not resumed where its client would not be let in now: its certificate is not good any more, or nobody is let in.
 SSL_TICKET_RETURN ServerContext::take_ticket(SSL*, SSL_SESSION* session, const unsigned char*, size_t,
-                                             SSL_TICKET_STATUS status, void*) {
+                                             SSL_TICKET_STATUS status, void* context) {
   if (status == SSL_TICKET_EMPTY || status == SSL_TICKET_NO_DECRYPT) return SSL_TICKET_RETURN_IGNORE_RENEW;
   if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) return SSL_TICKET_RETURN_ABORT;
   const X509* const shown = SSL_SESSION_get0_peer(session);
-  if (shown != nullptr && X509_cmp_current_time(X509_get0_notAfter(shown)) <= 0)
+  const ClientTrust& clients = *static_cast<ServerContext*>(context)->server_->clients;
+  if (shown != nullptr &&
+      (X509_cmp_current_time(X509_get0_notAfter(shown)) <= 0 || clients.lists_until() <= wall_s()))
     return SSL_TICKET_RETURN_IGNORE_RENEW;
   return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
