@@ -554,6 +554,28 @@ TEST_CASE("tls: routes are for clients who show a certificate, and who that is i
   }
 }
 
+TEST_CASE("tls: who has come by a WebSocket is known when that ends") {
+  const TlsFiles files({"localhost"});
+  const ClientFiles clients;
+  const std::string alice = clients.shows("alice", test::test_client("alice"));
+  Wanted wanted = over_tls(files.table(), "auto", "client_ca = \"" + files.authority() + "\"\n");
+  wanted.more += fmt::format(
+      "[[plugin]]\nname = \"sockets\"\nfile = \"{}/sockets.so\"\n"
+      "[[middleware]]\nkind = \"access_log\"\nfields = [\"path\", \"status\", \"tls_version\", "
+      "\"certificate_subject\", \"certificate_sha256\"]\n"
+      "[[route]]\nmethods = [\"GET\"]\npath = \"/chat\"\nhandler = \"sockets:echo\"\n",
+      TEST_PLUGINS);
+  Daemon daemon(demo_configuration(wanted));
+  (void)curl(files, daemon.address(), "localhost", "/chat",
+             alice +
+                 " --http1.1 --max-time 1 -H 'Connection: Upgrade' -H 'Upgrade: websocket' "
+                 "-H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='");
+  const bool told =
+      daemon.logs(R"("tls_version":"TLSv1.3","certificate_subject":"CN=alice","certificate_sha256":")");
+  INFO(daemon.log());
+  CHECK(told);
+}
+
 TEST_CASE("tls: a listener for clients with a certificate alone, over a reload and with what is revoked") {
   const TlsFiles files({"localhost"});
   const ClientFiles clients;
