@@ -1,8 +1,8 @@
 // A session of HTTP/2 under any frames, in any pieces, with everything that can happen to it between them.
 //
 // Checked: the service's contract (by WireService), that every byte that it sends is whole frames in the eyes of nghttp2's client, whose
-// HPACK decoder follows, that a session which ends says why, that an idle one holds nothing, and that all memory is back at the end. Blocks that
-// nghttp2 reads are read alike.
+// HPACK decoder follows, that a session which ends says why, that an idle one holds nothing, and that all memory is back at the end. Blocks are
+// read as nghttp2 reads them, right ones and wrong ones, until one was wrong. Some requests become tunnels, of which each is closed once.
 //
 // Input: a byte that chooses limits and memory, then events: a byte that names one and what it needs. A frame is its type, flags, stream and
 // payload, of which the size is put in here, so that most of what comes is well-formed; other bytes come as they are.
@@ -92,7 +92,7 @@ class Coders {
       }
     }
     // nghttp2 bounds texts, which here the frames do.
-    ENSURE(!right || good);
+    ENSURE(right == good);
     if (right) ENSURE(ours.fields == all.fields && ours.bytes == all.bytes);
     spoiled_ = !right;
     if (right) nghttp2_hd_inflate_end_headers(theirs_);
@@ -104,6 +104,53 @@ class Coders {
   http2::HpackDecoder ours_{memory_, scratch_};
   nghttp2_hd_inflater* theirs_ = nullptr;
   bool spoiled_ = false;
+};
+
+// The user of a tunnel: it sends back what it gets, ends at a Z, cuts at a Y, and reads no more from an X on.
+class Echo final : public http::TunnelUser {
+ public:
+  explicit Echo(int& open) : open_(open) { ++open_; }
+  void on_open(http::Tunnel& tunnel) override { tunnel_ = &tunnel; }
+  size_t on_bytes(std::string_view bytes) override {
+    (void)tunnel_->write(bytes);
+    (void)tunnel_->is_full();
+    if (bytes.contains('X')) tunnel_->set_reading(false);
+    if (bytes.contains('Y')) tunnel_->cut();
+    if (bytes.contains('Z')) tunnel_->end();
+    if (bytes.contains('W')) tunnel_->set_deadline(bytes.size());
+    return bytes.contains('X') ? bytes.find('X') : bytes.size();
+  }
+  void on_peer_end() override { tunnel_->end(); }
+  void on_writable() override {}
+  void on_deadline() override { (void)tunnel_->write("late"); }
+  void on_drain(uint64_t) override { tunnel_->end(); }
+  void on_starved() override { tunnel_->cut(); }
+  void on_closed() override { --open_; }
+  [[nodiscard]] size_t footprint() const override { return sizeof(*this); }
+
+ private:
+  int& open_;
+  http::Tunnel* tunnel_ = nullptr;
+};
+
+// The site, and who asks it for another protocol gets that.
+class Site final : public http::Service {
+ public:
+  BodyMode on_request(http::Exchange& exchange) override { return wire.on_request(exchange); }
+  void on_body(http::Exchange& exchange, std::string_view piece) override { wire.on_body(exchange, piece); }
+  void on_body_end(http::Exchange& exchange) override {
+    constexpr std::string_view kLinks[] = {"</a.css>; rel=preload"};
+    if (exchange.request.path() == "/describe") exchange.send_hints(kLinks);
+    if (!exchange.may_switch_to("echo")) return wire.on_body_end(exchange);
+    (void)exchange.switch_to("echo", std::make_unique<Echo>(open), exchange.request.path() == "/later");
+  }
+  void on_writable(http::Exchange& exchange) override { wire.on_writable(exchange); }
+  void on_response(http::Exchange& exchange) override { wire.on_response(exchange); }
+  void on_cancel(http::Exchange& exchange) override { wire.on_cancel(exchange); }
+  void on_done(http::Exchange& exchange) override { wire.on_done(exchange); }
+
+  test::WireService wire;
+  int open = 0;  // tunnels
 };
 
 class Run {
@@ -193,7 +240,8 @@ class Run {
     }
     session.disconnect();
     session.output().clear();
-    ENSURE(site_.done == site_.requests + site_.refused);
+    ENSURE(site_.wire.done == site_.wire.requests + site_.wire.refused);
+    ENSURE(site_.open == 0);
     ENSURE(harness_.exchanges.out() == 0);
     ENSURE(harness_.environment.streams.out() == 0);
   }
@@ -221,10 +269,22 @@ class Run {
         "/short", "/trailers", "/describe", "/early-stream", "/small", "/reset", "/large-head", "/twice"};
     const uint8_t what = choices.byte();
     next_ += what % 7 == 0 ? 4 : 2;
+    if (what % 16 == 15) return connect(session, choices);
     const bool body = (what & 0x40) != 0;
     feed(session,
          test::headers(next_, test::request_block(kPaths[what % 16], body ? "POST" : "GET"), body ? 4 : 5));
     if (body) feed(session, test::data(next_, choices.take(choices.byte()), (what & 0x20) != 0 ? 1 : 0));
+  }
+  void connect(http2::Session& session, Choices& choices) {
+    const uint8_t what = choices.byte();
+    feed(session, test::headers(next_,
+                                test::hpack({{":method", "CONNECT"},
+                                             {":protocol", what % 8 == 0 ? "other" : "echo"},
+                                             {":scheme", "https"},
+                                             {":path", what % 2 == 0 ? "/" : "/later"},
+                                             {":authority", "a"}}),
+                                (what & 16) != 0 ? 5 : 4));
+    if ((what & 32) != 0) feed(session, test::data(next_, choices.take(choices.byte()), what >> 6 & 1));
   }
   void take(http2::Session& session, size_t most) {
     std::string_view parts[4];
@@ -247,7 +307,7 @@ class Run {
     ENSURE(reader_.whole());
   }
 
-  test::WireService site_;
+  Site site_;
   test::Http2Harness harness_;
   Reader reader_;
   Coders coders_;
