@@ -515,8 +515,9 @@ bool Http2Session::put_request(std::string_view request) {
   put(kAuthority, ":authority", take_until("\r\n"), false);
   while (!request.starts_with("\r\n")) {
     const std::string_view name = take_until(": ");
+    const std::string_view value = trim(take_until("\r\n"));
     const http::HeaderId id = http::find_header(name);
-    put(http2::static_name(id), name, take_until("\r\n"), is_secret(id));
+    if (!http2::is_about_connection(id)) put(http2::static_name(id), name, value, is_secret(id));
   }
   written_.resize(static_cast<size_t>(at - written_.data()));
   return counted <= most_head_;

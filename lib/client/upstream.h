@@ -56,8 +56,8 @@ class Upstream {
   };
   using Addresses = std::vector<SocketAddress>;
 
-  // "http://HOST[:PORT]", "https://HOST[:PORT]", "h2c://HOST[:PORT]" (HTTP/2 in the clear) or "unix:/PATH". Resolves a name, which may take seconds. On failure a sentence that
-  // says what is wrong.
+  // "http://HOST[:PORT]", "https://HOST[:PORT]", "h2c://HOST[:PORT]" (HTTP/2 in the clear) or "unix:/PATH". Resolves a name, which
+  // may take seconds. On failure a sentence that says what is wrong.
   static std::expected<std::shared_ptr<Upstream>, std::string> open(std::string_view url,
                                                                     const UpstreamOptions& options);
   // The same without looking for its addresses, of which it has none: for a Fetcher that needs none.

@@ -294,14 +294,15 @@ TEST_CASE("http2 client: a server begins with SETTINGS") {
 TEST_CASE("http2 client: a request is what HTTP/1.1 would have said") {
   Stage stage;
   stage.ask(
-      "POST /a?b=c HTTP/1.1\r\nHost: up.example:8443\r\nAuthorization: Basic eA==\r\nX-Empty: \r\n"
+      "POST /a?b=c HTTP/1.1\r\nHost: up.example:8443\r\nAuthorization: Basic eA==\r\nX-Empty: \r\nX-Blank:  "
+      "a b \r\nKeep-Alive: 5\r\n"
       "Content-Length: 2\r\n\r\n",
       "hi");
   CHECK(stage.says() == "S W0:4128769 H1:- D1:2.");
   CHECK(
       stage.reader.fields() ==
       ":method: POST\n:scheme: https\n:path: /a?b=c\n:authority: up.example:8443\nauthorization: Basic eA==\n"
-      "x-empty: \ncontent-length: 2\n");
+      "x-empty: \nx-blank: a b\ncontent-length: 2\n");
   CHECK(stage.reader.body(1) == "hi");
 }
 
