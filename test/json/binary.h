@@ -68,7 +68,7 @@ inline std::string read_binary(json::Backend backend, std::string_view bytes, si
 // What a writer makes of events; "error: " and why.
 inline std::string write_binary(json::Backend backend, const std::function<void(json::Writer&)>& events,
                                 size_t limit = size_t{64} << 20) {
-  Memory memory(limit);
+  JsonMemory memory(limit);
   json::Writer writer(memory.arena, backend);
   events(writer);
   const auto bytes = writer.finish();

@@ -129,7 +129,7 @@ void write_value(Both& both, Random& random, int depth) {
 TEST_CASE("json writer: random documents are the same bytes from both backends") {
   Random random;
   INFO("seed " << random.seed());
-  Memory memory;
+  JsonMemory memory;
   for (int i = 0; i < 20000; ++i) {
     Both both(memory.arena, other_backend(i));
     write_value(both, random, 0);
@@ -147,7 +147,7 @@ TEST_CASE("json writer: random documents are the same bytes from both backends")
 TEST_CASE("json writer: random events, right or wrong, make valid JSON or none") {
   Random random;
   INFO("seed " << random.seed());
-  Memory memory;
+  JsonMemory memory;
   int complete = 0;
   for (int i = 0; i < 50000; ++i) {
     Both both(memory.arena, other_backend(i));
@@ -198,7 +198,7 @@ TEST_CASE("json writer: random events, right or wrong, make valid JSON or none")
 TEST_CASE("json writer: random bytes as strings make valid JSON, in which what was UTF-8 stays") {
   Random random;
   INFO("seed " << random.seed());
-  Memory memory;
+  JsonMemory memory;
   int replaced = 0;
   for (int i = 0; i < 50000; ++i) {
     std::string bytes = random.text();
@@ -229,7 +229,7 @@ TEST_CASE("json writer: random bytes as strings make valid JSON, in which what w
 }
 
 TEST_CASE("json writer: every code point is written, every surrogate replaced") {
-  Memory memory;
+  JsonMemory memory;
   for (const Backend backend : json::built_backends()) {
     for (uint32_t code = 0; code <= 0x110010; ++code) {
       const bool valid = code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);

@@ -11,8 +11,8 @@
 
 namespace leat::test {
 
-struct Memory {
-  explicit Memory(size_t limit = size_t{64} << 20) : arena(pool, limit) {}
+struct JsonMemory {
+  explicit JsonMemory(size_t limit = size_t{64} << 20) : arena(pool, limit) {}
   BlockPool pool{8192, 8192};
   Arena arena;
 };

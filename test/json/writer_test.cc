@@ -29,7 +29,7 @@ Backend any_backend() {
 
 // The text of `events`, or "error: " and the reason.
 std::string written(Backend backend, const Events& events, size_t limit = size_t{64} << 20) {
-  Memory memory(limit);
+  JsonMemory memory(limit);
   Writer writer(memory.arena, backend);
   events(writer);
   const auto text = writer.finish();
@@ -371,7 +371,7 @@ TEST_CASE("json writer: each misuse is named, and the first reason stays") {
 }
 
 TEST_CASE("json writer: an event after finish() breaks what comes next, not what was answered") {
-  Memory memory;
+  JsonMemory memory;
   Writer writer(memory.arena, any_backend());
   writer.integer(7);
   const auto text = writer.finish();
@@ -423,7 +423,7 @@ TEST_CASE("json writer: a full arena is an error, wherever it gets full") {
 }
 
 TEST_CASE("json writer: writing takes no heap memory, with either backend") {
-  Memory memory;
+  JsonMemory memory;
   const auto document = [&](Backend backend) {
     Writer w(memory.arena, backend);
     w.begin_object();
