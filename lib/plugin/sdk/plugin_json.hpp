@@ -248,7 +248,7 @@ Problem& Problem::with(std::string_view name, const T& value) & {
     using LeatAll = typename LeatWithin::template With<LeatType>;                                          \
     return ::leat::detail::enclose({LEAT_EACH_(LEAT_JSON_LEVELS_, __VA_ARGS__)});                          \
   }                                                                                                        \
-  constexpr bool leat_has_counts(std::type_identity<Type>) {                                               \
+  [[maybe_unused]] constexpr bool leat_has_counts(std::type_identity<Type>) {                              \
     using LeatType = Type;                                                                                 \
     return true LEAT_EACH_(LEAT_JSON_COUNTED_, __VA_ARGS__);                                               \
   }                                                                                                        \
