@@ -3,7 +3,7 @@
 
     test/run_all.py [--fuzz DIR] [--seconds N] [--only NAME] [--script LINE] [--tally FILE] [--jobs N] DIR...
 
-As many at a time as there are CPUs: most of them wait for something most of the time. Meson knows the programs (`meson introspect --tests`); Catch2 knows its cases (the XML reporter). A program
+One more at a time than there are CPUs: most of them wait for something half of the time. Meson knows the programs (`meson introspect --tests`); Catch2 knows its cases (the XML reporter). A program
 that crashes, hangs or leaves no whole report counts as one failed case, whatever it managed to print. A
 Python test counts as one case, and so does each fuzz target, run for N seconds over its kept inputs.
 The last line is `N passed, N failed`; the exit status is 0 only if nothing failed and something passed. With --tally
@@ -182,7 +182,7 @@ def main():
     parser.add_argument("--script", metavar="LINE", help="a Python test that no build registers, and its arguments")
     parser.add_argument("--seconds", type=int, default=30, help="for each fuzz target (%(default)s)")
     parser.add_argument("--only", metavar="NAME", help="run only the test of this name")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="tests at a time (%(default)s)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() + 1, help="tests at a time (%(default)s)")
     parser.add_argument("--tally", metavar="FILE", type=Path, help="counts of the runs before this one")
     options = parser.parse_args()
     tally = Tally()
