@@ -45,7 +45,7 @@ void row(const std::string& name, Make make, Drop drop) {
 }
 
 http::Exchange* use(http::Exchange* exchange) {
-  void* const memory = exchange->arena().allocate(512, 16);
+  void* memory = exchange->arena().allocate(512, 16);
   std::memset(memory, 1, 64);
   benchmark::DoNotOptimize(memory);
   return exchange;

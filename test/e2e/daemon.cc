@@ -30,6 +30,9 @@ std::string binary() {
   return path;
 }
 
+// OpenSSL writes to a client's socket as to any file: that the daemon has closed it is an error, and not this program's end.
+[[maybe_unused]] const auto former_handler = ::signal(SIGPIPE, SIG_IGN);
+
 // Starts a program with its output in files. The child dies with the test, whatever happens to the test.
 int spawn(const std::string& program, const std::vector<std::string>& arguments, const std::string& output,
           const std::string& errors, uint64_t descriptors, const std::string& folder = ".") {
@@ -40,6 +43,7 @@ int spawn(const std::string& program, const std::vector<std::string>& arguments,
   REQUIRE(pid >= 0);
   if (pid > 0) return pid;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::signal(SIGPIPE, SIG_DFL);
   const int out = open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   const int err = open(errors.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_TRUNC, 0600);
   const int in = open("/dev/null", O_RDONLY);
