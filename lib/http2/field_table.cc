@@ -136,8 +136,8 @@ bool FieldTable::add(const TableField& field) {
                        .value_size = static_cast<uint32_t>(field.value.size()),
                        .id = field.id,
                        .checked = field.checked};
-  std::memcpy(text_ + text_end_, field.name.data(), field.name.size());
-  std::memcpy(text_ + text_end_ + field.name.size(), field.value.data(), field.value.size());
+  // Either may be empty, and is at no place then.
+  std::ranges::copy(field.value, std::ranges::copy(field.name, text_ + text_end_).out);
   text_end_ += bytes;
   size_ += bytes + kFieldOverhead;
   ++count_;
