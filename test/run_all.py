@@ -3,9 +3,9 @@
 
     test/run_all.py [--fuzz DIR] [--seconds N] [--only NAME] [--script LINE] [--tally FILE] [--jobs N] DIR...
 
-One more at a time than there are CPUs: most of them wait for something half of the time. Meson knows the programs (`meson introspect --tests`); Catch2 knows its cases (the XML reporter). A program
-that crashes, hangs or leaves no whole report counts as one failed case, whatever it managed to print. A
-Python test counts as one case, and so does each fuzz target, run for N seconds over its kept inputs.
+One more at a time than there are CPUs: most of them wait for something half of the time. Meson knows the programs (`meson introspect
+--tests`); Catch2 knows its cases (the XML reporter). A program that crashes, hangs or leaves no whole report counts as one failed case,
+whatever it managed to print. A Python test counts as one case, and so does each fuzz target, run for N seconds over its kept inputs.
 The last line is `N passed, N failed`; the exit status is 0 only if nothing failed and something passed. With --tally
 the counts begin with those that an earlier run left in FILE.
 """
