@@ -72,7 +72,7 @@ NGINX_LOCATIONS = """
 HAPROXY = """
 global
   nbthread 1
-  maxconn 20000
+  maxconn 4000
   tune.h2.max-concurrent-streams 100
 defaults
   mode http
