@@ -18,17 +18,27 @@
 #include "http/service.h"
 #include "http/tunnel.h"
 #include "http/tunnel_record.h"
+#include "transport/output.h"
 
 namespace leat::http {
 
 class TunnelSide : public Tunnel {
  public:
-  explicit TunnelSide(std::unique_ptr<TunnelUser> user) : user_(std::move(user)) {}
+  // `output` takes what the user writes, and outlives it.
+  TunnelSide(transport::Output& output, std::unique_ptr<TunnelUser> user)
+      : output_(output), user_(std::move(user)) {}
   virtual ~TunnelSide() = default;
   TunnelSide(const TunnelSide&) = delete;
   TunnelSide& operator=(const TunnelSide&) = delete;
 
   // --- Tunnel
+  bool write(std::string_view bytes) final { return !over() && written(output_.append(bytes), bytes.size()); }
+  bool write_pinned(std::string_view bytes, transport::Release release) final {
+    const bool queued = !over() && output_.append_pinned(bytes, release);
+    if (!queued && release.run != nullptr) release.run(release.context);
+    return !over() && written(queued, bytes.size());
+  }
+  [[nodiscard]] size_t queued() const final { return output_.size(); }
   void end() final {
     ended_ = true;
     changed();
@@ -118,9 +128,19 @@ class TunnelSide : public Tunnel {
   [[nodiscard]] bool calling() const { return calling_; }
   void set_full() { full_ = true; }
   void put_deadline(uint64_t ms) { deadline_ms_ = ms; }
-  void count_written(size_t size) { written_ += size; }
+  // More is in the output.
+  virtual void wrote() = 0;
 
  private:
+  bool written(bool queued, size_t size) {
+    if (queued) {
+      written_ += size;
+      wrote();
+    } else {
+      cut();
+    }
+    return queued;
+  }
   void describe(Exchange& exchange) const {
     StreamSide its(exchange);
     its.count_received(received_);
@@ -129,6 +149,7 @@ class TunnelSide : public Tunnel {
     if (why_) its.set_cut(why_);
   }
 
+  transport::Output& output_;
   const std::unique_ptr<TunnelUser> user_;
   const pipeline::Route* route_ = nullptr;
   std::unique_ptr<TunnelRecord> record_;  // null where nobody wants to see the request again

@@ -8,27 +8,7 @@
 
 namespace leat::http1 {
 
-bool SessionTunnel::written(bool queued, size_t size) {
-  if (queued) {
-    count_written(size);
-    session_.env_.worker.touch(session_);
-  } else {
-    cut();
-  }
-  return queued;
-}
-
-bool SessionTunnel::write(std::string_view bytes) {
-  return !over() && written(session_.output_.append(bytes), bytes.size());
-}
-
-bool SessionTunnel::write_pinned(std::string_view bytes, transport::Release release) {
-  const bool queued = !over() && session_.output_.append_pinned(bytes, release);
-  if (!queued && release.run != nullptr) release.run(release.context);
-  return !over() && written(queued, bytes.size());
-}
-
-size_t SessionTunnel::queued() const { return session_.output_.size(); }
+void SessionTunnel::wrote() { session_.env_.worker.touch(session_); }
 
 bool SessionTunnel::is_full() {
   if (full() || !session_.over_high_water()) return full();
@@ -86,7 +66,7 @@ http::Tunnel* Session::tunnel(http::Exchange& exchange, std::string_view protoco
     answer_in_its_place({});
     return nullptr;
   }
-  tunnel_ = std::make_unique<SessionTunnel>(*this, std::move(user));
+  tunnel_ = std::make_unique<SessionTunnel>(*this, output_, std::move(user));
   return tunnel_.get();
 }
 

@@ -18,18 +18,15 @@ class Session;
 
 class SessionTunnel final : public http::TunnelSide {
  public:
-  SessionTunnel(Session& session, std::unique_ptr<http::TunnelUser> user)
-      : TunnelSide(std::move(user)), session_(session) {}
+  SessionTunnel(Session& session, transport::Output& output, std::unique_ptr<http::TunnelUser> user)
+      : TunnelSide(output, std::move(user)), session_(session) {}
 
   // --- http::Tunnel
-  bool write(std::string_view bytes) override;
-  bool write_pinned(std::string_view bytes, transport::Release release) override;
-  [[nodiscard]] size_t queued() const override;
   [[nodiscard]] bool is_full() override;
   void set_deadline(uint64_t ms) override;
 
  private:
-  bool written(bool queued, size_t size);
+  void wrote() override;
   void want_turn() override;
 
   Session& session_;

@@ -11,27 +11,7 @@ namespace leat::http2 {
 
 // --- http::Tunnel -----------------------------------------------------------------------------------
 
-bool StreamTunnel::written(bool queued, size_t size) {
-  if (queued) {
-    count_written(size);
-    changed();
-  } else {
-    cut();
-  }
-  return queued;
-}
-
-bool StreamTunnel::write(std::string_view bytes) {
-  return !over() && written(stream_.queue.append(bytes), bytes.size());
-}
-
-bool StreamTunnel::write_pinned(std::string_view bytes, transport::Release release) {
-  const bool queued = !over() && stream_.queue.append_pinned(bytes, release);
-  if (!queued && release.run != nullptr) release.run(release.context);
-  return !over() && written(queued, bytes.size());
-}
-
-size_t StreamTunnel::queued() const { return stream_.queue.size(); }
+void StreamTunnel::wrote() { changed(); }
 
 bool StreamTunnel::is_full() {
   if (full() || !stream_.session->wants_no_more(stream_)) return full();
@@ -75,7 +55,7 @@ http::Tunnel* Session::open_tunnel(Stream& stream, std::unique_ptr<http::TunnelU
   ENSURE(stream.exchange != nullptr && stream.switched == nullptr);
   touch(stream);
   if (write_head(stream, {}, false, {}) == Writer::Written::Nothing) return nullptr;
-  stream.switched = std::make_unique<StreamTunnel>(stream, std::move(user));
+  stream.switched = std::make_unique<StreamTunnel>(stream, stream.queue, std::move(user));
   return stream.switched.get();
 }
 

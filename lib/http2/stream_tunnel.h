@@ -18,18 +18,15 @@ class Stream;
 
 class StreamTunnel final : public http::TunnelSide {
  public:
-  StreamTunnel(Stream& stream, std::unique_ptr<http::TunnelUser> user)
-      : TunnelSide(std::move(user)), stream_(stream) {}
+  StreamTunnel(Stream& stream, transport::Output& output, std::unique_ptr<http::TunnelUser> user)
+      : TunnelSide(output, std::move(user)), stream_(stream) {}
 
   // --- http::Tunnel
-  bool write(std::string_view bytes) override;
-  bool write_pinned(std::string_view bytes, transport::Release release) override;
-  [[nodiscard]] size_t queued() const override;
   [[nodiscard]] bool is_full() override;
   void set_deadline(uint64_t ms) override;
 
  private:
-  bool written(bool queued, size_t size);
+  void wrote() override;
   void want_turn() override;
 
   Stream& stream_;
