@@ -33,4 +33,15 @@ class Choices {
   std::string_view left_;
 };
 
+// One input for a target that is a conversation: `Run` is made with the first byte, plays what the others choose, and has given
+// back all memory by then.
+template <class Run>
+int play(const uint8_t* data, size_t size) {
+  Choices choices(data, size);
+  Run run(choices.byte());
+  run.play(choices);
+  run.check_memory();
+  return 0;
+}
+
 }  // namespace leat::fuzz

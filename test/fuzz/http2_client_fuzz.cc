@@ -167,17 +167,8 @@ class Run {
 };
 
 }  // namespace
-
-void run(const uint8_t* data, size_t size) {
-  Choices choices(data, size);
-  Run run(choices.byte());
-  run.play(choices);
-  run.check_memory();
-}
-
 }  // namespace leat::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  leat::fuzz::run(data, size);
-  return 0;
+  return leat::fuzz::play<leat::fuzz::Run>(data, size);
 }
