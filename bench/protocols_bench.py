@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -109,10 +108,6 @@ class Both(servers.Server):
         super().__init__(name, command, port)
 
 
-def find_program(program):
-    return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-
-
 def make_certificate(folder):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
                     "-addext", "subjectAltName=DNS:localhost", "-keyout", f"{folder}/tls.key", "-out", f"{folder}/tls.crt"],
@@ -136,17 +131,17 @@ def starter(name, folder, leat):
             return nginx
         if name == "haproxy":
             file.write_text(HAPROXY.format(**known))
-            return Both(name, [find_program(name), "-db", "-f", file], port, tls_port)
+            return Both(name, [servers.find_program(name), "-db", "-f", file], port, tls_port)
         if name == "h2o":
             Path(folder, "served").mkdir()
             Path(folder, "served/json").write_text(servers.BODY)
             file.write_text(H2O.format(**known))
-            return Both(name, [find_program(name), "-m", "worker", "-c", file], port, tls_port)
+            return Both(name, [servers.find_program(name), "-m", "worker", "-c", file], port, tls_port)
         ceiling = servers.start_ceiling()
         ceiling.ports = (ceiling.port, None)
         return ceiling
 
-    return start if name in ("leat", "ceiling", "nginx") or find_program(name) else None
+    return start if name in ("leat", "ceiling", "nginx") or servers.find_program(name) else None
 
 
 def takes(server, way):

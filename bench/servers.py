@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -151,14 +152,20 @@ NGINX_JSON_LOG = """log_format json escape=json '{{"ts":"$time_iso8601","client"
   access_log {file} json{buffer};"""
 
 
+def find_program(name):
+    """Its path; None where it is not installed. Servers are in folders that a user's PATH may lack."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+
+
+def nginx_program():
+    return find_program("nginx") or sys.exit("nginx is not installed: ./dev bench installs it")
+
+
 def start_nginx(folder, log="access_log off;", name="nginx", locations=f"location / {{ return 200 '{BODY}'; }}"):
-    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if not program:
-        raise SystemExit("nginx is not installed: ./dev bench installs it")
     port = free_port()
     configuration = Path(folder) / f"{name}.conf"
     configuration.write_text(NGINX_CONFIGURATION.format(port=port, log=log, locations=locations).replace("nginx.pid", f"{name}.pid"))
-    return Server(name, [program, "-p", folder, "-e", "stderr", "-c", configuration], port)
+    return Server(name, [nginx_program(), "-p", folder, "-e", "stderr", "-c", configuration], port)
 
 
 # What a typical site does with each request, as far as nginx has it: a log in JSON, an identifier, a list of addresses, a limit by
@@ -204,10 +211,7 @@ def start_nginx_eight(folder, key, fields):
     configuration = Path(folder) / "eight.conf"
     log = NGINX_JSON_LOG.format(file=f"{folder}/nginx.log", buffer=" buffer=64k flush=1s")
     configuration.write_text(NGINX_EIGHT.format(log=log, port=port, key=key))
-    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if not program:
-        raise SystemExit("nginx is not installed: ./dev bench installs it")
-    return Server("nginx", [program, "-p", folder, "-e", "stderr", "-c", configuration], port, expected="GIF89a", fields=fields)
+    return Server("nginx", [nginx_program(), "-p", folder, "-e", "stderr", "-c", configuration], port, expected="GIF89a", fields=fields)
 
 
 @contextlib.contextmanager
